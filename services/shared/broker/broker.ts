@@ -1,0 +1,100 @@
+import type { Topic } from '../update/topic.ts';
+import type { Update, UpdateBody, Version } from '../update/update.ts';
+
+/**
+ * What carries updates between processes. Topics are spread over partitions; versions grow within one,
+ * so a version is also a cursor into its partition.
+ *
+ * Every method fails with `broker_unavailable` within the broker's deadline when the broker cannot be
+ * reached. A call that failed may have taken effect, or may not; none takes effect later.
+ */
+export interface Broker extends Publishing, Following {
+  /** Connects. Resolves when usable; rejects where this process must not take part (other settings). */
+  start(): Promise<void>;
+  /** Closes every connection; calls under way fail. Idempotent. */
+  stop(): Promise<void>;
+}
+
+interface Partitioned {
+  readonly partitions: number;
+  partitionOf(topic: Topic): number;
+  /**
+   * The state of a partition and what changed after `cursor` (exclusive), oldest first and bounded.
+   * Checks the history first: where it changed, the floor is raised before the answer is made.
+   */
+  digest(partition: number, witness: Witness, cursor: Version): Promise<Digest>;
+}
+
+/** The half of a broker that a webhook needs. */
+export interface Publishing extends Partitioned {
+  /**
+   * Assigns the next version, stores, indexes and signals the update, all or nothing. The version is
+   * above every one that the partition or the witness has seen.
+   */
+  publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published>;
+}
+
+/** The half of a broker that a relay needs. */
+export interface Following extends Partitioned {
+  /** Names who is told of signals and of the link. Called once, before `start`. */
+  follow(handler: FeedHandler): void;
+  /**
+   * Resolves once signals of all these topics flow: every update that is published after that is
+   * signalled, unless the signal is lost. Watching twice is harmless.
+   */
+  watch(topics: readonly Topic[]): Promise<void>;
+  unwatch(topics: readonly Topic[]): Promise<void>;
+  /** The stored registers, aligned with the topics; undefined where there is none (any more). */
+  read(topics: readonly Topic[]): Promise<(Update | undefined)[]>;
+  /** Gives up the subscription that carries this partition, which proved deaf; `watchesLost` follows. */
+  renew(partition: number): void;
+}
+
+/** What a broker tells a relay. Signals may be lost, repeated or out of order. */
+export interface FeedHandler {
+  deliver(update: Update): void;
+  raiseFloor(partition: number, floor: Version): void;
+  /** These partitions' watches are void; they must be watched again. */
+  watchesLost(partitions: readonly number[]): void;
+  /** The broker can be reached again: repair now rather than at the next interval. */
+  linkUp(): void;
+}
+
+/**
+ * What a process knows of a partition from earlier answers. It goes along with every call, so that a
+ * broker whose history changed can tell whether it forgot something that this process was promised.
+ */
+export interface Witness {
+  /** The history last seen; empty at first. */
+  readonly history: string;
+  /** The highest version seen in this partition; 0 at first. */
+  readonly version: Version;
+}
+
+export interface Published {
+  readonly version: Version;
+  readonly history: string;
+}
+
+export interface Digest {
+  /** Names the line of states that this partition's data belong to; another name means that writes may be lost. */
+  readonly history: string;
+  /** Nobody may believe anything older. */
+  readonly floor: Version;
+  /** Every later version will be above this. */
+  readonly last: Version;
+  /** The number of a topic that has no register: below every later version. */
+  readonly base: Version;
+  /** A register older than this counts as not there. */
+  readonly retained: Version;
+  /** What `changed` is complete after: changes up to here may be missing from it. */
+  readonly reach: Version;
+  readonly changed: readonly Changed[];
+  /** Whether there is more after the last of `changed`: ask again from there. */
+  readonly more: boolean;
+}
+
+export interface Changed {
+  readonly topic: Topic;
+  readonly version: Version;
+}

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import type { Topic } from '../update/topic.ts';
+import type { Update, UpdateBody, Version } from '../update/update.ts';
+import { decodeBody, decodeSignal, encodeBody, encodeSignal } from '../update/update-codec.ts';
+import type { Broker, Changed, Digest, FeedHandler, Published, Witness } from './broker.ts';
+import { DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
+
+/**
+ * The broker of a cluster that is one process: registers in memory, nothing kept over a restart. Delivers
+ * asynchronously and from encoded text, as Redis does, so that nothing comes to rely on more.
+ */
+export class MemoryBroker implements Broker {
+  readonly partitions = 1;
+  readonly #nowMs: () => number;
+  readonly #history = randomUUID();
+  readonly #registers = new Map<Topic, { version: Version; body: string }>();
+  readonly #watched = new Set<Topic>();
+  #handler: FeedHandler | undefined;
+  #floor = 0;
+  #last = 0;
+  #recent: Changed[] = [];
+
+  constructor(deps: { nowMs?: () => number } = {}) {
+    this.#nowMs = deps.nowMs ?? Date.now;
+  }
+
+  follow(handler: FeedHandler): void {
+    this.#handler = handler;
+  }
+
+  async start(): Promise<void> {
+    this.#floor = this.#now();
+    this.#last = this.#floor;
+    this.#handler?.linkUp();
+  }
+
+  async stop(): Promise<void> {
+    this.#watched.clear();
+  }
+
+  partitionOf(_topic: Topic): number {
+    return 0;
+  }
+
+  async publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
+    const version = Math.max(this.#now(), this.#last + 1, witness.version + 1);
+    const text = encodeBody(body);
+    this.#last = version;
+    this.#registers.delete(topic); // so that the map stays in the order of versions
+    this.#registers.set(topic, { version, body: text });
+    this.#recent.push({ topic, version });
+    this.#forgetOld();
+    const signal = encodeSignal(version, text);
+    setImmediate(() => this.#signal(topic, signal));
+    return { version, history: this.#history };
+  }
+
+  async watch(topics: readonly Topic[]): Promise<void> {
+    for (const topic of topics) this.#watched.add(topic);
+  }
+
+  async unwatch(topics: readonly Topic[]): Promise<void> {
+    for (const topic of topics) this.#watched.delete(topic);
+  }
+
+  async read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {
+    return topics.map((topic) => {
+      const register = this.#registers.get(topic);
+      return register && { topic, version: register.version, ...decodeBody(register.body) };
+    });
+  }
+
+  async digest(_partition: number, _witness: Witness, cursor: Version): Promise<Digest> {
+    const now = this.#now();
+    const base = now - (now % (RETENTION_US / 2));
+    this.#last = Math.max(this.#last, base);
+    this.#forgetOld();
+    const newest = this.#changedAfter(cursor);
+    return {
+      history: this.#history,
+      floor: this.#floor,
+      last: this.#last,
+      base,
+      retained: now - RETENTION_US,
+      reach: this.#last - REACH_US,
+      changed: newest.slice(0, DIGEST_LIMIT),
+      more: newest.length > DIGEST_LIMIT,
+    };
+  }
+
+  renew(_partition: number): void {
+    this.#watched.clear();
+    this.#handler?.watchesLost([0]);
+  }
+
+  #now(): Version {
+    return Math.round(this.#nowMs() * 1000);
+  }
+
+  #changedAfter(cursor: Version): Changed[] {
+    const first = this.#recent.findLastIndex(({ version }) => version <= cursor) + 1;
+    return this.#recent.slice(first).filter(({ topic, version }) => this.#registers.get(topic)?.version === version);
+  }
+
+  #signal(topic: Topic, text: string): void {
+    if (!this.#watched.has(topic)) return;
+    const update = decodeSignal(topic, text);
+    if (update !== undefined) this.#handler?.deliver(update);
+  }
+
+  #forgetOld(): void {
+    const cutoff = this.#last - REACH_US;
+    const kept = this.#recent.findIndex(({ version }) => version > cutoff);
+    if (kept > 1000) this.#recent = this.#recent.slice(kept); // in large steps: each copies what stays
+    const expired = this.#now() - REGISTER_TTL_MS * 1000;
+    for (const [topic, { version }] of this.#registers) {
+      if (version > expired) break;
+      this.#registers.delete(topic);
+    }
+  }
+}

@@ -1,0 +1,27 @@
+-- Prologue of every script: has this partition's history changed?
+-- KEYS[1] meta. ARGV[1] PUBLISH or SPUBLISH, ARGV[2] the floor's channel, ARGV[3] the history that the
+-- caller last saw ('' for none), ARGV[4] the highest version that the caller has seen here.
+-- tostring() of a number this large loses digits, hence format().
+local function integer(value)
+  return string.format('%.0f', value)
+end
+
+local clock = redis.call('TIME') -- not frozen within a script: read once
+local now = clock[1] * 1000000 + clock[2]
+local seen = tonumber(ARGV[4])
+
+local history = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+  .. '.' .. string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+
+local meta = redis.call('HMGET', KEYS[1], 'floor', 'last', 'history')
+local floor = tonumber(meta[1]) or 0
+local last = tonumber(meta[2]) or 0
+
+-- Either nobody has looked since the history changed (a restart, a promotion, data that are gone), or the
+-- caller was told of something, under another history, that this one may have forgotten (split brain).
+if meta[3] ~= history or (ARGV[3] ~= '' and ARGV[3] ~= history and floor < seen) then
+  floor = math.max(now, last, seen) + 1
+  last = floor
+  redis.call('HSET', KEYS[1], 'floor', integer(floor), 'last', integer(last), 'history', history)
+  redis.call(ARGV[1], ARGV[2], integer(floor))
+end

@@ -1,0 +1,39 @@
+/**
+ * Every error that leaves this software, by its stable code: the HTTP status it answers with and its
+ * title (RFC 9457). WebSocket clients get the code in an `error` message. README's table is proved
+ * against this one by a test.
+ */
+export const ERRORS = {
+  invalid_json: { status: 400, title: 'The body is not JSON' },
+  invalid_message: { status: 400, title: 'The message does not have the documented shape' },
+  invalid_request: { status: 400, title: 'The request does not have the documented shape' },
+  invalid_topic: { status: 400, title: 'A topic is 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -' },
+  invalid_since: { status: 400, title: 'since is a list of versions, one a topic' },
+  too_many_topics: { status: 400, title: 'Too many topics' },
+  unauthorized: { status: 401, title: 'The credentials are missing or wrong' },
+  not_found: { status: 404, title: 'There is nothing here' },
+  method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  body_too_large: { status: 413, title: 'The body is larger than 64 KiB' },
+  unsupported_media_type: { status: 415, title: 'The body must be application/json' },
+  unknown_type: { status: 400, title: 'The message is of an unknown type' },
+  binary_message: { status: 400, title: 'Messages are text, not binary' },
+  internal_error: { status: 500, title: 'Something went wrong here' },
+  broker_unavailable: { status: 503, title: 'The broker cannot be reached; repeating the call is harmless' },
+  settings_differ: { status: 503, title: 'This process and the cluster disagree on partitions or pub/sub mode' },
+  shutting_down: { status: 503, title: 'This process is going away' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error whose code is part of the contract. `detail` is for people and must hold no secret. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+
+  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+    super(detail ?? ERRORS[code].title, options);
+    this.name = 'AppError';
+    this.code = code;
+    this.status = ERRORS[code].status;
+  }
+}
