@@ -1,0 +1,25 @@
+import type { EnvReader } from './env-reader.ts';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What every process needs, whatever its role. */
+export interface ProcessConfig {
+  readonly logLevel: LogLevel;
+  /** Where `/metrics`, `/livez` and `/readyz` are; 0 lets the system choose. */
+  readonly adminPort: number;
+  readonly adminHost: string;
+  /** Milliseconds from the first signal to the end of the process, whatever still hangs by then. */
+  readonly shutdownTimeoutMs: number;
+}
+
+/** Reads what every process needs; the default admin port depends on the service. */
+export function readProcessConfig(env: EnvReader, defaults: { adminPort: number }): ProcessConfig {
+  return Object.freeze({
+    logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    adminPort: env.port('ADMIN_PORT', defaults.adminPort),
+    adminHost: env.string('ADMIN_HOST', '0.0.0.0'),
+    shutdownTimeoutMs: env.durationMs('SHUTDOWN_TIMEOUT', { default: '10s', minMs: 100 }),
+  });
+}

@@ -1,0 +1,55 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AppError } from '../errors.ts';
+import type { Health } from './health.ts';
+import { createHttpServer, type HttpServer } from './http-server.ts';
+import type { Logger } from './logger.ts';
+import type { MetricsRegistry } from './metrics-registry.ts';
+import { sendProblem } from './send-problem.ts';
+
+/** Creates the server of `/metrics`, `/livez` and `/readyz`, which belongs on a port that the public cannot reach. */
+export function createAdminServer(deps: {
+  host: string;
+  port: number;
+  registry: MetricsRegistry;
+  health: Health;
+  logger: Logger;
+}): HttpServer {
+  const { host, port, registry, health, logger } = deps;
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url?.split('?', 1)[0];
+    if (path !== '/metrics' && path !== '/livez' && path !== '/readyz') throw new AppError('not_found');
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('Allow', 'GET, HEAD');
+      throw new AppError('method_not_allowed');
+    }
+    if (path === '/metrics') return send(response, 200, registry.contentType, await registry.metrics());
+    if (path === '/livez') return sendJson(response, 200, { alive: true });
+    const readiness = health.readiness();
+    sendJson(response, readiness.ready ? 200 : 503, readiness);
+  }
+
+  return createHttpServer({
+    host,
+    port,
+    handler: (request, response) => {
+      answer(request, response).catch((error: unknown) => {
+        if (!(error instanceof AppError)) logger.error({ err: error }, 'the admin server failed to answer');
+        sendProblem(response, error instanceof AppError ? error : new AppError('internal_error'));
+      });
+    },
+  });
+}
+
+function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  send(response, status, 'application/json', JSON.stringify(value));
+}
+
+function send(response: ServerResponse, status: number, contentType: string, body: string): void {
+  response.writeHead(status, {
+    'Content-Type': contentType,
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+  });
+  response.end(body);
+}

@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+
+export type MetricsRegistry = Registry;
+
+/** Creates a registry with the process' own metrics (CPU, memory, event loop lag, ...) and the build's. */
+export function createMetricsRegistry(options: { service: string }): MetricsRegistry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'heliograph_build_info',
+    help: 'Always 1; the labels say what runs here',
+    labelNames: ['service', 'version', 'node'],
+    registers: [registry],
+  }).set({ service: options.service, version: readVersion(), node: process.versions.node }, 1);
+  return registry;
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,26 @@
+import type { ServerResponse } from 'node:http';
+import type { AppError } from '../errors.ts';
+import { PROBLEM_CONTENT_TYPE, toProblem } from '../protocol/problem.ts';
+
+/** Seconds after which a call that failed for a passing reason may be repeated. */
+const RETRY_AFTER_S = 1;
+
+/**
+ * Answers with an error as `application/problem+json`, with `Retry-After` on 503. Headers that the
+ * code needs beside that (such as `Allow`) are set before. Where an answer has already begun it can
+ * only be cut off.
+ */
+export function sendProblem(response: ServerResponse, error: AppError): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const body = JSON.stringify(toProblem(error));
+  response.statusCode = error.status;
+  response.setHeader('Content-Type', PROBLEM_CONTENT_TYPE);
+  response.setHeader('Content-Length', Buffer.byteLength(body));
+  response.setHeader('Cache-Control', 'no-store');
+  if (error.status === 503) response.setHeader('Retry-After', RETRY_AFTER_S);
+  if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="heliograph"');
+  response.end(body);
+}
