@@ -43,6 +43,7 @@ export class MemoryBroker implements Broker {
   }
 
   async publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
+    this.#checkHistory(witness);
     const version = Math.max(this.#now(), this.#last + 1, witness.version + 1);
     const text = encodeBody(body);
     this.#last = version;
@@ -70,7 +71,8 @@ export class MemoryBroker implements Broker {
     });
   }
 
-  async digest(_partition: number, _witness: Witness, cursor: Version): Promise<Digest> {
+  async digest(_partition: number, witness: Witness, cursor: Version): Promise<Digest> {
+    this.#checkHistory(witness);
     const now = this.#now();
     const base = now - (now % (RETENTION_US / 2));
     this.#last = Math.max(this.#last, base);
@@ -95,6 +97,14 @@ export class MemoryBroker implements Broker {
 
   #now(): Version {
     return Math.round(this.#nowMs() * 1000);
+  }
+
+  #checkHistory(witness: Witness): void {
+    if (witness.history === '' || witness.history === this.#history || this.#floor >= witness.version) return;
+    this.#floor = Math.max(this.#now(), this.#last, witness.version) + 1;
+    this.#last = this.#floor;
+    const floor = this.#floor;
+    setImmediate(() => this.#handler?.raiseFloor(0, floor));
   }
 
   #changedAfter(cursor: Version): Changed[] {

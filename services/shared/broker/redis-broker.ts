@@ -27,7 +27,13 @@ export class RedisBroker implements Broker {
     const { config, report, refuse } = deps;
     this.partitions = config.partitions;
     this.#keys = new RedisKeys(config);
-    this.#commands = new RedisCommands({ config, keys: this.#keys, report, refuse, ready: () => this.#handler?.linkUp() });
+    this.#commands = new RedisCommands({
+      config,
+      keys: this.#keys,
+      report,
+      refuse,
+      ready: () => this.#handler?.linkUp(),
+    });
     this.#subscriber = new RedisSubscriber({
       config,
       report,
@@ -60,32 +66,36 @@ export class RedisBroker implements Broker {
   async publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
     const partition = this.partitionOf(topic);
     const [version, history] = await attempt(
-      this.#commands.redis().heliographPublish(
-        this.#keys.meta(partition),
-        this.#keys.register(topic),
-        this.#keys.recent(partition),
-        ...this.#prologue(partition, witness),
-        topic,
-        this.#keys.updateChannel(topic),
-        encodeBody(body),
-        REGISTER_TTL_MS,
-        REACH_US,
-      ),
+      this.#commands
+        .redis()
+        .heliographPublish(
+          this.#keys.meta(partition),
+          this.#keys.register(topic),
+          this.#keys.recent(partition),
+          ...this.#prologue(partition, witness),
+          topic,
+          this.#keys.updateChannel(topic),
+          encodeBody(body),
+          REGISTER_TTL_MS,
+          REACH_US,
+        ),
     );
     return { version: Number(version), history };
   }
 
   async digest(partition: number, witness: Witness, cursor: Version): Promise<Digest> {
     const [history, floor, last, base, retained, reach, rows] = await attempt(
-      this.#commands.redis().heliographDigest(
-        this.#keys.meta(partition),
-        this.#keys.recent(partition),
-        ...this.#prologue(partition, witness),
-        cursor,
-        DIGEST_LIMIT,
-        RETENTION_US,
-        REACH_US,
-      ),
+      this.#commands
+        .redis()
+        .heliographDigest(
+          this.#keys.meta(partition),
+          this.#keys.recent(partition),
+          ...this.#prologue(partition, witness),
+          cursor,
+          DIGEST_LIMIT,
+          RETENTION_US,
+          REACH_US,
+        ),
     );
     const changed: Changed[] = [];
     for (let i = 0; i + 1 < rows.length; i += 2) {

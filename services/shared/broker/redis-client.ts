@@ -21,7 +21,8 @@ export function createRedisClient(config: RedisConfig, name: string): Redis {
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
-    retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS) * (0.5 + Math.random() / 2),
+    retryStrategy: (attempt) =>
+      Math.min(25 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS) * (0.5 + Math.random() / 2),
   });
   // The link's state is reported by its owner; without a listener ioredis would print every failed attempt.
   redis.on('error', () => {});

@@ -10,7 +10,9 @@ export interface ScriptedRedis extends Redis {
     meta: string,
     recent: string,
     ...args: Argument[]
-  ): Promise<[history: string, floor: string, last: string, base: string, retained: string, reach: string, changed: string[]]>;
+  ): Promise<
+    [history: string, floor: string, last: string, base: string, retained: string, reach: string, changed: string[]]
+  >;
 }
 
 /** Adds the scripts to a connection. */

@@ -24,3 +24,11 @@ export function readRedisConfig(env: EnvReader): RedisConfig | undefined {
   if (url !== undefined && !/^rediss?:\/\//.test(url)) env.fail('REDIS_URL', 'must begin with redis:// or rediss://');
   return url === undefined ? undefined : Object.freeze({ url, prefix, partitions, timeoutMs });
 }
+
+/** Reads where Redis is, for processes that meet only there. */
+export function requireRedisConfig(env: EnvReader): RedisConfig {
+  const config = readRedisConfig(env);
+  if (config) return config;
+  env.fail('REDIS_URL', 'must say where Redis is, since relays and webhooks meet only there');
+  return { url: '', prefix: DEFAULT_PREFIX, partitions: DEFAULT_PARTITIONS, timeoutMs: 0 };
+}

@@ -16,6 +16,8 @@ export interface ProcessParts<Config> {
   readonly logger: Logger;
   readonly registry: MetricsRegistry;
   readonly health: Health;
+  /** Ends the process with exit code 1: it has found out that it must not go on. */
+  readonly refuse: (error: Error) => void;
 }
 
 /**
@@ -56,11 +58,17 @@ export async function runProcess<Config>(options: {
   endOnSignals({ logger, end });
   endOnUncaughtErrors({ logger, lifecycle, end });
 
+  const refuse = (error: Error): void => {
+    logger.fatal(`must not go on: ${error.message}`);
+    lifecycle.fail();
+    void end();
+  };
+
   const started = health.require('started');
   try {
     const admin = createAdminServer({ host: adminHost, port: adminPort, registry, health, logger });
     logger.info({ port: await lifecycle.start('admin server', admin) }, 'the admin server listens');
-    await main({ config: configs.service, lifecycle, logger, registry, health });
+    await main({ config: configs.service, lifecycle, logger, registry, health, refuse });
     started();
   } catch (error) {
     if (lifecycle.stopping) return; // a signal came first, and its end is under way

@@ -1,0 +1,25 @@
+import type { Clock } from '../shared/process/clock.ts';
+import { CLOSE_CODES } from '../shared/protocol/close-codes.ts';
+import type { Sessions } from './session/sessions.ts';
+
+const STEP_MS = 50;
+/** The latest that a client is asked to come back, in milliseconds after its goodbye: it finds another relay at once. */
+const COME_BACK_WITHIN_MS = 1000;
+
+/**
+ * Says goodbye to all clients, evenly spread over the window, so that the relays that take them over are not
+ * hit at once. The reason says in how many milliseconds to come back. Resolves when all are gone.
+ */
+export async function drain(deps: { sessions: Sessions; clock: Clock; windowMs: number }): Promise<void> {
+  const { sessions, clock, windowMs } = deps;
+  const perStep = Math.ceil(sessions.size / Math.max(1, Math.floor(windowMs / STEP_MS)));
+  while (sessions.size > 0) {
+    let left = perStep;
+    for (const session of sessions) {
+      if (left === 0) break;
+      left -= 1;
+      session.close(CLOSE_CODES.drain, String(Math.round(clock.random() * COME_BACK_WITHIN_MS)));
+    }
+    if (sessions.size > 0) await new Promise<void>((resolve) => clock.after(STEP_MS, resolve));
+  }
+}

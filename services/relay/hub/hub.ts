@@ -1,0 +1,310 @@
+import type { FeedHandler, Following } from '../../shared/broker/broker.ts';
+import type { Clock } from '../../shared/process/clock.ts';
+import type { Topic } from '../../shared/update/topic.ts';
+import { merge, type Update, type Version } from '../../shared/update/update.ts';
+import { Repair, type RepairReport } from './repair.ts';
+import { TopicInterest } from './topic-interest.ts';
+import { TopicMembers } from './topic-members.ts';
+
+/** Somebody who joins topics: a client's session. */
+export interface Member {
+  /** Whether the topic can be vouched for is known anew. */
+  answer(topic: Topic): void;
+}
+
+/** Tells this node's clients. */
+export interface Fanout {
+  /**
+   * Tells all who listen to the update's topic; returns how many. A paced update leaves out those who cannot
+   * spread their refetch by themselves: `pace` is for them.
+   */
+  publish(update: Update, paced: boolean): number;
+  /** Tells everybody whether this relay can vouch for what it says. */
+  publishFreshness(fresh: boolean): void;
+  /** Tells those who cannot spread their refetch of what changed since the mark, one after another. */
+  pace(mark: number, windowMs: number): void;
+}
+
+/** What the hub reports, for metrics. */
+export interface HubReport extends RepairReport {
+  /** One update was handed to this many clients; live unless it is a raised floor. */
+  delivered(update: Update, clients: number, live: boolean): void;
+  /** An update was replaced by a newer one before anybody was told. */
+  conflated(): void;
+}
+
+/** A topic's state on this relay. */
+interface Register {
+  update: Update;
+  /** The place of its last flush among all flushes; 0 where it was never flushed. */
+  flushed: number;
+  /** Read once since it is watched, so that signals and digests keep it true. */
+  settled: boolean;
+  dirty: boolean;
+  /** What is to be told is a raised floor. */
+  paced: boolean;
+}
+
+/**
+ * The core of a relay: the registers of the topics that its clients listen to. What arrives is merged first;
+ * at the end of the turn each changed topic is handed to the fanout once.
+ */
+export class Hub implements FeedHandler {
+  readonly #feed: Following;
+  readonly #fanout: Fanout;
+  readonly #clock: Clock;
+  readonly #report: HubReport;
+  readonly #floorSpreadMs: number;
+  readonly #members = new TopicMembers();
+  readonly #interest: TopicInterest;
+  readonly #repair: Repair;
+  readonly #registers = new Map<Topic, Register>();
+  /** Members whose topics cannot be vouched for yet. */
+  readonly #waiting = new Map<Topic, Set<Member>>();
+  #dirty: Register[] = [];
+  #flushes = 0;
+  #freshnessFlushed = 0;
+  #flushBegan = 1;
+  #lastFlushBegan = 1;
+
+  constructor(deps: {
+    feed: Following;
+    fanout: Fanout;
+    clock: Clock;
+    report: HubReport;
+    repairIntervalMs: number;
+    floorSpreadMs: number;
+  }) {
+    const { feed, clock, report } = deps;
+    this.#feed = feed;
+    this.#fanout = deps.fanout;
+    this.#clock = clock;
+    this.#report = report;
+    this.#floorSpreadMs = deps.floorSpreadMs;
+    const settle = (topic: Topic, stored: Update | undefined) => this.#settle(topic, stored);
+    const forget = (topic: Topic) => void this.#registers.delete(topic);
+    this.#interest = new TopicInterest({ feed, clock, handler: { settle, forget } });
+    this.#repair = new Repair({
+      feed,
+      clock,
+      report,
+      intervalMs: deps.repairIntervalMs,
+      handler: {
+        watchedIn: (partition) => this.#watchedIn(partition),
+        versionOf: (topic) => this.#settledRegister(topic)?.update.version,
+        repaired: (updates) => {
+          for (const update of updates) this.#merge(update);
+        },
+        floorRaised: (partition) => this.#applyFloor(partition),
+        freshnessChanged: (fresh) => this.#freshnessChanged(fresh),
+      },
+    });
+    feed.follow(this);
+  }
+
+  /** Begins to repair; the feed is started by its owner. */
+  start(): void {
+    this.#repair.start();
+  }
+
+  stop(): void {
+    this.#repair.stop();
+    this.#interest.stop();
+  }
+
+  /** Whether this relay can vouch for its registers. */
+  get fresh(): boolean {
+    return this.#repair.fresh;
+  }
+
+  get topics(): number {
+    return this.#members.size;
+  }
+
+  /** The number of this node's members of a topic. */
+  listeners(topic: Topic): number {
+    return this.#members.count(topic);
+  }
+
+  /** Adds a member to a topic: from now on its register is kept. */
+  join(topic: Topic): void {
+    if (this.#members.join(topic)) this.#interest.want(topic);
+  }
+
+  /**
+   * Unless the topic can be vouched for now, the member is called back when it can be, and whenever the relay
+   * ceases to be fresh before that.
+   */
+  awaitAnswer(topic: Topic, member: Member): void {
+    if (this.vouches(topic)) return;
+    const waiting = this.#waiting.get(topic);
+    if (waiting) waiting.add(member);
+    else this.#waiting.set(topic, new Set([member]));
+  }
+
+  leave(topic: Topic, member: Member): void {
+    const waiting = this.#waiting.get(topic);
+    if (waiting?.delete(member) && waiting.size === 0) this.#waiting.delete(topic);
+    if (this.#members.leave(topic)) this.#interest.release(topic);
+  }
+
+  /** Whether this relay knows the topic's register and can vouch for it. */
+  vouches(topic: Topic): boolean {
+    return this.fresh && this.#settledRegister(topic) !== undefined;
+  }
+
+  /** What a client of the topic should have: its newest update, under the topic's number. */
+  current(topic: Topic): Update {
+    const update = this.#registers.get(topic)?.update ?? { topic, version: 0 };
+    const number = this.#numberOf(update);
+    return number === update.version ? update : { topic, version: number };
+  }
+
+  /** The version of the newest update that this relay knows of; 0 where the topic has none. */
+  storedVersion(topic: Topic): Version {
+    return this.#registers.get(topic)?.update.version ?? 0;
+  }
+
+  /** Marks where a client fell behind: it may have missed what was flushed from here on. */
+  get mark(): number {
+    // What is published in one turn may be written, and dropped, in the next.
+    return this.#lastFlushBegan;
+  }
+
+  /** The place of a topic's last flush; compare with a mark. */
+  flushOf(topic: Topic): number {
+    return this.#registers.get(topic)?.flushed ?? 0;
+  }
+
+  /** The place of the last change of freshness; compare with a mark. */
+  get freshnessFlush(): number {
+    return this.#freshnessFlushed;
+  }
+
+  deliver(update: Update): void {
+    this.#repair.signalled(this.#feed.partitionOf(update.topic), update.topic, update.version);
+    this.#merge(update);
+  }
+
+  raiseFloor(partition: number, floor: Version): void {
+    this.#repair.raiseFloor(partition, floor);
+  }
+
+  watchesLost(partitions: readonly number[]): void {
+    this.#repair.lost(partitions);
+    this.#interest.lost(partitions);
+  }
+
+  linkUp(): void {
+    this.#interest.retryNow();
+    this.#repair.repairNow();
+  }
+
+  #settledRegister(topic: Topic): Register | undefined {
+    const register = this.#registers.get(topic);
+    return register?.settled ? register : undefined;
+  }
+
+  #numberOf(update: Update): Version {
+    const partition = this.#repair.partitions[this.#feed.partitionOf(update.topic)];
+    return partition?.numberOf(update.version) ?? update.version;
+  }
+
+  /** Takes in what may be newer, from wherever it came. */
+  #merge(update: Update): void {
+    let register = this.#registers.get(update.topic);
+    if (!register) {
+      if (!this.#interest.isWatched(update.topic)) return; // the rest of an old watch
+      register = {
+        update: { topic: update.topic, version: 0 },
+        flushed: 0,
+        settled: false,
+        dirty: false,
+        paced: false,
+      };
+      this.#registers.set(update.topic, register);
+    }
+    const merged = merge(register.update, update);
+    if (merged === register.update) return;
+    register.update = merged;
+    register.paced = false;
+    this.#touch(register);
+  }
+
+  #touch(register: Register): void {
+    if (register.dirty) {
+      this.#report.conflated();
+      return;
+    }
+    register.dirty = true;
+    this.#dirty.push(register);
+    if (this.#dirty.length === 1) this.#clock.atTurnEnd(() => this.#flush());
+  }
+
+  #flush(): void {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    this.#lastFlushBegan = this.#flushBegan;
+    this.#flushBegan = this.#flushes + 1;
+    for (const register of dirty) {
+      register.dirty = false;
+      this.#flushes += 1;
+      register.flushed = this.#flushes;
+    }
+    for (const register of dirty) {
+      const { update, paced } = register;
+      this.#report.delivered(update, this.#fanout.publish(update, paced), !paced);
+    }
+  }
+
+  #settle(topic: Topic, stored: Update | undefined): void {
+    const known = this.#registers.get(topic);
+    if (known?.settled) {
+      // Watched again after the watch was lost: what came in between is news.
+      if (stored) this.#merge(stored);
+      return;
+    }
+    const update = merge(known?.update, stored ?? { topic, version: 0 });
+    if (known) Object.assign(known, { update, settled: true });
+    else this.#registers.set(topic, { update, flushed: 0, settled: true, dirty: false, paced: false });
+    if (this.fresh) this.#answer(topic, true);
+  }
+
+  #answer(topic: Topic, vouched: boolean): void {
+    const waiting = this.#waiting.get(topic);
+    if (!waiting) return;
+    if (vouched) this.#waiting.delete(topic);
+    for (const member of waiting) member.answer(topic);
+  }
+
+  #freshnessChanged(fresh: boolean): void {
+    this.#flushes += 1;
+    this.#freshnessFlushed = this.#flushes;
+    this.#fanout.publishFreshness(fresh);
+    for (const topic of [...this.#waiting.keys()]) {
+      if (!fresh) this.#answer(topic, false);
+      else if (this.vouches(topic)) this.#answer(topic, true);
+    }
+  }
+
+  /** Everybody who listens in this partition is told once: what they have may be older than what is true. */
+  #applyFloor(partition: number): void {
+    let told = false;
+    for (const [topic] of this.#watchedIn(partition)) {
+      const register = this.#registers.get(topic);
+      const number = register && this.#numberOf(register.update);
+      if (!register || number === undefined || number <= register.update.version) continue;
+      register.update = { topic, version: number, spread: this.#floorSpreadMs };
+      register.paced = true;
+      this.#touch(register);
+      told = true;
+    }
+    if (told) this.#fanout.pace(this.mark, this.#floorSpreadMs);
+  }
+
+  *#watchedIn(partition: number): Iterable<readonly [Topic, Version]> {
+    for (const [topic, register] of this.#registers) {
+      if (register.settled && this.#feed.partitionOf(topic) === partition) yield [topic, register.update.version];
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import type { Digest, Witness } from '../../shared/broker/broker.ts';
+import type { Topic } from '../../shared/update/topic.ts';
+import type { Version } from '../../shared/update/update.ts';
+
+/** What a relay knows of one partition from its digests. */
+export class Partition {
+  #witness: Witness = { history: '', version: 0 };
+  #floor: Version = 0;
+  #base: Version = 0;
+  #retained: Version = 0;
+  #cursor: Version = 0;
+  /** When the last digest that succeeded was asked for, in milliseconds; never at first. */
+  digestedAtMs = Number.NEGATIVE_INFINITY;
+  /** Updates that the digest brought before pub/sub did, and when. */
+  readonly unsignalled = new Map<Topic, { readonly version: Version; readonly atMs: number }>();
+
+  get witness(): Witness {
+    return this.#witness;
+  }
+
+  get floor(): Version {
+    return this.#floor;
+  }
+
+  /** What the next digest is asked for: changes after this. */
+  get cursor(): Version {
+    return this.#cursor;
+  }
+
+  /** Notes the highest version seen, so that a broker that forgot it can be told. */
+  saw(version: Version): void {
+    if (version > this.#witness.version) this.#witness = { ...this.#witness, version };
+  }
+
+  /** Takes a digest's numbers over, all but its changes. */
+  learn(digest: Digest): void {
+    this.#witness = { history: digest.history, version: Math.max(this.#witness.version, digest.last) };
+    this.raiseFloor(digest.floor);
+    this.#base = Math.max(this.#base, digest.base);
+    this.#retained = Math.max(this.#retained, digest.retained);
+  }
+
+  /** True where the floor is higher than it was. */
+  raiseFloor(floor: Version): boolean {
+    if (floor <= this.#floor) return false;
+    this.#floor = floor;
+    return true;
+  }
+
+  /** The changes up to here are dealt with. May go back: a new history may name lower versions. */
+  moveCursor(cursor: Version): void {
+    this.#cursor = cursor;
+  }
+
+  /**
+   * The number of a topic whose stored register has this version, 0 for none: equal on every relay that has
+   * seen the same digest, never lower than an update the topic has had, never as high as one to come.
+   */
+  numberOf(version: Version): Version {
+    return Math.max(version > this.#retained ? version : Math.max(version, this.#base), this.#floor);
+  }
+}

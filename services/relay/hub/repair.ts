@@ -1,0 +1,194 @@
+import type { Changed, Digest, Following } from '../../shared/broker/broker.ts';
+import type { Clock, Timer } from '../../shared/process/clock.ts';
+import type { Topic } from '../../shared/update/topic.ts';
+import type { Update, Version } from '../../shared/update/update.ts';
+import { Partition } from './partition.ts';
+
+/** A relay is fresh while every partition was digested within this many intervals. */
+export const FRESH_INTERVALS = 3;
+
+/** What repair finds out, and what it asks of the hub. */
+export interface RepairHandler {
+  /** Topics of a partition whose signals flow, with the version that this relay has. */
+  watchedIn(partition: number): Iterable<readonly [Topic, Version]>;
+  /** The version this relay has of a topic whose signals flow; undefined for other topics. */
+  versionOf(topic: Topic): Version | undefined;
+  /** Registers that pub/sub has not brought. */
+  repaired(updates: readonly Update[]): void;
+  floorRaised(partition: number): void;
+  freshnessChanged(fresh: boolean): void;
+}
+
+/** What repair reports, for metrics. */
+export interface RepairReport {
+  digested(seconds: number): void;
+  digestFailed(): void;
+  updatesRepaired(count: number): void;
+  floorRaised(): void;
+  deafSubscriptionReplaced(): void;
+  freshness(fresh: boolean): void;
+}
+
+type Feed = Pick<Following, 'partitions' | 'digest' | 'read' | 'renew'>;
+
+/**
+ * Makes up for everything that signals may lose: at every interval, and whenever the link comes up, it reads
+ * each partition's digest since its cursor and those registers that are watched and not known yet.
+ */
+export class Repair {
+  readonly partitions: readonly Partition[];
+  readonly #feed: Feed;
+  readonly #handler: RepairHandler;
+  readonly #report: RepairReport;
+  readonly #clock: Clock;
+  readonly #intervalMs: number;
+  #timer: Timer | undefined;
+  #expiry: Timer | undefined;
+  #round: Promise<void> | undefined;
+  #again = false;
+  #fresh = false;
+  #stopped = false;
+
+  constructor(deps: { feed: Feed; handler: RepairHandler; report: RepairReport; clock: Clock; intervalMs: number }) {
+    this.#feed = deps.feed;
+    this.#handler = deps.handler;
+    this.#report = deps.report;
+    this.#clock = deps.clock;
+    this.#intervalMs = deps.intervalMs;
+    this.partitions = Array.from({ length: deps.feed.partitions }, () => new Partition());
+  }
+
+  /** Whether this relay can vouch for its registers. */
+  get fresh(): boolean {
+    return this.#fresh;
+  }
+
+  start(): void {
+    this.repairNow();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#expiry?.cancel();
+  }
+
+  /** Starts a round of digests at once, or another one after that which is under way. */
+  repairNow(): void {
+    if (this.#stopped) return;
+    if (this.#round) {
+      this.#again = true;
+      return;
+    }
+    this.#timer?.cancel();
+    this.#round = this.#runRound().finally(() => {
+      this.#round = undefined;
+      if (this.#again) {
+        this.#again = false;
+        this.repairNow();
+      } else if (!this.#stopped) {
+        const jittered = this.#intervalMs * (0.9 + 0.2 * this.#clock.random());
+        this.#timer = this.#clock.after(jittered, () => this.repairNow());
+      }
+    });
+  }
+
+  /** A signal has brought this version. */
+  signalled(partition: number, topic: Topic, version: Version): void {
+    const state = this.partitions[partition];
+    if (!state) return;
+    state.saw(version);
+    const missing = state.unsignalled.get(topic);
+    if (missing !== undefined && missing.version <= version) state.unsignalled.delete(topic);
+  }
+
+  /** A signal has brought a floor. */
+  raiseFloor(partition: number, floor: Version): void {
+    if (!this.partitions[partition]?.raiseFloor(floor)) return;
+    this.partitions[partition]?.saw(floor);
+    this.#report.floorRaised();
+    this.#handler.floorRaised(partition);
+  }
+
+  /** The watches of these partitions are void, so that signals missing there prove nothing. */
+  lost(partitions: readonly number[]): void {
+    for (const partition of partitions) this.partitions[partition]?.unsignalled.clear();
+  }
+
+  async #runRound(): Promise<void> {
+    await Promise.all(
+      this.partitions.map((state, partition) =>
+        this.#repair(partition, state).catch(() => this.#report.digestFailed()),
+      ),
+    );
+    this.#judgeFreshness();
+  }
+
+  async #repair(partition: number, state: Partition): Promise<void> {
+    let more = true;
+    while (more && !this.#stopped) {
+      const askedAtMs = this.#clock.nowMs();
+      const digest = await this.#feed.digest(partition, state.witness, state.cursor);
+      this.#report.digested((this.#clock.nowMs() - askedAtMs) / 1000);
+      await this.#apply(partition, state, digest);
+      more = digest.more;
+      if (!more) state.digestedAtMs = askedAtMs;
+    }
+    this.#suspect(partition, state);
+  }
+
+  async #apply(partition: number, state: Partition, digest: Digest): Promise<void> {
+    const floorBefore = state.floor;
+    const complete = digest.reach <= state.cursor && digest.last >= state.cursor;
+    state.learn(digest);
+    if (state.floor > floorBefore && floorBefore > 0) {
+      this.#report.floorRaised();
+      this.#handler.floorRaised(partition);
+    }
+    const missing = complete ? this.#missing(digest.changed) : [...this.#handler.watchedIn(partition)].map(([t]) => t);
+    if (missing.length > 0) {
+      const updates = (await this.#feed.read(missing)).filter((update) => update !== undefined);
+      const news = updates.filter((update) => update.version > (this.#handler.versionOf(update.topic) ?? Infinity));
+      const atMs = this.#clock.nowMs();
+      for (const { topic, version } of news) {
+        state.saw(version);
+        if (complete && !state.unsignalled.has(topic)) state.unsignalled.set(topic, { version, atMs });
+      }
+      this.#report.updatesRepaired(news.length);
+      this.#handler.repaired(news);
+    }
+    // Only now: a digest whose registers could not be read is asked for again.
+    state.moveCursor(digest.more && complete ? (digest.changed.at(-1)?.version ?? digest.last) : digest.last);
+  }
+
+  #missing(changed: readonly Changed[]): Topic[] {
+    return changed
+      .filter(({ topic, version }) => version > (this.#handler.versionOf(topic) ?? Infinity))
+      .map(({ topic }) => topic);
+  }
+
+  /** A signal that is still missing most of an interval after the digest had it never comes: the subscription is deaf. */
+  #suspect(partition: number, state: Partition): void {
+    const overdue = this.#clock.nowMs() - this.#intervalMs / 2;
+    const deaf = [...state.unsignalled].some(
+      ([topic, { atMs }]) => atMs <= overdue && this.#handler.versionOf(topic) !== undefined,
+    );
+    if (!deaf) return;
+    state.unsignalled.clear();
+    this.#report.deafSubscriptionReplaced();
+    this.#feed.renew(partition);
+  }
+
+  #judgeFreshness(): void {
+    if (this.#stopped) return;
+    const oldest = Math.min(...this.partitions.map((state) => state.digestedAtMs));
+    const leftMs = oldest + FRESH_INTERVALS * this.#intervalMs - this.#clock.nowMs();
+    this.#expiry?.cancel();
+    if (leftMs > 0) this.#expiry = this.#clock.after(leftMs, () => this.#judgeFreshness());
+    const fresh = leftMs > 0;
+    if (fresh === this.#fresh) return;
+    this.#fresh = fresh;
+    this.#report.freshness(fresh);
+    this.#handler.freshnessChanged(fresh);
+  }
+}

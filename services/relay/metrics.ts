@@ -1,0 +1,142 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { HubReport } from './hub/hub.ts';
+import type { SessionReport } from './session/session.ts';
+import type { ConnectionReport } from './transport/transport.ts';
+
+const LATENCY_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Close codes that get a label of their own; any other is `other`, since a client may send what it likes. */
+const KNOWN_CODES = new Set([1000, 1001, 1005, 1006, 1008, 1009, 1012, 1013, 4401, 4403, 4429]);
+
+/** Turns what a relay reports into metrics. */
+export function createRelayMetrics(deps: { registry: Registry; topics: () => number; nowMs: () => number }) {
+  const { nowMs } = deps;
+  const registers = [deps.registry];
+  const counter = (name: string, help: string) => new Counter({ name, help, registers });
+  const connections = new Gauge({
+    name: 'relay_connections',
+    help: 'Open connections, by transport',
+    labelNames: ['transport'],
+    registers,
+  });
+  const opened = new Counter({
+    name: 'relay_connections_opened_total',
+    help: 'Connections that were opened, by transport',
+    labelNames: ['transport'],
+    registers,
+  });
+  const closed = new Counter({
+    name: 'relay_connections_closed_total',
+    help: 'Connections that were closed, by transport and close code',
+    labelNames: ['transport', 'code'],
+    registers,
+  });
+  const stuck = counter('relay_connections_stuck_total', 'Connections given up because they took nothing for too long');
+  new Gauge({
+    name: 'relay_topics',
+    help: 'Topics that clients of this relay listen to',
+    registers,
+    collect() {
+      this.set(deps.topics());
+    },
+  });
+  const deliveries = counter('relay_deliveries_total', 'Updates handed to clients: one for each update and client');
+  const latency = new Histogram({
+    name: 'relay_delivery_latency_seconds',
+    help: 'From the version of an update, which is its time in Redis, to its hand-over to the clients',
+    buckets: LATENCY_BUCKETS_S,
+    registers,
+  });
+  const conflated = counter(
+    'relay_updates_conflated_total',
+    'Updates replaced by a newer one before they were handed over',
+  );
+  const behind = new Gauge({
+    name: 'relay_sessions_behind',
+    help: 'Clients that take less than is published',
+    registers,
+  });
+  const fellBehind = counter('relay_sessions_fell_behind_total', 'Times that a client fell behind');
+  const refusals = new Counter({
+    name: 'relay_refusals_total',
+    help: 'What clients asked for and did not get, by error code',
+    labelNames: ['code'],
+    registers,
+  });
+  const digests = new Counter({
+    name: 'relay_digests_total',
+    help: 'Digests that were asked for, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const digestSeconds = new Histogram({
+    name: 'relay_digest_duration_seconds',
+    help: 'How long digests took',
+    buckets: LATENCY_BUCKETS_S,
+    registers,
+  });
+  const repaired = counter('relay_updates_repaired_total', 'Updates that a digest brought because pub/sub had not');
+  const floorRaises = counter('relay_floor_raises_total', 'Times that a floor was raised: Redis may have lost updates');
+  const deaf = counter('relay_subscriptions_replaced_total', 'Subscriptions replaced because signals did not arrive');
+  const fresh = new Gauge({
+    name: 'relay_fresh',
+    help: 'Whether this relay can vouch for what it says (1)',
+    registers,
+  });
+  let staleSinceMs: number | undefined = nowMs();
+  const stale = new Counter({
+    name: 'relay_stale_seconds_total',
+    help: 'For how long this relay could not vouch for what it says',
+    registers,
+    collect() {
+      if (staleSinceMs === undefined) return;
+      const now = nowMs();
+      this.inc(Math.max(0, now - staleSinceMs) / 1000);
+      staleSinceMs = now;
+    },
+  });
+
+  const hub: HubReport = {
+    delivered(update, clients, live) {
+      if (clients === 0) return;
+      deliveries.inc(clients);
+      if (live) latency.observe(Math.max(0, nowMs() / 1000 - update.version / 1_000_000));
+    },
+    conflated: () => conflated.inc(),
+    digested(seconds) {
+      digests.inc({ outcome: 'ok' });
+      digestSeconds.observe(seconds);
+    },
+    digestFailed: () => digests.inc({ outcome: 'failed' }),
+    updatesRepaired: (count) => repaired.inc(count),
+    floorRaised: () => floorRaises.inc(),
+    deafSubscriptionReplaced: () => deaf.inc(),
+    freshness(isFresh) {
+      fresh.set(isFresh ? 1 : 0);
+      if (!isFresh) staleSinceMs = nowMs();
+      else if (staleSinceMs !== undefined) {
+        stale.inc(Math.max(0, nowMs() - staleSinceMs) / 1000);
+        staleSinceMs = undefined;
+      }
+    },
+  };
+  const session: SessionReport = {
+    fellBehind() {
+      behind.inc();
+      fellBehind.inc();
+    },
+    caughtUp: () => behind.dec(),
+    refused: (code) => refusals.inc({ code }),
+  };
+  const connection: ConnectionReport = {
+    opened(transport) {
+      connections.inc({ transport });
+      opened.inc({ transport });
+    },
+    closed(transport, code) {
+      connections.dec({ transport });
+      closed.inc({ transport, code: KNOWN_CODES.has(code) ? String(code) : 'other' });
+    },
+    stuck: () => stuck.inc(),
+  };
+  return { hub, session, connection };
+}

@@ -1,0 +1,40 @@
+import type { Connection, Greeting } from '../transport/transport.ts';
+import { Session, type SessionDeps } from './session.ts';
+
+/** All sessions of a relay. */
+export class Sessions implements Iterable<Session> {
+  readonly #deps: SessionDeps;
+  readonly #all = new Set<Session>();
+
+  constructor(deps: Omit<SessionDeps, 'closed'>) {
+    this.#deps = { ...deps, closed: (session) => void this.#all.delete(session) };
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  [Symbol.iterator](): Iterator<Session> {
+    return this.#all.values();
+  }
+
+  /** Gives a new connection its session. */
+  accept(connection: Connection, greeting: Greeting): Session {
+    const session = new Session(this.#deps);
+    this.#all.add(session);
+    session.open(connection, greeting.topics);
+    return session;
+  }
+
+  /** Tells clients who cannot spread their refetch of what changed since the mark, each at a moment of its own. */
+  pace(mark: number, windowMs: number): void {
+    const { clock } = this.#deps;
+    for (const session of this.#all) {
+      if (session.connection?.transport !== 'update_check') continue;
+      clock.after(clock.random() * windowMs, () => {
+        session.fellBehind(mark);
+        session.roomAgain();
+      });
+    }
+  }
+}

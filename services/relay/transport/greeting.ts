@@ -1,0 +1,30 @@
+import { AppError } from '../../shared/errors.ts';
+import { parseTopic, type Topic } from '../../shared/update/topic.ts';
+import { parseVersion, type Version } from '../../shared/update/update.ts';
+import type { Greeting } from './transport.ts';
+
+/**
+ * Reads what a client asks for in its URL: `topic` (repeated) and `since` (versions with commas, aligned with
+ * the topics; an empty one counts as none). Throws `invalid_topic`, `invalid_since` or `too_many_topics`.
+ */
+export function parseGreeting(query: string, options: { maxTopics: number; defaultTopic?: Topic }): Greeting {
+  const parameters = new URLSearchParams(query);
+  const names = parameters.getAll('topic');
+  if (names.length > options.maxTopics) throw new AppError('too_many_topics');
+  const topics = names.map(parseTopic);
+  if (topics.length === 0 && options.defaultTopic !== undefined) topics.push(options.defaultTopic);
+  const since = parseSince(parameters.get('since'), topics.length);
+  return { topics: new Map(topics.map((topic, i) => [topic, since[i] ?? null])) };
+}
+
+function parseSince(text: string | null, topics: number): (Version | null)[] {
+  if (text === null || text === '') return [];
+  const versions = text.split(',').map((item) => {
+    if (item === '') return null;
+    const version = parseVersion(item);
+    if (version === undefined) throw new AppError('invalid_since');
+    return version;
+  });
+  if (versions.length !== topics) throw new AppError('invalid_since');
+  return versions;
+}

@@ -1,0 +1,64 @@
+import type { Clock, Timer } from '../../shared/process/clock.ts';
+
+/** A connection that is looked at from time to time. */
+export interface Sweepable {
+  /** Pings, and closes where nothing was taken for too long; false where it closed. */
+  sweep(nowMs: number, stuckMs: number): boolean;
+}
+
+const TICK_MS = 1000;
+
+/**
+ * Looks at every connection once an interval, a part of them each second, so that many connections make no
+ * burst. The pings keep NAT tables and proxies from forgetting the line.
+ */
+export class Sweep {
+  readonly #clock: Clock;
+  readonly #connections: Iterable<Sweepable>;
+  readonly #size: () => number;
+  readonly #intervalMs: number;
+  readonly #stuckMs: number;
+  readonly #stuck: () => void;
+  #rest: Iterator<Sweepable> | undefined;
+  #timer: Timer | undefined;
+
+  constructor(deps: {
+    clock: Clock;
+    connections: Iterable<Sweepable>;
+    size: () => number;
+    intervalMs: number;
+    stuckMs: number;
+    stuck: () => void;
+  }) {
+    this.#clock = deps.clock;
+    this.#connections = deps.connections;
+    this.#size = deps.size;
+    this.#intervalMs = deps.intervalMs;
+    this.#stuckMs = deps.stuckMs;
+    this.#stuck = deps.stuck;
+  }
+
+  start(): void {
+    this.#timer = this.#clock.after(TICK_MS, () => {
+      this.#tick();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  #tick(): void {
+    const nowMs = this.#clock.nowMs();
+    for (let left = Math.ceil((this.#size() * TICK_MS) / this.#intervalMs); left > 0; left -= 1) {
+      this.#rest ??= this.#connections[Symbol.iterator]();
+      const next = this.#rest.next();
+      if (next.done) {
+        this.#rest = undefined;
+        return;
+      }
+      if (!next.value.sweep(nowMs, this.#stuckMs)) this.#stuck();
+    }
+  }
+}

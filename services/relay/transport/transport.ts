@@ -1,0 +1,52 @@
+import type { CloseCode } from '../../shared/protocol/close-codes.ts';
+import type { Topic } from '../../shared/update/topic.ts';
+import type { Update, Version } from '../../shared/update/update.ts';
+
+/** The ways for a client to listen. */
+export type TransportName = 'websocket' | 'update_check';
+
+/**
+ * One client's line. Sending never queues without bound: where it returns false, the client takes too little,
+ * nothing was sent, and the owner is told by `roomAgain` when to go on.
+ */
+export interface Connection {
+  readonly transport: TransportName;
+  /** Begins to hand over what is published under the topic. */
+  listen(topic: Topic): void;
+  unlisten(topic: Topic): void;
+  /** Says what the relay vouches for; null where it cannot yet. */
+  sendSubscribed(numbers: ReadonlyMap<Topic, Version | null>): boolean;
+  sendUpdate(update: Update): boolean;
+  sendFreshness(fresh: boolean): boolean;
+  sendPong(): boolean;
+  sendError(code: string, topic?: Topic): boolean;
+  /** Says goodbye. The owner is told by `closed`, perhaps before this returns. */
+  close(code: CloseCode, reason: string): void;
+}
+
+/** What a connection tells its owner. */
+export interface ConnectionOwner {
+  /** A text message, not longer than the limit. */
+  message(text: string): void;
+  /** Something that was published did not fit any more. May come in the middle of a publish. */
+  fellBehind(): void;
+  /** There is room again after it fell behind, or after a send that returned false. */
+  roomAgain(): void;
+  closed(code: number): void;
+}
+
+/** What a client asks for when it connects. */
+export interface Greeting {
+  readonly topics: ReadonlyMap<Topic, Version | null>;
+}
+
+/** Gives every new connection its owner. */
+export type Accept = (connection: Connection, greeting: Greeting) => ConnectionOwner;
+
+/** What transports report, for metrics. */
+export interface ConnectionReport {
+  opened(transport: TransportName): void;
+  closed(transport: TransportName, code: number): void;
+  /** A client that took nothing for too long was given up. */
+  stuck(): void;
+}

@@ -1,0 +1,66 @@
+import type { TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+import { createRequire } from 'node:module';
+import { AppError } from '../../shared/errors.ts';
+import { listenError, StartError } from '../../shared/process/start-error.ts';
+import { sendProblem } from './uws-problem.ts';
+
+type Uws = typeof import('uWebSockets.js');
+
+/** The public server of a relay, before transports add their paths. */
+export class UwsApp {
+  readonly app: TemplatedApp;
+  readonly #uws: Uws;
+  #listening: us_listen_socket | undefined;
+
+  constructor() {
+    this.#uws = loadUws();
+    this.app = this.#uws.App();
+  }
+
+  /** Listens, alone on its port; resolves with the port, also where 0 was asked for. */
+  listen(host: string, port: number): Promise<number> {
+    // Answered last: what no transport has taken.
+    this.app.any('/*', (res) => sendProblem(res, new AppError('not_found')));
+    const { LIBUS_LISTEN_EXCLUSIVE_PORT } = this.#uws as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number };
+    return new Promise((resolve, reject) => {
+      const listening = (socket: us_listen_socket | false) => {
+        if (!socket)
+          return reject(listenError(Object.assign(new Error('listen'), { code: 'EADDRINUSE' }), { host, port }));
+        this.#listening = socket;
+        resolve(this.#uws.us_socket_local_port(socket));
+      };
+      // The types know no host together with options; the binary does.
+      (this.app.listen as (...args: unknown[]) => void).call(
+        this.app,
+        host,
+        port,
+        LIBUS_LISTEN_EXCLUSIVE_PORT,
+        listening,
+      );
+    });
+  }
+
+  /** Takes no new connections; the open ones stay. */
+  stopListening(): void {
+    if (this.#listening) this.#uws.us_listen_socket_close(this.#listening);
+    this.#listening = undefined;
+  }
+
+  /** Cuts what is still open. */
+  close(): void {
+    this.#listening = undefined;
+    this.app.close();
+  }
+}
+
+function loadUws(): Uws {
+  try {
+    return createRequire(import.meta.url)('uWebSockets.js') as Uws;
+  } catch (cause) {
+    throw new StartError(
+      `the native part of uWebSockets.js cannot be loaded on ${process.platform}-${process.arch} with Node ${process.version}: ` +
+        'see "uWebSockets.js" in the README',
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,225 @@
+import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
+import { AppError } from '../../shared/errors.ts';
+import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
+import type { Topic } from '../../shared/update/topic.ts';
+import type { Update, Version } from '../../shared/update/update.ts';
+import type { Dialect } from './dialect.ts';
+import { parseGreeting } from './greeting.ts';
+import type { Sweepable } from './sweep.ts';
+import type { Accept, Connection, ConnectionOwner, ConnectionReport, Greeting } from './transport.ts';
+import { sendProblem } from './uws-problem.ts';
+
+/** The longest message a client may send, in bytes. */
+export const MAX_MESSAGE_BYTES = 16 * 1024;
+
+/** The most that waits for one slow client, in bytes, beyond what the kernel holds; one message may overshoot it. */
+export const MAX_BACKPRESSURE_BYTES = 64 * 1024;
+
+interface UserData {
+  readonly greeting: Greeting;
+  connection?: UwsConnection;
+}
+
+type Socket = WebSocket<UserData>;
+
+const decoder = new TextDecoder();
+
+/** One dialect of WebSocket on a path. Live updates go through uWebSockets.js' own topics. */
+export class UwsWebsocket {
+  readonly #app: TemplatedApp;
+  readonly #dialect: Dialect;
+  readonly #accept: Accept;
+  readonly #maxTopics: number;
+  readonly #defaultTopic: Topic | undefined;
+  readonly #nowMs: () => number;
+  readonly #report: ConnectionReport;
+  readonly #control: string;
+  readonly connections = new Set<UwsConnection>();
+
+  constructor(deps: {
+    app: TemplatedApp;
+    path: string;
+    dialect: Dialect;
+    accept: Accept;
+    report: ConnectionReport;
+    maxTopics: number;
+    defaultTopic?: Topic;
+    nowMs: () => number;
+  }) {
+    this.#app = deps.app;
+    this.#dialect = deps.dialect;
+    this.#accept = deps.accept;
+    this.#maxTopics = deps.maxTopics;
+    this.#defaultTopic = deps.defaultTopic;
+    this.#nowMs = deps.nowMs;
+    this.#report = deps.report;
+    this.#control = `${deps.dialect.transport} `; // no topic has a space
+    this.#app.ws<UserData>(deps.path, {
+      // A little more than allowed, since uWebSockets.js cuts the line over its own limit without a close code.
+      maxPayloadLength: MAX_MESSAGE_BYTES + 1024,
+      maxBackpressure: MAX_BACKPRESSURE_BYTES,
+      // The sweep pings and judges: it is patient with slow readers, which this is not.
+      idleTimeout: 0,
+      sendPingsAutomatically: false,
+      upgrade: (res, req, context) => this.#upgrade(res, req, context),
+      open: (ws) => this.#open(ws),
+      message: (ws, message, isBinary) => this.#message(ws, message, isBinary),
+      pong: (ws) => ws.getUserData().connection?.progressed(this.#nowMs()),
+      ping: (ws) => ws.getUserData().connection?.progressed(this.#nowMs()),
+      dropped: (ws) => ws.getUserData().connection?.owner?.fellBehind(),
+      drain: (ws) => this.#drained(ws),
+      close: (ws, code) => this.#closed(ws, code),
+    });
+  }
+
+  /** Tells all who listen; returns how many. */
+  publish(update: Update, paced: boolean): number {
+    const channel = this.#channel(update.topic);
+    const listeners = this.#app.numSubscribers(channel);
+    if (listeners === 0 || (paced && !this.#dialect.knowsSpread)) return 0;
+    this.#app.publish(channel, this.#dialect.update(update));
+    return listeners;
+  }
+
+  publishFreshness(fresh: boolean): void {
+    const text = this.#dialect.freshness(fresh);
+    if (text !== undefined) this.#app.publish(this.#control, text);
+  }
+
+  #channel(topic: Topic): string {
+    return this.#control + topic;
+  }
+
+  #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
+    const key = req.getHeader('sec-websocket-key');
+    const protocol = req.getHeader('sec-websocket-protocol');
+    const extensions = req.getHeader('sec-websocket-extensions');
+    try {
+      const greeting = parseGreeting(req.getQuery(), {
+        maxTopics: this.#maxTopics,
+        ...(this.#defaultTopic === undefined ? {} : { defaultTopic: this.#defaultTopic }),
+      });
+      res.upgrade<UserData>({ greeting }, key, protocol, extensions, context);
+    } catch (error) {
+      sendProblem(res, error instanceof AppError ? error : new AppError('internal_error'));
+    }
+  }
+
+  #open(ws: Socket): void {
+    const data = ws.getUserData();
+    const connection = new UwsConnection(ws, this.#dialect, (topic) => this.#channel(topic), this.#nowMs());
+    data.connection = connection;
+    this.connections.add(connection);
+    this.#report.opened(this.#dialect.transport);
+    ws.subscribe(this.#control);
+    connection.owner = this.#accept(connection, data.greeting);
+  }
+
+  #message(ws: Socket, message: ArrayBuffer, isBinary: boolean): void {
+    const connection = ws.getUserData().connection;
+    if (!connection) return;
+    connection.progressed(this.#nowMs());
+    if (message.byteLength > MAX_MESSAGE_BYTES) connection.close(CLOSE_CODES.tooBig, 'message too big');
+    else if (!this.#dialect.listens) return;
+    else if (isBinary) connection.close(CLOSE_CODES.abuse, 'text messages only');
+    else connection.owner?.message(decoder.decode(message));
+  }
+
+  #drained(ws: Socket): void {
+    const connection = ws.getUserData().connection;
+    if (!connection) return;
+    connection.progressed(this.#nowMs());
+    // The event also comes while the buffer is still too full; it always ends with one at 0.
+    if (ws.getBufferedAmount() < MAX_BACKPRESSURE_BYTES / 2) connection.owner?.roomAgain();
+  }
+
+  #closed(ws: Socket, code: number): void {
+    const connection = ws.getUserData().connection;
+    if (!connection) return;
+    this.connections.delete(connection);
+    connection.gone();
+    connection.owner?.closed(code);
+    this.#report.closed(this.#dialect.transport, code);
+  }
+}
+
+/** uWebSockets.js: what `send` returns for a message that was not taken. */
+const DROPPED = 2;
+
+class UwsConnection implements Connection, Sweepable {
+  readonly #dialect: Dialect;
+  readonly #channel: (topic: Topic) => string;
+  #ws: Socket | undefined;
+  #progressedAtMs: number;
+  #bufferedBytes = 0;
+  owner: ConnectionOwner | undefined;
+
+  constructor(ws: Socket, dialect: Dialect, channel: (topic: Topic) => string, nowMs: number) {
+    this.#ws = ws;
+    this.#dialect = dialect;
+    this.#channel = channel;
+    this.#progressedAtMs = nowMs;
+  }
+
+  get transport() {
+    return this.#dialect.transport;
+  }
+
+  listen(topic: Topic): void {
+    this.#ws?.subscribe(this.#channel(topic));
+  }
+
+  unlisten(topic: Topic): void {
+    this.#ws?.unsubscribe(this.#channel(topic));
+  }
+
+  sendSubscribed(numbers: ReadonlyMap<Topic, Version | null>): boolean {
+    return this.#send(this.#dialect.subscribed(numbers));
+  }
+
+  sendUpdate(update: Update): boolean {
+    return this.#send(this.#dialect.update(update));
+  }
+
+  sendFreshness(fresh: boolean): boolean {
+    return this.#send(this.#dialect.freshness(fresh));
+  }
+
+  sendPong(): boolean {
+    return this.#send(this.#dialect.pong());
+  }
+
+  sendError(code: string, topic?: Topic): boolean {
+    return this.#send(this.#dialect.error(code, topic));
+  }
+
+  close(code: CloseCode, reason: string): void {
+    this.#ws?.end(code, reason);
+  }
+
+  progressed(nowMs: number): void {
+    this.#progressedAtMs = nowMs;
+  }
+
+  gone(): void {
+    this.#ws = undefined;
+  }
+
+  sweep(nowMs: number, stuckMs: number): boolean {
+    if (!this.#ws) return true;
+    const buffered = this.#ws.getBufferedAmount();
+    if (buffered < this.#bufferedBytes) this.progressed(nowMs);
+    this.#bufferedBytes = buffered;
+    if (nowMs - this.#progressedAtMs > stuckMs) {
+      this.#ws.close();
+      return false;
+    }
+    this.#ws.ping();
+    return true;
+  }
+
+  #send(text: string | undefined): boolean {
+    if (text === undefined || !this.#ws) return true;
+    return this.#ws.send(text) !== DROPPED;
+  }
+}

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Broker, Digest, FeedHandler, Witness } from '../../services/shared/broker/broker.ts';
+import type { Topic } from '../../services/shared/update/topic.ts';
+import type { Update, Version } from '../../services/shared/update/update.ts';
+import { eventually } from '../support/eventually.ts';
+
+/** Makes brokers that share one store, as the processes of one cluster do. */
+export interface BrokerCluster {
+  connect(): Broker;
+  close(): Promise<void>;
+}
+
+const NOTHING_SEEN: Witness = { history: '', version: 0 };
+
+class RecordingHandler implements FeedHandler {
+  readonly updates: Update[] = [];
+  readonly lost: number[] = [];
+  links = 0;
+
+  deliver(update: Update): void {
+    this.updates.push(update);
+  }
+
+  raiseFloor(): void {}
+
+  watchesLost(partitions: readonly number[]): void {
+    this.lost.push(...partitions);
+  }
+
+  linkUp(): void {
+    this.links += 1;
+  }
+}
+
+/** The promise of every broker. */
+export function describeBroker(name: string, createCluster: () => Promise<BrokerCluster>): void {
+  describe(`a broker (${name})`, () => {
+    let cluster: BrokerCluster;
+    let relay: Broker;
+    let webhook: Broker;
+    let handler: RecordingHandler;
+    const started: Broker[] = [];
+
+    beforeEach(async () => {
+      cluster = await createCluster();
+      handler = new RecordingHandler();
+      relay = cluster.connect();
+      webhook = cluster.connect();
+      relay.follow(handler);
+      started.push(...new Set([relay, webhook]));
+      for (const broker of started) await broker.start();
+      await eventually(() => expect(handler.links).toBeGreaterThan(0));
+    });
+
+    afterEach(async () => {
+      for (const broker of started.splice(0)) await broker.stop();
+      await cluster.close();
+    });
+
+    const topicNamed = (word: string) => `${word}-${randomUUID().slice(0, 8)}` as Topic;
+    const digestOf = (topic: Topic, cursor: Version): Promise<Digest> =>
+      relay.digest(relay.partitionOf(topic), NOTHING_SEEN, cursor);
+
+    it('signals to a watcher, soon but never within the call, what was published after watching', async () => {
+      const topic = topicNamed('chat');
+      await relay.watch([topic]);
+      const calls: string[] = [];
+      const published = webhook.publish(topic, { data: { a: ['ü', 1] }, spread: 5 }, NOTHING_SEEN);
+      calls.push(`${handler.updates.length} signals within the call`);
+      const { version } = await published;
+      await eventually(() => expect(handler.updates).toEqual([{ topic, version, data: { a: ['ü', 1] }, spread: 5 }]));
+      expect(calls).toEqual(['0 signals within the call']);
+    });
+
+    it('signals nothing of a topic that is not watched, or no longer', async () => {
+      const [watched, other] = [topicNamed('watched'), topicNamed('other')];
+      await relay.watch([watched, other]);
+      await relay.unwatch([other]);
+      await webhook.publish(other, {}, NOTHING_SEEN);
+      await webhook.publish(watched, {}, NOTHING_SEEN);
+      await eventually(() => expect(handler.updates.map((u) => u.topic)).toEqual([watched]));
+    });
+
+    it('hands a watcher its own copy of the data', async () => {
+      const topic = topicNamed('copy');
+      const data = { list: [1] };
+      await relay.watch([topic]);
+      await webhook.publish(topic, { data }, NOTHING_SEEN);
+      data.list.push(2);
+      await eventually(() => expect(handler.updates[0]?.data).toEqual({ list: [1] }));
+      expect((await relay.read([topic]))[0]?.data).toEqual({ list: [1] });
+    });
+
+    it('assigns versions near the time in microseconds, which grow also when published at once', async () => {
+      const topic = topicNamed('fast');
+      const answers = await Promise.all(Array.from({ length: 50 }, () => webhook.publish(topic, {}, NOTHING_SEEN)));
+      const versions = answers.map((answer) => answer.version);
+      expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
+      expect(versions.every(Number.isSafeInteger)).toBe(true);
+      expect(Math.abs((versions[0] ?? 0) / 1000 - Date.now())).toBeLessThan(5000);
+    });
+
+    it('assigns a version above the highest that the caller has seen', async () => {
+      const topic = topicNamed('hint');
+      const { version, history } = await webhook.publish(topic, {}, NOTHING_SEEN);
+      const ahead = version + 60_000_000;
+      expect((await webhook.publish(topic, {}, { history, version: ahead })).version).toBeGreaterThan(ahead);
+    });
+
+    it('reads the newest update of each topic, aligned, and undefined where there is none', async () => {
+      const [one, none, two] = [topicNamed('one'), topicNamed('none'), topicNamed('two')];
+      await webhook.publish(one, { data: 'old' }, NOTHING_SEEN);
+      const first = await webhook.publish(one, { data: 'new', traceparent: '00-x' }, NOTHING_SEEN);
+      const second = await webhook.publish(two, { data: null }, NOTHING_SEEN);
+      expect(await relay.read([one, none, two])).toEqual([
+        { topic: one, version: first.version, data: 'new', traceparent: '00-x' },
+        undefined,
+        { topic: two, version: second.version, data: null },
+      ]);
+      expect(await relay.read([])).toEqual([]);
+    });
+
+    it('digests what changed after a cursor: each topic once, at its newest, oldest first', async () => {
+      const topic = topicNamed('digest');
+      const before = (await digestOf(topic, 0)).last;
+      await webhook.publish(topic, {}, NOTHING_SEEN);
+      const { version } = await webhook.publish(topic, {}, NOTHING_SEEN);
+      const digest = await digestOf(topic, before);
+      expect(digest.changed.filter((changed) => changed.topic === topic)).toEqual([{ topic, version }]);
+      expect(digest.last).toBeGreaterThanOrEqual(version);
+      expect(digest.more).toBe(false);
+      expect((await digestOf(topic, digest.last)).changed).toEqual([]);
+    });
+
+    it('never lets a later version be at or below what a digest named', async () => {
+      const topic = topicNamed('base');
+      const digest = await digestOf(topic, 0);
+      expect(digest.base).toBeGreaterThan(digest.retained);
+      expect(digest.last).toBeGreaterThanOrEqual(digest.base);
+      expect(digest.last).toBeGreaterThanOrEqual(digest.floor);
+      const { version } = await webhook.publish(topic, {}, NOTHING_SEEN);
+      expect(version).toBeGreaterThan(digest.last);
+    });
+
+    it('keeps its history and floor while nothing is lost, and names the same ones to all', async () => {
+      const topic = topicNamed('history');
+      const partition = relay.partitionOf(topic);
+      const mine = await relay.digest(partition, NOTHING_SEEN, 0);
+      const { history } = await webhook.publish(topic, {}, NOTHING_SEEN);
+      const theirs = await webhook.digest(webhook.partitionOf(topic), { history, version: 1 }, 0);
+      expect([mine.history, mine.floor]).toEqual([theirs.history, theirs.floor]);
+      expect(history).toBe(mine.history);
+      expect(mine.floor).toBeGreaterThan(0);
+    });
+
+    it('raises the floor above what a caller was told under a history that is gone', async () => {
+      const topic = topicNamed('split');
+      const before = await digestOf(topic, 0);
+      const witness = { history: 'another history', version: before.last + 3_600_000_000 };
+      const after = await webhook.digest(webhook.partitionOf(topic), witness, 0);
+      expect(after.floor).toBeGreaterThan(witness.version);
+      expect((await digestOf(topic, 0)).floor).toBe(after.floor);
+      expect((await webhook.publish(topic, {}, NOTHING_SEEN)).version).toBeGreaterThan(after.floor);
+    });
+
+    it('gives a renewed subscription up and says so', async () => {
+      const topic = topicNamed('deaf');
+      await relay.watch([topic]);
+      relay.renew(relay.partitionOf(topic));
+      await eventually(() => expect(handler.lost).toContain(relay.partitionOf(topic)));
+      await eventually(() => relay.watch([topic]));
+      await webhook.publish(topic, {}, NOTHING_SEEN);
+      await eventually(() => expect(handler.updates.length).toBe(1));
+    });
+  });
+}

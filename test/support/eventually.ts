@@ -1,0 +1,12 @@
+/** Repeats an assertion until it holds; after the time-out it fails with the last error. */
+export async function eventually<T>(assertion: () => T | Promise<T>, timeoutMs = 5000): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await assertion();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}

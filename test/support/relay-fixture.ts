@@ -1,0 +1,55 @@
+import { Registry } from 'prom-client';
+import type { Broker } from '../../services/shared/broker/broker.ts';
+import { MemoryBroker } from '../../services/shared/broker/memory-broker.ts';
+import { EnvReader } from '../../services/shared/config/env-reader.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
+import type { Topic } from '../../services/shared/update/topic.ts';
+import type { UpdateBody } from '../../services/shared/update/update.ts';
+import { readRelayConfig } from '../../services/relay/config.ts';
+import { createRelay } from '../../services/relay/relay.ts';
+import { eventually } from './eventually.ts';
+import { WsClient } from './ws-client.ts';
+
+/** A relay in this process, on a free port of loopback. */
+export async function startRelay(options: { env?: Record<string, string>; broker?: Broker } = {}) {
+  const env = { RELAY_HOST: '127.0.0.1', RELAY_PORT: '0', DRAIN_WINDOW: '0ms', ...options.env };
+  const config = readRelayConfig(new EnvReader(env));
+  const broker = options.broker ?? new MemoryBroker();
+  const registry = new Registry();
+  const relay = createRelay({ config, feed: broker, registry, clock: SYSTEM_CLOCK });
+  await broker.start();
+  const port = await relay.start();
+  const clients: WsClient[] = [];
+  await eventually(() => {
+    if (!relay.hub.fresh) throw new Error('the relay is not fresh yet');
+  });
+  return {
+    relay,
+    broker,
+    port,
+    url: `ws://127.0.0.1:${port}`,
+    http: `http://127.0.0.1:${port}`,
+    /** Connects a client, which is closed with the relay. */
+    async connect(path: string): Promise<WsClient> {
+      const client = await WsClient.open(`ws://127.0.0.1:${port}${path}`);
+      clients.push(client);
+      return client;
+    },
+    async publish(topic: string, body: UpdateBody = {}): Promise<number> {
+      const { version } = await broker.publish(topic as Topic, body, { history: '', version: 0 });
+      return version;
+    },
+    /** The value of a metric, summed over its labels. */
+    async metric(name: string): Promise<number> {
+      const metric = await registry.getSingleMetric(name)?.get();
+      return (metric?.values ?? []).reduce((sum, { value }) => sum + value, 0);
+    },
+    async stop(): Promise<void> {
+      for (const client of clients) client.terminate();
+      await relay.stop();
+      await broker.stop();
+    },
+  };
+}
+
+export type RelayFixture = Awaited<ReturnType<typeof startRelay>>;
