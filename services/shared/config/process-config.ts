@@ -20,6 +20,7 @@ export function readProcessConfig(env: EnvReader, defaults: { adminPort: number 
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     adminPort: env.port('ADMIN_PORT', defaults.adminPort),
     adminHost: env.string('ADMIN_HOST', '0.0.0.0'),
-    shutdownTimeoutMs: env.durationMs('SHUTDOWN_TIMEOUT', { default: '10s', minMs: 100 }),
+    // Long enough for the 30 s over which a relay spreads its goodbyes.
+    shutdownTimeoutMs: env.durationMs('SHUTDOWN_TIMEOUT', { default: '45s', minMs: 100 }),
   });
 }

@@ -1,0 +1,69 @@
+import { AppError } from '../errors.ts';
+import { isTopic, type Topic } from '../update/topic.ts';
+
+/** What a publisher asks for with `POST /webhook`. */
+export interface PublishRequest {
+  /** Without repetitions, in the order of the request. */
+  readonly topics: readonly Topic[];
+  /** Any JSON value; absent and `null` are different things. */
+  readonly data?: unknown;
+}
+
+export const MAX_TOPICS_PER_REQUEST = 100;
+
+/** How deep arrays and objects may be nested within `data`: what writes JSON recurses, on every hop. */
+export const MAX_DATA_DEPTH = 64;
+
+/**
+ * Reads the body of a publish request: `topic` or `topics`, and perhaps `data`. Unknown fields are
+ * ignored, so that a newer publisher can talk to an older webhook; a bad topic refuses the whole.
+ * Throws `invalid_json`, `invalid_request`, `invalid_topic` or `too_many_topics`.
+ */
+export function parsePublishRequest(text: string): PublishRequest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new AppError('invalid_json');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new AppError('invalid_request', 'The body must be a JSON object');
+  }
+  const fields = new Map(Object.entries(value));
+  const topics = parseTopics(fields);
+  const data = fields.get('data');
+  if (!isShallowerThan(data, MAX_DATA_DEPTH)) {
+    throw new AppError('invalid_request', `data is nested deeper than ${MAX_DATA_DEPTH} levels`);
+  }
+  return { topics, ...(data === undefined ? {} : { data }) };
+}
+
+function parseTopics(fields: ReadonlyMap<string, unknown>): readonly Topic[] {
+  const one = fields.get('topic');
+  const many = fields.get('topics');
+  if ((one === undefined) === (many === undefined)) {
+    throw new AppError('invalid_request', 'Exactly one of topic and topics is needed');
+  }
+  if (many === undefined) {
+    if (typeof one !== 'string') throw new AppError('invalid_request', 'topic must be a string');
+    return requireTopics([one]);
+  }
+  if (!Array.isArray(many) || many.length === 0 || many.some((topic) => typeof topic !== 'string')) {
+    throw new AppError('invalid_request', 'topics must be a list of at least one string');
+  }
+  return requireTopics(many);
+}
+
+function requireTopics(names: readonly string[]): readonly Topic[] {
+  const topics = [...new Set(names)];
+  if (topics.length > MAX_TOPICS_PER_REQUEST) {
+    throw new AppError('too_many_topics', `${topics.length} topics; ${MAX_TOPICS_PER_REQUEST} are allowed in one call`);
+  }
+  if (!topics.every(isTopic)) throw new AppError('invalid_topic');
+  return topics;
+}
+
+function isShallowerThan(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((item) => isShallowerThan(item, depth - 1));
+}

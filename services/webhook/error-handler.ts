@@ -1,0 +1,15 @@
+import type { ErrorRequestHandler } from 'express';
+import { AppError } from '../shared/errors.ts';
+import type { Logger } from '../shared/process/logger.ts';
+import { sendProblem } from '../shared/process/send-problem.ts';
+
+/** Creates what answers every failed request: a known error with its code, any other is ours, logged and kept inside. */
+export function createErrorHandler(deps: { logger: Logger }): ErrorRequestHandler {
+  const { logger } = deps;
+  // Express tells an error handler by its four parameters.
+  return (error: unknown, request, response, _next) => {
+    if (request.socket.destroyed) return; // the caller is gone, and that is the error
+    if (!(error instanceof AppError)) logger.error({ err: error, path: request.path }, 'a request failed unexpectedly');
+    sendProblem(response, error instanceof AppError ? error : new AppError('internal_error'));
+  };
+}

@@ -1,0 +1,21 @@
+import type { Publishing } from '../shared/broker/broker.ts';
+import { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
+import { createHttpServer, type HttpServer } from '../shared/process/http-server.ts';
+import type { Logger } from '../shared/process/logger.ts';
+import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
+import { createWebhookApp } from './app.ts';
+import type { WebhookConfig } from './config.ts';
+import { createWebhookMetrics } from './metrics.ts';
+
+/** Creates the service that publishers call. The broker is started before it and stopped after it, by its owner. */
+export function createWebhook(deps: {
+  config: WebhookConfig;
+  broker: Publishing;
+  registry: MetricsRegistry;
+  logger: Logger;
+}): HttpServer {
+  const { config, broker, registry, logger } = deps;
+  const publisher = new ClusterPublisher({ broker });
+  const app = createWebhookApp({ config, publisher, metrics: createWebhookMetrics({ registry }), logger });
+  return createHttpServer({ handler: app, host: config.host, port: config.port });
+}
