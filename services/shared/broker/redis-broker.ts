@@ -5,42 +5,34 @@ import type { Update, UpdateBody, Version } from '../update/update.ts';
 import { decodeBody, decodeSignal, encodeBody } from '../update/update-codec.ts';
 import type { Broker, Changed, Digest, FeedHandler, Published, Witness } from './broker.ts';
 import type { BrokerReport } from './broker-report.ts';
-import { RedisCommands } from './redis-commands.ts';
+import { RedisAgreement } from './redis-agreement.ts';
+import { RedisCluster } from './redis-cluster.ts';
 import { RedisKeys } from './redis-keys.ts';
-import { RedisSubscriber } from './redis-subscriber.ts';
+import { RedisSingle } from './redis-single.ts';
+import type { RedisTopology, TopologyHandler } from './redis-topology.ts';
 import { DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
 
 /** Registers in one round trip. */
 const READ_BATCH = 500;
-const SIGNAL_COMMAND = 'PUBLISH';
 
 /** The broker that lives in Redis: registers in hashes, signals by pub/sub, versions from scripts. */
 export class RedisBroker implements Broker {
   readonly partitions: number;
   readonly #keys: RedisKeys;
-  readonly #commands: RedisCommands;
-  readonly #subscriber: RedisSubscriber;
+  readonly #topology: RedisTopology;
   #handler: FeedHandler | undefined;
 
-  /** `refuse` is called where this process must not take part: its settings differ from the cluster's. */
+  /** `refuse` is called where this process must not take part any more: its settings differ from the cluster's. */
   constructor(deps: { config: RedisConfig; report: BrokerReport; refuse: (error: Error) => void }) {
-    const { config, report, refuse } = deps;
-    this.partitions = config.partitions;
-    this.#keys = new RedisKeys(config);
-    this.#commands = new RedisCommands({
-      config,
+    this.partitions = deps.config.partitions;
+    this.#keys = new RedisKeys(deps.config);
+    this.#topology = createTopology({
+      ...deps,
       keys: this.#keys,
-      report,
-      refuse,
-      ready: () => this.#handler?.linkUp(),
-    });
-    this.#subscriber = new RedisSubscriber({
-      config,
-      report,
       handler: {
         signal: (channel, text) => this.#signal(channel, text),
-        lost: () => this.#handler?.watchesLost(this.#allPartitions()),
-        ready: () => this.#watchFloors(),
+        lost: (partitions) => this.#handler?.watchesLost(partitions),
+        up: (partitions) => this.#up(partitions),
       },
     });
   }
@@ -49,14 +41,12 @@ export class RedisBroker implements Broker {
     this.#handler = handler;
   }
 
-  async start(): Promise<void> {
-    if (this.#handler) this.#subscriber.start();
-    await this.#commands.start();
+  start(): Promise<void> {
+    return this.#topology.start({ subscribe: this.#handler !== undefined });
   }
 
   async stop(): Promise<void> {
-    this.#subscriber.stop();
-    this.#commands.stop();
+    this.#topology.stop();
   }
 
   partitionOf(topic: Topic): number {
@@ -65,9 +55,9 @@ export class RedisBroker implements Broker {
 
   async publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
     const partition = this.partitionOf(topic);
-    const [version, history] = await attempt(
-      this.#commands
-        .redis()
+    const [version, history] = await this.#attempt(partition, () =>
+      this.#topology
+        .commands(partition)
         .heliographPublish(
           this.#keys.meta(partition),
           this.#keys.register(topic),
@@ -84,9 +74,9 @@ export class RedisBroker implements Broker {
   }
 
   async digest(partition: number, witness: Witness, cursor: Version): Promise<Digest> {
-    const [history, floor, last, base, retained, reach, rows] = await attempt(
-      this.#commands
-        .redis()
+    const [history, floor, last, base, retained, reach, rows] = await this.#attempt(partition, () =>
+      this.#topology
+        .commands(partition)
         .heliographDigest(
           this.#keys.meta(partition),
           this.#keys.recent(partition),
@@ -114,46 +104,75 @@ export class RedisBroker implements Broker {
   }
 
   async watch(topics: readonly Topic[]): Promise<void> {
-    await attempt(this.#subscriber.subscribe(topics.map((topic) => this.#keys.updateChannel(topic))));
+    await this.#inPartitions(topics, (partition, channels) => this.#topology.subscribe(partition, channels));
   }
 
   async unwatch(topics: readonly Topic[]): Promise<void> {
-    await attempt(this.#subscriber.unsubscribe(topics.map((topic) => this.#keys.updateChannel(topic))));
+    await this.#inPartitions(topics, (partition, channels) => this.#topology.unsubscribe(partition, channels));
   }
 
   async read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {
     const registers: (Update | undefined)[] = [];
     for (let i = 0; i < topics.length; i += READ_BATCH) {
       const batch = topics.slice(i, i + READ_BATCH);
-      const redis = this.#commands.redis();
-      const rows = await attempt(
-        Promise.all(batch.map((topic) => redis.hmget(this.#keys.register(topic), 'version', 'body'))),
-      );
-      batch.forEach((topic, j) => {
-        const [version, body] = rows[j] ?? [];
-        registers.push(version ? { topic, version: Number(version), ...decodeBody(body ?? '{}') } : undefined);
-      });
+      registers.push(...(await Promise.all(batch.map((topic) => this.#readOne(topic)))));
     }
     return registers;
   }
 
-  renew(_partition: number): void {
-    this.#subscriber.renew();
+  renew(partition: number): void {
+    this.#topology.renew(partition);
+  }
+
+  async #readOne(topic: Topic): Promise<Update | undefined> {
+    const partition = this.partitionOf(topic);
+    const [version, body] = await this.#attempt(partition, () =>
+      this.#topology.commands(partition).hmget(this.#keys.register(topic), 'version', 'body'),
+    );
+    return version ? { topic, version: Number(version), ...decodeBody(body ?? '{}') } : undefined;
+  }
+
+  async #inPartitions(
+    topics: readonly Topic[],
+    call: (partition: number, channels: readonly string[]) => Promise<void>,
+  ): Promise<void> {
+    const channels = new Map<number, string[]>();
+    for (const topic of topics) {
+      const partition = this.partitionOf(topic);
+      const list = channels.get(partition) ?? [];
+      list.push(this.#keys.updateChannel(topic));
+      channels.set(partition, list);
+    }
+    await Promise.all([...channels].map(([partition, list]) => this.#attempt(partition, () => call(partition, list))));
+  }
+
+  /** Turns whatever Redis or the connection threw into the one error of the port. */
+  async #attempt<T>(partition: number, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (cause) {
+      if (cause instanceof AppError) throw cause;
+      this.#topology.failed(partition, cause);
+      throw new AppError('broker_unavailable', undefined, { cause });
+    }
   }
 
   #prologue(partition: number, witness: Witness): (string | number)[] {
-    return [SIGNAL_COMMAND, this.#keys.floorChannel(partition), witness.history, witness.version];
+    return [
+      this.#topology.sharded ? 'SPUBLISH' : 'PUBLISH',
+      this.#keys.floorChannel(partition),
+      witness.history,
+      witness.version,
+    ];
   }
 
-  #allPartitions(): number[] {
-    return Array.from({ length: this.partitions }, (_, partition) => partition);
-  }
-
-  #watchFloors(): void {
-    const channels = this.#allPartitions().map((partition) => this.#keys.floorChannel(partition));
-    // A failure closes nothing worse: digests bring every floor, and a lost connection comes back here.
-    this.#subscriber.subscribe(channels).catch(() => {});
-    this.#handler?.linkUp();
+  #up(partitions: readonly number[]): void {
+    if (!this.#handler) return;
+    for (const partition of partitions) {
+      // A failure harms nothing: digests bring every floor too.
+      this.#topology.subscribe(partition, [this.#keys.floorChannel(partition)]).catch(() => {});
+    }
+    this.#handler.linkUp();
   }
 
   #signal(channel: string, text: string): void {
@@ -169,12 +188,17 @@ export class RedisBroker implements Broker {
   }
 }
 
-/** Turns whatever Redis or the connection threw into the one error of the port. */
-async function attempt<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (cause) {
-    if (cause instanceof AppError) throw cause;
-    throw new AppError('broker_unavailable', undefined, { cause });
-  }
+function createTopology(deps: {
+  config: RedisConfig;
+  keys: RedisKeys;
+  report: BrokerReport;
+  refuse: (error: Error) => void;
+  handler: TopologyHandler;
+}): RedisTopology {
+  const { config, keys, report, refuse } = deps;
+  const { partitions, servers } = config;
+  const sharded = servers.kind === 'cluster';
+  const agreement = new RedisAgreement({ key: keys.config(), partitions, sharded, report, refuse });
+  if (servers.kind === 'cluster') return new RedisCluster({ ...deps, agreement, seeds: servers.nodes });
+  return new RedisSingle({ ...deps, agreement });
 }

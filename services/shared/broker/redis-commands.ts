@@ -1,36 +1,32 @@
-import type { RedisConfig } from '../config/redis-config.ts';
 import { AppError } from '../errors.ts';
 import type { BrokerReport } from './broker-report.ts';
-import { createRedisClient } from './redis-client.ts';
-import type { RedisKeys } from './redis-keys.ts';
-import { type ScriptedRedis, withScripts } from './redis-scripts.ts';
+import type { RedisAgreement } from './redis-agreement.ts';
+import type { ScriptedRedis } from './redis-scripts.ts';
 
 /**
- * The connection for commands. It may be used only while this process is known to agree with the others on
+ * A connection for commands. It may be used only while this process is known to agree with the others on
  * the settings of the cluster, which is asked anew after every connect: Redis may have come back empty.
  */
 export class RedisCommands {
   readonly #redis: ScriptedRedis;
-  readonly #keys: RedisKeys;
-  readonly #settings: string;
+  readonly #agreement: RedisAgreement;
   readonly #report: BrokerReport;
-  readonly #refuse: (error: Error) => void;
-  readonly #ready: () => void;
+  readonly #up: () => void;
+  readonly #down: () => void;
   #usable = false;
 
   constructor(deps: {
-    config: RedisConfig;
-    keys: RedisKeys;
+    redis: ScriptedRedis;
+    agreement: RedisAgreement;
     report: BrokerReport;
-    refuse: (error: Error) => void;
-    ready: () => void;
+    up: () => void;
+    down: () => void;
   }) {
-    this.#redis = withScripts(createRedisClient(deps.config, 'heliograph-commands'));
-    this.#keys = deps.keys;
-    this.#settings = JSON.stringify({ partitions: deps.config.partitions, pubsub: 'plain' });
+    this.#redis = deps.redis;
+    this.#agreement = deps.agreement;
     this.#report = deps.report;
-    this.#refuse = deps.refuse;
-    this.#ready = deps.ready;
+    this.#up = deps.up;
+    this.#down = deps.down;
   }
 
   /**
@@ -38,22 +34,31 @@ export class RedisCommands {
    * with `settings_differ` where this process must not take part.
    */
   async start(): Promise<void> {
-    let started = false;
     this.#redis.on('close', () => {
       if (this.#usable) this.#report.linkDown('commands');
       this.#usable = false;
+      this.#down();
     });
+    let refuse = this.#agreement.refuse;
     await new Promise<void>((resolve, reject) => {
+      refuse = reject;
       this.#redis.on('ready', () => {
-        this.#agree().then(resolve, (error: unknown) => {
-          if (!(error instanceof AppError)) return this.#redis.disconnect(true);
-          if (started) this.#refuse(error);
-          else reject(error);
-        });
+        this.#agreement.check(this.#redis).then(
+          () => {
+            this.#usable = true;
+            this.#report.linkUp('commands');
+            this.#up();
+            resolve();
+          },
+          (error: unknown) => {
+            if (error instanceof AppError) refuse(error);
+            else this.#redis.disconnect(true);
+          },
+        );
       });
       this.#redis.connect().catch(() => resolve());
     });
-    started = true;
+    refuse = this.#agreement.refuse;
   }
 
   stop(): void {
@@ -61,22 +66,13 @@ export class RedisCommands {
     this.#redis.disconnect();
   }
 
-  /** The connection. Throws `broker_unavailable` while there is none that may be used. */
+  get usable(): boolean {
+    return this.#usable;
+  }
+
+  /** The connection. Throws `broker_unavailable` while it may not be used. */
   redis(): ScriptedRedis {
     if (!this.#usable) throw new AppError('broker_unavailable');
     return this.#redis;
-  }
-
-  async #agree(): Promise<void> {
-    await this.#redis.set(this.#keys.config(), this.#settings, 'NX');
-    const theirs = await this.#redis.get(this.#keys.config());
-    if (theirs !== null && theirs !== this.#settings) {
-      throw new AppError('settings_differ', `this cluster runs with ${theirs}, this process with ${this.#settings}`);
-    }
-    const policy = /maxmemory_policy:(\S+)/.exec(await this.#redis.info('memory'))?.[1];
-    if (policy !== undefined) this.#report.evictionPolicy(policy);
-    this.#usable = true;
-    this.#report.linkUp('commands');
-    this.#ready();
   }
 }

@@ -1,7 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { RedisConfig } from '../config/redis-config.ts';
 import type { BrokerReport } from './broker-report.ts';
-import { createRedisClient } from './redis-client.ts';
 
 /** Channels in one SUBSCRIBE: large enough to be quick, small enough to be answered within the time-out. */
 const BATCH = 1000;
@@ -9,40 +7,49 @@ const BATCH = 1000;
 /** What a subscriber tells its owner. */
 export interface SubscriberHandler {
   signal(channel: string, text: string): void;
-  /** Every channel is gone with the connection. */
+  /** Every channel is gone with the connection, or some were taken away. */
   lost(): void;
   ready(): void;
 }
 
 /** One connection that subscribes. It forgets its channels when the connection is lost: its owner subscribes again. */
 export class RedisSubscriber {
-  readonly #config: RedisConfig;
+  readonly #connect: () => Redis;
+  readonly #sharded: boolean;
   readonly #handler: SubscriberHandler;
   readonly #report: BrokerReport;
   #redis: Redis | undefined;
 
-  constructor(deps: { config: RedisConfig; report: BrokerReport; handler: SubscriberHandler }) {
-    this.#config = deps.config;
-    this.#report = deps.report;
+  constructor(deps: { connect: () => Redis; sharded: boolean; report: BrokerReport; handler: SubscriberHandler }) {
+    this.#connect = deps.connect;
+    this.#sharded = deps.sharded;
     this.#handler = deps.handler;
+    this.#report = deps.report;
   }
 
   /** Connects in the background, again and again until it succeeds. */
   start(): void {
-    const redis = createRedisClient(this.#config, 'heliograph-subscriber');
+    const redis = this.#connect();
     this.#redis = redis;
-    redis.on('message', (channel: string, text: string) => this.#handler.signal(channel, text));
     let up = false;
+    redis.on(this.#sharded ? 'smessage' : 'message', (channel: string, text: string) => {
+      if (this.#redis === redis) this.#handler.signal(channel, text);
+    });
     redis.on('ready', () => {
+      if (this.#redis !== redis) return;
       up = true;
       this.#report.linkUp('subscriber');
       this.#handler.ready();
     });
     redis.on('close', () => {
-      if (!up || this.#redis !== redis) return;
+      if (!up) return;
       up = false;
       this.#report.linkDown('subscriber');
-      this.#handler.lost();
+      if (this.#redis === redis) this.#handler.lost();
+    });
+    // The server takes shard channels away when their slot leaves it.
+    redis.on('moved', () => {
+      if (this.#redis === redis) this.#handler.lost();
     });
     redis.connect().catch(() => {}); // ioredis goes on trying
   }
@@ -60,13 +67,17 @@ export class RedisSubscriber {
     this.start();
   }
 
-  /** Resolves once Redis has acknowledged every channel. */
+  /** Resolves once Redis has acknowledged every channel; with sharded pub/sub all must be of one slot. */
   async subscribe(channels: readonly string[]): Promise<void> {
-    await this.#inBatches(channels, (redis, batch) => redis.subscribe(...batch));
+    await this.#inBatches(channels, (redis, batch) =>
+      this.#sharded ? redis.ssubscribe(...batch) : redis.subscribe(...batch),
+    );
   }
 
   async unsubscribe(channels: readonly string[]): Promise<void> {
-    await this.#inBatches(channels, (redis, batch) => redis.unsubscribe(...batch));
+    await this.#inBatches(channels, (redis, batch) =>
+      this.#sharded ? redis.sunsubscribe(...batch) : redis.unsubscribe(...batch),
+    );
   }
 
   async #inBatches(

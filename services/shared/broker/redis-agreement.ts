@@ -1,0 +1,46 @@
+import type { Redis } from 'ioredis';
+import { AppError } from '../errors.ts';
+import type { BrokerReport } from './broker-report.ts';
+
+/** Whether a process and its cluster agree on what would otherwise make some of them deaf. */
+export class RedisAgreement {
+  /** What to do where they disagree after the start. */
+  readonly refuse: (error: Error) => void;
+  readonly #key: string;
+  readonly #settings: string;
+  readonly #report: BrokerReport;
+
+  constructor(deps: {
+    key: string;
+    partitions: number;
+    sharded: boolean;
+    report: BrokerReport;
+    refuse: (error: Error) => void;
+  }) {
+    this.refuse = deps.refuse;
+    this.#key = deps.key;
+    this.#settings = JSON.stringify({ partitions: deps.partitions, pubsub: deps.sharded ? 'sharded' : 'plain' });
+    this.#report = deps.report;
+  }
+
+  /** Rejects with `settings_differ` where this process must not take part; looks at the eviction policy too. */
+  async check(redis: Redis): Promise<void> {
+    const theirs = await this.#exchange(redis);
+    if (theirs !== this.#settings) {
+      throw new AppError('settings_differ', `this cluster runs with ${theirs}, this process with ${this.#settings}`);
+    }
+    const policy = /maxmemory_policy:(\S+)/.exec(await redis.info('memory'))?.[1];
+    if (policy !== undefined) this.#report.evictionPolicy(policy);
+  }
+
+  async #exchange(redis: Redis): Promise<string> {
+    try {
+      await redis.set(this.#key, this.#settings, 'NX');
+      return (await redis.get(this.#key)) ?? this.#settings;
+    } catch (error) {
+      // A node of Redis Cluster that does not hold the key: the one that does will be asked too.
+      if (error instanceof Error && error.message.startsWith('MOVED')) return this.#settings;
+      throw error;
+    }
+  }
+}
