@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 
 const MAX_DISCARDED_BYTES = 1024 * 1024;
-const MAX_DISCARD_MS = 2000;
+const MAX_DISCARD_MS = 1000;
 
 /**
  * Creates what deals with a sender that was answered before all of its body had come: the rest is read

@@ -1,0 +1,155 @@
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type ChildProgram, startProgram } from '../support/child-program.ts';
+import { eventually } from '../support/eventually.ts';
+
+const FIXTURE = fileURLToPath(new URL('../support/process-fixture.ts', import.meta.url));
+const programs: ChildProgram[] = [];
+
+function start(env: Record<string, string> = {}): ChildProgram {
+  const program = startProgram({ file: FIXTURE, env: { ADMIN_HOST: '127.0.0.1', ...env } });
+  programs.push(program);
+  return program;
+}
+
+const sentences = (program: ChildProgram) => program.log().map(({ msg }) => msg);
+const running = (program: ChildProgram, sentence = 'running') =>
+  eventually(() => expect(sentences(program)).toContain(sentence), 15_000);
+
+function adminUrl(program: ChildProgram): string {
+  const line = program.log().find(({ msg }) => msg === 'the admin server listens');
+  return `http://127.0.0.1:${line?.port}`;
+}
+
+afterEach(async () => {
+  await Promise.all(programs.splice(0).map((program) => program.end()));
+});
+
+describe('a process that is told to stop', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('stops its parts in reverse at %s and ends with 0', async (signal) => {
+    const program = start();
+    await running(program);
+    program.process.kill(signal);
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+    const told = sentences(program);
+    expect(told.filter((sentence) => /^(first|third) /.test(String(sentence)))).toEqual([
+      'first started',
+      'third started',
+      'third stopped',
+      'first stopped',
+    ]);
+    expect(program.output().stderr).toBe('');
+  });
+
+  it('is alive but not ready while it stops', async () => {
+    const program = start({ FIXTURE_DOES: 'hang-at-stop', SHUTDOWN_TIMEOUT: '1m' });
+    await running(program);
+    const url = adminUrl(program);
+    await eventually(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200));
+    program.process.kill('SIGTERM');
+    await eventually(async () => expect((await fetch(`${url}/readyz`)).status).toBe(503));
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+  });
+
+  it('ends at its deadline with 1 and names what still hangs', async () => {
+    const program = start({ FIXTURE_DOES: 'hang-at-stop', SHUTDOWN_TIMEOUT: '200ms' });
+    await running(program);
+    program.process.kill('SIGTERM');
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+    expect(program.log().at(-1)).toMatchObject({ remaining: ['admin server', 'first', 'server', 'second'] });
+  });
+
+  it('ends at once at a second signal', async () => {
+    const program = start({ FIXTURE_DOES: 'hang-at-stop', SHUTDOWN_TIMEOUT: '1m' });
+    await running(program);
+    program.process.kill('SIGTERM');
+    await running(program, 'third stopped');
+    program.process.kill('SIGTERM');
+    expect(await program.ended).toEqual({ code: 143, signal: null });
+  });
+
+  it('stops the others and ends with 1 where one part cannot be stopped', async () => {
+    const program = start({ FIXTURE_DOES: 'fail-at-stop' });
+    await running(program);
+    program.process.kill('SIGTERM');
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+    expect(sentences(program)).toContain('first stopped');
+  });
+
+  it('ends with 0 also while it is still starting', async () => {
+    const program = start({ FIXTURE_DOES: 'hang-at-start' });
+    await running(program, 'first started');
+    program.process.kill('SIGTERM');
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+    expect(sentences(program)).toContain('first stopped');
+  });
+});
+
+describe('a process that fails', () => {
+  it('says in one line why it cannot start, stops what was started and ends with 1', async () => {
+    const program = start({ FIXTURE_DOES: 'fail-at-start' });
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+    const fatal = program.log().filter(({ level }) => level === 60);
+    expect(fatal.map(({ msg }) => msg)).toEqual(['could not start: second: its file is missing']);
+    expect(fatal[0]).not.toHaveProperty('err');
+    expect(sentences(program)).toContain('first stopped');
+    expect(sentences(program)).not.toContain('third started');
+  });
+
+  it('adds the stack where the reason is a mistake in the program', async () => {
+    const program = start({ FIXTURE_DOES: 'throw-at-start' });
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+    const fatal = program.log().find(({ level }) => level === 60);
+    expect(fatal).toMatchObject({ msg: 'could not start: second: a mistake', err: { type: 'TypeError' } });
+    expect(fatal).toHaveProperty('err.stack', expect.stringContaining('process-fixture.ts'));
+  });
+
+  it('says which port is in use', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await eventually(() => expect(other.listening).toBe(true));
+    const { port } = other.address() as AddressInfo;
+    const program = start({ FIXTURE_PORT: String(port) });
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+    expect(program.log().find(({ level }) => level === 60)?.msg).toBe(
+      `could not start: server: port ${port} of 127.0.0.1 is in use by another process: stop that one or choose another port`,
+    );
+    other.close();
+  });
+
+  it.each([
+    ['a rejection that nobody handles', 'reject-later', 'nobody waits for this'],
+    ['an exception that nobody catches', 'throw-later', 'nobody catches this'],
+  ])('logs %s, stops and ends with 1', async (_, does, message) => {
+    const program = start({ FIXTURE_DOES: does });
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+    expect(program.log().find(({ level }) => level === 60)).toMatchObject({ err: { message } });
+    expect(sentences(program)).toContain('first stopped');
+  });
+
+  it('stops and ends with 1 where it must not take part', async () => {
+    const program = start({ FIXTURE_DOES: 'refuse-later' });
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+    expect(sentences(program)).toContain('must not go on: the cluster has other settings');
+    expect(sentences(program)).toContain('first stopped');
+  });
+});
+
+describe('a wrong environment', () => {
+  it('is told whole on standard error, with exit code 1, before any port opens', async () => {
+    const program = start({ ADMIN_PORT: '99999', LOG_LEVEL: 'loud', FIXTURE_DELAY: '5 minutes', FIXTURE_DOES: 'x' });
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+    expect(program.output()).toEqual({
+      stdout: '',
+      stderr: [
+        '4 problems with the environment:',
+        '  LOG_LEVEL must be one of: trace, debug, info, warn, error, fatal, silent',
+        '  ADMIN_PORT must be a whole number from 0 to 65535',
+        '  FIXTURE_DOES must be one of: run, hang-at-stop, fail-at-stop, fail-at-start, throw-at-start, hang-at-start, reject-later, throw-later, refuse-later',
+        '  FIXTURE_DELAY must be a duration such as 500ms, 4s, 2m or 1h',
+        '',
+      ].join('\n'),
+    });
+  });
+});

@@ -1,0 +1,211 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AppError } from '../../services/shared/errors.ts';
+import { eventually } from '../support/eventually.ts';
+import { sendRaw } from '../support/raw-http.ts';
+import { RecordingBroker } from '../support/recording-broker.ts';
+import { type RunningWebhook, startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+
+const GOOD = '{"topic":"chat"}';
+const GOOD_HEADERS = { 'content-type': 'application/json', authorization: `Bearer ${WEBHOOK_TOKEN}` };
+
+let broker: RecordingBroker;
+let webhook: RunningWebhook;
+
+beforeEach(async () => {
+  broker = new RecordingBroker();
+  webhook = await startWebhook({ broker });
+});
+
+// Whatever a test has sent: nothing was published, nothing unexpected happened, and the next call is served.
+afterEach(async () => {
+  expect(broker.published).toEqual([]);
+  broker.failWith = undefined;
+  expect((await post({})).status).toBe(200);
+  await webhook.stop();
+});
+
+function post(request: { body?: BodyInit; headers?: Record<string, string | undefined> }): Promise<Response> {
+  const headers = Object.entries({ ...GOOD_HEADERS, ...request.headers });
+  return fetch(`${webhook.url}/webhook`, {
+    method: 'POST',
+    headers: headers.filter((header): header is [string, string] => header[1] !== undefined),
+    body: request.body ?? GOOD,
+  });
+}
+
+async function expectProblem(response: Response, status: number, code: string): Promise<void> {
+  expect(response.status).toBe(status);
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  expect(response.headers.get('cache-control')).toBe('no-store');
+  const problem = await response.json();
+  expect(problem).toMatchObject({ type: `urn:heliograph:error:${code}`, title: expect.any(String), status, code });
+  expect(Object.keys(problem).filter((key) => !['type', 'title', 'status', 'code', 'detail'].includes(key))).toEqual(
+    [],
+  );
+}
+
+describe('a bad body', () => {
+  const topics = (count: number) => JSON.stringify({ topics: Array.from({ length: count }, (_, i) => `t${i}`) });
+
+  it.each([
+    ['nothing', '', 'invalid_json'],
+    ['broken JSON', '{"topic":', 'invalid_json'],
+    ['bytes that are not UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'invalid_json'],
+    ['a list', '[]', 'invalid_request'],
+    ['no topic', '{"data":1}', 'invalid_request'],
+    ['a topic of another type', '{"topic":7}', 'invalid_request'],
+    ['both topic and topics', '{"topic":"a","topics":["b"]}', 'invalid_request'],
+    ['an empty list of topics', '{"topics":[]}', 'invalid_request'],
+    ['an empty topic', '{"topic":""}', 'invalid_topic'],
+    ['a topic of 129 bytes', `{"topic":"${'x'.repeat(129)}"}`, 'invalid_topic'],
+    ['a topic with a space', '{"topic":"a b"}', 'invalid_topic'],
+    ['a topic with braces', '{"topic":"{a}"}', 'invalid_topic'],
+    ['a topic with a line break', '{"topic":"a\\n"}', 'invalid_topic'],
+    ['a topic that is not ASCII', '{"topic":"\u00e4"}', 'invalid_topic'],
+    ['one bad topic among good ones', '{"topics":["a","b c"]}', 'invalid_topic'],
+    ['101 topics', topics(101), 'too_many_topics'],
+    ['data of 30,000 levels', `{"topic":"a","data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`, 'invalid_request'],
+    ['keys that mean something to JavaScript', '{"__proto__":{"topic":"a"}}', 'invalid_request'],
+  ])('%s is answered with 400', async (_, body, code) => {
+    await expectProblem(await post({ body }), 400, code);
+  });
+
+  it('of another content type is answered with 415', async () => {
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonx', '', undefined]) {
+      const response = await post({ headers: { 'content-type': type }, body: Buffer.from(GOOD) });
+      await expectProblem(response, 415, 'unsupported_media_type');
+    }
+  });
+
+  it('that is compressed is answered with 415', async () => {
+    await expectProblem(await post({ headers: { 'content-encoding': 'gzip' } }), 415, 'unsupported_media_type');
+  });
+
+  it('of one byte more than 64 KiB is answered with 413', async () => {
+    await expectProblem(await post({ body: GOOD.padEnd(64 * 1024 + 1) }), 413, 'body_too_large');
+  });
+
+  it('is measured in bytes, not in characters', async () => {
+    await expectProblem(
+      await post({ body: `{"topic":"a","data":"${'\u20ac'.repeat(22_000)}"}` }),
+      413,
+      'body_too_large',
+    );
+  });
+
+  it('that is too large is refused at once where it says so, before it comes', async () => {
+    const received = await sendRaw(webhook.port, head({ 'Content-Length': '10000000000' }));
+    expect(received).toMatch(/^HTTP\/1\.1 413 /);
+    expect(received).toContain('"code":"body_too_large"');
+  });
+
+  it('that never ends is refused once it is too large, and cut off', async () => {
+    const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`;
+    const received = await sendRaw(webhook.port, head({ 'Transfer-Encoding': 'chunked' }), chunk.repeat(100));
+    expect(received).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  it('of a sender that goes away in the middle harms nobody', async () => {
+    const sender = connect(webhook.port, '127.0.0.1');
+    sender.write(head({ 'Content-Length': '100', Expect: '100-continue' }));
+    await once(sender, 'data'); // the webhook waits for the body
+    sender.write('{"topic":', () => sender.resetAndDestroy());
+    await eventually(async () =>
+      expect(await webhook.registry.metrics()).toContain('webhook_requests_total{code="aborted"} 1'),
+    );
+    expect(webhook.log).toEqual([]);
+  });
+});
+
+describe('bad credentials', () => {
+  it.each([
+    ['none', undefined],
+    ['empty', ''],
+    ['a scheme only', 'Bearer'],
+    ['another scheme', `Basic ${WEBHOOK_TOKEN}`],
+    ['another token', 'Bearer another'],
+    ['the beginning of a token', `Bearer ${WEBHOOK_TOKEN.slice(0, -1)}`],
+    ['a token and more', `Bearer ${WEBHOOK_TOKEN}x`],
+    ['a token in other letters', `Bearer ${WEBHOOK_TOKEN.toUpperCase()}`],
+    ['two tokens', `Bearer ${WEBHOOK_TOKEN} ${WEBHOOK_TOKEN}`],
+    ['a very long token', `Bearer ${'x'.repeat(8000)}`],
+  ])('(%s) are answered with 401', async (_, authorization) => {
+    const response = await post({ headers: { authorization } });
+    expect(response.headers.get('www-authenticate')).toBe('Bearer realm="heliograph"');
+    await expectProblem(response, 401, 'unauthorized');
+  });
+
+  it('are answered before the body is looked at', async () => {
+    const response = await post({ headers: { authorization: 'Bearer no', 'content-type': 'x' }, body: '{' });
+    await expectProblem(response, 401, 'unauthorized');
+    const huge = head({ Authorization: 'Bearer no', 'Content-Length': '10000000000' });
+    expect(await sendRaw(webhook.port, huge)).toMatch(/^HTTP\/1\.1 401 /);
+  });
+
+  it('never reach the log', async () => {
+    await post({ headers: { authorization: 'Bearer hunter2' } });
+    broker.failWith = new Error('unexpected');
+    await post({});
+    expect(webhook.log.join('')).not.toMatch(`hunter2|${WEBHOOK_TOKEN}`);
+    broker.failWith = undefined;
+  });
+});
+
+describe('a bad request', () => {
+  it.each(['GET', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'])(
+    'with the method %s is answered with 405',
+    async (method) => {
+      const response = await fetch(`${webhook.url}/webhook`, { method, headers: GOOD_HEADERS });
+      expect(response.headers.get('allow')).toBe('POST');
+      if (method === 'HEAD') expect(response.status).toBe(405);
+      else await expectProblem(response, 405, 'method_not_allowed');
+    },
+  );
+
+  it.each(['/', '/webhook/', '/WEBHOOK', '/webhook/x', '/%ff', '/..%2fwebhook', '/metrics', '/update_webhook.cgi?1'])(
+    'to %s is answered with 404',
+    async (path) => {
+      const response = await fetch(webhook.url + path, { method: 'POST', headers: GOOD_HEADERS, body: GOOD });
+      await expectProblem(response, 404, 'not_found');
+    },
+  );
+
+  it('that is no HTTP is answered with 400 and closed', async () => {
+    expect(await sendRaw(webhook.port, 'hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it('with headers of 20 KB is answered with 431 and closed', async () => {
+    expect(await sendRaw(webhook.port, head({ 'X-Long': 'x'.repeat(20_000) }))).toMatch(/^HTTP\/1\.1 431 /);
+  });
+});
+
+describe('trouble behind the webhook', () => {
+  it('with the broker is answered with 503 and when to come back', async () => {
+    broker.failWith = new AppError('broker_unavailable');
+    const response = await post({ body: '{"topics":["a","b"]}' });
+    expect(response.headers.get('retry-after')).toBe('1');
+    await expectProblem(response, 503, 'broker_unavailable');
+  });
+
+  it('that nobody expected is answered with 500, logged, and kept inside', async () => {
+    broker.failWith = new Error('hunter2');
+    const response = await post({});
+    expect(await response.clone().text()).not.toMatch(/hunter2|\.ts/);
+    await expectProblem(response, 500, 'internal_error');
+    expect(webhook.log).toHaveLength(1);
+    expect(webhook.log[0]).toContain('hunter2');
+  });
+});
+
+function head(headers: Record<string, string>): string {
+  const all = {
+    Host: 'localhost',
+    Authorization: `Bearer ${WEBHOOK_TOKEN}`,
+    'Content-Type': 'application/json',
+    ...headers,
+  };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `POST /webhook HTTP/1.1\r\n${lines.join('')}\r\n`;
+}

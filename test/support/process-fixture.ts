@@ -1,0 +1,56 @@
+// A service for the tests of how a process begins and ends. FIXTURE_DOES says how it behaves.
+import { setTimeout as wait } from 'node:timers/promises';
+import { createHttpServer } from '../../services/shared/process/http-server.ts';
+import { runProcess } from '../../services/shared/process/run-process.ts';
+import { StartError } from '../../services/shared/process/start-error.ts';
+
+const BEHAVIOURS = [
+  'run',
+  'hang-at-stop',
+  'fail-at-stop',
+  'fail-at-start',
+  'throw-at-start',
+  'hang-at-start',
+  'reject-later',
+  'throw-later',
+  'refuse-later',
+] as const;
+
+await runProcess({
+  name: 'fixture',
+  env: process.env,
+  defaultAdminPort: 0,
+  readConfig: (env) => ({
+    does: env.oneOf('FIXTURE_DOES', BEHAVIOURS, 'run'),
+    port: env.port('FIXTURE_PORT', 0),
+    delayMs: env.durationMs('FIXTURE_DELAY', { default: '1s' }),
+  }),
+  async main({ config, lifecycle, logger, refuse }) {
+    const note = (name: string) => ({
+      start: () => logger.info(`${name} started`),
+      stop: () => logger.info(`${name} stopped`),
+    });
+    await lifecycle.start('first', note('first'));
+    const server = createHttpServer({ host: '127.0.0.1', port: config.port, handler: (_, res) => void res.end('hi') });
+    await lifecycle.start('server', server);
+    await lifecycle.start('second', {
+      async start() {
+        if (config.does === 'fail-at-start') throw new StartError('its file is missing');
+        if (config.does === 'throw-at-start') throw new TypeError('a mistake');
+        if (config.does === 'hang-at-start') await new Promise(() => {});
+      },
+      async stop() {
+        if (config.does === 'hang-at-stop') await new Promise(() => {});
+        if (config.does === 'fail-at-stop') throw new Error('it does not want to');
+      },
+    });
+    await lifecycle.start('third', note('third'));
+    if (config.does === 'reject-later') void wait(1).then(() => Promise.reject(new Error('nobody waits for this')));
+    if (config.does === 'throw-later')
+      setTimeout(() => {
+        throw new Error('nobody catches this');
+      }, 1);
+    if (config.does === 'refuse-later') setTimeout(() => refuse(new Error('the cluster has other settings')), 1);
+    logger.info('running');
+  },
+});

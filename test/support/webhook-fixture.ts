@@ -1,0 +1,42 @@
+import type { Publishing } from '../../services/shared/broker/broker.ts';
+import { createLogger } from '../../services/shared/process/logger.ts';
+import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
+import { parseTopic } from '../../services/shared/update/topic.ts';
+import type { WebhookConfig } from '../../services/webhook/config.ts';
+import { createWebhook } from '../../services/webhook/webhook.ts';
+import { RecordingBroker } from './recording-broker.ts';
+
+export const WEBHOOK_TOKEN = 'a-token-of-the-tests';
+
+/** A webhook that listens on loopback. */
+export interface RunningWebhook {
+  readonly url: string;
+  readonly port: number;
+  readonly registry: MetricsRegistry;
+  /** What was logged. */
+  readonly log: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** Starts a webhook on a free port. */
+export async function startWebhook(
+  options: { broker?: Publishing; config?: Partial<WebhookConfig> } = {},
+): Promise<RunningWebhook> {
+  const log: string[] = [];
+  const registry = createMetricsRegistry({ service: 'webhook' });
+  const webhook = createWebhook({
+    config: {
+      host: '127.0.0.1',
+      port: 0,
+      tokens: [WEBHOOK_TOKEN],
+      legacy: false,
+      defaultTopic: parseTopic('default'),
+      ...options.config,
+    },
+    broker: options.broker ?? new RecordingBroker(),
+    registry,
+    logger: createLogger({ name: 'webhook', level: 'info', destination: { write: (line) => void log.push(line) } }),
+  });
+  const port = await webhook.start();
+  return { url: `http://127.0.0.1:${port}`, port, registry, log, stop: () => webhook.stop() };
+}

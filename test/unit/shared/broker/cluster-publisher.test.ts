@@ -1,0 +1,102 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Digest, Published, Publishing, Witness } from '../../../../services/shared/broker/broker.ts';
+import { ClusterPublisher } from '../../../../services/shared/broker/cluster-publisher.ts';
+import { AppError } from '../../../../services/shared/errors.ts';
+import { parseTopic, type Topic } from '../../../../services/shared/update/topic.ts';
+import type { UpdateBody } from '../../../../services/shared/update/update.ts';
+
+interface Call {
+  readonly topic: Topic;
+  readonly body: UpdateBody;
+  readonly witness: Witness;
+  answer(published: Published): void;
+  fail(error: Error): void;
+}
+
+/** A broker of two partitions (topics that begin with `a`, and the others) whose answers the test gives. */
+class ManualBroker implements Publishing {
+  readonly partitions = 2;
+  readonly calls: Call[] = [];
+
+  partitionOf(topic: Topic): number {
+    return topic.startsWith('a') ? 0 : 1;
+  }
+
+  publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
+    return new Promise((answer, fail) => {
+      this.calls.push({ topic, body, witness, answer, fail });
+    });
+  }
+
+  digest(): Promise<Digest> {
+    throw new Error('not needed here');
+  }
+}
+
+const topics = (...names: string[]) => names.map(parseTopic);
+let broker: ManualBroker;
+let publisher: ClusterPublisher;
+
+/** Publishes one topic and answers at once. Returns the witness that went along. */
+async function publishAt(name: string, published: Published): Promise<Witness | undefined> {
+  const done = publisher.publish(topics(name), {});
+  const call = broker.calls.at(-1);
+  call?.answer(published);
+  await done;
+  return call?.witness;
+}
+
+beforeEach(() => {
+  broker = new ManualBroker();
+  publisher = new ClusterPublisher({ broker });
+});
+
+describe('ClusterPublisher', () => {
+  it('publishes every topic with the same body, all at once, and answers in their order', async () => {
+    const done = publisher.publish(topics('b', 'a1', 'a2'), { data: 1 });
+    expect(broker.calls.map(({ topic, body }) => [topic, body])).toEqual([
+      ['b', { data: 1 }],
+      ['a1', { data: 1 }],
+      ['a2', { data: 1 }],
+    ]);
+    broker.calls[2]?.answer({ version: 30, history: 'h' });
+    broker.calls[1]?.answer({ version: 20, history: 'h' });
+    broker.calls[0]?.answer({ version: 10, history: 'h' });
+    expect(await done).toEqual([
+      { topic: 'b', version: 10 },
+      { topic: 'a1', version: 20 },
+      { topic: 'a2', version: 30 },
+    ]);
+  });
+
+  it('carries along what it was promised in the partition before', async () => {
+    expect(await publishAt('a1', { version: 10, history: 'h' })).toEqual({ history: '', version: 0 });
+    expect(await publishAt('a2', { version: 11, history: 'h' })).toEqual({ history: 'h', version: 10 });
+    expect(await publishAt('a1', { version: 12, history: 'i' })).toEqual({ history: 'h', version: 11 });
+    expect(await publishAt('a1', { version: 13, history: 'i' })).toEqual({ history: 'i', version: 12 });
+  });
+
+  it('keeps partitions apart', async () => {
+    await publishAt('a', { version: 10, history: 'h' });
+    expect(await publishAt('b', { version: 5, history: 'k' })).toEqual({ history: '', version: 0 });
+    expect(await publishAt('a', { version: 11, history: 'h' })).toEqual({ history: 'h', version: 10 });
+  });
+
+  it('goes by the highest version where answers overtake each other', async () => {
+    const first = publisher.publish(topics('a1'), {});
+    const second = publisher.publish(topics('a2'), {});
+    broker.calls[1]?.answer({ version: 20, history: 'new' });
+    await second;
+    broker.calls[0]?.answer({ version: 10, history: 'old' });
+    await first;
+    expect(await publishAt('a3', { version: 21, history: 'new' })).toEqual({ history: 'new', version: 20 });
+  });
+
+  it('fails as a whole where one topic fails, and remembers what the others were promised', async () => {
+    const done = publisher.publish(topics('a1', 'a2'), {});
+    broker.calls[0]?.answer({ version: 10, history: 'h' });
+    broker.calls[1]?.fail(new AppError('broker_unavailable'));
+    await expect(done).rejects.toMatchObject({ code: 'broker_unavailable' });
+    expect(await publishAt('a1', { version: 11, history: 'h' })).toEqual({ history: 'h', version: 10 });
+  });
+});

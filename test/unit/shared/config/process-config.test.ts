@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import { EnvReader } from '../../../../services/shared/config/env-reader.ts';
+import { readProcessConfig } from '../../../../services/shared/config/process-config.ts';
+
+describe('readProcessConfig', () => {
+  it('has a default for everything, the admin port being that of the service', () => {
+    expect(readProcessConfig(new EnvReader({}), { adminPort: 9102 })).toEqual({
+      logLevel: 'info',
+      adminPort: 9102,
+      adminHost: '0.0.0.0',
+      shutdownTimeoutMs: 45_000,
+    });
+  });
+
+  it('reads everything, and is frozen', () => {
+    const env = { LOG_LEVEL: 'debug', ADMIN_PORT: '0', ADMIN_HOST: '127.0.0.1', SHUTDOWN_TIMEOUT: '3s' };
+    const config = readProcessConfig(new EnvReader(env), { adminPort: 9102 });
+    expect(config).toEqual({ logLevel: 'debug', adminPort: 0, adminHost: '127.0.0.1', shutdownTimeoutMs: 3000 });
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+});

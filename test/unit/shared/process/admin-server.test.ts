@@ -1,0 +1,77 @@
+import { Gauge } from 'prom-client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createAdminServer } from '../../../../services/shared/process/admin-server.ts';
+import { Health } from '../../../../services/shared/process/health.ts';
+import type { HttpServer } from '../../../../services/shared/process/http-server.ts';
+import { createLogger } from '../../../../services/shared/process/logger.ts';
+import { createMetricsRegistry, type MetricsRegistry } from '../../../../services/shared/process/metrics-registry.ts';
+
+let health: Health;
+let registry: MetricsRegistry;
+let server: HttpServer;
+let url: string;
+
+beforeEach(async () => {
+  health = new Health();
+  registry = createMetricsRegistry({ service: 'test' });
+  const logger = createLogger({ name: 'test', level: 'silent' });
+  server = createAdminServer({ host: '127.0.0.1', port: 0, registry, health, logger });
+  url = `http://127.0.0.1:${await server.start()}`;
+});
+afterEach(() => server.stop());
+
+describe('the admin server', () => {
+  it('shows the metrics in the format of Prometheus', async () => {
+    const response = await fetch(`${url}/metrics?x`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(await response.text()).toContain('heliograph_build_info{service="test"');
+  });
+
+  it('is ready only once all conditions are met, and alive all the while', async () => {
+    const fresh = health.require('fresh');
+    const before = await fetch(`${url}/readyz`);
+    expect(before.status).toBe(503);
+    expect(await before.json()).toEqual({ ready: false, draining: false, conditions: { fresh: false } });
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+    fresh();
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    health.drain();
+    expect((await fetch(`${url}/readyz`)).status).toBe(503);
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+  });
+
+  it('answers HEAD without a body', async () => {
+    const response = await fetch(`${url}/livez`, { method: 'HEAD' });
+    expect([response.status, await response.text()]).toEqual([200, '']);
+  });
+
+  it.each([
+    ['GET', '/', 404, 'not_found'],
+    ['GET', '/metrics/', 404, 'not_found'],
+    ['GET', '/__proto__', 404, 'not_found'],
+    ['POST', '/metrics', 405, 'method_not_allowed'],
+  ])('answers %s %s with %i %s', async (method, path, status, code) => {
+    const response = await fetch(url + path, { method });
+    expect(response.status).toBe(status);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(response.headers.get('allow')).toBe(status === 405 ? 'GET, HEAD' : null);
+    expect(await response.json()).toMatchObject({ type: `urn:heliograph:error:${code}`, status, code });
+  });
+
+  it('keeps the reason inside when a metric cannot be collected', async () => {
+    new Gauge({
+      name: 'broken',
+      help: 'x',
+      registers: [registry],
+      collect() {
+        throw new Error('hunter2');
+      },
+    });
+    const response = await fetch(`${url}/metrics`);
+    expect(response.status).toBe(500);
+    const text = await response.text();
+    expect(JSON.parse(text)).toMatchObject({ code: 'internal_error' });
+    expect(text).not.toContain('hunter2');
+  });
+});

@@ -1,0 +1,79 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Lifecycle, type Part } from '../../../../services/shared/process/lifecycle.ts';
+import { createLogger } from '../../../../services/shared/process/logger.ts';
+import { StartError } from '../../../../services/shared/process/start-error.ts';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+let done: string[];
+let lifecycle: Lifecycle;
+
+function part(name: string, overrides: Partial<Part> = {}): Part {
+  return { start: () => done.push(`start ${name}`), stop: () => done.push(`stop ${name}`), ...overrides };
+}
+
+beforeEach(() => {
+  done = [];
+  lifecycle = new Lifecycle({ logger, shutdownTimeoutMs: 1000 });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('Lifecycle', () => {
+  it('starts in order, stops in reverse, and answers 0', async () => {
+    await lifecycle.start('a', part('a'));
+    await lifecycle.start('b', part('b'));
+    expect(await lifecycle.stop()).toBe(0);
+    expect(done).toEqual(['start a', 'start b', 'stop b', 'stop a']);
+  });
+
+  it('answers what the part answered when it was started', async () => {
+    expect(await lifecycle.start('server', { start: async () => 8090, stop: () => {} })).toBe(8090);
+  });
+
+  it('stops each part once, however often it is asked to', async () => {
+    await lifecycle.start('a', part('a'));
+    expect(await Promise.all([lifecycle.stop(), lifecycle.stop()])).toEqual([0, 0]);
+    expect(await lifecycle.stop()).toBe(0);
+    expect(done).toEqual(['start a', 'stop a']);
+  });
+
+  it('stops also the part that failed to start, and names it', async () => {
+    const failing = part('b', { start: () => Promise.reject(new StartError('no such file')) });
+    await lifecycle.start('a', part('a'));
+    await expect(lifecycle.start('b', failing)).rejects.toThrow(new StartError('b: no such file'));
+    await lifecycle.stop();
+    expect(done).toEqual(['start a', 'stop b', 'stop a']);
+  });
+
+  it('starts nothing any more once it stops', async () => {
+    const stopped = lifecycle.stop();
+    await expect(lifecycle.start('late', part('late'))).rejects.toThrow('late was not started');
+    await stopped;
+    expect(done).toEqual([]);
+  });
+
+  it('goes on where a part cannot be stopped, and answers 1', async () => {
+    await lifecycle.start('a', part('a'));
+    await lifecycle.start('b', part('b', { stop: () => Promise.reject(new Error('no')) }));
+    expect(await lifecycle.stop()).toBe(1);
+    expect(done).toEqual(['start a', 'start b', 'stop a']);
+  });
+
+  it('answers 1 at the deadline where a part does not stop', async () => {
+    vi.useFakeTimers();
+    await lifecycle.start('a', part('a'));
+    await lifecycle.start('b', part('b', { stop: () => new Promise(() => {}) }));
+    const stopped = vi.fn();
+    void lifecycle.stop().then(stopped);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(stopped).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(stopped).toHaveBeenCalledWith(1);
+  });
+
+  it('answers 1 where the process has failed, also while it was stopping already', async () => {
+    await lifecycle.start('a', part('a', { stop: () => lifecycle.fail() }));
+    expect(await lifecycle.stop()).toBe(1);
+  });
+});

@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { AppError, type ErrorCode } from '../../../../services/shared/errors.ts';
+import {
+  MAX_DATA_DEPTH,
+  MAX_TOPICS_PER_REQUEST,
+  parsePublishRequest,
+} from '../../../../services/shared/protocol/publish-request.ts';
+
+function codeOf(text: string): ErrorCode | undefined {
+  try {
+    parsePublishRequest(text);
+  } catch (error) {
+    if (error instanceof AppError) return error.code;
+    throw error;
+  }
+  return undefined;
+}
+
+const numbered = (count: number) => Array.from({ length: count }, (_, i) => `topic-${i}`);
+const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+
+describe('parsePublishRequest', () => {
+  it('reads one topic', () => {
+    expect(parsePublishRequest('{"topic":"chat"}')).toEqual({ topics: ['chat'] });
+  });
+
+  it('reads several topics in their order, each once', () => {
+    expect(parsePublishRequest('{"topics":["b","a","b","c","a"]}')).toEqual({ topics: ['b', 'a', 'c'] });
+  });
+
+  it.each(['null', 'false', '0', '""', '"text"', '[1,[2]]', '{"a":{"b":null}}'])('passes the data %s on', (data) => {
+    expect(parsePublishRequest(`{"topic":"chat","data":${data}}`)).toEqual({
+      topics: ['chat'],
+      data: JSON.parse(data),
+    });
+  });
+
+  it('tells data that are null from none', () => {
+    expect(parsePublishRequest('{"topic":"chat","data":null}')).toHaveProperty('data', null);
+    expect(parsePublishRequest('{"topic":"chat"}')).not.toHaveProperty('data');
+  });
+
+  it('ignores unknown fields', () => {
+    expect(parsePublishRequest('{"topic":"chat","later":1}')).toEqual({ topics: ['chat'] });
+  });
+
+  it('allows exactly as many different topics as documented', () => {
+    const most = numbered(MAX_TOPICS_PER_REQUEST);
+    expect(codeOf(JSON.stringify({ topics: [...most, ...most] }))).toBeUndefined();
+    expect(codeOf(JSON.stringify({ topics: [...most, 'more'] }))).toBe('too_many_topics');
+  });
+
+  it('allows data exactly as deep as documented', () => {
+    expect(codeOf(`{"topic":"a","data":${nested(MAX_DATA_DEPTH)}}`)).toBeUndefined();
+    expect(codeOf(`{"topic":"a","data":${nested(MAX_DATA_DEPTH + 1)}}`)).toBe('invalid_request');
+    expect(codeOf(`{"topic":"a","data":${'{"a":'.repeat(9000)}1${'}'.repeat(9000)}}`)).toBe('invalid_request');
+    expect(codeOf(nested(32_000))).toBe('invalid_request');
+  });
+
+  it.each([
+    ['', 'invalid_json'],
+    ['{', 'invalid_json'],
+    ['{"topic":"a"} x', 'invalid_json'],
+    ["{'topic':'a'}", 'invalid_json'],
+    ['null', 'invalid_request'],
+    ['[]', 'invalid_request'],
+    ['"chat"', 'invalid_request'],
+    ['{}', 'invalid_request'],
+    ['{"topic":"a","topics":["b"]}', 'invalid_request'],
+    ['{"topic":null}', 'invalid_request'],
+    ['{"topic":1}', 'invalid_request'],
+    ['{"topic":["a"]}', 'invalid_request'],
+    ['{"topics":"a"}', 'invalid_request'],
+    ['{"topics":[]}', 'invalid_request'],
+    ['{"topics":{"0":"a","length":1}}', 'invalid_request'],
+    ['{"topics":["a",2]}', 'invalid_request'],
+    ['{"topics":["a",null]}', 'invalid_request'],
+    ['{"topic":""}', 'invalid_topic'],
+    ['{"topic":"a b"}', 'invalid_topic'],
+    ['{"topic":"caf\u00e9"}', 'invalid_topic'],
+    ['{"topic":"a\\n"}', 'invalid_topic'],
+    ['{"topic":"a\\u0000"}', 'invalid_topic'],
+    [`{"topic":"${'x'.repeat(129)}"}`, 'invalid_topic'],
+    ['{"topics":["a","{b}"]}', 'invalid_topic'],
+    ['{"__proto__":{"topic":"a"}}', 'invalid_request'],
+    ['{"constructor":{"topic":"a"}}', 'invalid_request'],
+  ])('refuses %s with %s', (text, code) => {
+    expect(codeOf(text)).toBe(code);
+  });
+
+  it('is not deceived by keys that mean something to JavaScript', () => {
+    const request = parsePublishRequest('{"topic":"a","__proto__":{"data":1},"data":{"__proto__":{"x":1}}}');
+    expect(JSON.stringify(request)).toBe('{"topics":["a"],"data":{"__proto__":{"x":1}}}');
+    expect(Object.getPrototypeOf(request)).toBe(Object.prototype);
+    expect(Object.hasOwn(Object.prototype, 'x')).toBe(false);
+  });
+
+  it('answers any text with a request or a documented code', () => {
+    const field = fc.constantFrom('topic', 'topics', 'data', '__proto__', 'other');
+    const almost = fc.dictionary(field, fc.jsonValue({ maxDepth: 3 })).map((value) => JSON.stringify(value));
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json(), almost), (text) => {
+        expect([undefined, 'invalid_json', 'invalid_request', 'invalid_topic', 'too_many_topics']).toContain(
+          codeOf(text),
+        );
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

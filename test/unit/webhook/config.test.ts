@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { type Environment, EnvReader } from '../../../services/shared/config/env-reader.ts';
+import { readWebhookConfig, readWebhookProcessConfig } from '../../../services/webhook/config.ts';
+
+function finish(env: Environment, read: (reader: EnvReader) => unknown): void {
+  const reader = new EnvReader(env);
+  read(reader);
+  reader.finish();
+}
+
+describe('readWebhookConfig', () => {
+  it('has a default for everything but the tokens', () => {
+    expect(readWebhookConfig(new EnvReader({ WEBHOOK_TOKENS: 'one' }))).toEqual({
+      host: '0.0.0.0',
+      port: 8090,
+      tokens: ['one'],
+      legacy: false,
+      defaultTopic: 'default',
+    });
+  });
+
+  it('reads everything, and is frozen', () => {
+    const env = new EnvReader({
+      WEBHOOK_HOST: '127.0.0.1',
+      WEBHOOK_PORT: '0',
+      WEBHOOK_TOKENS: 'one, two',
+      LEGACY_WEBHOOK: 'true',
+      DEFAULT_TOPIC: 'chat',
+    });
+    const config = readWebhookConfig(env, { token: 'unused' });
+    expect(config).toEqual({
+      host: '127.0.0.1',
+      port: 0,
+      tokens: ['one', 'two'],
+      legacy: true,
+      defaultTopic: 'chat',
+    });
+    expect(Object.isFrozen(config) && Object.isFrozen(config.tokens)).toBe(true);
+    expect(() => env.finish()).not.toThrow();
+  });
+
+  it.each([{}, { WEBHOOK_TOKENS: '' }, { WEBHOOK_TOKENS: ' , ' }])('refuses to go without any token: %j', (env) => {
+    expect(() => finish(env, readWebhookConfig)).toThrow('WEBHOOK_TOKENS must hold at least one token');
+  });
+
+  it('takes the token of its caller where there is none', () => {
+    const env = new EnvReader({});
+    expect(readWebhookConfig(env, { token: 'random' }).tokens).toEqual(['random']);
+    expect(() => env.finish()).not.toThrow();
+  });
+
+  it.each(['one two', 'caf\u00e9', 'one,t\two'])('refuses a token that no header can carry: %j', (tokens) => {
+    expect(() => finish({ WEBHOOK_TOKENS: tokens }, readWebhookConfig)).toThrow('printable ASCII');
+  });
+
+  it('refuses a default topic that is none', () => {
+    const env = { WEBHOOK_TOKENS: 'one', DEFAULT_TOPIC: 'a b' };
+    expect(() => finish(env, readWebhookConfig)).toThrow('DEFAULT_TOPIC must be a topic');
+  });
+});
+
+describe('readWebhookProcessConfig', () => {
+  it('refuses to go without Redis, and tells that along with the rest', () => {
+    expect(() => finish({ WEBHOOK_PORT: 'x' }, readWebhookProcessConfig)).toThrow(/^3 problems/);
+  });
+});
