@@ -1,5 +1,6 @@
 import type { Publishing } from '../shared/broker/broker.ts';
 import { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
+import type { Clock } from '../shared/process/clock.ts';
 import { createHttpServer, type HttpServer } from '../shared/process/http-server.ts';
 import type { Logger } from '../shared/process/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
@@ -13,9 +14,20 @@ export function createWebhook(deps: {
   broker: Publishing;
   registry: MetricsRegistry;
   logger: Logger;
+  clock: Clock;
 }): HttpServer {
-  const { config, broker, registry, logger } = deps;
-  const publisher = new ClusterPublisher({ broker });
+  const { config, broker, registry, logger, clock } = deps;
+  const publisher = new ClusterPublisher({ broker, clock });
   const app = createWebhookApp({ config, publisher, metrics: createWebhookMetrics({ registry }), logger });
-  return createHttpServer({ handler: app, host: config.host, port: config.port });
+  const server = createHttpServer({ handler: app, host: config.host, port: config.port });
+  return {
+    start() {
+      publisher.start();
+      return server.start();
+    },
+    async stop() {
+      await server.stop();
+      publisher.stop();
+    },
+  };
 }

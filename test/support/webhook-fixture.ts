@@ -1,4 +1,5 @@
 import type { Publishing } from '../../services/shared/broker/broker.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
 import { createLogger } from '../../services/shared/process/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
 import { parseTopic } from '../../services/shared/update/topic.ts';
@@ -34,6 +35,7 @@ export async function startWebhook(
       ...options.config,
     },
     broker: options.broker ?? new RecordingBroker(),
+    clock: SYSTEM_CLOCK,
     registry,
     logger: createLogger({ name: 'webhook', level: 'info', destination: { write: (line) => void log.push(line) } }),
   });

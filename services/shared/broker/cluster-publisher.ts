@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../process/clock.ts';
 import type { Topic } from '../update/topic.ts';
 import type { UpdateBody, Version } from '../update/update.ts';
 import type { Published, Publishing, Witness } from './broker.ts';
@@ -8,18 +9,40 @@ export interface PublishedTopic {
   readonly version: Version;
 }
 
+/** How often a publisher looks whether what it was promised still stands, in milliseconds. */
+export const WATCH_INTERVAL_MS = 3000;
+
 const NOTHING_SEEN: Witness = Object.freeze({ history: '', version: 0 });
 
 /**
- * Publishes to the cluster, and remembers of each partition what this process was promised there: every
- * call carries it along, so that a broker that has forgotten something finds out.
+ * Publishes to the cluster, and remembers of each partition what this process was promised there. Every
+ * call carries it along, and so does a digest at every interval: a broker that has forgotten something (the
+ * promise was made by a master that was already replaced) finds out, and raises the floor.
  */
 export class ClusterPublisher {
   readonly #broker: Publishing;
+  readonly #clock: Clock;
   readonly #witnesses = new Map<number, Witness>();
+  #timer: Timer | undefined;
+  #stopped = false;
 
-  constructor(deps: { broker: Publishing }) {
+  constructor(deps: { broker: Publishing; clock: Clock }) {
     this.#broker = deps.broker;
+    this.#clock = deps.clock;
+  }
+
+  /** Begins to look after what was promised. */
+  start(): void {
+    this.#timer = this.#clock.after(WATCH_INTERVAL_MS * (0.9 + 0.2 * this.#clock.random()), () => {
+      void this.#remind().finally(() => {
+        if (!this.#stopped) this.start();
+      });
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
   }
 
   /**
@@ -36,6 +59,16 @@ export class ClusterPublisher {
     const published = await this.#broker.publish(topic, body, this.#witnesses.get(partition) ?? NOTHING_SEEN);
     this.#remember(partition, published);
     return { topic, version: published.version };
+  }
+
+  /** Shows every partition what this process was promised there; asks for no changes. */
+  async #remind(): Promise<void> {
+    await Promise.allSettled(
+      [...this.#witnesses].map(async ([partition, witness]) => {
+        const { history, last } = await this.#broker.digest(partition, witness, Number.MAX_SAFE_INTEGER);
+        this.#remember(partition, { history, version: last });
+      }),
+    );
   }
 
   /** Answers may overtake each other; the highest version is of the newest history, since floors lift it. */

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Digest, Published, Publishing, Witness } from '../../../../services/shared/broker/broker.ts';
 import { ClusterPublisher } from '../../../../services/shared/broker/cluster-publisher.ts';
 import { AppError } from '../../../../services/shared/errors.ts';
+import { SYSTEM_CLOCK } from '../../../../services/shared/process/clock.ts';
 import { parseTopic, type Topic } from '../../../../services/shared/update/topic.ts';
 import type { UpdateBody } from '../../../../services/shared/update/update.ts';
 
@@ -48,7 +49,7 @@ async function publishAt(name: string, published: Published): Promise<Witness | 
 
 beforeEach(() => {
   broker = new ManualBroker();
-  publisher = new ClusterPublisher({ broker });
+  publisher = new ClusterPublisher({ broker, clock: SYSTEM_CLOCK });
 });
 
 describe('ClusterPublisher', () => {
