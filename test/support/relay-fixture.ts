@@ -1,12 +1,12 @@
 import { Registry } from 'prom-client';
+import { readRelayConfig } from '../../services/relay/config.ts';
+import { createRelay } from '../../services/relay/relay.ts';
 import type { Broker } from '../../services/shared/broker/broker.ts';
 import { MemoryBroker } from '../../services/shared/broker/memory-broker.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { UpdateBody } from '../../services/shared/update/update.ts';
-import { readRelayConfig } from '../../services/relay/config.ts';
-import { createRelay } from '../../services/relay/relay.ts';
 import { eventually } from './eventually.ts';
 import { WsClient } from './ws-client.ts';
 

@@ -1,0 +1,7 @@
+// After `npm ci`: builds, unless this is a production install, which brings a built `dist` and no tools.
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+if (existsSync(new URL('../node_modules/esbuild', import.meta.url))) {
+  execFileSync('npm', ['run', 'build'], { stdio: 'inherit' });
+}

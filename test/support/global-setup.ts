@@ -1,0 +1,23 @@
+import { execFileSync } from 'node:child_process';
+import type { TestProject } from 'vitest/node';
+import { findProgram } from './find-program.ts';
+import { findRedis } from './find-redis.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A Redis that all tests share: use a key prefix of your own. */
+    redisUrl: string;
+    chromiumPath: string;
+  }
+}
+
+/** Once before all tests: builds, and finds what the tests need of the machine. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  execFileSync('npm', ['run', '--silent', 'build'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const redis = await findRedis();
+  const chromiumPath = findProgram('chromium', 'chromium');
+  console.info(`Redis: ${redis.what}\nChromium: ${chromiumPath}`);
+  project.provide('redisUrl', redis.url);
+  project.provide('chromiumPath', chromiumPath);
+  return () => redis.stop();
+}

@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from './eventually.ts';
+import { findProgram, thisMachine } from './find-program.ts';
+import { freePort } from './free-port.ts';
+
+/** A `redis-server` of its own, on loopback, with its own folder. */
+export class RedisProcess {
+  readonly port: number;
+  readonly dir: string;
+  readonly #args: readonly string[];
+  readonly #ownsDir: boolean;
+  #child: ChildProcess | undefined;
+  #output = '';
+
+  private constructor(port: number, dir: string, args: readonly string[], ownsDir: boolean) {
+    this.port = port;
+    this.dir = dir;
+    this.#args = args;
+    this.#ownsDir = ownsDir;
+  }
+
+  /** Starts a server on a free port, with these arguments beside the usual ones (`--sentinel` first makes a Sentinel). */
+  static async start(options: { args?: readonly string[]; port?: number } = {}): Promise<RedisProcess> {
+    const dir = await mkdtemp(join(tmpdir(), 'heliograph-redis-'));
+    const redis = new RedisProcess(options.port ?? (await freePort()), dir, options.args ?? [], true);
+    await redis.run();
+    return redis;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error('this Redis does not run');
+    return this.#child.pid;
+  }
+
+  /** Runs the server, again after a `kill`, in the same folder and on the same port. */
+  async run(): Promise<void> {
+    const server = findProgram('redis-server', 'redis-server');
+    const usual = [
+      '--port',
+      String(this.port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      this.dir,
+      '--save',
+      '',
+      '--daemonize',
+      'no',
+    ];
+    const child = spawnBound(server, [...this.#args, ...usual.filter((arg) => arg !== undefined)]);
+    this.#child = child;
+    child.stdout?.on('data', (text) => {
+      this.#output = (this.#output + text).slice(-10_000);
+    });
+    await eventually(async () => {
+      if (child.exitCode !== null) throw new Error(`redis-server ended: ${this.#output}`);
+      await answersPing(this.port);
+    }, 10_000);
+  }
+
+  /** Ends the server, at once and without a word by default, and waits until it is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGCONT');
+    child.kill(signal);
+    await gone;
+  }
+
+  /** Stops it in its tracks: connections stay, nothing is answered. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** Ends it and removes its folder. */
+  async stop(): Promise<void> {
+    await this.kill();
+    if (this.#ownsDir) await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** Spawns a program that the kernel ends when this process ends, however that happens. */
+export function spawnBound(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): ChildProcess {
+  const bound = thisMachine().isExecutable('/usr/bin/setpriv');
+  const [file, rest] = bound ? ['/usr/bin/setpriv', ['--pdeathsig', 'KILL', program, ...args]] : [program, args];
+  return spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
+}
+
+async function answersPing(port: number): Promise<void> {
+  const socket = createConnection({ host: '127.0.0.1', port });
+  try {
+    await once(socket, 'connect');
+    socket.write('PING\r\n');
+    const [answer] = await once(socket, 'data');
+    if (!/PONG|NOAUTH|LOADING/.test(String(answer))) throw new Error(`Redis says ${answer}`);
+  } finally {
+    socket.destroy();
+  }
+}

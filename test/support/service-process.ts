@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
+import { spawnBound } from './redis-process.ts';
+
+/** A service as a process of its own, as built, with its admin port on loopback. */
+export interface ServiceProcess {
+  readonly pid: number;
+  readonly port: number;
+  readonly adminPort: number;
+  /** Everything it has logged. */
+  log(): string;
+  /** The sum of a metric over its labels, as `/metrics` shows it. */
+  metric(name: string): Promise<number>;
+  kill(signal: NodeJS.Signals): void;
+  /** Sends the signal and resolves with the exit code; null where the signal itself ended it. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** Starts a service and waits until it is ready. `port` is that of RELAY_PORT, WEBHOOK_PORT or CHAT_PORT. */
+export async function startService(
+  role: 'relay' | 'webhook' | 'chat' | 'standalone',
+  env: Readonly<Record<string, string>>,
+): Promise<ServiceProcess> {
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const own = { [`${role.toUpperCase()}_PORT`]: String(port), ADMIN_PORT: String(adminPort) };
+  const main = new URL(`../../dist/${role}/main.js`, import.meta.url).pathname;
+  const child = spawnBound(process.execPath, [main], { PATH: process.env.PATH, ...own, ...env });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (text) => {
+      log = (log + text).slice(-200_000);
+    });
+  }
+  const exited = once(child, 'exit');
+  const admin = `http://127.0.0.1:${env.ADMIN_PORT ?? adminPort}`;
+  await eventually(async () => {
+    if (child.exitCode !== null) return;
+    const { status } = await fetch(`${admin}/readyz`);
+    if (status !== 200) throw new Error(`${role} is not ready: ${log}`);
+  }, 15_000);
+  if (child.exitCode !== null) throw new Error(`${role} ended with ${child.exitCode}: ${log}`);
+  return {
+    pid: child.pid ?? 0,
+    port: Number(env[`${role.toUpperCase()}_PORT`] ?? port),
+    adminPort: Number(env.ADMIN_PORT ?? adminPort),
+    log: () => log,
+    async metric(name) {
+      const text = await (await fetch(`${admin}/metrics`)).text();
+      return text
+        .split('\n')
+        .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+        .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    },
+    kill: (signal) => void child.kill(signal),
+    async stop(signal = 'SIGTERM') {
+      child.kill('SIGCONT');
+      child.kill(signal);
+      await exited;
+      return child.exitCode;
+    },
+  };
+}
