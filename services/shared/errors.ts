@@ -19,6 +19,7 @@ export const ERRORS = {
   binary_message: { status: 400, title: 'Messages are text, not binary' },
   internal_error: { status: 500, title: 'Something went wrong here' },
   broker_unavailable: { status: 503, title: 'The broker cannot be reached; repeating the call is harmless' },
+  not_replicated: { status: 503, title: 'Too few replicas have confirmed the update; repeating the call is harmless' },
   settings_differ: { status: 503, title: 'This process and the cluster disagree on partitions or pub/sub mode' },
   shutting_down: { status: 503, title: 'This process is going away' },
 } as const satisfies Record<string, { status: number; title: string }>;

@@ -1,5 +1,5 @@
 /** Names a connection of a broker. */
-export type LinkName = 'commands' | 'subscriber';
+export type LinkName = 'commands' | 'publisher' | 'subscriber';
 
 /** What a broker reports about itself, for logs and metrics. */
 export interface BrokerReport {

@@ -1,22 +1,20 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from '../process/logger.ts';
-import type { BrokerReport, LinkName } from './broker-report.ts';
-
-const LINKS: readonly LinkName[] = ['commands', 'subscriber'];
+import type { BrokerReport } from './broker-report.ts';
 
 /** Turns what a broker reports into metrics and log lines. */
 export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }): BrokerReport {
   const { registry, logger } = deps;
   const registers = [registry];
-  const up = new Gauge({
-    name: 'broker_link_up',
-    help: 'Whether the connection to Redis stands (1) or not (0), by connection',
+  const links = new Gauge({
+    name: 'broker_links',
+    help: 'Connections to Redis that stand, by purpose',
     labelNames: ['link'],
     registers,
   });
   const connects = new Counter({
     name: 'broker_connects_total',
-    help: 'Connections to Redis that were made, by connection: all but the first are reconnects',
+    help: 'Connections to Redis that were made, by purpose: all but the first are reconnects',
     labelNames: ['link'],
     registers,
   });
@@ -25,18 +23,14 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
     help: 'Whether Redis may evict registers silently (1): its maxmemory-policy is not noeviction',
     registers,
   });
-  for (const link of LINKS) {
-    up.set({ link }, 0);
-    connects.inc({ link }, 0);
-  }
   return {
     linkUp(link) {
-      up.set({ link }, 1);
+      links.inc({ link });
       connects.inc({ link });
       logger.info({ link }, 'connected to Redis');
     },
     linkDown(link) {
-      up.set({ link }, 0);
+      links.dec({ link });
       logger.warn({ link }, 'lost the connection to Redis');
     },
     evictionPolicy(policy) {

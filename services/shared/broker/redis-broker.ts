@@ -8,23 +8,30 @@ import type { BrokerReport } from './broker-report.ts';
 import { RedisAgreement } from './redis-agreement.ts';
 import { RedisCluster } from './redis-cluster.ts';
 import { RedisKeys } from './redis-keys.ts';
+import { publishOnce } from './redis-publish.ts';
 import { RedisSingle } from './redis-single.ts';
 import type { RedisTopology, TopologyHandler } from './redis-topology.ts';
 import { DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
 
 /** Registers in one round trip. */
 const READ_BATCH = 500;
+/** How much of a call's time replicas get to confirm: it must answer within that time. */
+const WAIT_SHARE = 0.75;
 
 /** The broker that lives in Redis: registers in hashes, signals by pub/sub, versions from scripts. */
 export class RedisBroker implements Broker {
   readonly partitions: number;
   readonly #keys: RedisKeys;
   readonly #topology: RedisTopology;
+  readonly #waitReplicas: number;
+  readonly #waitMs: number;
   #handler: FeedHandler | undefined;
 
   /** `refuse` is called where this process must not take part any more: its settings differ from the cluster's. */
   constructor(deps: { config: RedisConfig; report: BrokerReport; refuse: (error: Error) => void }) {
     this.partitions = deps.config.partitions;
+    this.#waitReplicas = deps.config.waitReplicas;
+    this.#waitMs = deps.config.timeoutMs * WAIT_SHARE;
     this.#keys = new RedisKeys(deps.config);
     this.#topology = createTopology({
       ...deps,
@@ -56,19 +63,17 @@ export class RedisBroker implements Broker {
   async publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
     const partition = this.partitionOf(topic);
     const [version, history] = await this.#attempt(partition, () =>
-      this.#topology
-        .commands(partition)
-        .heliographPublish(
-          this.#keys.meta(partition),
-          this.#keys.register(topic),
-          this.#keys.recent(partition),
-          ...this.#prologue(partition, witness),
-          topic,
-          this.#keys.updateChannel(topic),
-          encodeBody(body),
-          REGISTER_TTL_MS,
-          REACH_US,
-        ),
+      publishOnce(this.#topology.publisher(partition), this.#waitReplicas, this.#waitMs, [
+        this.#keys.meta(partition),
+        this.#keys.register(topic),
+        this.#keys.recent(partition),
+        ...this.#prologue(partition, witness),
+        topic,
+        this.#keys.updateChannel(topic),
+        encodeBody(body),
+        REGISTER_TTL_MS,
+        REACH_US,
+      ]),
     );
     return { version: Number(version), history };
   }

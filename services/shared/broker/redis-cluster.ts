@@ -65,14 +65,15 @@ export class RedisCluster implements RedisTopology {
   }
 
   commands(partition: number): ScriptedRedis {
-    const node = this.#nodeOf(partition);
-    if (!node) throw new AppError('broker_unavailable');
-    return node.commands.redis();
+    return this.#requireNode(partition).commands.redis();
+  }
+
+  publisher(partition: number): ScriptedRedis {
+    return this.#requireNode(partition).publisher.redis();
   }
 
   async subscribe(partition: number, channels: readonly string[]): Promise<void> {
-    const node = this.#nodeOf(partition);
-    if (!node) throw new AppError('broker_unavailable');
+    const node = this.#requireNode(partition);
     await node.subscriber.subscribe(channels);
     // The master may have changed meanwhile, and its old connection does not carry these signals any more.
     if (node !== this.#nodeOf(partition)) throw new AppError('broker_unavailable');
@@ -93,6 +94,12 @@ export class RedisCluster implements RedisTopology {
   #nodeOf(partition: number): RedisNode | undefined {
     const owner = this.#owners[partition];
     return owner === undefined ? undefined : this.#nodes.get(owner)?.node;
+  }
+
+  #requireNode(partition: number): RedisNode {
+    const node = this.#nodeOf(partition);
+    if (!node) throw new AppError('broker_unavailable');
+    return node;
   }
 
   #partitionsOf(address: string): number[] {

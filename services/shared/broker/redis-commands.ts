@@ -1,5 +1,5 @@
 import { AppError } from '../errors.ts';
-import type { BrokerReport } from './broker-report.ts';
+import type { BrokerReport, LinkName } from './broker-report.ts';
 import type { RedisAgreement } from './redis-agreement.ts';
 import type { ScriptedRedis } from './redis-scripts.ts';
 
@@ -9,6 +9,7 @@ import type { ScriptedRedis } from './redis-scripts.ts';
  */
 export class RedisCommands {
   readonly #redis: ScriptedRedis;
+  readonly #link: LinkName;
   readonly #agreement: RedisAgreement;
   readonly #report: BrokerReport;
   readonly #up: () => void;
@@ -17,12 +18,14 @@ export class RedisCommands {
 
   constructor(deps: {
     redis: ScriptedRedis;
+    link: LinkName;
     agreement: RedisAgreement;
     report: BrokerReport;
     up: () => void;
     down: () => void;
   }) {
     this.#redis = deps.redis;
+    this.#link = deps.link;
     this.#agreement = deps.agreement;
     this.#report = deps.report;
     this.#up = deps.up;
@@ -35,7 +38,7 @@ export class RedisCommands {
    */
   async start(): Promise<void> {
     this.#redis.on('close', () => {
-      if (this.#usable) this.#report.linkDown('commands');
+      if (this.#usable) this.#report.linkDown(this.#link);
       this.#usable = false;
       this.#down();
     });
@@ -46,7 +49,7 @@ export class RedisCommands {
         this.#agreement.check(this.#redis).then(
           () => {
             this.#usable = true;
-            this.#report.linkUp('commands');
+            this.#report.linkUp(this.#link);
             this.#up();
             resolve();
           },

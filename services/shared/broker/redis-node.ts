@@ -15,6 +15,8 @@ export interface NodeHandler extends SubscriberHandler {
 /** The connections to one server: one for commands, one that subscribes. */
 export class RedisNode {
   readonly commands: RedisCommands;
+  /** For publishing: its own where `WAIT` blocks it, so that digests need not wait too. */
+  readonly publisher: RedisCommands;
   readonly subscriber: RedisSubscriber;
 
   constructor(deps: {
@@ -26,13 +28,17 @@ export class RedisNode {
     handler: NodeHandler;
   }) {
     const { config, target, sharded, agreement, report, handler } = deps;
-    this.commands = new RedisCommands({
-      redis: withScripts(createRedisClient(config, target, 'heliograph-commands')),
-      agreement,
-      report,
-      up: () => handler.commandsUp(),
-      down: () => handler.commandsDown(),
-    });
+    const connect = (link: 'commands' | 'publisher') =>
+      new RedisCommands({
+        redis: withScripts(createRedisClient(config, target, `heliograph-${link}`)),
+        link,
+        agreement,
+        report,
+        up: () => handler.commandsUp(),
+        down: () => handler.commandsDown(),
+      });
+    this.commands = connect('commands');
+    this.publisher = config.waitReplicas === 0 ? this.commands : connect('publisher');
     this.subscriber = new RedisSubscriber({
       connect: () => createRedisClient(config, target, 'heliograph-subscriber'),
       sharded,
@@ -43,11 +49,15 @@ export class RedisNode {
 
   async start(options: { subscribe: boolean }): Promise<void> {
     if (options.subscribe) this.subscriber.start();
-    await this.commands.start();
+    await Promise.all([...this.#connections()].map((connection) => connection.start()));
   }
 
   stop(): void {
     this.subscriber.stop();
-    this.commands.stop();
+    for (const connection of this.#connections()) connection.stop();
+  }
+
+  #connections(): Set<RedisCommands> {
+    return new Set([this.commands, this.publisher]);
   }
 }

@@ -3,9 +3,12 @@ import type { Redis } from 'ioredis';
 
 type Argument = string | number;
 
+/** Three keys and what the script calls its arguments. */
+export type PublishArguments = [meta: string, register: string, recent: string, ...args: Argument[]];
+
 /** The scripts as methods of a connection; ioredis loads them where the server does not have them. */
 export interface ScriptedRedis extends Redis {
-  heliographPublish(meta: string, register: string, recent: string, ...args: Argument[]): Promise<[string, string]>;
+  heliographPublish(...args: PublishArguments): Promise<[version: string, history: string]>;
   heliographDigest(
     meta: string,
     recent: string,

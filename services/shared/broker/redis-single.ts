@@ -46,6 +46,10 @@ export class RedisSingle implements RedisTopology {
     return this.#node.commands.redis();
   }
 
+  publisher(_partition: number): ScriptedRedis {
+    return this.#node.publisher.redis();
+  }
+
   subscribe(_partition: number, channels: readonly string[]): Promise<void> {
     return this.#node.subscriber.subscribe(channels);
   }

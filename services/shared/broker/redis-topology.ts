@@ -12,6 +12,8 @@ export interface RedisTopology {
   stop(): void;
   /** The connection to the server of a partition. Throws `broker_unavailable` while there is none that may be used. */
   commands(partition: number): ScriptedRedis;
+  /** The same for publishing. */
+  publisher(partition: number): ScriptedRedis;
   /** Resolves once the server of the partition has acknowledged all these channels of it. */
   subscribe(partition: number, channels: readonly string[]): Promise<void>;
   unsubscribe(partition: number, channels: readonly string[]): Promise<void>;
