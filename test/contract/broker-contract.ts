@@ -164,6 +164,13 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect((await webhook.publish(topic, {}, NOTHING_SEEN)).version).toBeGreaterThan(after.floor);
     });
 
+    it('recalls the answer that was kept under an id, from every process, and none under another', async () => {
+      const id = randomUUID();
+      await webhook.keepAnswer(id, '{"updates":[]}');
+      expect(await relay.recallAnswer(id)).toBe('{"updates":[]}');
+      expect(await relay.recallAnswer(randomUUID())).toBeUndefined();
+    });
+
     it('gives a renewed subscription up and says so', async () => {
       const topic = topicNamed('deaf');
       await relay.watch([topic]);

@@ -8,7 +8,7 @@ import type { Update, UpdateBody, Version } from '../update/update.ts';
  * Every method fails with `broker_unavailable` within the broker's deadline when the broker cannot be
  * reached. A call that failed may have taken effect, or may not; none takes effect later.
  */
-export interface Broker extends Publishing, Following {
+export interface Broker extends Publishing, Following, Answers {
   /** Connects. Resolves when usable; rejects where this process must not take part (other settings). */
   start(): Promise<void>;
   /** Closes every connection; calls under way fail. Idempotent. */
@@ -32,6 +32,14 @@ export interface Publishing extends Partitioned {
    * above every one that the partition or the witness has seen.
    */
   publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published>;
+}
+
+/** Answers that were given to publishers' calls, for as long as a call may be repeated or replayed. */
+export interface Answers {
+  /** The answer kept under this id; undefined where there is none (any more). */
+  recallAnswer(id: string): Promise<string | undefined>;
+  /** Keeps an answer for ten minutes: longer than a signature is valid. */
+  keepAnswer(id: string, answer: string): Promise<void>;
 }
 
 /** The half of a broker that a relay needs. */

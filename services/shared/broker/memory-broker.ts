@@ -3,7 +3,7 @@ import type { Topic } from '../update/topic.ts';
 import type { Update, UpdateBody, Version } from '../update/update.ts';
 import { decodeBody, decodeSignal, encodeBody, encodeSignal } from '../update/update-codec.ts';
 import type { Broker, Changed, Digest, FeedHandler, Published, Witness } from './broker.ts';
-import { DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
+import { ANSWER_TTL_MS, DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
 
 /**
  * The broker of a cluster that is one process: registers in memory, nothing kept over a restart. Delivers
@@ -14,6 +14,7 @@ export class MemoryBroker implements Broker {
   readonly #nowMs: () => number;
   readonly #history = randomUUID();
   readonly #registers = new Map<Topic, { version: Version; body: string }>();
+  readonly #answers = new Map<string, { answer: string; expiresAtMs: number }>();
   readonly #watched = new Set<Topic>();
   #handler: FeedHandler | undefined;
   #floor = 0;
@@ -88,6 +89,19 @@ export class MemoryBroker implements Broker {
       changed: newest.slice(0, DIGEST_LIMIT),
       more: newest.length > DIGEST_LIMIT,
     };
+  }
+
+  async recallAnswer(id: string): Promise<string | undefined> {
+    return this.#answers.get(id)?.answer;
+  }
+
+  async keepAnswer(id: string, answer: string): Promise<void> {
+    const now = this.#nowMs();
+    this.#answers.set(id, { answer, expiresAtMs: now + ANSWER_TTL_MS });
+    for (const [old, { expiresAtMs }] of this.#answers) {
+      if (expiresAtMs > now) break;
+      this.#answers.delete(old);
+    }
   }
 
   renew(_partition: number): void {

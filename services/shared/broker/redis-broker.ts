@@ -11,7 +11,7 @@ import { RedisKeys } from './redis-keys.ts';
 import { publishOnce } from './redis-publish.ts';
 import { RedisSingle } from './redis-single.ts';
 import type { RedisTopology, TopologyHandler } from './redis-topology.ts';
-import { DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
+import { ANSWER_TTL_MS, DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
 
 /** Registers in one round trip. */
 const READ_BATCH = 500;
@@ -62,7 +62,7 @@ export class RedisBroker implements Broker {
 
   async publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
     const partition = this.partitionOf(topic);
-    const [version, history] = await this.#attempt(partition, () =>
+    const [version, history] = await this.#attempt(() =>
       publishOnce(this.#topology.publisher(partition), this.#waitReplicas, this.#waitMs, [
         this.#keys.meta(partition),
         this.#keys.register(topic),
@@ -79,7 +79,7 @@ export class RedisBroker implements Broker {
   }
 
   async digest(partition: number, witness: Witness, cursor: Version): Promise<Digest> {
-    const [history, floor, last, base, retained, reach, rows] = await this.#attempt(partition, () =>
+    const [history, floor, last, base, retained, reach, rows] = await this.#attempt(() =>
       this.#topology
         .commands(partition)
         .heliographDigest(
@@ -125,13 +125,23 @@ export class RedisBroker implements Broker {
     return registers;
   }
 
+  async recallAnswer(id: string): Promise<string | undefined> {
+    const key = this.#keys.answer(id);
+    return (await this.#attempt(() => this.#topology.commandsForKey(key).get(key))) ?? undefined;
+  }
+
+  async keepAnswer(id: string, answer: string): Promise<void> {
+    const key = this.#keys.answer(id);
+    await this.#attempt(() => this.#topology.commandsForKey(key).set(key, answer, 'PX', ANSWER_TTL_MS));
+  }
+
   renew(partition: number): void {
     this.#topology.renew(partition);
   }
 
   async #readOne(topic: Topic): Promise<Update | undefined> {
     const partition = this.partitionOf(topic);
-    const [version, body] = await this.#attempt(partition, () =>
+    const [version, body] = await this.#attempt(() =>
       this.#topology.commands(partition).hmget(this.#keys.register(topic), 'version', 'body'),
     );
     return version ? { topic, version: Number(version), ...decodeBody(body ?? '{}') } : undefined;
@@ -148,16 +158,16 @@ export class RedisBroker implements Broker {
       list.push(this.#keys.updateChannel(topic));
       channels.set(partition, list);
     }
-    await Promise.all([...channels].map(([partition, list]) => this.#attempt(partition, () => call(partition, list))));
+    await Promise.all([...channels].map(([partition, list]) => this.#attempt(() => call(partition, list))));
   }
 
   /** Turns whatever Redis or the connection threw into the one error of the port. */
-  async #attempt<T>(partition: number, call: () => Promise<T>): Promise<T> {
+  async #attempt<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (cause) {
       if (cause instanceof AppError) throw cause;
-      this.#topology.failed(partition, cause);
+      this.#topology.failed(cause);
       throw new AppError('broker_unavailable', undefined, { cause });
     }
   }

@@ -1,3 +1,4 @@
+import calculateSlot from 'cluster-key-slot';
 import type { Address, RedisConfig } from '../config/redis-config.ts';
 import { AppError } from '../errors.ts';
 import type { BrokerReport } from './broker-report.ts';
@@ -27,6 +28,7 @@ export class RedisCluster implements RedisTopology {
   readonly #report: BrokerReport;
   readonly #handler: TopologyHandler;
   readonly #nodes = new Map<string, { address: Address; node: RedisNode }>();
+  #ownerOf: SlotOwner | undefined;
   /** The address of the master of each partition. */
   readonly #owners: (string | undefined)[];
   #subscribe = false;
@@ -68,6 +70,14 @@ export class RedisCluster implements RedisTopology {
     return this.#requireNode(partition).commands.redis();
   }
 
+  commandsForKey(key: string): ScriptedRedis {
+    // A master without any partition is not connected to; with the default 16 partitions that takes more than 16.
+    const address = this.#ownerOf?.(calculateSlot(key));
+    const node = address && this.#nodes.get(formatAddress(address))?.node;
+    if (!node) throw new AppError('broker_unavailable');
+    return node.commands.redis();
+  }
+
   publisher(partition: number): ScriptedRedis {
     return this.#requireNode(partition).publisher.redis();
   }
@@ -87,7 +97,7 @@ export class RedisCluster implements RedisTopology {
     this.#nodeOf(partition)?.subscriber.renew();
   }
 
-  failed(_partition: number, _error: unknown): void {
+  failed(_error: unknown): void {
     this.#refreshSoon();
   }
 
@@ -134,6 +144,7 @@ export class RedisCluster implements RedisTopology {
   async #followMap(): Promise<void> {
     const ownerOf = await this.#askAnyone();
     if (!ownerOf || this.#stopped) return;
+    this.#ownerOf = ownerOf;
     const moved: number[] = [];
     const started: Promise<void>[] = [];
     for (const partition of this.#owners.keys()) {

@@ -23,6 +23,11 @@ export class RedisKeys {
     return `${this.#prefix}:config`;
   }
 
+  /** The answer given to a publisher's call. */
+  answer(id: string): string {
+    return `${this.#prefix}:webhook:${id}`;
+  }
+
   meta(partition: number): string {
     return `${this.#base(partition)}:meta`;
   }

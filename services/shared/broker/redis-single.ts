@@ -46,6 +46,10 @@ export class RedisSingle implements RedisTopology {
     return this.#node.commands.redis();
   }
 
+  commandsForKey(_key: string): ScriptedRedis {
+    return this.#node.commands.redis();
+  }
+
   publisher(_partition: number): ScriptedRedis {
     return this.#node.publisher.redis();
   }
@@ -62,5 +66,5 @@ export class RedisSingle implements RedisTopology {
     this.#node.subscriber.renew();
   }
 
-  failed(_partition: number, _error: unknown): void {}
+  failed(_error: unknown): void {}
 }

@@ -12,15 +12,17 @@ export interface RedisTopology {
   stop(): void;
   /** The connection to the server of a partition. Throws `broker_unavailable` while there is none that may be used. */
   commands(partition: number): ScriptedRedis;
-  /** The same for publishing. */
+  /** The same for a key outside of the partitions. */
+  commandsForKey(key: string): ScriptedRedis;
+  /** The same as `commands`, for publishing. */
   publisher(partition: number): ScriptedRedis;
   /** Resolves once the server of the partition has acknowledged all these channels of it. */
   subscribe(partition: number, channels: readonly string[]): Promise<void>;
   unsubscribe(partition: number, channels: readonly string[]): Promise<void>;
   /** Gives up the subscriptions on the connection that carries the partition. */
   renew(partition: number): void;
-  /** A call for this partition failed: perhaps it lives elsewhere now. */
-  failed(partition: number, error: unknown): void;
+  /** A call failed: perhaps what it was for lives elsewhere now. */
+  failed(error: unknown): void;
 }
 
 /** What a topology tells its owner. */
