@@ -1,31 +1,47 @@
 import express, { type Express, type RequestHandler } from 'express';
+import type { Answers } from '../shared/broker/broker.ts';
 import type { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
 import { AppError } from '../shared/errors.ts';
+import type { Clock } from '../shared/process/clock.ts';
 import type { Logger } from '../shared/process/logger.ts';
+import { createAnswerOnce } from './answer-once.ts';
 import { createAuthenticate } from './authenticate.ts';
 import type { WebhookConfig } from './config.ts';
+import { createTokenCredential } from './credential.ts';
 import { createDiscardRest } from './discard-rest.ts';
 import { createErrorHandler } from './error-handler.ts';
 import { createLegacyHandler } from './legacy-handler.ts';
 import type { WebhookMetrics } from './metrics.ts';
 import { createPublishHandler } from './publish-handler.ts';
+import { createRateLimit } from './rate-limit.ts';
 
 /** Creates the Express app that accepts the calls of publishers. */
 export function createWebhookApp(deps: {
   config: WebhookConfig;
   publisher: ClusterPublisher;
+  answers: Answers;
+  clock: Clock;
   metrics: WebhookMetrics;
   logger: Logger;
 }): Express {
-  const { config, publisher, metrics, logger } = deps;
+  const { config, publisher, answers, clock, metrics, logger } = deps;
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   app.use(createMeasure({ metrics }), createDiscardRest(), doNotCache);
   app.all(
     '/webhook',
     allowMethods('POST'),
-    createAuthenticate({ tokens: config.tokens }),
-    createPublishHandler({ publisher, metrics }),
+    createPublishHandler({
+      publisher,
+      metrics,
+      authenticate: createAuthenticate({
+        secrets: config.secrets,
+        tokens: config.tokens.map(createTokenCredential),
+        nowMs: () => clock.nowMs(),
+      }),
+      limitRate: createRateLimit({ callsPerSecond: config.callsPerSecond }),
+      answerOnce: createAnswerOnce({ answers, logger }),
+    }),
   );
   if (config.legacy) {
     app.all(

@@ -1,26 +1,64 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { RequestHandler } from 'express';
+import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '../shared/errors.ts';
+import type { Credential, SigningCredential, TokenCredential } from './credential.ts';
+
+/** How old a signed call may be, and how far ahead its clock, in seconds. */
+export const MAX_AGE_S = 300;
+export const MAX_AHEAD_S = 60;
+
+const MAX_SIGNATURE_LENGTH = 2048;
+
+/** Looks at the raw bytes of a body, once they have come, and says who sent them. Throws `invalid_signature`. */
+export type VerifyBody = (body: Buffer) => Credential;
 
 /**
- * Creates the check of `Authorization: Bearer <token>`, which comes before the body is read. How long
- * it takes tells nothing about the tokens: digests of one length are compared, each time all of them.
+ * Creates the check of who calls, in two steps. The first looks at the headers alone, so that a call without
+ * credentials costs no body: a bearer token, or the three headers of Standard Webhooks
+ * (https://www.standardwebhooks.com, section "verifying webhook authenticity"). The second has the raw bytes.
+ * Throws `unauthorized`, `invalid_webhook_id`, `invalid_timestamp` or `invalid_signature`.
  */
-export function createAuthenticate(deps: { tokens: readonly string[] }): RequestHandler {
-  const digests = deps.tokens.map(digest);
-  return (request, _response, next) => {
-    const token = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-    if (token === undefined || !includesDigest(digests, digest(token))) throw new AppError('unauthorized');
-    next();
+export function createAuthenticate(deps: {
+  secrets: readonly SigningCredential[];
+  tokens: readonly TokenCredential[];
+  nowMs: () => number;
+}): (headers: IncomingHttpHeaders) => VerifyBody {
+  const { secrets, tokens, nowMs } = deps;
+
+  function byToken(authorization: string): VerifyBody {
+    const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+    if (token === undefined) throw new AppError('unauthorized');
+    // All are compared each time, so that the time it takes does not tell which one matched.
+    const [credential] = tokens.filter((candidate) => candidate.matches(token));
+    if (!credential) throw new AppError('unauthorized');
+    return () => credential;
+  }
+
+  return (headers) => {
+    if (headers.authorization !== undefined) return byToken(headers.authorization);
+    const [timestamp, signature] = [headers['webhook-timestamp'], headers['webhook-signature']];
+    const id = readWebhookId(headers);
+    if (id === undefined || typeof timestamp !== 'string' || typeof signature !== 'string') {
+      throw new AppError('unauthorized');
+    }
+    checkTimestamp(timestamp, nowMs());
+    if (signature.length > MAX_SIGNATURE_LENGTH) throw new AppError('invalid_signature');
+    return (body) => {
+      const [credential] = secrets.filter((secret) => secret.verifies(body, { id, timestamp, signature }));
+      if (!credential) throw new AppError('invalid_signature');
+      return credential;
+    };
   };
 }
 
-function includesDigest(digests: readonly Buffer[], candidate: Buffer): boolean {
-  let found = false;
-  for (const known of digests) found = timingSafeEqual(known, candidate) || found;
-  return found;
+/** Reads `webhook-id`; undefined where there is none. Throws `invalid_webhook_id`. */
+export function readWebhookId(headers: IncomingHttpHeaders): string | undefined {
+  const id = headers['webhook-id'];
+  if (id === undefined) return undefined;
+  if (typeof id !== 'string' || !/^[\x21-\x7e]{1,256}$/.test(id)) throw new AppError('invalid_webhook_id');
+  return id;
 }
 
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+function checkTimestamp(text: string, nowMs: number): void {
+  const ageS = /^\d{1,12}$/.test(text) ? nowMs / 1000 - Number(text) : Number.NaN;
+  if (!(ageS <= MAX_AGE_S && ageS >= -MAX_AHEAD_S)) throw new AppError('invalid_timestamp');
 }

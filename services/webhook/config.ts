@@ -1,14 +1,19 @@
 import type { EnvReader } from '../shared/config/env-reader.ts';
 import { requireRedisConfig } from '../shared/config/redis-config.ts';
 import { isTopic, type Topic } from '../shared/update/topic.ts';
+import { parseSigningSecret, type SigningCredential } from './credential.ts';
 
 /** What a webhook service needs to know. */
 export interface WebhookConfig {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
-  /** The bearer tokens of publishers: at least one. */
+  /** The bearer tokens of publishers; there is at least one token or secret. */
   readonly tokens: readonly string[];
+  /** The secrets with which publishers sign. */
+  readonly secrets: readonly SigningCredential[];
+  /** Calls a second for each token or secret; 0 for no limit. */
+  readonly callsPerSecond: number;
   /** Whether the contract of 2009, which knows no credentials, is served too. */
   readonly legacy: boolean;
   /** What a call of 2009 publishes. */
@@ -21,8 +26,13 @@ export interface WebhookConfig {
  */
 export function readWebhookConfig(env: EnvReader, fallback: { token?: string } = {}): WebhookConfig {
   const tokens = env.list('WEBHOOK_TOKENS');
-  if (tokens.length === 0 && fallback.token === undefined) {
-    env.fail('WEBHOOK_TOKENS', 'must hold at least one token: without any, nobody may publish');
+  const secrets = readSecrets(env);
+  const nobody = tokens.length === 0 && secrets.length === 0;
+  if (nobody && fallback.token === undefined) {
+    env.fail(
+      'WEBHOOK_TOKENS',
+      'must hold at least one token, or WEBHOOK_SECRETS a secret: without any, nobody may publish',
+    );
   }
   if (tokens.some((token) => !/^[\x21-\x7e]+$/.test(token))) {
     env.fail('WEBHOOK_TOKENS', 'must hold tokens of printable ASCII without spaces: others cannot be sent in a header');
@@ -33,9 +43,23 @@ export function readWebhookConfig(env: EnvReader, fallback: { token?: string } =
     host: env.string('WEBHOOK_HOST', '0.0.0.0'),
     port: env.port('WEBHOOK_PORT', 8090),
     tokens: tokens.length === 0 && fallback.token !== undefined ? Object.freeze([fallback.token]) : tokens,
+    secrets,
+    callsPerSecond: env.integer('WEBHOOK_RATE', { default: 1000, min: 0, max: 1_000_000 }),
     legacy: env.boolean('LEGACY_WEBHOOK', false),
     defaultTopic: defaultTopic as Topic,
   });
+}
+
+function readSecrets(env: EnvReader): readonly SigningCredential[] {
+  const secrets = env.list('WEBHOOK_SECRETS').map(parseSigningSecret);
+  const known = secrets.filter((secret) => secret !== undefined);
+  if (known.length < secrets.length) {
+    env.fail(
+      'WEBHOOK_SECRETS',
+      'must hold secrets such as whsec_<base64>, or whsec_<base64>@chat/*|news for some topics only',
+    );
+  }
+  return Object.freeze(known);
 }
 
 /** Reads what the process of a single webhook needs: it must be told where Redis is. */

@@ -5,6 +5,8 @@ export interface WebhookMetrics {
   /** A request was answered with this HTTP status, or undefined where its sender went away before. */
   requestEnded(status: number | undefined, seconds: number): void;
   updatesPublished(count: number): void;
+  /** A call came again and got its first answer. */
+  callRepeated(): void;
 }
 
 /** Turns what the webhook reports into metrics. */
@@ -27,7 +29,13 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
     help: 'Updates that were published and acknowledged, one a topic',
     registers,
   });
+  const repeated = new Counter({
+    name: 'webhook_repeated_calls_total',
+    help: 'Calls whose webhook-id was known: they got their first answer and published nothing',
+    registers,
+  });
   return {
+    callRepeated: () => repeated.inc(),
     requestEnded(status, seconds) {
       requests.inc({ code: status ?? 'aborted' });
       duration.observe(seconds);

@@ -2,20 +2,44 @@ import type { RequestHandler } from 'express';
 import type { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
 import { AppError } from '../shared/errors.ts';
 import { parsePublishRequest } from '../shared/protocol/publish-request.ts';
+import type { createAnswerOnce } from './answer-once.ts';
+import { type createAuthenticate, readWebhookId } from './authenticate.ts';
 import type { WebhookMetrics } from './metrics.ts';
+import type { createRateLimit } from './rate-limit.ts';
 import { readBody } from './read-body.ts';
 
 export const MAX_BODY_BYTES = 64 * 1024;
 
-/** Creates the handler of `POST /webhook`: publishes, then answers with the versions in the order of the request. */
-export function createPublishHandler(deps: { publisher: ClusterPublisher; metrics: WebhookMetrics }): RequestHandler {
-  const { publisher, metrics } = deps;
+/**
+ * Creates the handler of `POST /webhook`: publishes, then answers with the versions in the order of the
+ * request. Nothing is parsed before its raw bytes are known to come from a publisher.
+ */
+export function createPublishHandler(deps: {
+  publisher: ClusterPublisher;
+  authenticate: ReturnType<typeof createAuthenticate>;
+  limitRate: ReturnType<typeof createRateLimit>;
+  answerOnce: ReturnType<typeof createAnswerOnce>;
+  metrics: WebhookMetrics;
+}): RequestHandler {
+  const { publisher, authenticate, limitRate, answerOnce, metrics } = deps;
   return async (request, response) => {
+    const verify = authenticate(request.headers);
     requireJson(request.headers['content-type'], request.headers['content-encoding']);
-    const { topics, ...body } = parsePublishRequest(decodeUtf8(await readBody(request, MAX_BODY_BYTES)));
-    const updates = await publisher.publish(topics, body);
-    metrics.updatesPublished(updates.length);
-    response.json({ updates });
+    const raw = await readBody(request, MAX_BODY_BYTES);
+    const credential = verify(raw);
+    await limitRate(credential, response);
+    const { topics, ...body } = parsePublishRequest(decodeUtf8(raw));
+    if (!topics.every(credential.mayPublish)) throw new AppError('topic_forbidden');
+    const publish = async (): Promise<string> => {
+      const updates = await publisher.publish(topics, body);
+      metrics.updatesPublished(updates.length);
+      return JSON.stringify({ updates });
+    };
+    const webhookId = readWebhookId(request.headers);
+    if (webhookId === undefined) return void response.type('json').send(await publish());
+    const { answer, repeated } = await answerOnce({ credentialId: credential.id, webhookId, body: raw }, publish);
+    if (repeated) metrics.callRepeated();
+    response.type('json').send(answer);
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Publishing } from '../shared/broker/broker.ts';
+import type { Answers, Publishing } from '../shared/broker/broker.ts';
 import { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
 import type { Clock } from '../shared/process/clock.ts';
 import { createHttpServer, type HttpServer } from '../shared/process/http-server.ts';
@@ -11,14 +11,21 @@ import { createWebhookMetrics } from './metrics.ts';
 /** Creates the service that publishers call. The broker is started before it and stopped after it, by its owner. */
 export function createWebhook(deps: {
   config: WebhookConfig;
-  broker: Publishing;
+  broker: Publishing & Answers;
   registry: MetricsRegistry;
   logger: Logger;
   clock: Clock;
 }): HttpServer {
   const { config, broker, registry, logger, clock } = deps;
   const publisher = new ClusterPublisher({ broker, clock });
-  const app = createWebhookApp({ config, publisher, metrics: createWebhookMetrics({ registry }), logger });
+  const app = createWebhookApp({
+    config,
+    publisher,
+    answers: broker,
+    clock,
+    metrics: createWebhookMetrics({ registry }),
+    logger,
+  });
   const server = createHttpServer({ handler: app, host: config.host, port: config.port });
   return {
     start() {

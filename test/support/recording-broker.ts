@@ -1,11 +1,12 @@
-import type { Digest, Published, Publishing } from '../../services/shared/broker/broker.ts';
+import type { Answers, Digest, Published, Publishing } from '../../services/shared/broker/broker.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { UpdateBody } from '../../services/shared/update/update.ts';
 
 /** A broker that only notes what it is asked to publish; `failWith` makes it fail instead. */
-export class RecordingBroker implements Publishing {
+export class RecordingBroker implements Publishing, Answers {
   readonly partitions = 1;
   readonly published: { topic: Topic; body: UpdateBody; version: number }[] = [];
+  readonly #answers = new Map<string, string>();
   failWith: Error | undefined;
 
   partitionOf(): number {
@@ -17,6 +18,14 @@ export class RecordingBroker implements Publishing {
     const version = this.published.length + 1;
     this.published.push({ topic, body, version });
     return { version, history: 'recorded' };
+  }
+
+  async recallAnswer(id: string): Promise<string | undefined> {
+    return this.#answers.get(id);
+  }
+
+  async keepAnswer(id: string, answer: string): Promise<void> {
+    this.#answers.set(id, answer);
   }
 
   async digest(): Promise<Digest> {

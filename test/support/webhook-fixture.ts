@@ -1,4 +1,4 @@
-import type { Publishing } from '../../services/shared/broker/broker.ts';
+import type { Answers, Publishing } from '../../services/shared/broker/broker.ts';
 import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
 import { createLogger } from '../../services/shared/process/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
@@ -21,7 +21,7 @@ export interface RunningWebhook {
 
 /** Starts a webhook on a free port. */
 export async function startWebhook(
-  options: { broker?: Publishing; config?: Partial<WebhookConfig> } = {},
+  options: { broker?: Publishing & Answers; config?: Partial<WebhookConfig> } = {},
 ): Promise<RunningWebhook> {
   const log: string[] = [];
   const registry = createMetricsRegistry({ service: 'webhook' });
@@ -30,6 +30,8 @@ export async function startWebhook(
       host: '127.0.0.1',
       port: 0,
       tokens: [WEBHOOK_TOKEN],
+      secrets: [],
+      callsPerSecond: 0,
       legacy: false,
       defaultTopic: parseTopic('default'),
       ...options.config,

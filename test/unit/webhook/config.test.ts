@@ -14,6 +14,8 @@ describe('readWebhookConfig', () => {
       host: '0.0.0.0',
       port: 8090,
       tokens: ['one'],
+      secrets: [],
+      callsPerSecond: 1000,
       legacy: false,
       defaultTopic: 'default',
     });
@@ -25,6 +27,8 @@ describe('readWebhookConfig', () => {
       WEBHOOK_PORT: '0',
       WEBHOOK_TOKENS: 'one, two',
       LEGACY_WEBHOOK: 'true',
+      WEBHOOK_SECRETS: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx@chat/*|news',
+      WEBHOOK_RATE: '5',
       DEFAULT_TOPIC: 'chat',
     });
     const config = readWebhookConfig(env, { token: 'unused' });
@@ -32,6 +36,8 @@ describe('readWebhookConfig', () => {
       host: '127.0.0.1',
       port: 0,
       tokens: ['one', 'two'],
+      secrets: [expect.anything(), expect.anything()],
+      callsPerSecond: 5,
       legacy: true,
       defaultTopic: 'chat',
     });
@@ -51,6 +57,23 @@ describe('readWebhookConfig', () => {
 
   it.each(['one two', 'caf\u00e9', 'one,t\two'])('refuses a token that no header can carry: %j', (tokens) => {
     expect(() => finish({ WEBHOOK_TOKENS: tokens }, readWebhookConfig)).toThrow('printable ASCII');
+  });
+
+  it.each([
+    'secret',
+    'whsec_',
+    'whsec_short',
+    'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw@',
+    'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw@a b',
+  ])('refuses a secret that is none, without showing it: %j', (secret) => {
+    const read = () => finish({ WEBHOOK_SECRETS: secret }, readWebhookConfig);
+    expect(read).toThrow('WEBHOOK_SECRETS must hold secrets such as whsec_<base64>');
+    expect(read).not.toThrow(/MfKQ/);
+  });
+
+  it('lets a secret go without any token', () => {
+    const env = { WEBHOOK_SECRETS: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' };
+    expect(() => finish(env, readWebhookConfig)).not.toThrow();
   });
 
   it('refuses a default topic that is none', () => {
