@@ -15,9 +15,7 @@ describe('a client on /ws', () => {
     await relay.publish('other');
     const version = await relay.publish('chat', { data: { n: 1 }, spread: 20, traceparent: '00-secret' });
     await eventually(() =>
-      expect(client.ofType('update')).toEqual([
-        { type: 'update', topic: 'chat', version, data: { n: 1 }, spread: 20 },
-      ]),
+      expect(client.ofType('update')).toEqual([{ type: 'update', topic: 'chat', version, data: { n: 1 }, spread: 20 }]),
     );
   });
 

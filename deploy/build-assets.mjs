@@ -1,0 +1,35 @@
+// The part of the build that tsc does not do: the browser client as one file, and every file of `services` that
+// is no TypeScript at the mirrored place in `dist`. Each file appears whole or not at all, since tests and a
+// running service may read it meanwhile.
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const ASSETS = new Set(['.lua', '.html', '.css', '.js', '.svg', '.ico', '.png', '.json']);
+
+function writeWhole(path, contents) {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, contents);
+  renameSync(temporary, path);
+}
+
+const { outputFiles } = await build({
+  absWorkingDir: root,
+  entryPoints: ['services/client/heliograph-client.ts'],
+  outfile: 'dist/client/client.js',
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  minify: true,
+  sourcemap: true,
+  write: false,
+});
+for (const file of outputFiles) writeWhole(file.path, file.contents);
+
+for (const path of readdirSync(join(root, 'services'), { recursive: true })) {
+  if (!ASSETS.has(extname(path))) continue;
+  writeWhole(join(root, 'dist', path), readFileSync(join(root, 'services', path)));
+}

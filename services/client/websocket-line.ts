@@ -1,0 +1,65 @@
+import type { Known, Line, LineOptions } from './transport.ts';
+
+/** What is needed of a WebSocket: the browser's own, or the class of the `ws` package. */
+export type WebSocketClass = new (
+  url: string,
+) => Pick<WebSocket, 'readyState' | 'send' | 'close'> & {
+  onopen: unknown;
+  onmessage: unknown;
+  onclose: unknown;
+  onerror: unknown;
+};
+
+/** A subscribe frame with this many of the longest topics stays below the relay's limit of 16 KiB. */
+const TOPICS_PER_FRAME = 64;
+
+/** Opens a line over a WebSocket. */
+export function openWebSocket(WebSocket: WebSocketClass, options: LineOptions): Line {
+  const query = options.token === undefined ? '' : `?token=${encodeURIComponent(options.token)}`;
+  const socket = new WebSocket(`${options.url.replace(/^http/, 'ws')}/ws${query}`);
+  const send = (message: unknown) => {
+    if (socket.readyState === 1) socket.send(JSON.stringify(message));
+  };
+  // What is asked before the socket is open is asked then.
+  const wanted = new Map(options.topics);
+  const line: Line = {
+    subscribe(topics: Known) {
+      if (socket.readyState !== 1) {
+        for (const [topic, since] of topics) wanted.set(topic, since);
+        return;
+      }
+      const entries = [...topics];
+      for (let i = 0; i < entries.length; i += TOPICS_PER_FRAME) {
+        send({ type: 'subscribe', topics: Object.fromEntries(entries.slice(i, i + TOPICS_PER_FRAME)) });
+      }
+    },
+    unsubscribe(topics) {
+      for (const topic of topics) wanted.delete(topic);
+      send({ type: 'unsubscribe', topics });
+    },
+    ping: () => send({ type: 'ping' }),
+    auth: (token) => send({ type: 'auth', token }),
+    close() {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close();
+    },
+  };
+  socket.onopen = () => {
+    // Without topics nothing would be said that shows whether the relay is there.
+    if (wanted.size > 0) line.subscribe(wanted);
+    else line.ping();
+  };
+  socket.onmessage = (event: { data: unknown }) => {
+    let message: unknown;
+    try {
+      message = JSON.parse(String(event.data));
+    } catch {
+      return;
+    }
+    if (message) options.message(message as Parameters<LineOptions['message']>[0]);
+  };
+  socket.onclose = (event: { code: number; reason: string }) => options.closed(event.code, event.reason);
+  // `onclose` follows; in Node an error without a listener would end the process.
+  socket.onerror = () => {};
+  return line;
+}

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import {
+  Heliograph,
+  type HeliographOptions,
+  type Status,
+  type TopicUpdate,
+} from '../../services/client/heliograph-client.ts';
+import { eventually } from '../support/eventually.ts';
+import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
+
+describe('the client library on a relay', () => {
+  let relay: RelayFixture;
+  const clients: Heliograph[] = [];
+  beforeEach(async () => {
+    relay = await startRelay();
+  });
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.close();
+    await relay.stop();
+  });
+
+  function listen(options: HeliographOptions, url = relay.http) {
+    const client = new Heliograph(url, { WebSocket, ...options });
+    clients.push(client);
+    const updates: TopicUpdate[] = [];
+    const statuses: Status[] = [];
+    client.on('update', (update) => updates.push(update));
+    client.on('status', (status) => statuses.push(status));
+    return { client, updates, statuses };
+  }
+
+  it('is told of an update with its data and spread, over http and ws addresses alike', async () => {
+    const one = listen({ topics: ['chat'] });
+    const two = listen({ topics: ['chat'] }, relay.url);
+    await eventually(() => expect([one.client.status, two.client.status]).toEqual(['live', 'live']));
+    const version = await relay.publish('chat', { data: { n: 1 }, spread: 20 });
+    await eventually(() => {
+      expect(one.updates).toEqual([{ topic: 'chat', version, data: { n: 1 }, spread: 20 }]);
+      expect(two.updates).toEqual(one.updates);
+    });
+  });
+
+  it('is told at once what changed since the version it was given, and nothing where nothing did', async () => {
+    const old = await relay.publish('a');
+    const version = await relay.publish('a', { data: 'new' });
+    const behind = listen({ topics: ['a'], since: { a: old } });
+    const current = listen({ topics: ['a'], since: { a: version } });
+    await eventually(() => expect(behind.updates).toEqual([{ topic: 'a', version, data: 'new' }]));
+    await eventually(() => expect(current.client.status).toBe('live'));
+    const next = await relay.publish('a');
+    await eventually(() => expect(current.updates).toEqual([{ topic: 'a', version: next }]));
+  });
+
+  it('is told of a topic it subscribes to later, and no more after it unsubscribed', async () => {
+    const { client, updates } = listen({});
+    await eventually(() => expect(client.status).toBe('live'));
+    const version = await relay.publish('late');
+    client.subscribe('late', 1);
+    await eventually(() => expect(updates).toEqual([{ topic: 'late', version }]));
+    client.unsubscribe('late');
+    client.subscribe('other');
+    await relay.publish('late');
+    await eventually(async () => {
+      await relay.publish('other');
+      expect(updates.at(-1)?.topic).toBe('other');
+    });
+    expect(updates.filter(({ topic }) => topic === 'late')).toHaveLength(1);
+  });
+
+  it('comes back after the relay asked it to, and is told what it missed, once', async () => {
+    const { client, updates, statuses } = listen({ topics: ['chat'] });
+    await eventually(() => expect(client.status).toBe('live'));
+    const port = String(relay.port);
+    const { broker } = relay;
+    await relay.relay.stop();
+    await eventually(() => expect(statuses).toContain('offline'));
+    const version = await relay.publish('chat');
+    const next = await startRelay({ env: { RELAY_PORT: port }, broker });
+    try {
+      await eventually(() => expect(updates).toEqual([{ topic: 'chat', version }]), 8000);
+      await eventually(() => expect(client.status).toBe('live'));
+      expect(updates).toHaveLength(1);
+    } finally {
+      client.close();
+      await next.stop();
+    }
+  });
+});
