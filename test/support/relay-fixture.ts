@@ -10,14 +10,14 @@ import type { UpdateBody } from '../../services/shared/update/update.ts';
 import { eventually } from './eventually.ts';
 import { WsClient } from './ws-client.ts';
 
-/** A relay in this process, on a free port of loopback. */
+/** A relay in this process, on a free port of loopback. A broker that is handed in is its owner's to start and stop. */
 export async function startRelay(options: { env?: Record<string, string>; broker?: Broker } = {}) {
   const env = { RELAY_HOST: '127.0.0.1', RELAY_PORT: '0', DRAIN_WINDOW: '0ms', ...options.env };
   const config = readRelayConfig(new EnvReader(env));
   const broker = options.broker ?? new MemoryBroker();
   const registry = new Registry();
   const relay = createRelay({ config, feed: broker, registry, clock: SYSTEM_CLOCK });
-  await broker.start();
+  if (!options.broker) await broker.start();
   const port = await relay.start();
   const clients: WsClient[] = [];
   await eventually(() => {
@@ -47,7 +47,7 @@ export async function startRelay(options: { env?: Record<string, string>; broker
     async stop(): Promise<void> {
       for (const client of clients) client.terminate();
       await relay.stop();
-      await broker.stop();
+      if (!options.broker) await broker.stop();
     },
   };
 }
