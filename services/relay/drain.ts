@@ -3,6 +3,8 @@ import { CLOSE_CODES } from '../shared/protocol/close-codes.ts';
 import type { Sessions } from './session/sessions.ts';
 
 const STEP_MS = 50;
+/** How long the last goodbyes get to leave before the server closes. */
+const LAST_WORDS_MS = 100;
 /** The latest that a client is asked to come back, in milliseconds after its goodbye: it finds another relay at once. */
 const COME_BACK_WITHIN_MS = 1000;
 
@@ -12,6 +14,8 @@ const COME_BACK_WITHIN_MS = 1000;
  */
 export async function drain(deps: { sessions: Sessions; clock: Clock; windowMs: number }): Promise<void> {
   const { sessions, clock, windowMs } = deps;
+  const wait = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
+  if (sessions.size === 0) return;
   const perStep = Math.ceil(sessions.size / Math.max(1, Math.floor(windowMs / STEP_MS)));
   while (sessions.size > 0) {
     let left = perStep;
@@ -20,6 +24,6 @@ export async function drain(deps: { sessions: Sessions; clock: Clock; windowMs: 
       left -= 1;
       session.close(CLOSE_CODES.drain, String(Math.round(clock.random() * COME_BACK_WITHIN_MS)));
     }
-    if (sessions.size > 0) await new Promise<void>((resolve) => clock.after(STEP_MS, resolve));
+    await wait(sessions.size > 0 ? STEP_MS : LAST_WORDS_MS);
   }
 }

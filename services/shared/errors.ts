@@ -20,6 +20,7 @@ export const ERRORS = {
   webhook_id_reused: { status: 409, title: 'This webhook-id was used with another body' },
   body_too_large: { status: 413, title: 'The body is larger than 64 KiB' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
+  upgrade_required: { status: 426, title: 'Only WebSockets are served here' },
   unknown_type: { status: 400, title: 'The message is of an unknown type' },
   binary_message: { status: 400, title: 'Messages are text, not binary' },
   rate_limited: { status: 429, title: 'Too many calls with these credentials' },

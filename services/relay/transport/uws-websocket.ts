@@ -15,6 +15,9 @@ export const MAX_MESSAGE_BYTES = 16 * 1024;
 /** The most that waits for one slow client, in bytes, beyond what the kernel holds; one message may overshoot it. */
 export const MAX_BACKPRESSURE_BYTES = 64 * 1024;
 
+/** uWebSockets.js cuts the line over its own limit without a close code: up to here we say why. */
+const MAX_FRAME_BYTES = 128 * 1024;
+
 interface UserData {
   readonly greeting: Greeting;
   connection?: UwsConnection;
@@ -55,8 +58,7 @@ export class UwsWebsocket {
     this.#report = deps.report;
     this.#control = `${deps.dialect.transport} `; // no topic has a space
     this.#app.ws<UserData>(deps.path, {
-      // A little more than allowed, since uWebSockets.js cuts the line over its own limit without a close code.
-      maxPayloadLength: MAX_MESSAGE_BYTES + 1024,
+      maxPayloadLength: MAX_FRAME_BYTES,
       maxBackpressure: MAX_BACKPRESSURE_BYTES,
       // The sweep pings and judges: it is patient with slow readers, which this is not.
       idleTimeout: 0,
@@ -70,6 +72,7 @@ export class UwsWebsocket {
       drain: (ws) => this.#drained(ws),
       close: (ws, code) => this.#closed(ws, code),
     });
+    this.#app.any(deps.path, (res) => sendProblem(res, new AppError('upgrade_required'), { Upgrade: 'websocket' }));
   }
 
   /** Tells all who listen; returns how many. */
