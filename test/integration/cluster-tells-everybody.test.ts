@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { randomPrefix } from '../support/random-prefix.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WsClient } from '../support/ws-client.ts';
+
+const TOKEN = 'a-token-of-the-tests';
+const RELAYS = 3;
+const CLIENTS = 300;
+
+/** One webhook and three relays, each a process, that meet only in Redis. */
+describe('a webhook and three relays on one Redis', () => {
+  let webhook: ServiceProcess;
+  let relays: ServiceProcess[];
+  const clients: WsClient[] = [];
+
+  beforeAll(async () => {
+    const env = {
+      REDIS_URL: inject('redisUrl'),
+      HELIOGRAPH_PREFIX: randomPrefix(),
+      WEBHOOK_TOKENS: TOKEN,
+      DEFAULT_TOPIC: 'chat',
+      DRAIN_WINDOW: '200ms',
+    };
+    [webhook, ...relays] = await Promise.all([
+      startService('webhook', env),
+      ...Array.from({ length: RELAYS }, () => startService('relay', env)),
+    ]);
+  });
+  afterAll(async () => {
+    for (const client of clients) client.terminate();
+    await Promise.all([webhook, ...relays].map((service) => service?.stop('SIGKILL')));
+  });
+
+  async function publish(body: unknown): Promise<number> {
+    const response = await fetch(`http://127.0.0.1:${webhook.port}/webhook`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    expect(response.status).toBe(200);
+    const { updates } = (await response.json()) as { updates: { version: number }[] };
+    return updates[0]?.version ?? 0;
+  }
+
+  async function connect(relay: number, path: string): Promise<WsClient> {
+    const client = await WsClient.open(`ws://127.0.0.1:${relays[relay % RELAYS]?.port}${path}`);
+    clients.push(client);
+    return client;
+  }
+
+  it('tell 300 clients of both kinds in tens of milliseconds', async () => {
+    const all = await Promise.all(
+      Array.from({ length: CLIENTS }, (_, i) => connect(i, i % 2 ? '/ws?topic=chat' : '/update_check')),
+    );
+    await eventually(() => {
+      for (const [i, client] of all.entries()) if (i % 2) expect(client.ofType('subscribed')).toHaveLength(1);
+    });
+    const took: number[] = [];
+    for (let round = 1; round <= 5; round += 1) {
+      const begunAt = performance.now();
+      const told = all.map(
+        (client) =>
+          new Promise<number>((resolve) => client.socket.once('message', () => resolve(performance.now() - begunAt))),
+      );
+      await publish({ topic: 'chat', data: { round } });
+      took.push(Math.max(...(await Promise.all(told))));
+    }
+    const median = took.sort((a, b) => a - b)[2] ?? Number.NaN;
+    console.info(
+      `an update reached all of ${CLIENTS} clients on ${RELAYS} relays in ${median.toFixed(0)} ms (median of 5)`,
+    );
+    expect(median).toBeLessThan(250);
+    for (const [i, client] of all.entries()) {
+      if (i % 2) expect(client.ofType('update').map((update) => update.data.round)).toEqual([1, 2, 3, 4, 5]);
+      else expect(client.texts).toEqual(Array(5).fill('UPDATED'));
+    }
+    const deliveries = await Promise.all(relays.map((relay) => relay.metric('relay_deliveries_total')));
+    expect(deliveries).toEqual(Array(RELAYS).fill((5 * CLIENTS) / RELAYS));
+  });
+
+  it('give a topic the same number on every relay, and tell who comes back to another relay what it missed', async () => {
+    const before = await publish({ topic: 'away' });
+    const here = await connect(0, '/ws?topic=away&topic=never');
+    await eventually(() => expect(here.ofType('subscribed')).toHaveLength(1));
+    const numbers = here.ofType('subscribed')[0].topics;
+    expect(numbers.away).toBe(before);
+    here.terminate();
+    const missed = await publish({ topic: 'away', data: 'new' });
+    const behind = await connect(1, `/ws?topic=away&topic=never&since=${before},${numbers.never}`);
+    const current = await connect(2, `/ws?topic=away&topic=never&since=${missed},${numbers.never}`);
+    await eventually(() => expect(behind.messages).toHaveLength(2));
+    expect(behind.messages).toEqual([
+      { type: 'subscribed', topics: { away: missed, never: numbers.never } },
+      { type: 'update', topic: 'away', version: missed, data: 'new' },
+    ]);
+    current.send({ type: 'ping' });
+    await eventually(() => expect(current.ofType('pong')).toHaveLength(1));
+    expect(current.messages).toEqual([
+      { type: 'subscribed', topics: { away: missed, never: numbers.never } },
+      { type: 'pong' },
+    ]);
+  });
+
+  it('end at SIGTERM with exit code 0, and relays say goodbye with 1012 and when to come back', async () => {
+    const [staying, leaving] = [await connect(0, '/ws?topic=chat'), await connect(1, '/ws?topic=chat')];
+    const others = clients.filter((client) => client.socket.url.includes(`:${relays[1]?.port}/`));
+    expect(await relays[1]?.stop()).toBe(0);
+    await eventually(() => expect(leaving.closed).toBeDefined());
+    for (const client of others) {
+      expect(client.closed?.code).toBe(1012);
+      expect(client.closed?.reason).toMatch(/^\d{1,4}$/);
+    }
+    expect(staying.closed).toBeUndefined();
+    expect(await webhook.stop()).toBe(0);
+    expect(await relays[0]?.stop()).toBe(0);
+    expect(await relays[2]?.stop()).toBe(0);
+  });
+});
