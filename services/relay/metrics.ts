@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { HubReport } from './hub/hub.ts';
+import type { HubReport } from './hub/fanout.ts';
 import type { SessionReport } from './session/session.ts';
 import type { ConnectionReport } from './transport/transport.ts';
 

@@ -1,6 +1,6 @@
-import type { Registry } from 'prom-client';
 import type { Following } from '../shared/broker/broker.ts';
 import type { Clock } from '../shared/process/clock.ts';
+import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { readClientFile } from './client-file.ts';
 import type { RelayConfig } from './config.ts';
 import { drain } from './drain.ts';
@@ -28,7 +28,7 @@ export interface Relay {
 export function createRelay(deps: {
   config: RelayConfig;
   feed: Following;
-  registry: Registry;
+  registry: MetricsRegistry;
   clock: Clock;
   fresh?: () => void;
 }): Relay {

@@ -7,13 +7,16 @@ import {
   type TopicUpdate,
 } from '../../services/client/heliograph-client.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
 describe('the client library on a relay', () => {
   let relay: RelayFixture;
   const clients: Heliograph[] = [];
+  let port: string;
   beforeEach(async () => {
-    relay = await startRelay();
+    port = String(await freePort()); // a port that the system chose cannot be taken again at once
+    relay = await startRelay({ env: { RELAY_PORT: port } });
   });
   afterEach(async () => {
     for (const client of clients.splice(0)) client.close();
@@ -71,7 +74,6 @@ describe('the client library on a relay', () => {
   it('comes back after the relay asked it to, and is told what it missed, once', async () => {
     const { client, updates, statuses } = listen({ topics: ['chat'] });
     await eventually(() => expect(client.status).toBe('live'));
-    const port = String(relay.port);
     const { broker } = relay;
     await relay.relay.stop();
     await eventually(() => expect(statuses).toContain('offline'));

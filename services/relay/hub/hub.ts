@@ -2,45 +2,18 @@ import type { FeedHandler, Following } from '../../shared/broker/broker.ts';
 import type { Clock } from '../../shared/process/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import { merge, type Update, type Version } from '../../shared/update/update.ts';
-import { Repair, type RepairReport } from './repair.ts';
+import type { Fanout, HubReport } from './fanout.ts';
+import { type Flushable, Flushes } from './flushes.ts';
+import { Repair } from './repair.ts';
 import { TopicInterest } from './topic-interest.ts';
 import { TopicMembers } from './topic-members.ts';
-
-/** Somebody who joins topics: a client's session. */
-export interface Member {
-  /** Whether the topic can be vouched for is known anew. */
-  answer(topic: Topic): void;
-}
-
-/** Tells this node's clients. */
-export interface Fanout {
-  /**
-   * Tells all who listen to the update's topic; returns how many. A paced update leaves out those who cannot
-   * spread their refetch by themselves: `pace` is for them.
-   */
-  publish(update: Update, paced: boolean): number;
-  /** Tells everybody whether this relay can vouch for what it says. */
-  publishFreshness(fresh: boolean): void;
-  /** Tells those who cannot spread their refetch of what changed since the mark, one after another. */
-  pace(mark: number, windowMs: number): void;
-}
-
-/** What the hub reports, for metrics. */
-export interface HubReport extends RepairReport {
-  /** One update was handed to this many clients; live unless it is a raised floor. */
-  delivered(update: Update, clients: number, live: boolean): void;
-  /** An update was replaced by a newer one before anybody was told. */
-  conflated(): void;
-}
+import { type Member, WaitingMembers } from './waiting-members.ts';
 
 /** A topic's state on this relay. */
-interface Register {
+interface Register extends Flushable {
   update: Update;
-  /** The place of its last flush among all flushes; 0 where it was never flushed. */
-  flushed: number;
   /** Read once since it is watched, so that signals and digests keep it true. */
   settled: boolean;
-  dirty: boolean;
   /** What is to be told is a raised floor. */
   paced: boolean;
 }
@@ -52,20 +25,15 @@ interface Register {
 export class Hub implements FeedHandler {
   readonly #feed: Following;
   readonly #fanout: Fanout;
-  readonly #clock: Clock;
   readonly #report: HubReport;
   readonly #floorSpreadMs: number;
   readonly #members = new TopicMembers();
   readonly #interest: TopicInterest;
   readonly #repair: Repair;
   readonly #registers = new Map<Topic, Register>();
-  /** Members whose topics cannot be vouched for yet. */
-  readonly #waiting = new Map<Topic, Set<Member>>();
-  #dirty: Register[] = [];
-  #flushes = 0;
+  readonly #waiting = new WaitingMembers();
+  readonly #flushes: Flushes<Register>;
   #freshnessFlushed = 0;
-  #flushBegan = 1;
-  #lastFlushBegan = 1;
 
   constructor(deps: {
     feed: Following;
@@ -78,9 +46,12 @@ export class Hub implements FeedHandler {
     const { feed, clock, report } = deps;
     this.#feed = feed;
     this.#fanout = deps.fanout;
-    this.#clock = clock;
     this.#report = report;
     this.#floorSpreadMs = deps.floorSpreadMs;
+    this.#flushes = new Flushes({
+      clock,
+      flush: ({ update, paced }) => report.delivered(update, this.#fanout.publish(update, paced), !paced),
+    });
     const settle = (topic: Topic, stored: Update | undefined) => this.#settle(topic, stored);
     const forget = (topic: Topic) => void this.#registers.delete(topic);
     this.#interest = new TopicInterest({ feed, clock, handler: { settle, forget } });
@@ -136,15 +107,11 @@ export class Hub implements FeedHandler {
    * ceases to be fresh before that.
    */
   awaitAnswer(topic: Topic, member: Member): void {
-    if (this.vouches(topic)) return;
-    const waiting = this.#waiting.get(topic);
-    if (waiting) waiting.add(member);
-    else this.#waiting.set(topic, new Set([member]));
+    if (!this.vouches(topic)) this.#waiting.add(topic, member);
   }
 
   leave(topic: Topic, member: Member): void {
-    const waiting = this.#waiting.get(topic);
-    if (waiting?.delete(member) && waiting.size === 0) this.#waiting.delete(topic);
+    this.#waiting.remove(topic, member);
     if (this.#members.leave(topic)) this.#interest.release(topic);
   }
 
@@ -167,8 +134,7 @@ export class Hub implements FeedHandler {
 
   /** Marks where a client fell behind: it may have missed what was flushed from here on. */
   get mark(): number {
-    // What is published in one turn may be written, and dropped, in the next.
-    return this.#lastFlushBegan;
+    return this.#flushes.mark;
   }
 
   /** The place of a topic's last flush; compare with a mark. */
@@ -232,29 +198,7 @@ export class Hub implements FeedHandler {
   }
 
   #touch(register: Register): void {
-    if (register.dirty) {
-      this.#report.conflated();
-      return;
-    }
-    register.dirty = true;
-    this.#dirty.push(register);
-    if (this.#dirty.length === 1) this.#clock.atTurnEnd(() => this.#flush());
-  }
-
-  #flush(): void {
-    const dirty = this.#dirty;
-    this.#dirty = [];
-    this.#lastFlushBegan = this.#flushBegan;
-    this.#flushBegan = this.#flushes + 1;
-    for (const register of dirty) {
-      register.dirty = false;
-      this.#flushes += 1;
-      register.flushed = this.#flushes;
-    }
-    for (const register of dirty) {
-      const { update, paced } = register;
-      this.#report.delivered(update, this.#fanout.publish(update, paced), !paced);
-    }
+    if (!this.#flushes.touch(register)) this.#report.conflated();
   }
 
   #settle(topic: Topic, stored: Update | undefined): void {
@@ -267,23 +211,14 @@ export class Hub implements FeedHandler {
     const update = merge(known?.update, stored ?? { topic, version: 0 });
     if (known) Object.assign(known, { update, settled: true });
     else this.#registers.set(topic, { update, flushed: 0, settled: true, dirty: false, paced: false });
-    if (this.fresh) this.#answer(topic, true);
-  }
-
-  #answer(topic: Topic, vouched: boolean): void {
-    const waiting = this.#waiting.get(topic);
-    if (!waiting) return;
-    if (vouched) this.#waiting.delete(topic);
-    for (const member of waiting) member.answer(topic);
+    if (this.fresh) this.#waiting.answer(topic, true);
   }
 
   #freshnessChanged(fresh: boolean): void {
-    this.#flushes += 1;
-    this.#freshnessFlushed = this.#flushes;
+    this.#freshnessFlushed = this.#flushes.next();
     this.#fanout.publishFreshness(fresh);
-    for (const topic of [...this.#waiting.keys()]) {
-      if (!fresh) this.#answer(topic, false);
-      else if (this.vouches(topic)) this.#answer(topic, true);
+    for (const topic of this.#waiting.topics) {
+      if (!fresh || this.vouches(topic)) this.#waiting.answer(topic, fresh);
     }
   }
 

@@ -4,7 +4,8 @@ import { parseClientMessage } from '../../shared/protocol/client-message.ts';
 import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
-import type { Hub, Member } from '../hub/hub.ts';
+import type { Hub } from '../hub/hub.ts';
+import type { Member } from '../hub/waiting-members.ts';
 import type { Connection, ConnectionOwner } from '../transport/transport.ts';
 import { MessageBudget, type SessionLimits } from './limits.ts';
 

@@ -1,0 +1,150 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const SERVICES = fileURLToPath(new URL('../services/', import.meta.url));
+
+/** A source file with what it imports: packages by name, files by their path within `services`. */
+interface Source {
+  readonly path: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^'";]*?from\s*'([^']+)'|(?:^|[^.\w])import\s*\(?\s*'([^']+)'/g;
+
+const sources: readonly Source[] = readdirSync(SERVICES, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => {
+    const text = readFileSync(join(SERVICES, path), 'utf8');
+    const imports = [...text.matchAll(IMPORT)].map((match) => {
+      const name = match[1] ?? match[2] ?? '';
+      return name.startsWith('.') ? normalize(join(dirname(path), name)) : name;
+    });
+    return { path, text, imports };
+  });
+
+/** `<file> imports <what>` for every import that the rule does not allow. */
+function broken(rule: (source: Source, imported: string) => boolean): string[] {
+  return sources.flatMap((source) =>
+    source.imports.filter((imported) => rule(source, imported)).map((imported) => `${source.path} imports ${imported}`),
+  );
+}
+
+const folder = (path: string): string => path.split('/')[0] ?? '';
+const fileName = (path: string): string => path.split('/').at(-1) ?? '';
+const isFile = (imported: string): boolean => imported.endsWith('.ts');
+const within = (path: string, ...folders: string[]): boolean => folders.some((name) => path.startsWith(`${name}/`));
+
+describe('the borders of the source tree', () => {
+  it('are looked for where they are', () => {
+    expect(sources.length).toBeGreaterThan(60);
+    const hub = sources.find(({ path }) => path === 'relay/hub/hub.ts');
+    expect(hub?.imports).toContain('shared/broker/broker.ts');
+    expect(hub?.imports).toContain('relay/hub/repair.ts');
+    expect(sources.some(({ imports }) => imports.includes('ioredis'))).toBe(true);
+  });
+
+  it('shared imports no service', () => {
+    expect(
+      broken(({ path }, imported) => within(path, 'shared') && isFile(imported) && !within(imported, 'shared')),
+    ).toEqual([]);
+  });
+
+  it('services import shared and themselves only; standalone puts them together', () => {
+    const allowed = (path: string) => [folder(path), 'shared', ...(folder(path) === 'chat' ? ['client'] : [])];
+    expect(
+      broken(
+        ({ path }, imported) =>
+          folder(path) !== 'standalone' && isFile(imported) && !within(imported, ...allowed(path)),
+      ),
+    ).toEqual([]);
+  });
+
+  it('only redis-* files import ioredis', () => {
+    expect(broken(({ path }, imported) => imported === 'ioredis' && !fileName(path).startsWith('redis-'))).toEqual([]);
+  });
+
+  it('only uws-* files import uWebSockets.js', () => {
+    const uses = sources.filter(({ text }) => /'uWebSockets\.js'/.test(text)).map(({ path }) => fileName(path));
+    expect(uses.length).toBeGreaterThan(0);
+    expect(uses.filter((name) => !name.startsWith('uws-'))).toEqual([]);
+  });
+
+  it('only main files pick a broker, and only relay.ts its transports', () => {
+    const brokers = ['shared/broker/redis-broker.ts', 'shared/broker/memory-broker.ts'];
+    expect(broken(({ path }, imported) => brokers.includes(imported) && fileName(path) !== 'main.ts')).toEqual([]);
+    expect(
+      broken(
+        ({ path }, imported) =>
+          fileName(imported).startsWith('uws-') && !fileName(path).startsWith('uws-') && path !== 'relay/relay.ts',
+      ),
+    ).toEqual([]);
+  });
+
+  it('only main files read the environment', () => {
+    expect(
+      sources
+        .filter(
+          ({ path, text }) =>
+            text.includes('process.env') && fileName(path) !== 'main.ts' && path !== 'shared/config/env-reader.ts',
+        )
+        .map(({ path }) => path),
+    ).toEqual([]);
+  });
+
+  it('the hub knows neither sessions nor transports, and transports know neither of the two', () => {
+    const rooms = {
+      'relay/hub': ['relay/session', 'relay/transport'],
+      'relay/transport': ['relay/hub', 'relay/session'],
+    };
+    for (const [room, others] of Object.entries(rooms)) {
+      expect(broken(({ path }, imported) => within(path, room) && within(imported, ...others))).toEqual([]);
+    }
+  });
+
+  it('client, protocol and update run in browsers', () => {
+    const rooms = ['client', 'shared/protocol', 'shared/update'];
+    const safe = (imported: string) => within(imported, ...rooms) || imported === 'shared/errors.ts';
+    const isSafePlace = (path: string) => within(path, ...rooms) || path === 'shared/errors.ts';
+    const forNode = (path: string) => path === 'client/publisher.ts';
+    expect(broken(({ path }, imported) => isSafePlace(path) && !forNode(path) && !safe(imported))).toEqual([]);
+  });
+
+  it('prom-client stays in metrics.ts files and shared/process', () => {
+    expect(
+      broken(
+        ({ path }, imported) =>
+          imported === 'prom-client' && fileName(path) !== 'metrics.ts' && !within(path, 'shared/process'),
+      ),
+    ).toEqual([]);
+  });
+
+  it('no file imports itself, not even over others or for types only', () => {
+    const graph = new Map(sources.map(({ path, imports }) => [path, imports.filter(isFile)]));
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (path: string, trail: readonly string[]): void => {
+      if (trail.includes(path)) return void cycles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '));
+      if (done.has(path)) return;
+      for (const next of graph.get(path) ?? []) visit(next, [...trail, path]);
+      done.add(path);
+    };
+    for (const path of graph.keys()) visit(path, []);
+    expect(cycles).toEqual([]);
+  });
+});
+
+describe('the style of the source tree', () => {
+  it('files are short, named in kebab-case after what they export, and export by name', () => {
+    const offenders = sources.filter(
+      ({ path, text }) =>
+        !/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(fileName(path)) ||
+        fileName(path) === 'index.ts' ||
+        text.split('\n').length > 260 ||
+        /^export default/m.test(text),
+    );
+    expect(offenders.map(({ path }) => path)).toEqual([]);
+  });
+});
