@@ -22,13 +22,11 @@ export const ERRORS = {
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
   upgrade_required: { status: 426, title: 'Only WebSockets are served here' },
   unknown_type: { status: 400, title: 'The message is of an unknown type' },
-  binary_message: { status: 400, title: 'Messages are text, not binary' },
   rate_limited: { status: 429, title: 'Too many calls with these credentials' },
   internal_error: { status: 500, title: 'Something went wrong here' },
   broker_unavailable: { status: 503, title: 'The broker cannot be reached; repeating the call is harmless' },
   not_replicated: { status: 503, title: 'Too few replicas have confirmed the update; repeating the call is harmless' },
   settings_differ: { status: 503, title: 'This process and the cluster disagree on partitions or pub/sub mode' },
-  shutting_down: { status: 503, title: 'This process is going away' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;

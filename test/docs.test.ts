@@ -1,0 +1,104 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { readRelayProcessConfig } from '../services/relay/config.ts';
+import { createRelayMetrics } from '../services/relay/metrics.ts';
+import { createBrokerMetrics } from '../services/shared/broker/metrics.ts';
+import { EnvReader } from '../services/shared/config/env-reader.ts';
+import { readProcessConfig } from '../services/shared/config/process-config.ts';
+import { ERRORS } from '../services/shared/errors.ts';
+import { createLogger } from '../services/shared/process/logger.ts';
+import { createMetricsRegistry } from '../services/shared/process/metrics-registry.ts';
+import { CLOSE_CODES } from '../services/shared/protocol/close-codes.ts';
+import { readWebhookProcessConfig } from '../services/webhook/config.ts';
+import { createWebhookMetrics } from '../services/webhook/metrics.ts';
+
+const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+
+/** The rows of all tables under a heading of the README, without the lines that make them tables. */
+function rows(heading: string): string[][] {
+  const section = README.split(/^## /m).find((text) => text.startsWith(`${heading}\n`));
+  if (section === undefined) throw new Error(`the README has no section "${heading}"`);
+  return section
+    .split(/\n(?!\|)/)
+    .map((block) => block.trim())
+    .filter((block) => block.startsWith('|'))
+    .flatMap((table) => table.split('\n').slice(2))
+    .map((line) =>
+      line
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+}
+
+const plain = (cell = ''): string => cell.replaceAll('`', '');
+
+/** A row's first cell against its second. */
+function table(heading: string): Record<string, string> {
+  return Object.fromEntries(rows(heading).map(([name, value]) => [plain(name), plain(value)]));
+}
+
+describe('the README', () => {
+  it('lists every setting with its default, and no other', () => {
+    const reader = new EnvReader({});
+    readProcessConfig(reader, { adminPort: 0 });
+    readRelayProcessConfig(reader);
+    readWebhookProcessConfig(reader);
+    const settings = Object.fromEntries(reader.settings().map((setting) => [setting.name, setting.default]));
+    const { ADMIN_PORT: adminPort, ...documented } = table('Settings');
+    const { ADMIN_PORT: _, ...read } = settings;
+    expect(documented).toEqual(read);
+    expect(adminPort).toMatch(/relay.* 9101, webhook 9102, chat 9103/);
+  });
+
+  it('lists every error code with its status, and no other', () => {
+    const errors = Object.fromEntries(Object.entries(ERRORS).map(([code, { status }]) => [code, String(status)]));
+    expect(table('Errors')).toEqual(errors);
+  });
+
+  it('lists no error code that nothing uses', () => {
+    const services = new URL('../services/', import.meta.url);
+    const code = readdirSync(services, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts') && !path.endsWith('errors.ts'))
+      .map((path) => readFileSync(new URL(path, services), 'utf8'))
+      .join();
+    expect(Object.keys(ERRORS).filter((name) => !code.includes(`'${name}'`))).toEqual([]);
+  });
+
+  it('lists every close code, and no other', () => {
+    expect(Object.keys(table('Close codes')).sort()).toEqual(Object.values(CLOSE_CODES).map(String).sort());
+  });
+
+  it('lists every metric with its type, and no other', async () => {
+    const registry = createMetricsRegistry({ service: 'docs' });
+    const logger = createLogger({ name: 'docs', level: 'silent' });
+    createRelayMetrics({ registry, topics: () => 0, nowMs: () => 0 });
+    createWebhookMetrics({ registry });
+    createBrokerMetrics({ registry, logger });
+    const metrics = (await registry.getMetricsAsJSON())
+      .filter(({ name }) => !/^(process|nodejs)_/.test(name))
+      .map(({ name, type }) => [name, type]);
+    expect(table('Metrics')).toEqual(Object.fromEntries(metrics));
+  });
+
+  it('names every metric by the rules of Prometheus', async () => {
+    for (const [name, type] of Object.entries(table('Metrics'))) {
+      expect(name).toMatch(/^[a-z]+(_[a-z]+)+$/);
+      expect(name.endsWith('_total')).toBe(type === 'counter');
+      if (type === 'histogram') expect(name).toMatch(/_(seconds|bytes|ratio)$/);
+      expect(name).not.toMatch(/_(ms|milliseconds|kib|mb)(_|$)/);
+    }
+  });
+
+  it('links only to headings that it has', () => {
+    const headings = [...README.matchAll(/^#+ (.+)$/gm)].map(([, text]) =>
+      (text ?? '')
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    );
+    const links = [...README.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor);
+    expect(links.length).toBeGreaterThan(0);
+    expect(links.filter((link) => !headings.includes(link ?? ''))).toEqual([]);
+  });
+});
