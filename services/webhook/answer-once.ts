@@ -20,20 +20,34 @@ export function createAnswerOnce(deps: {
   logger: Logger;
 }): (call: RepeatableCall, work: () => Promise<string>) => Promise<{ answer: string; repeated: boolean }> {
   const { answers, logger } = deps;
+  /** Calls under way: one that comes again meanwhile waits for the same answer. */
+  const underWay = new Map<string, { digest: string; answer: Promise<string> }>();
+
+  async function workOnce(id: string, digest: string, work: () => Promise<string>): Promise<string> {
+    const answer = work();
+    underWay.set(id, { digest, answer });
+    try {
+      await answers.keepAnswer(id, `${digest} ${await answer}`).catch((error: unknown) => {
+        // The update is out; only a repetition will be one more.
+        logger.warn({ err: error }, 'the answer to a publisher could not be kept');
+      });
+    } finally {
+      underWay.delete(id);
+    }
+    return answer;
+  }
+
   return async ({ credentialId, webhookId, body }, work) => {
     const id = createHash('sha256').update(`${credentialId}\n${webhookId}`).digest('base64url');
     const digest = createHash('sha256').update(body).digest('base64url');
     const kept = await answers.recallAnswer(id);
     if (kept !== undefined) {
-      const [keptDigest, answer] = [kept.slice(0, digest.length), kept.slice(digest.length + 1)];
-      if (keptDigest !== digest) throw new AppError('webhook_id_reused');
-      return { answer, repeated: true };
+      if (kept.slice(0, digest.length) !== digest) throw new AppError('webhook_id_reused');
+      return { answer: kept.slice(digest.length + 1), repeated: true };
     }
-    const answer = await work();
-    await answers.keepAnswer(id, `${digest} ${answer}`).catch((error: unknown) => {
-      // The update is out; only a repetition will be one more.
-      logger.warn({ err: error }, 'the answer to a publisher could not be kept');
-    });
-    return { answer, repeated: false };
+    const first = underWay.get(id);
+    if (!first) return { answer: await workOnce(id, digest, work), repeated: false };
+    if (first.digest !== digest) throw new AppError('webhook_id_reused');
+    return { answer: await first.answer, repeated: true };
   };
 }

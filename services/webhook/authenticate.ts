@@ -41,7 +41,8 @@ export function createAuthenticate(deps: {
       throw new AppError('unauthorized');
     }
     checkTimestamp(timestamp, nowMs());
-    if (signature.length > MAX_SIGNATURE_LENGTH) throw new AppError('invalid_signature');
+    // A header that came twice is joined by a comma and a space, which no list of signatures holds.
+    if (signature.length > MAX_SIGNATURE_LENGTH || signature.includes(', ')) throw new AppError('invalid_signature');
     return (body) => {
       const [credential] = secrets.filter((secret) => secret.verifies(body, { id, timestamp, signature }));
       if (!credential) throw new AppError('invalid_signature');

@@ -38,7 +38,7 @@ export interface Publishing extends Partitioned {
 export interface Answers {
   /** The answer kept under this id; undefined where there is none (any more). */
   recallAnswer(id: string): Promise<string | undefined>;
-  /** Keeps an answer for ten minutes: longer than a signature is valid. */
+  /** Keeps an answer for ten minutes, which is longer than a signature is valid; the first one stays. */
   keepAnswer(id: string, answer: string): Promise<void>;
 }
 

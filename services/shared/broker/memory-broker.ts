@@ -92,16 +92,17 @@ export class MemoryBroker implements Broker {
   }
 
   async recallAnswer(id: string): Promise<string | undefined> {
-    return this.#answers.get(id)?.answer;
+    const kept = this.#answers.get(id);
+    return kept && kept.expiresAtMs > this.#nowMs() ? kept.answer : undefined;
   }
 
   async keepAnswer(id: string, answer: string): Promise<void> {
     const now = this.#nowMs();
-    this.#answers.set(id, { answer, expiresAtMs: now + ANSWER_TTL_MS });
     for (const [old, { expiresAtMs }] of this.#answers) {
       if (expiresAtMs > now) break;
       this.#answers.delete(old);
     }
+    if (!this.#answers.has(id)) this.#answers.set(id, { answer, expiresAtMs: now + ANSWER_TTL_MS });
   }
 
   renew(_partition: number): void {

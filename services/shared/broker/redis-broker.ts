@@ -132,7 +132,7 @@ export class RedisBroker implements Broker {
 
   async keepAnswer(id: string, answer: string): Promise<void> {
     const key = this.#keys.answer(id);
-    await this.#attempt(() => this.#topology.commandsForKey(key).set(key, answer, 'PX', ANSWER_TTL_MS));
+    await this.#attempt(() => this.#topology.commandsForKey(key).set(key, answer, 'PX', ANSWER_TTL_MS, 'NX'));
   }
 
   renew(partition: number): void {

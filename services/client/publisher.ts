@@ -1,0 +1,115 @@
+import { Webhook } from 'standardwebhooks';
+import { Backoff } from './backoff.ts';
+
+/** What an app needs to publish: one of `secret` and `token`. */
+export interface PublisherOptions {
+  /** The webhook's address, such as `http://webhook:8090/webhook`. */
+  readonly url: string;
+  /** One of the webhook's `WEBHOOK_SECRETS`: `whsec_<base64>`. */
+  readonly secret?: string | undefined;
+  /** One of the webhook's `WEBHOOK_TOKENS`. */
+  readonly token?: string | undefined;
+  /** For how long `publish` tries, in milliseconds (10,000). */
+  readonly timeoutMs?: number;
+}
+
+/** What comes along with an update. */
+export interface PublishBody {
+  /** A full snapshot of the topic as any JSON, never a delta. */
+  readonly data?: unknown;
+}
+
+/** The version that a topic got. */
+export interface PublishedUpdate {
+  readonly topic: string;
+  readonly version: number;
+}
+
+/** An update that was not accepted. It may have got through all the same, and publishing again is harmless. */
+export class PublishError extends Error {
+  /** The HTTP status of the last answer; 0 where there was none. */
+  readonly status: number;
+  /** The webhook's error code; empty where it gave none. */
+  readonly code: string;
+
+  constructor(message: string, answer: { status: number; code: string }, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'PublishError';
+    this.status = answer.status;
+    this.code = answer.code;
+  }
+}
+
+const TRY_MS = 5000;
+const MAY_PASS: readonly number[] = [0, 408, 425, 429, 500, 502, 503, 504];
+
+/**
+ * Tells Heliograph that topics have changed, from an app that runs in Node 20 or newer. Save first, then publish.
+ * Signs each call after Standard Webhooks, and repeats it under the same id while the webhook cannot be reached.
+ */
+export class Publisher {
+  readonly #url: string;
+  readonly #webhook: Webhook | undefined;
+  readonly #token: string | undefined;
+  readonly #timeoutMs: number;
+
+  constructor(options: PublisherOptions) {
+    const { url, secret, token, timeoutMs = 10_000 } = options;
+    if ((secret === undefined) === (token === undefined)) throw new TypeError('a publisher needs a secret or a token');
+    this.#url = url;
+    this.#webhook = secret === undefined ? undefined : new Webhook(secret);
+    this.#token = token;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * Resolves with the versions, in the order of the topics, once nobody who listens can miss the update any
+   * more. Rejects with a `PublishError` where the webhook refuses, or cannot be reached in time.
+   */
+  async publish(topics: string | readonly string[], body: PublishBody = {}): Promise<readonly PublishedUpdate[]> {
+    const text = JSON.stringify({ topics: [topics].flat(), ...body });
+    const id = `msg_${crypto.randomUUID()}`;
+    const deadline = Date.now() + this.#timeoutMs;
+    const backoff = new Backoff({ firstMs: 200, capMs: 2000 });
+    for (;;) {
+      try {
+        return await this.#call(id, text, Math.min(TRY_MS, deadline - Date.now()));
+      } catch (error) {
+        const delayMs = backoff.nextMs();
+        if (!(error instanceof PublishError && MAY_PASS.includes(error.status))) throw error;
+        if (Date.now() + delayMs >= deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
+      }
+    }
+  }
+
+  async #call(id: string, text: string, timeoutMs: number): Promise<readonly PublishedUpdate[]> {
+    let response: Response;
+    let answer: unknown;
+    try {
+      response = await fetch(this.#url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...this.#credentials(id, text) },
+        body: text,
+        redirect: 'error',
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      answer = await response.json();
+    } catch (cause) {
+      throw new PublishError('the webhook cannot be reached', { status: 0, code: '' }, { cause });
+    }
+    const { updates, code = '' } = answer as { updates?: readonly PublishedUpdate[]; code?: string };
+    if (response.ok && updates) return updates;
+    throw new PublishError(`the webhook answered ${response.status} ${code}`, { status: response.status, code });
+  }
+
+  #credentials(id: string, text: string): Record<string, string> {
+    if (!this.#webhook) return { authorization: `Bearer ${this.#token}`, 'webhook-id': id };
+    const now = new Date();
+    return {
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
+      'webhook-signature': this.#webhook.sign(id, now, text),
+    };
+  }
+}

@@ -1,0 +1,78 @@
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PublishError, Publisher } from '../../services/client/publisher.ts';
+import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
+import { RecordingBroker } from '../support/recording-broker.ts';
+import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
+import { startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+
+describe('a publisher on a webhook', () => {
+  it.each([
+    ['signs its calls', { secret: WEBHOOK_SECRET }],
+    ['brings its token', { token: WEBHOOK_TOKEN }],
+  ])('%s, and gets the versions', async (_, credentials) => {
+    const broker = new RecordingBroker();
+    const secrets = [parseSigningSecret(WEBHOOK_SECRET)] as SigningCredential[];
+    const webhook = await startWebhook({ broker, config: { secrets } });
+    const publisher = new Publisher({ url: `${webhook.url}/webhook`, ...credentials });
+    expect(await publisher.publish('chat')).toEqual([{ topic: 'chat', version: 1 }]);
+    const updates = await publisher.publish(['a', 'b'], { data: { n: 1 } });
+    expect(updates.map(({ topic }) => topic)).toEqual(['a', 'b']);
+    expect(broker.published.at(-1)?.body).toEqual({ data: { n: 1 } });
+    await webhook.stop();
+  });
+});
+
+describe('a publisher', () => {
+  let server: Server;
+  let url: string;
+  const calls: IncomingHttpHeaders[] = [];
+  let answers: [status: number, body: unknown][];
+
+  beforeEach(async () => {
+    calls.length = 0;
+    answers = [];
+    server = createServer((request, response) => {
+      calls.push(request.headers);
+      const [status, body] = answers.shift() ?? [200, { updates: [{ topic: 'chat', version: 7 }] }];
+      if (status === 0) return void request.socket.destroy();
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhook`;
+  });
+  afterEach(() => new Promise((resolve) => void server.close(resolve)));
+
+  it('repeats under the same id while the webhook cannot be reached', async () => {
+    answers = [
+      [503, { code: 'broker_unavailable' }],
+      [0, undefined],
+      [502, 'no JSON of ours'],
+    ];
+    expect(await new Publisher({ url, secret: WEBHOOK_SECRET }).publish('chat')).toEqual([
+      { topic: 'chat', version: 7 },
+    ]);
+    expect(calls).toHaveLength(4);
+    expect(new Set(calls.map((headers) => headers['webhook-id'])).size).toBe(1);
+  });
+
+  it('gives up at once where repeating is of no use, and says why', async () => {
+    answers = [[403, { code: 'topic_forbidden' }]];
+    const refused = new Publisher({ url, secret: WEBHOOK_SECRET }).publish('chat');
+    await expect(refused).rejects.toMatchObject({ name: 'PublishError', status: 403, code: 'topic_forbidden' });
+    expect(calls).toHaveLength(1);
+  });
+
+  it('gives up after its time', async () => {
+    answers = Array.from({ length: 100 }, () => [503, { code: 'broker_unavailable' }]);
+    const begunAt = Date.now();
+    const late = new Publisher({ url, token: 'x', timeoutMs: 500 }).publish('chat');
+    await expect(late).rejects.toBeInstanceOf(PublishError);
+    expect(Date.now() - begunAt).toBeLessThan(1500);
+  });
+
+  it.each([{}, { secret: WEBHOOK_SECRET, token: 'x' }])('wants exactly one credential: %j', (credentials) => {
+    expect(() => new Publisher({ url, ...credentials })).toThrow('a secret or a token');
+  });
+});

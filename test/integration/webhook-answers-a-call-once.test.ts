@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import type { Broker } from '../../services/shared/broker/broker.ts';
+import { MemoryBroker } from '../../services/shared/broker/memory-broker.ts';
+import { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
+import { EnvReader } from '../../services/shared/config/env-reader.ts';
+import { requireRedisConfig } from '../../services/shared/config/redis-config.ts';
+import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
+import { randomPrefix } from '../support/random-prefix.ts';
+import { RecordingBroker } from '../support/recording-broker.ts';
+import { signedHeaders, WEBHOOK_SECRET } from '../support/signed-headers.ts';
+import { type RunningWebhook, startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+
+const BODY = '{"topic":"chat"}';
+const SECRETS = [parseSigningSecret(WEBHOOK_SECRET)] as SigningCredential[];
+
+async function post(webhook: RunningWebhook, headers: Record<string, string>, body = BODY) {
+  const response = await fetch(`${webhook.url}/webhook`, { method: 'POST', headers, body });
+  return { status: response.status, answer: await response.json() };
+}
+
+function redisBroker(): Broker {
+  const env = new EnvReader({ REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: prefix });
+  const report = { linkUp() {}, linkDown() {}, evictionPolicy() {} };
+  return new RedisBroker({ config: requireRedisConfig(env), report, refuse() {} });
+}
+
+let prefix: string;
+
+describe.each([
+  ['two webhooks that meet in Redis', () => [redisBroker(), redisBroker()]],
+  ['two webhooks on one broker in memory', () => Array<Broker>(2).fill(new MemoryBroker())],
+])('%s', (_, createBrokers) => {
+  let brokers: Broker[];
+  let webhooks: RunningWebhook[];
+  let one: RunningWebhook;
+  let two: RunningWebhook;
+
+  beforeEach(async () => {
+    prefix = randomPrefix();
+    brokers = createBrokers();
+    for (const broker of new Set(brokers)) await broker.start();
+    webhooks = await Promise.all(brokers.map((broker) => startWebhook({ broker, config: { secrets: SECRETS } })));
+    [one, two] = webhooks as [RunningWebhook, RunningWebhook];
+  });
+  afterEach(async () => {
+    for (const webhook of webhooks) await webhook.stop();
+    for (const broker of new Set(brokers)) await broker.stop();
+  });
+
+  it('give a repeated call its first answer, and publish nothing', async () => {
+    const headers = signedHeaders(BODY);
+    const first = await post(one, headers);
+    expect(first.status).toBe(200);
+    expect(await post(one, headers)).toEqual(first);
+    expect(await post(two, headers)).toEqual(first);
+    expect(await post(two, signedHeaders(BODY, { id: headers['webhook-id'] ?? '' }))).toEqual(first);
+    const next = await post(two, signedHeaders(BODY));
+    expect(next.answer.updates[0].version).toBeGreaterThan(first.answer.updates[0].version);
+    expect(await one.registry.metrics()).toContain('webhook_repeated_calls_total 1');
+    expect(await two.registry.metrics()).toContain('webhook_repeated_calls_total 2');
+  });
+
+  it('refuse the same id with another body, also while the first call is under way', async () => {
+    const id = 'msg_same';
+    const other = '{"topic":"other"}';
+    const [a, b] = await Promise.all([
+      post(one, signedHeaders(BODY, { id })),
+      post(one, signedHeaders(other, { id }), other),
+    ]);
+    expect([a.status, b.status].sort()).toEqual([200, 409]);
+    const [body, refused] = a.status === 200 ? [BODY, other] : [other, BODY];
+    expect(await post(two, signedHeaders(refused, { id }), refused)).toMatchObject({
+      status: 409,
+      answer: { code: 'webhook_id_reused' },
+    });
+    expect(await post(two, signedHeaders(body, { id }), body)).toMatchObject({ status: 200 });
+  });
+
+  it('keep the ids of different credentials apart', async () => {
+    const id = 'msg_same';
+    const signed = await post(one, signedHeaders(BODY, { id }));
+    const token = { authorization: `Bearer ${WEBHOOK_TOKEN}`, 'content-type': 'application/json', 'webhook-id': id };
+    const byToken = await post(one, token);
+    expect(byToken.answer.updates[0].version).toBeGreaterThan(signed.answer.updates[0].version);
+    expect(await post(two, token)).toEqual(byToken);
+  });
+});
+
+describe('a webhook', () => {
+  it('publishes once when the same call comes a hundred times at once', async () => {
+    const broker = new RecordingBroker();
+    const webhook = await startWebhook({ broker, config: { secrets: SECRETS } });
+    const headers = signedHeaders(BODY);
+    const answers = await Promise.all(Array.from({ length: 100 }, () => post(webhook, headers)));
+    expect(broker.published).toHaveLength(1);
+    expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+    await webhook.stop();
+  });
+
+  it('publishes again when the first call failed, and keeps no failure', async () => {
+    const broker = new RecordingBroker();
+    const webhook = await startWebhook({ broker, config: { secrets: SECRETS } });
+    const headers = signedHeaders(BODY);
+    broker.failWith = new Error('gone');
+    expect((await post(webhook, headers)).status).toBe(500);
+    broker.failWith = undefined;
+    expect((await post(webhook, headers)).status).toBe(200);
+    expect(broker.published).toHaveLength(1);
+    await webhook.stop();
+  });
+
+  it('takes no more calls a second than WEBHOOK_RATE from one credential, and says when to come back', async () => {
+    const broker = new RecordingBroker();
+    const webhook = await startWebhook({ broker, config: { secrets: SECRETS, callsPerSecond: 5 } });
+    const token = { authorization: `Bearer ${WEBHOOK_TOKEN}`, 'content-type': 'application/json' };
+    const answers = await Promise.all(Array.from({ length: 20 }, () => post(webhook, token)));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThanOrEqual(10); // a second may have passed in between
+    expect(refused[0]?.answer).toMatchObject({ code: 'rate_limited' });
+    expect(broker.published.length).toBe(20 - refused.length);
+    const response = await fetch(`${webhook.url}/webhook`, { method: 'POST', headers: token, body: BODY });
+    if (response.status === 429) expect(response.headers.get('retry-after')).toBe('1');
+    expect((await post(webhook, signedHeaders(BODY))).status).toBe(200);
+    await webhook.stop();
+  });
+});

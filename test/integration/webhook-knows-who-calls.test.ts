@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
+import { sendRaw } from '../support/raw-http.ts';
+import { RecordingBroker } from '../support/recording-broker.ts';
+import { signedHeaders, WEBHOOK_SECRET } from '../support/signed-headers.ts';
+import { type RunningWebhook, startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+
+const NEW_SECRET = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
+const CHAT_SECRET = 'whsec_plJ3nmyCDGBKInavdOK15jsl';
+const UNKNOWN_SECRET = 'whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
+const BODY = '{"topic":"chat/1","data":"\u00e4\u{1F44B}"}';
+
+const broker = new RecordingBroker();
+let webhook: RunningWebhook;
+
+beforeAll(async () => {
+  const secrets = [WEBHOOK_SECRET, NEW_SECRET, `${CHAT_SECRET}@chat/*|news`].map(parseSigningSecret);
+  webhook = await startWebhook({ broker, config: { secrets: secrets as SigningCredential[] } });
+});
+afterAll(() => webhook.stop());
+beforeEach(() => void broker.published.splice(0));
+
+async function post(headers: Record<string, string | undefined>, body: string | Buffer = BODY) {
+  const response = await fetch(`${webhook.url}/webhook`, {
+    method: 'POST',
+    headers: Object.entries({ 'content-type': 'application/json', ...headers }).filter(
+      (header): header is [string, string] => header[1] !== undefined,
+    ),
+    body: new Uint8Array(Buffer.from(body)),
+  });
+  const text = await response.text();
+  expect(text).not.toMatch(/\.ts:|node_modules|at .*\(/);
+  return { status: response.status, answer: JSON.parse(text) };
+}
+
+describe('a webhook lets in', () => {
+  it.each([
+    ['the first secret', WEBHOOK_SECRET],
+    ['a newer secret, while they are rotated', NEW_SECRET],
+    ['a secret that may publish only some topics, to one of those', CHAT_SECRET],
+  ])('%s', async (_, secret) => {
+    expect(await post(signedHeaders(BODY, { secret }))).toMatchObject({ status: 200 });
+    expect(broker.published).toMatchObject([{ topic: 'chat/1', body: { data: '\u00e4\u{1F44B}' } }]);
+  });
+
+  it.each([
+    ['a call of almost five minutes ago', 295],
+    ['a call whose clock is almost a minute ahead', -55],
+  ])('%s', async (_, ageS) => {
+    expect((await post(signedHeaders(BODY, { ageS }))).status).toBe(200);
+  });
+
+  it('a signature among others, as a sender that rotates its secrets makes them', async () => {
+    const [id, mine] = ['msg_1', signedHeaders(BODY, { id: 'msg_1' })];
+    const other = signedHeaders(BODY, { id, secret: UNKNOWN_SECRET })['webhook-signature'];
+    const signature = `v1a,abc ${other} ${mine['webhook-signature']}`;
+    expect((await post({ ...mine, 'webhook-signature': signature })).status).toBe(200);
+  });
+
+  it('a bearer token, as ever', async () => {
+    expect((await post({ authorization: `Bearer ${WEBHOOK_TOKEN}` })).status).toBe(200);
+  });
+});
+
+describe('a webhook refuses', () => {
+  const good = () => signedHeaders(BODY);
+  const seconds = (offset: number) => String(Math.floor(Date.now() / 1000) + offset);
+
+  it.each<[string, () => Record<string, string | undefined>, number, string]>([
+    ['no credentials', () => ({}), 401, 'unauthorized'],
+    ['an empty bearer token', () => ({ authorization: 'Bearer ' }), 401, 'unauthorized'],
+    ['a wrong bearer token', () => ({ authorization: 'Bearer wrong' }), 401, 'unauthorized'],
+    ['half of a token', () => ({ authorization: `Bearer ${WEBHOOK_TOKEN.slice(0, 8)}` }), 401, 'unauthorized'],
+    ['a token and more', () => ({ authorization: `Bearer ${WEBHOOK_TOKEN} x` }), 401, 'unauthorized'],
+    ['a token as Basic', () => ({ authorization: `Basic ${btoa(`x:${WEBHOOK_TOKEN}`)}` }), 401, 'unauthorized'],
+    ['a secret as a token', () => ({ authorization: `Bearer ${WEBHOOK_SECRET}` }), 401, 'unauthorized'],
+    ['a bad token with a good signature', () => ({ ...good(), authorization: 'Bearer x' }), 401, 'unauthorized'],
+    ['no webhook-id', () => ({ ...good(), 'webhook-id': undefined }), 401, 'unauthorized'],
+    ['no webhook-timestamp', () => ({ ...good(), 'webhook-timestamp': undefined }), 401, 'unauthorized'],
+    ['no webhook-signature', () => ({ ...good(), 'webhook-signature': undefined }), 401, 'unauthorized'],
+    ['an empty webhook-id', () => ({ ...good(), 'webhook-id': '' }), 400, 'invalid_webhook_id'],
+    ['a webhook-id with spaces', () => ({ ...good(), 'webhook-id': 'a b' }), 400, 'invalid_webhook_id'],
+    ['a webhook-id in Unicode', () => ({ ...good(), 'webhook-id': 'caf\u00e9' }), 400, 'invalid_webhook_id'],
+    ['a webhook-id that is too long', () => ({ ...good(), 'webhook-id': 'x'.repeat(257) }), 400, 'invalid_webhook_id'],
+    ['a call that is too old', () => signedHeaders(BODY, { ageS: 305 }), 401, 'invalid_timestamp'],
+    ['a call from the future', () => signedHeaders(BODY, { ageS: -65 }), 401, 'invalid_timestamp'],
+    ['a time that is no number', () => ({ ...good(), 'webhook-timestamp': 'now' }), 401, 'invalid_timestamp'],
+    [
+      'a time in milliseconds',
+      () => ({ ...good(), 'webhook-timestamp': String(Date.now()) }),
+      401,
+      'invalid_timestamp',
+    ],
+    ['a time with a fraction', () => ({ ...good(), 'webhook-timestamp': `${seconds(0)}.5` }), 401, 'invalid_timestamp'],
+    ['a negative time', () => ({ ...good(), 'webhook-timestamp': '-1' }), 401, 'invalid_timestamp'],
+    ['an infinite time', () => ({ ...good(), 'webhook-timestamp': 'Infinity' }), 401, 'invalid_timestamp'],
+    [
+      'another time than was signed',
+      () => ({ ...good(), 'webhook-timestamp': seconds(-10) }),
+      401,
+      'invalid_signature',
+    ],
+    ['another id than was signed', () => ({ ...good(), 'webhook-id': 'msg_other' }), 401, 'invalid_signature'],
+    ['an unknown secret', () => signedHeaders(BODY, { secret: UNKNOWN_SECRET }), 401, 'invalid_signature'],
+    ['the signature of another body', () => signedHeaders('{"topic":"chat/2"}'), 401, 'invalid_signature'],
+    ['an empty signature', () => ({ ...good(), 'webhook-signature': '' }), 401, 'invalid_signature'],
+    ['a signature without its value', () => ({ ...good(), 'webhook-signature': 'v1,' }), 401, 'invalid_signature'],
+    ['a version without a signature', () => ({ ...good(), 'webhook-signature': 'v1' }), 401, 'invalid_signature'],
+    [
+      'a cut signature',
+      () => ({ ...good(), 'webhook-signature': good()['webhook-signature']?.slice(0, -4) }),
+      401,
+      'invalid_signature',
+    ],
+    [
+      'a signature of an unknown version',
+      () => ({ ...good(), 'webhook-signature': good()['webhook-signature']?.replace('v1,', 'v2,') }),
+      401,
+      'invalid_signature',
+    ],
+    [
+      'a list of signatures that is too long',
+      () => ({ ...good(), 'webhook-signature': 'v1,AAAA '.repeat(300) }),
+      401,
+      'invalid_signature',
+    ],
+  ])('%s', async (_, headers, status, code) => {
+    expect(await post(headers())).toMatchObject({ status, answer: { code } });
+    expect(broker.published).toEqual([]);
+  });
+
+  it.each([
+    ['a topic out of its reach', '{"topic":"other"}'],
+    ['a topic that only begins alike', '{"topic":"newspaper"}'],
+    ['one such topic among others', '{"topics":["chat/1","other"]}'],
+  ])('a limited secret %s, and publishes nothing', async (_, body) => {
+    expect(await post(signedHeaders(body, { secret: CHAT_SECRET }), body)).toMatchObject({
+      status: 403,
+      answer: { code: 'topic_forbidden' },
+    });
+    expect(broker.published).toEqual([]);
+  });
+
+  it('a body of which one byte is another', async () => {
+    const body = Buffer.from(BODY);
+    const headers = signedHeaders(BODY);
+    for (let i = 0; i < body.length; i += 7) {
+      const changed = Buffer.from(body);
+      changed[i] = (changed[i] ?? 0) ^ 1;
+      expect(await post(headers, changed)).toMatchObject({ status: 401, answer: { code: 'invalid_signature' } });
+    }
+    expect(broker.published).toEqual([]);
+  });
+
+  it('headers that come twice, and headers of a megabyte', async () => {
+    const lines = Object.entries(signedHeaders(BODY)).map(([name, value]) => `${name}: ${value}`);
+    const call = (extra: string) =>
+      [
+        'POST /webhook HTTP/1.1',
+        'host: x',
+        'connection: close',
+        `content-length: ${Buffer.byteLength(BODY)}`,
+        ...lines,
+        extra,
+        '',
+        BODY,
+      ].join('\r\n');
+    expect(await sendRaw(webhook.port, call('webhook-id: second'))).toMatch(/^HTTP\/1.1 40[01] /);
+    expect(await sendRaw(webhook.port, call('webhook-signature: v1,AAAA'))).toMatch(/^HTTP\/1.1 401 /);
+    expect(await sendRaw(webhook.port, call(`webhook-signature: ${'A'.repeat(1024 * 1024)}`))).toMatch(
+      /^HTTP\/1.1 431 |^$/,
+    );
+    expect(await sendRaw(webhook.port, call('x-nul: a\u0000b'))).toMatch(/^HTTP\/1.1 400 /);
+    expect(broker.published).toEqual([]);
+  });
+
+  it('all that without a word about secrets in its log', async () => {
+    await post({ authorization: 'Bearer hunter2' });
+    await post(signedHeaders(BODY, { secret: UNKNOWN_SECRET }));
+    for (const secret of ['hunter2', WEBHOOK_TOKEN, WEBHOOK_SECRET, WEBHOOK_SECRET.slice(6), UNKNOWN_SECRET.slice(6)]) {
+      expect(webhook.log.join('')).not.toContain(secret);
+      expect(await webhook.registry.metrics()).not.toContain(secret);
+    }
+  });
+});
