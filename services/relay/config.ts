@@ -1,7 +1,20 @@
+import { accessSync, constants } from 'node:fs';
+import { BlockList } from 'node:net';
 import type { EnvReader } from '../shared/config/env-reader.ts';
 import { requireRedisConfig } from '../shared/config/redis-config.ts';
 import { isTopic, type Topic } from '../shared/update/topic.ts';
+import { readOriginConfig, readSubscribeConfig, type SubscribeConfig } from './access/access-config.ts';
+import type { AdmissionLimits } from './access/admission.ts';
+import { parseProxies } from './access/client-address.ts';
+import { connectionsByFileLimit } from './access/file-limit.ts';
+import type { OriginConfig } from './access/origins.ts';
 import type { SessionLimits } from './session/limits.ts';
+
+/** Where a server's certificate and its key are. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
 
 /** What a relay needs to know. Durations are in milliseconds. */
 export interface RelayConfig {
@@ -11,6 +24,13 @@ export interface RelayConfig {
   /** What `/update_check` listens to where the client names no topic. */
   readonly defaultTopic: Topic;
   readonly limits: SessionLimits;
+  readonly admission: AdmissionLimits;
+  /** Whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: BlockList;
+  readonly origins: OriginConfig;
+  readonly subscribe: SubscribeConfig;
+  /** Files of the certificate and its key, as PEM; undefined without TLS. */
+  readonly tls: TlsFiles | undefined;
   /** How often each partition's digest is read. */
   readonly repairIntervalMs: number;
   /** Over how long clients spread their refetch after the floor was raised. */
@@ -37,12 +57,48 @@ export function readRelayConfig(
       maxTopics: env.integer('MAX_TOPICS', { default: 128, min: 1, max: 1000 }),
       messagesPerSecond: env.integer('FRAME_RATE', { default: 10, min: 0, max: 100_000 }),
     }),
+    admission: Object.freeze({
+      maxConnections: env.integer('MAX_CONNECTIONS', { default: connectionsByFileLimit() }),
+      maxConnectionsPerAddress: env.integer('MAX_CONNECTIONS_PER_ADDRESS', { default: 0 }),
+      connectionsPerSecond: env.integer('CONNECTION_RATE', { default: 10_000 }),
+    }),
+    trustedProxies: readProxies(env),
+    origins: readOriginConfig(env),
+    subscribe: readSubscribeConfig(env),
+    tls: readTls(env),
     repairIntervalMs: env.durationMs('REPAIR_INTERVAL', { default: '3s', minMs: 100, maxMs: 60_000 }),
     floorSpreadMs: env.durationMs('FLOOR_SPREAD', { default: '10s', maxMs: 600_000 }),
     pingIntervalMs: env.durationMs('PING_INTERVAL', { default: '25s', minMs: 1000, maxMs: 55_000 }),
     stuckTimeoutMs: env.durationMs('STUCK_TIMEOUT', { default: '120s', minMs: 1000 }),
     drainWindowMs: env.durationMs('DRAIN_WINDOW', { default: defaults.drainWindow, maxMs: 3_600_000 }),
   });
+}
+
+function readProxies(env: EnvReader): BlockList {
+  const proxies = parseProxies(env.list('TRUSTED_PROXIES'));
+  if (!proxies) env.fail('TRUSTED_PROXIES', 'must hold addresses or subnets such as 10.0.0.0/8');
+  return proxies ?? new BlockList();
+}
+
+function readTls(env: EnvReader): TlsFiles | undefined {
+  const [certFile, keyFile] = [env.optional('TLS_CERT_FILE'), env.optional('TLS_KEY_FILE')];
+  for (const [name, file] of Object.entries({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile })) {
+    if (file !== undefined && !canRead(file)) env.fail(name, 'must name a file that can be read');
+  }
+  if (certFile !== undefined && keyFile !== undefined) return Object.freeze({ certFile, keyFile });
+  if (certFile !== undefined || keyFile !== undefined) {
+    env.fail('TLS_CERT_FILE', 'must be set together with TLS_KEY_FILE');
+  }
+  return undefined;
+}
+
+function canRead(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Reads what the process of a single relay needs: it must be told where Redis is. */

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { HubReport } from './hub/fanout.ts';
-import type { SessionReport } from './session/session.ts';
+import type { SessionReport } from './session/session-deps.ts';
 import type { ConnectionReport } from './transport/transport.ts';
 
 const LATENCY_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

@@ -1,6 +1,10 @@
 import type { Following } from '../shared/broker/broker.ts';
 import type { Clock } from '../shared/process/clock.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
+import { ConnectionAdmission } from './access/admission.ts';
+import { createAuthorization } from './access/authorization.ts';
+import { createAddressReader } from './access/client-address.ts';
+import { Origins } from './access/origins.ts';
 import { readClientFile } from './client-file.ts';
 import type { RelayConfig } from './config.ts';
 import { drain } from './drain.ts';
@@ -51,10 +55,31 @@ export function createRelay(deps: {
       pace: (mark, windowMs) => sessions.pace(mark, windowMs),
     },
   });
-  const sessions = new Sessions({ hub, clock, limits: config.limits, report: metrics.session });
+  const sessions = new Sessions({
+    hub,
+    clock,
+    limits: config.limits,
+    authorization: createAuthorization({ config: config.subscribe, nowMs }),
+    report: metrics.session,
+  });
+  const origins = new Origins(config.origins);
+  const admission = new ConnectionAdmission({
+    limits: config.admission,
+    origins,
+    readAddress: createAddressReader(config.trustedProxies),
+    nowMs,
+    refused: metrics.session.refused,
+  });
   const accept = (connection: Connection, greeting: Greeting) => sessions.accept(connection, greeting);
-  const server = new UwsApp();
-  const shared = { app: server.app, accept, report: metrics.connection, maxTopics: config.limits.maxTopics, nowMs };
+  const server = new UwsApp(config.tls);
+  const shared = {
+    app: server.app,
+    accept,
+    admission,
+    report: metrics.connection,
+    maxTopics: config.limits.maxTopics,
+    nowMs,
+  };
   transports.push(
     new UwsWebsocket({ ...shared, path: '/ws', dialect: JSON_DIALECT }),
     new UwsWebsocket({
@@ -64,7 +89,12 @@ export function createRelay(deps: {
       defaultTopic: config.defaultTopic,
     }),
   );
-  serveFile(server.app, { path: '/client.js', type: 'text/javascript; charset=utf-8', text: readClientFile() });
+  serveFile(server.app, {
+    path: '/client.js',
+    type: 'text/javascript; charset=utf-8',
+    text: readClientFile(),
+    corsHeaders: (origin, host) => origins.corsHeaders(origin, host),
+  });
   const sweeps = transports.map(
     ({ connections }) =>
       new Sweep({

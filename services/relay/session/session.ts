@@ -1,43 +1,21 @@
-import { AppError } from '../../shared/errors.ts';
-import type { Clock } from '../../shared/process/clock.ts';
+import { AppError, type ErrorCode } from '../../shared/errors.ts';
 import { parseClientMessage } from '../../shared/protocol/client-message.ts';
 import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
-import type { Update, Version } from '../../shared/update/update.ts';
-import type { Hub } from '../hub/hub.ts';
+import type { Version } from '../../shared/update/update.ts';
 import type { Member } from '../hub/waiting-members.ts';
-import type { Connection, ConnectionOwner } from '../transport/transport.ts';
-import { MessageBudget, type SessionLimits } from './limits.ts';
+import type { Connection, ConnectionOwner, Greeting } from '../transport/transport.ts';
+import { isNews, type Pending } from './is-news.ts';
+import { MessageBudget } from './limits.ts';
+import { SessionAccess } from './session-access.ts';
+import type { SessionDeps } from './session-deps.ts';
 
-/** How young an update must be for a client to be told that has no number to compare, in microseconds. */
-const RECENT_US = 60_000_000;
-
-/** What sessions report, for metrics. */
-export interface SessionReport {
-  fellBehind(): void;
-  caughtUp(): void;
-  refused(code: string): void;
-}
-
-/** What all sessions of a relay share. */
-export interface SessionDeps {
-  readonly hub: Hub;
-  readonly clock: Clock;
-  readonly limits: SessionLimits;
-  readonly report: SessionReport;
-  readonly closed: (session: Session, code: number) => void;
-}
-
-/** A topic that is not answered with a number yet. */
-interface Pending {
-  readonly since: Version | null;
-  readonly joinedAtMs: number;
-  saidNull: boolean;
-}
+/** What a session needs, with its owner. */
+type OwnedSessionDeps = SessionDeps & { readonly closed: (session: Session) => void };
 
 /** One client's subscriptions: what it is told, and when it is behind. */
 export class Session implements Member, ConnectionOwner {
-  readonly #deps: SessionDeps;
+  readonly #deps: OwnedSessionDeps;
   /** Its topics; with what is still owed where no number was said yet. */
   readonly #topics = new Map<Topic, Pending | undefined>();
   #connection: Connection | undefined;
@@ -45,16 +23,27 @@ export class Session implements Member, ConnectionOwner {
   #toAnswer: Set<Topic> | undefined;
   /** Where it fell behind, as a mark of the hub. */
   #behind: number | undefined;
+  #access: SessionAccess | undefined;
+  /** What was asked for before it was known what may be listened to. */
+  #wanted: Map<Topic, Version | null> | undefined;
 
-  constructor(deps: SessionDeps) {
+  constructor(deps: OwnedSessionDeps) {
     this.#deps = deps;
   }
 
   /** Takes the line over. The session has none before this and after `closed`. */
-  open(connection: Connection, topics: ReadonlyMap<Topic, Version | null>): void {
+  open(connection: Connection, { topics, token }: Greeting): void {
+    const { hub, clock, authorization } = this.#deps;
     this.#connection = connection;
-    if (!this.#deps.hub.fresh) this.#tell(connection.sendFreshness(false));
+    if (!hub.fresh) this.#tell(connection.sendFreshness(false));
+    if (authorization) {
+      const handler = { changed: () => this.#accessChanged(), ended: (code: ErrorCode) => this.#accessEnded(code) };
+      this.#access = new SessionAccess({ authorization, clock, handler });
+      this.#access.open(token, { canWait: connection.listens });
+    }
     this.#try(() => this.#subscribe(topics));
+    // Whoever only listens by its URL would wait for ever.
+    if (topics.size > 0 && this.#topics.size === 0 && !this.#access?.pending) this.#endWithoutTopics();
   }
 
   get isBehind(): boolean {
@@ -85,18 +74,20 @@ export class Session implements Member, ConnectionOwner {
           this.#tell(this.#connection?.sendPong());
           break;
         case 'auth':
-          break; // nothing is private yet, so no token is needed
+          this.#access?.present(message.token);
+          break;
       }
     });
   }
 
-  closed(code: number): void {
+  closed(): void {
     this.#connection = undefined;
+    this.#access?.stop();
     if (this.#behind !== undefined) this.#deps.report.caughtUp();
     this.#behind = undefined;
     for (const topic of this.#topics.keys()) this.#deps.hub.leave(topic, this);
     this.#topics.clear();
-    this.#deps.closed(this, code);
+    this.#deps.closed(this);
   }
 
   answer(topic: Topic): void {
@@ -149,9 +140,9 @@ export class Session implements Member, ConnectionOwner {
   }
 
   /** Tells the client that what it asked for cannot be had. */
-  refuse(code: string): void {
+  refuse(code: ErrorCode, topic?: Topic): void {
     this.#deps.report.refused(code);
-    this.#tell(this.#connection?.sendError(code));
+    this.#tell(this.#connection?.sendError(code, topic));
   }
 
   #spend(cost: number): boolean {
@@ -164,9 +155,19 @@ export class Session implements Member, ConnectionOwner {
 
   #subscribe(topics: ReadonlyMap<Topic, Version | null>): void {
     const { hub, clock, limits } = this.#deps;
-    const added = [...topics.keys()].filter((topic) => !this.#topics.has(topic)).length;
-    if (this.#topics.size + added > limits.maxTopics) throw new AppError('too_many_topics');
+    const held = [...topics.keys()].filter((topic) => this.#topics.has(topic) || this.#wanted?.has(topic)).length;
+    const all = this.#topics.size + (this.#wanted?.size ?? 0) + topics.size - held;
+    if (all > limits.maxTopics) throw new AppError('too_many_topics');
+    if (this.#access?.pending) {
+      this.#wanted = new Map([...(this.#wanted ?? []), ...topics]);
+      return;
+    }
     for (const [topic, since] of topics) {
+      const refusal = this.#access?.refusal(topic);
+      if (refusal) {
+        this.refuse(refusal, topic);
+        continue;
+      }
       const joined = this.#topics.has(topic);
       this.#topics.set(topic, { since, joinedAtMs: clock.nowMs(), saidNull: false });
       if (!joined) hub.join(topic);
@@ -175,7 +176,34 @@ export class Session implements Member, ConnectionOwner {
     }
   }
 
+  /** What may be listened to is known, or has changed: what may not is taken away. */
+  #accessChanged(): void {
+    const wanted = this.#wanted;
+    this.#wanted = undefined;
+    const had = this.#topics.size > 0 || wanted !== undefined;
+    for (const topic of [...this.#topics.keys()]) {
+      const refusal = this.#access?.refusal(topic);
+      if (!refusal) continue;
+      this.#unsubscribe(topic);
+      this.refuse(refusal, topic);
+    }
+    if (wanted) this.#try(() => this.#subscribe(wanted));
+    if (had && this.#topics.size === 0) this.#endWithoutTopics();
+  }
+
+  #accessEnded(code: ErrorCode): void {
+    this.refuse(code);
+    if (code === 'unauthorized') this.close(CLOSE_CODES.unauthorized, 'token missing or bad');
+    else this.close(CLOSE_CODES.full, code);
+  }
+
+  #endWithoutTopics(): void {
+    if (this.#access?.hasToken) this.close(CLOSE_CODES.forbidden, 'topic denied');
+    else this.close(CLOSE_CODES.unauthorized, 'token missing or bad');
+  }
+
   #unsubscribe(topic: Topic): void {
+    this.#wanted?.delete(topic);
     if (!this.#topics.delete(topic)) return;
     this.#toAnswer?.delete(topic);
     this.#connection?.unlisten(topic);
@@ -210,17 +238,10 @@ export class Session implements Member, ConnectionOwner {
       }
       const update = hub.current(topic);
       // Where it does not fit, the topic stays owed and is answered again once there is room.
-      if (this.#isNews(connection, pending, update) && !connection.sendUpdate(update)) return false;
+      const news = isNews(pending, update, hub.storedVersion(topic), connection.transport);
+      if (news && !connection.sendUpdate(update)) return false;
       this.#topics.set(topic, undefined);
     }
     return true;
-  }
-
-  #isNews(connection: Connection, pending: Pending, update: Update): boolean {
-    if (pending.since !== null) return pending.since !== update.version;
-    if (pending.saidNull) return update.version > pending.joinedAtMs * 1000 - RECENT_US;
-    // A client of 2009 cannot say what it has, and fetched its page a moment ago.
-    if (connection.transport !== 'update_check') return false;
-    return this.#deps.hub.storedVersion(update.topic) > pending.joinedAtMs * 1000 - RECENT_US;
   }
 }

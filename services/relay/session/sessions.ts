@@ -1,12 +1,13 @@
 import type { Connection, Greeting } from '../transport/transport.ts';
-import { Session, type SessionDeps } from './session.ts';
+import { Session } from './session.ts';
+import type { SessionDeps } from './session-deps.ts';
 
 /** All sessions of a relay. */
 export class Sessions implements Iterable<Session> {
-  readonly #deps: SessionDeps;
+  readonly #deps: SessionDeps & { readonly closed: (session: Session) => void };
   readonly #all = new Set<Session>();
 
-  constructor(deps: Omit<SessionDeps, 'closed'>) {
+  constructor(deps: SessionDeps) {
     this.#deps = { ...deps, closed: (session) => void this.#all.delete(session) };
   }
 
@@ -22,7 +23,7 @@ export class Sessions implements Iterable<Session> {
   accept(connection: Connection, greeting: Greeting): Session {
     const session = new Session(this.#deps);
     this.#all.add(session);
-    session.open(connection, greeting.topics);
+    session.open(connection, greeting);
     return session;
   }
 

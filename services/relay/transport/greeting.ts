@@ -4,17 +4,23 @@ import { parseVersion, type Version } from '../../shared/update/update.ts';
 import type { Greeting } from './transport.ts';
 
 /**
- * Reads what a client asks for in its URL: `topic` (repeated) and `since` (versions with commas, aligned with
- * the topics; an empty one counts as none). Throws `invalid_topic`, `invalid_since` or `too_many_topics`.
+ * Reads what a client asks for in its URL: `topic` (repeated), `since` (versions with commas, aligned with
+ * the topics; an empty one counts as none) and `token`, which may also come as `Authorization: Bearer`. Throws `invalid_topic`, `invalid_since` or `too_many_topics`.
  */
-export function parseGreeting(query: string, options: { maxTopics: number; defaultTopic?: Topic }): Greeting {
+export function parseGreeting(
+  query: string,
+  options: { maxTopics: number; defaultTopic?: Topic; authorization?: string },
+): Greeting {
   const parameters = new URLSearchParams(query);
   const names = parameters.getAll('topic');
   if (names.length > options.maxTopics) throw new AppError('too_many_topics');
   const topics = names.map(parseTopic);
   if (topics.length === 0 && options.defaultTopic !== undefined) topics.push(options.defaultTopic);
   const since = parseSince(parameters.get('since'), topics.length);
-  return { topics: new Map(topics.map((topic, i) => [topic, since[i] ?? null])) };
+  return {
+    topics: new Map(topics.map((topic, i) => [topic, since[i] ?? null])),
+    token: parameters.get('token') ?? /^Bearer +(\S+) *$/i.exec(options.authorization ?? '')?.[1],
+  };
 }
 
 function parseSince(text: string | null, topics: number): (Version | null)[] {

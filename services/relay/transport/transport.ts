@@ -11,6 +11,8 @@ export type TransportName = 'websocket' | 'update_check';
  */
 export interface Connection {
   readonly transport: TransportName;
+  /** Whether its client can say something, such as a token. */
+  readonly listens: boolean;
   /** Begins to hand over what is published under the topic. */
   listen(topic: Topic): void;
   unlisten(topic: Topic): void;
@@ -20,7 +22,7 @@ export interface Connection {
   sendFreshness(fresh: boolean): boolean;
   sendPong(): boolean;
   sendError(code: string, topic?: Topic): boolean;
-  /** Says goodbye. The owner is told by `closed`, perhaps before this returns. */
+  /** Says goodbye. The owner is told by `closed`, perhaps before this returns, but not before it is known. */
   close(code: CloseCode, reason: string): void;
 }
 
@@ -32,12 +34,29 @@ export interface ConnectionOwner {
   fellBehind(): void;
   /** There is room again after it fell behind, or after a send that returned false. */
   roomAgain(): void;
-  closed(code: number): void;
+  closed(): void;
 }
 
 /** What a client asks for when it connects. */
 export interface Greeting {
   readonly topics: ReadonlyMap<Topic, Version | null>;
+  /** What it shows to be let in; undefined where it shows nothing. */
+  readonly token: string | undefined;
+}
+
+/** What is known of somebody who wants to connect; a text is empty where there is none. */
+export interface Caller {
+  readonly address: string;
+  readonly forwardedFor: string;
+  readonly origin: string;
+  readonly host: string;
+}
+
+/** Who may connect. */
+export interface Admission {
+  /** Lets somebody in, and answers what `leave` wants when the connection is gone. Throws what refuses it. */
+  enter(caller: Caller): string;
+  leave(key: string): void;
 }
 
 /** Gives every new connection its owner. */

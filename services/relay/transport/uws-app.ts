@@ -12,9 +12,13 @@ export class UwsApp {
   readonly #uws: Uws;
   #listening: us_listen_socket | undefined;
 
-  constructor() {
+  constructor(tls?: { readonly certFile: string; readonly keyFile: string }) {
     this.#uws = loadUws();
-    this.app = this.#uws.App();
+    if (!tls) {
+      this.app = this.#uws.App();
+      return;
+    }
+    this.app = this.#uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
   }
 
   /** Listens, alone on its port; resolves with the port, also where 0 was asked for. */

@@ -1,13 +1,20 @@
 import type { TemplatedApp } from 'uWebSockets.js';
 import { createHash } from 'node:crypto';
 
-/** Serves one text to pages of any origin; a cache may keep it, but asks whether it is still the newest. */
-export function serveFile(app: TemplatedApp, file: { path: string; type: string; text: string }): void {
+/** Says by headers which pages may read an answer. */
+export type CorsHeaders = (origin: string, host: string) => Readonly<Record<string, string>>;
+
+/** Serves one text; a cache may keep it, but asks whether it is still the newest. */
+export function serveFile(
+  app: TemplatedApp,
+  file: { path: string; type: string; text: string; corsHeaders: CorsHeaders },
+): void {
   const etag = `"${createHash('sha256').update(file.text).digest('base64url').slice(0, 16)}"`;
   app.get(file.path, (res, req) => {
     const known = req.getHeader('if-none-match') === etag;
+    const cors = file.corsHeaders(req.getHeader('origin'), req.getHeader('host'));
     res.writeStatus(known ? '304 Not Modified' : '200 OK');
-    res.writeHeader('Access-Control-Allow-Origin', '*');
+    for (const [name, value] of Object.entries(cors)) res.writeHeader(name, value);
     res.writeHeader('Cache-Control', 'no-cache');
     res.writeHeader('Cross-Origin-Resource-Policy', 'cross-origin');
     res.writeHeader('ETag', etag);

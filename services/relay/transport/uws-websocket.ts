@@ -6,7 +6,8 @@ import type { Update, Version } from '../../shared/update/update.ts';
 import type { Dialect } from './dialect.ts';
 import { parseGreeting } from './greeting.ts';
 import type { Sweepable } from './sweep.ts';
-import type { Accept, Connection, ConnectionOwner, ConnectionReport, Greeting } from './transport.ts';
+import type { Accept, Admission, Connection, ConnectionOwner, ConnectionReport, Greeting } from './transport.ts';
+import { readCaller } from './uws-caller.ts';
 import { sendProblem } from './uws-problem.ts';
 
 /** The longest message a client may send, in bytes. */
@@ -19,7 +20,9 @@ export const MAX_BACKPRESSURE_BYTES = 64 * 1024;
 const MAX_FRAME_BYTES = 128 * 1024;
 
 interface UserData {
-  readonly greeting: Greeting;
+  /** Given away when the connection opens. */
+  greeting: Greeting | undefined;
+  readonly admission: string;
   connection?: UwsConnection;
 }
 
@@ -35,6 +38,7 @@ export class UwsWebsocket {
   readonly #maxTopics: number;
   readonly #defaultTopic: Topic | undefined;
   readonly #nowMs: () => number;
+  readonly #admission: Admission;
   readonly #report: ConnectionReport;
   readonly #control: string;
   readonly connections = new Set<UwsConnection>();
@@ -44,6 +48,7 @@ export class UwsWebsocket {
     path: string;
     dialect: Dialect;
     accept: Accept;
+    admission: Admission;
     report: ConnectionReport;
     maxTopics: number;
     defaultTopic?: Topic;
@@ -55,6 +60,7 @@ export class UwsWebsocket {
     this.#maxTopics = deps.maxTopics;
     this.#defaultTopic = deps.defaultTopic;
     this.#nowMs = deps.nowMs;
+    this.#admission = deps.admission;
     this.#report = deps.report;
     this.#control = `${deps.dialect.transport} `; // no topic has a space
     this.#app.ws<UserData>(deps.path, {
@@ -100,9 +106,11 @@ export class UwsWebsocket {
     try {
       const greeting = parseGreeting(req.getQuery(), {
         maxTopics: this.#maxTopics,
+        authorization: req.getHeader('authorization'),
         ...(this.#defaultTopic === undefined ? {} : { defaultTopic: this.#defaultTopic }),
       });
-      res.upgrade<UserData>({ greeting }, key, protocol, extensions, context);
+      const admission = this.#admission.enter(readCaller(res, req));
+      res.upgrade<UserData>({ greeting, admission }, key, protocol, extensions, context);
     } catch (error) {
       sendProblem(res, error instanceof AppError ? error : new AppError('internal_error'));
     }
@@ -115,7 +123,12 @@ export class UwsWebsocket {
     this.connections.add(connection);
     this.#report.opened(this.#dialect.transport);
     ws.subscribe(this.#control);
-    connection.owner = this.#accept(connection, data.greeting);
+    const { greeting } = data;
+    data.greeting = undefined;
+    if (!greeting) return;
+    const owner = this.#accept(connection, greeting);
+    connection.owner = owner;
+    if (connection.isGone) owner.closed(); // it was refused at once
   }
 
   #message(ws: Socket, message: ArrayBuffer, isBinary: boolean): void {
@@ -137,11 +150,12 @@ export class UwsWebsocket {
   }
 
   #closed(ws: Socket, code: number): void {
-    const connection = ws.getUserData().connection;
+    const { connection, admission } = ws.getUserData();
+    this.#admission.leave(admission);
     if (!connection) return;
     this.connections.delete(connection);
     connection.gone();
-    connection.owner?.closed(code);
+    connection.owner?.closed();
     this.#report.closed(this.#dialect.transport, code);
   }
 }
@@ -166,6 +180,10 @@ class UwsConnection implements Connection, Sweepable {
 
   get transport() {
     return this.#dialect.transport;
+  }
+
+  get listens() {
+    return this.#dialect.listens;
   }
 
   listen(topic: Topic): void {
@@ -202,6 +220,10 @@ class UwsConnection implements Connection, Sweepable {
 
   progressed(nowMs: number): void {
     this.#progressedAtMs = nowMs;
+  }
+
+  get isGone(): boolean {
+    return this.#ws === undefined;
   }
 
   gone(): void {

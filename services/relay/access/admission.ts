@@ -1,0 +1,84 @@
+import { AppError } from '../../shared/errors.ts';
+import type { Admission, Caller } from '../transport/transport.ts';
+import type { AddressReader } from './client-address.ts';
+import type { Origins } from './origins.ts';
+
+/** How many connections there may be; 0 switches a limit off. */
+export interface AdmissionLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  /** New ones each second; as many may come at once after a quiet second. */
+  readonly connectionsPerSecond: number;
+}
+
+/** Decides at the door: before a connection costs anything. */
+export class ConnectionAdmission implements Admission {
+  readonly #limits: AdmissionLimits;
+  readonly #origins: Origins;
+  readonly #readAddress: AddressReader;
+  readonly #nowMs: () => number;
+  readonly #refused: (code: string) => void;
+  readonly #perAddress = new Map<string, number>();
+  #connections = 0;
+  #tokens: number;
+  #filledAtMs = 0;
+
+  constructor(deps: {
+    limits: AdmissionLimits;
+    origins: Origins;
+    readAddress: AddressReader;
+    nowMs: () => number;
+    refused: (code: string) => void;
+  }) {
+    this.#limits = deps.limits;
+    this.#origins = deps.origins;
+    this.#readAddress = deps.readAddress;
+    this.#nowMs = deps.nowMs;
+    this.#refused = deps.refused;
+    this.#tokens = deps.limits.connectionsPerSecond;
+  }
+
+  enter(caller: Caller): string {
+    try {
+      return this.#enter(caller);
+    } catch (error) {
+      if (error instanceof AppError) this.#refused(error.code);
+      throw error;
+    }
+  }
+
+  leave(key: string): void {
+    this.#connections -= 1;
+    if (key === '') return;
+    const left = (this.#perAddress.get(key) ?? 1) - 1;
+    if (left > 0) this.#perAddress.set(key, left);
+    else this.#perAddress.delete(key);
+  }
+
+  #enter({ address, forwardedFor, origin, host }: Caller): string {
+    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
+    if (!this.#origins.mayConnect(origin, host)) throw new AppError('origin_forbidden');
+    if (maxConnections > 0 && this.#connections >= maxConnections) throw new AppError('relay_full');
+    if (!this.#takeToken()) throw new AppError('connecting_too_fast');
+    const key = maxConnectionsPerAddress === 0 ? '' : this.#readAddress(address, forwardedFor);
+    if (key !== '') {
+      const count = (this.#perAddress.get(key) ?? 0) + 1;
+      if (count > maxConnectionsPerAddress) throw new AppError('too_many_connections');
+      this.#perAddress.set(key, count);
+    }
+    this.#connections += 1;
+    return key;
+  }
+
+  #takeToken(): boolean {
+    const perSecond = this.#limits.connectionsPerSecond;
+    if (perSecond === 0) return true;
+    const nowMs = this.#nowMs();
+    const filled = this.#tokens + (Math.max(0, nowMs - this.#filledAtMs) * perSecond) / 1000;
+    this.#tokens = Math.min(perSecond, filled);
+    this.#filledAtMs = nowMs;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+}

@@ -1,0 +1,56 @@
+import { BlockList, isIP, isIPv4 } from 'node:net';
+
+/** Tells whose connection it is: from the address that it comes from and its `X-Forwarded-For`. */
+export type AddressReader = (address: string, forwardedFor: string) => string;
+
+/** Reads addresses and subnets such as `10.0.0.0/8`; undefined where one is neither. */
+export function parseProxies(texts: readonly string[]): BlockList | undefined {
+  const proxies = new BlockList();
+  for (const text of texts) {
+    const [address = '', bits, ...rest] = text.split('/');
+    const version = isIP(address);
+    const longest = version === 4 ? 32 : 128;
+    const prefix = bits === undefined ? longest : /^\d{1,3}$/.test(bits) ? Number(bits) : Number.NaN;
+    if (version === 0 || rest.length > 0 || !(prefix <= longest)) return undefined;
+    proxies.addSubnet(address, prefix, version === 4 ? 'ipv4' : 'ipv6');
+  }
+  return proxies;
+}
+
+/**
+ * Creates what finds a client's address: the last in `X-Forwarded-For` that none of our own proxies has, read
+ * from the right, since only they can be believed. IPv6 counts by /64, which is what one subscriber gets.
+ */
+export function createAddressReader(proxies: BlockList): AddressReader {
+  const isProxy = (address: string) => proxies.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
+  return (address, forwardedFor) => {
+    let client = normalize(address);
+    const hops = forwardedFor === '' ? [] : forwardedFor.split(',');
+    while (hops.length > 0 && isProxy(client)) {
+      const next = normalize(hops.pop()?.trim() ?? '');
+      if (isIP(next) === 0) break;
+      client = next;
+    }
+    return isIPv4(client) ? client : firstHalf(client);
+  };
+}
+
+/** Without brackets, port and the prefix of an IPv4 address within IPv6. */
+function normalize(text: string): string {
+  const address = /^\[(.+)\](?::\d+)?$/.exec(text)?.[1] ?? text.replace(/^([\d.]+):\d+$/, '$1');
+  const mapped = /^(?:::|(?:0{1,4}:){5})ffff:(.+)$/i.exec(address)?.[1];
+  if (mapped === undefined) return address;
+  if (isIPv4(mapped)) return mapped;
+  const [high = 0, low = 0] = mapped.split(':').map((group) => Number.parseInt(group, 16));
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+}
+
+function firstHalf(address: string): string {
+  if (isIP(address) === 0) return address;
+  const [left = '', right] = address.split('::');
+  const head = left === '' ? [] : left.split(':');
+  const tail = right === undefined || right === '' ? [] : right.split(':');
+  const zeros = right === undefined ? [] : Array(8 - head.length - tail.length).fill('0');
+  const groups = [...head, ...zeros, ...tail].slice(0, 4);
+  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
+}

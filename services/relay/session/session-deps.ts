@@ -1,0 +1,21 @@
+import type { Clock } from '../../shared/process/clock.ts';
+import type { Authorization } from '../access/authorization.ts';
+import type { Hub } from '../hub/hub.ts';
+import type { SessionLimits } from './limits.ts';
+
+/** What sessions report, for metrics. */
+export interface SessionReport {
+  fellBehind(): void;
+  caughtUp(): void;
+  refused(code: string): void;
+}
+
+/** What all sessions of a relay share. */
+export interface SessionDeps {
+  readonly hub: Hub;
+  readonly clock: Clock;
+  readonly limits: SessionLimits;
+  /** undefined where everybody may listen to everything. */
+  readonly authorization: Authorization | undefined;
+  readonly report: SessionReport;
+}
