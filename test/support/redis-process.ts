@@ -41,8 +41,8 @@ export class RedisProcess {
     return this.#child.pid;
   }
 
-  /** Runs the server, again after a `kill`, in the same folder and on the same port. */
-  async run(): Promise<void> {
+  /** Runs the server, again after a `kill`, in the same folder and on the same port; with other arguments where given. */
+  async run(args: readonly string[] = this.#args): Promise<void> {
     const server = findProgram('redis-server', 'redis-server');
     const usual = [
       '--port',
@@ -56,7 +56,7 @@ export class RedisProcess {
       '--daemonize',
       'no',
     ];
-    const child = spawnBound(server, [...this.#args, ...usual.filter((arg) => arg !== undefined)]);
+    const child = spawnBound(server, [...args, ...usual]);
     this.#child = child;
     child.stdout?.on('data', (text) => {
       this.#output = (this.#output + text).slice(-10_000);

@@ -17,15 +17,23 @@ export interface ServiceProcess {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts a service and waits until it is ready. `port` is that of RELAY_PORT, WEBHOOK_PORT or CHAT_PORT. */
+/**
+ * Starts a service and waits until it is ready. `port` is that of RELAY_PORT, WEBHOOK_PORT or CHAT_PORT; `program`
+ * is what Node runs instead of the built main file.
+ */
 export async function startService(
   role: 'relay' | 'webhook' | 'chat' | 'standalone',
   env: Readonly<Record<string, string>>,
+  options: { program?: readonly string[] | undefined } = {},
 ): Promise<ServiceProcess> {
   const [port, adminPort] = [await freePort(), await freePort()];
   const own = { [`${role.toUpperCase()}_PORT`]: String(port), ADMIN_PORT: String(adminPort) };
   const main = new URL(`../../dist/${role}/main.js`, import.meta.url).pathname;
-  const child = spawnBound(process.execPath, [main], { PATH: process.env.PATH, ...own, ...env });
+  const child = spawnBound(process.execPath, [...(options.program ?? [main])], {
+    PATH: process.env.PATH,
+    ...own,
+    ...env,
+  });
   let log = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (text) => {

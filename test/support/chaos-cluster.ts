@@ -1,0 +1,183 @@
+import { ChaosClient } from './chaos-client.ts';
+import { eventually } from './eventually.ts';
+import { randomPrefix } from './random-prefix.ts';
+import { type ServiceProcess, startService } from './service-process.ts';
+import { SteadyPublisher } from './steady-publisher.ts';
+
+const TOKEN = 'a-token-of-the-tests';
+/** Topics that the publisher publishes all the time, and topics that a test publishes when it wants to. */
+const STEADY_TOPICS = Array.from({ length: 32 }, (_, i) => `steady/${i}`);
+export const QUIET_TOPICS: readonly string[] = Array.from({ length: 8 }, (_, i) => `quiet/${i}`);
+const WEBSOCKET_CLIENTS = 200;
+const UPDATE_CHECK_CLIENTS = 100;
+
+/** What a fault has cost. */
+export interface Outcome {
+  /**
+   * From the end of the fault until every relay was fresh, and every topic had a new update that was
+   * acknowledged after it and had reached all of its clients.
+   */
+  readonly repairMs: number;
+  /** From the end of the fault until nobody was behind, also in topics that nobody publishes any more. */
+  readonly allToldMs: number;
+  /** Clients that are not up to date in the end. */
+  readonly behind: number;
+  /** Times that clients were told without an acknowledged update. */
+  readonly spurious: number;
+  readonly acknowledged: number;
+  readonly refused: number;
+}
+
+/** A cluster of real processes with an audience of a few hundred clients, and a publisher that never rests. */
+export class ChaosCluster {
+  readonly relays: ServiceProcess[] = [];
+  readonly webhooks: ServiceProcess[] = [];
+  readonly clients: ChaosClient[] = [];
+  publisher: SteadyPublisher | undefined;
+  /** Relays that clients may choose. */
+  #open: string[] = [];
+
+  /**
+   * Starts two webhooks, three relays, and clients of both kinds, evenly spread. `env` says where Redis is;
+   * `relayEnv` is for one relay only; `relayProgram` runs another relay than the built one.
+   */
+  static async start(options: {
+    env: Readonly<Record<string, string>>;
+    relayEnv?: (relay: number) => Readonly<Record<string, string>>;
+    relayProgram?: readonly string[];
+  }): Promise<ChaosCluster> {
+    const cluster = new ChaosCluster();
+    const env = { HELIOGRAPH_PREFIX: randomPrefix(), WEBHOOK_TOKENS: TOKEN, DRAIN_WINDOW: '0s', ...options.env };
+    try {
+      const relays = [0, 1, 2].map((i) =>
+        startService('relay', { ...env, ...options.relayEnv?.(i) }, { program: options.relayProgram }),
+      );
+      const webhooks = [0, 1].map(() => startService('webhook', env));
+      cluster.relays.push(...(await Promise.all(relays)));
+      cluster.webhooks.push(...(await Promise.all(webhooks)));
+      await cluster.#gather();
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+    return cluster;
+  }
+
+  get steady(): SteadyPublisher {
+    if (!this.publisher) throw new Error('the cluster has not started');
+    return this.publisher;
+  }
+
+  /** Publishes these topics now; resolves once they are acknowledged. */
+  publish(topics: readonly string[]): Promise<void> {
+    return this.steady.publish(topics);
+  }
+
+  /** The clients of one relay. */
+  clientsOf(relay: number): ChaosClient[] {
+    const { port } = this.relays[relay] as ServiceProcess;
+    return this.clients.filter((client) => client.relay === `ws://127.0.0.1:${port}`);
+  }
+
+  /** Clients that have not been told the newest acknowledged update of each of their topics. */
+  behind(): ChaosClient[] {
+    return this.clients.filter((client) => client.behind(this.steady.ledger).length > 0);
+  }
+
+  /** A relay ends; its clients look for another one. */
+  async killRelay(relay: number): Promise<void> {
+    const { port } = this.relays[relay] as ServiceProcess;
+    this.#open = this.#open.filter((url) => url !== `ws://127.0.0.1:${port}`);
+    await this.relays[relay]?.stop('SIGKILL');
+  }
+
+  /**
+   * Breaks something under publishing, and measures until it is repaired. What is still behind after
+   * `patienceMs` counts as never told. Prints what it cost.
+   */
+  async measure(name: string, fault: () => Promise<void>, options: { patienceMs?: number } = {}): Promise<Outcome> {
+    const { ledger, refusals } = this.steady;
+    const before = { spurious: this.#spurious(), acknowledged: ledger.size, refused: refusals.length };
+    await fault();
+    const endedAtMs = Date.now();
+    const patienceMs = options.patienceMs ?? 20_000;
+    await eventually(() => this.#requireRepaired(endedAtMs), patienceMs);
+    const repairMs = Date.now() - endedAtMs;
+    await this.steady.pause();
+    await eventually(() => this.#requireNobodyBehind(), patienceMs).catch(() => {});
+    const outcome = {
+      repairMs,
+      allToldMs: Date.now() - endedAtMs,
+      behind: this.behind().length,
+      spurious: this.#spurious() - before.spurious,
+      acknowledged: ledger.size - before.acknowledged,
+      refused: refusals.length - before.refused,
+    };
+    this.steady.resume();
+    const subscriptions = this.clients.reduce((sum, { topics }) => sum + topics.length, 0);
+    console.info(
+      `${name}: repaired ${outcome.repairMs} ms after the fault, ${outcome.behind} of ${this.clients.length} clients ` +
+        `not up to date; ${outcome.spurious} spurious updates on ${subscriptions} subscriptions; ` +
+        `${outcome.acknowledged} updates acknowledged, ${outcome.refused} calls refused`,
+    );
+    return outcome;
+  }
+
+  async stop(): Promise<void> {
+    await this.publisher?.stop();
+    for (const client of this.clients) client.end();
+    await Promise.all([...this.relays, ...this.webhooks].map((service) => service.stop('SIGKILL')));
+  }
+
+  async #gather(): Promise<void> {
+    this.#open = this.relays.map(({ port }) => `ws://127.0.0.1:${port}`);
+    this.publisher = new SteadyPublisher({
+      webhooks: this.webhooks.map(({ port }) => ({ url: `http://127.0.0.1:${port}`, token: TOKEN })),
+      topics: STEADY_TOPICS,
+      batch: 8,
+      intervalMs: 150,
+    });
+    const relays = () => this.#open;
+    for (let i = 0; i < WEBSOCKET_CLIENTS + UPDATE_CHECK_CLIENTS; i += 1) {
+      const pick = (topics: readonly string[], n: number) => topics[(i + n) % topics.length] as string;
+      const first = this.#open[i % this.#open.length] as string;
+      const client =
+        i < WEBSOCKET_CLIENTS
+          ? {
+              kind: 'websocket' as const,
+              topics: [pick(STEADY_TOPICS, 0), pick(STEADY_TOPICS, 11), pick(QUIET_TOPICS, 0)],
+            }
+          : { kind: 'update_check' as const, topics: [i % 2 ? pick(STEADY_TOPICS, 0) : pick(QUIET_TOPICS, 0)] };
+      this.clients.push(new ChaosClient({ ...client, relays, first }));
+    }
+    await eventually(() => {
+      const deaf = this.clients.filter((client) => !client.listens).length;
+      if (deaf > 0) throw new Error(`${deaf} clients do not listen yet`);
+    }, 15_000);
+    this.publisher.resume();
+    await this.publish(QUIET_TOPICS);
+    const startedAtMs = Date.now();
+    await eventually(() => this.#requireRepaired(startedAtMs), 15_000);
+  }
+
+  /** Throws unless updates flow to everybody again, all of them, and every relay vouches for that. */
+  #requireRepaired(sinceMs: number): void {
+    const { ledger } = this.steady;
+    for (const topic of STEADY_TOPICS) {
+      const update = ledger.firstAfter(topic, sinceMs);
+      if (!update) throw new Error(`no update of ${topic} was acknowledged since`);
+      const deaf = this.clients.find((client) => client.topics.includes(topic) && !client.hasHeardOf(update));
+      if (deaf) throw new Error(`a client of ${deaf.relay} has not heard of ${topic}`);
+    }
+    if (!this.clients.every((client) => client.isFresh)) throw new Error('a relay is not fresh');
+  }
+
+  #requireNobodyBehind(): void {
+    const behind = this.behind();
+    if (behind.length > 0) throw new Error(`${behind.length} clients are not up to date`);
+  }
+
+  #spurious(): number {
+    return this.clients.reduce((sum, client) => sum + client.spurious(this.steady.ledger), 0);
+  }
+}

@@ -1,0 +1,117 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Ledger } from './ledger.ts';
+
+/** How a webhook refused a call. */
+export interface Refusal {
+  /** 0 where there was no answer at all. */
+  readonly status: number;
+  readonly contentType: string;
+  readonly retryAfter: string | null;
+  readonly code: string;
+  readonly atMs: number;
+  readonly tookMs: number;
+}
+
+/** How long to wait before a refused call is repeated: shorter than asked for, to see early when it works again. */
+const RETRY_MS = 100;
+
+/**
+ * A web app that publishes all the time: one call after another to each webhook, a few topics in each, in turn.
+ * A refused call is repeated, at the next webhook, until it is acknowledged.
+ */
+export class SteadyPublisher {
+  readonly ledger = new Ledger();
+  readonly refusals: Refusal[] = [];
+  readonly #webhooks: readonly { url: string; token: string }[];
+  readonly #topics: readonly string[];
+  readonly #batch: number;
+  readonly #intervalMs: number;
+  #next = 0;
+  #running = false;
+  #stopped = false;
+  #loops: Promise<void>[] = [];
+
+  constructor(deps: {
+    webhooks: readonly { url: string; token: string }[];
+    topics: readonly string[];
+    batch: number;
+    intervalMs: number;
+  }) {
+    this.#webhooks = deps.webhooks;
+    this.#topics = deps.topics;
+    this.#batch = deps.batch;
+    this.#intervalMs = deps.intervalMs;
+  }
+
+  /** Begins, or goes on after `pause`. */
+  resume(): void {
+    this.#running = true;
+    this.#loops = this.#webhooks.map((_, i) => this.#loop(i));
+  }
+
+  /** Resolves once the calls under way are acknowledged. */
+  async pause(): Promise<void> {
+    this.#running = false;
+    await Promise.all(this.#loops);
+  }
+
+  /** Ends, also where a call is never acknowledged. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.pause();
+  }
+
+  /** Publishes these topics now, repeated until they are acknowledged. */
+  async publish(topics: readonly string[], firstWebhook = 0): Promise<void> {
+    for (let attempt = firstWebhook; !this.#stopped; attempt += 1) {
+      if (await this.#call(topics, this.#webhooks[attempt % this.#webhooks.length])) return;
+      await wait(RETRY_MS);
+    }
+  }
+
+  async #loop(webhook: number): Promise<void> {
+    while (this.#running && !this.#stopped) {
+      const topics = Array.from(
+        { length: this.#batch },
+        (_, i) => this.#topics[(this.#next + i) % this.#topics.length],
+      );
+      this.#next += this.#batch;
+      await this.publish(topics as string[], webhook);
+      await wait(this.#intervalMs);
+    }
+  }
+
+  async #call(topics: readonly string[], webhook: { url: string; token: string } | undefined): Promise<boolean> {
+    if (!webhook) throw new Error('there is no webhook');
+    const sentAtMs = Date.now();
+    try {
+      const response = await fetch(`${webhook.url}/webhook`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${webhook.token}` },
+        body: JSON.stringify({ topics, data: { sentAtMs } }),
+      });
+      const answer = (await response.json()) as {
+        code?: string;
+        updates?: { topic: string; version: number }[];
+      };
+      const ackedAtMs = Date.now();
+      if (response.status === 200) {
+        for (const update of answer.updates ?? []) this.ledger.record({ ...update, sentAtMs, ackedAtMs });
+        return true;
+      }
+      this.refusals.push({
+        status: response.status,
+        contentType: response.headers.get('content-type') ?? '',
+        retryAfter: response.headers.get('retry-after'),
+        code: answer.code ?? '',
+        atMs: sentAtMs,
+        tookMs: ackedAtMs - sentAtMs,
+      });
+    } catch (error) {
+      const code = error instanceof Error ? error.message : String(error);
+      const tookMs = Date.now() - sentAtMs;
+      this.refusals.push({ status: 0, contentType: '', retryAfter: null, code, atMs: sentAtMs, tookMs });
+    }
+    return false;
+  }
+}
