@@ -99,9 +99,9 @@ export class Session implements Member, ConnectionOwner {
   }
 
   fellBehind(mark = this.#deps.hub.mark): void {
-    if (!this.#connection || this.#behind !== undefined) return;
-    this.#behind = mark;
-    this.#deps.report.fellBehind();
+    if (!this.#connection) return;
+    if (this.#behind === undefined) this.#deps.report.fellBehind();
+    this.#behind = Math.min(this.#behind ?? mark, mark);
   }
 
   /** Control state first, then the newest version of each topic that changed since it fell behind, oldest first. */

@@ -6,6 +6,8 @@ import type { SessionDeps } from './session-deps.ts';
 export class Sessions implements Iterable<Session> {
   readonly #deps: SessionDeps & { readonly closed: (session: Session) => void };
   readonly #all = new Set<Session>();
+  /** Those whose moment is still to come. */
+  readonly #paced = new Set<Session>();
 
   constructor(deps: SessionDeps) {
     this.#deps = { ...deps, closed: (session) => void this.#all.delete(session) };
@@ -27,14 +29,22 @@ export class Sessions implements Iterable<Session> {
     return session;
   }
 
-  /** Tells clients who cannot spread their refetch of what changed since the mark, each at a moment of its own. */
+  /**
+   * Tells clients who cannot spread their refetch of what changed since the mark, each at a moment of its own, and
+   * once also where it is called again before that moment, as it is for each partition whose floor is raised.
+   */
   pace(mark: number, windowMs: number): void {
     const { clock } = this.#deps;
     for (const session of this.#all) {
-      if (session.connection?.transport !== 'update_check') continue;
+      if (session.connection?.transport !== 'update_check' || this.#paced.has(session)) continue;
+      this.#paced.add(session);
       clock.after(clock.random() * windowMs, () => {
-        session.fellBehind(mark);
-        session.roomAgain();
+        this.#paced.delete(session);
+        // At the end of the turn, so that what changed in this one is told too.
+        clock.atTurnEnd(() => {
+          session.fellBehind(mark);
+          session.roomAgain();
+        });
       });
     }
   }

@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Hub } from '../../../../services/relay/hub/hub.ts';
+import { Sessions } from '../../../../services/relay/session/sessions.ts';
+import type { Connection } from '../../../../services/relay/transport/transport.ts';
+import { MemoryBroker } from '../../../../services/shared/broker/memory-broker.ts';
+import { SYSTEM_CLOCK } from '../../../../services/shared/process/clock.ts';
+import type { Topic } from '../../../../services/shared/update/topic.ts';
+
+const TOPICS = ['a', 'b'] as Topic[];
+const WINDOW_MS = 10_000;
+
+/** A client of 2009 that notes when it was told what; `room` says whether anything fits. */
+class FakeConnection implements Connection {
+  readonly transport = 'update_check';
+  readonly told: Topic[] = [];
+  room = true;
+
+  sendUpdate({ topic }: { topic: Topic }): boolean {
+    if (this.room) this.told.push(topic);
+    return this.room;
+  }
+
+  listen(): void {}
+  unlisten(): void {}
+  close(): void {}
+  sendSubscribed = () => true;
+  sendFreshness = () => true;
+  sendPong = () => true;
+  sendError = () => true;
+}
+
+describe('sessions of clients that cannot spread their refetch', () => {
+  let hub: Hub;
+  let broker: MemoryBroker;
+  let connection: FakeConnection;
+  let session: ReturnType<Sessions['accept']>;
+
+  beforeEach(async () => {
+    vi.useFakeTimers();
+    broker = new MemoryBroker();
+    const silent = new Proxy({}, { get: () => () => {} });
+    hub = new Hub({
+      feed: broker,
+      clock: SYSTEM_CLOCK,
+      report: silent as never,
+      repairIntervalMs: 3000,
+      floorSpreadMs: WINDOW_MS,
+      fanout: {
+        publish: (update, paced) => Number(!paced && connection.sendUpdate(update)),
+        publishFreshness() {},
+        pace: (mark, windowMs) => sessions.pace(mark, windowMs),
+      },
+    });
+    const limits = { maxTopics: 10, messagesPerSecond: 0 };
+    const sessions = new Sessions({ hub, clock: SYSTEM_CLOCK, limits, report: silent as never });
+    await broker.start();
+    hub.start();
+    connection = new FakeConnection();
+    session = sessions.accept(connection, { topics: new Map(TOPICS.map((topic) => [topic, null])) });
+    await vi.advanceTimersByTimeAsync(100);
+  });
+  afterEach(() => {
+    hub.stop();
+    vi.useRealTimers();
+  });
+
+  const soon = () => Date.now() * 1000 + 1_000_000;
+
+  it('are told once of floors that are raised one after another, as those of all partitions are', async () => {
+    for (let n = 0; n < 16; n += 1) {
+      hub.raiseFloor(0, soon() + n);
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    expect(connection.told).toEqual([]);
+    await vi.advanceTimersByTimeAsync(WINDOW_MS);
+    expect(connection.told).toEqual(TOPICS);
+  });
+
+  it('are told again of a floor that is raised after they were told', async () => {
+    for (let n = 1; n <= 2; n += 1) {
+      hub.raiseFloor(0, soon());
+      await vi.advanceTimersByTimeAsync(WINDOW_MS);
+      expect(connection.told).toHaveLength(n * TOPICS.length);
+    }
+  });
+
+  it('are told of a raised floor also when they fell behind before their moment came', async () => {
+    hub.raiseFloor(0, soon());
+    await vi.advanceTimersByTimeAsync(0);
+    connection.room = false;
+    for (let n = 0; n < 2; n += 1) {
+      await broker.publish('a' as Topic, {}, { history: '', version: soon() });
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    session.fellBehind();
+    await vi.advanceTimersByTimeAsync(WINDOW_MS);
+    connection.room = true;
+    session.roomAgain();
+    expect(new Set(connection.told)).toEqual(new Set(TOPICS));
+  });
+});
