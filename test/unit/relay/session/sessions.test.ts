@@ -12,6 +12,7 @@ const WINDOW_MS = 10_000;
 /** A client of 2009 that notes when it was told what; `room` says whether anything fits. */
 class FakeConnection implements Connection {
   readonly transport = 'update_check';
+  readonly listens = false;
   readonly told: Topic[] = [];
   room = true;
 
@@ -52,11 +53,12 @@ describe('sessions of clients that cannot spread their refetch', () => {
       },
     });
     const limits = { maxTopics: 10, messagesPerSecond: 0 };
-    const sessions = new Sessions({ hub, clock: SYSTEM_CLOCK, limits, report: silent as never });
+    const shared = { hub, clock: SYSTEM_CLOCK, limits, authorization: undefined };
+    const sessions = new Sessions({ ...shared, report: silent as never });
     await broker.start();
     hub.start();
     connection = new FakeConnection();
-    session = sessions.accept(connection, { topics: new Map(TOPICS.map((topic) => [topic, null])) });
+    session = sessions.accept(connection, { topics: new Map(TOPICS.map((topic) => [topic, null])), token: undefined });
     await vi.advanceTimersByTimeAsync(100);
   });
   afterEach(() => {

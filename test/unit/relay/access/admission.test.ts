@@ -1,0 +1,94 @@
+import { BlockList } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { type AdmissionLimits, ConnectionAdmission } from '../../../../services/relay/access/admission.ts';
+import { createAddressReader } from '../../../../services/relay/access/client-address.ts';
+import { connectionsByFileLimit } from '../../../../services/relay/access/file-limit.ts';
+import { Origins } from '../../../../services/relay/access/origins.ts';
+
+const OFF: AdmissionLimits = { maxConnections: 0, maxConnectionsPerAddress: 0, connectionsPerSecond: 0 };
+
+function createAdmission(limits: Partial<AdmissionLimits>) {
+  const refused: string[] = [];
+  const time = { nowMs: 1_000_000 };
+  const admission = new ConnectionAdmission({
+    limits: { ...OFF, ...limits },
+    origins: new Origins({ allowed: [], sameHostOnly: false, allowNone: true }),
+    readAddress: createAddressReader(new BlockList()),
+    nowMs: () => time.nowMs,
+    refused: (code) => refused.push(code),
+  });
+  const enter = (address = '203.0.113.1') => admission.enter({ address, forwardedFor: '', origin: '', host: 'relay' });
+  return { admission, enter, refused, time };
+}
+
+describe('at the door of a relay', () => {
+  it('no more come in than it may hold, until one leaves', () => {
+    const { admission, enter, refused } = createAdmission({ maxConnections: 2 });
+    const first = enter();
+    enter();
+    expect(() => enter()).toThrow(expect.objectContaining({ code: 'relay_full', status: 503 }));
+    admission.leave(first);
+    enter();
+    expect(refused).toEqual(['relay_full']);
+  });
+
+  it('no address gets more than its share, and others are not hurt', () => {
+    const { admission, enter, refused } = createAdmission({ maxConnectionsPerAddress: 2 });
+    const keys = [enter('203.0.113.1'), enter('203.0.113.1')];
+    expect(() => enter('203.0.113.1')).toThrow(expect.objectContaining({ code: 'too_many_connections', status: 429 }));
+    enter('203.0.113.2');
+    for (const key of keys) admission.leave(key);
+    enter('203.0.113.1');
+    expect(refused).toEqual(['too_many_connections']);
+  });
+
+  it('an IPv6 subscriber counts once, whatever addresses of its /64 it uses', () => {
+    const { enter } = createAdmission({ maxConnectionsPerAddress: 1 });
+    enter('2001:db8:0:1::1');
+    expect(() => enter('2001:db8:0:1::2')).toThrow(expect.objectContaining({ code: 'too_many_connections' }));
+    enter('2001:db8:0:2::1');
+  });
+
+  it('no more come in within a second than allowed, and later ones do', () => {
+    const { enter, refused, time } = createAdmission({ connectionsPerSecond: 3 });
+    for (let i = 0; i < 3; i += 1) enter();
+    expect(() => enter()).toThrow(expect.objectContaining({ code: 'connecting_too_fast', status: 503 }));
+    time.nowMs += 400;
+    enter();
+    expect(() => enter()).toThrow();
+    time.nowMs += 60_000;
+    for (let i = 0; i < 3; i += 1) enter();
+    expect(() => enter()).toThrow();
+    expect(refused).toHaveLength(3);
+  });
+
+  it('a clock that steps back lets nobody in for free, and nobody wait', () => {
+    const { enter, time } = createAdmission({ connectionsPerSecond: 2 });
+    enter();
+    enter();
+    time.nowMs -= 3_600_000;
+    expect(() => enter()).toThrow();
+    time.nowMs += 500;
+    enter();
+  });
+
+  it('0 switches every limit off', () => {
+    const { enter } = createAdmission({});
+    for (let i = 0; i < 10_000; i += 1) enter();
+  });
+});
+
+describe('the default of MAX_CONNECTIONS', () => {
+  it.each([
+    ['Max open files            20000                20000                files', 19_800],
+    ['Max open files            100                  1024                 files', 1],
+    ['Max open files            unlimited            unlimited            files', 0],
+    ['', 10_000],
+  ])('follows %j', (limits, expected) => {
+    expect(connectionsByFileLimit(limits)).toBe(expected);
+  });
+
+  it('is known on this machine', () => {
+    expect(connectionsByFileLimit()).toBeGreaterThanOrEqual(0);
+  });
+});
