@@ -1,4 +1,5 @@
 import { Registry } from 'prom-client';
+import type { ClientOptions } from 'ws';
 import { readRelayConfig } from '../../services/relay/config.ts';
 import { createRelay } from '../../services/relay/relay.ts';
 import type { Broker } from '../../services/shared/broker/broker.ts';
@@ -30,8 +31,8 @@ export async function startRelay(options: { env?: Record<string, string>; broker
     url: `ws://127.0.0.1:${port}`,
     http: `http://127.0.0.1:${port}`,
     /** Connects a client, which is closed with the relay. */
-    async connect(path: string): Promise<WsClient> {
-      const client = await WsClient.open(`ws://127.0.0.1:${port}${path}`);
+    async connect(path: string, options: ClientOptions = {}): Promise<WsClient> {
+      const client = await WsClient.open(`ws://127.0.0.1:${port}${path}`, options);
       clients.push(client);
       return client;
     },

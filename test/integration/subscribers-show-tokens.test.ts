@@ -1,0 +1,273 @@
+import { createHmac, generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, SignJWT } from 'jose';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
+import { JWT_SECRET, signToken } from '../support/tokens.ts';
+import type { WsClient } from '../support/ws-client.ts';
+
+const now = () => Math.floor(Date.now() / 1000);
+const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const pem = rsa.publicKey.export({ type: 'spki', format: 'pem' }) as string;
+
+const ENV = {
+  JWT_SECRET,
+  JWT_AUDIENCE: 'relays',
+  JWT_ISSUER: 'app',
+  PRIVATE_TOPICS: 'user/*,secret',
+};
+const GOOD = { aud: 'relays', iss: 'app', topics: ['user/1', 'team/*'] };
+
+const subscribed = (client: WsClient) =>
+  client
+    .ofType('subscribed')
+    .flatMap(({ topics }) => Object.keys(topics))
+    .sort();
+const errors = (client: WsClient) => client.ofType('error').map(({ code, topic }) => `${code} ${topic ?? ''}`.trim());
+
+describe('where a token is optional', () => {
+  let relay: RelayFixture;
+  beforeAll(async () => {
+    relay = await startRelay({ env: { ...ENV, SUBSCRIBE_AUTH: 'optional' } });
+  });
+  afterAll(() => relay.stop());
+
+  it('everybody listens to what is public, and private topics are refused one by one', async () => {
+    const client = await relay.connect('/ws?topic=news&topic=user/1');
+    await eventually(() => expect(subscribed(client)).toEqual(['news']));
+    expect(errors(client)).toEqual(['unauthorized user/1']);
+    client.send({ type: 'subscribe', topics: { secret: null, sport: null } });
+    await eventually(() => expect(subscribed(client)).toEqual(['news', 'sport']));
+    expect(errors(client)).toEqual(['unauthorized user/1', 'unauthorized secret']);
+    await relay.publish('secret', { data: 'hidden' });
+    await relay.publish('news');
+    await eventually(() => expect(client.ofType('update').map(({ topic }) => topic)).toEqual(['news']));
+  });
+
+  it.each(['/ws?topic=secret', '/update_check?topic=secret', '/ws?topic=secret&topic=user/7'])(
+    '%s without a token is closed with 4401: there would be nothing to hear',
+    async (path) => {
+      const client = await relay.connect(path);
+      await eventually(() => expect(client.closed?.code).toBe(4401));
+      expect(relay.relay.hub.listeners('secret' as never)).toBe(0);
+    },
+  );
+
+  it('a token opens its topics: in the URL, as a header, or by message', async () => {
+    const token = await signToken(GOOD);
+    const query = '/ws?topic=user/1&topic=team/7&topic=news';
+    const byUrl = await relay.connect(`${query}&token=${token}`);
+    const byHeader = await relay.connect(query, { headers: { authorization: `Bearer ${token}` } });
+    const byMessage = await relay.connect('/ws?topic=news');
+    byMessage.send({ type: 'auth', token });
+    byMessage.send({ type: 'subscribe', topics: { 'user/1': null, 'team/7': null } });
+    for (const client of [byUrl, byHeader, byMessage]) {
+      await eventually(() => expect(subscribed(client)).toEqual(['news', 'team/7', 'user/1']));
+      expect(errors(client)).toEqual([]);
+    }
+    const old = await relay.connect(`/update_check?topic=user/1&token=${token}`);
+    await eventually(() => expect(relay.relay.hub.listeners('user/1' as never)).toBe(4));
+    await relay.publish('user/1');
+    await eventually(() => expect(old.texts).toContain('UPDATED'));
+  });
+
+  it('a token does not open other topics, and one that opens none of those in the URL ends with 4403', async () => {
+    const token = await signToken(GOOD);
+    const client = await relay.connect(`/ws?topic=news&topic=user/2&token=${token}`);
+    await eventually(() => expect(subscribed(client)).toEqual(['news']));
+    expect(errors(client)).toEqual(['topic_forbidden user/2']);
+    const denied = await relay.connect(`/ws?topic=user/2&topic=secret&token=${token}`);
+    await eventually(() => expect(denied.closed?.code).toBe(4403));
+  });
+
+  it('a token that expires takes its private topics along, and is told in time for the public ones', async () => {
+    const token = await signToken({ ...GOOD, exp: now() + 1 });
+    const mixed = await relay.connect(`/ws?topic=news&topic=user/1&token=${token}`);
+    const only = await relay.connect(`/ws?topic=user/1&token=${token}`);
+    await eventually(() => expect(subscribed(only)).toEqual(['user/1']));
+    await eventually(() => expect(only.closed?.code).toBe(4401));
+    await eventually(() => expect(errors(mixed)).toEqual(['unauthorized user/1']));
+    await relay.publish('user/1');
+    await relay.publish('news');
+    await eventually(() => expect(mixed.ofType('update').map(({ topic }) => topic)).toEqual(['news']));
+  });
+
+  it('a token that is renewed in time keeps its topics without a gap', async () => {
+    const client = await relay.connect(`/ws?topic=user/1&token=${await signToken({ ...GOOD, exp: now() + 1 })}`);
+    const control = await relay.connect(`/ws?topic=user/1&token=${await signToken({ ...GOOD, exp: now() + 1 })}`);
+    client.send({ type: 'auth', token: await signToken(GOOD) });
+    await eventually(() => expect(control.closed?.code).toBe(4401));
+    const version = await relay.publish('user/1');
+    await eventually(() => expect(client.ofType('update').at(-1)?.version).toBe(version));
+    expect(errors(client)).toEqual([]);
+  });
+
+  it('a renewed token that reaches less takes the rest away', async () => {
+    const client = await relay.connect(`/ws?topic=user/1&topic=team/1&token=${await signToken(GOOD)}`);
+    await eventually(() => expect(subscribed(client)).toEqual(['team/1', 'user/1']));
+    client.send({ type: 'auth', token: await signToken({ ...GOOD, topics: ['user/1'] }) });
+    await eventually(() => expect(client.closed?.code ?? subscribed(client)).toEqual(['team/1', 'user/1']));
+    expect(errors(client)).toEqual([]); // team/1 is public
+    client.send({ type: 'auth', token: await signToken({ ...GOOD, topics: ['user/2'] }) });
+    await eventually(() => expect(errors(client)).toEqual(['topic_forbidden user/1']));
+    expect(client.closed).toBeUndefined();
+  });
+
+  it('every refusal is counted', async () => {
+    const before = await relay.metric('relay_refusals_total');
+    const client = await relay.connect('/ws?topic=news&topic=secret');
+    await eventually(() => expect(errors(client)).toEqual(['unauthorized secret']));
+    expect(await relay.metric('relay_refusals_total')).toBe(before + 1);
+  });
+});
+
+describe('where a token is required', () => {
+  let relay: RelayFixture;
+  beforeAll(async () => {
+    relay = await startRelay({ env: { ...ENV, SUBSCRIBE_AUTH: 'required' } });
+  });
+  afterAll(() => relay.stop());
+
+  const hs256 = (header: unknown, payload: unknown, key: string | Buffer) => {
+    const text = `${base64(header)}.${base64(payload)}`;
+    return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
+  };
+
+  it.each<[string, () => Promise<string> | string]>([
+    ['empty', () => ''],
+    ['no JWT', () => 'hunter2'],
+    ['three empty parts', () => '..'],
+    ['of another secret', () => signToken(GOOD, { secret: 'another-secret-of-32-bytes-or-more--' })],
+    ['expired', () => signToken({ ...GOOD, exp: now() - 60 })],
+    ['not valid yet', () => signToken({ ...GOOD, nbf: now() + 60 })],
+    ['for another audience', () => signToken({ ...GOOD, aud: 'others' })],
+    ['without an audience', () => signToken({ ...GOOD, aud: undefined })],
+    ['of another issuer', () => signToken({ ...GOOD, iss: 'others' })],
+    ['with an expiry that is no number', () => signToken({ ...GOOD, exp: 'never' as never })],
+    ['with topics that are none', () => signToken({ ...GOOD, topics: ['a b'] })],
+    ['with topics that are an object', () => signToken({ ...GOOD, topics: { chat: true } })],
+    ['with alg none', () => `${base64({ alg: 'none' })}.${base64(GOOD)}.`],
+    ['with alg none and a signature', () => hs256({ alg: 'none' }, { ...GOOD, exp: now() + 60 }, JWT_SECRET)],
+    ['with alg in other letters', () => hs256({ alg: 'hs256' }, { ...GOOD, exp: now() + 60 }, JWT_SECRET)],
+    ['with an unknown critical header', () => hs256({ alg: 'HS256', crit: ['x'], x: 1 }, GOOD, JWT_SECRET)],
+    [
+      'of an algorithm for other keys',
+      () => new SignJWT(GOOD).setProtectedHeader({ alg: 'RS256' }).sign(rsa.privateKey),
+    ],
+    ['with a cut signature', async () => (await signToken(GOOD)).slice(0, -3)],
+    [
+      'with its payload changed',
+      async () => (await signToken(GOOD)).replace(/\.[^.]+\./, `.${base64({ ...GOOD, topics: ['*'] })}.`),
+    ],
+    ['with a NUL', async () => `${await signToken(GOOD)}%00`],
+    ['in Unicode', () => encodeURIComponent('t\u00f6ken.\u{1F511}.x')],
+  ])('one that is %s is refused with 4401', async (_, token) => {
+    const client = await relay.connect(`/ws?topic=user/1&token=${await token()}`);
+    await eventually(() => expect(client.closed).toMatchObject({ code: 4401, reason: 'token missing or bad' }));
+    expect(client.messages).toEqual([{ type: 'error', code: 'unauthorized' }]);
+    expect(relay.relay.hub.listeners('user/1' as never)).toBe(0);
+  });
+
+  it('a good one opens its topics and no other, public or not', async () => {
+    const client = await relay.connect(`/ws?topic=user/1&topic=news&token=${await signToken(GOOD)}`);
+    await eventually(() => expect(subscribed(client)).toEqual(['user/1']));
+    expect(errors(client)).toEqual(['topic_forbidden news']);
+  });
+
+  it('one without topics opens nothing', async () => {
+    const client = await relay.connect(`/ws?topic=user/1&token=${await signToken({ ...GOOD, topics: undefined })}`);
+    await eventually(() => expect(client.closed?.code).toBe(4403));
+  });
+
+  it('what was asked for waits until the token comes by message', async () => {
+    const version = await relay.publish('user/1');
+    const client = await relay.connect('/ws?topic=user/1&since=1');
+    client.send({ type: 'subscribe', topics: { 'team/1': null } });
+    client.send({ type: 'ping' });
+    await eventually(() => expect(client.ofType('pong')).toHaveLength(1));
+    expect(subscribed(client)).toEqual([]);
+    client.send({ type: 'auth', token: await signToken(GOOD) });
+    await eventually(() => expect(subscribed(client)).toEqual(['team/1', 'user/1']));
+    expect(client.ofType('update').map((update) => update.version)).toEqual([version]);
+  });
+
+  it('no more waits than a client may listen to', async () => {
+    const client = await relay.connect('/ws?topic=user/1');
+    const topics = Object.fromEntries(Array.from({ length: 128 }, (_, i) => [`t${i}`, null]));
+    client.send({ type: 'subscribe', topics });
+    await eventually(() => expect(errors(client)).toEqual(['too_many_topics']));
+  });
+
+  it('a client of 2009, which cannot show one later, is refused at once', async () => {
+    const client = await relay.connect('/update_check?topic=user/1');
+    await eventually(() => expect(client.closed?.code).toBe(4401));
+    expect(client.texts).toEqual([]);
+  });
+});
+
+describe('keys', () => {
+  const relays: RelayFixture[] = [];
+  afterEach(async () => {
+    for (const relay of relays.splice(0)) await relay.stop();
+  });
+
+  async function startWith(env: Record<string, string>): Promise<RelayFixture> {
+    const relay = await startRelay({ env: { SUBSCRIBE_AUTH: 'required', ...env } });
+    relays.push(relay);
+    return relay;
+  }
+
+  async function outcome(relay: RelayFixture, token: string): Promise<unknown> {
+    const client = await relay.connect(`/ws?topic=user/1&token=${token}`);
+    return eventually(() => {
+      if (client.closed) return client.closed.code;
+      expect(subscribed(client)).toEqual(['user/1']);
+      return 'subscribed';
+    });
+  }
+
+  it('may be public; a token signed with the public key as if it were a secret is refused', async () => {
+    const relay = await startWith({ JWT_PUBLIC_KEY: pem.replaceAll('\n', '\\n') });
+    const good = new SignJWT(GOOD).setProtectedHeader({ alg: 'RS256' }).setExpirationTime('1h');
+    expect(await outcome(relay, await good.sign(rsa.privateKey))).toBe('subscribed');
+    const text = `${base64({ alg: 'HS256' })}.${base64(GOOD)}`;
+    const confused = `${text}.${createHmac('sha256', pem).update(text).digest('base64url')}`;
+    expect(await outcome(relay, confused)).toBe(4401);
+    expect(await outcome(relay, await signToken(GOOD))).toBe(4401);
+  });
+
+  it('may be read from a URL, once for many clients, again for a new key, and no oftener; while it fails, clients are asked to come later', async () => {
+    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const jwks = { keys: [{ ...(await exportJWK(rsa.publicKey)), kid: 'one', alg: 'RS256', use: 'sig' }] };
+    let requests = 0;
+    let status = 500;
+    const server = createServer((_request, response) => {
+      requests += 1;
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(jwks));
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    try {
+      const relay = await startWith({ JWKS_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys` });
+      const sign = (kid: string, alg: string, key: typeof rsa.privateKey) =>
+        new SignJWT(GOOD).setProtectedHeader({ alg, kid }).setExpirationTime('1h').sign(key);
+      const good = await sign('one', 'RS256', rsa.privateKey);
+      expect(await outcome(relay, good)).toBe(1013);
+      status = 200;
+      requests = 0;
+      expect(await Promise.all(Array.from({ length: 20 }, () => outcome(relay, good)))).toEqual(
+        Array(20).fill('subscribed'),
+      );
+      expect(requests).toBe(1);
+      const unknown = await sign('two', 'ES256', other.privateKey);
+      expect(await Promise.all(Array.from({ length: 20 }, () => outcome(relay, unknown)))).toEqual(
+        Array(20).fill(4401),
+      );
+      expect(requests).toBe(1); // not within half a minute of the last time
+    } finally {
+      server.close();
+    }
+  });
+});

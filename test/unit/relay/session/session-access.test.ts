@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Access, Authorization } from '../../../../services/relay/access/authorization.ts';
+import { SessionAccess, TOKEN_WAIT_MS } from '../../../../services/relay/session/session-access.ts';
+import { AppError } from '../../../../services/shared/errors.ts';
+import { SYSTEM_CLOCK } from '../../../../services/shared/process/clock.ts';
+
+const DAY_MS = 24 * 3600 * 1000;
+const nothing: Access = { hasToken: false, mayListen: () => false, expiresAtMs: Number.POSITIVE_INFINITY };
+
+describe('the access of a session', () => {
+  const told: string[] = [];
+  let checks: Map<string, (outcome: Access | AppError) => void>;
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    told.length = 0;
+    checks = new Map();
+  });
+  afterEach(() => void vi.useRealTimers());
+
+  function createAccess(tokenRequired: boolean): SessionAccess {
+    const authorization: Authorization = {
+      tokenRequired,
+      anonymous: nothing,
+      check: (token) =>
+        new Promise((resolve, reject) => {
+          checks.set(token, (outcome) => (outcome instanceof AppError ? reject(outcome) : resolve(outcome)));
+        }),
+    };
+    const handler = { changed: () => void told.push('changed'), ended: (code: string) => void told.push(code) };
+    return new SessionAccess({ authorization, handler, clock: SYSTEM_CLOCK });
+  }
+
+  const good = (inMs: number): Access => ({
+    hasToken: true,
+    mayListen: () => true,
+    expiresAtMs: Date.now() + inMs,
+  });
+
+  it('ends when a token is needed and none comes in time', () => {
+    const access = createAccess(true);
+    access.open(undefined, { canWait: true });
+    vi.advanceTimersByTime(TOKEN_WAIT_MS - 1);
+    expect(told).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(told).toEqual(['unauthorized']);
+  });
+
+  it('counts the last of several tokens that come at once, whichever check ends first', async () => {
+    const access = createAccess(true);
+    access.open('one', { canWait: true });
+    access.present('two');
+    checks.get('two')?.(good(DAY_MS));
+    await vi.advanceTimersByTimeAsync(0);
+    checks.get('one')?.(new AppError('unauthorized'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toEqual(['changed']);
+    expect(access.pending).toBe(false);
+  });
+
+  it('ends with its token, though that lives longer than a timer can wait', async () => {
+    const access = createAccess(true);
+    access.open('long', { canWait: true });
+    checks.get('long')?.(good(60 * DAY_MS));
+    await vi.advanceTimersByTimeAsync(59 * DAY_MS);
+    expect(told).toEqual(['changed']);
+    await vi.advanceTimersByTimeAsync(2 * DAY_MS);
+    expect(told).toEqual(['changed', 'unauthorized']);
+  });
+
+  it('is what everybody has after an optional token has expired', async () => {
+    const access = createAccess(false);
+    access.open('short', { canWait: true });
+    checks.get('short')?.(good(1000));
+    await vi.advanceTimersByTimeAsync(999);
+    expect(access.refusal('a' as never)).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(access.refusal('a' as never)).toBe('unauthorized');
+    expect(told).toEqual(['changed', 'changed']);
+  });
+
+  it('says nothing more after it was stopped', async () => {
+    const access = createAccess(true);
+    access.open('one', { canWait: true });
+    access.stop();
+    checks.get('one')?.(good(10));
+    await vi.advanceTimersByTimeAsync(DAY_MS);
+    expect(told).toEqual([]);
+  });
+});
