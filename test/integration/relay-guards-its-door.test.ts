@@ -8,10 +8,18 @@ import { eventually } from '../support/eventually.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 import { WsClient } from '../support/ws-client.ts';
 
-let relay: RelayFixture;
-afterEach(() => relay.stop());
+let relay: RelayFixture | undefined;
+afterEach(async () => {
+  await relay?.stop();
+  relay = undefined;
+});
 
-async function refusal(headers: Record<string, string> = {}) {
+async function start(env: Record<string, string>): Promise<RelayFixture> {
+  relay = await startRelay({ env });
+  return relay;
+}
+
+async function refusal(relay: RelayFixture, headers: Record<string, string> = {}) {
   const socket = new WebSocket(`${relay.url}/ws?topic=chat`, { headers });
   socket.on('error', () => {});
   const [, response] = await once(socket, 'unexpected-response');
@@ -22,10 +30,10 @@ async function refusal(headers: Record<string, string> = {}) {
 
 describe('a relay that is full', () => {
   it('answers 503 before the upgrade, serves those it has, and takes a new one when one leaves', async () => {
-    relay = await startRelay({ env: { MAX_CONNECTIONS: '2' } });
+    const relay = await start({ MAX_CONNECTIONS: '2' });
     const [one, two] = [await relay.connect('/ws?topic=chat'), await relay.connect('/update_check?topic=chat')];
     await eventually(() => expect(one.ofType('subscribed')).toHaveLength(1));
-    expect(await Promise.all(Array.from({ length: 50 }, () => refusal()))).toEqual(
+    expect(await Promise.all(Array.from({ length: 50 }, () => refusal(relay)))).toEqual(
       Array(50).fill({ status: 503, retryAfter: '2', code: 'relay_full' }),
     );
     await relay.publish('chat');
@@ -36,20 +44,20 @@ describe('a relay that is full', () => {
   });
 
   it('refuses an address that has its share, believing X-Forwarded-For only from its proxies', async () => {
-    relay = await startRelay({ env: { MAX_CONNECTIONS_PER_ADDRESS: '2', TRUSTED_PROXIES: '127.0.0.1' } });
+    const relay = await start({ MAX_CONNECTIONS_PER_ADDRESS: '2', TRUSTED_PROXIES: '127.0.0.1' });
     const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
     for (let i = 0; i < 2; i += 1) await relay.connect('/ws', from('203.0.113.1'));
-    expect(await refusal({ 'x-forwarded-for': '203.0.113.1' })).toEqual({
+    expect(await refusal(relay, { 'x-forwarded-for': '203.0.113.1' })).toEqual({
       status: 429,
       retryAfter: '2',
       code: 'too_many_connections',
     });
-    expect(await refusal({ 'x-forwarded-for': '203.0.113.9, 203.0.113.1' })).toMatchObject({ status: 429 });
+    expect(await refusal(relay, { 'x-forwarded-for': '203.0.113.9, 203.0.113.1' })).toMatchObject({ status: 429 });
     await relay.connect('/ws', from('203.0.113.2'));
   });
 
   it('takes no more new ones a second than CONNECTION_RATE', async () => {
-    relay = await startRelay({ env: { CONNECTION_RATE: '5' } });
+    const relay = await start({ CONNECTION_RATE: '5' });
     const outcomes = await Promise.allSettled(Array.from({ length: 30 }, () => relay.connect('/ws?topic=chat')));
     const taken = outcomes.filter(({ status }) => status === 'fulfilled').length;
     expect(taken).toBeGreaterThanOrEqual(5);
@@ -59,10 +67,13 @@ describe('a relay that is full', () => {
 
 describe('a relay with a list of origins', () => {
   it('lets in their pages, and nobody else who says an origin', async () => {
-    relay = await startRelay({ env: { ALLOWED_ORIGINS: 'https://*.example.org', ALLOW_NO_ORIGIN: 'false' } });
+    const relay = await start({ ALLOWED_ORIGINS: 'https://*.example.org', ALLOW_NO_ORIGIN: 'false' });
     await relay.connect('/ws', { headers: { origin: 'https://app.example.org' } });
-    expect(await refusal({ origin: 'https://evil.net' })).toMatchObject({ status: 403, code: 'origin_forbidden' });
-    expect(await refusal()).toMatchObject({ status: 403, code: 'origin_forbidden' });
+    expect(await refusal(relay, { origin: 'https://evil.net' })).toMatchObject({
+      status: 403,
+      code: 'origin_forbidden',
+    });
+    expect(await refusal(relay)).toMatchObject({ status: 403, code: 'origin_forbidden' });
     const script = async (origin: string) => (await fetch(`${relay.http}/client.js`, { headers: { origin } })).headers;
     const [ours, theirs] = [await script('https://app.example.org'), await script('https://evil.net')];
     expect(ours.get('access-control-allow-origin')).toBe('https://app.example.org');
@@ -76,7 +87,7 @@ describe('a relay with a certificate', () => {
     const certificate = makeCertificate();
     try {
       const { certFile, keyFile } = certificate;
-      relay = await startRelay({ env: { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } });
+      const relay = await start({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile });
       const ca = readFileSync(certFile);
       const client = await WsClient.open(`wss://127.0.0.1:${relay.port}/ws?topic=chat`, { ca });
       await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
@@ -86,6 +97,7 @@ describe('a relay with a certificate', () => {
       expect(response.statusCode).toBe(200);
       response.resume();
       client.terminate();
+      await expect(start({ TLS_CERT_FILE: keyFile, TLS_KEY_FILE: certFile })).rejects.toThrow('TLS_CERT_FILE');
     } finally {
       certificate.remove();
     }

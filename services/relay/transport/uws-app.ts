@@ -18,7 +18,11 @@ export class UwsApp {
       this.app = this.#uws.App();
       return;
     }
-    this.app = this.#uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+    try {
+      this.app = this.#uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+    } catch (cause) {
+      throw new StartError('TLS_CERT_FILE and TLS_KEY_FILE hold no certificate and key that go together', { cause });
+    }
   }
 
   /** Listens, alone on its port; resolves with the port, also where 0 was asked for. */
