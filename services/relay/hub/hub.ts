@@ -127,9 +127,10 @@ export class Hub implements FeedHandler {
     return number === update.version ? update : { topic, version: number };
   }
 
-  /** The version of the newest update that this relay knows of; 0 where the topic has none. */
-  storedVersion(topic: Topic): Version {
-    return this.#registers.get(topic)?.update.version ?? 0;
+  /** The newest that clients of the topic were to be told while they were away: its update, or a floor raised since. */
+  newsVersion(topic: Topic): Version {
+    const partition = this.#repair.partitions[this.#feed.partitionOf(topic)];
+    return Math.max(this.#registers.get(topic)?.update.version ?? 0, partition?.raised ?? 0);
   }
 
   /** Marks where a client fell behind: it may have missed what was flushed from here on. */

@@ -6,6 +6,7 @@ import type { Version } from '../../shared/update/update.ts';
 export class Partition {
   #witness: Witness = { history: '', version: 0 };
   #floor: Version = 0;
+  #raised: Version = 0;
   #base: Version = 0;
   #retained: Version = 0;
   #cursor: Version = 0;
@@ -20,6 +21,11 @@ export class Partition {
 
   get floor(): Version {
     return this.#floor;
+  }
+
+  /** The floor where it was raised since the first digest; 0 where it was not. */
+  get raised(): Version {
+    return this.#raised;
   }
 
   /** What the next digest is asked for: changes after this. */
@@ -43,6 +49,7 @@ export class Partition {
   /** True where the floor is higher than it was. */
   raiseFloor(floor: Version): boolean {
     if (floor <= this.#floor) return false;
+    if (this.#floor > 0) this.#raised = floor;
     this.#floor = floor;
     return true;
   }

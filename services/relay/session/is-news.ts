@@ -11,11 +11,11 @@ export interface Pending {
   saidNull: boolean;
 }
 
-/** Whether a client that joined like this must be told what the topic is now; `stored` is its newest real version. */
-export function isNews(pending: Pending, current: Update, stored: Version, transport: TransportName): boolean {
+/** Whether a client that joined like this must be told what the topic is now; `news` is the hub's `newsVersion`. */
+export function isNews(pending: Pending, current: Update, news: Version, transport: TransportName): boolean {
   if (pending.since !== null) return pending.since !== current.version;
   const recent = pending.joinedAtMs * 1000 - RECENT_US;
   if (pending.saidNull) return current.version > recent;
   // A client of 2009 cannot say what it has, and fetched its page a moment ago.
-  return transport === 'update_check' && stored > recent;
+  return transport === 'update_check' && news > recent;
 }

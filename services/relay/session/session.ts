@@ -238,7 +238,7 @@ export class Session implements Member, ConnectionOwner {
       }
       const update = hub.current(topic);
       // Where it does not fit, the topic stays owed and is answered again once there is room.
-      const news = isNews(pending, update, hub.storedVersion(topic), connection.transport);
+      const news = isNews(pending, update, hub.newsVersion(topic), connection.transport);
       if (news && !connection.sendUpdate(update)) return false;
       this.#topics.set(topic, undefined);
     }

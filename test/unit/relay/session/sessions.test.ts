@@ -34,6 +34,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
   let hub: Hub;
   let broker: MemoryBroker;
   let connection: FakeConnection;
+  let sessions: Sessions;
   let session: ReturnType<Sessions['accept']>;
 
   beforeEach(async () => {
@@ -54,7 +55,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
     });
     const limits = { maxTopics: 10, messagesPerSecond: 0 };
     const shared = { hub, clock: SYSTEM_CLOCK, limits, authorization: undefined };
-    const sessions = new Sessions({ ...shared, report: silent as never });
+    sessions = new Sessions({ ...shared, report: silent as never });
     await broker.start();
     hub.start();
     connection = new FakeConnection();
@@ -99,5 +100,19 @@ describe('sessions of clients that cannot spread their refetch', () => {
     connection.room = true;
     session.roomAgain();
     expect(new Set(connection.told)).toEqual(new Set(TOPICS));
+  });
+
+  it('are told of a floor raised in the last minute when they come from elsewhere, and not of an older one', async () => {
+    const come = async () => {
+      connection = new FakeConnection();
+      sessions.accept(connection, { topics: new Map([['elsewhere' as Topic, null]]) });
+      await vi.advanceTimersByTimeAsync(100);
+      return connection.told;
+    };
+    expect(await come()).toEqual([]);
+    hub.raiseFloor(0, Date.now() * 1000 + 1);
+    expect(await come()).toEqual(['elsewhere']);
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(await come()).toEqual([]);
   });
 });
