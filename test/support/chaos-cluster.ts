@@ -1,3 +1,4 @@
+import { setTimeout as pass } from 'node:timers/promises';
 import { ChaosClient } from './chaos-client.ts';
 import { eventually } from './eventually.ts';
 import { randomPrefix } from './random-prefix.ts';
@@ -8,6 +9,8 @@ const TOKEN = 'a-token-of-the-tests';
 /** Topics that the publisher publishes all the time, and topics that a test publishes when it wants to. */
 const STEADY_TOPICS = Array.from({ length: 32 }, (_, i) => `steady/${i}`);
 export const QUIET_TOPICS: readonly string[] = Array.from({ length: 8 }, (_, i) => `quiet/${i}`);
+/** The default of `FLOOR_SPREAD`. */
+const FLOOR_SPREAD_MS = 10_000;
 const WEBSOCKET_CLIENTS = 200;
 const UPDATE_CHECK_CLIENTS = 100;
 
@@ -92,10 +95,15 @@ export class ChaosCluster {
   }
 
   /**
-   * Breaks something under publishing, and measures until it is repaired. What is still behind after
-   * `patienceMs` counts as never told. Prints what it cost.
+   * Breaks something under publishing, and measures until it is repaired; the fault ends when `fault` resolves. Who is
+   * still behind after `patienceMs` counts as never told. Where Redis' history changes (`raisesFloor`), it also waits
+   * until the last client was told of that. Prints what it cost.
    */
-  async measure(name: string, fault: () => Promise<void>, options: { patienceMs?: number } = {}): Promise<Outcome> {
+  async measure(
+    name: string,
+    fault: () => Promise<void>,
+    options: { raisesFloor?: boolean; patienceMs?: number } = {},
+  ): Promise<Outcome> {
     const { ledger, refusals } = this.steady;
     const before = { spurious: this.#spurious(), acknowledged: ledger.size, refused: refusals.length };
     await fault();
@@ -105,9 +113,11 @@ export class ChaosCluster {
     const repairMs = Date.now() - endedAtMs;
     await this.steady.pause();
     await eventually(() => this.#requireNobodyBehind(), patienceMs).catch(() => {});
+    const allToldMs = Date.now() - endedAtMs;
+    if (options.raisesFloor) await pass(Math.max(0, FLOOR_SPREAD_MS + 500 - allToldMs));
     const outcome = {
       repairMs,
-      allToldMs: Date.now() - endedAtMs,
+      allToldMs,
       behind: this.behind().length,
       spurious: this.#spurious() - before.spurious,
       acknowledged: ledger.size - before.acknowledged,
@@ -116,7 +126,7 @@ export class ChaosCluster {
     this.steady.resume();
     const subscriptions = this.clients.reduce((sum, { topics }) => sum + topics.length, 0);
     console.info(
-      `${name}: repaired ${outcome.repairMs} ms after the fault, ${outcome.behind} of ${this.clients.length} clients ` +
+      `${name}: repaired ${outcome.repairMs} ms after the fault, all told after ${outcome.allToldMs} ms, ${outcome.behind} of ${this.clients.length} clients ` +
         `not up to date; ${outcome.spurious} spurious updates on ${subscriptions} subscriptions; ` +
         `${outcome.acknowledged} updates acknowledged, ${outcome.refused} calls refused`,
     );
