@@ -1,0 +1,157 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LINGER_MS, TopicInterest } from '../../../../services/relay/hub/topic-interest.ts';
+import { AppError } from '../../../../services/shared/errors.ts';
+import type { Topic } from '../../../../services/shared/update/topic.ts';
+import type { Update, Version } from '../../../../services/shared/update/update.ts';
+import { VirtualTime } from '../../../support/virtual-time.ts';
+
+const TOPICS = ['a1', 'a2', 'b1', 'b2'] as Topic[];
+const PARTITIONS = ['a', 'b'];
+
+/** How the broker treats one call: when it takes effect, if so, and when it answers. */
+interface Fate {
+  readonly delayMs: number;
+  readonly fails: boolean;
+  readonly takesEffect: boolean;
+}
+
+/** A feed of two partitions (by the first letter) whose calls fail and dawdle as they are told. */
+class FatefulFeed {
+  readonly watched = new Set<Topic>();
+  readonly registers = new Map<Topic, Version>();
+  readonly #time: VirtualTime;
+  readonly #nextFate: () => Fate;
+
+  constructor(time: VirtualTime, nextFate: () => Fate) {
+    this.#time = time;
+    this.#nextFate = nextFate;
+  }
+
+  partitionOf(topic: Topic): number {
+    return PARTITIONS.indexOf(topic.charAt(0));
+  }
+
+  watch(topics: readonly Topic[]): Promise<void> {
+    return this.#call(() => topics.forEach((topic) => void this.watched.add(topic)));
+  }
+
+  unwatch(topics: readonly Topic[]): Promise<void> {
+    return this.#call(() => topics.forEach((topic) => void this.watched.delete(topic)));
+  }
+
+  read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {
+    return this.#call(() =>
+      topics.map((topic) => {
+        const version = this.registers.get(topic);
+        return version === undefined ? undefined : { topic, version };
+      }),
+    );
+  }
+
+  #call<T>(effect: () => T): Promise<T> {
+    const { delayMs, fails, takesEffect } = this.#nextFate();
+    return new Promise((resolve, reject) => {
+      this.#time.after(delayMs, () => {
+        const result = !fails || takesEffect ? effect() : undefined;
+        if (fails) reject(new AppError('broker_unavailable'));
+        else this.#time.after(delayMs, () => resolve(result as T));
+      });
+    });
+  }
+}
+
+type Move =
+  | { readonly kind: 'want' | 'release' | 'publish'; readonly topic: Topic }
+  | { readonly kind: 'lost'; readonly partition: number }
+  | { readonly kind: 'linkUp' }
+  | { readonly kind: 'wait'; readonly ms: number };
+
+/** Small numbers, so that calls under way are often met by what voids them. */
+const SOON_MS = 40;
+
+const moves = fc.array(
+  fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('want', 'release', 'publish'),
+        topic: fc.constantFrom(...TOPICS),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('lost'), partition: fc.nat({ max: 1 }) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('linkUp') }) },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('wait'), ms: fc.nat({ max: SOON_MS }) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('wait'), ms: fc.nat({ max: 2 * LINGER_MS }) }) },
+  ) as fc.Arbitrary<Move>,
+  { minLength: 4, maxLength: 40 },
+);
+
+const fates = fc.array(
+  fc.record({
+    delayMs: fc.nat({ max: SOON_MS }),
+    fails: fc.boolean(),
+    takesEffect: fc.boolean(),
+  }),
+  { maxLength: 40 },
+);
+
+/** What the hub would know: the registers that were handed over and not forgotten. */
+class KnownRegisters {
+  readonly known = new Map<Topic, Version>();
+
+  settle(topic: Topic, stored: Update | undefined): void {
+    this.known.set(topic, Math.max(stored?.version ?? 0, this.known.get(topic) ?? 0));
+  }
+
+  forget(topic: Topic): void {
+    this.known.delete(topic);
+  }
+}
+
+async function play(list: readonly Move[], fateList: readonly Fate[]) {
+  const time = new VirtualTime();
+  const left = [...fateList];
+  const feed = new FatefulFeed(time, () => left.shift() ?? { delayMs: 1, fails: false, takesEffect: true });
+  const handler = new KnownRegisters();
+  const interest = new TopicInterest({ feed, handler, clock: time.clock() });
+  const wanted = new Set<Topic>();
+  for (const move of list) {
+    if (move.kind === 'wait') await time.runFor(move.ms);
+    else if (move.kind === 'linkUp') interest.retryNow();
+    else if (move.kind === 'lost') {
+      for (const topic of TOPICS) if (feed.partitionOf(topic) === move.partition) feed.watched.delete(topic);
+      interest.lost([move.partition]);
+    } else if (move.kind === 'publish') {
+      const version = (feed.registers.get(move.topic) ?? 0) + 1;
+      feed.registers.set(move.topic, version);
+      // As the hub does: what is signalled of a topic that is watched is known.
+      if (feed.watched.has(move.topic) && interest.isWatched(move.topic)) {
+        handler.known.set(move.topic, Math.max(version, handler.known.get(move.topic) ?? 0));
+      }
+    } else if (move.kind === 'want' && !wanted.has(move.topic)) {
+      wanted.add(move.topic);
+      interest.want(move.topic);
+    } else if (move.kind === 'release' && wanted.delete(move.topic)) interest.release(move.topic);
+  }
+  left.length = 0; // from here on nothing fails
+  await time.runFor(4 * LINGER_MS);
+  interest.stop();
+  return { feed, handler, wanted, interest };
+}
+
+describe('TopicInterest', () => {
+  it('ends with watches and registers of just the topics in use, whatever failed, dawdled or was lost before', async () => {
+    await fc.assert(
+      fc.asyncProperty(moves, fates, async (list, fateList) => {
+        const { feed, handler, wanted, interest } = await play(list, fateList);
+        for (const topic of TOPICS) expect([topic, interest.isWatched(topic)]).toEqual([topic, wanted.has(topic)]);
+        // A watch whose release failed may linger, for it costs only unread signals; none may be missing.
+        expect([...wanted].filter((topic) => !feed.watched.has(topic))).toEqual([]);
+        expect([...handler.known.keys()].sort()).toEqual([...wanted].sort());
+        for (const topic of wanted) expect(handler.known.get(topic)).toBe(feed.registers.get(topic) ?? 0);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

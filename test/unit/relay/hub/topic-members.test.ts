@@ -1,0 +1,28 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TopicMembers } from '../../../../services/relay/hub/topic-members.ts';
+import type { Topic } from '../../../../services/shared/update/topic.ts';
+
+const TOPICS = ['a', 'b', 'c'] as Topic[];
+/** A join of a topic, or a leave of it where somebody is there. */
+const moves = fc.array(fc.record({ topic: fc.constantFrom(...TOPICS), joins: fc.boolean() }), { maxLength: 60 });
+
+describe('TopicMembers', () => {
+  it('counts joins minus leaves, and says who is the first and the last', () => {
+    fc.assert(
+      fc.property(moves, (list) => {
+        const members = new TopicMembers();
+        const expected = new Map<Topic, number>(TOPICS.map((topic) => [topic, 0]));
+        for (const { topic, joins } of list) {
+          const before = expected.get(topic) ?? 0;
+          if (!joins && before === 0) continue;
+          expected.set(topic, joins ? before + 1 : before - 1);
+          if (joins) expect(members.join(topic)).toBe(before === 0);
+          else expect(members.leave(topic)).toBe(before === 1);
+          for (const [name, count] of expected) expect(members.count(name)).toBe(count);
+          expect(members.size).toBe([...expected.values()].filter((count) => count > 0).length);
+        }
+      }),
+    );
+  });
+});
