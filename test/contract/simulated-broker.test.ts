@@ -1,0 +1,18 @@
+import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
+import { createSimulatedCluster } from '../simulator/create-simulated-cluster.ts';
+import { SeededRandom } from '../simulator/seeded-random.ts';
+import { SimulatedBroker } from '../simulator/simulated-broker.ts';
+import { describeBroker } from './broker-contract.ts';
+
+describeBroker('simulated', async () => {
+  const clock = SYSTEM_CLOCK;
+  const cluster = createSimulatedCluster({ clock, random: new SeededRandom(1), partitions: 4, shards: 2 });
+  let brokers = 0;
+  return {
+    connect() {
+      brokers += 1;
+      return new SimulatedBroker({ name: `process${brokers}`, cluster, clock });
+    },
+    close: async () => {},
+  };
+});

@@ -1,0 +1,32 @@
+import { DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from '../../services/shared/broker/retention.ts';
+import type { Clock } from '../../services/shared/process/clock.ts';
+import type { ScriptSettings } from './redis-scripts-model.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import type { SimulatedCluster } from './simulated-broker.ts';
+import { SimulatedShard } from './simulated-shard.ts';
+import { calmWeather } from './weather.ts';
+
+const REAL_SETTINGS: ScriptSettings = {
+  registerTtlMs: REGISTER_TTL_MS,
+  retentionUs: RETENTION_US,
+  reachUs: REACH_US,
+  digestLimit: DIGEST_LIMIT,
+};
+
+/** Creates the servers of a cluster, in good order and calm weather. */
+export function createSimulatedCluster(deps: {
+  clock: Clock;
+  random: SeededRandom;
+  partitions: number;
+  shards: number;
+  settings?: ScriptSettings;
+}): SimulatedCluster {
+  const { clock, random, partitions } = deps;
+  return {
+    partitions,
+    random,
+    settings: deps.settings ?? REAL_SETTINGS,
+    weather: calmWeather(),
+    shards: Array.from({ length: deps.shards }, (_, i) => new SimulatedShard({ name: `redis${i}`, clock, random })),
+  };
+}

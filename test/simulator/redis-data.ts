@@ -1,0 +1,45 @@
+import type { Topic } from '../../services/shared/update/topic.ts';
+import type { Version } from '../../services/shared/update/update.ts';
+
+/** What one partition keeps. */
+export interface PartitionData {
+  /** The hash `meta`; undefined where it is gone. */
+  meta: { floor: Version; last: Version; history: string } | undefined;
+  readonly registers: Map<Topic, { readonly version: Version; readonly body: string; readonly expiresAtUs: number }>;
+  readonly recent: Map<Topic, Version>;
+}
+
+/** All that a Redis server keeps of a cluster. */
+export class RedisData {
+  readonly answers = new Map<string, string>();
+  readonly #partitions = new Map<number, PartitionData>();
+
+  partition(partition: number): PartitionData {
+    let data = this.#partitions.get(partition);
+    if (!data) {
+      data = { meta: undefined, registers: new Map(), recent: new Map() };
+      this.#partitions.set(partition, data);
+    }
+    return data;
+  }
+
+  /** Loses everything. */
+  clear(): void {
+    this.answers.clear();
+    this.#partitions.clear();
+  }
+
+  /** A copy that nothing changes any more, such as a snapshot on disk. */
+  copy(): RedisData {
+    const copy = new RedisData();
+    for (const [id, answer] of this.answers) copy.answers.set(id, answer);
+    for (const [partition, { meta, registers, recent }] of this.#partitions) {
+      copy.#partitions.set(partition, {
+        meta: meta && { ...meta },
+        registers: new Map(registers),
+        recent: new Map(recent),
+      });
+    }
+    return copy;
+  }
+}

@@ -1,0 +1,100 @@
+import type { Digest, Published, Witness } from '../../services/shared/broker/broker.ts';
+import type { Topic } from '../../services/shared/update/topic.ts';
+import type { Version } from '../../services/shared/update/update.ts';
+import type { RedisData } from './redis-data.ts';
+
+/** Where a script runs. */
+export interface ScriptContext {
+  readonly data: RedisData;
+  /** `TIME`, in microseconds. */
+  readonly nowUs: number;
+  /** Run id and replication id, as `history.lua` puts them together. */
+  readonly history: string;
+  /** Notes a change, for the replicas; it has been made here already. */
+  write(change: (data: RedisData) => void): void;
+  signalFloor(partition: number, floor: Version): void;
+  signalUpdate(partition: number, topic: Topic, version: Version, body: string): void;
+}
+
+/** What `redis-broker` hands to the scripts as arguments. */
+export interface ScriptSettings {
+  readonly registerTtlMs: number;
+  readonly retentionUs: number;
+  readonly reachUs: number;
+  readonly digestLimit: number;
+}
+
+/** `history.lua`, line by line: returns the floor and the last version of the partition. */
+function checkHistory(context: ScriptContext, partition: number, witness: Witness): { floor: Version; last: Version } {
+  const { history, nowUs } = context;
+  const meta = context.data.partition(partition).meta;
+  let floor = meta?.floor ?? 0;
+  let last = meta?.last ?? 0;
+  const forgot = witness.history !== '' && witness.history !== history && floor < witness.version;
+  if (meta?.history !== history || forgot) {
+    floor = Math.max(nowUs, last, witness.version) + 1;
+    last = floor;
+    const next = { floor, last, history };
+    context.write((data) => {
+      data.partition(partition).meta = { ...next };
+    });
+    context.signalFloor(partition, floor);
+  }
+  return { floor, last };
+}
+
+/** `publish.lua`, line by line. */
+export function runPublish(
+  context: ScriptContext,
+  settings: ScriptSettings,
+  call: { partition: number; topic: Topic; body: string; witness: Witness },
+): Published {
+  const { partition, topic, body, witness } = call;
+  const { last } = checkHistory(context, partition, witness);
+  const version = Math.max(context.nowUs, last + 1, witness.version + 1);
+  const expiresAtUs = context.nowUs + settings.registerTtlMs * 1000;
+  context.write((all) => {
+    const data = all.partition(partition);
+    if (data.meta) data.meta.last = version;
+    data.registers.set(topic, { version, body, expiresAtUs });
+    data.recent.set(topic, version);
+    for (const [name, at] of data.recent) if (at <= version - settings.reachUs) data.recent.delete(name);
+  });
+  context.signalUpdate(partition, topic, version, body);
+  return { version, history: context.history };
+}
+
+/** `digest.lua`, line by line. */
+export function runDigest(
+  context: ScriptContext,
+  settings: ScriptSettings,
+  call: { partition: number; witness: Witness; cursor: Version },
+): Digest {
+  const { partition, witness, cursor } = call;
+  const checked = checkHistory(context, partition, witness);
+  const { nowUs, history } = context;
+  const base = nowUs - (nowUs % (settings.retentionUs / 2));
+  let last = checked.last;
+  if (base > last) {
+    last = base;
+    context.write((data) => {
+      const meta = data.partition(partition).meta;
+      if (meta) meta.last = base;
+    });
+  }
+  const changed = [...context.data.partition(partition).recent]
+    .filter(([, version]) => version > cursor)
+    .sort(([, a], [, b]) => a - b)
+    .slice(0, settings.digestLimit)
+    .map(([topic, version]) => ({ topic, version }));
+  return {
+    history,
+    floor: checked.floor,
+    last,
+    base,
+    retained: nowUs - settings.retentionUs,
+    reach: last - settings.reachUs,
+    changed,
+    more: changed.length === settings.digestLimit,
+  };
+}

@@ -1,0 +1,49 @@
+/** Numbers that look random and are the same for the same seed (mulberry32). */
+export class SeededRandom {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = (seed * 0x9e3779b1) >>> 0;
+  }
+
+  /** From 0 (inclusive) to 1 (exclusive). */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let t = this.#state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  between(min: number, max: number): number {
+    return min + (max - min) * this.next();
+  }
+
+  /** An integer from min to max, both inclusive. */
+  integer(min: number, max: number): number {
+    return Math.floor(this.between(min, max + 1));
+  }
+
+  chance(probability: number): boolean {
+    return this.next() < probability;
+  }
+
+  /** One of a list that is not empty. */
+  pick<T>(list: readonly T[]): T {
+    if (list.length === 0) throw new RangeError('there is nothing to pick from');
+    return list[this.integer(0, list.length - 1)] as T;
+  }
+
+  /** Each item with this probability, at least one. */
+  some<T>(list: readonly T[], probability: number): T[] {
+    const chosen = list.filter(() => this.chance(probability));
+    return chosen.length > 0 ? chosen : [this.pick(list)];
+  }
+
+  /** A name that no other has. */
+  id(): string {
+    return this.integer(0, 2 ** 32 - 1)
+      .toString(16)
+      .padStart(8, '0');
+  }
+}

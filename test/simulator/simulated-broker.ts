@@ -1,0 +1,183 @@
+import type { Broker, Digest, FeedHandler, Published, Witness } from '../../services/shared/broker/broker.ts';
+import type { Clock } from '../../services/shared/process/clock.ts';
+import type { Topic } from '../../services/shared/update/topic.ts';
+import type { Update, UpdateBody, Version } from '../../services/shared/update/update.ts';
+import { decodeBody, encodeBody } from '../../services/shared/update/update-codec.ts';
+import { runDigest, runPublish, type ScriptSettings } from './redis-scripts-model.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import { SimulatedLink } from './simulated-link.ts';
+import type { SimulatedServer } from './simulated-server.ts';
+import type { SimulatedShard } from './simulated-shard.ts';
+import { SimulatedSubscription } from './simulated-subscription.ts';
+import type { Weather } from './weather.ts';
+
+/** What all processes of a simulated cluster share. */
+export interface SimulatedCluster {
+  readonly partitions: number;
+  readonly shards: readonly SimulatedShard[];
+  readonly settings: ScriptSettings;
+  readonly random: SeededRandom;
+  readonly weather: Weather;
+}
+
+/** The two connections of a process to a shard. */
+interface Links {
+  readonly commands: SimulatedLink;
+  readonly subscription: SimulatedSubscription;
+}
+
+/** One process's way to the simulated Redis servers: the port as `redis-broker` keeps it, with faults. */
+export class SimulatedBroker implements Broker {
+  readonly partitions: number;
+  readonly #cluster: SimulatedCluster;
+  readonly #links: readonly Links[];
+  readonly #published: (partition: number, server: SimulatedServer) => void;
+  #handler: FeedHandler | undefined;
+
+  /** `published` is told of every publish that takes effect, and where. */
+  constructor(deps: {
+    name: string;
+    cluster: SimulatedCluster;
+    clock: Clock;
+    published?: (partition: number, server: SimulatedServer) => void;
+  }) {
+    const { name, cluster, clock } = deps;
+    this.#cluster = cluster;
+    this.#published = deps.published ?? (() => {});
+    this.partitions = cluster.partitions;
+    this.#links = cluster.shards.map((shard, place) => {
+      const shared = { shard, clock, random: cluster.random, weather: cluster.weather };
+      const partitions = Array.from({ length: cluster.partitions }, (_, i) => i).filter(
+        (partition) => partition % cluster.shards.length === place,
+      );
+      const subscription = new SimulatedSubscription({
+        ...shared,
+        name: `${name}/subscriber`,
+        partitions,
+        handler: () => this.#handler,
+      });
+      const commands = new SimulatedLink({
+        ...shared,
+        name: `${name}/commands`,
+        handler: {
+          up: () => {
+            subscription.subscribeFloors();
+            this.#handler?.linkUp();
+          },
+          down() {},
+        },
+      });
+      return { commands, subscription };
+    });
+  }
+
+  follow(handler: FeedHandler): void {
+    this.#handler = handler;
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(
+      this.#links.map(({ commands, subscription }) => {
+        if (this.#handler) subscription.start();
+        return new Promise<void>((resolve) => commands.connect(resolve));
+      }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    for (const { commands, subscription } of this.#links) {
+      commands.stop();
+      subscription.stop();
+    }
+  }
+
+  partitionOf(topic: Topic): number {
+    let hash = 0;
+    for (let i = 0; i < topic.length; i += 1) hash = (Math.imul(hash, 31) + topic.charCodeAt(i)) >>> 0;
+    return hash % this.partitions;
+  }
+
+  publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
+    const partition = this.partitionOf(topic);
+    const text = encodeBody(body);
+    return this.#linksOf(partition).commands.call((server) => {
+      const call = { partition, topic, body: text, witness };
+      const published = runPublish(server.context(), this.#cluster.settings, call);
+      this.#published(partition, server);
+      return published;
+    });
+  }
+
+  digest(partition: number, witness: Witness, cursor: Version): Promise<Digest> {
+    return this.#linksOf(partition).commands.call((server) =>
+      runDigest(server.context(), this.#cluster.settings, { partition, witness, cursor }),
+    );
+  }
+
+  watch(topics: readonly Topic[]): Promise<void> {
+    return this.#inShards(topics, (links, some) => links.subscription.subscribe(some));
+  }
+
+  unwatch(topics: readonly Topic[]): Promise<void> {
+    return this.#inShards(topics, (links, some) => links.subscription.unsubscribe(some));
+  }
+
+  read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {
+    return Promise.all(
+      topics.map((topic) => {
+        const partition = this.partitionOf(topic);
+        return this.#linksOf(partition).commands.call((server) => {
+          const register = server.data.partition(partition).registers.get(topic);
+          if (!register || register.expiresAtUs <= server.nowUs) return undefined;
+          return { topic, version: register.version, ...decodeBody(register.body) };
+        });
+      }),
+    );
+  }
+
+  recallAnswer(id: string): Promise<string | undefined> {
+    return this.#linksOf(0).commands.call((server) => server.data.answers.get(id));
+  }
+
+  keepAnswer(id: string, answer: string): Promise<void> {
+    return this.#linksOf(0).commands.call((server) => server.write((data) => void data.answers.set(id, answer)));
+  }
+
+  renew(partition: number): void {
+    this.#linksOf(partition).subscription.renew();
+  }
+
+  /** From now on no signal comes over these subscriptions any more, until they are made anew. */
+  deafen(): void {
+    for (const { subscription } of this.#links) subscription.deafen();
+  }
+
+  /** Every connection is reset. */
+  reset(): void {
+    for (const { commands, subscription } of this.#links) {
+      commands.cut();
+      subscription.cut();
+    }
+  }
+
+  /** The topics whose signals flow, for a look from outside. */
+  get watched(): readonly Topic[] {
+    return this.#links.flatMap(({ subscription }) => [...subscription.topics]);
+  }
+
+  #linksOf(partition: number): Links {
+    return this.#links[partition % this.#links.length] as Links;
+  }
+
+  async #inShards(
+    topics: readonly Topic[],
+    call: (links: Links, topics: readonly Topic[]) => Promise<void>,
+  ): Promise<void> {
+    await Promise.all(
+      this.#links.map((links) => {
+        const some = topics.filter((topic) => this.#linksOf(this.partitionOf(topic)) === links);
+        return some.length > 0 ? call(links, some) : undefined;
+      }),
+    );
+  }
+}
