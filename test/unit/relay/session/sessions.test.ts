@@ -105,7 +105,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
   it('are told of a floor raised in the last minute when they come from elsewhere, and not of an older one', async () => {
     const come = async () => {
       connection = new FakeConnection();
-      sessions.accept(connection, { topics: new Map([['elsewhere' as Topic, null]]) });
+      sessions.accept(connection, { topics: new Map([['elsewhere' as Topic, null]]), token: undefined });
       await vi.advanceTimersByTimeAsync(100);
       return connection.told;
     };
