@@ -1,0 +1,172 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { makeFrame, RawWebSocket, upgradeRequest } from '../support/raw-websocket.ts';
+import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
+import type { WsClient } from '../support/ws-client.ts';
+
+const PING = '{"type":"ping"}';
+const PONG = '{"type":"pong"}';
+
+let relay: RelayFixture;
+let witness: WsClient;
+const sockets: RawWebSocket[] = [];
+
+beforeAll(async () => {
+  relay = await startRelay();
+  witness = await relay.connect('/ws?topic=chat');
+  await eventually(() => expect(witness.ofType('subscribed')).toHaveLength(1));
+});
+afterAll(() => relay.stop());
+
+// Whatever a test has sent: others are served as before.
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  const version = await relay.publish('chat');
+  await eventually(() => expect(witness.ofType('update').at(-1)?.version).toBe(version));
+});
+
+async function open(path = '/ws'): Promise<RawWebSocket> {
+  const socket = await RawWebSocket.open(relay.port, path);
+  sockets.push(socket);
+  return socket;
+}
+
+function connect(): RawWebSocket {
+  const socket = new RawWebSocket(relay.port);
+  sockets.push(socket);
+  return socket;
+}
+
+describe('a relay takes', () => {
+  it('an upgrade, and answers with the key of section 4.2.2', async () => {
+    const socket = await open();
+    expect(socket.response).toMatch(/^HTTP\/1\.1 101 /);
+    expect(socket.response.toLowerCase()).toContain('sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=');
+  });
+
+  it('a message in fragments, with a ping in between, and answers whole and without a mask', async () => {
+    const socket = await open();
+    socket.write(makeFrame('{"type":', { fin: false }));
+    socket.write(makeFrame('are you there', { opcode: 9 }));
+    socket.write(makeFrame('"pi', { opcode: 0, fin: false }));
+    socket.write(makeFrame('ng"}', { opcode: 0 }));
+    await eventually(() => expect(socket.texts).toEqual([PONG]));
+    const pong = socket.frames.find(({ opcode }) => opcode === 10);
+    expect(pong?.payload.toString()).toBe('are you there');
+    expect(socket.frames.every(({ masked, fin }) => !masked && fin)).toBe(true);
+  });
+
+  it('a frame byte by byte', async () => {
+    const socket = await open();
+    for (const byte of makeFrame(PING)) socket.write(Buffer.from([byte]));
+    await eventually(() => expect(socket.texts).toEqual([PONG]));
+  });
+
+  it('a frame that came along with the upgrade', async () => {
+    const socket = connect();
+    socket.write(Buffer.concat([Buffer.from(upgradeRequest('/ws')), makeFrame(PING)]));
+    // uWebSockets.js may drop what comes before its answer; the connection must work all the same.
+    await eventually(() => expect(socket.response).toMatch(/ 101 /));
+    socket.write(makeFrame(PING));
+    await eventually(() => expect(socket.texts).toContain(PONG));
+  });
+
+  it('a goodbye, which it answers with the same code', async () => {
+    const socket = await open();
+    socket.write(makeFrame(Buffer.from([0x03, 0xe8]), { opcode: 8 }));
+    await eventually(() => expect(socket.isClosed).toBe(true));
+    expect(socket.closeCode).toBe(1000);
+  });
+
+  it('pongs that nobody asked for', async () => {
+    const socket = await open();
+    socket.write(makeFrame('unasked', { opcode: 10 }));
+    socket.write(makeFrame(PING));
+    await eventually(() => expect(socket.texts).toEqual([PONG]));
+  });
+});
+
+describe('a relay ends the connection of a client that sends', () => {
+  it.each([
+    ['a reserved bit', makeFrame(PING, { rsv: 4 })],
+    ['a reserved opcode', makeFrame(PING, { opcode: 3 })],
+    ['a reserved control opcode', makeFrame('', { opcode: 11 })],
+    ['a ping that is too long', makeFrame('x'.repeat(126), { opcode: 9 })],
+    ['a ping in fragments', makeFrame('x', { opcode: 9, fin: false })],
+    ['a continuation of nothing', makeFrame(PING, { opcode: 0 })],
+    ['a new message within another', Buffer.concat([makeFrame('{', { fin: false }), makeFrame(PING)])],
+    ['text that is not UTF-8', makeFrame(Buffer.from([0x22, 0xff, 0xfe, 0x22]))],
+    ['half a close code', makeFrame(Buffer.from([3]), { opcode: 8 })],
+    ['a length that no memory has', Buffer.from([0x81, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0])],
+    [
+      'a message that never ends',
+      Buffer.concat(
+        Array.from({ length: 40 }, (_, i) => makeFrame('x'.repeat(8192), { fin: false, opcode: i ? 0 : 1 })),
+      ),
+    ],
+  ])('%s', async (_, bytes) => {
+    const socket = await open('/ws?topic=chat');
+    socket.write(bytes);
+    await eventually(() => expect(socket.isClosed).toBe(true));
+    expect(socket.texts.filter((text) => text === PONG)).toEqual([]);
+  });
+});
+
+describe('a relay never understands', () => {
+  it('a frame without a mask: uWebSockets.js takes its first bytes for one', async () => {
+    const socket = await open('/ws');
+    socket.write(makeFrame(PING, { masked: false }));
+    socket.write(makeFrame(PING, { masked: false }));
+    await eventually(() => expect(socket.isClosed || socket.texts.length > 0).toBe(true));
+    expect(socket.texts).not.toContain(PONG);
+  });
+});
+
+describe('a relay does not upgrade', () => {
+  it.each([
+    ['without a key', upgradeRequest('/ws').replace(/Sec-WebSocket-Key.*\r\n/, '')],
+    ['another method', upgradeRequest('/ws').replace('GET', 'POST')],
+    ['what is no HTTP', 'hello\r\n\r\n'],
+    ['HTTP of another kind', upgradeRequest('/ws').replace('HTTP/1.1', 'HTTP/9.9')],
+    ['headers without an end', `GET /ws HTTP/1.1\r\nHost: relay\r\nX-Long: ${'x'.repeat(100_000)}`],
+    ['a TLS hello', Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3])],
+  ])('%s', async (_, bytes) => {
+    const socket = connect();
+    socket.write(bytes);
+    await eventually(() => expect(socket.isClosed || / (4\d\d|5\d\d) /.test(socket.response)).toBe(true), 15_000);
+    expect(socket.response).not.toMatch(/ 101 /);
+  });
+});
+
+describe('whoever', () => {
+  it('cuts a thousand upgrades half-way leaves nothing behind, and nobody waits for it', async () => {
+    const half = upgradeRequest('/ws?topic=chat').slice(0, 60);
+    const before = process.memoryUsage().rss;
+    for (let round = 0; round < 10; round += 1) {
+      const cut = Array.from({ length: 100 }, () => {
+        const socket = new RawWebSocket(relay.port);
+        socket.socket.once('connect', () => {
+          socket.write(half);
+          socket.socket.end();
+          socket.destroy();
+        });
+        return socket;
+      });
+      const begunAt = performance.now();
+      const version = await relay.publish('chat');
+      await eventually(() => expect(witness.ofType('update').at(-1)?.version).toBe(version));
+      expect(performance.now() - begunAt).toBeLessThan(1000);
+      await eventually(() => expect(cut.every(({ isClosed }) => isClosed)).toBe(true));
+    }
+    expect(await relay.metric('relay_connections')).toBe(1);
+    expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  it('holds half an upgrade open is cut off, and holds nobody up meanwhile', async () => {
+    const socket = connect();
+    socket.write(upgradeRequest('/ws').slice(0, 60));
+    const version = await relay.publish('chat');
+    await eventually(() => expect(witness.ofType('update').at(-1)?.version).toBe(version));
+    await eventually(() => expect(socket.isClosed).toBe(true), 17_000);
+  });
+});

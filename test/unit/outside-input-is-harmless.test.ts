@@ -1,0 +1,176 @@
+import { BlockList } from 'node:net';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createAddressReader } from '../../services/relay/access/client-address.ts';
+import { Origins, parseOriginRule } from '../../services/relay/access/origins.ts';
+import { parseGreeting } from '../../services/relay/transport/greeting.ts';
+import { AppError } from '../../services/shared/errors.ts';
+import { parseClientMessage } from '../../services/shared/protocol/client-message.ts';
+import { parsePublishRequest } from '../../services/shared/protocol/publish-request.ts';
+import { isTopic, type Topic } from '../../services/shared/update/topic.ts';
+import { parseTopicPattern } from '../../services/shared/update/topic-pattern.ts';
+import { isVersion, parseVersion } from '../../services/shared/update/update.ts';
+import { decodeBody, decodeSignal, encodeBody, encodeSignal } from '../../services/shared/update/update-codec.ts';
+import { createAuthenticate } from '../../services/webhook/authenticate.ts';
+import {
+  createTokenCredential,
+  parseSigningSecret,
+  type SigningCredential,
+} from '../../services/webhook/credential.ts';
+import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
+
+/** Cases for each parser; a long run sets FUZZ_RUNS=100000. */
+const numRuns = Number(process.env.FUZZ_RUNS ?? 1000);
+
+/** Text of any kind: nonsense, JSON of any shape, and text that is almost right. */
+const almost = (...words: string[]) =>
+  fc.array(fc.oneof(fc.constantFrom(...words), fc.string({ maxLength: 5 }))).map((parts) => parts.join(''));
+const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.json(), fc.string());
+
+/** What a parser may do with outside input: answer, or throw an error of the catalogue. */
+function outcome<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    expect(error).toBeInstanceOf(AppError);
+    return undefined;
+  }
+}
+
+function holdsFor(arbitrary: fc.Arbitrary<string>, property: (text: string) => void): void {
+  fc.assert(fc.property(arbitrary, property), { numRuns });
+}
+
+describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () => {
+  const field = fc.oneof(fc.jsonValue(), fc.constantFrom('chat', ['a', 'b'], [], '', 'a b', [['a']], { 0: 'a' }));
+  const messages = fc.oneof(
+    anyText,
+    fc
+      .record(
+        {
+          type: fc.constantFrom('subscribe', 'unsubscribe', 'auth', 'ping', 'x', 7),
+          topics: fc.oneof(field, fc.dictionary(fc.string(), fc.oneof(fc.jsonValue(), fc.nat(), fc.constant(null)))),
+          token: field,
+        },
+        { requiredKeys: [] },
+      )
+      .map((value) => JSON.stringify(value)),
+  );
+
+  it('as a message of a client becomes a message, or an error of ours', () => {
+    holdsFor(messages, (text) => {
+      const message = outcome(() => parseClientMessage(text));
+      if (message?.type === 'subscribe') {
+        for (const [topic, since] of message.topics)
+          expect(isTopic(topic) && (since === null || isVersion(since))).toBe(true);
+      } else if (message?.type === 'unsubscribe') expect(message.topics.every(isTopic)).toBe(true);
+    });
+  });
+
+  it('as a body of a publisher becomes a request, or an error of ours', () => {
+    const bodies = fc.oneof(
+      anyText,
+      fc
+        .record({ topic: field, topics: field, data: fc.jsonValue() }, { requiredKeys: [] })
+        .map((value) => JSON.stringify(value)),
+      fc.nat(20_000).map((depth) => `{"topic":"a","data":${'['.repeat(depth)}${']'.repeat(depth)}}`),
+    );
+    holdsFor(bodies, (text) => {
+      const request = outcome(() => parsePublishRequest(text));
+      if (!request) return;
+      expect(request.topics.length).toBeGreaterThan(0);
+      expect(request.topics.length).toBeLessThanOrEqual(100);
+      expect(request.topics.every(isTopic)).toBe(true);
+      // Every hop writes it again.
+      expect(() => encodeBody({ data: request.data })).not.toThrow();
+    });
+  });
+
+  it('as a query of a client becomes a greeting, or an error of ours', () => {
+    const queries = fc.oneof(
+      anyText,
+      almost('topic=', 'since=', 'token=', '&', ',', '1', '%', '%ff', '%00', '=', 'chat'),
+    );
+    fc.assert(
+      fc.property(queries, anyText, (query, authorization) => {
+        const greeting = outcome(() => parseGreeting(query, { maxTopics: 4, authorization }));
+        if (!greeting) return;
+        expect(greeting.topics.size).toBeLessThanOrEqual(4);
+        for (const [topic, since] of greeting.topics)
+          expect(isTopic(topic) && (since === null || isVersion(since))).toBe(true);
+      }),
+      { numRuns },
+    );
+  });
+
+  it('as a version is a safe integer, or none', () => {
+    holdsFor(fc.oneof(anyText, almost('0', '1', '9007199254740991', '-', '.', 'e', ' ')), (text) => {
+      const version = parseVersion(text);
+      if (version !== undefined) expect(isVersion(version) && String(version) === text).toBe(true);
+    });
+  });
+
+  it('as a pattern of topics never throws, and is about topics it begins alike', () => {
+    holdsFor(fc.oneof(anyText, almost('chat', '/', '*', '**')), (text) => {
+      const pattern = parseTopicPattern(text);
+      if (pattern?.('chat/1' as Topic)) expect('chat/1'.startsWith(text.replace(/\*$/, ''))).toBe(true);
+    });
+  });
+
+  it('as a signal or a stored body never throws, and what we wrote is read as it was', () => {
+    holdsFor(fc.oneof(anyText, almost('1', ' ', '{', '}', '"data":', '"spread":', '1e999')), (text) => {
+      decodeBody(text);
+      const update = decodeSignal('chat' as Topic, text);
+      if (update) expect(isVersion(update.version)).toBe(true);
+    });
+    fc.assert(
+      fc.property(fc.maxSafeNat(), fc.jsonValue(), (version, data) => {
+        const plain = JSON.parse(JSON.stringify(data));
+        expect(decodeSignal('chat' as Topic, encodeSignal(version, encodeBody({ data })))).toEqual({
+          topic: 'chat',
+          version,
+          data: plain,
+        });
+      }),
+      { numRuns },
+    );
+  });
+
+  it('as headers of a publisher is refused, and never let in', () => {
+    const authenticate = createAuthenticate({
+      secrets: [parseSigningSecret(WEBHOOK_SECRET) as SigningCredential],
+      tokens: [createTokenCredential('right')],
+      nowMs: () => 1_700_000_000_000,
+    });
+    const headers = fc.record(
+      {
+        authorization: fc.oneof(anyText, almost('Bearer ', 'righ', ' ', 'Right')),
+        'webhook-id': fc.oneof(anyText, fc.constant('msg_1')),
+        'webhook-timestamp': fc.oneof(anyText, fc.constant('1700000000')),
+        'webhook-signature': fc.oneof(anyText, almost('v1,', 'v1a,', ' ', 'AAAA', '=', ',')),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(headers, fc.uint8Array(), (candidate, body) => {
+        expect(outcome(() => authenticate(candidate)(Buffer.from(body)))).toBeUndefined();
+      }),
+      { numRuns },
+    );
+  });
+
+  it('as an origin or a forwarded address never throws', () => {
+    const rule = parseOriginRule('https://*.example.org');
+    const origins = new Origins({ allowed: rule ? [rule] : [], sameHostOnly: false, allowNone: false });
+    const proxies = new BlockList();
+    proxies.addSubnet('0.0.0.0', 0, 'ipv4');
+    const read = createAddressReader(proxies);
+    holdsFor(fc.oneof(anyText, fc.webUrl(), almost('https://', 'example.org', '.', 'evil', ':', '@', '/')), (text) => {
+      if (origins.mayConnect(text, 'relay')) expect(text).toMatch(/^https:\/\/[^/]*\.example\.org(:443)?$/i);
+      parseOriginRule(text);
+    });
+    holdsFor(fc.oneof(anyText, almost('1.2.3.4', ',', '::1', '[', ']', ':', 'x')), (text) => {
+      expect(read('10.0.0.1', text).length).toBeGreaterThan(0);
+    });
+  });
+});
