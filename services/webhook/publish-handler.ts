@@ -1,12 +1,12 @@
 import type { RequestHandler } from 'express';
 import type { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
 import { AppError } from '../shared/errors.ts';
+import { decodeUtf8, readBody, requireMediaType } from '../shared/http/read-body.ts';
 import { parsePublishRequest } from '../shared/protocol/publish-request.ts';
 import type { createAnswerOnce } from './answer-once.ts';
 import { type createAuthenticate, readWebhookId } from './authenticate.ts';
 import type { WebhookMetrics } from './metrics.ts';
 import type { createRateLimit } from './rate-limit.ts';
-import { readBody } from './read-body.ts';
 
 export const MAX_BODY_BYTES = 64 * 1024;
 
@@ -24,7 +24,7 @@ export function createPublishHandler(deps: {
   const { publisher, authenticate, limitRate, answerOnce, metrics } = deps;
   return async (request, response) => {
     const verify = authenticate(request.headers);
-    requireJson(request.headers['content-type'], request.headers['content-encoding']);
+    requireMediaType(request.headers, ['application/json']);
     const raw = await readBody(request, MAX_BODY_BYTES);
     const credential = verify(raw);
     await limitRate(credential, response);
@@ -41,19 +41,4 @@ export function createPublishHandler(deps: {
     if (repeated) metrics.callRepeated();
     response.type('json').send(answer);
   };
-}
-
-function requireJson(contentType = '', contentEncoding = 'identity'): void {
-  if (!/^application\/json *(;|$)/i.test(contentType)) throw new AppError('unsupported_media_type');
-  if (contentEncoding.toLowerCase() !== 'identity') {
-    throw new AppError('unsupported_media_type', 'The body must not be compressed');
-  }
-}
-
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new AppError('invalid_json', 'The body is not UTF-8');
-  }
 }

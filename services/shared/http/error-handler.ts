@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler } from 'express';
-import { AppError } from '../shared/errors.ts';
-import type { Logger } from '../shared/process/logger.ts';
-import { sendProblem } from '../shared/process/send-problem.ts';
+import { AppError } from '../errors.ts';
+import type { Logger } from '../process/logger.ts';
+import { sendProblem } from '../process/send-problem.ts';
 
 /** Creates what answers every failed request: a known error with its code, any other is ours, logged and kept inside. */
 export function createErrorHandler(deps: { logger: Logger }): ErrorRequestHandler {
