@@ -1,4 +1,4 @@
-// The part of the build that tsc does not do: the browser client as one file, and every file of `services` that
+// The part of the build that tsc does not do: the browser client and the chat's script as one file each, and every file of `services` that
 // is no TypeScript at the mirrored place in `dist`. Each file appears whole or not at all, since tests and a
 // running service may read it meanwhile.
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -16,18 +16,23 @@ function writeWhole(path, contents) {
   renameSync(temporary, path);
 }
 
-const { outputFiles } = await build({
-  absWorkingDir: root,
-  entryPoints: ['services/client/heliograph-client.ts'],
-  outfile: 'dist/client/client.js',
-  bundle: true,
-  format: 'esm',
-  target: 'es2022',
-  minify: true,
-  sourcemap: true,
-  write: false,
-});
-for (const file of outputFiles) writeWhole(file.path, file.contents);
+for (const [entry, outfile] of [
+  ['services/client/heliograph-client.ts', 'dist/client/client.js'],
+  ['services/chat/page/chat-page.ts', 'dist/chat/public/chat.js'],
+]) {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    minify: true,
+    sourcemap: true,
+    write: false,
+  });
+  for (const file of outputFiles) writeWhole(file.path, file.contents);
+}
 
 for (const path of readdirSync(join(root, 'services'), { recursive: true })) {
   if (!ASSETS.has(extname(path))) continue;

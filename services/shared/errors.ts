@@ -10,6 +10,7 @@ export const ERRORS = {
   invalid_topic: { status: 400, title: 'A topic is 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -' },
   invalid_since: { status: 400, title: 'since is a list of versions, one a topic' },
   too_many_topics: { status: 400, title: 'Too many topics' },
+  invalid_comment: { status: 400, title: 'A comment has a name and a text of documented lengths' },
   invalid_webhook_id: { status: 400, title: 'webhook-id is 1 to 256 characters of printable ASCII' },
   unauthorized: { status: 401, title: 'The credentials are missing or wrong' },
   invalid_signature: { status: 401, title: 'The signature was not made with a known secret' },

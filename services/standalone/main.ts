@@ -11,19 +11,31 @@ import { readRedisConfig } from '../shared/config/redis-config.ts';
 import { SYSTEM_CLOCK } from '../shared/process/clock.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readWebhookConfig } from '../webhook/config.ts';
+import { parseSigningSecret } from '../webhook/credential.ts';
 import { createWebhook } from '../webhook/webhook.ts';
 import { welcome } from './welcome.ts';
 
-/** Reads everything; a webhook without a token gets a random one, which the welcome shows. */
+/**
+ * Reads everything. Where nobody may publish there is a random token, which the welcome shows; and the chat gets a
+ * secret of its own, for its topic only, unless it is told to use another one.
+ */
 function readConfig(env: EnvReader) {
-  const token = randomBytes(18).toString('base64url');
-  const webhook = readWebhookConfig(env, { token });
+  const secret = `whsec_${randomBytes(32).toString('base64')}`;
+  const chat = readChatConfig(env, { secret });
+  const webhook = readWebhookConfig(env, { token: randomBytes(18).toString('base64url') });
+  const own = parseSigningSecret(`${secret}@${chat.topic}`);
   return {
-    webhook,
+    webhook: { ...webhook, secrets: own ? [...webhook.secrets, own] : webhook.secrets },
     relay: readRelayConfig(env, { drainWindow: '1s' }),
-    chat: readChatConfig(env, { webhookPort: webhook.port, webhookToken: webhook.tokens[0] ?? token }),
+    chat,
     redis: readRedisConfig(env),
   };
+}
+
+/** How this process reaches a server of its own: one that listens everywhere is here too. */
+function addressOf(host: string, port: number): string {
+  if (host === '0.0.0.0' || host === '::') return `localhost:${port}`;
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 await runProcess({
@@ -38,13 +50,13 @@ await runProcess({
     const shared = { registry, logger, clock: SYSTEM_CLOCK };
     const relay = createRelay({ ...shared, config: config.relay, feed: broker, fresh: health.require('fresh') });
     const webhook = createWebhook({ ...shared, config: config.webhook, broker });
-    const chat = createChat({ ...shared, config: config.chat });
     await lifecycle.start('broker', broker);
-    const ports = {
-      webhook: await lifecycle.start('webhook', webhook),
-      relay: await lifecycle.start('relay', relay),
-      chat: await lifecycle.start('chat', chat),
-    };
-    process.stdout.write(welcome({ ports, token: config.webhook.tokens[0] ?? '', inMemory: !config.redis }));
+    const webhookPort = await lifecycle.start('webhook', webhook);
+    const relayPort = await lifecycle.start('relay', relay);
+    const neighbours = { webhookUrl: `http://${addressOf(config.webhook.host, webhookPort)}/webhook`, relayPort };
+    const chat = createChat({ ...shared, config: config.chat, neighbours });
+    const ports = { webhook: webhookPort, relay: relayPort, chat: await lifecycle.start('chat', chat) };
+    const { topic } = config.chat;
+    process.stdout.write(welcome({ ports, token: config.webhook.tokens[0], topic, inMemory: !config.redis }));
   },
 });

@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto';
+import { Publisher } from '../client/publisher.ts';
+import type { Clock } from '../shared/process/clock.ts';
+import { createHttpServer, type HttpServer } from '../shared/process/http-server.ts';
+import type { Logger } from '../shared/process/logger.ts';
+import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
+import { createChatApp } from './app.ts';
+import { CommentStore } from './comment-store.ts';
+import type { ChatConfig } from './config.ts';
+import { createChatMetrics } from './metrics.ts';
+import { Outbox } from './outbox.ts';
+import { createRelayUrl } from './relay-url.ts';
+
+/** Where the other two services are, as long as the configuration does not say otherwise. */
+export interface Neighbours {
+  readonly webhookUrl: string;
+  /** The relay's port on the host at which browsers find this chat. */
+  readonly relayPort: number;
+}
+
+/** Creates the demo: a web app like any other, which calls the webhook over HTTP and sends its browsers to a relay. */
+export function createChat(deps: {
+  config: ChatConfig;
+  neighbours: Neighbours;
+  registry: MetricsRegistry;
+  logger: Logger;
+  clock: Clock;
+}): HttpServer {
+  const { config, neighbours, registry, logger, clock } = deps;
+  const { topic } = config;
+  const metrics = createChatMetrics({ registry });
+  const store = new CommentStore({ file: config.database, nowMs: () => clock.nowMs() });
+  const publisher = new Publisher({
+    url: config.webhookUrl ?? neighbours.webhookUrl,
+    timeoutMs: config.webhookTimeoutMs,
+    ...config.credential,
+  });
+  const ending = new AbortController();
+  const self = randomUUID();
+  const outbox = new Outbox({
+    store,
+    topic,
+    async publish(id) {
+      const [update] = await publisher.publish([topic], { id: `${self}-${id}`, signal: ending.signal });
+      return update?.version ?? 0;
+    },
+    patienceMs: config.webhookTimeoutMs,
+    clock,
+    logger,
+    report: metrics,
+  });
+  const relayUrl = createRelayUrl({ url: config.relayUrl, port: neighbours.relayPort });
+  const app = createChatApp({ store, outbox, topic, relayUrl, metrics, logger });
+  const server = createHttpServer({ handler: app, host: config.host, port: config.port });
+  return {
+    async start() {
+      store.open();
+      const port = await server.start();
+      outbox.start();
+      return port;
+    },
+    async stop() {
+      outbox.stop();
+      await server.stop();
+      ending.abort();
+      store.close();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { Webhook } from 'standardwebhooks';
+import type { EnvReader } from '../shared/config/env-reader.ts';
+import { isTopic, type Topic } from '../shared/update/topic.ts';
+
+/** How the chat proves to the webhook who it is. */
+export type ChatCredential = { readonly secret: string } | { readonly token: string };
+
+/** What a chat needs to know. Durations are in milliseconds. */
+export interface ChatConfig {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** The database's file; `:memory:` for none. */
+  readonly database: string;
+  readonly topic: Topic;
+  /** Where browsers find the relay, without a slash at the end; undefined: at the page's host. */
+  readonly relayUrl: string | undefined;
+  /** Where the webhook is called; undefined: on this machine. */
+  readonly webhookUrl: string | undefined;
+  readonly webhookTimeoutMs: number;
+  readonly credential: ChatCredential;
+}
+
+/**
+ * Reads what a chat needs. Without secret and token it could not publish: that is a problem, unless the caller
+ * brings a secret for this case.
+ */
+export function readChatConfig(env: EnvReader, fallback: { secret?: string } = {}): ChatConfig {
+  const topic = env.string('CHAT_TOPIC', 'chat');
+  if (!isTopic(topic)) env.fail('CHAT_TOPIC', 'must be a topic: 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -');
+  return Object.freeze({
+    host: env.string('CHAT_HOST', '0.0.0.0'),
+    port: env.port('CHAT_PORT', 8000),
+    database: env.string('CHAT_DB', 'chat.db'),
+    topic: topic as Topic,
+    relayUrl: readUrl(env, 'RELAY_PUBLIC_URL')?.replace(/\/+$/, ''),
+    webhookUrl: readUrl(env, 'WEBHOOK_URL'),
+    webhookTimeoutMs: env.durationMs('WEBHOOK_TIMEOUT', { default: '3s', minMs: 100, maxMs: 30_000 }),
+    credential: readCredential(env, fallback.secret),
+  });
+}
+
+function readUrl(env: EnvReader, name: string): string | undefined {
+  return env.url(name, { default: '' }) || undefined;
+}
+
+function readCredential(env: EnvReader, fallback: string | undefined): ChatCredential {
+  const secret = env.optional('WEBHOOK_SECRET');
+  const token = env.optional('WEBHOOK_TOKEN');
+  if (secret !== undefined && token !== undefined) {
+    env.fail('WEBHOOK_TOKEN', 'must not be set together with WEBHOOK_SECRET: the chat proves in one way who it is');
+  }
+  if (secret !== undefined && !isSecret(secret)) env.fail('WEBHOOK_SECRET', 'must be a secret such as whsec_<base64>');
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    env.fail('WEBHOOK_TOKEN', 'must be printable ASCII without spaces: anything else cannot be sent in a header');
+  }
+  if (secret !== undefined) return Object.freeze({ secret });
+  if (token !== undefined) return Object.freeze({ token });
+  if (fallback === undefined) {
+    env.fail('WEBHOOK_SECRET', 'must be one of the secrets of the webhook, or WEBHOOK_TOKEN one of its tokens');
+  }
+  return Object.freeze({ secret: fallback ?? '' });
+}
+
+function isSecret(text: string): boolean {
+  if (!/^whsec_[A-Za-z0-9+/]{16,}={0,2}$/.test(text)) return false;
+  try {
+    new Webhook(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

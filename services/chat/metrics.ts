@@ -1,0 +1,33 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { RequestReport } from '../shared/http/measure.ts';
+import { createRequestMetrics } from '../shared/http/metrics.ts';
+import type { OutboxReport } from './outbox.ts';
+
+/** What the chat reports. */
+export interface ChatMetrics extends RequestReport, OutboxReport {
+  commentSaved(): void;
+}
+
+/** Turns what the chat reports into metrics. */
+export function createChatMetrics(deps: { registry: Registry }): ChatMetrics {
+  const registers = [deps.registry];
+  const comments = new Counter({ name: 'chat_comments_total', help: 'Comments that were saved', registers });
+  const calls = new Counter({
+    name: 'chat_webhook_calls_total',
+    help: 'Calls to the webhook, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const pending = new Gauge({
+    name: 'chat_publish_pending',
+    help: '1 while there are comments that the cluster was not told of',
+    registers,
+  });
+  return {
+    ...createRequestMetrics({ registry: deps.registry, service: 'chat' }),
+    commentSaved: () => comments.inc(),
+    published: () => calls.inc({ outcome: 'ok' }),
+    failed: () => calls.inc({ outcome: 'failed' }),
+    pending: (is) => pending.set(is ? 1 : 0),
+  };
+}
