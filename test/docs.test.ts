@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { readChatConfig } from '../services/chat/config.ts';
+import { createChatMetrics } from '../services/chat/metrics.ts';
 import { readRelayProcessConfig } from '../services/relay/config.ts';
 import { createRelayMetrics } from '../services/relay/metrics.ts';
 import { createBrokerMetrics } from '../services/shared/broker/metrics.ts';
@@ -44,6 +46,7 @@ describe('the README', () => {
     readProcessConfig(reader, { adminPort: 0 });
     readRelayProcessConfig(reader);
     readWebhookProcessConfig(reader);
+    readChatConfig(reader);
     const settings = Object.fromEntries(reader.settings().map((setting) => [setting.name, setting.default]));
     // These differ between services and machines.
     const { ADMIN_PORT: adminPort, MAX_CONNECTIONS: maxConnections, ...documented } = table('Settings');
@@ -76,6 +79,7 @@ describe('the README', () => {
     const logger = createLogger({ name: 'docs', level: 'silent' });
     createRelayMetrics({ registry, topics: () => 0, nowMs: () => 0 });
     createWebhookMetrics({ registry });
+    createChatMetrics({ registry });
     createBrokerMetrics({ registry, logger });
     const metrics = (await registry.getMetricsAsJSON())
       .filter(({ name }) => !/^(process|nodejs)_/.test(name))

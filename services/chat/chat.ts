@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Publisher } from '../client/publisher.ts';
 import type { Clock } from '../shared/process/clock.ts';
 import { createHttpServer, type HttpServer } from '../shared/process/http-server.ts';
@@ -35,13 +34,11 @@ export function createChat(deps: {
     timeoutMs: config.webhookTimeoutMs,
     ...config.credential,
   });
-  const ending = new AbortController();
-  const self = randomUUID();
   const outbox = new Outbox({
     store,
     topic,
-    async publish(id) {
-      const [update] = await publisher.publish([topic], { id: `${self}-${id}`, signal: ending.signal });
+    async publish() {
+      const [update] = await publisher.publish(topic);
       return update?.version ?? 0;
     },
     patienceMs: config.webhookTimeoutMs,
@@ -62,7 +59,6 @@ export function createChat(deps: {
     async stop() {
       outbox.stop();
       await server.stop();
-      ending.abort();
       store.close();
     },
   };

@@ -21,8 +21,8 @@ export interface OutboxReport {
 export interface OutboxDeps {
   readonly store: Pick<CommentStore, 'newestId' | 'published' | 'notePublished'>;
   readonly topic: string;
-  /** Publishes an update of the topic; resolves with its version. Called again with the same id, it may repeat itself. */
-  publish(id: string): Promise<number>;
+  /** Publishes an update of the topic; resolves with its version. */
+  publish(): Promise<number>;
   /** How long `publish` of the outbox waits at most, in milliseconds. */
   readonly patienceMs: number;
   readonly clock: Clock;
@@ -109,7 +109,7 @@ export class Outbox {
   async #publishNewest(): Promise<void> {
     const { store, topic, publish, report, logger } = this.#deps;
     const commentId = store.newestId();
-    const version = await publish(`${topic}-${commentId}`);
+    const version = await publish();
     if (this.#stopped) return;
     store.notePublished(topic, { commentId, version });
     report.published();

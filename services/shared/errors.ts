@@ -16,7 +16,7 @@ export const ERRORS = {
   invalid_signature: { status: 401, title: 'The signature was not made with a known secret' },
   invalid_timestamp: { status: 401, title: 'webhook-timestamp is missing, too old or too far ahead' },
   topic_forbidden: { status: 403, title: 'These credentials do not reach this topic' },
-  origin_forbidden: { status: 403, title: 'Pages of this origin may not connect' },
+  origin_forbidden: { status: 403, title: 'Pages of this origin may not do this' },
   not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
   webhook_id_reused: { status: 409, title: 'This webhook-id was used with another body' },

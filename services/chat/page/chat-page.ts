@@ -21,7 +21,7 @@ const refetch = new Refetch(async () => {
   const news: News = await response.json();
   const count = list.show(news);
   seenId = Math.max(seenId, news.comments[0]?.id ?? 0);
-  statusLine.note(`fetched: ${count === 1 ? '1 new comment' : `${count} new comments`}`);
+  statusLine.note(`fetched: ${count} that ${count === 1 ? 'was' : 'were'} not here yet`);
 });
 
 new CommentForm({

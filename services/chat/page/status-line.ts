@@ -26,7 +26,7 @@ export class StatusLine {
     this.#status.dataset.status = status;
     this.#status.textContent = WORDS[status];
     this.#status.hidden = false;
-    this.note(`the connection is ${status}`);
+    this.note(`connection: ${status}`);
   }
 
   /** Adds a line to the log, on top. */
