@@ -25,6 +25,8 @@ export interface RelayConfig {
   readonly defaultTopic: Topic;
   readonly limits: SessionLimits;
   readonly admission: AdmissionLimits;
+  /** Requests that wait for a change at a time; 0 for no limit. */
+  readonly maxLongPolls: number;
   /** Whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: BlockList;
   readonly origins: OriginConfig;
@@ -62,6 +64,7 @@ export function readRelayConfig(
       maxConnectionsPerAddress: env.integer('MAX_CONNECTIONS_PER_ADDRESS', { default: 0 }),
       connectionsPerSecond: env.integer('CONNECTION_RATE', { default: 10_000 }),
     }),
+    maxLongPolls: env.integer('MAX_LONG_POLLS', { default: 10_000 }),
     trustedProxies: readProxies(env),
     origins: readOriginConfig(env),
     subscribe: readSubscribeConfig(env),

@@ -5,19 +5,13 @@ import { ConnectionAdmission } from './access/admission.ts';
 import { createAuthorization } from './access/authorization.ts';
 import { createAddressReader } from './access/client-address.ts';
 import { Origins } from './access/origins.ts';
-import { readClientFile } from './client-file.ts';
 import type { RelayConfig } from './config.ts';
 import { drain } from './drain.ts';
 import { Hub } from './hub/hub.ts';
 import { createRelayMetrics } from './metrics.ts';
 import { Sessions } from './session/sessions.ts';
-import { JSON_DIALECT } from './transport/json-dialect.ts';
-import { Sweep } from './transport/sweep.ts';
-import type { Connection, Greeting } from './transport/transport.ts';
-import { UPDATE_CHECK_DIALECT } from './transport/update-check-dialect.ts';
 import { UwsApp } from './transport/uws-app.ts';
-import { serveFile } from './transport/uws-file.ts';
-import { UwsWebsocket } from './transport/uws-websocket.ts';
+import { createTransports } from './transports.ts';
 
 /** A node that holds clients. */
 export interface Relay {
@@ -39,7 +33,6 @@ export function createRelay(deps: {
   const { config, feed, registry, clock } = deps;
   const nowMs = () => clock.nowMs();
   const metrics = createRelayMetrics({ registry, nowMs, topics: () => hub.topics });
-  const transports: UwsWebsocket[] = [];
   const hub = new Hub({
     feed,
     clock,
@@ -47,9 +40,9 @@ export function createRelay(deps: {
     repairIntervalMs: config.repairIntervalMs,
     floorSpreadMs: config.floorSpreadMs,
     fanout: {
-      publish: (update, paced) => transports.reduce((sum, transport) => sum + transport.publish(update, paced), 0),
+      publish: (update, paced) => transports.publish(update, paced),
       publishFreshness(fresh) {
-        for (const transport of transports) transport.publishFreshness(fresh);
+        transports.publishFreshness(fresh);
         if (fresh) deps.fresh?.();
       },
       pace: (mark, windowMs) => sessions.pace(mark, windowMs),
@@ -70,48 +63,23 @@ export function createRelay(deps: {
     nowMs,
     refused: metrics.session.refused,
   });
-  const accept = (connection: Connection, greeting: Greeting) => sessions.accept(connection, greeting);
   const server = new UwsApp(config.tls);
-  const shared = {
-    app: server.app,
-    accept,
+  const transports = createTransports({
+    server,
+    config,
+    accept: (connection, greeting) => sessions.accept(connection, greeting),
     admission,
+    origins,
     report: metrics.connection,
-    maxTopics: config.limits.maxTopics,
-    nowMs,
-  };
-  transports.push(
-    new UwsWebsocket({ ...shared, path: '/ws', dialect: JSON_DIALECT }),
-    new UwsWebsocket({
-      ...shared,
-      path: '/update_check',
-      dialect: UPDATE_CHECK_DIALECT,
-      defaultTopic: config.defaultTopic,
-    }),
-  );
-  serveFile(server.app, {
-    path: '/client.js',
-    type: 'text/javascript; charset=utf-8',
-    text: readClientFile(),
-    corsHeaders: (origin, host) => origins.corsHeaders(origin, host),
+    clock,
   });
-  const sweeps = transports.map(
-    ({ connections }) =>
-      new Sweep({
-        clock,
-        connections,
-        size: () => connections.size,
-        intervalMs: config.pingIntervalMs,
-        stuckMs: config.stuckTimeoutMs,
-        stuck: () => metrics.connection.stuck(),
-      }),
-  );
   let stopped: Promise<void> | undefined;
 
   async function stop(): Promise<void> {
+    admission.drain(); // connections that are kept alive bring new requests
     server.stopListening();
     await drain({ sessions, clock, windowMs: config.drainWindowMs });
-    for (const sweep of sweeps) sweep.stop();
+    transports.stop();
     hub.stop();
     server.close();
   }
@@ -121,7 +89,7 @@ export function createRelay(deps: {
     async start() {
       const port = await server.listen(config.host, config.port);
       hub.start();
-      for (const sweep of sweeps) sweep.start();
+      transports.start();
       return port;
     },
     stop() {

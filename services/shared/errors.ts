@@ -32,6 +32,8 @@ export const ERRORS = {
   relay_full: { status: 503, title: 'This relay holds as many connections as it may' },
   connecting_too_fast: { status: 503, title: 'Too many clients connect at the moment' },
   keys_unavailable: { status: 503, title: 'The keys that tokens are checked with cannot be read' },
+  draining: { status: 503, title: 'This relay is going away; another one takes you' },
+  not_fresh: { status: 503, title: 'This relay cannot vouch for what it knows at the moment' },
   settings_differ: { status: 503, title: 'This process and the cluster disagree on partitions or pub/sub mode' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

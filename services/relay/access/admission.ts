@@ -20,6 +20,7 @@ export class ConnectionAdmission implements Admission {
   readonly #refused: (code: string) => void;
   readonly #perAddress = new Map<string, number>();
   #connections = 0;
+  #draining = false;
   #tokens: number;
   #filledAtMs = 0;
 
@@ -36,6 +37,11 @@ export class ConnectionAdmission implements Admission {
     this.#nowMs = deps.nowMs;
     this.#refused = deps.refused;
     this.#tokens = deps.limits.connectionsPerSecond;
+  }
+
+  /** From now on nobody is let in: this relay is going away. */
+  drain(): void {
+    this.#draining = true;
   }
 
   enter(caller: Caller): string {
@@ -58,6 +64,7 @@ export class ConnectionAdmission implements Admission {
   #enter({ address, forwardedFor, origin, host }: Caller): string {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     if (!this.#origins.mayConnect(origin, host)) throw new AppError('origin_forbidden');
+    if (this.#draining) throw new AppError('draining');
     if (maxConnections > 0 && this.#connections >= maxConnections) throw new AppError('relay_full');
     if (!this.#takeToken()) throw new AppError('connecting_too_fast');
     const key = maxConnectionsPerAddress === 0 ? '' : this.#readAddress(address, forwardedFor);

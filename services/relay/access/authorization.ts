@@ -22,6 +22,7 @@ export interface Authorization {
   check(token: string): Promise<Access>;
 }
 
+/** How far ahead the clock of whoever signs may be (`nbf`); an end (`exp`) is an end. */
 const CLOCK_TOLERANCE_S = 5;
 const JWKS_TIMEOUT_MS = 3000;
 const JWKS_MAX_BYTES = 256 * 1024;
@@ -51,6 +52,7 @@ export function createAuthorization(deps: { config: SubscribeConfig; nowMs: () =
         ...(audience === undefined ? {} : { audience }),
         ...(issuer === undefined ? {} : { issuer }),
       });
+      if (exp !== undefined && exp * 1000 <= nowMs()) throw new AppError('unauthorized');
       const granted = parseTopicPatterns(Array.isArray(topics) ? topics : topics === undefined ? [] : [topics]);
       if (!granted) throw new AppError('unauthorized');
       return {

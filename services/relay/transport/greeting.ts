@@ -9,18 +9,33 @@ import type { Greeting } from './transport.ts';
  */
 export function parseGreeting(
   query: string,
-  options: { maxTopics: number; defaultTopic?: Topic; authorization?: string },
+  options: { maxTopics: number; defaultTopic?: Topic; authorization?: string; lastEventId?: string },
 ): Greeting {
   const parameters = new URLSearchParams(query);
   const names = parameters.getAll('topic');
   if (names.length > options.maxTopics) throw new AppError('too_many_topics');
   const topics = names.map(parseTopic);
   if (topics.length === 0 && options.defaultTopic !== undefined) topics.push(options.defaultTopic);
-  const since = parseSince(parameters.get('since'), topics.length);
+  const { lastEventId } = options;
+  const since = lastEventId
+    ? parseLastEventId(lastEventId, topics.length)
+    : parseSince(parameters.get('since'), topics.length);
   return {
     topics: new Map(topics.map((topic, i) => [topic, since[i] ?? null])),
     token: parameters.get('token') ?? /^Bearer +(\S+) *$/i.exec(options.authorization ?? '')?.[1],
   };
+}
+
+/**
+ * Reads what an `EventSource` got last, as `since` is written. In doubt everything is news: a text that is not
+ * ours counts as versions of long ago.
+ */
+function parseLastEventId(text: string, topics: number): (Version | null)[] {
+  try {
+    return parseSince(text, topics);
+  } catch {
+    return Array(topics).fill(0);
+  }
 }
 
 function parseSince(text: string | null, topics: number): (Version | null)[] {

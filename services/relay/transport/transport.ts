@@ -3,7 +3,7 @@ import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
 
 /** The ways for a client to listen. */
-export type TransportName = 'websocket' | 'update_check';
+export type TransportName = 'websocket' | 'update_check' | 'sse' | 'longpoll';
 
 /**
  * One client's line. Sending never queues without bound: where it returns false, the client takes too little,
@@ -24,6 +24,13 @@ export interface Connection {
   sendError(code: string, topic?: Topic): boolean;
   /** Says goodbye. The owner is told by `closed`, perhaps before this returns, but not before it is known. */
   close(code: CloseCode, reason: string): void;
+}
+
+/** All connections of one kind. */
+export interface Transport {
+  /** Tells all who listen; returns how many. A paced update leaves out those who cannot spread their refetch. */
+  publish(update: Update, paced: boolean): number;
+  publishFreshness(fresh: boolean): void;
 }
 
 /** What a connection tells its owner. */

@@ -1,8 +1,6 @@
 import type { TemplatedApp } from 'uWebSockets.js';
 import { createHash } from 'node:crypto';
-
-/** Says by headers which pages may read an answer. */
-export type CorsHeaders = (origin: string, host: string) => Readonly<Record<string, string>>;
+import { type CorsHeaders, writeHeaders } from './uws-problem.ts';
 
 /** Serves one text; a cache may keep it, but asks whether it is still the newest. */
 export function serveFile(
@@ -14,7 +12,7 @@ export function serveFile(
     const known = req.getHeader('if-none-match') === etag;
     const cors = file.corsHeaders(req.getHeader('origin'), req.getHeader('host'));
     res.writeStatus(known ? '304 Not Modified' : '200 OK');
-    for (const [name, value] of Object.entries(cors)) res.writeHeader(name, value);
+    writeHeaders(res, cors);
     res.writeHeader('Cache-Control', 'no-cache');
     res.writeHeader('Cross-Origin-Resource-Policy', 'cross-origin');
     res.writeHeader('ETag', etag);

@@ -1,7 +1,11 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
-import type { AppError } from '../../shared/errors.ts';
+import { AppError } from '../../shared/errors.ts';
+import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../../shared/protocol/problem.ts';
+
+/** Says by headers which pages may read an answer. */
+export type CorsHeaders = (origin: string, host: string) => Readonly<Record<string, string>>;
 
 const RETRY_AFTER_S = '2';
 
@@ -9,10 +13,24 @@ const RETRY_AFTER_S = '2';
 export function sendProblem(res: HttpResponse, error: AppError, headers: Readonly<Record<string, string>> = {}): void {
   res.cork(() => {
     res.writeStatus(`${error.status} ${STATUS_CODES[error.status] ?? 'Error'}`);
-    for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
+    writeHeaders(res, headers);
     if (error.status === 429 || error.status === 503) res.writeHeader('Retry-After', RETRY_AFTER_S);
+    if (error.status === 401) res.writeHeader('WWW-Authenticate', 'Bearer');
     res.writeHeader('Content-Type', PROBLEM_CONTENT_TYPE);
     res.writeHeader('Cache-Control', 'no-store');
-    res.end(JSON.stringify(toProblem(error)));
+    // What comes next should go to another relay.
+    res.end(JSON.stringify(toProblem(error)), error.code === 'draining');
   });
+}
+
+export function writeHeaders(res: HttpResponse, headers: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
+}
+
+/** What a close code of a WebSocket is over plain HTTP. */
+export function refusalOf(code: CloseCode): AppError {
+  if (code === CLOSE_CODES.unauthorized) return new AppError('unauthorized');
+  if (code === CLOSE_CODES.forbidden) return new AppError('topic_forbidden');
+  if (code === CLOSE_CODES.full) return new AppError('keys_unavailable');
+  return new AppError('not_fresh');
 }

@@ -72,6 +72,13 @@ describe('at the door of a relay', () => {
     enter();
   });
 
+  it('nobody comes in any more once the relay goes away', () => {
+    const { admission, enter } = createAdmission({});
+    enter();
+    admission.drain();
+    expect(() => enter()).toThrow(expect.objectContaining({ code: 'draining', status: 503 }));
+  });
+
   it('0 switches every limit off', () => {
     const { enter } = createAdmission({});
     for (let i = 0; i < 10_000; i += 1) enter();

@@ -1,0 +1,206 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BreakableBroker } from '../support/breakable-broker.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
+import { JWT_SECRET, signToken } from '../support/tokens.ts';
+
+/** A client as a test sees it, by whatever transport it came. */
+export interface TransportClient {
+  /** Everything it was told, in order. */
+  readonly updates: readonly { topic: string; version: number; data?: unknown; spread?: number }[];
+  /** What it knows of each topic. */
+  readonly known: ReadonlyMap<string, number>;
+  /** What it was last told about whether its relay can vouch for what it says. */
+  readonly fresh: boolean;
+  /** Why it was let in no more; undefined where it was. */
+  readonly refusal: string | undefined;
+  /** Whether the relay has ended the line, and asks to come back. */
+  readonly sentAway: boolean;
+  close(): void;
+}
+
+/** How clients of a transport come to a relay. */
+export type OpenClient = (options: {
+  http: string;
+  topics: readonly string[];
+  since?: ReadonlyMap<string, number>;
+  token?: string;
+}) => Promise<TransportClient>;
+
+/** What every transport promises. */
+export function describeTransport(name: string, open: OpenClient): void {
+  describe(`clients by ${name}`, () => {
+    let relay: RelayFixture;
+    let broker: BreakableBroker;
+    const clients: TransportClient[] = [];
+    const relays: RelayFixture[] = [];
+
+    async function start(env: Record<string, string> = {}): Promise<RelayFixture> {
+      const fixture = await startRelay({
+        env: { RELAY_PORT: String(await freePort()), REPAIR_INTERVAL: '100ms', ...env },
+        broker,
+      });
+      relays.push(fixture);
+      return fixture;
+    }
+
+    async function listen(
+      topics: readonly string[],
+      options: { since?: ReadonlyMap<string, number>; token?: string; to?: RelayFixture } = {},
+    ) {
+      const { to = relay, ...rest } = options;
+      const client = await open({ http: to.http, topics, ...rest });
+      clients.push(client);
+      return client;
+    }
+
+    beforeEach(async () => {
+      broker = new BreakableBroker();
+      await broker.start();
+      relay = await start();
+    });
+    afterEach(async () => {
+      for (const client of clients.splice(0)) client.close();
+      for (const fixture of relays.splice(0)) await fixture.stop();
+      await broker.stop();
+    });
+
+    const knows = (client: TransportClient, topics: readonly string[]) =>
+      eventually(() => expect([...client.known.keys()].sort()).toEqual([...topics].sort()));
+
+    it('are told of each update of their topics with its data and spread, in order, and of no other topic', async () => {
+      const client = await listen(['a', 'b']);
+      await knows(client, ['a', 'b']);
+      await relay.publish('other');
+      const one = await relay.publish('a', { data: { n: 1 }, spread: 20 });
+      await eventually(() =>
+        expect(client.updates).toEqual([{ topic: 'a', version: one, data: { n: 1 }, spread: 20 }]),
+      );
+      const two = await relay.publish('b', { data: 'ä\n👋' });
+      await eventually(() => expect(client.updates.slice(1)).toEqual([{ topic: 'b', version: two, data: 'ä\n👋' }]));
+      const three = await relay.publish('a', { data: null });
+      await eventually(() => expect(client.updates.slice(2)).toEqual([{ topic: 'a', version: three, data: null }]));
+    });
+
+    it('get a number for what was never published, the same on every relay', async () => {
+      const other = await start();
+      const [here, there] = [await listen(['new']), await listen(['new'], { to: other })];
+      await knows(here, ['new']);
+      await knows(there, ['new']);
+      expect(here.known.get('new')).toBe(there.known.get('new'));
+      expect(here.updates).toEqual([]);
+    });
+
+    it('that come back are told the newest of what changed, once, and nothing of what did not', async () => {
+      const first = await listen(['a', 'b']);
+      await knows(first, ['a', 'b']);
+      const since = new Map(first.known);
+      first.close();
+      await relay.publish('a', { data: 'skipped' });
+      const version = await relay.publish('a', { data: 'newest' });
+      const back = await listen(['a', 'b'], { since, to: await start() });
+      await eventually(() => expect(back.updates).toEqual([{ topic: 'a', version, data: 'newest' }]));
+      const marker = await relay.publish('b');
+      await eventually(() => expect(back.updates.slice(1)).toEqual([{ topic: 'b', version: marker }]));
+    });
+
+    it('that bring a number from nowhere are told what is', async () => {
+      const version = await relay.publish('a');
+      const client = await listen(['a'], { since: new Map([['a', Number.MAX_SAFE_INTEGER]]) });
+      await eventually(() => expect(client.updates).toEqual([{ topic: 'a', version }]));
+    });
+
+    it('are refused where the topic is none', async () => {
+      const client = await listen(['a b']);
+      await eventually(() => expect(client.refusal).toBe('invalid_topic'));
+    });
+
+    it('need a token for private topics, and one that opens them', async () => {
+      const guarded = await start({ SUBSCRIBE_AUTH: 'optional', PRIVATE_TOPICS: 'secret/*', JWT_SECRET });
+      const token = await signToken({ topics: ['secret/mine'] });
+      const [none, bad, other, good] = [
+        await listen(['secret/mine'], { to: guarded }),
+        await listen(['secret/mine'], { to: guarded, token: 'x.y.z' }),
+        await listen(['secret/other'], { to: guarded, token }),
+        await listen(['secret/mine'], { to: guarded, token }),
+      ];
+      await eventually(() =>
+        expect([none.refusal, bad.refusal, other.refusal]).toEqual(['unauthorized', 'unauthorized', 'topic_forbidden']),
+      );
+      await knows(good, ['secret/mine']);
+      const version = await relay.publish('secret/mine');
+      await eventually(() => expect(good.updates).toEqual([{ topic: 'secret/mine', version }]));
+      expect([none, bad, other].flatMap(({ updates }) => updates)).toEqual([]);
+    });
+
+    it('lose a private topic when their token expires', async () => {
+      const guarded = await start({ SUBSCRIBE_AUTH: 'required', JWT_SECRET });
+      const exp = Math.floor(Date.now() / 1000) + 2;
+      const client = await listen(['secret'], { to: guarded, token: await signToken({ topics: ['secret'], exp }) });
+      await knows(client, ['secret']);
+      await eventually(() => expect(client.refusal).toBe('unauthorized'));
+      await relay.publish('secret');
+      expect(client.updates).toEqual([]);
+    });
+
+    it('are sent away by a relay that goes, and go on elsewhere where they were', async () => {
+      const leaving = await start();
+      const client = await listen(['a'], { to: leaving });
+      await knows(client, ['a']);
+      await leaving.relay.stop();
+      await eventually(() => expect(client.sentAway).toBe(true));
+      expect(client.refusal).toBeUndefined();
+      const version = await relay.publish('a');
+      const back = await listen(['a'], { since: client.known });
+      await eventually(() => expect(back.updates).toEqual([{ topic: 'a', version }]));
+    });
+
+    it('know when their relay cannot vouch for what it says, and are told then what they missed', async () => {
+      const client = await listen(['a']);
+      await knows(client, ['a']);
+      expect(client.fresh).toBe(true);
+      broker.broken = true;
+      await eventually(() => expect(client.fresh).toBe(false));
+      broker.broken = false;
+      const version = await relay.publish('a');
+      await eventually(() => expect(client.fresh).toBe(true));
+      await eventually(() => expect(client.updates.at(-1)).toEqual({ topic: 'a', version }));
+    });
+
+    it('that come to a relay which cannot vouch are not told that nothing is new', async () => {
+      const version = await relay.publish('a');
+      broker.broken = true;
+      await eventually(() => expect(relay.relay.hub.fresh).toBe(false));
+      const client = await listen(['a'], { since: new Map([['a', version]]) });
+      await eventually(() => expect(client.fresh).toBe(false));
+      expect(client.updates).toEqual([]);
+      broker.broken = false;
+      await eventually(() => expect(client.fresh).toBe(true));
+    });
+
+    it('come in again when a full relay has room', async () => {
+      const small = await start({ MAX_CONNECTIONS: '1' });
+      const first = await listen(['a'], { to: small });
+      await knows(first, ['a']);
+      const second = await listen(['a'], { to: small });
+      await eventually(() => expect(second.refusal ?? (second.sentAway ? 'relay_full' : undefined)).toBe('relay_full'));
+      second.close();
+      first.close();
+      await eventually(async () => {
+        const third = await listen(['a'], { to: small });
+        await eventually(() => expect([...third.known.keys()]).toEqual(['a']), 500);
+      });
+    });
+
+    it('leave nothing behind when they go', async () => {
+      const many = await Promise.all(Array.from({ length: 20 }, () => listen(['a', 'b'])));
+      for (const client of many) await knows(client, ['a', 'b']);
+      for (const client of many) client.close();
+      await eventually(async () => {
+        expect(relay.relay.hub.topics).toBe(0);
+        expect(await relay.metric('relay_connections')).toBe(0);
+      });
+    });
+  });
+}

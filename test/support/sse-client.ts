@@ -1,0 +1,66 @@
+/** An event of a stream as it came. */
+export interface SseEvent {
+  readonly name: string;
+  readonly data: string;
+  readonly id: string | undefined;
+}
+
+/** A reader of Server-Sent Events that remembers everything; it does not come back by itself. */
+export class SseClient {
+  readonly events: SseEvent[] = [];
+  status = 0;
+  headers = new Headers();
+  /** What came instead of a stream. */
+  body = '';
+  retryMs: number | undefined;
+  lastEventId = '';
+  ended = false;
+  readonly #abort = new AbortController();
+  #text = '';
+
+  /** Connects; resolves once there is an answer. */
+  static async open(url: string, headers: Record<string, string> = {}): Promise<SseClient> {
+    const client = new SseClient();
+    const response = await fetch(url, { headers, signal: client.#abort.signal });
+    client.status = response.status;
+    client.headers = response.headers;
+    const isStream = response.headers.get('content-type') === 'text/event-stream';
+    void client
+      .#read(response, isStream)
+      .catch(() => {})
+      .finally(() => {
+        client.ended = true;
+      });
+    return client;
+  }
+
+  /** The data of the events of this name, read as JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
+  ofType(name: string): any[] {
+    return this.events.filter((event) => event.name === name).map(({ data }) => JSON.parse(data));
+  }
+
+  close(): void {
+    this.#abort.abort();
+  }
+
+  async #read(response: Response, isStream: boolean): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? []) {
+      if (isStream) this.#take(decoder.decode(chunk, { stream: true }));
+      else this.body += decoder.decode(chunk, { stream: true });
+    }
+  }
+
+  #take(chunk: string): void {
+    const blocks = (this.#text + chunk).split('\n\n');
+    this.#text = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const fields = new Map(block.split('\n').map((line) => line.split(/: ?(.*)/s, 2) as [string, string]));
+      if (fields.has('retry')) this.retryMs = Number(fields.get('retry'));
+      if (fields.has('id')) this.lastEventId = fields.get('id') ?? '';
+      if (fields.has('data'))
+        this.events.push({ name: fields.get('event') ?? '', data: fields.get('data') ?? '', id: fields.get('id') });
+    }
+  }
+}
