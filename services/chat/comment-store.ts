@@ -5,7 +5,7 @@ import type { Comment, NewComment, News } from './comment.ts';
 /** How many comments a page shows. */
 export const NEWEST = 20;
 /** Older comments are forgotten, so that the file does not grow forever. */
-export const KEPT_COMMENTS = 10_000;
+const KEPT_COMMENTS = 10_000;
 
 /** How long another process may keep the file locked, in milliseconds; this one waits meanwhile. */
 const LOCK_TIMEOUT_MS = 1000;
@@ -27,12 +27,14 @@ export interface PublishedMark {
 export class CommentStore {
   readonly #file: string;
   readonly #nowMs: () => number;
+  readonly #kept: number;
   #open: ReturnType<typeof prepare> | undefined;
 
-  /** `file` may be `:memory:`. */
-  constructor(options: { file: string; nowMs: () => number }) {
+  /** `file` may be `:memory:`; of the comments so many are `kept`, the newest. */
+  constructor(options: { file: string; nowMs: () => number; kept?: number }) {
     this.#file = options.file;
     this.#nowMs = options.nowMs;
+    this.#kept = options.kept ?? KEPT_COMMENTS;
   }
 
   /** Opens the file, and makes it where there is none. Throws a `StartError`. */
@@ -54,7 +56,7 @@ export class CommentStore {
   /** Saves a comment. */
   add(comment: NewComment): Comment {
     const { id } = this.#statements.add.get(this.#nowMs() * 1000, comment.name, comment.text) as { id: number };
-    this.#statements.forget.run(KEPT_COMMENTS);
+    this.#statements.forget.run(this.#kept);
     return { id, ...comment };
   }
 

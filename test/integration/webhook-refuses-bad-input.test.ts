@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../services/shared/errors.ts';
 import { eventually } from '../support/eventually.ts';
+import { expectProblem } from '../support/expect-problem.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
 import { type RunningWebhook, startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
@@ -33,17 +34,6 @@ function post(request: { body?: BodyInit; headers?: Record<string, string | unde
     headers: headers.filter((header): header is [string, string] => header[1] !== undefined),
     body: request.body ?? GOOD,
   });
-}
-
-async function expectProblem(response: Response, status: number, code: string): Promise<void> {
-  expect(response.status).toBe(status);
-  expect(response.headers.get('content-type')).toBe('application/problem+json');
-  expect(response.headers.get('cache-control')).toBe('no-store');
-  const problem = await response.json();
-  expect(problem).toMatchObject({ type: `urn:heliograph:error:${code}`, title: expect.any(String), status, code });
-  expect(Object.keys(problem).filter((key) => !['type', 'title', 'status', 'code', 'detail'].includes(key))).toEqual(
-    [],
-  );
 }
 
 describe('a bad body', () => {

@@ -1,0 +1,197 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AppError } from '../../services/shared/errors.ts';
+import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
+import { type RunningChat, startChat } from '../support/chat-fixture.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { RecordingBroker } from '../support/recording-broker.ts';
+import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
+import { type RunningWebhook, startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+
+const ADA = { name: 'Ada', text: 'Hello' };
+
+let broker: RecordingBroker;
+let webhook: RunningWebhook;
+const chats: RunningChat[] = [];
+
+beforeEach(async () => {
+  broker = new RecordingBroker();
+  const secrets = [parseSigningSecret(`${WEBHOOK_SECRET}@chat`)] as SigningCredential[];
+  webhook = await startWebhook({ broker, config: { secrets } });
+});
+afterEach(async () => {
+  for (const chat of chats.splice(0)) await chat.stop();
+  await webhook.stop();
+});
+
+async function start(options: Parameters<typeof startChat>[0] = {}): Promise<RunningChat> {
+  const chat = await startChat({ webhookUrl: `${webhook.url}/webhook`, ...options });
+  chats.push(chat);
+  return chat;
+}
+
+async function metric(chat: RunningChat, name: string): Promise<number> {
+  const values = (await chat.registry.getSingleMetric(name)?.get())?.values ?? [];
+  return values.reduce((sum, { value }) => sum + value, 0);
+}
+
+describe('a comment', () => {
+  it('is saved, then published, and its author is told so', async () => {
+    const chat = await start();
+    const response = await chat.post(ADA);
+    expect(response.status).toBe(201);
+    const { comment, published } = await response.json();
+    expect(comment).toEqual({ id: expect.any(Number), ...ADA });
+    expect(Math.abs(Date.now() - comment.id / 1000)).toBeLessThan(60_000);
+    expect(published).toBe(true);
+    expect(broker.published.map(({ topic, body }) => [topic, body])).toEqual([['chat', {}]]);
+    expect(await chat.news()).toEqual({ comments: [comment], complete: true });
+  });
+
+  it('is there already when the cluster is told of it', async () => {
+    let seen: unknown;
+    class LookingBroker extends RecordingBroker {
+      override async publish(...args: Parameters<RecordingBroker['publish']>) {
+        seen = (await chat.news()).comments;
+        return super.publish(...args);
+      }
+    }
+    const looking = await startWebhook({ broker: new LookingBroker() });
+    const chat = await start({ webhookUrl: `${looking.url}/webhook` });
+    const { comment } = await (await chat.post(ADA)).json();
+    expect(seen).toEqual([comment]);
+    await looking.stop();
+  });
+
+  it.each([
+    ['with a signature', { WEBHOOK_TOKEN: '', WEBHOOK_SECRET }],
+    ['with a token', { WEBHOOK_TOKEN }],
+  ])('is published %s', async (_, env) => {
+    const chat = await start({ env });
+    expect(await (await chat.post(ADA)).json()).toMatchObject({ published: true });
+  });
+
+  it('is published under the topic of the chat', async () => {
+    const chat = await start({ env: { CHAT_TOPIC: 'chat/lobby' } });
+    await chat.post(ADA);
+    expect(broker.published.map(({ topic }) => topic)).toEqual(['chat/lobby']);
+  });
+
+  it('of which the cluster cannot be told stays, its author is told so, and it is published later', async () => {
+    const chat = await start({ config: { webhookTimeoutMs: 300 } });
+    broker.failWith = new AppError('broker_unavailable');
+    const response = await chat.post(ADA);
+    expect(response.status).toBe(201);
+    expect(await response.json()).toMatchObject({ comment: ADA, published: false });
+    expect((await chat.news()).comments).toMatchObject([ADA]);
+    expect(await chat.page()).toContain('The webhook does not answer');
+    expect(await metric(chat, 'chat_publish_pending')).toBe(1);
+    broker.failWith = undefined;
+    await eventually(() => expect(broker.published).toHaveLength(1));
+    await eventually(async () => expect(await metric(chat, 'chat_publish_pending')).toBe(0));
+    expect(await chat.page()).not.toContain('The webhook does not answer');
+  });
+
+  it('is published where the webhook comes up after it', async () => {
+    const port = await freePort();
+    const chat = await start({
+      webhookUrl: `http://127.0.0.1:${port}/webhook`,
+      config: { webhookTimeoutMs: 200 },
+    });
+    const answers = await Promise.all([chat.post(ADA), chat.post(ADA), chat.post(ADA)]);
+    for (const answer of answers) expect(await answer.json()).toMatchObject({ published: false });
+    const late = await startWebhook({ broker, config: { port } });
+    await eventually(() => expect(broker.published).toHaveLength(1), 10_000);
+    expect(await (await chat.post(ADA)).json()).toMatchObject({ published: true });
+    expect(broker.published).toHaveLength(2);
+    await late.stop();
+  });
+
+  it('refused by the webhook is logged once, without any credential', async () => {
+    const chat = await start({ env: { WEBHOOK_TOKEN: 'hunter2' } });
+    expect(await (await chat.post(ADA)).json()).toMatchObject({ published: false });
+    expect(await (await chat.post(ADA)).json()).toMatchObject({ published: false });
+    expect(chat.log).toHaveLength(1);
+    expect(chat.log[0]).toMatch(/401/);
+    expect(chat.log[0]).not.toMatch(/hunter2/);
+    expect(await metric(chat, 'chat_webhook_calls_total')).toBe(2);
+  });
+});
+
+describe('a chat that is started again', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'heliograph-chat-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('has its comments still, and publishes what the last one could not', async () => {
+    const env = { CHAT_DB: join(folder, 'chat.db') };
+    const first = await startChat({ env, config: { webhookTimeoutMs: 100 } });
+    const { comment, published } = await (await first.post(ADA)).json();
+    expect(published).toBe(false);
+    await first.stop();
+    const second = await start({ env });
+    expect((await second.news()).comments).toEqual([comment]);
+    await eventually(() => expect(broker.published).toHaveLength(1));
+  });
+
+  it('publishes nothing where all was published', async () => {
+    const env = { CHAT_DB: join(folder, 'chat.db') };
+    const first = await start({ env });
+    await first.post(ADA);
+    await first.stop();
+    const second = await start({ env });
+    await second.post(ADA);
+    expect(broker.published).toHaveLength(2);
+  });
+});
+
+describe('what is new', () => {
+  it('after a comment is what was written after it', async () => {
+    const chat = await start();
+    const written = [];
+    for (const text of ['one', 'two', 'three'])
+      written.push((await (await chat.post({ ...ADA, text })).json()).comment);
+    expect(await chat.news(written[0].id)).toEqual({ comments: [written[2], written[1]], complete: true });
+    expect(await chat.news(written[2].id)).toEqual({ comments: [], complete: true });
+  });
+
+  it('is twenty comments at most, the newest, and says that there are more', async () => {
+    const chat = await start();
+    await Promise.all(Array.from({ length: 25 }, (_, n) => chat.post({ ...ADA, text: `number ${n}` })));
+    const news = await chat.news(0);
+    expect(news.comments).toHaveLength(20);
+    expect(news.complete).toBe(false);
+    expect((await chat.page()).match(/<li class="comment"/g)).toHaveLength(20 + 1); // and the template
+  });
+});
+
+describe('many authors at once', () => {
+  it('cost one call after the one that is under way, and none is left out', async () => {
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    class GatedBroker extends RecordingBroker {
+      override async publish(...args: Parameters<RecordingBroker['publish']>) {
+        await gate;
+        return super.publish(...args);
+      }
+    }
+    const gated = new GatedBroker();
+    const slow = await startWebhook({ broker: gated });
+    const chat = await start({ webhookUrl: `${slow.url}/webhook`, config: { webhookTimeoutMs: 15_000 } });
+    const answers = Array.from({ length: 50 }, () => chat.post(ADA));
+    await eventually(async () => expect(await metric(chat, 'chat_comments_total')).toBe(50));
+    expect(await metric(chat, 'chat_publish_pending')).toBe(1);
+    open();
+    for (const answer of await Promise.all(answers)) expect(await answer.json()).toMatchObject({ published: true });
+    expect(gated.published).toHaveLength(2);
+    expect(await metric(chat, 'chat_publish_pending')).toBe(0);
+    await slow.stop();
+  });
+});

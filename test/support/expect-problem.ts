@@ -1,0 +1,13 @@
+import { expect } from 'vitest';
+
+/** Expects an answer to be an error as documented: this status, this code, and nothing of the inside. */
+export async function expectProblem(response: Response, status: number, code: string): Promise<void> {
+  expect(response.status).toBe(status);
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  expect(response.headers.get('cache-control')).toBe('no-store');
+  const problem = await response.json();
+  expect(problem).toMatchObject({ type: `urn:heliograph:error:${code}`, title: expect.any(String), status, code });
+  expect(Object.keys(problem).filter((key) => !['type', 'title', 'status', 'code', 'detail'].includes(key))).toEqual(
+    [],
+  );
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { readChatConfig } from '../../../services/chat/config.ts';
+import { type Environment, EnvReader } from '../../../services/shared/config/env-reader.ts';
+
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+
+function finish(env: Environment): void {
+  const reader = new EnvReader(env);
+  readChatConfig(reader);
+  reader.finish();
+}
+
+describe('readChatConfig', () => {
+  it('has a default for everything but the credential', () => {
+    expect(readChatConfig(new EnvReader({ WEBHOOK_TOKEN: 'one' }))).toEqual({
+      host: '0.0.0.0',
+      port: 8000,
+      database: 'chat.db',
+      topic: 'chat',
+      relayUrl: undefined,
+      webhookUrl: undefined,
+      webhookTimeoutMs: 3000,
+      credential: { token: 'one' },
+    });
+  });
+
+  it('reads everything, and is frozen', () => {
+    const env = new EnvReader({
+      CHAT_HOST: '127.0.0.1',
+      CHAT_PORT: '0',
+      CHAT_DB: ':memory:',
+      CHAT_TOPIC: 'chat/lobby',
+      RELAY_PUBLIC_URL: 'https://push.example.org/heliograph//',
+      WEBHOOK_URL: 'http://webhook:8090/webhook',
+      WEBHOOK_SECRET: SECRET,
+      WEBHOOK_TIMEOUT: '500ms',
+    });
+    const config = readChatConfig(env, { secret: 'unused' });
+    expect(config).toEqual({
+      host: '127.0.0.1',
+      port: 0,
+      database: ':memory:',
+      topic: 'chat/lobby',
+      relayUrl: 'https://push.example.org/heliograph',
+      webhookUrl: 'http://webhook:8090/webhook',
+      webhookTimeoutMs: 500,
+      credential: { secret: SECRET },
+    });
+    expect(Object.isFrozen(config) && Object.isFrozen(config.credential)).toBe(true);
+    expect(() => env.finish()).not.toThrow();
+  });
+
+  it('takes the secret of its caller where there is no credential', () => {
+    const env = new EnvReader({});
+    expect(readChatConfig(env, { secret: SECRET }).credential).toEqual({ secret: SECRET });
+    expect(() => env.finish()).not.toThrow();
+  });
+
+  it('refuses to go without a credential: it could save, and never publish', () => {
+    expect(() => finish({})).toThrow('WEBHOOK_SECRET must be one of the secrets of the webhook, or WEBHOOK_TOKEN');
+  });
+
+  it('refuses two credentials', () => {
+    expect(() => finish({ WEBHOOK_SECRET: SECRET, WEBHOOK_TOKEN: 'one' })).toThrow(
+      'WEBHOOK_TOKEN must not be set together with WEBHOOK_SECRET',
+    );
+  });
+
+  it.each(['secret', 'whsec_', 'whsec_short', `${SECRET}@chat`, `${SECRET}!`])(
+    'refuses a secret that is none, without showing it: %j',
+    (secret) => {
+      expect(() => finish({ WEBHOOK_SECRET: secret })).toThrow(
+        'WEBHOOK_SECRET must be a secret such as whsec_<base64>',
+      );
+      expect(() => finish({ WEBHOOK_SECRET: secret })).not.toThrow(/MfKQ/);
+    },
+  );
+
+  it.each([
+    ['WEBHOOK_TOKEN', 'one two'],
+    ['CHAT_TOPIC', 'a b'],
+    ['RELAY_PUBLIC_URL', 'ws://push.example.org'],
+    ['WEBHOOK_URL', 'webhook:8090'],
+    ['WEBHOOK_TIMEOUT', '3'],
+    ['CHAT_PORT', '65536'],
+  ])('refuses %s=%s', (name, value) => {
+    expect(() => finish({ WEBHOOK_TOKEN: 'one', [name]: value })).toThrow(`${name} must `);
+  });
+});

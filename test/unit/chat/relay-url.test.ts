@@ -1,0 +1,29 @@
+import type { IncomingMessage } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { createRelayUrl } from '../../../services/chat/relay-url.ts';
+
+const askedAt = (host: string | undefined) => ({ headers: { host } }) as IncomingMessage;
+
+describe("the relay's address", () => {
+  it('is what the operator has set', () => {
+    const relayUrl = createRelayUrl({ url: 'https://push.example.org', port: 8080 });
+    expect(relayUrl(askedAt('chat.example.org'))).toBe('https://push.example.org');
+  });
+
+  it.each([
+    ['localhost:8000', 'http://localhost:8080'],
+    ['192.168.1.20:8000', 'http://192.168.1.20:8080'],
+    ['chat.example.org', 'http://chat.example.org:8080'],
+    ['[::1]:8000', 'http://[::1]:8080'],
+    ['[fe80::1]', 'http://[fe80::1]:8080'],
+  ])('is otherwise at the host that the page was asked for at: %s', (host, expected) => {
+    expect(createRelayUrl({ url: undefined, port: 8080 })(askedAt(host))).toBe(expected);
+  });
+
+  it.each([undefined, '', 'a b', "x'; script-src *", 'x;y', 'x/y', 'user@x', '"><b>', '[x]', 'x:1:2', '\u00e4'])(
+    'never has anything of a host that is none: %j',
+    (host) => {
+      expect(createRelayUrl({ url: undefined, port: 8080 })(askedAt(host))).toBe('http://localhost:8080');
+    },
+  );
+});
