@@ -7,6 +7,8 @@ import { spawnBound } from './redis-process.ts';
 export interface ServiceProcess {
   readonly pid: number;
   readonly port: number;
+  /** The ports of all services in it, by their names. */
+  readonly ports: Readonly<Record<string, number>>;
   readonly adminPort: number;
   /** Everything it has logged. */
   log(): string;
@@ -18,16 +20,23 @@ export interface ServiceProcess {
 }
 
 /**
- * Starts a service and waits until it is ready. `port` is that of RELAY_PORT, WEBHOOK_PORT or CHAT_PORT; `program`
- * is what Node runs instead of the built main file.
+ * Starts a service and waits until it is ready. `port` is that of RELAY_PORT, WEBHOOK_PORT or CHAT_PORT (with all of
+ * them in one, the chat's); a chat keeps its comments in memory. `program` is what Node runs instead of the built
+ * main file.
  */
 export async function startService(
   role: 'relay' | 'webhook' | 'chat' | 'standalone',
   env: Readonly<Record<string, string>>,
   options: { program?: readonly string[] | undefined } = {},
 ): Promise<ServiceProcess> {
-  const [port, adminPort] = [await freePort(), await freePort()];
-  const own = { [`${role.toUpperCase()}_PORT`]: String(port), ADMIN_PORT: String(adminPort) };
+  const adminPort = await freePort();
+  const own: Record<string, string> = { ADMIN_PORT: String(adminPort), CHAT_DB: ':memory:' };
+  const ports: Record<string, number> = {};
+  for (const name of role === 'standalone' ? ['relay', 'webhook', 'chat'] : [role]) {
+    const variable = `${name.toUpperCase()}_PORT`;
+    own[variable] = env[variable] ?? String(await freePort());
+    ports[name] = Number(own[variable]);
+  }
   const main = new URL(`../../dist/${role}/main.js`, import.meta.url).pathname;
   const child = spawnBound(process.execPath, [...(options.program ?? [main])], {
     PATH: process.env.PATH,
@@ -50,7 +59,8 @@ export async function startService(
   if (child.exitCode !== null) throw new Error(`${role} ended with ${child.exitCode}: ${log}`);
   return {
     pid: child.pid ?? 0,
-    port: Number(env[`${role.toUpperCase()}_PORT`] ?? port),
+    port: ports[role === 'standalone' ? 'chat' : role] ?? 0,
+    ports,
     adminPort: Number(env.ADMIN_PORT ?? adminPort),
     log: () => log,
     async metric(name) {

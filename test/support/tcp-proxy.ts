@@ -21,9 +21,10 @@ export class TcpProxy {
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (near) => this.#join(near));
   }
 
-  static async start(target: number): Promise<TcpProxy> {
+  /** Starts a link to `target`, at a port that may be chosen. */
+  static async start(target: number, port = 0): Promise<TcpProxy> {
     const proxy = new TcpProxy(target);
-    proxy.#server.listen(0, '127.0.0.1');
+    proxy.#server.listen(port, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
   }

@@ -1,0 +1,149 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { openPage, startBrowser, type WatchedPage } from '../support/browser.ts';
+import { ChatPage } from '../support/chat-page.ts';
+import { eventually } from '../support/eventually.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+
+/** Longer than any wait of the page between two fetches in its fallback. */
+const A_WHILE_MS = 31_000;
+
+let browser: Browser;
+let service: ServiceProcess;
+let url: string;
+
+beforeAll(async () => {
+  browser = await startBrowser(inject('chromiumPath'));
+});
+afterAll(() => browser.close());
+
+beforeEach(async () => {
+  service = await startService('standalone', {});
+  url = `http://localhost:${service.port}/`;
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  expect(await service.stop()).toBe(0);
+});
+
+async function open(options: Parameters<typeof openPage>[2] = {}): Promise<WatchedPage & { chat: ChatPage }> {
+  const watched = await openPage(browser, url, options);
+  return { ...watched, chat: new ChatPage(watched.page) };
+}
+
+const fetches = ({ requests }: WatchedPage) => requests.filter((request) => request.startsWith('GET /comments'));
+
+describe('the chat in two browsers', () => {
+  it('shows in one what is written in the other, at once, with one fetch of what is new', async () => {
+    const [one, two] = [await open(), await open()];
+    await one.chat.is('live');
+    await two.chat.is('live');
+    expect(await two.page.textContent('#status')).toBe('Live');
+    expect(await two.page.isVisible('.empty')).toBe(true);
+
+    await one.chat.write('Ada', 'Hello');
+    await two.chat.shows(['Hello'], 1000);
+    await one.chat.shows(['Hello'], 1000);
+    expect(await two.page.isVisible('.empty')).toBe(false);
+    await eventually(async () => expect(await one.page.inputValue('#text')).toBe(''));
+    expect(await one.page.evaluate(() => document.activeElement?.id)).toBe('text');
+
+    await two.chat.write('Grace', 'Hello, Ada');
+    await one.chat.shows(['Hello, Ada', 'Hello']);
+    await two.chat.shows(['Hello, Ada', 'Hello']);
+    const first = await one.page.locator('.comment').last().getAttribute('data-id');
+    await eventually(() => {
+      expect(fetches(one).at(-1)).toBe(`GET /comments?after=${first}`);
+      expect(fetches(two).at(-1)).toBe(`GET /comments?after=${first}`);
+    });
+    expect([...one.complaints, ...two.complaints]).toEqual([]);
+  });
+
+  it('fetches nothing as long as nobody writes, however long', async () => {
+    const writer = await open();
+    await writer.chat.write('Ada', 'one');
+    await writer.chat.shows(['one']);
+    const reader = await open({ prepare: (page) => page.clock.install() });
+    await reader.chat.is('live');
+    await reader.page.clock.fastForward(A_WHILE_MS);
+    await writer.chat.write('Ada', 'two');
+    await reader.chat.shows(['two', 'one']);
+    expect(fetches(reader)).toHaveLength(1);
+  });
+
+  it('misses nothing between the rendering of a page and its connection', async () => {
+    const writer = await open();
+    await writer.chat.write('Ada', 'one');
+    await writer.chat.shows(['one']);
+    // The page is rendered with one comment; its script comes only after a second one was written.
+    const reader = await open({
+      prepare: (page) =>
+        page.route('**/client.js', async (route) => {
+          await writer.chat.write('Ada', 'two');
+          await writer.chat.shows(['two', 'one']);
+          await route.continue();
+        }),
+    });
+    await reader.chat.shows(['two', 'one']);
+    // And a page that has everything is told nothing.
+    const late = await open();
+    await late.chat.is('live');
+    await late.chat.write('Ada', 'three');
+    await late.chat.shows(['three', 'two', 'one']);
+    await eventually(() => expect(fetches(late)).toHaveLength(1));
+  });
+
+  it('shows names and words as text, whatever they are', async () => {
+    const [one, two] = [await open(), await open()];
+    const [name, text] = ['<img src=x onerror=alert(1)>', '</p><script>alert(2)</script>\n  two  spaces & "quotes"'];
+    for (const { page } of [one, two]) page.on('dialog', () => expect.unreachable('a script of a comment ran'));
+    await one.page.fill('#name', name);
+    await one.page.fill('#text', text);
+    await one.page.click('button');
+    await two.chat.shows([text]);
+    const reloaded = await open();
+    for (const { page, chat, complaints } of [one, two, reloaded]) {
+      await chat.shows([text]);
+      expect(await page.textContent('.comment .name')).toBe(name);
+      expect(await page.locator('.comment img, .comment script').count()).toBe(0);
+      expect(complaints).toEqual([]);
+    }
+  });
+
+  it('says beside the form why a comment is not taken, and keeps its words', async () => {
+    const { page, chat } = await open();
+    await chat.write('Ada', '\u200b');
+    await eventually(async () => expect(await page.textContent('#error')).toBe('Your comment is empty.'));
+    expect(await page.inputValue('#text')).toBe('\u200b');
+    await chat.write('Ada', 'Hello');
+    await chat.shows(['Hello']);
+    expect(await page.textContent('#error')).toBe('');
+  });
+
+  it('begins a new line with Shift and Enter, and knows the name again', async () => {
+    const { page, chat } = await open();
+    await page.fill('#name', 'Ada');
+    await page.fill('#text', 'one');
+    await page.press('#text', 'Shift+Enter');
+    await page.keyboard.type('two');
+    await page.press('#text', 'Enter');
+    await chat.shows(['one\ntwo']);
+    await eventually(async () => expect(await page.inputValue('#text')).toBe(''));
+    await page.reload();
+    await eventually(async () => expect(await page.inputValue('#name')).toBe('Ada'));
+  });
+
+  it('takes and shows comments without scripts', async () => {
+    const listener = await open();
+    await listener.chat.is('live');
+    const { page, chat, complaints } = await open({ javaScriptEnabled: false });
+    expect(await page.isVisible('noscript p')).toBe(true);
+    await page.fill('#name', 'Ada');
+    await page.fill('#text', 'Hello');
+    await page.click('button');
+    await chat.shows(['Hello']);
+    await listener.chat.shows(['Hello']);
+    expect(await page.inputValue('#name')).toBe('Ada');
+    expect(complaints).toEqual([]);
+  });
+});
