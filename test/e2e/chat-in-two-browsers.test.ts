@@ -33,7 +33,7 @@ async function open(options: Parameters<typeof openPage>[2] = {}): Promise<Watch
 
 const fetches = ({ requests }: WatchedPage) => requests.filter((request) => request.startsWith('GET /comments'));
 
-describe('the chat in two browsers', () => {
+describe('the chat in two browsers', { timeout: 60_000 }, () => {
   it('shows in one what is written in the other, at once, with one fetch of what is new', async () => {
     const [one, two] = [await open(), await open()];
     await one.chat.is('live');
@@ -42,8 +42,8 @@ describe('the chat in two browsers', () => {
     expect(await two.page.isVisible('.empty')).toBe(true);
 
     await one.chat.write('Ada', 'Hello');
-    await two.chat.shows(['Hello'], 1000);
-    await one.chat.shows(['Hello'], 1000);
+    await two.chat.shows(['Hello'], 3000);
+    await one.chat.shows(['Hello'], 3000);
     expect(await two.page.isVisible('.empty')).toBe(false);
     await eventually(async () => expect(await one.page.inputValue('#text')).toBe(''));
     expect(await one.page.evaluate(() => document.activeElement?.id)).toBe('text');
@@ -145,5 +145,33 @@ describe('the chat in two browsers', () => {
     await listener.chat.shows(['Hello']);
     expect(await page.inputValue('#name')).toBe('Ada');
     expect(complaints).toEqual([]);
+  });
+
+  it('can be used by the keyboard alone, and by those who do not see it', async () => {
+    const { page, chat } = await open();
+    await chat.is('live');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('Ada');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('Hello');
+    await page.keyboard.press('Tab');
+    expect(
+      await page.getByRole('button', { name: 'Send' }).evaluate((button) => button.matches(':focus-visible')),
+    ).toBe(true);
+    await page.keyboard.press('Space');
+    await chat.shows(['Hello']);
+    expect(await page.getByRole('textbox', { name: 'Your name' }).inputValue()).toBe('Ada');
+    expect(await page.getByRole('textbox', { name: 'Your comment' }).count()).toBe(1);
+    expect(await page.getByRole('log', { name: 'Newest comments' }).textContent()).toContain('Hello');
+    expect(await page.getByRole('status').first().textContent()).toBe('Live');
+    expect(await page.getByRole('heading', { level: 1, name: 'Heliograph chat' }).count()).toBe(1);
+  });
+
+  it('fits a small phone, and does not move for those who do not want that', async () => {
+    const { page, chat } = await open({ viewport: { width: 320, height: 600 }, reducedMotion: 'reduce' });
+    await chat.write('x'.repeat(40), 'y'.repeat(1000));
+    await chat.shows(['y'.repeat(1000)]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(320);
+    expect(await page.locator('.comment').evaluate((comment) => getComputedStyle(comment).animationName)).toBe('none');
   });
 });

@@ -33,4 +33,12 @@ export class ChatPage {
       expect(await this.page.getAttribute('#status', 'data-status')).toBe(status);
     }, timeoutMs);
   }
+
+  /** Lets the time of a page with a clock of its own run fast until it is live again. */
+  async comesBack(stepMs: number): Promise<void> {
+    await eventually(async () => {
+      await this.page.clock.fastForward(stepMs);
+      await this.is('live', 200);
+    }, 15_000);
+  }
 }
