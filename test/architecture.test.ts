@@ -114,6 +114,17 @@ describe('the borders of the source tree', () => {
     expect(broken(({ path }, imported) => isSafePlace(path) && !forNode(path) && !safe(imported))).toEqual([]);
   });
 
+  it("the script of the chat's page runs in browsers", () => {
+    const safe = (imported: string) =>
+      within(imported, 'chat/page', 'client') ||
+      ['chat/comment.ts', 'chat/hue.ts', 'chat/notices.ts', 'shared/errors.ts'].includes(imported);
+    const files = ['chat/comment.ts', 'chat/hue.ts', 'chat/notices.ts'];
+    expect(
+      broken(({ path }, imported) => (within(path, 'chat/page') || files.includes(path)) && !safe(imported)),
+    ).toEqual([]);
+    expect(broken(({ path }, imported) => within(path, 'chat/page') && imported === 'client/publisher.ts')).toEqual([]);
+  });
+
   it('prom-client stays in metrics.ts files and shared/process', () => {
     expect(
       broken(

@@ -47,6 +47,7 @@ export class Outbox {
   #waiters: Waiter[] = [];
   #working = false;
   #failing = false;
+  #late = false;
   #retry: Timer | undefined;
   #stopped = false;
 
@@ -59,6 +60,11 @@ export class Outbox {
   get pending(): boolean {
     const { store, topic } = this.#deps;
     return store.newestId() > store.published(topic).commentId;
+  }
+
+  /** Whether an author was answered that the others will be told later, and they have not been so far. */
+  get late(): boolean {
+    return this.#late;
   }
 
   /** Begins with what an earlier process has left. */
@@ -80,11 +86,12 @@ export class Outbox {
   publish(commentId: number): Promise<boolean> {
     this.#deps.report.pending(true);
     return new Promise((resolve) => {
-      const patience = this.#deps.clock.after(this.#deps.patienceMs, () => resolve(false));
       const tell = (published: boolean) => {
         patience.cancel();
+        if (!published) this.#late = true;
         resolve(published);
       };
+      const patience = this.#deps.clock.after(this.#deps.patienceMs, () => tell(false));
       this.#waiters.push({ commentId, tell });
       void this.#work();
     });
@@ -116,6 +123,7 @@ export class Outbox {
     this.#backoff.reset();
     if (this.#failing) logger.info('the webhook has taken what waited for it');
     this.#failing = false;
+    this.#late = false;
     this.#tell((waiter) => (waiter.commentId <= commentId ? true : undefined));
   }
 

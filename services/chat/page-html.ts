@@ -16,7 +16,7 @@ export interface Page {
   /** Why the form was not taken; empty where there is nothing to say. */
   readonly error: string;
   /** Whether the others have not been told of the newest comment yet. */
-  readonly pending: boolean;
+  readonly late: boolean;
 }
 
 /** Renders the whole page: it shows everything, and takes comments, without a script. */
@@ -52,7 +52,7 @@ export function renderPage(page: Page): string {
 ${draft.text}</textarea>
 </div>
 <p class="error" id="error" role="alert">${error}</p>
-<p class="notice" id="notice" role="status">${page.pending && error === '' ? PENDING_NOTICE : ''}</p>
+<p class="notice" id="notice" role="status">${page.late && error === '' ? PENDING_NOTICE : ''}</p>
 <div class="row">
 <p class="hint" id="hint">Up to ${MAX_TEXT_LENGTH} characters<span id="keys" hidden>; Enter sends, Shift and Enter begin a new line</span></p>
 <button>Send</button>

@@ -30,7 +30,7 @@ export function createShowPage(deps: {
       relayUrl: relayUrl(request),
       draft: { name: shorten(draft.name, MAX_NAME_LENGTH), text: shorten(draft.text, MAX_TEXT_LENGTH) },
       error,
-      pending: outbox.pending,
+      late: outbox.late,
     });
     response.type('html').send(page);
   };

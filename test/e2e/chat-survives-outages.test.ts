@@ -128,12 +128,13 @@ describe('a chat whose relay cannot vouch for what it says', { timeout: 60_000 }
     await one.chat.write('Ada', 'Hello');
     await one.chat.shows(['Hello'], 1500);
     await eventually(async () =>
-      expect(await one.page.textContent('#notice')).toContain('the others will be told a little later'),
+      expect(await one.page.textContent('#notice')).toContain('the webhook does not answer'),
     );
     expect(await two.chat.texts()).toEqual([]);
     redisLink.set('passes');
     await two.chat.is('live', 10_000);
     await two.chat.shows(['Hello'], 15_000);
+    await eventually(async () => expect(await one.page.textContent('#notice')).toBe(''));
     expect([...one.complaints, ...two.complaints]).toEqual([]);
   });
 });

@@ -87,12 +87,12 @@ describe('a comment', () => {
     expect(response.status).toBe(201);
     expect(await response.json()).toMatchObject({ comment: ADA, published: false });
     expect((await chat.news()).comments).toMatchObject([ADA]);
-    expect(await chat.page()).toContain('The webhook does not answer');
+    expect(await chat.page()).toContain('the webhook does not answer');
     expect(await metric(chat, 'chat_publish_pending')).toBe(1);
     broker.failWith = undefined;
     await eventually(() => expect(broker.published).toHaveLength(1));
     await eventually(async () => expect(await metric(chat, 'chat_publish_pending')).toBe(0));
-    expect(await chat.page()).not.toContain('The webhook does not answer');
+    expect(await chat.page()).not.toContain('the webhook does not answer');
   });
 
   it('is published where the webhook comes up after it', async () => {

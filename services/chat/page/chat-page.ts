@@ -21,10 +21,10 @@ const refetch = new Refetch(async () => {
   const news: News = await response.json();
   const count = list.show(news);
   seenId = Math.max(seenId, news.comments[0]?.id ?? 0);
-  statusLine.note(`fetched: ${count} that ${count === 1 ? 'was' : 'were'} not here yet`);
+  statusLine.note(`fetched: ${count || 'no'} new ${count === 1 ? 'comment' : 'comments'}`);
 });
 
-new CommentForm({
+const form = new CommentForm({
   form: element('form') as HTMLFormElement,
   error: element('error'),
   notice: element('notice'),
@@ -45,6 +45,7 @@ const heliograph = new Heliograph(relay, { topics: [topic], since: { [topic]: Nu
 heliograph.on('status', statusChanged);
 heliograph.on('update', ({ spread }) => {
   statusLine.note(`told: ${topic} has changed`);
+  form.published();
   refetch.within(spread);
 });
 statusChanged(heliograph.status);

@@ -41,6 +41,11 @@ export class CommentForm {
     if (matchMedia('(any-pointer: fine)').matches) this.#sendOnEnter();
   }
 
+  /** The others have been told by now. */
+  published(): void {
+    this.#deps.notice.textContent = '';
+  }
+
   #sendOnEnter(): void {
     this.#text.addEventListener('keydown', (event) => {
       // While letters are composed, Enter chooses among them.

@@ -148,11 +148,12 @@ describe('the outbox', () => {
     const second = write();
     await vi.advanceTimersByTimeAsync(PATIENCE_MS / 2);
     expect([first.told(), second.told()]).toEqual([false, undefined]);
+    expect(outbox.late).toBe(true);
     await vi.advanceTimersByTimeAsync(PATIENCE_MS / 2);
     expect(second.told()).toBe(false);
     await settle(0, (call) => call.succeed(70));
     await settle(1, (call) => call.succeed(71));
-    expect(outbox.pending).toBe(false);
+    expect([outbox.pending, outbox.late]).toEqual([false, false]);
   });
 
   it('takes over what an earlier process has saved and not published', async () => {
