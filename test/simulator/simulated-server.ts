@@ -18,6 +18,7 @@ export interface Subscriber {
 export class SimulatedServer {
   readonly name: string;
   readonly #clock: Clock;
+  readonly #floorRaised: (partition: number) => void;
   readonly #random: SeededRandom;
   readonly subscribers = new Set<Subscriber>();
   /** Told of every change, to replicate it. */
@@ -30,10 +31,16 @@ export class SimulatedServer {
   #runId: string;
   #replicationId: string;
 
-  constructor(deps: { name: string; clock: Clock; random: SeededRandom }) {
+  constructor(deps: {
+    name: string;
+    clock: Clock;
+    random: SeededRandom;
+    floorRaised: (partition: number) => void;
+  }) {
     this.name = deps.name;
     this.#clock = deps.clock;
     this.#random = deps.random;
+    this.#floorRaised = deps.floorRaised;
     this.#runId = deps.random.id();
     this.#replicationId = deps.random.id();
   }
@@ -65,6 +72,7 @@ export class SimulatedServer {
       history: this.history,
       write: (change) => this.write(change),
       signalFloor: (partition, floor) => {
+        this.#floorRaised(partition);
         for (const subscriber of this.subscribers) {
           if (subscriber.floors.has(partition)) subscriber.floor(partition, floor);
         }

@@ -12,14 +12,17 @@ export class SimulatedShard {
   readonly servers: readonly [SimulatedServer, SimulatedServer];
   readonly #clock: Clock;
   readonly #random: SeededRandom;
-  /** Processes that have not heard of the new master yet. */
+  /** Links of processes that have not heard of the new master yet. */
   readonly #believers = new Set<string>();
-  /** Links that are swallowed: `<process>`. */
+  /** Links whose packets are swallowed. */
   readonly #cut = new Set<string>();
+  readonly #floorsRaisedAtMs = new Map<number, number>();
   #master = 0;
   #replication = 0;
   #appliedAtMs = 0;
   #stopFollowing = () => {};
+  /** The newest snapshots, oldest first. */
+  snapshots: readonly RedisData[] = [];
   /** Told where a server stops being what it was: links to it end. */
   readonly watchers = new Set<(server: SimulatedServer) => void>();
 
@@ -28,10 +31,16 @@ export class SimulatedShard {
     this.name = name;
     this.#clock = clock;
     this.#random = random;
-    this.servers = [
-      new SimulatedServer({ name: `${name}a`, clock, random }),
-      new SimulatedServer({ name: `${name}b`, clock, random }),
-    ];
+    const createServer = (place: number) =>
+      new SimulatedServer({
+        name: `${name}${'ab'.charAt(place)}`,
+        clock,
+        random,
+        floorRaised: (partition) => {
+          if (this.#master === place) this.#floorsRaisedAtMs.set(partition, clock.nowMs());
+        },
+      });
+    this.servers = [createServer(0), createServer(1)];
     this.#replicate();
   }
 
@@ -48,23 +57,28 @@ export class SimulatedShard {
     return this.#believers.size > 0;
   }
 
-  /** Whom a process takes for the master. */
-  masterFor(process: string): SimulatedServer {
-    return this.#believers.has(process) ? this.replica : this.master;
+  /** When the master of the time last raised the floor of a partition; undefined where none has. */
+  floorRaisedAtMs(partition: number): number | undefined {
+    return this.#floorsRaisedAtMs.get(partition);
+  }
+
+  /** Where a link goes to. */
+  masterFor(link: string): SimulatedServer {
+    return this.#believers.has(link) ? this.replica : this.master;
   }
 
   /** Whether packets between the two arrive. */
-  reaches(process: string, server: SimulatedServer): boolean {
-    return server.answers && !this.#cut.has(process);
+  reaches(link: string, server: SimulatedServer): boolean {
+    return server.answers && !this.#cut.has(link);
   }
 
-  /** Swallows all packets of a process, until `mend`. */
-  cutOff(process: string): void {
-    this.#cut.add(process);
+  /** Swallows all packets of a link, until `mend`. */
+  cutOff(link: string): void {
+    this.#cut.add(link);
   }
 
-  mend(process: string): void {
-    this.#cut.delete(process);
+  mend(link: string): void {
+    this.#cut.delete(link);
   }
 
   /** The master's process ends. */
@@ -78,6 +92,11 @@ export class SimulatedShard {
     if (!this.isSplit) this.#replicate();
   }
 
+  /** Keeps the master's data of now, as a file on its disk would. */
+  snapshot(): void {
+    this.snapshots = [...this.snapshots.slice(-2), this.master.data.copy()];
+  }
+
   /** `FLUSHALL`. */
   flush(): void {
     const { master } = this;
@@ -85,8 +104,8 @@ export class SimulatedShard {
   }
 
   /**
-   * The replica becomes the master, without what has not reached it. These processes go on with the old one for
-   * now, if it lives: the brain is split until `healSplit`.
+   * The replica becomes the master, without what has not reached it. These links go to the old one for now, if it
+   * lives: the brain is split until all have heard.
    */
   failOver(believers: readonly string[]): void {
     this.#stopFollowing();
@@ -94,14 +113,14 @@ export class SimulatedShard {
     this.#master = 1 - this.#master;
     if (!this.master.running) this.master.start(this.master.data);
     this.master.promote();
-    for (const process of believers) this.#believers.add(process);
+    for (const link of believers) this.#believers.add(link);
     if (this.isSplit) for (const watcher of this.watchers) watcher(old);
     else this.#demote();
   }
 
-  /** One process hears of the new master. */
-  convince(process: string): void {
-    if (!this.#believers.delete(process)) return;
+  /** One of those links hears of the new master. */
+  convince(link: string): void {
+    if (!this.#believers.delete(link)) return;
     if (this.isSplit) for (const watcher of this.watchers) watcher(this.replica);
     else this.#demote();
   }

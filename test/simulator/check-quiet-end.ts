@@ -1,0 +1,46 @@
+import type { Topic } from '../../services/shared/update/topic.ts';
+import type { Simulation } from './simulation.ts';
+
+/** What the promise says of the time after all faults: what is wrong, in words. */
+export function checkPromise(simulation: Simulation): string[] {
+  const { clients, app, relays } = simulation;
+  const wrong: string[] = [];
+  for (const { process, hub } of relays) if (!hub.fresh) wrong.push(`${process.name} is not fresh`);
+  for (const client of clients) {
+    for (const topic of client.topics) {
+      const missing = app.missing(topic, client.page.shown(topic));
+      if (!missing) continue;
+      const shown = client.page.shown(topic);
+      const acknowledged = `#${missing.revision}, acknowledged at ${missing.atMs / 1000} s as ${missing.version}`;
+      wrong.push(`${client.name} shows #${shown} of ${topic}, and was never told of ${acknowledged}`);
+    }
+    if (client.believesFresh === false) wrong.push(`${client.name} was not told that its relay is fresh again`);
+  }
+  return wrong;
+}
+
+/** All relays say the same number of a topic, and keep no more than their clients need. */
+export function checkRelays({ relays, topics }: Simulation): string[] {
+  const wrong: string[] = [];
+  for (const topic of topics) {
+    const numbers = relays.filter(({ hub }) => hub.vouches(topic)).map(({ hub }) => hub.current(topic).version);
+    if (new Set(numbers).size > 1) wrong.push(`the relays say different numbers of ${topic}: ${numbers.join()}`);
+  }
+  for (const { process, hub, sessions, server, broker } of relays) {
+    if (sessions.size !== server.sockets.size) {
+      wrong.push(`${process.name} has ${sessions.size} sessions and ${server.sockets.size} connections`);
+    }
+    const wanted = new Set<Topic>();
+    for (const { topics: channels } of server.sockets) {
+      for (const channel of channels) {
+        const topic = channel.slice(channel.indexOf(' ') + 1) as Topic;
+        if (topic) wanted.add(topic);
+      }
+    }
+    if (hub.topics !== wanted.size) wrong.push(`${process.name} keeps ${hub.topics} topics for ${[...wanted].join()}`);
+    const unwatched = [...wanted].filter((topic) => !broker.watched.includes(topic));
+    if (unwatched.length > 0) wrong.push(`${process.name} does not watch ${unwatched.join()}`);
+    for (const session of sessions) if (session.isBehind) wrong.push(`${process.name} has a client behind`);
+  }
+  return wrong;
+}

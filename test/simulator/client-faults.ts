@@ -1,0 +1,103 @@
+import type { Fault } from './fault.ts';
+import { LibraryClient } from './library-client.ts';
+import { OldClient } from './old-client.ts';
+import type { Simulation } from './simulation.ts';
+
+const MAX_CLIENTS = 14;
+/** When a page of 2009 finds out at the latest that its line is dead, in milliseconds. */
+const NOTICED_MS = 12_000;
+
+/** A client with an open line. */
+function connected({ clients, random }: Simulation) {
+  const some = [...clients].filter((client) => client.line?.socket?.isOpen);
+  return some.length > 0 ? random.pick(some) : undefined;
+}
+
+/** What clients do, and what befalls them. */
+export const CLIENT_FAULTS: readonly Fault[] = [
+  {
+    name: 'a client comes',
+    weight: 10,
+    maxMs: 0,
+    begin(simulation) {
+      if (simulation.clients.size >= MAX_CLIENTS) return undefined;
+      simulation.addClient();
+      return { what: '' };
+    },
+  },
+  {
+    name: 'a client leaves',
+    weight: 4,
+    maxMs: 0,
+    begin({ clients, random }) {
+      if (clients.size === 0) return undefined;
+      const client = random.pick([...clients]);
+      client.leave();
+      clients.delete(client);
+      return { what: client.name };
+    },
+  },
+  {
+    name: 'a client listens to one topic more or less',
+    weight: 8,
+    maxMs: 0,
+    begin({ clients, random, topics }) {
+      const some = [...clients].filter((client) => client instanceof LibraryClient);
+      if (some.length === 0) return undefined;
+      const client = random.pick(some);
+      const topic = random.pick(topics);
+      if (client.topics.includes(topic)) client.unsubscribe(topic);
+      else if (!client.subscribe(topic)) return undefined;
+      return { what: `${client.name}: ${topic}` };
+    },
+  },
+  {
+    name: 'a line is reset',
+    weight: 8,
+    maxMs: 0,
+    begin(simulation) {
+      const client = connected(simulation);
+      client?.line?.socket?.reset();
+      return client && { what: client.name };
+    },
+  },
+  {
+    name: 'a line goes silent',
+    weight: 3,
+    maxMs: 0,
+    begin(simulation) {
+      const client = connected(simulation);
+      if (!client) return undefined;
+      const { line } = client;
+      line?.socket?.silence();
+      if (client instanceof OldClient) {
+        simulation.time.after(simulation.random.between(0, NOTICED_MS), () => line?.socket?.notice());
+      }
+      return { what: client.name };
+    },
+  },
+  {
+    name: 'a client takes nothing',
+    weight: 8,
+    maxMs: 25_000,
+    begin(simulation) {
+      const client = connected(simulation);
+      const socket = client?.line?.socket;
+      if (!client || !socket) return undefined;
+      socket.stall();
+      return { what: client.name, end: () => socket.resume() };
+    },
+  },
+  {
+    name: "a client's buffer is full",
+    weight: 8,
+    maxMs: 4000,
+    begin(simulation) {
+      const client = connected(simulation);
+      const socket = client?.line?.socket;
+      if (!client || !socket) return undefined;
+      socket.choke();
+      return { what: client.name, end: () => socket.release() };
+    },
+  },
+];

@@ -1,0 +1,63 @@
+import type { Fault } from './fault.ts';
+
+/** What befalls relays and webhooks. */
+export const PROCESS_FAULTS: readonly Fault[] = [
+  {
+    name: 'a relay is killed',
+    weight: 4,
+    maxMs: 5000,
+    begin(simulation) {
+      const place = simulation.random.integer(0, simulation.relays.length - 1);
+      const relay = simulation.relays[place];
+      if (!relay?.takesClients) return undefined;
+      const silently = simulation.random.chance(0.2);
+      relay.kill(silently);
+      return {
+        what: `${relay.process.name}${silently ? ' with its machine' : ''}`,
+        end: () => simulation.startRelay(place),
+      };
+    },
+  },
+  {
+    name: 'a relay is restarted in good order',
+    weight: 2,
+    maxMs: 5000,
+    begin(simulation) {
+      const place = simulation.random.integer(0, simulation.relays.length - 1);
+      const relay = simulation.relays[place];
+      if (!relay?.takesClients) return undefined;
+      void relay.drain();
+      return {
+        what: relay.process.name,
+        end() {
+          if (relay.process.alive) relay.kill(false);
+          simulation.startRelay(place);
+        },
+      };
+    },
+  },
+  {
+    name: 'a webhook is killed',
+    weight: 3,
+    maxMs: 5000,
+    begin(simulation) {
+      const place = simulation.random.integer(0, simulation.webhooks.length - 1);
+      const webhook = simulation.webhooks[place];
+      if (!webhook?.process.alive || !webhook.mayDie) return undefined;
+      webhook.kill();
+      return { what: webhook.process.name, end: () => simulation.startWebhook(place) };
+    },
+  },
+  {
+    name: "a process's clock steps",
+    weight: 3,
+    maxMs: 0,
+    begin({ relays, webhooks, random }) {
+      const { process } = random.pick([...relays, ...webhooks]);
+      const size = random.pick([100, 5000, 100_000, 100_000_000]);
+      const stepMs = Math.round(random.between(-size, size));
+      process.clockOffsetMs += stepMs;
+      return { what: `${process.name} by ${stepMs / 1000} s` };
+    },
+  },
+];

@@ -1,0 +1,119 @@
+import type { Fault } from './fault.ts';
+import { RedisData } from './redis-data.ts';
+import type { SimulatedShard } from './simulated-shard.ts';
+import type { Simulation } from './simulation.ts';
+
+/** Kills a master, and restarts it with what `data` says; unless it was replaced meanwhile. */
+function restarts(
+  name: string,
+  weight: number,
+  data: (shard: SimulatedShard, random: Simulation['random']) => RedisData | undefined,
+): Fault {
+  return {
+    name,
+    weight,
+    maxMs: 6000,
+    begin({ cluster, random }) {
+      const shard = random.pick(cluster.shards);
+      const server = shard.master;
+      const next = data(shard, random);
+      if (!server.running || !next) return undefined;
+      shard.kill();
+      return {
+        what: server.name,
+        end() {
+          if (shard.master === server && !server.running) shard.restart(next);
+        },
+      };
+    },
+  };
+}
+
+/** How far clocks step, in microseconds: a little, or far beyond any interval, or over the edge of a retention. */
+function clockStepUs(random: Simulation['random']): number {
+  const size = random.pick([50_000, 2_000_000, 100_000_000, 100_000_000, 50_000_000_000, 100_000_000_000]);
+  return Math.round(random.between(-size, size));
+}
+
+/** What befalls Redis servers. */
+export const REDIS_FAULTS: readonly Fault[] = [
+  restarts('Redis restarts with its data', 2, (shard) => shard.master.data),
+  restarts('Redis restarts from an old snapshot', 3, (shard, random) =>
+    shard.snapshots.length > 0 ? random.pick(shard.snapshots).copy() : undefined,
+  ),
+  restarts('Redis restarts empty', 3, () => new RedisData()),
+  {
+    name: 'Redis saves a snapshot',
+    weight: 4,
+    maxMs: 0,
+    begin({ cluster, random }) {
+      const shard = random.pick(cluster.shards);
+      shard.snapshot();
+      return { what: shard.name };
+    },
+  },
+  {
+    name: 'Redis is flushed',
+    weight: 2,
+    maxMs: 0,
+    begin({ cluster, random }) {
+      const shard = random.pick(cluster.shards);
+      if (!shard.master.answers) return undefined;
+      shard.flush();
+      return { what: shard.name };
+    },
+  },
+  {
+    name: 'Redis freezes',
+    weight: 3,
+    maxMs: 12_000,
+    begin({ cluster, random }) {
+      const server = random.pick(cluster.shards).master;
+      if (!server.answers) return undefined;
+      server.frozen = true;
+      return {
+        what: server.name,
+        end() {
+          server.frozen = false;
+        },
+      };
+    },
+  },
+  {
+    name: 'a replica is promoted',
+    weight: 3,
+    maxMs: 0,
+    begin({ cluster, random }) {
+      const shard = random.pick(cluster.shards);
+      if (shard.isSplit) return undefined;
+      shard.failOver([]);
+      return { what: shard.master.name };
+    },
+  },
+  {
+    name: 'the brain splits',
+    weight: 4,
+    maxMs: 10_000,
+    begin({ cluster, random, relays, webhooks, time }) {
+      const shard = random.pick(cluster.shards);
+      if (shard.isSplit || !shard.master.running) return undefined;
+      const names = [...relays, ...webhooks].map(({ process }) => process.name);
+      const links = names.flatMap((name) => [`${name}/commands`, `${name}/subscriber`]);
+      const believers = random.some(links, 0.5);
+      shard.failOver(believers);
+      for (const link of believers) time.after(random.between(0, 10_000), () => shard.convince(link));
+      return { what: `${shard.master.name} takes over, not for ${believers}`, end: () => shard.healSplit() };
+    },
+  },
+  {
+    name: "Redis's clock steps",
+    weight: 4,
+    maxMs: 0,
+    begin({ cluster, random }) {
+      const server = random.pick(random.pick(cluster.shards).servers);
+      const stepUs = clockStepUs(random);
+      server.clockOffsetUs += stepUs;
+      return { what: `${server.name} by ${stepUs / 1e6} s` };
+    },
+  },
+];

@@ -1,0 +1,34 @@
+import type { Clock } from '../../services/shared/process/clock.ts';
+import type { VirtualTime } from '../support/virtual-time.ts';
+import type { SeededRandom } from './seeded-random.ts';
+
+/** A process: a clock that may be wrong, and nothing that goes on once it is killed. */
+export class SimulatedProcess {
+  readonly name: string;
+  readonly clock: Clock;
+  /** How far its clock is ahead, in milliseconds. */
+  clockOffsetMs = 0;
+  #alive = true;
+
+  constructor(deps: { name: string; time: VirtualTime; random: SeededRandom }) {
+    const { name, time, random } = deps;
+    this.name = name;
+    const whileAlive = (callback: () => void) => () => {
+      if (this.#alive) callback();
+    };
+    this.clock = {
+      nowMs: () => time.nowMs + this.clockOffsetMs,
+      after: (delayMs, callback) => time.after(delayMs, whileAlive(callback)),
+      atTurnEnd: (callback) => time.atTurnEnd(whileAlive(callback)),
+      random: () => random.next(),
+    };
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  kill(): void {
+    this.#alive = false;
+  }
+}

@@ -1,0 +1,131 @@
+import { drain } from '../../services/relay/drain.ts';
+import { Hub } from '../../services/relay/hub/hub.ts';
+import { Sessions } from '../../services/relay/session/sessions.ts';
+import { JSON_DIALECT } from '../../services/relay/transport/json-dialect.ts';
+import { Sweep } from '../../services/relay/transport/sweep.ts';
+import type { Accept } from '../../services/relay/transport/transport.ts';
+import { UPDATE_CHECK_DIALECT } from '../../services/relay/transport/update-check-dialect.ts';
+import { UwsWebsocket } from '../../services/relay/transport/uws-websocket.ts';
+import type { Clock } from '../../services/shared/process/clock.ts';
+import { type Sabotage, sabotageAccept, sabotageFeed } from './sabotage.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import { SimulatedBroker, type SimulatedCluster } from './simulated-broker.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+import type { Peer, SimulatedSocket } from './simulated-socket.ts';
+import { SimulatedUwsApp } from './simulated-uws-app.ts';
+
+/** The relays' settings, in milliseconds: the defaults, but for what would only make runs long. */
+export const REPAIR_INTERVAL_MS = 3000;
+export const FLOOR_SPREAD_MS = 2000;
+const PING_INTERVAL_MS = 5000;
+const STUCK_TIMEOUT_MS = 20_000;
+const DRAIN_WINDOW_MS = 1000;
+const MAX_TOPICS = 16;
+
+/** A relay as `relay.ts` puts it together, on a simulated broker and simulated connections. */
+export class SimulatedRelay {
+  readonly process: SimulatedProcess;
+  readonly broker: SimulatedBroker;
+  readonly hub: Hub;
+  readonly sessions: Sessions;
+  readonly server: SimulatedUwsApp;
+  readonly #transports: readonly UwsWebsocket[];
+  #listening = true;
+
+  constructor(deps: {
+    process: SimulatedProcess;
+    cluster: SimulatedCluster;
+    lineClock: Clock;
+    random: SeededRandom;
+    sabotage: Sabotage | undefined;
+  }) {
+    const { process, cluster, random, sabotage } = deps;
+    const { clock, name } = process;
+    this.process = process;
+    this.broker = new SimulatedBroker({ name, cluster, clock });
+    this.server = new SimulatedUwsApp({ clock, lineClock: deps.lineClock, random });
+    this.hub = new Hub({
+      feed: sabotageFeed(this.broker, sabotage),
+      clock,
+      report: SILENT_HUB_REPORT,
+      repairIntervalMs: REPAIR_INTERVAL_MS,
+      floorSpreadMs: FLOOR_SPREAD_MS,
+      fanout: {
+        publish: (update, paced) =>
+          this.#transports.reduce((sum, transport) => sum + transport.publish(update, paced), 0),
+        publishFreshness: (fresh) => {
+          for (const transport of this.#transports) transport.publishFreshness(fresh);
+        },
+        pace: (mark, windowMs) => this.sessions.pace(mark, windowMs),
+      },
+    });
+    this.sessions = new Sessions({
+      hub: this.hub,
+      clock,
+      limits: { maxTopics: MAX_TOPICS, messagesPerSecond: 0 },
+      report: { fellBehind() {}, caughtUp() {}, refused() {} },
+    });
+    const accept: Accept = (connection, greeting) => this.sessions.accept(connection, greeting);
+    const shared = {
+      app: this.server.app,
+      accept: sabotageAccept(accept, sabotage),
+      report: { opened() {}, closed() {}, stuck() {} },
+      maxTopics: MAX_TOPICS,
+      nowMs: () => clock.nowMs(),
+    };
+    this.#transports = [
+      new UwsWebsocket({ ...shared, path: '/ws', dialect: JSON_DIALECT }),
+      new UwsWebsocket({ ...shared, path: '/update_check', dialect: UPDATE_CHECK_DIALECT }),
+    ];
+  }
+
+  get takesClients(): boolean {
+    return this.process.alive && this.#listening;
+  }
+
+  start(): void {
+    void this.broker.start();
+    this.hub.start();
+    for (const { connections } of this.#transports) {
+      new Sweep({
+        clock: this.process.clock,
+        connections,
+        size: () => connections.size,
+        intervalMs: PING_INTERVAL_MS,
+        stuckMs: STUCK_TIMEOUT_MS,
+        stuck() {},
+      }).start();
+    }
+  }
+
+  /** A client connects; undefined where the relay refuses it. */
+  connect(path: string, query: string, peer: Peer): SimulatedSocket | undefined {
+    return this.takesClients ? this.server.connect(path, query, peer) : undefined;
+  }
+
+  /** Ends in good order; resolves when it is gone. */
+  async drain(): Promise<void> {
+    this.#listening = false;
+    await drain({ sessions: this.sessions, clock: this.process.clock, windowMs: DRAIN_WINDOW_MS });
+    this.hub.stop();
+    this.kill(false);
+  }
+
+  /** Is gone at once; `silently` where its machine is gone too, so that nobody is told. */
+  kill(silently: boolean): void {
+    this.process.kill();
+    this.server.vanish(silently);
+    void this.broker.stop();
+  }
+}
+
+const SILENT_HUB_REPORT = {
+  delivered() {},
+  conflated() {},
+  digested() {},
+  digestFailed() {},
+  updatesRepaired() {},
+  floorRaised() {},
+  deafSubscriptionReplaced() {},
+  freshness() {},
+};

@@ -1,0 +1,24 @@
+import type { Timer } from '../../services/shared/process/clock.ts';
+import type { VirtualTime } from '../support/virtual-time.ts';
+import type { SeededRandom } from './seeded-random.ts';
+
+/**
+ * The client library runs in browsers and uses their timers, time and randomness. Puts virtual ones in their
+ * place; returns what puts the real ones back.
+ */
+export function installVirtualGlobals(time: VirtualTime, random: SeededRandom): () => void {
+  const { setTimeout, clearTimeout } = globalThis;
+  const { now } = Date;
+  const { random: realRandom } = Math;
+  Object.assign(globalThis, {
+    setTimeout: (callback: () => void, delayMs = 0) => time.after(delayMs, callback),
+    clearTimeout: (timer: Timer | undefined) => timer?.cancel(),
+  });
+  Date.now = () => time.nowMs;
+  Math.random = () => random.next();
+  return () => {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+    Date.now = now;
+    Math.random = realRandom;
+  };
+}
