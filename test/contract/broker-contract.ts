@@ -164,6 +164,16 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect((await webhook.publish(topic, {}, NOTHING_SEEN)).version).toBeGreaterThan(after.floor);
     });
 
+    it('raises the floor above what a caller was told under this history, where that is gone', async () => {
+      const topic = topicNamed('flushed');
+      const before = await digestOf(topic, 0);
+      const witness = { history: before.history, version: before.last + 3_600_000_000 };
+      const after = await relay.digest(relay.partitionOf(topic), witness, 0);
+      expect(after.floor).toBeGreaterThan(witness.version);
+      const again = await webhook.digest(webhook.partitionOf(topic), { ...witness, version: after.last }, 0);
+      expect(again.floor).toBe(after.floor);
+    });
+
     it('recalls the answer that was kept under an id, from every process, and none under another', async () => {
       const id = randomUUID();
       await webhook.keepAnswer(id, '{"updates":[]}');

@@ -30,7 +30,8 @@ function checkHistory(context: ScriptContext, partition: number, witness: Witnes
   const meta = context.data.partition(partition).meta;
   let floor = meta?.floor ?? 0;
   let last = meta?.last ?? 0;
-  const forgot = witness.history !== '' && witness.history !== history && floor < witness.version;
+  const isOther = witness.history !== history;
+  const forgot = witness.history !== '' && (last < witness.version || (isOther && floor < witness.version));
   if (meta?.history !== history || forgot) {
     floor = Math.max(nowUs, last, witness.version) + 1;
     last = floor;

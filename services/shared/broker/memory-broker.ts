@@ -115,8 +115,10 @@ export class MemoryBroker implements Broker {
   }
 
   #checkHistory(witness: Witness): void {
-    if (witness.history === '' || witness.history === this.#history || this.#floor >= witness.version) return;
-    this.#floor = Math.max(this.#now(), this.#last, witness.version) + 1;
+    const { history, version } = witness;
+    const forgot = this.#last < version || (history !== this.#history && this.#floor < version);
+    if (history === '' || !forgot) return;
+    this.#floor = Math.max(this.#now(), this.#last, version) + 1;
     this.#last = this.#floor;
     const floor = this.#floor;
     setImmediate(() => this.#handler?.raiseFloor(0, floor));

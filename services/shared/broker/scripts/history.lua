@@ -18,8 +18,10 @@ local floor = tonumber(meta[1]) or 0
 local last = tonumber(meta[2]) or 0
 
 -- Either nobody has looked since the history changed (a restart, a promotion, data that are gone), or the
--- caller was told of something, under another history, that this one may have forgotten (split brain).
-if meta[3] ~= history or (ARGV[3] ~= '' and ARGV[3] ~= history and floor < seen) then
+-- caller was told of something that this one may have forgotten: under another history (split brain), or under
+-- this one (flushed, and somebody who had seen less came first).
+local forgot = ARGV[3] ~= '' and (last < seen or (ARGV[3] ~= history and floor < seen))
+if meta[3] ~= history or forgot then
   floor = math.max(now, last, seen) + 1
   last = floor
   redis.call('HSET', KEYS[1], 'floor', integer(floor), 'last', integer(last), 'history', history)
