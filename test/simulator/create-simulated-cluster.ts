@@ -20,6 +20,8 @@ export function createSimulatedCluster(deps: {
   partitions: number;
   shards: number;
   settings?: ScriptSettings;
+  /** Told what the servers do. */
+  note?: (what: string) => void;
 }): SimulatedCluster {
   const { clock, random, partitions } = deps;
   return {
@@ -27,6 +29,9 @@ export function createSimulatedCluster(deps: {
     random,
     settings: deps.settings ?? REAL_SETTINGS,
     weather: calmWeather(),
-    shards: Array.from({ length: deps.shards }, (_, i) => new SimulatedShard({ name: `redis${i}`, clock, random })),
+    shards: Array.from(
+      { length: deps.shards },
+      (_, i) => new SimulatedShard({ name: `redis${i}`, clock, random, note: deps.note ?? (() => {}) }),
+    ),
   };
 }

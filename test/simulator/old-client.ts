@@ -61,9 +61,10 @@ export class OldClient implements SimulatedClient {
   }
 
   /** Fetches the page; returns the version that the app has rendered into it. */
-  #load(): string {
+  #load(told = false): string {
     const version = this.#app.renderedVersion(this.#topic);
-    this.page.load(this.#topic);
+    if (told) this.page.update(this.#topic);
+    else this.page.load(this.#topic);
     return this.#saysSince && version !== null ? `&since=${version}` : '';
   }
 
@@ -78,8 +79,7 @@ export class OldClient implements SimulatedClient {
       message: (text) => {
         if (this.#line !== line) return;
         if (text !== 'UPDATED') throw new Error(`a page of 2009 was told ${text}`);
-        this.page.told += 1;
-        this.#since = this.#load();
+        this.#since = this.#load(true);
       },
       closed: () => {
         if (this.#line !== line) return;

@@ -4,12 +4,15 @@ import type { SimulatedApp } from './simulated-app.ts';
 /** What a client shows: for each topic that it listens to, a revision of the app's truth. */
 export class Page {
   readonly #app: SimulatedApp;
+  readonly #note: (what: string) => void;
   readonly #shown = new Map<Topic, number>();
   /** How often it was told to look. */
   told = 0;
 
-  constructor(app: SimulatedApp) {
-    this.#app = app;
+  /** `note` is told what the page does. */
+  constructor(deps: { app: SimulatedApp; note: (what: string) => void }) {
+    this.#app = deps.app;
+    this.#note = deps.note;
   }
 
   get topics(): Iterable<Topic> {
@@ -27,14 +30,17 @@ export class Page {
   /** Fetches a topic from the app. */
   load(topic: Topic): void {
     this.#shown.set(topic, this.#app.truth(topic));
+    this.#note(`loads #${this.shown(topic)} of ${topic}`);
   }
 
-  /** Looks now, at what came along or else at the app. */
-  update(topic: Topic, data: unknown): void {
+  /** Is told of a topic: shows what came along, or fetches. */
+  update(topic: Topic, data?: unknown): void {
     this.told += 1;
     if (!this.#shown.has(topic)) return;
-    if (typeof data === 'number') this.#shown.set(topic, data);
-    else this.load(topic);
+    if (typeof data === 'number') {
+      this.#shown.set(topic, data);
+      this.#note(`is told #${data} of ${topic}`);
+    } else this.load(topic);
   }
 
   forget(topic: Topic): void {

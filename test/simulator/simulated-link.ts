@@ -80,8 +80,9 @@ export class SimulatedLink {
 
   /** The connection ends; all calls under way fail, some of which have taken effect. */
   cut(): void {
-    const server = this.#drop();
-    if (!server) return;
+    if (!this.#server) return;
+    const server = this.#server;
+    this.#drop();
     this.#handler.down(server);
     if (!this.#stopped) this.connect();
   }
@@ -140,8 +141,7 @@ export class SimulatedLink {
     if (!this.#stopped && this.#attempt === attempt) this.connect();
   }
 
-  #drop(): SimulatedServer | undefined {
-    const server = this.#server;
+  #drop(): void {
     this.#attempt += 1;
     this.#server = undefined;
     this.#pinger?.cancel();
@@ -151,7 +151,6 @@ export class SimulatedLink {
       call.fail();
     }
     this.#calls.clear();
-    return server;
   }
 
   /** A link that is silent for as long as `redis-client` waits is given up. */

@@ -13,6 +13,7 @@ import { SimulatedBroker, type SimulatedCluster } from './simulated-broker.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { Peer, SimulatedSocket } from './simulated-socket.ts';
 import { SimulatedUwsApp } from './simulated-uws-app.ts';
+import type { Trace } from './trace.ts';
 
 /** The relays' settings, in milliseconds: the defaults, but for what would only make runs long. */
 export const REPAIR_INTERVAL_MS = 3000;
@@ -37,9 +38,10 @@ export class SimulatedRelay {
     cluster: SimulatedCluster;
     lineClock: Clock;
     random: SeededRandom;
+    trace: Trace;
     sabotage: Sabotage | undefined;
   }) {
-    const { process, cluster, random, sabotage } = deps;
+    const { process, cluster, random, trace, sabotage } = deps;
     const { clock, name } = process;
     this.process = process;
     this.broker = new SimulatedBroker({ name, cluster, clock });
@@ -47,7 +49,17 @@ export class SimulatedRelay {
     this.hub = new Hub({
       feed: sabotageFeed(this.broker, sabotage),
       clock,
-      report: SILENT_HUB_REPORT,
+      report: {
+        delivered: (update, clients) =>
+          trace.note(`${name} tells ${clients} clients of ${update.topic}: ${update.version}`),
+        conflated() {},
+        digested() {},
+        digestFailed: () => trace.note(`${name} gets no digest`),
+        updatesRepaired: (count) => count > 0 && trace.note(`${name} repairs ${count} updates`),
+        floorRaised: () => trace.note(`${name} hears of a raised floor`),
+        deafSubscriptionReplaced: () => trace.note(`${name} replaces a deaf subscription`),
+        freshness: (fresh) => trace.note(`${name} is ${fresh ? 'fresh' : 'stale'}`),
+      },
       repairIntervalMs: REPAIR_INTERVAL_MS,
       floorSpreadMs: FLOOR_SPREAD_MS,
       fanout: {
@@ -118,14 +130,3 @@ export class SimulatedRelay {
     void this.broker.stop();
   }
 }
-
-const SILENT_HUB_REPORT = {
-  delivered() {},
-  conflated() {},
-  digested() {},
-  digestFailed() {},
-  updatesRepaired() {},
-  floorRaised() {},
-  deafSubscriptionReplaced() {},
-  freshness() {},
-};

@@ -18,7 +18,7 @@ export interface Subscriber {
 export class SimulatedServer {
   readonly name: string;
   readonly #clock: Clock;
-  readonly #floorRaised: (partition: number) => void;
+  readonly #floorRaised: (partition: number, floor: Version) => void;
   readonly #random: SeededRandom;
   readonly subscribers = new Set<Subscriber>();
   /** Told of every change, to replicate it. */
@@ -35,7 +35,7 @@ export class SimulatedServer {
     name: string;
     clock: Clock;
     random: SeededRandom;
-    floorRaised: (partition: number) => void;
+    floorRaised: (partition: number, floor: Version) => void;
   }) {
     this.name = deps.name;
     this.#clock = deps.clock;
@@ -72,7 +72,7 @@ export class SimulatedServer {
       history: this.history,
       write: (change) => this.write(change),
       signalFloor: (partition, floor) => {
-        this.#floorRaised(partition);
+        this.#floorRaised(partition, floor);
         for (const subscriber of this.subscribers) {
           if (subscriber.floors.has(partition)) subscriber.floor(partition, floor);
         }

@@ -26,7 +26,7 @@ export class SimulatedShard {
   /** Told where a server stops being what it was: links to it end. */
   readonly watchers = new Set<(server: SimulatedServer) => void>();
 
-  constructor(deps: { name: string; clock: Clock; random: SeededRandom }) {
+  constructor(deps: { name: string; clock: Clock; random: SeededRandom; note: (what: string) => void }) {
     const { name, clock, random } = deps;
     this.name = name;
     this.#clock = clock;
@@ -36,7 +36,8 @@ export class SimulatedShard {
         name: `${name}${'ab'.charAt(place)}`,
         clock,
         random,
-        floorRaised: (partition) => {
+        floorRaised: (partition, floor) => {
+          deps.note(`${this.servers[place]?.name} raises the floor of partition ${partition} to ${floor}`);
           if (this.#master === place) this.#floorsRaisedAtMs.set(partition, clock.nowMs());
         },
       });

@@ -51,6 +51,7 @@ export class Simulation {
       random,
       partitions: PARTITIONS,
       shards: random.integer(1, 2),
+      note: (what) => trace.note(what),
     });
     this.#entrance = new Entrance({ clock, random, relays: () => this.relays });
     this.publisher = new SimulatedPublisher({ app, clock, random, trace, webhooks: () => this.webhooks });
@@ -63,7 +64,14 @@ export class Simulation {
     const { cluster, random, time } = this;
     const process = this.#createProcess('relay');
     const lineClock = time.clock(() => random.next());
-    const relay = new SimulatedRelay({ process, cluster, lineClock, random, sabotage: this.#sabotage });
+    const relay = new SimulatedRelay({
+      process,
+      cluster,
+      lineClock,
+      random,
+      trace: this.trace,
+      sabotage: this.#sabotage,
+    });
     this.relays[place] = relay;
     this.trace.note(`${process.name} starts`);
     relay.start();
@@ -81,13 +89,13 @@ export class Simulation {
   /** A client of some kind comes. */
   addClient(): void {
     const { random, app, time, topics } = this;
-    const page = new Page(app);
-    const shared = { page, app, random, entrance: this.#entrance, clock: time.clock(() => random.next()) };
+    const shared = { app, random, entrance: this.#entrance, clock: time.clock(() => random.next()) };
     const some = random.some(topics, 0.4);
     const kind = random.integer(0, 6);
     const name = this.#name(['library', 'library', 'rendered', 'greeting', 'message', 'forgetful', 'old'][kind] ?? '');
+    const page = new Page({ app, note: (what) => this.trace.note(`${name} ${what}`) });
     this.trace.note(`${name} comes for ${kind === 6 ? some[0] : some}`);
-    this.clients.add(this.#createClient(kind, { ...shared, name }, some));
+    this.clients.add(this.#createClient(kind, { ...shared, name, page }, some));
   }
 
   #createClient(
