@@ -164,6 +164,18 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect((await webhook.publish(topic, {}, NOTHING_SEEN)).version).toBeGreaterThan(after.floor);
     });
 
+    it('raises the floor anew for a promise under a history that is gone, however high the floor is', async () => {
+      const topic = topicNamed('promised');
+      const partition = webhook.partitionOf(topic);
+      const before = await digestOf(topic, 0);
+      const witness = { history: 'another history', version: 1 };
+      expect((await webhook.digest(partition, witness, 0)).floor).toBe(before.floor);
+      const after = await webhook.digest(partition, { ...witness, promised: true }, 0);
+      expect(after.floor).toBeGreaterThan(before.last);
+      const mine = { history: after.history, version: after.last, promised: true };
+      expect((await webhook.digest(partition, mine, 0)).floor).toBe(after.floor);
+    });
+
     it('raises the floor above what a caller was told under this history, where that is gone', async () => {
       const topic = topicNamed('flushed');
       const before = await digestOf(topic, 0);

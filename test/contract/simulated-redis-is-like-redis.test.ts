@@ -19,8 +19,8 @@ const TOPICS = ['a', 'b', 'c'] as Topic[];
 /** Versions so far ahead of the time that they, and not the clocks, decide every number. */
 const AHEAD_US = 4_000_000_000_000_000;
 
-/** Which history a caller says it has seen: none, the one that is there, or one that is gone. */
-type Seen = 'nothing' | 'this' | 'another';
+/** Which history a caller says it has seen: none, the one that is there, or one that is gone, or was promised under. */
+type Seen = 'nothing' | 'this' | 'another' | 'a promise of another';
 
 type Step =
   | { readonly kind: 'publish'; readonly topic: Topic; readonly seen: Seen; readonly version: Version }
@@ -29,7 +29,7 @@ type Step =
   | { readonly kind: 'lose meta' | 'lose recent' | 'change history' }
   | { readonly kind: 'lose register'; readonly topic: Topic };
 
-const seen = fc.constantFrom<Seen>('nothing', 'this', 'this', 'another');
+const seen = fc.constantFrom<Seen>('nothing', 'this', 'this', 'another', 'a promise of another');
 const versions = fc.nat({ max: 200 }).map((n) => AHEAD_US + n);
 const steps = fc.array(
   fc.oneof(
@@ -116,7 +116,13 @@ describe('the simulated Redis', () => {
     // So that the clock is behind from the first step on.
     const first = await broker.publish('first' as Topic, {}, { history: '', version: AHEAD_US });
     const witness = (name: Seen, version: Version): Witness =>
-      name === 'nothing' ? { history: '', version } : { history: name === 'this' ? first.history : 'another', version };
+      name === 'nothing'
+        ? { history: '', version }
+        : {
+            history: name === 'this' ? first.history : 'another',
+            version,
+            promised: name === 'a promise of another',
+          };
     for (const step of list) {
       if (step.kind === 'publish') {
         const { version, history } = await broker.publish(

@@ -31,7 +31,8 @@ function checkHistory(context: ScriptContext, partition: number, witness: Witnes
   let floor = meta?.floor ?? 0;
   let last = meta?.last ?? 0;
   const isOther = witness.history !== history;
-  const forgot = witness.history !== '' && (last < witness.version || (isOther && floor < witness.version));
+  const { version: seen, promised } = witness;
+  const forgot = witness.history !== '' && (last < seen || (isOther && (floor < seen || promised === true)));
   if (meta?.history !== history || forgot) {
     floor = Math.max(nowUs, last, witness.version) + 1;
     last = floor;

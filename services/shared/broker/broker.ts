@@ -77,6 +77,12 @@ export interface Witness {
   readonly history: string;
   /** The highest version seen in this partition; 0 at first. */
   readonly version: Version;
+  /**
+   * Whether this process has passed on a promise that was made under that history. Where the broker has another one
+   * by now, the promise may have been made by a master that was already replaced, after everybody was told of the
+   * floor. So the floor is raised anew, also above a version that says nothing: clocks may disagree.
+   */
+  readonly promised?: boolean;
 }
 
 export interface Published {

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../process/clock.ts';
 import type { Topic } from '../update/topic.ts';
 import type { UpdateBody, Version } from '../update/update.ts';
-import type { Published, Publishing, Witness } from './broker.ts';
+import type { Publishing, Witness } from './broker.ts';
 
 /** Which version an update of a topic got. */
 export interface PublishedTopic {
@@ -56,8 +56,9 @@ export class ClusterPublisher {
 
   async #publishOne(topic: Topic, body: UpdateBody): Promise<PublishedTopic> {
     const partition = this.#broker.partitionOf(topic);
-    const published = await this.#broker.publish(topic, body, this.#witnesses.get(partition) ?? NOTHING_SEEN);
-    this.#remember(partition, published);
+    const witness = this.#witnessOf(partition);
+    const published = await this.#broker.publish(topic, body, witness);
+    this.#remember(partition, witness, { ...published, promised: true });
     return { topic, version: published.version };
   }
 
@@ -66,14 +67,22 @@ export class ClusterPublisher {
     await Promise.allSettled(
       [...this.#witnesses].map(async ([partition, witness]) => {
         const { history, last } = await this.#broker.digest(partition, witness, Number.MAX_SAFE_INTEGER);
-        this.#remember(partition, { history, version: last });
+        this.#remember(partition, witness, { history, version: last, promised: false });
       }),
     );
   }
 
-  /** Answers may overtake each other; the highest version is of the newest history, since floors lift it. */
-  #remember(partition: number, { history, version }: Published): void {
-    const seen = this.#witnesses.get(partition);
-    if (seen === undefined || version > seen.version) this.#witnesses.set(partition, { history, version });
+  #witnessOf(partition: number): Witness {
+    return this.#witnesses.get(partition) ?? NOTHING_SEEN;
+  }
+
+  /** An answer settles the promises that its call carried along, and none that was made meanwhile. */
+  #remember(partition: number, carried: Witness, answer: Required<Witness>): void {
+    const now = this.#witnessOf(partition);
+    const version = Math.max(now.version, answer.version);
+    const promised = now.promised === true && (now !== carried || now.history === answer.history);
+    // Promises under two histories: whichever the broker has, the other one is to be dealt with.
+    const history = promised && now.history !== answer.history ? `${now.history} ${answer.history}` : answer.history;
+    this.#witnesses.set(partition, { history, version, promised: promised || answer.promised });
   }
 }

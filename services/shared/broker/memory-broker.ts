@@ -115,8 +115,9 @@ export class MemoryBroker implements Broker {
   }
 
   #checkHistory(witness: Witness): void {
-    const { history, version } = witness;
-    const forgot = this.#last < version || (history !== this.#history && this.#floor < version);
+    const { history, version, promised } = witness;
+    const isOther = history !== this.#history;
+    const forgot = this.#last < version || (isOther && (promised === true || this.#floor < version));
     if (history === '' || !forgot) return;
     this.#floor = Math.max(this.#now(), this.#last, version) + 1;
     this.#last = this.#floor;

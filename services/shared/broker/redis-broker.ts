@@ -178,6 +178,7 @@ export class RedisBroker implements Broker {
       this.#keys.floorChannel(partition),
       witness.history,
       witness.version,
+      witness.promised ? 1 : 0,
     ];
   }
 

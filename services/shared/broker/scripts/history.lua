@@ -1,6 +1,7 @@
 -- Prologue of every script: has this partition's history changed?
 -- KEYS[1] meta. ARGV[1] PUBLISH or SPUBLISH, ARGV[2] the floor's channel, ARGV[3] the history that the
--- caller last saw ('' for none), ARGV[4] the highest version that the caller has seen here.
+-- caller last saw ('' for none), ARGV[4] the highest version that the caller has seen here, ARGV[5] 1 where the
+-- caller has passed on a promise that was made under that history.
 -- tostring() of a number this large loses digits, hence format().
 local function integer(value)
   return string.format('%.0f', value)
@@ -19,8 +20,10 @@ local last = tonumber(meta[2]) or 0
 
 -- Either nobody has looked since the history changed (a restart, a promotion, data that are gone), or the
 -- caller was told of something that this one may have forgotten: under another history (split brain), or under
--- this one (flushed, and somebody who had seen less came first).
-local forgot = ARGV[3] ~= '' and (last < seen or (ARGV[3] ~= history and floor < seen))
+-- this one (flushed, and somebody who had seen less came first). A promise under another history may be younger
+-- than the floor, whatever the numbers say: two masters' clocks may disagree.
+local other = ARGV[3] ~= history
+local forgot = ARGV[3] ~= '' and (last < seen or (other and (floor < seen or ARGV[5] == '1')))
 if meta[3] ~= history or forgot then
   floor = math.max(now, last, seen) + 1
   last = floor
