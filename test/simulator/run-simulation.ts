@@ -87,7 +87,7 @@ export async function runSimulation(options: {
     const { failures, repairedAfterMs } = await judge(simulation);
     return {
       seed,
-      failures: [...watchman.findings, ...failures],
+      failures: [...new Set([...watchman.findings, ...failures])],
       trace: trace.lines,
       digest: trace.digest,
       repairedAfterMs,
