@@ -43,7 +43,7 @@ export function sabotageAccept(accept: Accept, sabotage: Sabotage | undefined): 
   return (connection, greeting) => {
     if (sabotage === 'catch-up') return withoutRoom(accept(connection, greeting));
     const topics = new Map([...greeting.topics.keys()].map((topic): [Topic, null] => [topic, null]));
-    return withoutSince(accept(connection, { topics }));
+    return withoutSince(accept(connection, { ...greeting, topics }));
   };
 }
 
@@ -52,7 +52,7 @@ function withoutRoom(owner: ConnectionOwner): ConnectionOwner {
     message: (text) => owner.message(text),
     fellBehind: () => owner.fellBehind(),
     roomAgain() {},
-    closed: (code) => owner.closed(code),
+    closed: () => owner.closed(),
   };
 }
 
@@ -61,6 +61,6 @@ function withoutSince(owner: ConnectionOwner): ConnectionOwner {
     message: (text) => owner.message(text.replace(/":\d+/g, '":null')),
     fellBehind: () => owner.fellBehind(),
     roomAgain: () => owner.roomAgain(),
-    closed: (code) => owner.closed(code),
+    closed: () => owner.closed(),
   };
 }

@@ -75,12 +75,14 @@ export class SimulatedRelay {
       hub: this.hub,
       clock,
       limits: { maxTopics: MAX_TOPICS, messagesPerSecond: 0 },
+      authorization: undefined,
       report: { fellBehind() {}, caughtUp() {}, refused() {} },
     });
     const accept: Accept = (connection, greeting) => this.sessions.accept(connection, greeting);
     const shared = {
       app: this.server.app,
       accept: sabotageAccept(accept, sabotage),
+      admission: { enter: () => '', leave() {} },
       report: { opened() {}, closed() {}, stuck() {} },
       maxTopics: MAX_TOPICS,
       nowMs: () => clock.nowMs(),

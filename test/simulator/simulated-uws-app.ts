@@ -61,6 +61,7 @@ export class SimulatedUwsApp {
     if (!behavior?.upgrade) throw new Error(`nothing is served at ${path}`);
     let userData: unknown;
     const res = {
+      getRemoteAddressAsText: () => new ArrayBuffer(0),
       upgrade: (data: unknown) => {
         userData = data;
       },
