@@ -76,8 +76,8 @@ export class ChaosClient {
     return this.#told.get(topic)?.at(-1)?.version ?? 0;
   }
 
-  /** How often it was told without an acknowledged update since the last time. */
-  spurious(ledger: Ledger): number {
+  /** How often it was told since then without an acknowledged update since the last time. */
+  spurious(ledger: Ledger, sinceMs: number): number {
     let count = 0;
     for (const [topic, tellings] of this.#told) {
       const updates = ledger.of(topic);
@@ -87,14 +87,9 @@ export class ChaosClient {
           return known ? Math.max(last, update.version) : last;
         }, 0);
       const seen = tellings.map(newest);
-      count += seen.filter((version, i) => i > 0 && version === seen[i - 1]).length;
+      count += tellings.filter(({ atMs }, i) => i > 0 && atMs >= sinceMs && seen[i] === seen[i - 1]).length;
     }
     return count;
-  }
-
-  /** How often it was told. */
-  get tellings(): number {
-    return [...this.#told.values()].reduce((sum, list) => sum + list.length, 0);
   }
 
   end(): void {

@@ -105,7 +105,7 @@ export class ChaosCluster {
     options: { raisesFloor?: boolean; patienceMs?: number } = {},
   ): Promise<Outcome> {
     const { ledger, refusals } = this.steady;
-    const before = { spurious: this.#spurious(), acknowledged: ledger.size, refused: refusals.length };
+    const before = { atMs: Date.now(), acknowledged: ledger.size, refused: refusals.length };
     await fault();
     const endedAtMs = Date.now();
     const patienceMs = options.patienceMs ?? 20_000;
@@ -119,7 +119,7 @@ export class ChaosCluster {
       repairMs,
       allToldMs,
       behind: this.behind().length,
-      spurious: this.#spurious() - before.spurious,
+      spurious: this.clients.reduce((sum, client) => sum + client.spurious(ledger, before.atMs), 0),
       acknowledged: ledger.size - before.acknowledged,
       refused: refusals.length - before.refused,
     };
@@ -185,9 +185,5 @@ export class ChaosCluster {
   #requireNobodyBehind(): void {
     const behind = this.behind();
     if (behind.length > 0) throw new Error(`${behind.length} clients are not up to date`);
-  }
-
-  #spurious(): number {
-    return this.clients.reduce((sum, client) => sum + client.spurious(this.steady.ledger), 0);
   }
 }

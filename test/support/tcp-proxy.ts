@@ -79,7 +79,7 @@ export class TcpProxy {
   /** Leaves out what is said on channels. Signals must not be cut in two, as short ones are not on loopback. */
   #withoutSignals(data: Buffer): Buffer {
     const text = data.toString('latin1');
-    const rest = text.replace(/\*3\r\n\$7\r\nmessage\r\n\$\d+\r\n[^\r]*\r\n\$\d+\r\n[^\r]*\r\n/g, () => {
+    const rest = text.replace(/[*>]3\r\n\$7\r\nmessage\r\n\$\d+\r\n[^\r]*\r\n\$\d+\r\n[^\r]*\r\n/g, () => {
       this.dropped += 1;
       return '';
     });

@@ -1,0 +1,60 @@
+import { setTimeout as pass } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { QUIET_TOPICS } from '../support/chaos-cluster.ts';
+import { type ChaosRedis, startChaosRedis } from '../support/chaos-redis.ts';
+import { eventually } from '../support/eventually.ts';
+import { askRedis } from '../support/redis-admin.ts';
+
+describe('no acknowledged update is lost to a client', () => {
+  let chaos: ChaosRedis;
+  beforeAll(async () => {
+    chaos = await startChaosRedis();
+  });
+  afterEach(() => chaos.link.set('passes'));
+  afterAll(() => chaos?.stop());
+
+  it('when Redis kills the pub/sub connections every second', async () => {
+    const outcome = await chaos.cluster.measure('pub/sub connections killed every second, 5 times', async () => {
+      for (let n = 0; n < 5; n += 1) {
+        if (n > 0) await pass(1000);
+        expect(await askRedis(chaos.redis.port, 'CLIENT', 'KILL', 'TYPE', 'pubsub')).toBe(chaos.cluster.relays.length);
+      }
+    });
+    expect(outcome.behind).toBe(0);
+    expect(outcome.refused).toBe(0);
+    for (const relay of chaos.cluster.relays) expect(await relay.metric('relay_floor_raises_total')).toBe(0);
+  }, 60_000);
+
+  it('when a relay gets no signals at all: repair brings what they should have, and replaces the subscription', async () => {
+    const relay = chaos.cluster.relays[2];
+    const { ledger } = chaos.cluster.steady;
+    const listeners = chaos.cluster.clientsOf(2).filter(({ topics }) => topics.some((t) => QUIET_TOPICS.includes(t)));
+    const outcome = await chaos.cluster.measure('no signals to one relay', async () => {
+      chaos.link.set('drops signals');
+      await chaos.cluster.publish(QUIET_TOPICS);
+      const ackedAtMs = Date.now();
+      const behind = () => listeners.flatMap((client) => client.behind(ledger)).filter((t) => QUIET_TOPICS.includes(t));
+      expect(behind()).not.toEqual([]);
+      await eventually(() => expect(behind()).toEqual([]), 4000);
+      console.info(`without signals, updates arrived within ${Date.now() - ackedAtMs} ms`);
+      await eventually(async () =>
+        expect(await relay?.metric('relay_subscriptions_replaced_total')).toBeGreaterThan(0),
+      );
+    });
+    expect(outcome.behind).toBe(0);
+    expect(chaos.link.dropped).toBeGreaterThan(0);
+    expect(await relay?.metric('relay_updates_repaired_total')).toBeGreaterThan(0);
+  }, 60_000);
+
+  it('when a relay is killed, and its clients come back elsewhere', async () => {
+    const orphans = chaos.cluster.clientsOf(1);
+    const outcome = await chaos.cluster.measure('a relay killed', async () => {
+      await chaos.cluster.killRelay(1);
+      await chaos.cluster.publish(QUIET_TOPICS);
+    });
+    expect(outcome.behind).toBe(0);
+    expect(orphans.length).toBe(chaos.cluster.clients.length / 3);
+    expect(orphans.every(({ breaks }) => breaks > 0)).toBe(true);
+    expect(chaos.cluster.clientsOf(1)).toEqual([]);
+  }, 60_000);
+});

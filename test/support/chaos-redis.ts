@@ -1,0 +1,58 @@
+import { expect } from 'vitest';
+import { ChaosCluster, QUIET_TOPICS } from './chaos-cluster.ts';
+import { eventually } from './eventually.ts';
+import { RedisProcess } from './redis-process.ts';
+import { TcpProxy } from './tcp-proxy.ts';
+
+const isQuiet = (topic: string) => QUIET_TOPICS.includes(topic);
+
+/** A cluster on one Redis, whose third relay reaches it over a link that can fail. */
+export interface ChaosRedis {
+  readonly redis: RedisProcess;
+  readonly link: TcpProxy;
+  readonly cluster: ChaosCluster;
+  /** Kills Redis just after it acknowledged what the third relay can never have heard of. */
+  killUnheard(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts them; `relayProgram` as in `ChaosCluster`. */
+export async function startChaosRedis(options: { relayProgram?: readonly string[] } = {}): Promise<ChaosRedis> {
+  const redis = await RedisProcess.start();
+  const link = await TcpProxy.start(redis.port);
+  const stop = async () => {
+    await link.stop();
+    await redis.stop();
+  };
+  const cluster = await ChaosCluster.start({
+    env: { REDIS_URL: redis.url },
+    relayEnv: (relay): Record<string, string> => (relay === 2 ? { REDIS_URL: `redis://127.0.0.1:${link.port}` } : {}),
+    ...(options.relayProgram ? { relayProgram: options.relayProgram } : {}),
+  }).catch(async (error) => {
+    await stop();
+    throw error;
+  });
+  return {
+    redis,
+    link,
+    cluster,
+    async killUnheard() {
+      const { ledger, refusals } = cluster.steady;
+      const listeners = cluster.clientsOf(2).filter(({ topics }) => topics.some(isQuiet));
+      const behind = () => listeners.filter((client) => client.behind(ledger).some(isQuiet)).length;
+      await eventually(() => expect(behind()).toBe(0));
+      link.set('swallows');
+      await cluster.publish(QUIET_TOPICS);
+      expect(listeners.length).toBeGreaterThan(50);
+      expect(behind()).toBe(listeners.length);
+      await redis.kill();
+      link.cut();
+      const refused = refusals.length;
+      await eventually(() => expect(refusals.length).toBeGreaterThan(refused + 10));
+    },
+    async stop() {
+      await cluster.stop();
+      await stop();
+    },
+  };
+}
