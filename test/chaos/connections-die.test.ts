@@ -1,6 +1,6 @@
 import { setTimeout as pass } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { QUIET_TOPICS } from '../support/chaos-cluster.ts';
+import { isQuiet, QUIET_TOPICS } from '../support/chaos-cluster.ts';
 import { type ChaosRedis, startChaosRedis } from '../support/chaos-redis.ts';
 import { eventually } from '../support/eventually.ts';
 import { askRedis } from '../support/redis-admin.ts';
@@ -28,12 +28,12 @@ describe('no acknowledged update is lost to a client', () => {
   it('when a relay gets no signals at all: repair brings what they should have, and replaces the subscription', async () => {
     const relay = chaos.cluster.relays[2];
     const { ledger } = chaos.cluster.steady;
-    const listeners = chaos.cluster.clientsOf(2).filter(({ topics }) => topics.some((t) => QUIET_TOPICS.includes(t)));
+    const listeners = chaos.cluster.clientsOf(2).filter(({ topics }) => topics.some(isQuiet));
     const outcome = await chaos.cluster.measure('no signals to one relay', async () => {
       chaos.link.set('drops signals');
       await chaos.cluster.publish(QUIET_TOPICS);
       const ackedAtMs = Date.now();
-      const behind = () => listeners.flatMap((client) => client.behind(ledger)).filter((t) => QUIET_TOPICS.includes(t));
+      const behind = () => listeners.flatMap((client) => client.behind(ledger)).filter(isQuiet);
       expect(behind()).not.toEqual([]);
       await eventually(() => expect(behind()).toEqual([]), 4000);
       console.info(`without signals, updates arrived within ${Date.now() - ackedAtMs} ms`);

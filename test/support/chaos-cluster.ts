@@ -2,6 +2,7 @@ import { setTimeout as pass } from 'node:timers/promises';
 import { ChaosClient } from './chaos-client.ts';
 import { eventually } from './eventually.ts';
 import { randomPrefix } from './random-prefix.ts';
+import { askRedis } from './redis-admin.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
 import { SteadyPublisher } from './steady-publisher.ts';
 
@@ -9,6 +10,8 @@ const TOKEN = 'a-token-of-the-tests';
 /** Topics that the publisher publishes all the time, and topics that a test publishes when it wants to. */
 const STEADY_TOPICS = Array.from({ length: 32 }, (_, i) => `steady/${i}`);
 export const QUIET_TOPICS: readonly string[] = Array.from({ length: 8 }, (_, i) => `quiet/${i}`);
+/** Whether only a test publishes this topic. */
+export const isQuiet = (topic: string): boolean => QUIET_TOPICS.includes(topic);
 /** The default of `FLOOR_SPREAD`. */
 const FLOOR_SPREAD_MS = 10_000;
 const WEBSOCKET_CLIENTS = 200;
@@ -76,6 +79,27 @@ export class ChaosCluster {
     return this.steady.publish(topics);
   }
 
+  /**
+   * Publishes the quiet topics so that no relay hears of it, though it is acknowledged: relays stand still until
+   * `wake`, and these servers have ended their subscriptions.
+   */
+  async publishUnheard(servers: readonly { readonly port: number }[]): Promise<void> {
+    const listeners = this.clients.filter(({ topics }) => topics.some(isQuiet));
+    const heard = () => listeners.filter((client) => !client.behind(this.steady.ledger).some(isQuiet)).length;
+    await eventually(() => {
+      if (heard() < listeners.length) throw new Error('clients are behind before anything broke');
+    });
+    for (const relay of this.relays) relay.kill('SIGSTOP');
+    for (const { port } of servers) await askRedis(port, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await this.publish(QUIET_TOPICS);
+    if (heard() > 0) throw new Error('clients have heard of what was to go unheard');
+  }
+
+  /** Lets the relays go on. */
+  wake(): void {
+    for (const relay of this.relays) relay.kill('SIGCONT');
+  }
+
   /** The clients of one relay. */
   clientsOf(relay: number): ChaosClient[] {
     const { port } = this.relays[relay] as ServiceProcess;
@@ -114,7 +138,7 @@ export class ChaosCluster {
     await this.steady.pause();
     await eventually(() => this.#requireNobodyBehind(), patienceMs).catch(() => {});
     const allToldMs = Date.now() - endedAtMs;
-    if (options.raisesFloor) await pass(Math.max(0, FLOOR_SPREAD_MS + 500 - allToldMs));
+    if (options.raisesFloor) await pass(Math.max(0, repairMs + FLOOR_SPREAD_MS + 200 - allToldMs));
     const outcome = {
       repairMs,
       allToldMs,

@@ -1,10 +1,8 @@
 import { expect } from 'vitest';
-import { ChaosCluster, QUIET_TOPICS } from './chaos-cluster.ts';
+import { ChaosCluster, isQuiet, QUIET_TOPICS } from './chaos-cluster.ts';
 import { eventually } from './eventually.ts';
 import { RedisProcess } from './redis-process.ts';
 import { TcpProxy } from './tcp-proxy.ts';
-
-const isQuiet = (topic: string) => QUIET_TOPICS.includes(topic);
 
 /** A cluster on one Redis, whose third relay reaches it over a link that can fail. */
 export interface ChaosRedis {

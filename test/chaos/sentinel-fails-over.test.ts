@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ChaosCluster } from '../support/chaos-cluster.ts';
+import { eventually } from '../support/eventually.ts';
+import { type SentinelFixture, startSentinels } from '../support/sentinel-fixture.ts';
+
+describe('no acknowledged update is lost to a client', () => {
+  let sentinel: SentinelFixture;
+  let cluster: ChaosCluster;
+  beforeAll(async () => {
+    sentinel = await startSentinels();
+    cluster = await ChaosCluster.start({ env: sentinel.env });
+  });
+  afterAll(async () => {
+    await cluster?.stop();
+    await sentinel?.stop();
+  });
+
+  it('when the master is killed with updates that no replica and no relay has heard of, and Sentinel fails over', async () => {
+    const old = await sentinel.master();
+    const outcome = await cluster.measure(
+      'Sentinel failover, from the kill of the master',
+      async () => {
+        const replicas = sentinel.servers.filter((server) => server !== old);
+        for (const replica of replicas) replica.freeze();
+        await cluster.publishUnheard([old]);
+        await old.kill();
+        for (const replica of replicas) replica.thaw();
+        cluster.wake();
+      },
+      { raisesFloor: true },
+    );
+    expect(outcome.behind).toBe(0);
+    expect(await sentinel.master()).not.toBe(old);
+    await old.run();
+  }, 60_000);
+
+  it('when the master is frozen, replaced, and wakes up', async () => {
+    const old = await sentinel.master();
+    const outcome = await cluster.measure(
+      'Sentinel failover, from the moment the replaced master wakes up',
+      async () => {
+        old.freeze();
+        await eventually(async () => expect(await sentinel.master()).not.toBe(old), 15_000);
+        old.thaw();
+      },
+      { raisesFloor: true },
+    );
+    expect(outcome.behind).toBe(0);
+  }, 60_000);
+});
