@@ -1,0 +1,127 @@
+import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
+import { askRedis } from './redis-admin.ts';
+import { RedisProcess } from './redis-process.ts';
+
+const SLOTS = 16_384;
+const MASTERS = 3;
+/** After how long a silent node counts as down, in milliseconds. */
+export const NODE_TIMEOUT_MS = 1500;
+
+/** A Redis Cluster of three masters with a replica each. */
+export interface RedisClusterFixture {
+  /** What tells a service to use it. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly nodes: readonly RedisProcess[];
+  /** The master that holds a slot, as most nodes see it. */
+  masterOf(slot: number): Promise<RedisProcess>;
+  /** The replicas that follow a master. */
+  replicasOf(master: RedisProcess): Promise<RedisProcess[]>;
+  /** Moves a slot with its keys to another master, as `redis-cli --cluster reshard` does. */
+  moveSlot(slot: number, to: RedisProcess): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts it; resolves once every node says that it is in order and every replica follows. */
+export async function startRedisCluster(): Promise<RedisClusterFixture> {
+  const nodes: RedisProcess[] = [];
+  const stop = async () => void (await Promise.all(nodes.map((node) => node.stop())));
+  try {
+    for (let i = 0; i < 2 * MASTERS; i += 1) {
+      const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)];
+      nodes.push(await RedisProcess.start({ args: [...args, '--cluster-port', String(await freePort())] }));
+    }
+    await join(nodes);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const named = async (name: (line: string[]) => boolean): Promise<RedisProcess[]> => {
+    const lines = await clusterNodes(await livingPort(nodes));
+    const ports = lines.filter(name).map((line) => Number(/:(\d+)@/.exec(line[1] ?? '')?.[1]));
+    return nodes.filter(({ port }) => ports.includes(port));
+  };
+  const masterOf = async (slot: number) => {
+    const [master] = await named((line) => line.slice(8).some((range) => holds(range, slot)));
+    if (!master) throw new Error(`nobody holds slot ${slot}`);
+    return master;
+  };
+  return {
+    env: { REDIS_CLUSTER_NODES: nodes.map(({ port }) => `127.0.0.1:${port}`).join(',') },
+    nodes,
+    masterOf,
+    async replicasOf(master) {
+      const id = await idOf(master.port);
+      return named((line) => line[3] === id);
+    },
+    async moveSlot(slot, to) {
+      const from = await masterOf(slot);
+      const [source, target] = [await idOf(from.port), await idOf(to.port)];
+      await askRedis(to.port, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', source);
+      await askRedis(from.port, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', target);
+      for (;;) {
+        const keys = (await askRedis(from.port, 'CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
+        if (keys.length === 0) break;
+        await askRedis(from.port, 'MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'KEYS', ...keys);
+      }
+      for (const node of [to, from]) await askRedis(node.port, 'CLUSTER', 'SETSLOT', slot, 'NODE', target);
+    },
+    stop,
+  };
+}
+
+async function join(nodes: readonly RedisProcess[]): Promise<void> {
+  const [first] = nodes as [RedisProcess];
+  for (const [i, { port }] of nodes.entries()) {
+    if (i > 0) {
+      const bus = /@(\d+)/.exec((await clusterNodes(port))[0]?.[1] ?? '')?.[1];
+      await askRedis(first.port, 'CLUSTER', 'MEET', '127.0.0.1', port, Number(bus));
+    }
+    if (i < MASTERS) {
+      const [from, to] = [i, i + 1].map((n) => Math.floor((n * SLOTS) / MASTERS)) as [number, number];
+      await askRedis(port, 'CLUSTER', 'ADDSLOTSRANGE', from, to - 1);
+      await askRedis(port, 'CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
+    }
+  }
+  for (const [i, { port }] of nodes.entries()) {
+    if (i < MASTERS) continue;
+    const master = await idOf((nodes[i - MASTERS] as RedisProcess).port);
+    await eventually(() => askRedis(port, 'CLUSTER', 'REPLICATE', master), 15_000); // once it has heard of its master
+  }
+  await eventually(async () => {
+    for (const [i, { port }] of nodes.entries()) {
+      if (!String(await askRedis(port, 'CLUSTER', 'INFO')).includes('cluster_state:ok'))
+        throw new Error('not in order');
+      const following =
+        i < MASTERS || /master_link_status:up/.test(String(await askRedis(port, 'INFO', 'replication')));
+      const known = (await clusterNodes(port)).filter((line) => line[2]?.includes('slave')).length;
+      if (!following || known < nodes.length - MASTERS) throw new Error('a replica does not follow yet');
+    }
+  }, 20_000);
+}
+
+/** The lines of CLUSTER NODES, in words: id, address, flags, master, and from the ninth on slots. */
+async function clusterNodes(port: number): Promise<string[][]> {
+  const text = String(await askRedis(port, 'CLUSTER', 'NODES'));
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '));
+}
+
+async function idOf(port: number): Promise<string> {
+  return String(await askRedis(port, 'CLUSTER', 'MYID'));
+}
+
+async function livingPort(nodes: readonly RedisProcess[]): Promise<number> {
+  for (const { port } of nodes) {
+    const state = await askRedis(port, 'CLUSTER', 'INFO').catch(() => '');
+    if (String(state).includes('cluster_state:ok')) return port;
+  }
+  throw new Error('no node says that the cluster is in order');
+}
+
+function holds(range: string, slot: number): boolean {
+  const [first, last] = range.split('-').map(Number) as [number, number?];
+  return first <= slot && slot <= (last ?? first);
+}
