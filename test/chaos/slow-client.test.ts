@@ -1,0 +1,125 @@
+import { setTimeout as pass } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { randomPrefix } from '../support/random-prefix.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WsClient } from '../support/ws-client.ts';
+
+const TOKEN = 'a-token-of-the-tests';
+const BUSY_TOPICS = Array.from({ length: 10 }, (_, i) => `busy/${i}`);
+const OTHERS = 500;
+/** How many of the others listen to a busy topic too. */
+const BUSY_OTHERS = 50;
+const PAUSE_MS = 20_000;
+const UPDATES = 10_000;
+const ROUND_MS = (PAUSE_MS * BUSY_TOPICS.length) / UPDATES;
+/** So that 10,000 of them are more than all buffers between two processes of one machine hold. */
+const DATA = 'x'.repeat(3000);
+
+interface Told {
+  readonly topic: string;
+  readonly round: number;
+}
+
+describe('a client on ten topics that stops reading for 20 s while 10,000 updates pass, among 500 others', () => {
+  let webhook: ServiceProcess;
+  let relay: ServiceProcess;
+  const others: WsClient[] = [];
+  const delaysMs: number[] = [];
+
+  beforeAll(async () => {
+    const env = { REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: randomPrefix(), WEBHOOK_TOKENS: TOKEN };
+    [webhook, relay] = await Promise.all([startService('webhook', env), startService('relay', env)]);
+    for (let i = 0; i < OTHERS; i += 1) {
+      const busy = i < BUSY_OTHERS ? `&topic=${BUSY_TOPICS[i % BUSY_TOPICS.length]}` : '';
+      const client = await WsClient.open(`ws://127.0.0.1:${relay.port}/ws?topic=tick${busy}`);
+      client.socket.removeAllListeners('message');
+      client.socket.on('message', (data) => {
+        const text = String(data);
+        const version = /^\{"type":"update","topic":"tick","version":(\d+)/.exec(text)?.[1];
+        if (version !== undefined) delaysMs.push(Date.now() - Number(version) / 1000);
+      });
+      others.push(client);
+    }
+  }, 60_000);
+  afterAll(async () => {
+    for (const client of others) client.terminate();
+    await Promise.all([webhook, relay].map((service) => service?.stop('SIGKILL')));
+  });
+
+  let round = 0;
+  /** Publishes to every busy topic for this long, at the pace of 10,000 updates in 20 s, and a tick for all in between. */
+  async function publishFor(durationMs: number): Promise<void> {
+    const endMs = Date.now() + durationMs;
+    const rounds = Math.round(durationMs / ROUND_MS);
+    for (let n = 0; n < rounds; n += 1) {
+      round += 1;
+      await publish({ topics: BUSY_TOPICS, data: { round, text: DATA } });
+      if (n % 10 === 0) await publish({ topic: 'tick' });
+      await pass(Math.max(0, endMs - (rounds - n - 1) * ROUND_MS - Date.now()));
+    }
+  }
+
+  async function publish(body: unknown): Promise<void> {
+    const response = await fetch(`http://127.0.0.1:${webhook.port}/webhook`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    expect(response.status).toBe(200);
+    await response.arrayBuffer();
+  }
+
+  /** The delays that half and 99 of 100 of the others' ticks stayed below, of those since the last call. */
+  function takeDelays(): { count: number; median: number; p99: number } {
+    const sorted = delaysMs.splice(0).sort((a, b) => a - b);
+    const at = (share: number) => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
+    return { count: sorted.length, median: at(0.5), p99: at(0.99) };
+  }
+
+  it('is not closed, costs the others nothing, and is told the newest of each topic once it reads again', async () => {
+    const slow = await WsClient.open(
+      `ws://127.0.0.1:${relay.port}/ws?${BUSY_TOPICS.map((topic) => `topic=${topic}`).join('&')}`,
+    );
+    await publishFor(4000);
+    takeDelays();
+    await publishFor(6000);
+    const before = takeDelays();
+    slow.pause();
+    await publishFor(PAUSE_MS / 2);
+    expect(await relay.metric('relay_sessions_behind')).toBe(1);
+    const halfway = round; // by now everything is full that may hold something for it
+    await publishFor(PAUSE_MS / 2);
+    const during = takeDelays();
+    const told = slow.texts.length;
+    slow.resume();
+    const heard = (): Told[] =>
+      slow.texts.slice(told).map((text) => {
+        const { topic, data } = JSON.parse(text);
+        return { topic, round: data.round };
+      });
+    await eventually(() => {
+      const last = new Map(heard().map(({ topic, round }) => [topic, round]));
+      expect(last).toEqual(new Map(BUSY_TOPICS.map((topic) => [topic, round])));
+    }, 10_000);
+    const frames = heard();
+    const caughtUp = BUSY_TOPICS.map(
+      (topic) => frames.filter((frame) => frame.topic === topic && frame.round > halfway).length,
+    );
+    console.info(
+      `a client that read nothing for 20 s got ${frames.length} of ${UPDATES} updates, at most ` +
+        `${Math.max(...caughtUp)} a topic of the last ${UPDATES / 2}; the others' delay: median ` +
+        `${before.median.toFixed(1)} ms before, ${during.median.toFixed(1)} ms meanwhile; 99 of 100 within ` +
+        `${before.p99.toFixed(1)} ms before, ${during.p99.toFixed(1)} ms meanwhile`,
+    );
+    expect(frames.length).toBeLessThan(UPDATES / 2);
+    expect(Math.max(...caughtUp)).toBeLessThanOrEqual(3);
+    expect(slow.closed).toBeUndefined();
+    expect(during.count).toBe(OTHERS * (PAUSE_MS / ROUND_MS / 10));
+    expect(during.median).toBeLessThan(before.median * 2 + 25);
+    expect(during.p99).toBeLessThan(before.p99 * 2 + 250);
+    expect(others.every((client) => client.closed === undefined)).toBe(true);
+    await eventually(async () => expect(await relay.metric('relay_sessions_behind')).toBe(0));
+    slow.terminate();
+  }, 90_000);
+});
