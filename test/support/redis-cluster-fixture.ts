@@ -72,16 +72,14 @@ export async function startRedisCluster(): Promise<RedisClusterFixture> {
 
 async function join(nodes: readonly RedisProcess[]): Promise<void> {
   const [first] = nodes as [RedisProcess];
-  for (const [i, { port }] of nodes.entries()) {
-    if (i > 0) {
-      const bus = /@(\d+)/.exec((await clusterNodes(port))[0]?.[1] ?? '')?.[1];
-      await askRedis(first.port, 'CLUSTER', 'MEET', '127.0.0.1', port, Number(bus));
-    }
-    if (i < MASTERS) {
-      const [from, to] = [i, i + 1].map((n) => Math.floor((n * SLOTS) / MASTERS)) as [number, number];
-      await askRedis(port, 'CLUSTER', 'ADDSLOTSRANGE', from, to - 1);
-      await askRedis(port, 'CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
-    }
+  for (const [i, { port }] of nodes.slice(0, MASTERS).entries()) {
+    const [from, to] = [i, i + 1].map((n) => Math.floor((n * SLOTS) / MASTERS)) as [number, number];
+    await askRedis(port, 'CLUSTER', 'ADDSLOTSRANGE', from, to - 1);
+    await askRedis(port, 'CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
+  }
+  for (const { port } of nodes.slice(1)) {
+    const bus = /@(\d+)/.exec((await clusterNodes(port))[0]?.[1] ?? '')?.[1];
+    await askRedis(first.port, 'CLUSTER', 'MEET', '127.0.0.1', port, Number(bus));
   }
   for (const [i, { port }] of nodes.entries()) {
     if (i < MASTERS) continue;
