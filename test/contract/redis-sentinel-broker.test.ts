@@ -1,0 +1,12 @@
+import { afterAll, beforeAll } from 'vitest';
+import { redisBrokers } from '../support/redis-brokers.ts';
+import { type SentinelFixture, startSentinels } from '../support/sentinel-fixture.ts';
+import { describeBroker } from './broker-contract.ts';
+
+let sentinel: SentinelFixture;
+beforeAll(async () => {
+  sentinel = await startSentinels();
+});
+afterAll(() => sentinel?.stop());
+
+describeBroker('Sentinel', async () => redisBrokers(sentinel.env));
