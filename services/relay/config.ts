@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { BlockList } from 'node:net';
 import type { EnvReader } from '../shared/config/env-reader.ts';
+import { readShutdownTimeoutMs } from '../shared/config/process-config.ts';
 import { requireRedisConfig } from '../shared/config/redis-config.ts';
 import { isTopic, type Topic } from '../shared/update/topic.ts';
 import { readOriginConfig, readSubscribeConfig, type SubscribeConfig } from './access/access-config.ts';
@@ -8,6 +9,7 @@ import type { AdmissionLimits } from './access/admission.ts';
 import { parseProxies } from './access/client-address.ts';
 import { connectionsByFileLimit } from './access/file-limit.ts';
 import type { OriginConfig } from './access/origins.ts';
+import { type OriginBudget, parseOriginBudget } from './cluster/origin-budget.ts';
 import type { SessionLimits } from './session/limits.ts';
 
 /** Where a server's certificate and its key are. */
@@ -40,6 +42,11 @@ export interface RelayConfig {
   readonly pingIntervalMs: number;
   /** After how long a client that takes nothing is given up. */
   readonly stuckTimeoutMs: number;
+  /** How many requests a second the app wants from clients that are told. */
+  readonly originBudget: OriginBudget;
+  readonly maxSpreadMs: number;
+  /** How many clients a second a relay sends away that holds more than its share; 0 for none. */
+  readonly rebalancePerSecond: number;
   /** Over how long the goodbyes of a stopping relay are spread. */
   readonly drainWindowMs: number;
 }
@@ -50,6 +57,8 @@ export function readRelayConfig(
   defaults: { drainWindow: string } = { drainWindow: '30s' },
 ): RelayConfig {
   const defaultTopic = env.string('DEFAULT_TOPIC', 'default');
+  const drainWindowMs = env.durationMs('DRAIN_WINDOW', { default: defaults.drainWindow, maxMs: 3_600_000 });
+  if (drainWindowMs >= readShutdownTimeoutMs(env)) env.fail('DRAIN_WINDOW', 'must be shorter than SHUTDOWN_TIMEOUT');
   if (!isTopic(defaultTopic)) env.fail('DEFAULT_TOPIC', 'must be a topic: 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -');
   return Object.freeze({
     host: env.string('RELAY_HOST', '0.0.0.0'),
@@ -71,10 +80,19 @@ export function readRelayConfig(
     tls: readTls(env),
     repairIntervalMs: env.durationMs('REPAIR_INTERVAL', { default: '3s', minMs: 100, maxMs: 60_000 }),
     floorSpreadMs: env.durationMs('FLOOR_SPREAD', { default: '10s', maxMs: 600_000 }),
+    originBudget: readOriginBudget(env),
+    maxSpreadMs: env.durationMs('MAX_SPREAD', { default: '60s', maxMs: 3_600_000 }),
+    rebalancePerSecond: env.integer('REBALANCE', { default: 50, max: 100_000 }),
     pingIntervalMs: env.durationMs('PING_INTERVAL', { default: '25s', minMs: 1000, maxMs: 55_000 }),
     stuckTimeoutMs: env.durationMs('STUCK_TIMEOUT', { default: '120s', minMs: 1000 }),
-    drainWindowMs: env.durationMs('DRAIN_WINDOW', { default: defaults.drainWindow, maxMs: 3_600_000 }),
+    drainWindowMs,
   });
+}
+
+function readOriginBudget(env: EnvReader): OriginBudget {
+  const budget = parseOriginBudget(env.list('ORIGIN_RPS', ['0']));
+  if (!budget) env.fail('ORIGIN_RPS', 'must be requests a second such as 500, or 500,chat/*=50 for some topics');
+  return budget ?? (() => 0);
 }
 
 function readProxies(env: EnvReader): BlockList {

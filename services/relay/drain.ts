@@ -1,5 +1,6 @@
 import type { Clock } from '../shared/process/clock.ts';
 import { CLOSE_CODES } from '../shared/protocol/close-codes.ts';
+import type { Session } from './session/session.ts';
 import type { Sessions } from './session/sessions.ts';
 
 const STEP_MS = 50;
@@ -7,6 +8,22 @@ const STEP_MS = 50;
 const LAST_WORDS_MS = 100;
 /** The latest that a client is asked to come back, in milliseconds after its goodbye: it finds another relay at once. */
 const COME_BACK_WITHIN_MS = 1000;
+
+/** Says goodbye to a client, and when to come back. Whoever balances sends it to another relay. */
+export function sendAway(session: Session, clock: Clock): void {
+  session.close(CLOSE_CODES.drain, String(Math.round(clock.random() * COME_BACK_WITHIN_MS)));
+}
+
+/** Says goodbye to up to so many clients, those first that have been here longest; answers to how many. */
+export function shed(deps: { sessions: Sessions; clock: Clock; count: number }): number {
+  const leaving = [];
+  for (const session of deps.sessions) {
+    if (leaving.length >= deps.count) break;
+    if (session.connection?.transport !== 'longpoll') leaving.push(session); // a long-poll ends by itself
+  }
+  for (const session of leaving) sendAway(session, deps.clock);
+  return leaving.length;
+}
 
 /**
  * Says goodbye to all clients, evenly spread over the window, so that the relays that take them over are not
@@ -22,7 +39,7 @@ export async function drain(deps: { sessions: Sessions; clock: Clock; windowMs: 
     for (const session of sessions) {
       if (left === 0) break;
       left -= 1;
-      session.close(CLOSE_CODES.drain, String(Math.round(clock.random() * COME_BACK_WITHIN_MS)));
+      sendAway(session, clock);
     }
     await wait(sessions.size > 0 ? STEP_MS : LAST_WORDS_MS);
   }

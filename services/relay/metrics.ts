@@ -95,10 +95,24 @@ export function createRelayMetrics(deps: { registry: Registry; topics: () => num
     },
   });
 
+  const relays = new Gauge({
+    name: 'relay_cluster_relays',
+    help: 'Relays of the cluster, as this one sees it',
+    registers,
+  });
+  const shed = counter('relay_connections_shed_total', 'Clients sent away because this relay held more than its share');
+  const draining = new Gauge({ name: 'relay_draining', help: 'Whether this relay is going away (1)', registers });
+  const spread = new Gauge({
+    name: 'relay_spread_seconds',
+    help: 'Over how long clients were asked to spread the refetch of the update that was told last',
+    registers,
+  });
+
   const hub: HubReport = {
     delivered(update, clients, live) {
       if (clients === 0) return;
       deliveries.inc(clients);
+      spread.set((update.spread ?? 0) / 1000);
       if (live) latency.observe(Math.max(0, nowMs() / 1000 - update.version / 1_000_000));
     },
     conflated: () => conflated.inc(),
@@ -138,5 +152,10 @@ export function createRelayMetrics(deps: { registry: Registry; topics: () => num
     },
     stuck: () => stuck.inc(),
   };
-  return { hub, session, connection };
+  const cluster = {
+    relays: (count: number) => relays.set(count),
+    shed: (count: number) => shed.inc(count),
+    draining: () => draining.set(1),
+  };
+  return { hub, session, connection, cluster };
 }

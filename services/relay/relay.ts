@@ -1,12 +1,15 @@
-import type { Following } from '../shared/broker/broker.ts';
+import type { Following, Loads } from '../shared/broker/broker.ts';
 import type { Clock } from '../shared/process/clock.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { ConnectionAdmission } from './access/admission.ts';
 import { createAuthorization } from './access/authorization.ts';
 import { createAddressReader } from './access/client-address.ts';
 import { Origins } from './access/origins.ts';
+import { ClusterPicture } from './cluster/cluster-picture.ts';
+import { spreadMs } from './cluster/origin-budget.ts';
+import { Rebalance } from './cluster/rebalance.ts';
 import type { RelayConfig } from './config.ts';
-import { drain } from './drain.ts';
+import { drain, shed } from './drain.ts';
 import { Hub } from './hub/hub.ts';
 import { createRelayMetrics } from './metrics.ts';
 import { Sessions } from './session/sessions.ts';
@@ -25,7 +28,7 @@ export interface Relay {
 /** Puts a relay together without starting it. `fresh` is called when it can vouch for what it says, each time anew. */
 export function createRelay(deps: {
   config: RelayConfig;
-  feed: Following;
+  feed: Following & Loads;
   registry: MetricsRegistry;
   clock: Clock;
   fresh?: () => void;
@@ -39,6 +42,12 @@ export function createRelay(deps: {
     report: metrics.hub,
     repairIntervalMs: config.repairIntervalMs,
     floorSpreadMs: config.floorSpreadMs,
+    spreadOf(topic, listeners) {
+      const { connections } = admission;
+      const clusterConnections = picture.connections;
+      const perSecond = config.originBudget(topic);
+      return spreadMs({ perSecond, listeners, connections, clusterConnections, maxMs: config.maxSpreadMs });
+    },
     fanout: {
       publish: (update, paced) => transports.publish(update, paced),
       publishFreshness(fresh) {
@@ -63,6 +72,25 @@ export function createRelay(deps: {
     nowMs,
     refused: metrics.session.refused,
   });
+  const rebalance = new Rebalance({
+    perSecond: config.rebalancePerSecond,
+    clock,
+    shed(count) {
+      const away = shed({ sessions, clock, count });
+      metrics.cluster.shed(away);
+      return away;
+    },
+  });
+  const picture = new ClusterPicture({
+    loads: feed,
+    clock,
+    connections: () => admission.connections,
+    exchanged() {
+      const { relays, connections } = picture;
+      metrics.cluster.relays(relays);
+      rebalance.look({ relays, connections, own: admission.connections });
+    },
+  });
   const server = new UwsApp(config.tls);
   const transports = createTransports({
     server,
@@ -76,6 +104,9 @@ export function createRelay(deps: {
   let stopped: Promise<void> | undefined;
 
   async function stop(): Promise<void> {
+    metrics.cluster.draining();
+    rebalance.stop();
+    await picture.stop();
     admission.drain(); // connections that are kept alive bring new requests
     server.stopListening();
     await drain({ sessions, clock, windowMs: config.drainWindowMs });
@@ -90,6 +121,7 @@ export function createRelay(deps: {
       const port = await server.listen(config.host, config.port);
       hub.start();
       transports.start();
+      picture.start();
       return port;
     },
     stop() {

@@ -202,5 +202,15 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       await webhook.publish(topic, {}, NOTHING_SEEN);
       await eventually(() => expect(handler.updates.length).toBe(1));
     });
+
+    it('shows every relay what each of them holds, until it goes', async () => {
+      const [one, two] = [randomUUID(), randomUUID()];
+      expect(await relay.exchangeLoads(one, { connections: 7 })).toEqual([{ connections: 7 }]);
+      const both = await webhook.exchangeLoads(two, { connections: 3 });
+      expect(both.map(({ connections }) => connections).sort()).toEqual([3, 7]);
+      expect(await relay.exchangeLoads(one, { connections: 8 })).toContainEqual({ connections: 8 });
+      expect(await relay.exchangeLoads(one, undefined)).toEqual([{ connections: 3 }]);
+      expect(await relay.exchangeLoads(two, undefined)).toEqual([]);
+    });
   });
 }

@@ -1,3 +1,4 @@
+import type { RelayLoad } from '../../services/shared/broker/broker.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 
@@ -12,6 +13,7 @@ export interface PartitionData {
 /** All that a Redis server keeps of a cluster. */
 export class RedisData {
   readonly answers = new Map<string, string>();
+  readonly loads = new Map<string, RelayLoad>();
   readonly #partitions = new Map<number, PartitionData>();
 
   partition(partition: number): PartitionData {
@@ -26,6 +28,7 @@ export class RedisData {
   /** Loses everything. */
   clear(): void {
     this.answers.clear();
+    this.loads.clear();
     this.#partitions.clear();
   }
 
@@ -33,6 +36,7 @@ export class RedisData {
   copy(): RedisData {
     const copy = new RedisData();
     for (const [id, answer] of this.answers) copy.answers.set(id, answer);
+    for (const [id, load] of this.loads) copy.loads.set(id, load);
     for (const [partition, { meta, registers, recent }] of this.#partitions) {
       copy.#partitions.set(partition, {
         meta: meta && { ...meta },

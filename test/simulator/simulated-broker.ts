@@ -1,4 +1,11 @@
-import type { Broker, Digest, FeedHandler, Published, Witness } from '../../services/shared/broker/broker.ts';
+import type {
+  Broker,
+  Digest,
+  FeedHandler,
+  Published,
+  RelayLoad,
+  Witness,
+} from '../../services/shared/broker/broker.ts';
 import type { Clock } from '../../services/shared/process/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Update, UpdateBody, Version } from '../../services/shared/update/update.ts';
@@ -133,6 +140,13 @@ export class SimulatedBroker implements Broker {
         });
       }),
     );
+  }
+
+  exchangeLoads(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
+    return this.#linksOf(0).commands.call((server) => {
+      server.write(({ loads }) => void (load ? loads.set(relayId, load) : loads.delete(relayId)));
+      return [...server.data.loads.values()];
+    });
   }
 
   recallAnswer(id: string): Promise<string | undefined> {

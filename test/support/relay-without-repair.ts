@@ -2,14 +2,14 @@
 // test that shows that the chaos tests would notice.
 import { readRelayProcessConfig } from '../../services/relay/config.ts';
 import { createRelay } from '../../services/relay/relay.ts';
-import type { Digest, FeedHandler, Following, Witness } from '../../services/shared/broker/broker.ts';
+import type { Digest, FeedHandler, Following, Loads, Witness } from '../../services/shared/broker/broker.ts';
 import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
 import { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
 import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
 import { runProcess } from '../../services/shared/process/run-process.ts';
 
 /** Reports no changes and no other floor than the first. */
-function withoutRepair(broker: RedisBroker): Following {
+function withoutRepair(broker: RedisBroker): Following & Loads {
   const floors = new Map<number, number>();
   return {
     partitions: broker.partitions,
@@ -18,6 +18,7 @@ function withoutRepair(broker: RedisBroker): Following {
     unwatch: (topics) => broker.unwatch(topics),
     read: (topics) => broker.read(topics),
     renew() {},
+    exchangeLoads: (id, load) => broker.exchangeLoads(id, load),
     follow(handler: FeedHandler) {
       broker.follow({
         deliver: (update) => handler.deliver(update),

@@ -39,6 +39,11 @@ export class ConnectionAdmission implements Admission {
     this.#tokens = deps.limits.connectionsPerSecond;
   }
 
+  /** How many are in. */
+  get connections(): number {
+    return this.#connections;
+  }
+
   /** From now on nobody is let in: this relay is going away. */
   drain(): void {
     this.#draining = true;

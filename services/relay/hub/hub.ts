@@ -3,20 +3,12 @@ import type { Clock } from '../../shared/process/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import { merge, type Update, type Version } from '../../shared/update/update.ts';
 import type { Fanout, HubReport } from './fanout.ts';
-import { type Flushable, Flushes } from './flushes.ts';
+import { Flushes } from './flushes.ts';
+import type { Register } from './register.ts';
 import { Repair } from './repair.ts';
 import { TopicInterest } from './topic-interest.ts';
 import { TopicMembers } from './topic-members.ts';
 import { type Member, WaitingMembers } from './waiting-members.ts';
-
-/** A topic's state on this relay. */
-interface Register extends Flushable {
-  update: Update;
-  /** Read once since it is watched, so that signals and digests keep it true. */
-  settled: boolean;
-  /** What is to be told is a raised floor. */
-  paced: boolean;
-}
 
 /**
  * The core of a relay: the registers of the topics that its clients listen to. What arrives is merged first;
@@ -27,6 +19,7 @@ export class Hub implements FeedHandler {
   readonly #fanout: Fanout;
   readonly #report: HubReport;
   readonly #floorSpreadMs: number;
+  readonly #spreadOf: (topic: Topic, listeners: number) => number;
   readonly #members = new TopicMembers();
   readonly #interest: TopicInterest;
   readonly #repair: Repair;
@@ -42,15 +35,18 @@ export class Hub implements FeedHandler {
     report: HubReport;
     repairIntervalMs: number;
     floorSpreadMs: number;
+    /** Over how many milliseconds so many clients of this relay should spread their refetch of a topic. */
+    spreadOf?: (topic: Topic, listeners: number) => number;
   }) {
     const { feed, clock, report } = deps;
     this.#feed = feed;
     this.#fanout = deps.fanout;
     this.#report = report;
     this.#floorSpreadMs = deps.floorSpreadMs;
+    this.#spreadOf = deps.spreadOf ?? (() => 0);
     this.#flushes = new Flushes({
       clock,
-      flush: ({ update, paced }) => report.delivered(update, this.#fanout.publish(update, paced), !paced),
+      flush: (register) => this.#deliver(register),
     });
     const settle = (topic: Topic, stored: Update | undefined) => this.#settle(topic, stored);
     const forget = (topic: Topic) => void this.#registers.delete(topic);
@@ -124,7 +120,7 @@ export class Hub implements FeedHandler {
   current(topic: Topic): Update {
     const update = this.#registers.get(topic)?.update ?? { topic, version: 0 };
     const number = this.#numberOf(update);
-    return number === update.version ? update : { topic, version: number };
+    return this.#spread(number === update.version ? update : { topic, version: number });
   }
 
   /** The newest that clients of the topic were to be told while they were away: its update, or a floor raised since. */
@@ -165,6 +161,20 @@ export class Hub implements FeedHandler {
   linkUp(): void {
     this.#interest.retryNow();
     this.#repair.repairNow();
+  }
+
+  #deliver({ update, paced, flushed }: Register): void {
+    const told = this.#spread(update);
+    const { spread = 0 } = told;
+    this.#report.delivered(told, this.#fanout.publish(told, paced || spread > 0), !paced);
+    if (!paced && spread > 0) this.#fanout.pace(flushed, spread);
+  }
+
+  /** An update whose publisher has not said itself over which time it should be fetched. */
+  #spread(update: Update): Update {
+    if (update.spread !== undefined) return update;
+    const spread = this.#spreadOf(update.topic, this.#members.count(update.topic));
+    return spread > 0 ? { ...update, spread } : update;
   }
 
   #settledRegister(topic: Topic): Register | undefined {
@@ -230,7 +240,8 @@ export class Hub implements FeedHandler {
       const register = this.#registers.get(topic);
       const number = register && this.#numberOf(register.update);
       if (!register || number === undefined || number <= register.update.version) continue;
-      register.update = { topic, version: number, spread: this.#floorSpreadMs };
+      const spread = Math.max(this.#floorSpreadMs, this.#spreadOf(topic, this.#members.count(topic)));
+      register.update = { topic, version: number, spread };
       register.paced = true;
       this.#touch(register);
       told = true;

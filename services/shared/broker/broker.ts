@@ -8,7 +8,7 @@ import type { Update, UpdateBody, Version } from '../update/update.ts';
  * Every method fails with `broker_unavailable` within the broker's deadline when the broker cannot be
  * reached. A call that failed may have taken effect, or may not; none takes effect later.
  */
-export interface Broker extends Publishing, Following, Answers {
+export interface Broker extends Publishing, Following, Answers, Loads {
   /** Connects. Resolves when usable; rejects where this process must not take part (other settings). */
   start(): Promise<void>;
   /** Closes every connection; calls under way fail. Idempotent. */
@@ -40,6 +40,20 @@ export interface Answers {
   recallAnswer(id: string): Promise<string | undefined>;
   /** Keeps an answer for ten minutes, which is longer than a signature is valid; the first one stays. */
   keepAnswer(id: string, answer: string): Promise<void>;
+}
+
+/** What each relay of the cluster holds: the picture by which they share. */
+export interface Loads {
+  /**
+   * Notes a relay's load for ten seconds, and answers the loads of all relays that were noted within that time, this
+   * one included. Without a load it is forgotten at once.
+   */
+  exchangeLoads(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]>;
+}
+
+/** What one relay holds. */
+export interface RelayLoad {
+  readonly connections: number;
 }
 
 /** The half of a broker that a relay needs. */

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Topic } from '../update/topic.ts';
 import type { Update, UpdateBody, Version } from '../update/update.ts';
 import { decodeBody, decodeSignal, encodeBody, encodeSignal } from '../update/update-codec.ts';
-import type { Broker, Changed, Digest, FeedHandler, Published, Witness } from './broker.ts';
-import { ANSWER_TTL_MS, DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
+import type { Broker, Changed, Digest, FeedHandler, Published, RelayLoad, Witness } from './broker.ts';
+import { ANSWER_TTL_MS, DIGEST_LIMIT, LOAD_TTL_MS, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
 
 /**
  * The broker of a cluster that is one process: registers in memory, nothing kept over a restart. Delivers
@@ -15,6 +15,7 @@ export class MemoryBroker implements Broker {
   readonly #history = randomUUID();
   readonly #registers = new Map<Topic, { version: Version; body: string }>();
   readonly #answers = new Map<string, { answer: string; expiresAtMs: number }>();
+  readonly #loads = new Map<string, { load: RelayLoad; expiresAtMs: number }>();
   readonly #watched = new Set<Topic>();
   #handler: FeedHandler | undefined;
   #floor = 0;
@@ -103,6 +104,14 @@ export class MemoryBroker implements Broker {
       this.#answers.delete(old);
     }
     if (!this.#answers.has(id)) this.#answers.set(id, { answer, expiresAtMs: now + ANSWER_TTL_MS });
+  }
+
+  async exchangeLoads(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
+    const now = this.#nowMs();
+    this.#loads.delete(relayId);
+    if (load) this.#loads.set(relayId, { load, expiresAtMs: now + LOAD_TTL_MS });
+    for (const [id, { expiresAtMs }] of this.#loads) if (expiresAtMs <= now) this.#loads.delete(id);
+    return [...this.#loads.values()].map(({ load }) => load);
   }
 
   renew(_partition: number): void {

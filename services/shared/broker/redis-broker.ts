@@ -3,7 +3,7 @@ import { AppError } from '../errors.ts';
 import type { Topic } from '../update/topic.ts';
 import type { Update, UpdateBody, Version } from '../update/update.ts';
 import { decodeBody, decodeSignal, encodeBody } from '../update/update-codec.ts';
-import type { Broker, Changed, Digest, FeedHandler, Published, Witness } from './broker.ts';
+import type { Broker, Changed, Digest, FeedHandler, Published, RelayLoad, Witness } from './broker.ts';
 import type { BrokerReport } from './broker-report.ts';
 import { RedisAgreement } from './redis-agreement.ts';
 import { RedisCluster } from './redis-cluster.ts';
@@ -11,7 +11,7 @@ import { RedisKeys } from './redis-keys.ts';
 import { publishOnce } from './redis-publish.ts';
 import { RedisSingle } from './redis-single.ts';
 import type { RedisTopology, TopologyHandler } from './redis-topology.ts';
-import { ANSWER_TTL_MS, DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
+import { ANSWER_TTL_MS, DIGEST_LIMIT, LOAD_TTL_MS, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
 
 /** Registers in one round trip. */
 const READ_BATCH = 500;
@@ -135,6 +135,15 @@ export class RedisBroker implements Broker {
     await this.#attempt(() => this.#topology.commandsForKey(key).set(key, answer, 'PX', ANSWER_TTL_MS, 'NX'));
   }
 
+  async exchangeLoads(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
+    const key = this.#keys.relays();
+    const text = load === undefined ? '' : JSON.stringify(load);
+    const rows = await this.#attempt(() =>
+      this.#topology.commandsForKey(key).heliographRelays(key, relayId, text, LOAD_TTL_MS * 1000),
+    );
+    return rows.filter((_, i) => i % 2 === 1).map(decodeLoad);
+  }
+
   renew(partition: number): void {
     this.#topology.renew(partition);
   }
@@ -201,6 +210,16 @@ export class RedisBroker implements Broker {
     }
     const update = decodeSignal(source.topic, text);
     if (update !== undefined) this.#handler?.deliver(update);
+  }
+}
+
+/** Reads a load; one that another version of this software wrote counts as nothing. */
+function decodeLoad(text: string): RelayLoad {
+  try {
+    const { connections } = JSON.parse(text);
+    return { connections: Number.isSafeInteger(connections) && connections > 0 ? connections : 0 };
+  } catch {
+    return { connections: 0 };
   }
 }
 

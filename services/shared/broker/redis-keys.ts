@@ -23,6 +23,10 @@ export class RedisKeys {
     return `${this.#prefix}:config`;
   }
 
+  relays(): string {
+    return `${this.#prefix}:relays`;
+  }
+
   /** The answer given to a publisher's call. */
   answer(id: string): string {
     return `${this.#prefix}:webhook:${id}`;

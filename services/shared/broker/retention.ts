@@ -12,3 +12,6 @@ export const ANSWER_TTL_MS = 10 * 60 * 1000;
 
 /** The most topics in one digest. */
 export const DIGEST_LIMIT = 10_000;
+
+/** For how long a relay's load counts. */
+export const LOAD_TTL_MS = 10_000;

@@ -103,8 +103,9 @@ export class EnvReader {
     return defaultValue;
   }
 
-  /** Notes a problem that no single reading shows, such as two settings that contradict each other. */
+  /** Notes a problem, once; also one that no single reading shows, such as two settings that contradict each other. */
   fail(name: string, problem: string): void {
+    if (this.#problems.some((noted) => noted.name === name && noted.problem === problem)) return;
     this.#problems.push({ name, problem });
   }
 

@@ -10,7 +10,9 @@ export interface ProcessConfig {
   /** Where `/metrics`, `/livez` and `/readyz` are; 0 lets the system choose. */
   readonly adminPort: number;
   readonly adminHost: string;
-  /** Milliseconds from the first signal to the end of the process, whatever still hangs by then. */
+  /** Milliseconds from the first signal, with readiness taken away, to the beginning of the end. */
+  readonly drainWaitMs: number;
+  /** Milliseconds from then to the end of the process, whatever still hangs by then. */
   readonly shutdownTimeoutMs: number;
 }
 
@@ -20,7 +22,13 @@ export function readProcessConfig(env: EnvReader, defaults: { adminPort: number 
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     adminPort: env.port('ADMIN_PORT', defaults.adminPort),
     adminHost: env.string('ADMIN_HOST', '0.0.0.0'),
-    // Long enough for the 30 s over which a relay spreads its goodbyes.
-    shutdownTimeoutMs: env.durationMs('SHUTDOWN_TIMEOUT', { default: '45s', minMs: 100 }),
+    drainWaitMs: env.durationMs('DRAIN_WAIT', { default: '0s', maxMs: 600_000 }),
+    shutdownTimeoutMs: readShutdownTimeoutMs(env),
   });
+}
+
+/** Reads how long the end of a process may take, in milliseconds. */
+export function readShutdownTimeoutMs(env: EnvReader): number {
+  // Long enough for the 30 s over which a relay spreads its goodbyes.
+  return env.durationMs('SHUTDOWN_TIMEOUT', { default: '45s', minMs: 100 });
 }

@@ -28,7 +28,7 @@ export interface ProcessParts<Config> {
  *   that it added to `health` has been met once.
  * - `main` starts its parts through `lifecycle`. If it fails, one line says why, what was started is
  *   stopped, and the exit code is 1.
- * - The first SIGTERM or SIGINT takes readiness away and stops everything within `SHUTDOWN_TIMEOUT`
+ * - The first SIGTERM or SIGINT takes readiness away and, after `DRAIN_WAIT`, stops everything within `SHUTDOWN_TIMEOUT`
  *   (exit code 0, or 1 where that fails); a second one ends the process at once.
  * - An error that nobody caught is logged and stops everything, with exit code 1.
  */
@@ -46,7 +46,7 @@ export async function runProcess<Config>(options: {
   }));
   if (configs === undefined) process.exit(1);
 
-  const { logLevel, adminHost, adminPort, shutdownTimeoutMs } = configs.own;
+  const { logLevel, adminHost, adminPort, drainWaitMs, shutdownTimeoutMs } = configs.own;
   const logger = createLogger({ name, level: logLevel });
   const registry = createMetricsRegistry({ service: name });
   const health = new Health();
@@ -55,7 +55,15 @@ export async function runProcess<Config>(options: {
     health.drain();
     process.exit(await lifecycle.stop());
   };
-  endOnSignals({ logger, end });
+  endOnSignals({
+    logger,
+    async end() {
+      health.drain();
+      // Load balancers take a moment to learn of it, and send new clients until then.
+      await new Promise((resolve) => setTimeout(resolve, drainWaitMs));
+      await end();
+    },
+  });
   endOnUncaughtErrors({ logger, lifecycle, end });
 
   const refuse = (error: Error): void => {

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import type { Loads, RelayLoad } from '../../shared/broker/broker.ts';
+import type { Clock, Timer } from '../../shared/process/clock.ts';
+
+/** How often relays tell each other what they hold: the picture is no older than that, and what a call takes. */
+export const EXCHANGE_INTERVAL_MS = 2000;
+
+/** What this relay knows of all relays of the cluster, itself included. */
+export class ClusterPicture {
+  readonly #id = randomUUID();
+  readonly #loads: Loads;
+  readonly #clock: Clock;
+  readonly #connections: () => number;
+  readonly #exchanged: () => void;
+  #others: { readonly relays: number; readonly connections: number } = { relays: 0, connections: 0 };
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  /** `connections` tells how many this relay holds; `exchanged` is called after each exchange that succeeded. */
+  constructor(deps: { loads: Loads; clock: Clock; connections: () => number; exchanged: () => void }) {
+    this.#loads = deps.loads;
+    this.#clock = deps.clock;
+    this.#connections = deps.connections;
+    this.#exchanged = deps.exchanged;
+  }
+
+  /** Relays of the cluster. */
+  get relays(): number {
+    return this.#others.relays + 1;
+  }
+
+  /** Connections of the whole cluster. */
+  get connections(): number {
+    return this.#others.connections + this.#connections();
+  }
+
+  start(): void {
+    void this.#exchange();
+  }
+
+  /** Takes this relay out of the others' picture. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#timer?.cancel();
+    await this.#loads.exchangeLoads(this.#id, undefined).catch(() => {}); // it is forgotten soon anyway
+  }
+
+  async #exchange(): Promise<void> {
+    try {
+      const own: RelayLoad = { connections: this.#connections() };
+      const all = await this.#loads.exchangeLoads(this.#id, own);
+      if (this.#stopped) return void (await this.#loads.exchangeLoads(this.#id, undefined));
+      const connections = all.reduce((sum, load) => sum + load.connections, 0) - own.connections;
+      this.#others = { relays: Math.max(0, all.length - 1), connections: Math.max(0, connections) };
+      this.#exchanged();
+    } catch {
+      // Nothing is shared while the broker is away; the last picture is the best there is.
+    }
+    if (this.#stopped) return;
+    const jittered = EXCHANGE_INTERVAL_MS * (0.9 + 0.2 * this.#clock.random());
+    this.#timer = this.#clock.after(jittered, () => void this.#exchange());
+  }
+}
