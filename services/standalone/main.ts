@@ -16,8 +16,8 @@ import { createWebhook } from '../webhook/webhook.ts';
 import { welcome } from './welcome.ts';
 
 /**
- * Reads everything. Where nobody may publish there is a random token, which the welcome shows; and the chat gets a
- * secret of its own, for its topic only, unless it is told to use another one.
+ * Reads everything. Without tokens there is a random one, which the welcome shows; and the chat gets a secret of its
+ * own, for its topic only, unless it is told to use another one.
  */
 function readConfig(env: EnvReader) {
   const secret = `whsec_${randomBytes(32).toString('base64')}`;
@@ -56,7 +56,7 @@ await runProcess({
     const neighbours = { webhookUrl: `http://${addressOf(config.webhook.host, webhookPort)}/webhook`, relayPort };
     const chat = createChat({ ...shared, config: config.chat, neighbours });
     const ports = { webhook: webhookPort, relay: relayPort, chat: await lifecycle.start('chat', chat) };
-    const { topic } = config.chat;
-    process.stdout.write(welcome({ ports, token: config.webhook.tokens[0], topic, inMemory: !config.redis }));
+    const [token = ''] = config.webhook.tokens;
+    process.stdout.write(welcome({ ports, token, topic: config.chat.topic, inMemory: !config.redis }));
   },
 });

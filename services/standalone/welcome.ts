@@ -1,8 +1,7 @@
 /** What `npm start` says once everything listens: where things are, and a call that publishes. */
 export function welcome(options: {
   ports: { webhook: number; relay: number; chat: number };
-  /** Where there is none, publishers sign. */
-  token: string | undefined;
+  token: string;
   topic: string;
   inMemory: boolean;
 }): string {
@@ -13,15 +12,11 @@ Heliograph is running${inMemory ? ', all in this process and in memory' : ' on R
   chat     http://localhost:${ports.chat}/        open it in two windows
   relay    ws://localhost:${ports.relay}/ws?topic=${topic}
   webhook  http://localhost:${ports.webhook}/webhook
-${token === undefined ? '' : publishLine(token, topic, ports.webhook)}
-`;
-}
 
-function publishLine(token: string, topic: string, port: number): string {
-  return `
 Tell everybody that the topic "${topic}" has changed:
 
   curl -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' \\
-    -d '{"topic":"${topic}"}' http://localhost:${port}/webhook
+    -d '{"topic":"${topic}"}' http://localhost:${ports.webhook}/webhook
+
 `;
 }

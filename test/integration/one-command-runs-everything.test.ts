@@ -1,0 +1,57 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
+import { WsClient } from '../support/ws-client.ts';
+
+let service: ServiceProcess | undefined;
+
+afterEach(async () => {
+  await service?.stop();
+  service = undefined;
+});
+
+async function start(env: Record<string, string> = {}): Promise<ServiceProcess> {
+  service = await startService('standalone', env);
+  return service;
+}
+
+function post(port: number): Promise<Response> {
+  return fetch(`http://localhost:${port}/comments`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"name":"Ada","text":"Hello"}',
+  });
+}
+
+describe('npm start', () => {
+  it('says where everything is, and how to publish: that call reaches a client', async () => {
+    const { log } = await start();
+    await eventually(() => expect(log()).toContain('curl'));
+    const text = log();
+    const [, relayUrl = ''] = /relay +(ws:\S+)/.exec(text) ?? [];
+    const [, chatUrl = ''] = /chat +(http:\S+)/.exec(text) ?? [];
+    const [, authorization = '', contentType = '', body = '', webhookUrl = ''] =
+      /curl -H 'Authorization: ([^']+)' -H 'Content-Type: ([^']+)' \\\n +-d '([^']+)' (\S+)\n/.exec(text) ?? [];
+    expect((await fetch(chatUrl)).status).toBe(200);
+    const client = await WsClient.open(relayUrl);
+    await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
+    const headers = { authorization, 'content-type': contentType };
+    const response = await fetch(webhookUrl, { method: 'POST', headers, body });
+    expect(await response.json()).toMatchObject({ updates: [{ topic: 'chat' }] });
+    await eventually(() => expect(client.ofType('update')).toHaveLength(1));
+    client.close();
+  });
+
+  it.each([
+    ['nothing', {}],
+    ['tokens', { WEBHOOK_TOKENS: 'one' }],
+    ['secrets', { WEBHOOK_SECRETS: `${WEBHOOK_SECRET}@news` }],
+    ['a secret of the chat', { WEBHOOK_SECRETS: WEBHOOK_SECRET, WEBHOOK_SECRET }],
+    ['a token of the chat', { WEBHOOK_TOKENS: 'one,two', WEBHOOK_TOKEN: 'two' }],
+    ['another topic and an address of its own', { CHAT_TOPIC: 'chat/lobby', WEBHOOK_HOST: '127.0.0.1' }],
+  ])('lets its chat publish where the environment has %s', async (_, env) => {
+    const { port } = await start(env);
+    expect(await (await post(port)).json()).toMatchObject({ published: true });
+  });
+});
