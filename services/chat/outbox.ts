@@ -84,6 +84,7 @@ export class Outbox {
    * with false where that failed or takes long: then it is repeated until it succeeds. Never rejects.
    */
   publish(commentId: number): Promise<boolean> {
+    if (this.#stopped) return Promise.resolve(false);
     this.#deps.report.pending(true);
     return new Promise((resolve) => {
       const tell = (published: boolean) => {
@@ -104,8 +105,7 @@ export class Outbox {
     this.#retry?.cancel();
     try {
       while (!this.#stopped && this.pending) await this.#publishNewest();
-      if (!this.#stopped) this.#deps.report.pending(false);
-      this.#tell(() => !this.#stopped);
+      if (!this.#stopped) this.#done();
     } catch (error) {
       this.#tryLater(error);
     } finally {
@@ -114,17 +114,25 @@ export class Outbox {
   }
 
   async #publishNewest(): Promise<void> {
-    const { store, topic, publish, report, logger } = this.#deps;
+    const { store, topic, publish, report } = this.#deps;
     const commentId = store.newestId();
     const version = await publish();
     if (this.#stopped) return;
     store.notePublished(topic, { commentId, version });
     report.published();
     this.#backoff.reset();
-    if (this.#failing) logger.info('the webhook has taken what waited for it');
-    this.#failing = false;
     this.#late = false;
     this.#tell((waiter) => (waiter.commentId <= commentId ? true : undefined));
+  }
+
+  /** Nothing is due any more; another process with the same file may have seen to it. */
+  #done(): void {
+    const { report, logger } = this.#deps;
+    report.pending(false);
+    if (this.#failing) logger.info('what could not be published before is published now');
+    this.#failing = false;
+    this.#late = false;
+    this.#tell(() => true);
   }
 
   #tryLater(error: unknown): void {

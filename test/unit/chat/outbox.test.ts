@@ -169,6 +169,15 @@ describe('the outbox', () => {
     expect(calls).toEqual([]);
   });
 
+  it('is content where another process with the same comments has published meanwhile', async () => {
+    const comment = write();
+    await settle(0, (call) => call.fail());
+    store.notePublished('chat', { commentId: comment.id, version: 70 });
+    await vi.runAllTimersAsync();
+    expect(calls).toHaveLength(1);
+    expect([outbox.pending, outbox.late, report.pending]).toEqual([false, false, false]);
+  });
+
   it('tells everybody at its end, calls no more, and leaves the rest to the next process', async () => {
     const [first, second] = [write(), write()];
     outbox.stop();
