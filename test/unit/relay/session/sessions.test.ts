@@ -2,12 +2,20 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Hub } from '../../../../services/relay/hub/hub.ts';
 import { Sessions } from '../../../../services/relay/session/sessions.ts';
 import type { Connection } from '../../../../services/relay/transport/transport.ts';
+import type { Digest, Witness } from '../../../../services/shared/broker/broker.ts';
 import { MemoryBroker } from '../../../../services/shared/broker/memory-broker.ts';
 import { SYSTEM_CLOCK } from '../../../../services/shared/process/clock.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 
 const TOPICS = ['a', 'b'] as Topic[];
 const WINDOW_MS = 10_000;
+
+/** Believes no witness, so that floors are raised by the tests alone. */
+class UnimpressedBroker extends MemoryBroker {
+  override digest(partition: number, _witness: Witness, cursor: number): Promise<Digest> {
+    return super.digest(partition, { history: '', version: 0 }, cursor);
+  }
+}
 
 /** A client of 2009 that notes when it was told what; `room` says whether anything fits. */
 class FakeConnection implements Connection {
@@ -39,7 +47,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
 
   beforeEach(async () => {
     vi.useFakeTimers();
-    broker = new MemoryBroker();
+    broker = new UnimpressedBroker();
     const silent = new Proxy({}, { get: () => () => {} });
     hub = new Hub({
       feed: broker,
