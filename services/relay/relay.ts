@@ -69,7 +69,7 @@ export function createRelay(deps: {
     limits: config.admission,
     origins,
     readAddress: createAddressReader(config.trustedProxies),
-    nowMs,
+    nowMs: () => clock.monotonicMs(),
     refused: metrics.session.refused,
   });
   const rebalance = new Rebalance({

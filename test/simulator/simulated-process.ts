@@ -16,8 +16,10 @@ export class SimulatedProcess {
     const whileAlive = (callback: () => void) => () => {
       if (this.#alive) callback();
     };
+    const beganMs = time.nowMs;
     this.clock = {
       nowMs: () => time.nowMs + this.clockOffsetMs,
+      monotonicMs: () => time.nowMs - beganMs,
       after: (delayMs, callback) => time.after(delayMs, whileAlive(callback)),
       atTurnEnd: (callback) => time.atTurnEnd(whileAlive(callback)),
       random: () => random.next(),

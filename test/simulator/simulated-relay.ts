@@ -85,7 +85,7 @@ export class SimulatedRelay {
       admission: { enter: () => '', leave() {} },
       report: { opened() {}, closed() {}, stuck() {} },
       maxTopics: MAX_TOPICS,
-      nowMs: () => clock.nowMs(),
+      nowMs: () => clock.monotonicMs(),
     };
     this.#transports = [
       new UwsWebsocket({ ...shared, path: '/ws', dialect: JSON_DIALECT }),

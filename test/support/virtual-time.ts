@@ -39,6 +39,7 @@ export class VirtualTime {
   clock(random: () => number = () => 0.5): Clock {
     return {
       nowMs: () => this.#nowMs,
+      monotonicMs: () => this.#nowMs,
       after: (delayMs, callback) => this.after(delayMs, callback),
       atTurnEnd: (callback) => this.atTurnEnd(callback),
       random,

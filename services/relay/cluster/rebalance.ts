@@ -39,7 +39,7 @@ export class Rebalance {
     this.#judge(own);
     const mean = connections / relays;
     const limit = mean * (this.#shedding ? END_ABOVE : BEGIN_ABOVE);
-    if (own <= limit || own - mean < MIN_SURPLUS || this.#clock.nowMs() < this.#pausedUntilMs) {
+    if (own <= limit || own - mean < MIN_SURPLUS || this.#clock.monotonicMs() < this.#pausedUntilMs) {
       this.#rest();
       return;
     }
@@ -60,7 +60,7 @@ export class Rebalance {
     if (own < this.#before) this.#pauseMs = 0;
     else {
       this.#pauseMs = Math.min(Math.max(EXCHANGE_INTERVAL_MS, this.#pauseMs * 2), MAX_PAUSE_MS);
-      this.#pausedUntilMs = this.#clock.nowMs() + this.#pauseMs;
+      this.#pausedUntilMs = this.#clock.monotonicMs() + this.#pauseMs;
     }
     this.#before = 0;
   }

@@ -129,6 +129,11 @@ export class Hub implements FeedHandler {
     return Math.max(this.#registers.get(topic)?.update.version ?? 0, partition?.raised ?? 0);
   }
 
+  /** What the clock by which the topic's versions are made showed at a moment of our own, which never steps. */
+  brokerTimeAt(topic: Topic, monotonicMs: number): Version {
+    return this.#repair.partitions[this.#feed.partitionOf(topic)]?.brokerTimeAt(monotonicMs) ?? 0;
+  }
+
   /** Marks where a client fell behind: it may have missed what was flushed from here on. */
   get mark(): number {
     return this.#flushes.mark;

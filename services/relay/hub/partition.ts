@@ -1,4 +1,5 @@
 import type { Digest, Witness } from '../../shared/broker/broker.ts';
+import { RETENTION_US } from '../../shared/broker/retention.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
 
@@ -10,6 +11,8 @@ export class Partition {
   #base: Version = 0;
   #retained: Version = 0;
   #cursor: Version = 0;
+  /** How far the broker's clock is ahead of ours that never steps, in microseconds. */
+  #aheadUs = 0;
   /** When the last digest that succeeded was asked for, in milliseconds; never at first. */
   digestedAtMs = Number.NEGATIVE_INFINITY;
   /** Updates that the digest brought before pub/sub did, and when. */
@@ -39,7 +42,8 @@ export class Partition {
   }
 
   /** Takes a digest's numbers over, all but its changes. */
-  learn(digest: Digest): void {
+  learn(digest: Digest, askedAtMs: number): void {
+    this.#aheadUs = digest.retained + RETENTION_US - askedAtMs * 1000;
     this.#witness = { history: digest.history, version: Math.max(this.#witness.version, digest.last) };
     this.raiseFloor(digest.floor);
     this.#base = Math.max(this.#base, digest.base);
@@ -52,6 +56,11 @@ export class Partition {
     if (this.#floor > 0) this.#raised = floor;
     this.#floor = floor;
     return true;
+  }
+
+  /** What the broker's clock showed, or shows, at a moment of ours: versions are by that clock. */
+  brokerTimeAt(monotonicMs: number): Version {
+    return monotonicMs * 1000 + this.#aheadUs;
   }
 
   /** The changes up to here are dealt with. May go back: a new history may name lower versions. */

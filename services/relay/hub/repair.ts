@@ -127,20 +127,20 @@ export class Repair {
   async #repair(partition: number, state: Partition): Promise<void> {
     let more = true;
     while (more && !this.#stopped) {
-      const askedAtMs = this.#clock.nowMs();
+      const askedAtMs = this.#clock.monotonicMs();
       const digest = await this.#feed.digest(partition, state.witness, state.cursor);
-      this.#report.digested((this.#clock.nowMs() - askedAtMs) / 1000);
-      await this.#apply(partition, state, digest);
+      this.#report.digested((this.#clock.monotonicMs() - askedAtMs) / 1000);
+      await this.#apply(partition, state, digest, askedAtMs);
       more = digest.more;
       if (!more) state.digestedAtMs = askedAtMs;
     }
     this.#suspect(partition, state);
   }
 
-  async #apply(partition: number, state: Partition, digest: Digest): Promise<void> {
+  async #apply(partition: number, state: Partition, digest: Digest, askedAtMs: number): Promise<void> {
     const floorBefore = state.floor;
     const complete = digest.reach <= state.cursor && digest.last >= state.cursor;
-    state.learn(digest);
+    state.learn(digest, askedAtMs);
     if (state.floor > floorBefore && floorBefore > 0) {
       this.#report.floorRaised();
       this.#handler.floorRaised(partition);
@@ -149,7 +149,7 @@ export class Repair {
     if (missing.length > 0) {
       const updates = (await this.#feed.read(missing)).filter((update) => update !== undefined);
       const news = updates.filter((update) => update.version > (this.#handler.versionOf(update.topic) ?? Infinity));
-      const atMs = this.#clock.nowMs();
+      const atMs = this.#clock.monotonicMs();
       for (const { topic, version } of news) {
         state.saw(version);
         if (complete && !state.unsignalled.has(topic)) state.unsignalled.set(topic, { version, atMs });
@@ -169,7 +169,7 @@ export class Repair {
 
   /** A signal that is still missing most of an interval after the digest had it never comes: the subscription is deaf. */
   #suspect(partition: number, state: Partition): void {
-    const overdue = this.#clock.nowMs() - this.#intervalMs / 2;
+    const overdue = this.#clock.monotonicMs() - this.#intervalMs / 2;
     const deaf = [...state.unsignalled].some(
       ([topic, { atMs }]) => atMs <= overdue && this.#handler.versionOf(topic) !== undefined,
     );
@@ -182,7 +182,7 @@ export class Repair {
   #judgeFreshness(): void {
     if (this.#stopped) return;
     const oldest = Math.min(...this.partitions.map((state) => state.digestedAtMs));
-    const leftMs = oldest + FRESH_INTERVALS * this.#intervalMs - this.#clock.nowMs();
+    const leftMs = oldest + FRESH_INTERVALS * this.#intervalMs - this.#clock.monotonicMs();
     this.#expiry?.cancel();
     if (leftMs > 0) this.#expiry = this.#clock.after(leftMs, () => this.#judgeFreshness());
     const fresh = leftMs > 0;

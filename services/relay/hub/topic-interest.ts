@@ -59,7 +59,7 @@ export class TopicInterest {
 
   /** The topic has lost its last member. */
   release(topic: Topic): void {
-    this.#idle.set(topic, this.#clock.nowMs() + LINGER_MS);
+    this.#idle.set(topic, this.#clock.monotonicMs() + LINGER_MS);
     this.#schedule(LINGER_MS);
   }
 
@@ -151,7 +151,7 @@ export class TopicInterest {
   }
 
   #takeIdle(): Topic[] {
-    const now = this.#clock.nowMs();
+    const now = this.#clock.monotonicMs();
     const due = [...this.#idle].filter(([, at]) => at <= now).map(([topic]) => topic);
     for (const topic of due) {
       this.#idle.delete(topic);

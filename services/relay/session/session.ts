@@ -147,7 +147,7 @@ export class Session implements Member, ConnectionOwner {
 
   #spend(cost: number): boolean {
     if (!this.#connection) return false;
-    if (this.#budget?.take(this.#deps.clock.nowMs(), cost)) return true;
+    if (this.#budget?.take(this.#deps.clock.monotonicMs(), cost)) return true;
     this.#deps.report.refused('too_fast');
     this.close(CLOSE_CODES.tooFast, 'too fast');
     return false;
@@ -169,7 +169,7 @@ export class Session implements Member, ConnectionOwner {
         continue;
       }
       const joined = this.#topics.has(topic);
-      this.#topics.set(topic, { since, joinedAtMs: clock.nowMs(), saidNull: false });
+      this.#topics.set(topic, { since, joinedAtMs: clock.monotonicMs(), saidNull: false });
       if (!joined) hub.join(topic);
       hub.awaitAnswer(topic, this);
       if (hub.vouches(topic) || !hub.fresh) this.answer(topic);
@@ -238,7 +238,7 @@ export class Session implements Member, ConnectionOwner {
       }
       const update = hub.current(topic);
       // Where it does not fit, the topic stays owed and is answered again once there is room.
-      const news = isNews(pending, update, hub.newsVersion(topic), connection.transport);
+      const news = isNews(hub, pending, update, connection.transport);
       if (news && !connection.sendUpdate(update)) return false;
       this.#topics.set(topic, undefined);
     }

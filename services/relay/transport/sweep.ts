@@ -50,7 +50,7 @@ export class Sweep {
   }
 
   #tick(): void {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#clock.monotonicMs();
     for (let left = Math.ceil((this.#size() * TICK_MS) / this.#intervalMs); left > 0; left -= 1) {
       this.#rest ??= this.#connections[Symbol.iterator]();
       const next = this.#rest.next();

@@ -1,7 +1,9 @@
 /** Time as the code sees it, so that tests and the simulator can hand in their own. */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970. May step, as clocks that are set do: not for durations. */
   nowMs(): number;
+  /** Milliseconds since some moment, for durations: never steps. */
+  monotonicMs(): number;
   /** Calls back once, after this many milliseconds. Does not keep the process alive. */
   after(delayMs: number, callback: () => void): Timer;
   /** Calls back at the end of this turn of the event loop, after all input that has arrived in it. */
@@ -18,6 +20,7 @@ export interface Timer {
 /** The real time. */
 export const SYSTEM_CLOCK: Clock = {
   nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
   after(delayMs, callback) {
     const timeout = setTimeout(callback, delayMs);
     timeout.unref();
