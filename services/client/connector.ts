@@ -87,6 +87,8 @@ export class Connector {
   unsubscribe(topic: string): void {
     this.#unanswered.delete(topic);
     this.#line?.unsubscribe([topic]);
+    // The answer that was waited for may not come any more: another one shows as well that the relay is there.
+    if (!this.#provedAtMs && this.#unanswered.size === 0) this.#line?.ping();
   }
 
   /** The network or the tab came back: looks at once whether the line is alive, or makes one. */

@@ -74,6 +74,15 @@ describe('a connector', () => {
     expect(statuses).toEqual(['connecting', 'connecting', 'live']);
   });
 
+  it('asks for a sign at once where it gave up the last topic that was not answered yet', () => {
+    connector.unsubscribe('chat');
+    expect(line().said).toEqual(['unsubscribe chat', 'ping']);
+    line().options.message({ type: 'pong' });
+    expect(statuses.at(-1)).toBe('live');
+    connector.unsubscribe('chat');
+    expect(line().said.filter((said) => said === 'ping')).toHaveLength(1);
+  });
+
   it('is stale while the relay says that it is not fresh, whatever else it says', () => {
     subscribed(7);
     line().options.message({ type: 'freshness', fresh: false });
