@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import { readChatConfig } from '../../services/chat/config.ts';
+import { readRelayProcessConfig } from '../../services/relay/config.ts';
+import { type Environment, EnvReader } from '../../services/shared/config/env-reader.ts';
+import { readProcessConfig } from '../../services/shared/config/process-config.ts';
+import { readWebhookProcessConfig } from '../../services/webhook/config.ts';
+import { findProgram } from './find-program.ts';
+import type { KubernetesObject } from './kubernetes-schema.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** A document as rendered. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
+export type Manifest = KubernetesObject & Readonly<Record<string, any>>;
+
+/** The overlays there are, by name. */
+export const OVERLAYS: readonly string[] = readdirSync(`${ROOT}k8s/overlays`);
+
+/** What `kubectl apply -k` would send for an overlay. */
+export function renderOverlay(overlay: string): readonly Manifest[] {
+  const kubectl = findProgram('kubectl', 'kubernetes-client');
+  const text = execFileSync(kubectl, ['kustomize', `${ROOT}k8s/overlays/${overlay}`], { encoding: 'utf8' });
+  return parseAllDocuments(text).map((document) => document.toJS() as Manifest);
+}
+
+/** The documents of a kind. */
+export function ofKind(manifests: readonly Manifest[], ...kinds: readonly string[]): Manifest[] {
+  return manifests.filter(({ kind }) => kinds.includes(kind));
+}
+
+/** What runs pods. */
+export function workloadsOf(manifests: readonly Manifest[]): Manifest[] {
+  return ofKind(manifests, 'Deployment', 'StatefulSet', 'Job');
+}
+
+/** A workload's only container. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
+export function containerOf(workload: Manifest): any {
+  const [container, ...others] = workload.spec.template.spec.containers;
+  if (others.length > 0) throw new Error(`${workload.metadata.name} has more than one container`);
+  return container;
+}
+
+/** Whether a selector picks pods with these labels; an empty one picks all. */
+export function picks(
+  // biome-ignore lint/suspicious/noExplicitAny: as rendered
+  selector: any,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
+  for (const { operator } of matchExpressions) {
+    if (operator !== 'In') throw new Error(`the tests do not know the operator ${operator}`);
+  }
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every(({ key, values }: { key: string; values: string[] }) => values.includes(labels[key] ?? ''))
+  );
+}
+
+/** How each role reads its environment, the process's own settings among it, and its admin port. */
+const ROLES = {
+  relay: { read: readRelayProcessConfig, adminPort: 9101 },
+  webhook: { read: readWebhookProcessConfig, adminPort: 9102 },
+  chat: { read: (env: EnvReader) => ({ chat: readChatConfig(env) }), adminPort: 9103 },
+} as const;
+
+export type Role = keyof typeof ROLES;
+
+/** Whether a workload runs one of our roles. */
+export function isRole(name: string | undefined): name is Role {
+  return Object.hasOwn(ROLES, name ?? '');
+}
+
+/** Reads an environment as a role does; throws a `ConfigError` where that would not start. */
+export function readAsRole<R extends Role>(role: R, environment: Environment) {
+  const reader = new EnvReader(environment);
+  const own = readProcessConfig(reader, { adminPort: ROLES[role].adminPort });
+  const config = ROLES[role].read(reader) as ReturnType<(typeof ROLES)[R]['read']>;
+  reader.finish();
+  return { own, config, names: reader.settings().map(({ name }) => name) };
+}
