@@ -17,6 +17,8 @@ export interface PublisherOptions {
 export interface PublishBody {
   /** A full snapshot of the topic as any JSON, never a delta. */
   readonly data?: unknown;
+  /** Milliseconds over which clients should spread their refetch; otherwise the relays decide (`ORIGIN_RPS`). */
+  readonly spread?: number;
 }
 
 /** The version that a topic got. */

@@ -100,6 +100,11 @@ export function createRelayMetrics(deps: { registry: Registry; topics: () => num
     help: 'Relays of the cluster, as this one sees it',
     registers,
   });
+  const clusterConnections = new Gauge({
+    name: 'relay_cluster_connections',
+    help: 'Connections of all relays of the cluster, as this one sees it',
+    registers,
+  });
   const shed = counter('relay_connections_shed_total', 'Clients sent away because this relay held more than its share');
   const draining = new Gauge({ name: 'relay_draining', help: 'Whether this relay is going away (1)', registers });
   const spread = new Gauge({
@@ -153,7 +158,10 @@ export function createRelayMetrics(deps: { registry: Registry; topics: () => num
     stuck: () => stuck.inc(),
   };
   const cluster = {
-    relays: (count: number) => relays.set(count),
+    picture(count: number, connections: number) {
+      relays.set(count);
+      clusterConnections.set(connections);
+    },
     shed: (count: number) => shed.inc(count),
     draining: () => draining.set(1),
   };

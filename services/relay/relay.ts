@@ -87,7 +87,7 @@ export function createRelay(deps: {
     connections: () => admission.connections,
     exchanged() {
       const { relays, connections } = picture;
-      metrics.cluster.relays(relays);
+      metrics.cluster.picture(relays, connections);
       rebalance.look({ relays, connections, own: admission.connections });
     },
   });

@@ -17,9 +17,9 @@ describe('a publisher on a webhook', () => {
     const webhook = await startWebhook({ broker, config: { secrets } });
     const publisher = new Publisher({ url: `${webhook.url}/webhook`, ...credentials });
     expect(await publisher.publish('chat')).toEqual([{ topic: 'chat', version: 1 }]);
-    const updates = await publisher.publish(['a', 'b'], { data: { n: 1 } });
+    const updates = await publisher.publish(['a', 'b'], { data: { n: 1 }, spread: 250 });
     expect(updates.map(({ topic }) => topic)).toEqual(['a', 'b']);
-    expect(broker.published.at(-1)?.body).toEqual({ data: { n: 1 } });
+    expect(broker.published.at(-1)?.body).toEqual({ data: { n: 1 }, spread: 250 });
     await webhook.stop();
   });
 });

@@ -11,11 +11,14 @@ import type { UpdateBody } from '../../services/shared/update/update.ts';
 import { eventually } from './eventually.ts';
 import { WsClient } from './ws-client.ts';
 
-/** A relay in this process, on a free port of loopback. A broker that is handed in is its owner's to start and stop. */
-export async function startRelay(options: { env?: Record<string, string>; broker?: Broker } = {}) {
+/**
+ * A relay in this process, on a free port of loopback. `broker` is its owner's to start and stop; `ownBroker` becomes
+ * the relay's, as the one in memory is that it has otherwise.
+ */
+export async function startRelay(options: { env?: Record<string, string>; broker?: Broker; ownBroker?: Broker } = {}) {
   const env = { RELAY_HOST: '127.0.0.1', RELAY_PORT: '0', DRAIN_WINDOW: '0ms', ...options.env };
   const config = readRelayConfig(new EnvReader(env));
-  const broker = options.broker ?? new MemoryBroker();
+  const broker = options.broker ?? options.ownBroker ?? new MemoryBroker();
   const registry = new Registry();
   const relay = createRelay({ config, feed: broker, registry, clock: SYSTEM_CLOCK });
   if (!options.broker) await broker.start();

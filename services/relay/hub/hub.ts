@@ -1,9 +1,9 @@
 import type { FeedHandler, Following } from '../../shared/broker/broker.ts';
-import type { Clock } from '../../shared/process/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import { merge, type Update, type Version } from '../../shared/update/update.ts';
 import type { Fanout, HubReport } from './fanout.ts';
 import { Flushes } from './flushes.ts';
+import type { HubDeps } from './hub-deps.ts';
 import type { Register } from './register.ts';
 import { Repair } from './repair.ts';
 import { TopicInterest } from './topic-interest.ts';
@@ -28,26 +28,14 @@ export class Hub implements FeedHandler {
   readonly #flushes: Flushes<Register>;
   #freshnessFlushed = 0;
 
-  constructor(deps: {
-    feed: Following;
-    fanout: Fanout;
-    clock: Clock;
-    report: HubReport;
-    repairIntervalMs: number;
-    floorSpreadMs: number;
-    /** Over how many milliseconds so many clients of this relay should spread their refetch of a topic. */
-    spreadOf?: (topic: Topic, listeners: number) => number;
-  }) {
+  constructor(deps: HubDeps) {
     const { feed, clock, report } = deps;
     this.#feed = feed;
     this.#fanout = deps.fanout;
     this.#report = report;
     this.#floorSpreadMs = deps.floorSpreadMs;
     this.#spreadOf = deps.spreadOf ?? (() => 0);
-    this.#flushes = new Flushes({
-      clock,
-      flush: (register) => this.#deliver(register),
-    });
+    this.#flushes = new Flushes({ clock, flush: (register) => this.#deliver(register) });
     const settle = (topic: Topic, stored: Update | undefined) => this.#settle(topic, stored);
     const forget = (topic: Topic) => void this.#registers.delete(topic);
     this.#interest = new TopicInterest({ feed, clock, handler: { settle, forget } });

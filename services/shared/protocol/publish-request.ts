@@ -7,15 +7,20 @@ export interface PublishRequest {
   readonly topics: readonly Topic[];
   /** Any JSON value; absent and `null` are different things. */
   readonly data?: unknown;
+  /** Milliseconds over which clients should spread their refetch, where the publisher knows better than the relays. */
+  readonly spread?: number;
 }
 
 export const MAX_TOPICS_PER_REQUEST = 100;
+
+/** The longest spread that a publisher may ask for, in milliseconds. */
+export const MAX_REQUESTED_SPREAD_MS = 3_600_000;
 
 /** How deep arrays and objects may be nested within `data`: what writes JSON recurses, on every hop. */
 export const MAX_DATA_DEPTH = 64;
 
 /**
- * Reads the body of a publish request: `topic` or `topics`, and perhaps `data`. Unknown fields are
+ * Reads the body of a publish request: `topic` or `topics`, and perhaps `data` and `spread`. Unknown fields are
  * ignored, so that a newer publisher can talk to an older webhook; a bad topic refuses the whole.
  * Throws `invalid_json`, `invalid_request`, `invalid_topic` or `too_many_topics`.
  */
@@ -35,7 +40,16 @@ export function parsePublishRequest(text: string): PublishRequest {
   if (!isShallowerThan(data, MAX_DATA_DEPTH)) {
     throw new AppError('invalid_request', `data is nested deeper than ${MAX_DATA_DEPTH} levels`);
   }
-  return { topics, ...(data === undefined ? {} : { data }) };
+  const spread = parseSpread(fields.get('spread'));
+  return { topics, ...(data === undefined ? {} : { data }), ...(spread === undefined ? {} : { spread }) };
+}
+
+function parseSpread(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > MAX_REQUESTED_SPREAD_MS) {
+    throw new AppError('invalid_request', `spread is milliseconds from 0 to ${MAX_REQUESTED_SPREAD_MS}`);
+  }
+  return value as number;
 }
 
 function parseTopics(fields: ReadonlyMap<string, unknown>): readonly Topic[] {

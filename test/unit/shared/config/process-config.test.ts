@@ -8,14 +8,27 @@ describe('readProcessConfig', () => {
       logLevel: 'info',
       adminPort: 9102,
       adminHost: '0.0.0.0',
+      drainWaitMs: 0,
       shutdownTimeoutMs: 45_000,
     });
   });
 
   it('reads everything, and is frozen', () => {
-    const env = { LOG_LEVEL: 'debug', ADMIN_PORT: '0', ADMIN_HOST: '127.0.0.1', SHUTDOWN_TIMEOUT: '3s' };
+    const env = {
+      LOG_LEVEL: 'debug',
+      ADMIN_PORT: '0',
+      ADMIN_HOST: '127.0.0.1',
+      SHUTDOWN_TIMEOUT: '3s',
+      DRAIN_WAIT: '2s',
+    };
     const config = readProcessConfig(new EnvReader(env), { adminPort: 9102 });
-    expect(config).toEqual({ logLevel: 'debug', adminPort: 0, adminHost: '127.0.0.1', shutdownTimeoutMs: 3000 });
+    expect(config).toEqual({
+      logLevel: 'debug',
+      adminPort: 0,
+      adminHost: '127.0.0.1',
+      drainWaitMs: 2000,
+      shutdownTimeoutMs: 3000,
+    });
     expect(Object.isFrozen(config)).toBe(true);
   });
 });
