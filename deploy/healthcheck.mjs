@@ -1,0 +1,17 @@
+// The image's HEALTHCHECK: ends with 0 where the process in this container is alive. One container runs one role, so
+// whichever admin port answers is the one; ADMIN_PORT and ADMIN_HOST are the settings of every role.
+const { ADMIN_PORT, ADMIN_HOST = '0.0.0.0' } = process.env;
+const ports = ADMIN_PORT ? [ADMIN_PORT] : [9101, 9102, 9103]; // relay and standalone, webhook, chat
+const host = { '': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '[::1]' }[ADMIN_HOST] ?? ADMIN_HOST;
+
+const alive = (port) =>
+  fetch(`http://${host}:${port}/livez`, { signal: AbortSignal.timeout(2000) }).then((answer) => {
+    if (!answer.ok) throw new Error(`${port} answers ${answer.status}`);
+  });
+
+try {
+  await Promise.any(ports.map(alive));
+} catch (error) {
+  process.stderr.write(`${error.errors.map(({ message, cause }) => cause?.message ?? message).join('\n')}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,119 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { buildContext, buildStages, only, parseCopy, parseDockerfile, type Stage } from '../support/dockerfile.ts';
+import { randomPrefix } from '../support/random-prefix.ts';
+import { startService } from '../support/service-process.ts';
+
+const run = promisify(execFile);
+const ROOT = new URL('../../', import.meta.url);
+const stages = parseDockerfile(readFileSync(new URL('deploy/Dockerfile', ROOT), 'utf8'));
+const image = stages.at(-1) as Stage;
+const list = (rest: string): string[] => JSON.parse(rest.slice(rest.indexOf('[')));
+
+describe('the Dockerfile', () => {
+  it('ends in an image without npm and build tools, which is not root', () => {
+    expect(stages[0]).toMatchObject({ base: 'node:24-trixie-slim' });
+    expect(stages.slice(1).map(({ base }) => base)).toEqual(stages.slice(1).map(() => stages[0]?.name));
+    expect(only(image, 'RUN')).toMatch(/^rm -rf .*\/usr\/local\/lib\/node_modules .*\/usr\/local\/bin\/npm /);
+    expect(only(image, 'USER')).toMatch(/^[1-9]\d*:[1-9]\d*$/); // as numbers: a cluster cannot look names up
+    const copied = image.instructions.filter(({ name }) => name === 'COPY').map(({ rest }) => parseCopy(rest));
+    expect(copied.flatMap(({ from }) => from ?? [])).toEqual(['production', 'build']);
+  });
+
+  it('starts its process without a shell in between, so that signals arrive', () => {
+    expect(list(only(image, 'ENTRYPOINT'))).toEqual(['node', '--enable-source-maps', 'deploy/role.mjs']);
+    expect(list(only(image, 'CMD'))).toEqual(['standalone']);
+    expect(list(only(image, 'HEALTHCHECK'))[0]).toBe('node');
+  });
+
+  it('exposes the default ports of every role', () => {
+    const readme = readFileSync(new URL('README.md', ROOT), 'utf8');
+    const ports = ['CHAT_PORT', 'RELAY_PORT', 'WEBHOOK_PORT'].map((name) =>
+      new RegExp(`\`${name}\` \\| \`(\\d+)\``).exec(readme)?.at(1),
+    );
+    expect(only(image, 'EXPOSE').split(' ')).toEqual([...ports, '9101', '9102', '9103']);
+  });
+
+  it('lets nothing into the build that it does not copy', () => {
+    const sources = stages
+      .flatMap(({ instructions }) => instructions)
+      .filter(({ name }) => name === 'COPY')
+      .map(({ rest }) => parseCopy(rest))
+      .flatMap(({ from, sources }) => (from === undefined ? sources : []));
+    const stray = buildContext().filter(
+      (file) => !sources.some((source) => file === source || file.startsWith(`${source}/`)),
+    );
+    expect(stray).toEqual([]);
+  });
+});
+
+describe('what the Dockerfile builds from a clean clone', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'heliograph-image-'));
+  const app = join(folder, image.name, 'app');
+  const [, ...entry] = list(only(image, 'ENTRYPOINT')).map((word) =>
+    word.startsWith('deploy/') ? join(app, word) : word,
+  );
+  const variables = Object.fromEntries(
+    only(image, 'ENV')
+      .split(' ')
+      .map((pair) => pair.split('=') as [string, string]),
+  );
+  const files = () => readdirSync(app, { recursive: true, encoding: 'utf8' }).sort();
+
+  beforeAll(() => buildStages(stages, folder), 600_000);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const healthcheck = (adminPort: number) => {
+    const [, script = ''] = list(only(image, 'HEALTHCHECK'));
+    const env = { PATH: process.env.PATH, ADMIN_PORT: String(adminPort) };
+    return run(process.execPath, [join(app, script)], { env });
+  };
+
+  it.each(['standalone', 'relay', 'webhook', 'chat'] as const)(
+    'runs as %s, is found healthy, ends at SIGTERM, and writes only where it should',
+    async (role) => {
+      const before = files();
+      const redis = role === 'relay' || role === 'webhook' ? { REDIS_URL: inject('redisUrl') } : {};
+      const env = {
+        ...variables,
+        ...redis,
+        HELIOGRAPH_PREFIX: randomPrefix(),
+        CHAT_DB: join(folder, `${role}.db`),
+        WEBHOOK_TOKENS: 'a-token',
+        WEBHOOK_TOKEN: 'a-token',
+        ADMIN_HOST: '127.0.0.1',
+        ...(role === 'standalone' ? { RELAY_PORT: '0', WEBHOOK_PORT: '0', CHAT_PORT: '0' } : {}),
+      };
+      const service = await startService(role, env, { program: [...entry, role] });
+      await healthcheck(service.adminPort);
+      expect(await service.stop()).toBe(0);
+      await expect(healthcheck(service.adminPort)).rejects.toThrow(/ECONNREFUSED/);
+      expect(files()).toEqual(before);
+    },
+  );
+
+  it('says which roles there are where it is told none of them', async () => {
+    const [script = ''] = entry.slice(-1);
+    const services = fileURLToPath(new URL('services', ROOT));
+    const roles = readdirSync(services).filter((name) => existsSync(join(services, name, 'main.ts')));
+    expect(roles).toEqual(expect.arrayContaining(['relay', 'standalone']));
+    await expect(run(process.execPath, [script, 'relais'])).rejects.toThrow(
+      `the first argument must be a role: ${roles.join(', ')}`,
+    );
+  });
+
+  it('holds no tool that only builds or tests, and one native binary for each of its native packages', () => {
+    const packages = readdirSync(join(app, 'node_modules'));
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8'));
+    expect(packages).toEqual(expect.arrayContaining(Object.keys(dependencies)));
+    expect(packages.filter((name) => Object.hasOwn(devDependencies, name))).toEqual([]);
+    const binaries = readdirSync(join(app, 'node_modules/uWebSockets.js')).filter((name) => name.endsWith('.node'));
+    expect(binaries).toContain(`uws_linux_${process.arch}_${process.versions.modules}.node`);
+    expect(binaries.length).toBeLessThan(4);
+  });
+});
