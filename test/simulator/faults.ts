@@ -23,11 +23,13 @@ export class Faults {
     const begun = fault.begin(this.#simulation);
     if (!begun) return;
     trace.note(`${fault.name}: ${begun.what}`);
+    this.#disturb(fault);
     if (!begun.end) return;
     const end = () => {
       if (!this.#ongoing.delete(end)) return;
       trace.note(`ends: ${fault.name}: ${begun.what}`);
       begun.end?.();
+      this.#disturb(fault);
     };
     this.#ongoing.add(end);
     time.after(random.between(0, fault.maxMs), end);
@@ -44,6 +46,10 @@ export class Faults {
       const socket = client.line?.socket;
       if (client instanceof OldClient && socket && !socket.flows) socket.notice();
     }
+  }
+
+  #disturb({ disturbsRedis }: Fault): void {
+    if (disturbsRedis) this.#simulation.disturbedAtMs = this.#simulation.time.nowMs;
   }
 
   #choose(): Fault {

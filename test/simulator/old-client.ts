@@ -10,7 +10,14 @@ const MAX_RECONNECT_DELAY_MS = 2000;
 /** A page of 2009 is not told of what is older than a minute when it comes back: after so long it loads anew. */
 const TOO_LONG_MS = 30_000;
 
-/** A page of 2009: it fetches when it is loaded and when it hears `UPDATED`; `since` is rendered into it or is not. */
+/** For how long a fault of Redis may go on to have effects: webhooks and relays must notice, and pace what they tell. */
+const AFTERMATH_MS = 10_000;
+
+/**
+ * A page of 2009: it fetches when it is loaded and when it hears `UPDATED`; `since` is rendered into it or is not.
+ * Without it, it can be told of what changed while it was away by the age of versions only, which needs clocks that
+ * go on and a Redis that forgets nothing meanwhile. Otherwise it has to load anew, and here it does.
+ */
 export class OldClient implements SimulatedClient {
   readonly name: string;
   readonly topics: readonly Topic[];
@@ -19,6 +26,7 @@ export class OldClient implements SimulatedClient {
   readonly #topic: Topic;
   readonly #saysSince: boolean;
   readonly #app: SimulatedApp;
+  readonly #disturbedAtMs: () => number;
   readonly #clock: Clock;
   readonly #random: SeededRandom;
   readonly #entrance: Entrance;
@@ -32,6 +40,8 @@ export class OldClient implements SimulatedClient {
     topic: Topic;
     saysSince: boolean;
     app: SimulatedApp;
+    /** When something last happened to a Redis server. */
+    disturbedAtMs: () => number;
     page: Page;
     clock: Clock;
     random: SeededRandom;
@@ -43,6 +53,7 @@ export class OldClient implements SimulatedClient {
     this.page = deps.page;
     this.#saysSince = deps.saysSince;
     this.#app = deps.app;
+    this.#disturbedAtMs = deps.disturbedAtMs;
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#entrance = deps.entrance;
@@ -75,7 +86,10 @@ export class OldClient implements SimulatedClient {
       this.#aliveAtMs = this.#clock.nowMs();
     }
     const line = this.#entrance.connect('/update_check', `topic=${this.#topic}${this.#since}`, {
-      opened: () => {},
+      opened: () => {
+        const isDoubtful = this.#disturbedAtMs() > this.#aliveAtMs - AFTERMATH_MS;
+        if (isDoubtful && !this.#saysSince) this.#load();
+      },
       message: (text) => {
         if (this.#line !== line) return;
         if (text !== 'UPDATED') throw new Error(`a page of 2009 was told ${text}`);

@@ -13,6 +13,7 @@ function restarts(
     name,
     weight,
     maxMs: 6000,
+    disturbsRedis: true,
     begin({ cluster, random }) {
       const shard = random.pick(cluster.shards);
       const server = shard.master;
@@ -55,6 +56,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
   {
     name: 'Redis is flushed',
     weight: 2,
+    disturbsRedis: true,
     maxMs: 0,
     begin({ cluster, random }) {
       const shard = random.pick(cluster.shards);
@@ -82,6 +84,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
   {
     name: 'a replica is promoted',
     weight: 3,
+    disturbsRedis: true,
     maxMs: 0,
     begin({ cluster, random }) {
       const shard = random.pick(cluster.shards);
@@ -93,6 +96,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
   {
     name: 'the brain splits',
     weight: 4,
+    disturbsRedis: true,
     maxMs: 10_000,
     begin({ cluster, random, relays, webhooks, time }) {
       const shard = random.pick(cluster.shards);
@@ -108,6 +112,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
   {
     name: "Redis's clock steps",
     weight: 4,
+    disturbsRedis: true,
     maxMs: 0,
     begin({ cluster, random }) {
       const server = random.pick(random.pick(cluster.shards).servers);

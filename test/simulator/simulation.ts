@@ -34,6 +34,8 @@ export class Simulation {
   readonly publisher: SimulatedPublisher;
   readonly clients = new Set<SimulatedClient>();
   readonly topics: readonly Topic[] = TOPICS;
+  /** When something last happened to a Redis server. */
+  disturbedAtMs = 0;
   readonly #sabotage: Sabotage | undefined;
   readonly #entrance: Entrance;
   #named = 0;
@@ -89,7 +91,13 @@ export class Simulation {
   /** A client of some kind comes. */
   addClient(): void {
     const { random, app, time, topics } = this;
-    const shared = { app, random, entrance: this.#entrance, clock: time.clock(() => random.next()) };
+    const shared = {
+      disturbedAtMs: () => this.disturbedAtMs,
+      app,
+      random,
+      entrance: this.#entrance,
+      clock: time.clock(() => random.next()),
+    };
     const some = random.some(topics, 0.4);
     const kind = random.integer(0, 6);
     const name = this.#name(['library', 'library', 'rendered', 'greeting', 'message', 'forgetful', 'old'][kind] ?? '');
