@@ -186,6 +186,17 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(again.floor).toBe(after.floor);
     });
 
+    it('raises the floor anew where its number is known from another raise', async () => {
+      const topic = topicNamed('twice');
+      const partition = relay.partitionOf(topic);
+      const before = await digestOf(topic, 0);
+      const known = { history: before.history, version: before.last, raise: before.raise };
+      expect((await relay.digest(partition, known, 0)).floor).toBe(before.floor);
+      const after = await relay.digest(partition, { ...known, raise: 'another raise' }, 0);
+      expect(after.floor).toBeGreaterThan(before.last);
+      expect(after.raise).not.toBe(before.raise);
+    });
+
     it('recalls the answer that was kept under an id, from every process, and none under another', async () => {
       const id = randomUUID();
       await webhook.keepAnswer(id, '{"updates":[]}');

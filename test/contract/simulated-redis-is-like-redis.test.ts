@@ -22,19 +22,29 @@ const AHEAD_US = 4_000_000_000_000_000;
 /** Which history a caller says it has seen: none, the one that is there, or one that is gone, or was promised under. */
 type Seen = 'nothing' | 'this' | 'another' | 'a promise of another';
 
+/** Which raise of the floor it says it knows, of those that digests have named. */
+type Known = 'none' | 'first' | 'last';
+
+interface Caller {
+  readonly seen: Seen;
+  readonly version: Version;
+  readonly raise: Known;
+}
+
 type Step =
-  | { readonly kind: 'publish'; readonly topic: Topic; readonly seen: Seen; readonly version: Version }
-  | { readonly kind: 'digest'; readonly seen: Seen; readonly version: Version; readonly cursor: Version }
+  | ({ readonly kind: 'publish'; readonly topic: Topic } & Caller)
+  | ({ readonly kind: 'digest'; readonly cursor: Version } & Caller)
   | { readonly kind: 'read' }
   | { readonly kind: 'lose meta' | 'lose recent' | 'change history' }
   | { readonly kind: 'lose register'; readonly topic: Topic };
 
 const seen = fc.constantFrom<Seen>('nothing', 'this', 'this', 'another', 'a promise of another');
 const versions = fc.nat({ max: 200 }).map((n) => AHEAD_US + n);
+const caller = { seen, version: versions, raise: fc.constantFrom<Known>('none', 'first', 'last') };
 const steps = fc.array(
   fc.oneof(
-    fc.record({ kind: fc.constant('publish'), topic: fc.constantFrom(...TOPICS), seen, version: versions }),
-    fc.record({ kind: fc.constant('digest'), seen, version: versions, cursor: versions }),
+    fc.record({ kind: fc.constant('publish'), topic: fc.constantFrom(...TOPICS), ...caller }),
+    fc.record({ kind: fc.constant('digest'), cursor: versions, ...caller }),
     fc.record({ kind: fc.constantFrom('read', 'lose meta', 'lose recent', 'change history') }),
     fc.record({ kind: fc.constant('lose register'), topic: fc.constantFrom(...TOPICS) }),
   ) as fc.Arbitrary<Step>,
@@ -102,7 +112,8 @@ describe('the simulated Redis', () => {
           if (step.kind === 'lose meta') data.meta = undefined;
           if (step.kind === 'lose recent') data.recent.clear();
           if (step.kind === 'lose register') data.registers.delete(step.topic);
-          if (step.kind === 'change history') data.meta = { floor: 0, last: 0, ...data.meta, history: 'gone' };
+          if (step.kind === 'change history')
+            data.meta = { floor: 0, last: 0, raise: '', ...data.meta, history: 'gone' };
         });
       },
       end: () => broker.stop(),
@@ -115,30 +126,21 @@ describe('the simulated Redis', () => {
     const all: unknown[] = [];
     // So that the clock is behind from the first step on.
     const first = await broker.publish('first' as Topic, {}, { history: '', version: AHEAD_US });
-    const witness = (name: Seen, version: Version): Witness =>
-      name === 'nothing'
-        ? { history: '', version }
-        : {
-            history: name === 'this' ? first.history : 'another',
-            version,
-            promised: name === 'a promise of another',
-          };
+    const raises: string[] = [];
+    const witness = ({ seen: name, version, raise }: Caller): Witness => ({
+      history: name === 'nothing' ? '' : name === 'this' ? first.history : 'another',
+      version,
+      promised: name === 'a promise of another',
+      raise: (raise === 'none' ? '' : raise === 'first' ? raises[0] : raises.at(-1)) ?? '',
+    });
     for (const step of list) {
       if (step.kind === 'publish') {
-        const { version, history } = await broker.publish(
-          step.topic,
-          { data: all.length },
-          witness(step.seen, step.version),
-        );
+        const { version, history } = await broker.publish(step.topic, { data: all.length }, witness(step));
         all.push({ version, same: history === first.history });
       } else if (step.kind === 'digest') {
-        const {
-          history,
-          base: _,
-          retained: __,
-          ...rest
-        }: Digest = await broker.digest(0, witness(step.seen, step.version), step.cursor);
-        all.push({ ...rest, same: history === first.history });
+        const { history, raise, ...rest }: Digest = await broker.digest(0, witness(step), step.cursor);
+        if (!raises.includes(raise)) raises.push(raise);
+        all.push({ ...rest, raise: raises.indexOf(raise), same: history === first.history });
       } else if (step.kind === 'read') all.push(await broker.read(TOPICS));
       else await side.lose(step);
     }

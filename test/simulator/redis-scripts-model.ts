@@ -12,7 +12,7 @@ export interface ScriptContext {
   readonly history: string;
   /** Notes a change, for the replicas; it has been made here already. */
   write(change: (data: RedisData) => void): void;
-  signalFloor(partition: number, floor: Version): void;
+  signalFloor(partition: number, floor: Version, raise: string): void;
   signalUpdate(partition: number, topic: Topic, version: Version, body: string): void;
 }
 
@@ -24,25 +24,34 @@ export interface ScriptSettings {
   readonly digestLimit: number;
 }
 
-/** `history.lua`, line by line: returns the floor and the last version of the partition. */
-function checkHistory(context: ScriptContext, partition: number, witness: Witness): { floor: Version; last: Version } {
+/** `history.lua`, line by line: returns the floor, what raised it, and the last version of the partition. */
+function checkHistory(
+  context: ScriptContext,
+  partition: number,
+  witness: Witness,
+): { floor: Version; raise: string; last: Version } {
   const { history, nowUs } = context;
+  const seen = witness.version;
   const meta = context.data.partition(partition).meta;
   let floor = meta?.floor ?? 0;
   let last = meta?.last ?? 0;
-  const isOther = witness.history !== history;
-  const { version: seen, promised } = witness;
-  const forgot = witness.history !== '' && (last < seen || (isOther && (floor < seen || promised === true)));
+  let raise = meta?.raise ?? '';
+  let forgot = false;
+  if (witness.history === '') forgot = false;
+  else if (last < seen) forgot = true;
+  else if ((witness.raise ?? '') !== '') forgot = witness.raise !== raise && floor <= seen;
+  else if (witness.history !== history) forgot = floor < seen || witness.promised === true;
   if (meta?.history !== history || forgot) {
-    floor = Math.max(nowUs, last, witness.version) + 1;
+    floor = Math.max(nowUs, last, seen) + 1;
     last = floor;
-    const next = { floor, last, history };
+    raise = `${history.slice(0, 8)}.${nowUs}.${floor}`;
+    const next = { floor, last, history, raise };
     context.write((data) => {
       data.partition(partition).meta = { ...next };
     });
-    context.signalFloor(partition, floor);
+    context.signalFloor(partition, floor, raise);
   }
-  return { floor, last };
+  return { floor, raise, last };
 }
 
 /** `publish.lua`, line by line. */
@@ -75,7 +84,8 @@ export function runDigest(
   const { partition, witness, cursor } = call;
   const checked = checkHistory(context, partition, witness);
   const { nowUs, history } = context;
-  const base = nowUs - (nowUs % (settings.retentionUs / 2));
+  const timeUs = Math.max(nowUs, checked.last);
+  const base = timeUs - (timeUs % (settings.retentionUs / 2));
   let last = checked.last;
   if (base > last) {
     last = base;
@@ -92,9 +102,10 @@ export function runDigest(
   return {
     history,
     floor: checked.floor,
+    raise: checked.raise,
     last,
     base,
-    retained: nowUs - settings.retentionUs,
+    retained: timeUs - settings.retentionUs,
     reach: last - settings.reachUs,
     changed,
     more: changed.length === settings.digestLimit,

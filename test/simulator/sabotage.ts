@@ -22,8 +22,8 @@ export function sabotageFeed(feed: Following, sabotage: Sabotage | undefined): F
         deliver: (update) => handler.deliver(update),
         watchesLost: (partitions) => handler.watchesLost(partitions),
         linkUp: () => handler.linkUp(),
-        raiseFloor(partition, floor) {
-          if (sabotage !== 'floor') handler.raiseFloor(partition, floor);
+        raiseFloor(partition, floor, raise) {
+          if (sabotage !== 'floor') handler.raiseFloor(partition, floor, raise);
         },
       });
     },

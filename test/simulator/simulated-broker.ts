@@ -135,7 +135,7 @@ export class SimulatedBroker implements Broker {
         const partition = this.partitionOf(topic);
         return this.#linksOf(partition).commands.call((server) => {
           const register = server.data.partition(partition).registers.get(topic);
-          if (!register || register.expiresAtUs <= server.nowUs) return undefined;
+          if (!register || register.expiresAtUs <= server.nextNowUs()) return undefined;
           return { topic, version: register.version, ...decodeBody(register.body) };
         });
       }),

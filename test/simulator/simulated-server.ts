@@ -11,7 +11,7 @@ export interface Subscriber {
   readonly topics: ReadonlySet<Topic>;
   readonly floors: ReadonlySet<number>;
   update(topic: Topic, signal: string): void;
-  floor(partition: number, floor: Version): void;
+  floor(partition: number, floor: Version, raise: string): void;
 }
 
 /** One Redis process: its data, its clock, who subscribes to it, and who replicates it. */
@@ -28,6 +28,7 @@ export class SimulatedServer {
   clockOffsetUs = 0;
   running = true;
   frozen = false;
+  #calls = 0;
   #runId: string;
   #replicationId: string;
 
@@ -54,8 +55,10 @@ export class SimulatedServer {
     return `${this.#runId}.${this.#replicationId}`;
   }
 
-  get nowUs(): number {
-    return Math.floor(this.#clock.nowMs()) * 1000 + this.clockOffsetUs;
+  /** `TIME`, which goes on from one call to the next, by less than a millisecond in all. */
+  nextNowUs(): number {
+    this.#calls += 1;
+    return Math.floor(this.#clock.nowMs()) * 1000 + (this.#calls % 1000) + this.clockOffsetUs;
   }
 
   /** Makes a change here and on whoever follows. */
@@ -68,13 +71,13 @@ export class SimulatedServer {
   context(): ScriptContext {
     return {
       data: this.data,
-      nowUs: this.nowUs,
+      nowUs: this.nextNowUs(),
       history: this.history,
       write: (change) => this.write(change),
-      signalFloor: (partition, floor) => {
+      signalFloor: (partition, floor, raise) => {
         this.#floorRaised(partition, floor);
         for (const subscriber of this.subscribers) {
-          if (subscriber.floors.has(partition)) subscriber.floor(partition, floor);
+          if (subscriber.floors.has(partition)) subscriber.floor(partition, floor, raise);
         }
       },
       signalUpdate: (_partition, topic, version, body) => {

@@ -106,8 +106,8 @@ export class SimulatedSubscription implements Subscriber {
     });
   }
 
-  floor(partition: number, floor: Version): void {
-    this.#arrive((handler) => handler.raiseFloor(partition, floor));
+  floor(partition: number, floor: Version, raise: string): void {
+    this.#arrive((handler) => handler.raiseFloor(partition, floor, raise));
   }
 
   #forget(): void {

@@ -142,8 +142,8 @@ export class Hub implements FeedHandler {
     this.#merge(update);
   }
 
-  raiseFloor(partition: number, floor: Version): void {
-    this.#repair.raiseFloor(partition, floor);
+  raiseFloor(partition: number, floor: Version, raise?: string): void {
+    this.#repair.raiseFloor(partition, floor, raise);
   }
 
   watchesLost(partitions: readonly number[]): void {

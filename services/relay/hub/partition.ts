@@ -44,15 +44,19 @@ export class Partition {
   /** Takes a digest's numbers over, all but its changes. */
   learn(digest: Digest, askedAtMs: number): void {
     this.#aheadUs = digest.retained + RETENTION_US - askedAtMs * 1000;
-    this.#witness = { history: digest.history, version: Math.max(this.#witness.version, digest.last) };
+    const { history, raise } = digest;
+    this.#witness = { history, raise, version: Math.max(this.#witness.version, digest.last) };
     this.raiseFloor(digest.floor);
     this.#base = Math.max(this.#base, digest.base);
     this.#retained = Math.max(this.#retained, digest.retained);
   }
 
-  /** True where the floor is higher than it was. */
-  raiseFloor(floor: Version): boolean {
+  /** True where the floor is higher than it was. `raise` is what raised it, where that is known. */
+  raiseFloor(floor: Version, raise?: string): boolean {
     if (floor <= this.#floor) return false;
+    // One that is not above all that was seen is not taken for known: the next digest has it raised again.
+    if (raise !== undefined && floor > this.#witness.version) this.#witness = { ...this.#witness, raise };
+    this.saw(floor);
     if (this.#floor > 0) this.#raised = floor;
     this.#floor = floor;
     return true;

@@ -103,9 +103,8 @@ export class Repair {
   }
 
   /** A signal has brought a floor. */
-  raiseFloor(partition: number, floor: Version): void {
-    if (!this.partitions[partition]?.raiseFloor(floor)) return;
-    this.partitions[partition]?.saw(floor);
+  raiseFloor(partition: number, floor: Version, raise?: string): void {
+    if (!this.partitions[partition]?.raiseFloor(floor, raise)) return;
     this.#report.floorRaised();
     this.#handler.floorRaised(partition);
   }

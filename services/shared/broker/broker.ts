@@ -75,7 +75,8 @@ export interface Following extends Partitioned {
 /** What a broker tells a relay. Signals may be lost, repeated or out of order. */
 export interface FeedHandler {
   deliver(update: Update): void;
-  raiseFloor(partition: number, floor: Version): void;
+  /** `raise` names what raised it, as in a digest. */
+  raiseFloor(partition: number, floor: Version, raise?: string): void;
   /** These partitions' watches are void; they must be watched again. */
   watchesLost(partitions: readonly number[]): void;
   /** The broker can be reached again: repair now rather than at the next interval. */
@@ -97,6 +98,12 @@ export interface Witness {
    * floor. So the floor is raised anew, also above a version that says nothing: clocks may disagree.
    */
   readonly promised?: boolean;
+  /**
+   * The newest raise of the floor that this process knows to be above all that it had seen before. Where the broker
+   * has another one whose floor is not above what this process has seen, numbers were given twice, and the floor is
+   * raised anew. Not needed by who does not keep registers.
+   */
+  readonly raise?: string;
 }
 
 export interface Published {
@@ -109,6 +116,8 @@ export interface Digest {
   readonly history: string;
   /** Nobody may believe anything older. */
   readonly floor: Version;
+  /** Names the raise that made the floor: no two have the same name, also where they have the same number. */
+  readonly raise: string;
   /** Every later version will be above this. */
   readonly last: Version;
   /** The number of a topic that has no register: below every later version. */

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../process/clock.ts';
 import type { Topic } from '../update/topic.ts';
 import type { UpdateBody, Version } from '../update/update.ts';
-import type { Publishing, Witness } from './broker.ts';
+import type { Published, Publishing, Witness } from './broker.ts';
 
 /** Which version an update of a topic got. */
 export interface PublishedTopic {
@@ -77,7 +77,7 @@ export class ClusterPublisher {
   }
 
   /** An answer settles the promises that its call carried along, and none that was made meanwhile. */
-  #remember(partition: number, carried: Witness, answer: Required<Witness>): void {
+  #remember(partition: number, carried: Witness, answer: Published & { readonly promised: boolean }): void {
     const now = this.#witnessOf(partition);
     const version = Math.max(now.version, answer.version);
     const promised = now.promised === true && (now !== carried || now.history === answer.history);

@@ -1,7 +1,7 @@
 import type { RedisConfig } from '../config/redis-config.ts';
 import { AppError } from '../errors.ts';
 import type { Topic } from '../update/topic.ts';
-import type { Update, UpdateBody, Version } from '../update/update.ts';
+import { isVersion, type Update, type UpdateBody, type Version } from '../update/update.ts';
 import { decodeBody, decodeSignal, encodeBody } from '../update/update-codec.ts';
 import type { Broker, Changed, Digest, FeedHandler, Published, RelayLoad, Witness } from './broker.ts';
 import type { BrokerReport } from './broker-report.ts';
@@ -79,7 +79,7 @@ export class RedisBroker implements Broker {
   }
 
   async digest(partition: number, witness: Witness, cursor: Version): Promise<Digest> {
-    const [history, floor, last, base, retained, reach, rows] = await this.#attempt(() =>
+    const [history, floor, raise, last, base, retained, reach, rows] = await this.#attempt(() =>
       this.#topology
         .commands(partition)
         .heliographDigest(
@@ -99,6 +99,7 @@ export class RedisBroker implements Broker {
     return {
       history,
       floor: Number(floor),
+      raise,
       last: Number(last),
       base: Number(base),
       retained: Number(retained),
@@ -188,6 +189,7 @@ export class RedisBroker implements Broker {
       witness.history,
       witness.version,
       witness.promised ? 1 : 0,
+      witness.raise ?? '',
     ];
   }
 
@@ -204,8 +206,8 @@ export class RedisBroker implements Broker {
     const source = this.#keys.parseChannel(channel);
     if (source === undefined) return;
     if ('floorOf' in source) {
-      const floor = Number(text);
-      if (Number.isSafeInteger(floor)) this.#handler?.raiseFloor(source.floorOf, floor);
+      const [floor, raise] = text.split(' ');
+      if (isVersion(Number(floor))) this.#handler?.raiseFloor(source.floorOf, Number(floor), raise);
       return;
     }
     const update = decodeSignal(source.topic, text);

@@ -15,7 +15,16 @@ export interface ScriptedRedis extends Redis {
     recent: string,
     ...args: Argument[]
   ): Promise<
-    [history: string, floor: string, last: string, base: string, retained: string, reach: string, changed: string[]]
+    [
+      history: string,
+      floor: string,
+      raise: string,
+      last: string,
+      base: string,
+      retained: string,
+      reach: string,
+      changed: string[],
+    ]
   >;
 }
 

@@ -4,7 +4,17 @@ import { AppError } from '../../../../services/shared/errors.ts';
 import { VirtualTime } from '../../../support/virtual-time.ts';
 
 const INTERVAL_MS = 3000;
-const DIGEST = { history: 'h', floor: 1, last: 1, base: 0, retained: 0, reach: 0, changed: [], more: false };
+const DIGEST = {
+  history: 'h',
+  floor: 1,
+  raise: 'r',
+  last: 1,
+  base: 0,
+  retained: 0,
+  reach: 0,
+  changed: [],
+  more: false,
+};
 
 /** Repair on a clock whose time of day can be set, and a broker that can be lost. */
 function createRepair() {
