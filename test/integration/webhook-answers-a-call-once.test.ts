@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Broker } from '../../services/shared/broker/broker.ts';
+import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
 import { MemoryBroker } from '../../services/shared/broker/memory-broker.ts';
 import { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
@@ -20,8 +21,7 @@ async function post(webhook: RunningWebhook, headers: Record<string, string>, bo
 
 function redisBroker(): Broker {
   const env = new EnvReader({ REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: prefix });
-  const report = { linkUp() {}, linkDown() {}, evictionPolicy() {} };
-  return new RedisBroker({ config: requireRedisConfig(env), report, refuse() {} });
+  return new RedisBroker({ config: requireRedisConfig(env), report: SILENT_REPORT, refuse() {} });
 }
 
 let prefix: string;

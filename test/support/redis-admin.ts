@@ -1,8 +1,12 @@
 import { Redis } from 'ioredis';
 
-/** Sends one command to a server on loopback, as its operator, and resolves with the answer. */
-export async function askRedis(port: number, ...command: readonly (string | number)[]): Promise<unknown> {
-  const redis = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null });
+/**
+ * Sends one command to a server, as its operator, and resolves with the answer. The server is a port of loopback, or
+ * a URL where it asks for a password.
+ */
+export async function askRedis(server: number | string, ...command: readonly (string | number)[]): Promise<unknown> {
+  const url = typeof server === 'number' ? `redis://127.0.0.1:${server}` : server;
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
   redis.on('error', () => {}); // the call fails
   try {
     await redis.connect();

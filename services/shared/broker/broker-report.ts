@@ -5,6 +5,8 @@ export type LinkName = 'commands' | 'publisher' | 'subscriber';
 export interface BrokerReport {
   linkUp(link: LinkName): void;
   linkDown(link: LinkName): void;
+  /** An attempt to connect failed, and why. */
+  linkFailed(link: LinkName, reason: string): void;
   /** Redis may evict registers silently: its `maxmemory-policy` is not `noeviction`. */
   evictionPolicy(policy: string): void;
 }
@@ -13,5 +15,6 @@ export interface BrokerReport {
 export const SILENT_REPORT: BrokerReport = {
   linkUp() {},
   linkDown() {},
+  linkFailed() {},
   evictionPolicy() {},
 };

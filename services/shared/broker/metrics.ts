@@ -23,8 +23,11 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
     help: 'Whether Redis may evict registers silently (1): its maxmemory-policy is not noeviction',
     registers,
   });
+  /** What is known to be wrong with each link, so that attempts that go on failing are logged once. */
+  const failures = new Map<string, string>();
   return {
     linkUp(link) {
+      failures.delete(link);
       links.inc({ link });
       connects.inc({ link });
       logger.info({ link }, 'connected to Redis');
@@ -32,6 +35,11 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
     linkDown(link) {
       links.dec({ link });
       logger.warn({ link }, 'lost the connection to Redis');
+    },
+    linkFailed(link, reason) {
+      if (failures.get(link) === reason) return;
+      failures.set(link, reason);
+      logger.warn({ link, reason }, 'cannot connect to Redis, and goes on trying');
     },
     evictionPolicy(policy) {
       const risk = policy !== 'noeviction';

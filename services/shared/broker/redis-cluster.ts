@@ -196,6 +196,7 @@ export class RedisCluster implements RedisTopology {
     }
     for (const address of this.#seeds) {
       const redis = createRedisClient(this.#config, address, 'heliograph-map');
+      redis.on('error', (error: Error) => this.#report.linkFailed('commands', error.message));
       try {
         await redis.connect();
         return await askSlotOwners(redis, address);

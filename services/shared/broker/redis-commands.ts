@@ -42,6 +42,7 @@ export class RedisCommands {
       this.#usable = false;
       this.#down();
     });
+    this.#redis.on('error', (error: Error) => this.#report.linkFailed(this.#link, error.message));
     let refuse = this.#agreement.refuse;
     await new Promise<void>((resolve, reject) => {
       refuse = reject;
@@ -54,8 +55,11 @@ export class RedisCommands {
             resolve();
           },
           (error: unknown) => {
-            if (error instanceof AppError) refuse(error);
-            else this.#redis.disconnect(true);
+            if (error instanceof AppError) return refuse(error);
+            // It answers, but not as it must: it may be full, read-only, or this user may not do what is needed.
+            this.#report.linkFailed(this.#link, error instanceof Error ? error.message : String(error));
+            this.#redis.disconnect(true);
+            resolve();
           },
         );
       });

@@ -41,6 +41,9 @@ export class RedisSubscriber {
       this.#report.linkUp('subscriber');
       this.#handler.ready();
     });
+    redis.on('error', (error: Error) => {
+      if (this.#redis === redis) this.#report.linkFailed('subscriber', error.message);
+    });
     redis.on('close', () => {
       if (!up) return;
       up = false;

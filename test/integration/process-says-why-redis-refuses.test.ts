@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { askRedis } from '../support/redis-admin.ts';
+import { RedisProcess } from '../support/redis-process.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+
+const TOKEN = 'a-token-of-the-tests';
+
+describe('a webhook whose Redis answers, but refuses what it needs', () => {
+  let redis: RedisProcess;
+  let webhook: ServiceProcess | undefined;
+  beforeAll(async () => {
+    redis = await RedisProcess.start();
+    await askRedis(redis.port, 'ACL', 'SETUSER', 'somebody', 'on', '>right', '~*', '&*', '+@all', '-set');
+  });
+  afterAll(async () => {
+    await redis.stop();
+  });
+
+  /** How often Redis has refused something, as its own log says. */
+  async function refusals(): Promise<number> {
+    const entries = (await askRedis(redis.port, 'ACL', 'LOG')) as (Record<string, unknown> | unknown[])[];
+    return entries
+      .map((entry) => Number(Array.isArray(entry) ? entry[1 + entry.indexOf('count')] : entry.count))
+      .reduce((sum, count) => sum + count, 0);
+  }
+
+  it.each([
+    ['its password is wrong', 'somebody:wrong', 'WRONGPASS'],
+    ['its user may not do what is needed', 'somebody:right', 'NOPERM'],
+  ])('starts, answers 503 and logs why, once: %s', async (_, credentials, reason) => {
+    await askRedis(redis.port, 'ACL', 'LOG', 'RESET');
+    const url = redis.url.replace('://', `://${credentials}@`);
+    webhook = await startService('webhook', { REDIS_URL: url, WEBHOOK_TOKENS: TOKEN });
+    try {
+      const response = await fetch(`http://127.0.0.1:${webhook.port}/webhook`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+        body: '{"topic":"chat"}',
+      });
+      expect([response.status, (await response.json()).code]).toEqual([503, 'broker_unavailable']);
+      const { log } = webhook;
+      await eventually(() => expect(log()).toContain(reason));
+      await eventually(async () => expect(await refusals()).toBeGreaterThan(5)); // it goes on trying
+      expect(log().split(reason)).toHaveLength(2);
+      expect(log()).not.toContain('wrong');
+    } finally {
+      await webhook.stop();
+    }
+  });
+});
