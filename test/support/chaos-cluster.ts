@@ -83,14 +83,14 @@ export class ChaosCluster {
    * Publishes the quiet topics so that no relay hears of it, though it is acknowledged: relays stand still until
    * `wake`, and these servers have ended their subscriptions.
    */
-  async publishUnheard(servers: readonly { readonly port: number }[]): Promise<void> {
+  async publishUnheard(servers: readonly { readonly url: string }[]): Promise<void> {
     const listeners = this.clients.filter(({ topics }) => topics.some(isQuiet));
     const heard = () => listeners.filter((client) => !client.behind(this.steady.ledger).some(isQuiet)).length;
     await eventually(() => {
       if (heard() < listeners.length) throw new Error('clients are behind before anything broke');
     });
     for (const relay of this.relays) relay.kill('SIGSTOP');
-    for (const { port } of servers) await askRedis(port, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
+    for (const { url } of servers) await askRedis(url, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
     await this.publish(QUIET_TOPICS);
     if (heard() > 0) throw new Error('clients have heard of what was to go unheard');
   }

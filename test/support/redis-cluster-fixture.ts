@@ -1,5 +1,6 @@
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
+import { readReadmeAcl } from './readme-acl.ts';
 import { askRedis } from './redis-admin.ts';
 import { RedisProcess } from './redis-process.ts';
 
@@ -8,7 +9,7 @@ const MASTERS = 3;
 /** After how long a silent node counts as down, in milliseconds. */
 export const NODE_TIMEOUT_MS = 1500;
 
-/** A Redis Cluster of three masters with a replica each. */
+/** A Redis Cluster of three masters with a replica each, where services are the user that the README recommends. */
 export interface RedisClusterFixture {
   /** What tells a service to use it. */
   readonly env: Readonly<Record<string, string>>;
@@ -25,11 +26,13 @@ export interface RedisClusterFixture {
 /** Starts it; resolves once every node says that it is in order and every replica follows. */
 export async function startRedisCluster(): Promise<RedisClusterFixture> {
   const nodes: RedisProcess[] = [];
+  const { rules, username, password } = readReadmeAcl({ cluster: true });
+  const user = ['--user', username, ...rules];
   const stop = async () => void (await Promise.all(nodes.map((node) => node.stop())));
   try {
     for (let i = 0; i < 2 * MASTERS; i += 1) {
       const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)];
-      nodes.push(await RedisProcess.start({ args: [...args, '--cluster-port', String(await freePort())] }));
+      nodes.push(await RedisProcess.start({ args: [...args, ...user, '--cluster-port', String(await freePort())] }));
     }
     await join(nodes);
   } catch (error) {
@@ -47,7 +50,11 @@ export async function startRedisCluster(): Promise<RedisClusterFixture> {
     return master;
   };
   return {
-    env: { REDIS_CLUSTER_NODES: nodes.map(({ port }) => `127.0.0.1:${port}`).join(',') },
+    env: {
+      REDIS_CLUSTER_NODES: nodes.map(({ port }) => `127.0.0.1:${port}`).join(','),
+      REDIS_USERNAME: username,
+      REDIS_PASSWORD: password,
+    },
     nodes,
     masterOf,
     async replicasOf(master) {

@@ -12,28 +12,34 @@ import { freePort } from './free-port.ts';
 export class RedisProcess {
   readonly port: number;
   readonly dir: string;
+  readonly #password: string;
   readonly #args: readonly string[];
-  readonly #ownsDir: boolean;
   #child: ChildProcess | undefined;
   #output = '';
 
-  private constructor(port: number, dir: string, args: readonly string[], ownsDir: boolean) {
-    this.port = port;
-    this.dir = dir;
-    this.#args = args;
-    this.#ownsDir = ownsDir;
+  private constructor(deps: { port: number; dir: string; password: string; args: readonly string[] }) {
+    this.port = deps.port;
+    this.dir = deps.dir;
+    this.#password = deps.password;
+    this.#args = deps.args;
   }
 
-  /** Starts a server on a free port, with these arguments beside the usual ones (`--sentinel` first makes a Sentinel). */
-  static async start(options: { args?: readonly string[]; port?: number } = {}): Promise<RedisProcess> {
+  /**
+   * Starts a server on a free port, with these arguments beside the usual ones (a file and `--sentinel` make a
+   * Sentinel); with a password where one is given.
+   */
+  static async start(
+    options: { args?: readonly string[]; port?: number; password?: string } = {},
+  ): Promise<RedisProcess> {
     const dir = await mkdtemp(join(tmpdir(), 'heliograph-redis-'));
-    const redis = new RedisProcess(options.port ?? (await freePort()), dir, options.args ?? [], true);
+    const { port = await freePort(), password = '', args = [] } = options;
+    const redis = new RedisProcess({ port, dir, password, args });
     await redis.run();
     return redis;
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    return `redis://${this.#password && `:${this.#password}@`}127.0.0.1:${this.port}`;
   }
 
   get pid(): number {
@@ -55,6 +61,7 @@ export class RedisProcess {
       '',
       '--daemonize',
       'no',
+      ...(this.#password ? ['--requirepass', this.#password] : []),
     ];
     const child = spawnBound(server, [...args, ...usual]);
     this.#child = child;
@@ -90,7 +97,7 @@ export class RedisProcess {
   /** Ends it and removes its folder. */
   async stop(): Promise<void> {
     await this.kill();
-    if (this.#ownsDir) await rm(this.dir, { recursive: true, force: true });
+    await rm(this.dir, { recursive: true, force: true });
   }
 }
 

@@ -6,12 +6,14 @@ import { askRedis } from './redis-admin.ts';
 import { RedisProcess } from './redis-process.ts';
 
 const NAME = 'heliograph';
+const PASSWORD = 'the-password-of-the-servers';
+const SENTINEL_PASSWORD = 'the-password-of-the-sentinels';
 const SENTINELS = 3;
 const REPLICAS = 2;
 /** After how long a silent master counts as down, in milliseconds. */
 export const DOWN_AFTER_MS = 1000;
 
-/** A master with two replicas, watched by three Sentinels. */
+/** A master with two replicas, watched by three Sentinels, all of which ask for passwords. */
 export interface SentinelFixture {
   /** What tells a service to use it. */
   readonly env: Readonly<Record<string, string>>;
@@ -31,23 +33,28 @@ export async function startSentinels(): Promise<SentinelFixture> {
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    const first = await RedisProcess.start();
+    const server = { password: PASSWORD, args: ['--masterauth', PASSWORD] };
+    const first = await RedisProcess.start(server);
     servers.push(first);
     for (let i = 0; i < REPLICAS; i += 1) {
-      servers.push(await RedisProcess.start({ args: ['--replicaof', '127.0.0.1', String(first.port)] }));
+      const args = [...server.args, '--replicaof', '127.0.0.1', String(first.port)];
+      servers.push(await RedisProcess.start({ ...server, args }));
     }
     for (let i = 0; i < SENTINELS; i += 1) {
       const file = join(dir, `${i}.conf`);
-      await writeFile(file, '');
-      const sentinel = await RedisProcess.start({ args: [file, '--sentinel'] });
-      sentinels.push(sentinel);
-      await askRedis(sentinel.port, 'SENTINEL', 'MONITOR', NAME, '127.0.0.1', first.port, 2);
-      await askRedis(sentinel.port, 'SENTINEL', 'SET', NAME, 'down-after-milliseconds', DOWN_AFTER_MS);
-      await askRedis(sentinel.port, 'SENTINEL', 'SET', NAME, 'failover-timeout', 5000);
+      const lines = [
+        `sentinel monitor ${NAME} 127.0.0.1 ${first.port} 2`,
+        `sentinel auth-pass ${NAME} ${PASSWORD}`,
+        `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
+        `sentinel failover-timeout ${NAME} 5000`,
+        `sentinel sentinel-pass ${SENTINEL_PASSWORD}`,
+      ];
+      await writeFile(file, `${lines.join('\n')}\n`);
+      sentinels.push(await RedisProcess.start({ args: [file, '--sentinel'], password: SENTINEL_PASSWORD }));
     }
     await eventually(async () => {
-      for (const { port } of sentinels) await requireComplete(port);
-      if (!/connected_slaves:2/.test(String(await askRedis(first.port, 'INFO', 'replication'))))
+      for (const { url } of sentinels) await requireComplete(url);
+      if (!/connected_slaves:2/.test(String(await askRedis(first.url, 'INFO', 'replication'))))
         throw new Error('a replica does not follow yet');
     }, 20_000);
   } catch (error) {
@@ -58,11 +65,13 @@ export async function startSentinels(): Promise<SentinelFixture> {
     env: {
       REDIS_SENTINELS: sentinels.map(({ port }) => `127.0.0.1:${port}`).join(','),
       REDIS_SENTINEL_NAME: NAME,
+      REDIS_SENTINEL_PASSWORD: SENTINEL_PASSWORD,
+      REDIS_PASSWORD: PASSWORD,
     },
     servers,
     async master() {
       const ports = await Promise.all(
-        sentinels.map(({ port }) => askRedis(port, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)),
+        sentinels.map(({ url }) => askRedis(url, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)),
       );
       const port = Number((ports[0] as string[])[1]);
       const master = servers.find((server) => server.port === port);
@@ -73,8 +82,8 @@ export async function startSentinels(): Promise<SentinelFixture> {
   };
 }
 
-async function requireComplete(port: number): Promise<void> {
-  const replicas = (await askRedis(port, 'SENTINEL', 'REPLICAS', NAME)) as unknown[];
-  const others = (await askRedis(port, 'SENTINEL', 'SENTINELS', NAME)) as unknown[];
+async function requireComplete(sentinel: string): Promise<void> {
+  const replicas = (await askRedis(sentinel, 'SENTINEL', 'REPLICAS', NAME)) as unknown[];
+  const others = (await askRedis(sentinel, 'SENTINEL', 'SENTINELS', NAME)) as unknown[];
   if (replicas.length < REPLICAS || others.length < SENTINELS - 1) throw new Error('a Sentinel does not know all yet');
 }

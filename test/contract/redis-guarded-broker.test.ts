@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Certificate, makeCertificate } from '../support/certificate.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { readReadmeAcl } from '../support/readme-acl.ts';
+import { askRedis } from '../support/redis-admin.ts';
+import { redisBrokers } from '../support/redis-brokers.ts';
+import { RedisProcess } from '../support/redis-process.ts';
+import { describeBroker } from './broker-contract.ts';
+
+const { rules, username, password } = readReadmeAcl();
+let certificate: Certificate;
+let redis: RedisProcess;
+let url: string;
+
+beforeAll(async () => {
+  certificate = makeCertificate();
+  const { certFile, keyFile } = certificate;
+  const port = String(await freePort());
+  const files = ['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile];
+  const tls = ['--tls-port', port, '--tls-auth-clients', 'no', ...files];
+  redis = await RedisProcess.start({ args: [...tls, '--user', username, ...rules] });
+  url = `rediss://${username}:${password}@127.0.0.1:${port}`;
+});
+afterAll(async () => {
+  await redis?.stop();
+  certificate?.remove();
+});
+
+describeBroker('Redis with TLS, as the user that the README recommends', async () =>
+  redisBrokers({ REDIS_URL: url, REDIS_CA_FILE: certificate.certFile }),
+);
+
+describe('a broker on a Redis with TLS and an ACL user', () => {
+  it('never tries what its user may not do', async () => {
+    expect(await askRedis(redis.port, 'ACL', 'LOG')).toEqual([]);
+  });
+
+  it('does not use a Redis whose certificate it does not trust', async () => {
+    const broker = redisBrokers({ REDIS_URL: url }).connect();
+    await broker.start();
+    const topic = 'chat' as never;
+    await expect(broker.publish(topic, {}, { history: '', version: 0 })).rejects.toThrow(/cannot be reached/);
+    await broker.stop();
+  });
+
+  it('waits for replicas as that user', async () => {
+    const env = {
+      REDIS_URL: url,
+      REDIS_CA_FILE: certificate.certFile,
+      PUBLISH_WAIT_REPLICAS: '1',
+      REDIS_TIMEOUT: '400ms',
+    };
+    const broker = redisBrokers(env).connect();
+    await broker.start();
+    await eventually(async () => {
+      const published = broker.publish('chat' as never, {}, { history: '', version: 0 });
+      await expect(published).rejects.toMatchObject({ code: 'not_replicated' });
+    });
+    await broker.stop();
+  });
+});
