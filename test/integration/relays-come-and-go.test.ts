@@ -1,0 +1,133 @@
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
+import { ObedientClient } from '../support/obedient-client.ts';
+import { randomPrefix } from '../support/random-prefix.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { SteadyPublisher } from '../support/steady-publisher.ts';
+
+const TOKEN = 'a-token-of-the-tests';
+const TOPICS = Array.from({ length: 20 }, (_, i) => `topic/${i}`);
+const DRAIN_WINDOW_MS = 4000;
+
+describe('behind a real HAProxy', () => {
+  let env: Record<string, string>;
+  let places: { port: number; adminPort: number }[];
+  let relays: (ServiceProcess | undefined)[];
+  let webhook: ServiceProcess;
+  let haproxy: Haproxy;
+  let clients: ObedientClient[];
+
+  const startRelay = async (place: number): Promise<void> => {
+    const { port, adminPort } = places[place] as { port: number; adminPort: number };
+    relays[place] = await startService('relay', { ...env, RELAY_PORT: String(port), ADMIN_PORT: String(adminPort) });
+  };
+
+  beforeEach(async () => {
+    env = {
+      REDIS_URL: inject('redisUrl'),
+      HELIOGRAPH_PREFIX: randomPrefix(),
+      WEBHOOK_TOKENS: TOKEN,
+      DRAIN_WAIT: '1s',
+      DRAIN_WINDOW: `${DRAIN_WINDOW_MS}ms`,
+      REBALANCE: '0',
+      CONNECTION_RATE: '0',
+    };
+    places = [];
+    for (let i = 0; i < 4; i += 1) places.push({ port: await freePort(), adminPort: await freePort() });
+    relays = [];
+    webhook = await startService('webhook', env);
+    haproxy = await startHaproxy(places);
+    clients = [];
+  });
+  afterEach(async () => {
+    for (const client of clients) client.end();
+    await haproxy.stop();
+    await Promise.all([webhook, ...relays].map((service) => service?.stop('SIGKILL')));
+  });
+
+  async function connect(count: number): Promise<void> {
+    for (let i = 0; i < count; i += 1) {
+      clients.push(new ObedientClient({ url: haproxy.url, topic: TOPICS[i % TOPICS.length] as string }));
+      if (i % 100 === 99) await eventually(() => expect(clients.every(({ listens }) => listens)).toBe(true), 15_000);
+    }
+  }
+
+  /** The most clients that came within any second of all those that came in this time. */
+  function busiestSecond(fromMs: number, toMs: number): number {
+    const times = clients
+      .flatMap(({ connectsMs }) => connectsMs)
+      .filter((atMs) => atMs >= fromMs && atMs <= toMs)
+      .sort((a, b) => a - b);
+    let first = 0;
+    return times.reduce((most, atMs, i) => {
+      while ((times[first] ?? 0) < atMs - 1000) first += 1;
+      return Math.max(most, i - first + 1);
+    }, 0);
+  }
+
+  it('a rolling restart of three relays under 2,000 clients leaves nobody behind and costs the app no request', async () => {
+    await Promise.all([0, 1, 2].map(startRelay));
+    await connect(2000);
+    const publisher = new SteadyPublisher({
+      webhooks: [{ url: `http://127.0.0.1:${webhook.port}`, token: TOKEN }],
+      topics: TOPICS,
+      batch: 2,
+      intervalMs: 250,
+    });
+    publisher.resume();
+    const rates: number[] = [];
+    try {
+      for (const place of [0, 1, 2]) {
+        const fromMs = performance.now();
+        expect(await relays[place]?.stop()).toBe(0);
+        rates.push(busiestSecond(fromMs, performance.now()));
+        await startRelay(place);
+      }
+      await publisher.pause();
+      const { ledger } = publisher;
+      const behind = () => clients.filter(({ topic, version }) => version < ledger.version(topic)).length;
+      await eventually(() => expect(behind()).toBe(0), 10_000);
+      const spurious = clients.reduce((sum, client) => sum + client.spurious, 0);
+      console.info(
+        `a rolling restart of three relays: 0 of ${clients.length} clients behind after ${ledger.size} updates, ${spurious} fetches without an update, ` +
+          `at most ${rates.join(', ')} clients came back in a second (a third of them is ${Math.round(2000 / 3)}, over ${DRAIN_WINDOW_MS / 1000} s)`,
+      );
+      expect(spurious).toBe(0);
+      // A flat rate would be a quarter of a relay's clients in each second; when each comes back is spread over one more.
+      const each = 2000 / 2; // the second and third relay hold those of the first ones too
+      for (const rate of rates) expect(rate).toBeLessThan((each / (DRAIN_WINDOW_MS / 1000)) * 2);
+    } finally {
+      await publisher.stop();
+    }
+  }, 120_000);
+
+  it('a fourth relay that joins three gets its share, at a bounded rate', async () => {
+    env.REBALANCE = '50';
+    await Promise.all([0, 1, 2].map(startRelay));
+    await connect(1000);
+    const begunAtMs = performance.now();
+    await startRelay(3);
+    const held = () => Promise.all(relays.map((relay) => relay?.metric('relay_connections') ?? 0));
+    const mean = 1000 / 4;
+    await eventually(async () => {
+      for (const count of await held()) {
+        expect(count).toBeGreaterThan(mean * 0.85);
+        expect(count).toBeLessThan(mean * 1.15);
+      }
+    }, 30_000);
+    const tookMs = performance.now() - begunAtMs;
+    const shed = (await Promise.all(relays.map((relay) => relay?.metric('relay_connections_shed_total') ?? 0))).reduce(
+      (sum, n) => sum + n,
+      0,
+    );
+    const most = busiestSecond(begunAtMs, performance.now());
+    console.info(
+      `a fourth relay: ${(await held()).join(', ')} of 1000 clients after ${(tookMs / 1000).toFixed(1)} s; ${shed} were sent away, at most ${most} came in a second`,
+    );
+    expect(shed).toBeLessThan(400);
+    expect(most).toBeLessThanOrEqual(3 * 50 * 1.5);
+    expect(clients.reduce((sum, client) => sum + client.spurious + client.fetches, 0)).toBe(0);
+  }, 90_000);
+});
