@@ -106,13 +106,14 @@ export function createRelay(deps: {
   async function stop(): Promise<void> {
     metrics.cluster.draining();
     rebalance.stop();
-    await picture.stop();
+    const forgotten = picture.stop();
     admission.drain(); // connections that are kept alive bring new requests
     server.stopListening();
     await drain({ sessions, clock, windowMs: config.drainWindowMs });
     transports.stop();
     hub.stop();
     server.close();
+    await forgotten;
   }
 
   return {

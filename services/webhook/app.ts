@@ -1,4 +1,5 @@
 import express, { type Express } from 'express';
+import helmet from 'helmet';
 import type { Answers } from '../shared/broker/broker.ts';
 import type { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
 import { AppError } from '../shared/errors.ts';
@@ -30,7 +31,9 @@ export function createWebhookApp(deps: {
   const { config, publisher, answers, clock, metrics, logger } = deps;
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
-  app.use(createMeasure({ report: metrics }), createDiscardRest(), doNotCache);
+  // Nobody shows these answers as a page; whoever does may do nothing with them.
+  const headers = helmet({ contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"] } } });
+  app.use(createMeasure({ report: metrics }), createDiscardRest(), doNotCache, headers);
   app.all(
     '/webhook',
     allowMethods('POST'),

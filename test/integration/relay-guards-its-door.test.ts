@@ -103,3 +103,13 @@ describe('a relay with a certificate', () => {
     }
   });
 });
+
+describe('any relay', () => {
+  it('does not tell what it is made of', async () => {
+    const { http } = await start({});
+    for (const path of ['/client.js', '/nothing', '/topics/chat', '/ws']) {
+      const { headers } = await fetch(http + path);
+      expect([...headers.keys()].filter((name) => /uwebsockets|server|powered/i.test(name))).toEqual([]);
+    }
+  });
+});

@@ -14,6 +14,8 @@ export class UwsApp {
 
   constructor(tls?: { readonly certFile: string; readonly keyFile: string }) {
     this.#uws = loadUws();
+    // The switch of uWebSockets.js for not telling its version in every answer; its types do not know it.
+    (this.#uws as unknown as { _cfg(name: string): void })._cfg('silent');
     if (!tls) {
       this.app = this.#uws.App();
       return;
