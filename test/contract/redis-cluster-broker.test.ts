@@ -1,4 +1,6 @@
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Broker } from '../../services/shared/broker/broker.ts';
+import { randomPrefix } from '../support/random-prefix.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { type RedisClusterFixture, startRedisCluster } from '../support/redis-cluster-fixture.ts';
 import { describeBroker } from './broker-contract.ts';
@@ -10,3 +12,42 @@ beforeAll(async () => {
 afterAll(() => redis?.stop());
 
 describeBroker('Redis Cluster', async () => redisBrokers(redis.env));
+
+describe('a broker on Redis Cluster with fewer partitions than masters', () => {
+  it('keeps answers on every master', async () => {
+    const broker = redisBrokers({ ...redis.env, PARTITIONS: '1' }).connect();
+    await broker.start();
+    const ids = Array.from({ length: 20 }, (_, i) => `answer-${i}`);
+    await Promise.all(ids.map((id) => broker.keepAnswer(id, `to ${id}`)));
+    expect(await Promise.all(ids.map((id) => broker.recallAnswer(id)))).toEqual(ids.map((id) => `to ${id}`));
+    await broker.stop();
+  });
+
+  it('refuses to start where the others run with other settings, whichever master holds them', async () => {
+    const started: Broker[] = [];
+    for (let n = 0; n < 6; n += 1) {
+      const env = { ...redis.env, HELIOGRAPH_PREFIX: randomPrefix() };
+      const [one, two] = ['1', '2'].map((PARTITIONS) => redisBrokers({ ...env, PARTITIONS }).connect()) as [
+        Broker,
+        Broker,
+      ];
+      started.push(one, two);
+      await one.start();
+      await expect(two.start()).rejects.toMatchObject({ code: 'settings_differ' });
+    }
+    await Promise.all(started.map((broker) => broker.stop()));
+  });
+
+  it('refuses to start where a process takes a node of Redis Cluster for a Redis of its own', async () => {
+    const { REDIS_USERNAME, REDIS_PASSWORD } = redis.env as Record<string, string>;
+    for (const { port } of redis.nodes) {
+      const prefix = { HELIOGRAPH_PREFIX: randomPrefix() };
+      const proper = redisBrokers({ ...redis.env, ...prefix }).connect();
+      await proper.start();
+      const url = `redis://${REDIS_USERNAME}:${REDIS_PASSWORD}@127.0.0.1:${port}`;
+      const other = redisBrokers({ REDIS_URL: url, ...prefix }).connect();
+      await expect(other.start()).rejects.toMatchObject({ code: 'settings_differ' });
+      await Promise.all([proper.stop(), other.stop()]);
+    }
+  });
+});

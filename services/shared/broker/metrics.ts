@@ -24,7 +24,7 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
     registers,
   });
   /** What is known to be wrong with each link, so that attempts that go on failing are logged once. */
-  const failures = new Map<string, string>();
+  const failures = new Map<string, Set<string>>();
   return {
     linkUp(link) {
       failures.delete(link);
@@ -37,8 +37,10 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
       logger.warn({ link }, 'lost the connection to Redis');
     },
     linkFailed(link, reason) {
-      if (failures.get(link) === reason) return;
-      failures.set(link, reason);
+      const known = failures.get(link) ?? new Set();
+      failures.set(link, known);
+      if (known.has(reason)) return;
+      known.add(reason);
       logger.warn({ link, reason }, 'cannot connect to Redis, and goes on trying');
     },
     evictionPolicy(policy) {

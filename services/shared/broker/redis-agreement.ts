@@ -8,6 +8,7 @@ export class RedisAgreement {
   readonly refuse: (error: Error) => void;
   readonly #key: string;
   readonly #settings: string;
+  readonly #sharded: boolean;
   readonly #report: BrokerReport;
 
   constructor(deps: {
@@ -20,6 +21,7 @@ export class RedisAgreement {
     this.refuse = deps.refuse;
     this.#key = deps.key;
     this.#settings = JSON.stringify({ partitions: deps.partitions, pubsub: deps.sharded ? 'sharded' : 'plain' });
+    this.#sharded = deps.sharded;
     this.#report = deps.report;
   }
 
@@ -38,9 +40,11 @@ export class RedisAgreement {
       await redis.set(this.#key, this.#settings, 'NX');
       return (await redis.get(this.#key)) ?? this.#settings;
     } catch (error) {
-      // A node of Redis Cluster that does not hold the key: the one that does will be asked too.
-      if (error instanceof Error && error.message.startsWith('MOVED')) return this.#settings;
-      throw error;
+      if (!(error instanceof Error && error.message.startsWith('MOVED'))) throw error;
+      if (!this.#sharded) {
+        throw new AppError('settings_differ', 'this Redis is a node of Redis Cluster: set REDIS_CLUSTER_NODES');
+      }
+      return this.#settings; // the node that holds the key is asked too
     }
   }
 }

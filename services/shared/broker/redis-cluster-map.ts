@@ -1,19 +1,26 @@
 import type { Redis } from 'ioredis';
 import type { Address } from '../config/redis-config.ts';
 
-/** Which address holds a slot; undefined where nobody does. */
-export type SlotOwner = (slot: number) => Address | undefined;
+/** Which masters there are, and which slots they hold. */
+export interface SlotMap {
+  readonly masters: readonly Address[];
+  /** The master that holds a slot; undefined where nobody does. */
+  ownerOf(slot: number): Address | undefined;
+}
 
 /**
  * Asks a node which masters hold which slots. Rejects where the node is not in good order: its picture may be
  * that of a minority.
  */
-export async function askSlotOwners(redis: Redis, asked: Address): Promise<SlotOwner> {
+export async function askSlotMap(redis: Redis, asked: Address): Promise<SlotMap> {
   const info = String(await redis.cluster('INFO'));
   if (!info.includes('cluster_state:ok'))
     throw new Error(`${formatAddress(asked)} says that the cluster is not in order`);
   const ranges = parseSlots(await redis.cluster('SLOTS'), asked);
-  return (slot) => ranges.find(({ first, last }) => first <= slot && slot <= last)?.master;
+  return {
+    masters: ranges.map(({ master }) => master),
+    ownerOf: (slot) => ranges.find(({ first, last }) => first <= slot && slot <= last)?.master,
+  };
 }
 
 export function formatAddress({ host, port }: Address): string {

@@ -4,7 +4,7 @@ import { AppError } from '../errors.ts';
 import type { BrokerReport } from './broker-report.ts';
 import type { RedisAgreement } from './redis-agreement.ts';
 import { createRedisClient } from './redis-client.ts';
-import { askSlotOwners, formatAddress, type SlotOwner } from './redis-cluster-map.ts';
+import { askSlotMap, formatAddress, type SlotMap } from './redis-cluster-map.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { RedisNode } from './redis-node.ts';
 import type { ScriptedRedis } from './redis-scripts.ts';
@@ -28,7 +28,7 @@ export class RedisCluster implements RedisTopology {
   readonly #report: BrokerReport;
   readonly #handler: TopologyHandler;
   readonly #nodes = new Map<string, { address: Address; node: RedisNode }>();
-  #ownerOf: SlotOwner | undefined;
+  #map: SlotMap | undefined;
   /** The address of the master of each partition. */
   readonly #owners: (string | undefined)[];
   #subscribe = false;
@@ -71,8 +71,7 @@ export class RedisCluster implements RedisTopology {
   }
 
   commandsForKey(key: string): ScriptedRedis {
-    // A master without any partition is not connected to; with the default 16 partitions that takes more than 16.
-    const address = this.#ownerOf?.(calculateSlot(key));
+    const address = this.#map?.ownerOf(calculateSlot(key));
     const node = address && this.#nodes.get(formatAddress(address))?.node;
     if (!node) throw new AppError('broker_unavailable');
     return node.commands.redis();
@@ -142,21 +141,23 @@ export class RedisCluster implements RedisTopology {
   }
 
   async #followMap(): Promise<void> {
-    const ownerOf = await this.#askAnyone();
-    if (!ownerOf || this.#stopped) return;
-    this.#ownerOf = ownerOf;
+    const map = await this.#askAnyone();
+    if (!map || this.#stopped) return;
+    this.#map = map;
     const moved: number[] = [];
-    const started: Promise<void>[] = [];
     for (const partition of this.#owners.keys()) {
-      const address = ownerOf(this.#keys.slot(partition));
+      const address = map.ownerOf(this.#keys.slot(partition));
       const owner = address && formatAddress(address);
       if (owner === this.#owners[partition]) continue;
       this.#owners[partition] = owner;
       moved.push(partition);
-      if (address && owner && !this.#nodes.has(owner)) started.push(this.#addNode(owner, address));
     }
+    // Also to masters without any partition: they may hold the settings, and answers to calls.
+    const masters = new Map(map.masters.map((address) => [formatAddress(address), address]));
+    const added = [...masters].filter(([owner]) => !this.#nodes.has(owner));
+    const started = added.map(([owner, address]) => this.#addNode(owner, address));
     for (const [owner, { node }] of this.#nodes) {
-      if (this.#owners.includes(owner)) continue;
+      if (masters.has(owner)) continue;
       this.#nodes.delete(owner);
       node.stop();
     }
@@ -188,10 +189,10 @@ export class RedisCluster implements RedisTopology {
   }
 
   /** The map as the first node says that is in good order: those we are connected to, then the seeds. */
-  async #askAnyone(): Promise<SlotOwner | undefined> {
+  async #askAnyone(): Promise<SlotMap | undefined> {
     for (const { address, node } of this.#nodes.values()) {
       if (!node.commands.usable) continue;
-      const answer = await askSlotOwners(node.commands.redis(), address).catch(() => undefined);
+      const answer = await askSlotMap(node.commands.redis(), address).catch(() => undefined);
       if (answer) return answer;
     }
     for (const address of this.#seeds) {
@@ -199,9 +200,11 @@ export class RedisCluster implements RedisTopology {
       redis.on('error', (error: Error) => this.#report.linkFailed('commands', error.message));
       try {
         await redis.connect();
-        return await askSlotOwners(redis, address);
-      } catch {
-        // the next one may know
+        return await askSlotMap(redis, address);
+      } catch (error) {
+        // The next one may know. That this is no Redis Cluster at all is worth saying.
+        if (error instanceof Error && error.message.startsWith('ERR'))
+          this.#report.linkFailed('commands', error.message);
       } finally {
         redis.disconnect();
       }
