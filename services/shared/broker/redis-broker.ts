@@ -8,30 +8,27 @@ import type { BrokerReport } from './broker-report.ts';
 import { RedisAgreement } from './redis-agreement.ts';
 import { RedisCluster } from './redis-cluster.ts';
 import { RedisKeys } from './redis-keys.ts';
-import { publishOnce } from './redis-publish.ts';
+import { RedisReplicatedPublisher } from './redis-replicated-publisher.ts';
 import { RedisSingle } from './redis-single.ts';
 import type { RedisTopology, TopologyHandler } from './redis-topology.ts';
 import { ANSWER_TTL_MS, DIGEST_LIMIT, LOAD_TTL_MS, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
 
 /** Registers in one round trip. */
 const READ_BATCH = 500;
-/** How much of a call's time replicas get to confirm: it must answer within that time. */
-const WAIT_SHARE = 0.75;
 
 /** The broker that lives in Redis: registers in hashes, signals by pub/sub, versions from scripts. */
 export class RedisBroker implements Broker {
   readonly partitions: number;
   readonly #keys: RedisKeys;
   readonly #topology: RedisTopology;
-  readonly #waitReplicas: number;
-  readonly #waitMs: number;
+  readonly #publisher: RedisReplicatedPublisher;
   #handler: FeedHandler | undefined;
 
   /** `refuse` is called where this process must not take part any more: its settings differ from the cluster's. */
   constructor(deps: { config: RedisConfig; report: BrokerReport; refuse: (error: Error) => void }) {
     this.partitions = deps.config.partitions;
-    this.#waitReplicas = deps.config.waitReplicas;
-    this.#waitMs = deps.config.timeoutMs * WAIT_SHARE;
+    const { waitReplicas, timeoutMs } = deps.config;
+    this.#publisher = new RedisReplicatedPublisher({ replicas: waitReplicas, timeoutMs });
     this.#keys = new RedisKeys(deps.config);
     this.#topology = createTopology({
       ...deps,
@@ -63,7 +60,7 @@ export class RedisBroker implements Broker {
   async publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
     const partition = this.partitionOf(topic);
     const [version, history] = await this.#attempt(() =>
-      publishOnce(this.#topology.publisher(partition), this.#waitReplicas, this.#waitMs, [
+      this.#publisher.publish(this.#topology.publisher(partition), [
         this.#keys.meta(partition),
         this.#keys.register(topic),
         this.#keys.recent(partition),
