@@ -15,6 +15,8 @@ export interface ServiceProcess {
   /** The sum of a metric over its labels, as `/metrics` shows it. */
   metric(name: string): Promise<number>;
   kill(signal: NodeJS.Signals): void;
+  /** Resolves at its end, with the exit code. */
+  ended(): Promise<number | null>;
   /** Sends the signal and resolves with the exit code; null where the signal itself ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -71,6 +73,10 @@ export async function startService(
         .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
     },
     kill: (signal) => void child.kill(signal),
+    async ended() {
+      await exited;
+      return child.exitCode;
+    },
     async stop(signal = 'SIGTERM') {
       child.kill('SIGCONT');
       child.kill(signal);

@@ -5,25 +5,25 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export type LinkState = 'passes' | 'swallows' | 'drops signals';
 
 /**
- * A link to a port of loopback that fails as networks do. While it swallows, connections stand and new ones are
+ * A link to a server that fails as networks do. While it swallows, connections stand and new ones are
  * taken, but nothing arrives, neither data nor the end of a connection; afterwards it does, since TCP sends again.
  */
 export class TcpProxy {
   readonly #server: Server;
-  readonly #target: number;
+  readonly #target: { readonly port: number; readonly host: string };
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   #state: LinkState = 'passes';
   /** Signals that were dropped. */
   dropped = 0;
 
-  private constructor(target: number) {
+  private constructor(target: { port: number; host: string }) {
     this.#target = target;
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (near) => this.#join(near));
   }
 
-  /** Starts a link to `target`, at a port that may be chosen. */
-  static async start(target: number, port = 0): Promise<TcpProxy> {
-    const proxy = new TcpProxy(target);
+  /** Starts a link to `target`, a port of loopback or of another host, at a port that may be chosen. */
+  static async start(target: number | { port: number; host: string }, port = 0): Promise<TcpProxy> {
+    const proxy = new TcpProxy(typeof target === 'number' ? { port: target, host: '127.0.0.1' } : target);
     proxy.#server.listen(port, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
@@ -51,7 +51,7 @@ export class TcpProxy {
   }
 
   #join(near: Socket): void {
-    const far = connect({ port: this.#target, host: '127.0.0.1', allowHalfOpen: true });
+    const far = connect({ ...this.#target, allowHalfOpen: true });
     const pair = [near, far] as const;
     this.#pairs.add(pair);
     near.on('data', (data) => far.write(data));

@@ -6,7 +6,7 @@ import type { Update, UpdateBody, Version } from '../update/update.ts';
  * so a version is also a cursor into its partition.
  *
  * Every method fails with `broker_unavailable` within the broker's deadline when the broker cannot be
- * reached. A call that failed may have taken effect, or may not; none takes effect later.
+ * reached. A call that failed may have taken effect or not, or take it when a frozen server wakes up; none is repeated.
  */
 export interface Broker extends Publishing, Following, Answers, Loads {
   /** Connects. Resolves when usable; rejects where this process must not take part (other settings). */

@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { publishCall } from '../support/publish-call.ts';
+import { randomPrefix } from '../support/random-prefix.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+import { WsClient } from '../support/ws-client.ts';
+
+const TOKEN = 'a-token-of-the-tests';
+
+describe('processes whose link to Redis swallows all packets', () => {
+  let link: TcpProxy;
+  let webhook: ServiceProcess;
+  let otherWebhook: ServiceProcess;
+  let relay: ServiceProcess;
+
+  beforeAll(async () => {
+    const url = new URL(inject('redisUrl'));
+    link = await TcpProxy.start({ port: Number(url.port), host: url.hostname });
+    const env = {
+      REDIS_URL: `redis://127.0.0.1:${link.port}`,
+      HELIOGRAPH_PREFIX: randomPrefix(),
+      WEBHOOK_TOKENS: TOKEN,
+      REPAIR_INTERVAL: '1s',
+      DRAIN_WINDOW: '0s',
+    };
+    [webhook, relay, otherWebhook] = await Promise.all([
+      startService('webhook', env),
+      startService('relay', env),
+      startService('webhook', { ...env, REDIS_URL: inject('redisUrl') }),
+    ]);
+  });
+  afterAll(async () => {
+    await Promise.all([webhook, relay, otherWebhook].map((service) => service?.stop('SIGKILL')));
+    await link?.stop();
+  });
+
+  it('notice within 5 s, say so, and catch up when packets flow again', async () => {
+    const client = await WsClient.open(`ws://127.0.0.1:${relay.port}/ws?topic=chat`);
+    await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
+    const links = async () => [await webhook.metric('broker_links'), await relay.metric('broker_links')];
+    expect(await links()).toEqual([1, 2]);
+
+    link.set('swallows');
+    const calls = Promise.all([1, 2, 3].map(() => publishCall(webhook, TOKEN, { topic: 'chat' })));
+    await eventually(async () => expect(await links()).toEqual([0, 0]), 5000);
+    for (const answer of await calls) {
+      expect(answer).toMatchObject({ status: 503, retryAfter: '1', body: { code: 'broker_unavailable' } });
+      expect(answer.tookMs).toBeLessThan(2300);
+    }
+    const { tookMs } = await publishCall(webhook, TOKEN, { topic: 'chat' });
+    expect(tookMs).toBeLessThan(500); // known to be down: no need to wait
+    await eventually(() => expect(client.ofType('freshness').at(-1)).toEqual({ type: 'freshness', fresh: false }));
+    const { body } = await publishCall(otherWebhook, TOKEN, { topic: 'chat' });
+
+    link.set('passes');
+    await eventually(() => expect(client.ofType('freshness').at(-1)).toEqual({ type: 'freshness', fresh: true }));
+    await eventually(() =>
+      expect(client.ofType('update').at(-1)?.version).toBeGreaterThanOrEqual(body.updates[0].version),
+    );
+    await eventually(async () => expect((await publishCall(webhook, TOKEN, { topic: 'chat' })).status).toBe(200));
+    expect(await links()).toEqual([1, 2]);
+    client.terminate();
+  });
+});

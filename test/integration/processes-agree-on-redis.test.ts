@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { askRedis } from '../support/redis-admin.ts';
+import { RedisProcess } from '../support/redis-process.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+
+describe('processes on one Redis', () => {
+  let redis: RedisProcess;
+  const env = () => ({ REDIS_URL: redis.url, WEBHOOK_TOKENS: 'a-token-of-the-tests', DRAIN_WINDOW: '0s' });
+  beforeAll(async () => {
+    redis = await RedisProcess.start();
+  });
+  afterAll(() => redis.stop());
+
+  it('refuse to start with another number of partitions, and say why', async () => {
+    const webhook = await startService('webhook', env());
+    const other = startService('relay', { ...env(), PARTITIONS: '8' });
+    await expect(other).rejects.toThrow(/relay ended with 1: .*\\"partitions\\":16.*\\"partitions\\":8/s);
+    await webhook.stop();
+  });
+
+  it('refuse to start with the other kind of pub/sub, and say why', async () => {
+    const prefix = 'heliograph:sharded';
+    await askRedis(redis.port, 'SET', `${prefix}:config`, '{"partitions":16,"pubsub":"sharded"}');
+    const relay = startService('relay', { ...env(), HELIOGRAPH_PREFIX: prefix });
+    await expect(relay).rejects.toThrow(/relay ended with 1: .*sharded.*plain/s);
+  });
+
+  it('end where they learn of other settings when they reconnect', async () => {
+    const prefix = 'heliograph:later';
+    const webhook: ServiceProcess = await startService('webhook', { ...env(), HELIOGRAPH_PREFIX: prefix });
+    await askRedis(redis.port, 'SET', `${prefix}:config`, '{"partitions":8,"pubsub":"plain"}');
+    await askRedis(redis.port, 'CLIENT', 'KILL', 'TYPE', 'normal');
+    await eventually(() => expect(webhook.log()).toContain('must not go on'));
+    expect(await webhook.ended()).toBe(1);
+  });
+
+  it('warn loudly where Redis may evict what they rely on, until it may not', async () => {
+    await askRedis(redis.port, 'CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+    const webhook = await startService('webhook', env());
+    expect(await webhook.metric('broker_eviction_risk')).toBe(1);
+    expect(webhook.log()).toMatch(/"level":50,.*"policy":"allkeys-lru".*set maxmemory-policy to noeviction/);
+    await askRedis(redis.port, 'CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    await askRedis(redis.port, 'CLIENT', 'KILL', 'TYPE', 'normal');
+    await eventually(async () => expect(await webhook.metric('broker_eviction_risk')).toBe(0));
+    await webhook.stop();
+  });
+});
