@@ -14,7 +14,9 @@ export function checkPromise(simulation: Simulation): string[] {
       const acknowledged = `#${missing.revision}, acknowledged at ${missing.atMs / 1000} s as ${missing.version}`;
       wrong.push(`${client.name} shows #${shown} of ${topic}, and was never told of ${acknowledged}`);
     }
-    if (client.believesFresh === false) wrong.push(`${client.name} was not told that its relay is fresh again`);
+    if (client.believesFresh === false) {
+      wrong.push(`${client.name} was not told that ${client.line?.relay?.process.name} is fresh again`);
+    }
   }
   return wrong;
 }

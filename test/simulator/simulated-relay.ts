@@ -6,7 +6,7 @@ import { Sweep } from '../../services/relay/transport/sweep.ts';
 import type { Accept } from '../../services/relay/transport/transport.ts';
 import { UPDATE_CHECK_DIALECT } from '../../services/relay/transport/update-check-dialect.ts';
 import { UwsWebsocket } from '../../services/relay/transport/uws-websocket.ts';
-import type { Clock } from '../../services/shared/process/clock.ts';
+import type { VirtualTime } from '../support/virtual-time.ts';
 import { type Sabotage, sabotageAccept, sabotageFeed } from './sabotage.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedBroker, type SimulatedCluster } from './simulated-broker.ts';
@@ -36,16 +36,21 @@ export class SimulatedRelay {
   constructor(deps: {
     process: SimulatedProcess;
     cluster: SimulatedCluster;
-    lineClock: Clock;
+    time: VirtualTime;
     random: SeededRandom;
     trace: Trace;
     sabotage: Sabotage | undefined;
   }) {
-    const { process, cluster, random, trace, sabotage } = deps;
+    const { process, cluster, time, random, trace, sabotage } = deps;
     const { clock, name } = process;
     this.process = process;
     this.broker = new SimulatedBroker({ name, cluster, clock });
-    this.server = new SimulatedUwsApp({ clock, lineClock: deps.lineClock, random });
+    this.server = new SimulatedUwsApp({
+      clock,
+      lineClock: time.clock(() => random.next()),
+      random,
+      isTurnEnd: () => time.isTurnEnd,
+    });
     this.hub = new Hub({
       feed: sabotageFeed(this.broker, sabotage),
       clock,

@@ -13,13 +13,15 @@ export class SimulatedUwsApp {
   readonly #clock: Clock;
   readonly #lineClock: Clock;
   readonly #random: SeededRandom;
+  readonly #isTurnEnd: () => boolean;
   readonly #behaviors = new Map<string, Behavior>();
   #flushing = false;
 
-  constructor(deps: { clock: Clock; lineClock: Clock; random: SeededRandom }) {
+  constructor(deps: { clock: Clock; lineClock: Clock; random: SeededRandom; isTurnEnd: () => boolean }) {
     this.#clock = deps.clock;
     this.#lineClock = deps.lineClock;
     this.#random = deps.random;
+    this.#isTurnEnd = deps.isTurnEnd;
   }
 
   /** What the transports take it for. */
@@ -46,11 +48,14 @@ export class SimulatedUwsApp {
     for (const socket of this.sockets) if (socket.topics.has(topic)) socket.publish(text);
     if (!this.#flushing) {
       this.#flushing = true;
-      // Written in this iteration of the loop or in the next one.
-      this.#clock.after(this.#random.integer(0, 1), () => {
-        this.#flushing = false;
-        for (const socket of this.sockets) socket.flush();
-      });
+      const flush = () =>
+        this.#clock.after(0, () => {
+          this.#flushing = false;
+          for (const socket of this.sockets) socket.flush();
+        });
+      // Written in this iteration of the loop or in the next one, and always before the end of that.
+      if (this.#isTurnEnd() || this.#random.chance(0.5)) flush();
+      else this.#clock.atTurnEnd(flush);
     }
     return true;
   }

@@ -65,11 +65,10 @@ export class Simulation {
   startRelay(place: number): void {
     const { cluster, random, time } = this;
     const process = this.#createProcess('relay');
-    const lineClock = time.clock(() => random.next());
     const relay = new SimulatedRelay({
       process,
       cluster,
-      lineClock,
+      time,
       random,
       trace: this.trace,
       sabotage: this.#sabotage,

@@ -11,6 +11,7 @@ export class VirtualTime {
   readonly #queue = new EventQueue();
   #nowMs: number;
   #turnEnds: (() => void)[] = [];
+  #isTurnEnd = false;
 
   constructor(startMs = 0) {
     this.#nowMs = startMs;
@@ -18,6 +19,11 @@ export class VirtualTime {
 
   get nowMs(): number {
     return this.#nowMs;
+  }
+
+  /** Whether what runs now was kept for the end of its turn. */
+  get isTurnEnd(): boolean {
+    return this.#isTurnEnd;
   }
 
   /** Calls back once, so many milliseconds from now; in this turn where it is 0. */
@@ -58,10 +64,12 @@ export class VirtualTime {
       } else if (this.#turnEnds.length > 0) {
         const turnEnds = this.#turnEnds;
         this.#turnEnds = [];
+        this.#isTurnEnd = true;
         for (const turnEnd of turnEnds) {
           turnEnd();
           await setImmediate();
         }
+        this.#isTurnEnd = false;
       } else {
         const nextMs = this.#queue.nextAtMs;
         if (nextMs > endMs) break;
