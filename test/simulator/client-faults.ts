@@ -1,11 +1,9 @@
 import type { Fault } from './fault.ts';
 import { LibraryClient } from './library-client.ts';
-import { OldClient } from './old-client.ts';
+import { noticeDeadLines } from './notice-dead-lines.ts';
 import type { Simulation } from './simulation.ts';
 
 const MAX_CLIENTS = 14;
-/** When a page of 2009 finds out at the latest that its line is dead, in milliseconds. */
-const NOTICED_MS = 12_000;
 
 /** A client with an open line. */
 function connected({ clients, random }: Simulation) {
@@ -68,11 +66,8 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     begin(simulation) {
       const client = connected(simulation);
       if (!client) return undefined;
-      const { line } = client;
-      line?.socket?.silence();
-      if (client instanceof OldClient) {
-        simulation.time.after(simulation.random.between(0, NOTICED_MS), () => line?.socket?.notice());
-      }
+      client.line?.socket?.silence();
+      noticeDeadLines(simulation, [client]);
       return { what: client.name };
     },
   },

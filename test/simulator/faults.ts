@@ -1,5 +1,4 @@
 import type { Fault } from './fault.ts';
-import { OldClient } from './old-client.ts';
 import type { Simulation } from './simulation.ts';
 import { calmWeather } from './weather.ts';
 
@@ -37,15 +36,10 @@ export class Faults {
 
   /** Ends everything that lasts. */
   endAll(): void {
-    const { cluster, clients } = this.#simulation;
+    const { cluster } = this.#simulation;
     for (const end of this.#ongoing) end();
     for (const shard of cluster.shards) shard.healSplit();
     Object.assign(cluster.weather, calmWeather());
-    // A page of 2009 cannot find out by itself that its line is dead.
-    for (const client of clients) {
-      const socket = client.line?.socket;
-      if (client instanceof OldClient && socket && !socket.flows) socket.notice();
-    }
   }
 
   #disturb({ disturbsRedis }: Fault): void {

@@ -88,7 +88,7 @@ export class OldClient implements SimulatedClient {
     const line = this.#entrance.connect('/update_check', `topic=${this.#topic}${this.#since}`, {
       opened: () => {
         const isDoubtful = this.#disturbedAtMs() > this.#aliveAtMs - AFTERMATH_MS;
-        if (isDoubtful && !this.#saysSince) this.#load();
+        if (isDoubtful && this.#since === '') this.#load();
       },
       message: (text) => {
         if (this.#line !== line) return;

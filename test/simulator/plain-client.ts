@@ -28,6 +28,8 @@ export class PlainClient implements SimulatedClient {
   #asked = new Map<Topic, Version | null>();
   /** What was fetched because the relay of this line answered for the first time. */
   readonly #loaded = new Set<Topic>();
+  /** For which topics the relay of this line has said a number. */
+  readonly #vouched = new Set<Topic>();
   #line: ClientLine | undefined;
   #silence: Timer | undefined;
   #fresh = false;
@@ -57,7 +59,7 @@ export class PlainClient implements SimulatedClient {
   }
 
   get believesFresh(): boolean {
-    return this.#fresh;
+    return this.#fresh && this.topics.every((topic) => this.#vouched.has(topic));
   }
 
   leave(): void {
@@ -71,6 +73,7 @@ export class PlainClient implements SimulatedClient {
     this.#asked = new Map(this.topics.map((topic) => [topic, since(topic)]));
     this.#fresh = false;
     this.#loaded.clear();
+    this.#vouched.clear();
     const names = this.topics.map((topic) => `topic=${encodeURIComponent(topic)}`).join('&');
     const versions = [...this.#asked.values()].map((version) => version ?? '').join();
     const query = /\d/.test(versions) ? `${names}&since=${versions}` : names;
@@ -123,7 +126,10 @@ export class PlainClient implements SimulatedClient {
 
   #subscribed(topic: Topic, version: Version | null): void {
     const asked = this.#asked.get(topic) ?? null;
-    if (version !== null) this.#fresh = true;
+    if (version !== null) {
+      this.#fresh = true;
+      this.#vouched.add(topic);
+    }
     // Where it has said what it has, an update follows if that is not current.
     if (asked !== null) return;
     if (!this.#loaded.has(topic)) this.page.load(topic);

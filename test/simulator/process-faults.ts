@@ -1,4 +1,5 @@
 import type { Fault } from './fault.ts';
+import { noticeDeadLines } from './notice-dead-lines.ts';
 
 /** What befalls relays and webhooks. */
 export const PROCESS_FAULTS: readonly Fault[] = [
@@ -12,6 +13,10 @@ export const PROCESS_FAULTS: readonly Fault[] = [
       if (!relay?.takesClients) return undefined;
       const silently = simulation.random.chance(0.2);
       relay.kill(silently);
+      if (silently) {
+        const orphans = [...simulation.clients].filter((client) => client.line?.relay === relay);
+        noticeDeadLines(simulation, orphans);
+      }
       return {
         what: `${relay.process.name}${silently ? ' with its machine' : ''}`,
         end: () => simulation.startRelay(place),
