@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../services/shared/process/clock.ts';
-import type { ServerMessage } from '../../services/shared/protocol/server-message.ts';
+import type { ServerMessage, UpdateMessage } from '../../services/shared/protocol/server-message.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 import type { ClientLine, Entrance } from './entrance.ts';
@@ -115,13 +115,18 @@ export class PlainClient implements SimulatedClient {
   #message(message: ServerMessage): void {
     this.#listen();
     if (message.type === 'freshness') this.#fresh = message.fresh;
-    else if (message.type === 'update') {
-      this.#known.set(message.topic as Topic, message.version);
-      this.#asked.set(message.topic as Topic, message.version);
-      this.page.update(message.topic as Topic, message.data);
-    } else if (message.type === 'subscribed') {
+    else if (message.type === 'update') this.#update(message.topic as Topic, message);
+    else if (message.type === 'subscribed') {
       for (const [topic, version] of Object.entries(message.topics)) this.#subscribed(topic as Topic, version);
     }
+  }
+
+  #update(topic: Topic, { version, data }: UpdateMessage): void {
+    this.#known.set(topic, version);
+    this.#asked.set(topic, version);
+    // It may come before the first answer.
+    if (this.page.has(topic)) this.page.update(topic, data);
+    else this.page.load(topic);
   }
 
   #subscribed(topic: Topic, version: Version | null): void {

@@ -234,6 +234,7 @@ export class Session implements Member, ConnectionOwner {
       if (!pending) continue;
       if (number === null) {
         pending.saidNull = true;
+        hub.awaitAnswer(topic, this); // it may have been called back before, when there was no room
         continue;
       }
       const update = hub.current(topic);

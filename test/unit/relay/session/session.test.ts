@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import type { Hub } from '../../../../services/relay/hub/hub.ts';
+import { WaitingMembers } from '../../../../services/relay/hub/waiting-members.ts';
+import { Sessions } from '../../../../services/relay/session/sessions.ts';
+import type { Connection } from '../../../../services/relay/transport/transport.ts';
+import type { Topic } from '../../../../services/shared/update/topic.ts';
+import { VirtualTime } from '../../../support/virtual-time.ts';
+
+const chat = 'chat' as Topic;
+
+/** As much of a hub as a session asks, with one topic that is known; it can be made stale. */
+class StubHub {
+  readonly waiting = new WaitingMembers();
+  readonly mark = 1;
+  readonly freshnessFlush = 0;
+  fresh = true;
+
+  join(): void {}
+  leave(): void {}
+  vouches = () => this.fresh;
+  flushOf = () => 0;
+  newsVersion = () => 7;
+  brokerTimeAt = () => 0;
+  current = (topic: Topic) => ({ topic, version: 7 });
+
+  awaitAnswer: Hub['awaitAnswer'] = (topic, member) => {
+    if (!this.fresh) this.waiting.add(topic, member);
+  };
+
+  becomes(fresh: boolean): void {
+    this.fresh = fresh;
+    this.waiting.answer(chat, fresh);
+  }
+}
+
+/** A client's line that has room or has none. */
+class StubConnection implements Connection {
+  readonly transport = 'websocket';
+  readonly listens = true;
+  readonly said: string[] = [];
+  room = true;
+
+  listen(): void {}
+  unlisten(): void {}
+  close(): void {}
+  sendSubscribed = (numbers: ReadonlyMap<Topic, number | null>) => this.#say(`subscribed ${[...numbers]}`);
+  sendUpdate = ({ topic, version }: { topic: Topic; version: number }) => this.#say(`update ${topic} ${version}`);
+  sendFreshness = (fresh: boolean) => this.#say(`fresh ${fresh}`);
+  sendPong = () => this.#say('pong');
+  sendError = (code: string) => this.#say(`error ${code}`);
+
+  #say(what: string): boolean {
+    if (this.room) this.said.push(what);
+    return this.room;
+  }
+}
+
+describe('a session', () => {
+  it('says a number in the end, also where the relay ceased to be fresh while there was no room for it', async () => {
+    const [time, hub, connection] = [new VirtualTime(), new StubHub(), new StubConnection()];
+    const sessions = new Sessions({
+      hub: hub as unknown as Hub,
+      clock: time.clock(),
+      limits: { maxTopics: 1, messagesPerSecond: 0 },
+      authorization: undefined,
+      report: { fellBehind() {}, caughtUp() {}, refused() {} },
+    });
+    connection.room = false;
+    const session = sessions.accept(connection, { topics: new Map([[chat, 7]]), token: undefined });
+    await time.runFor(1);
+    hub.becomes(false);
+    connection.room = true;
+    session.roomAgain();
+    await time.runFor(1);
+    expect(connection.said).toEqual(['subscribed chat,']);
+    hub.becomes(true);
+    await time.runFor(1);
+    expect(connection.said).toEqual(['subscribed chat,', 'subscribed chat,7']);
+  });
+});
