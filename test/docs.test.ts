@@ -1,18 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readChatConfig } from '../services/chat/config.ts';
-import { createChatMetrics } from '../services/chat/metrics.ts';
 import { readRelayProcessConfig } from '../services/relay/config.ts';
-import { createRelayMetrics } from '../services/relay/metrics.ts';
-import { createBrokerMetrics } from '../services/shared/broker/metrics.ts';
 import { EnvReader } from '../services/shared/config/env-reader.ts';
 import { readProcessConfig } from '../services/shared/config/process-config.ts';
 import { ERRORS } from '../services/shared/errors.ts';
-import { createLogger } from '../services/shared/process/logger.ts';
-import { createMetricsRegistry } from '../services/shared/process/metrics-registry.ts';
 import { CLOSE_CODES } from '../services/shared/protocol/close-codes.ts';
 import { readWebhookProcessConfig } from '../services/webhook/config.ts';
-import { createWebhookMetrics } from '../services/webhook/metrics.ts';
+import { createFullRegistry } from './support/full-registry.ts';
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
@@ -75,13 +70,7 @@ describe('the README', () => {
   });
 
   it('lists every metric with its type, and no other', async () => {
-    const registry = createMetricsRegistry({ service: 'docs' });
-    const logger = createLogger({ name: 'docs', level: 'silent' });
-    createRelayMetrics({ registry, topics: () => 0, nowMs: () => 0 });
-    createWebhookMetrics({ registry });
-    createChatMetrics({ registry });
-    createBrokerMetrics({ registry, logger });
-    const metrics = (await registry.getMetricsAsJSON())
+    const metrics = (await createFullRegistry().getMetricsAsJSON())
       .filter(({ name }) => !/^(process|nodejs)_/.test(name))
       .map(({ name, type }) => [name, type]);
     expect(table('Metrics')).toEqual(Object.fromEntries(metrics));

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { parseDurationMs } from '../services/shared/config/units.ts';
 import {
   containerOf,
   isRole,
@@ -13,12 +12,10 @@ import {
 import { flowsOf } from './support/network-flows.ts';
 import { environmentOf } from './support/pod-environment.ts';
 
-/** Seconds from the end of the last goodbye to the kill: what else stops takes far less. */
-const GRACE_MARGIN_S = 15;
-/** Until proxies know that a pod goes. */
-const DEFAULT_DRAIN_WAIT = '5s';
-
-const seconds = (duration: string) => (parseDurationMs(duration) ?? Number.NaN) / 1000;
+/** Seconds from the last goodbye to the kill: what is left of SHUTDOWN_TIMEOUT, and 5 s more. */
+const GRACE_MARGIN_S = 20;
+/** Seconds from when a process must have ended by itself to the kill. */
+const LAST_MARGIN_S = 5;
 
 describe.each(OVERLAYS)('the overlay %s', (overlay) => {
   const manifests = renderOverlay(overlay);
@@ -108,14 +105,14 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
   });
 
   it('gives a relay the time to say goodbye: wait + window + margin', () => {
-    const { own, config, given } = environmentOf(relay, manifests);
-    const waitS = seconds(given.DRAIN_WAIT ?? DEFAULT_DRAIN_WAIT);
+    const { own, config } = environmentOf(relay, manifests);
+    const [waitS, timeoutS] = [own.drainWaitMs / 1000, own.shutdownTimeoutMs / 1000];
     const windowS = (config as { relay: { drainWindowMs: number } }).relay.drainWindowMs / 1000;
     const graceS: number = relay.spec.template.spec.terminationGracePeriodSeconds;
     expect(graceS).toBe(waitS + windowS + GRACE_MARGIN_S);
     // The process ends by itself and says why, before it is killed.
-    expect(own.shutdownTimeoutMs / 1000).toBeGreaterThan(waitS + windowS);
-    expect(own.shutdownTimeoutMs / 1000).toBeLessThan(graceS);
+    expect(timeoutS).toBeGreaterThan(windowS);
+    expect(graceS).toBe(waitS + timeoutS + LAST_MARGIN_S);
     // One drains at a time, and proxies see it begin.
     expect(relay.spec.minReadySeconds).toBe(waitS + windowS);
     expect(relay.spec.strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
@@ -126,9 +123,10 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
   it.each(['webhook', 'chat'])('gives a %s the time to end by itself, after proxies know that it goes', (name) => {
     const workload = workloads.find(({ metadata }) => metadata.name === name) as Manifest;
     const { own } = environmentOf(workload, manifests);
-    const sleepS: number = containerOf(workload).lifecycle.preStop.sleep.seconds;
-    expect(sleepS).toBe(seconds(DEFAULT_DRAIN_WAIT));
-    expect(workload.spec.template.spec.terminationGracePeriodSeconds).toBe(sleepS + own.shutdownTimeoutMs / 1000 + 5);
+    const [waitS, timeoutS] = [own.drainWaitMs / 1000, own.shutdownTimeoutMs / 1000];
+    const { periodSeconds, failureThreshold } = containerOf(workload).readinessProbe;
+    expect(periodSeconds * failureThreshold).toBeLessThan(waitS);
+    expect(workload.spec.template.spec.terminationGracePeriodSeconds).toBe(waitS + timeoutS + LAST_MARGIN_S);
   });
 
   it('spreads relays and webhooks over machines and zones', () => {

@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { findProgram } from './support/find-program.ts';
+import { createFullRegistry } from './support/full-registry.ts';
+import { metricsIn } from './support/promql.ts';
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly summary: string };
+}
+
+interface RuleTest {
+  readonly alert_rule_test: readonly { readonly alertname: string; readonly exp_alerts?: readonly unknown[] }[];
+}
+
+const FOLDER = fileURLToPath(new URL('../deploy/prometheus/', import.meta.url));
+const read = (name: string) => readFileSync(`${FOLDER}${name}`, 'utf8');
+const rules: Rule[] = parse(read('alerts.yaml')).groups.flatMap((group: { rules: Rule[] }) => group.rules);
+const promtool = (...args: string[]) =>
+  execFileSync(findProgram('promtool', 'prometheus'), args, { encoding: 'utf8', stdio: 'pipe' });
+
+describe('the alerts', () => {
+  it('are rules that Prometheus takes, with the configuration around them', () => {
+    expect(promtool('check', 'rules', `${FOLDER}alerts.yaml`)).toContain(`SUCCESS: ${rules.length} rules found`);
+    expect(promtool('check', 'config', `${FOLDER}prometheus.yml`)).toContain('1 rule files found');
+  });
+
+  it('fire when they should, and only then', () => {
+    expect(promtool('test', 'rules', `${FOLDER}alerts.test.yaml`)).toContain('SUCCESS');
+    const tests = parse(read('alerts.test.yaml')).tests.flatMap((test: RuleTest) => test.alert_rule_test);
+    const shown = (fires: boolean) =>
+      new Set(
+        tests
+          .filter(({ exp_alerts = [] }: RuleTest['alert_rule_test'][0]) => exp_alerts.length > 0 === fires)
+          .map(({ alertname }: { alertname: string }) => alertname),
+      );
+    const names = new Set(rules.map(({ alert }) => alert));
+    expect(shown(true)).toEqual(names);
+    expect(shown(false)).toEqual(names);
+  });
+
+  it('look at metrics that there are', () => {
+    const own = createFullRegistry()
+      .getMetricsAsArray()
+      .map(({ name }) => name);
+    for (const { alert, expr } of rules) {
+      const metrics = metricsIn(expr);
+      expect(metrics.length, alert).toBeGreaterThan(0);
+      for (const metric of metrics) expect([...own, 'up'], `${alert}: ${metric}`).toContain(metric);
+    }
+  });
+
+  it('say how bad it is and what it means, and the runbook says what to do', () => {
+    const runbook = readFileSync(new URL('../deploy/README.md', import.meta.url), 'utf8');
+    for (const { alert, labels, annotations } of rules) {
+      expect(labels, alert).toEqual({ severity: expect.stringMatching(/^(page|ticket)$/) });
+      expect(annotations.summary, alert).toMatch(/^.{20,}[.?]$/);
+      const [, severity, text = ''] = new RegExp(`^\\| \`${alert}\` \\| (\\w+) \\| (.*) \\|$`, 'm').exec(runbook) ?? [];
+      expect(severity, `${alert} in the runbook`).toBe(labels.severity);
+      expect(text.length, alert).toBeGreaterThan(40);
+    }
+    expect([...runbook.matchAll(/^\| `Heliograph\w+` \|/gm)]).toHaveLength(rules.length);
+  });
+
+  it('are the same for the Prometheus operator', async () => {
+    const [, groups = ''] = read('alerts.yaml').split(/^(?=groups:)/m);
+    const head = [
+      '# Made of deploy/prometheus/alerts.yaml by `npx vitest run -u test/alerts.test.ts`.',
+      'apiVersion: monitoring.coreos.com/v1',
+      'kind: PrometheusRule',
+      'metadata:',
+      '  name: heliograph',
+      'spec:',
+    ];
+    const text = `${head.join('\n')}\n${groups.replace(/^(?=.)/gm, '  ')}`;
+    await expect(text).toMatchFileSnapshot('../k8s/components/prometheus-operator/prometheus-rule.yaml');
+  });
+});

@@ -1,0 +1,96 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { containerOf, isRole, readAsRole, renderOverlay, workloadsOf } from './support/manifests.ts';
+
+const DEPLOY = fileURLToPath(new URL('../deploy/', import.meta.url));
+const { version } = JSON.parse(readFileSync(join(DEPLOY, '../package.json'), 'utf8'));
+// biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
+const compose: any = parse(readFileSync(join(DEPLOY, 'compose.yaml'), 'utf8'), { merge: true });
+// biome-ignore lint/suspicious/noExplicitAny: as above
+const services: [string, any][] = Object.entries(compose.services);
+const ours = services.filter(([name]) => isRole(name));
+const proxy = readFileSync(join(DEPLOY, 'haproxy.cfg'), 'utf8');
+
+describe('deploy/compose.yaml', () => {
+  it('has three relays, two webhooks and a chat, of the image that deploy/Dockerfile builds', () => {
+    expect(ours.map(([name, { deploy = { replicas: 1 } }]) => [name, deploy.replicas])).toEqual([
+      ['webhook', 2],
+      ['relay', 3],
+      ['chat', 1],
+    ]);
+    for (const [name, { command, image, build }] of ours) {
+      expect({ name, command, image }).toEqual({ name, command: [name], image: `heliograph:${version}` });
+      expect(existsSync(join(DEPLOY, build.context, build.dockerfile))).toBe(true);
+    }
+  });
+
+  it('uses fixed versions of all other images, and the same Redis as Kubernetes', () => {
+    for (const [name, { image }] of services) expect(image, name).toMatch(/:v?\d+(\.\d+)+[a-z0-9.-]*$/);
+    const redis = workloadsOf(renderOverlay('local')).find(({ metadata }) => metadata.name === 'redis');
+    if (!redis) throw new Error('the overlay has no Redis');
+    expect(compose.services.redis.image).toBe(containerOf(redis).image);
+    expect(compose.services.redis.command).toEqual(containerOf(redis).args);
+  });
+
+  it('gives each role settings that it knows, and with which it starts', () => {
+    for (const [name, { environment }] of ours) {
+      const { names } = readAsRole(name as 'relay', { NODE_ENV: 'production', ...environment });
+      expect(Object.keys(environment).filter((variable) => !names.includes(variable))).toEqual([]);
+    }
+  });
+
+  it('runs our roles without root, capabilities, or a file system that they could write', () => {
+    for (const [name, service] of ours) {
+      expect(service, name).toMatchObject({
+        read_only: true,
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+      });
+    }
+  });
+
+  it('gives each role the time to end by itself', () => {
+    const pods = workloadsOf(renderOverlay('production'));
+    const graceOf = (role: string) =>
+      pods.find(({ metadata }) => metadata.name === role)?.spec.template.spec.terminationGracePeriodSeconds;
+    for (const [name, { stop_grace_period: grace, environment }] of ours) {
+      const { own } = readAsRole(name as 'relay', environment);
+      expect(Number.parseInt(grace, 10) * 1000, name).toBe(own.drainWaitMs + own.shutdownTimeoutMs + 5000);
+    }
+    expect(compose.services.relay.stop_grace_period).toBe(`${graceOf('relay')}s`);
+  });
+
+  it('mounts nothing that is not there, and opens ports on loopback only', () => {
+    for (const [name, { volumes = [], ports = [] }] of services) {
+      for (const volume of volumes) {
+        const [source] = volume.split(':');
+        if (source.startsWith('.')) expect(existsSync(join(DEPLOY, source)), `${name}: ${source}`).toBe(true);
+        else expect(Object.keys(compose.volumes)).toContain(source);
+      }
+      for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+    }
+  });
+
+  it('has a proxy that knows the ports of every role, and has room for all of their replicas', () => {
+    for (const [name, { environment, deploy = { replicas: 1 } }] of ours) {
+      const { own, config } = readAsRole(name as 'relay', environment);
+      const { port } = (config as unknown as Record<string, { port: number }>)[name] ?? { port: 0 };
+      const backend = proxy.split(/^backend /m).find((section) => section.startsWith(`${name}\n`)) ?? '';
+      const [, slots, target] = new RegExp(`server-template ${name}- (\\d+) (\\S+)`).exec(backend) ?? [];
+      expect(target).toBe(`${name}:${port}`);
+      expect(Number(slots)).toBeGreaterThanOrEqual(deploy.replicas);
+      expect(backend).toContain(` check port ${own.adminPort} `);
+    }
+  });
+
+  it('has a proxy that bears silence for longer than the relay does', () => {
+    const timeoutMs = (name: string) => 1000 * Number(new RegExp(`timeout ${name} +(\\d+)s`).exec(proxy)?.[1]);
+    const { relay } = readAsRole('relay', { REDIS_URL: 'redis://redis:6379' }).config;
+    expect(timeoutMs('tunnel')).toBeGreaterThan(relay.stuckTimeoutMs);
+    expect(timeoutMs('client')).toBeGreaterThan(2 * relay.pingIntervalMs);
+    expect(timeoutMs('server')).toBeGreaterThan(2 * relay.pingIntervalMs);
+  });
+});

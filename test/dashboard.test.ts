@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { createFullRegistry } from './support/full-registry.ts';
+import { expressionsOf, metricsIn, type Panel } from './support/promql.ts';
+
+const dashboard = JSON.parse(readFileSync(new URL('../deploy/grafana/heliograph.json', import.meta.url), 'utf8'));
+const rows: Panel[] = dashboard.panels.filter(({ type }: Panel) => type === 'row');
+const panels: Panel[] = dashboard.panels.filter(({ type }: Panel) => type !== 'row');
+const own = createFullRegistry()
+  .getMetricsAsArray()
+  .map(({ name }) => name);
+
+describe('the dashboard', () => {
+  it('can be imported anywhere: its data source is a variable, and nothing else is fixed', () => {
+    const variables: { name: string; type: string }[] = dashboard.templating.list;
+    expect(variables.map(({ name, type }) => [name, type])).toEqual([
+      ['datasource', 'datasource'],
+      ['instance', 'query'],
+    ]);
+    const source = { type: 'prometheus', uid: `$${'{datasource}'}` };
+    for (const { title, datasource, targets = [] } of panels) {
+      expect(datasource, title).toEqual(source);
+      for (const target of targets) expect(target.datasource, title).toEqual(source);
+    }
+    expect(dashboard).not.toHaveProperty('id');
+    expect(dashboard).toMatchObject({ uid: 'heliograph', title: 'Heliograph', schemaVersion: 39 });
+  });
+
+  it('says of every panel what it shows, and in which unit', () => {
+    expect(panels.length).toBeGreaterThan(30);
+    for (const { title, description, fieldConfig, targets } of panels) {
+      expect(title).toMatch(/^.{3,40}$/);
+      expect(description, title).toMatch(/^.{20,}\.$/s);
+      expect(fieldConfig?.defaults.unit, title).toMatch(/^(none|short|s|bytes|percentunit|cps|reqps)$/);
+      expect(targets?.length, title).toBeGreaterThan(0);
+      expect(new Set(targets?.map(({ refId }) => refId)).size, title).toBe(targets?.length);
+    }
+    expect(new Set(panels.map(({ title }) => title)).size).toBe(panels.length);
+    expect(new Set(dashboard.panels.map(({ id }: Panel) => id)).size).toBe(dashboard.panels.length);
+  });
+
+  it('names a legend wherever a panel shows several series', () => {
+    for (const { title, targets = [] } of panels.filter(({ type }) => type === 'timeseries')) {
+      for (const { legendFormat } of targets) expect(legendFormat, title).not.toBe('');
+    }
+  });
+
+  it('fills its rows without gaps or overlaps, the overview on one screen', () => {
+    expect(rows.map(({ title }) => title)).toEqual(['Overview', 'Relays', 'Redis', 'Webhooks', 'Chat', 'Processes']);
+    const widths = new Map<number, number>();
+    let bottom = 0;
+    for (const { gridPos, title } of dashboard.panels as Panel[]) {
+      if (!widths.has(gridPos.y)) expect(gridPos.y, title).toBe(bottom);
+      expect(gridPos.x, title).toBe(widths.get(gridPos.y) ?? 0);
+      widths.set(gridPos.y, gridPos.x + gridPos.w);
+      bottom = gridPos.y + gridPos.h;
+    }
+    expect(new Set(widths.values())).toEqual(new Set([24]));
+    expect(rows[1]?.gridPos.y).toBeLessThan(16); // a row has 30 pixels and 8 between: 600 in all
+  });
+
+  it('asks for metrics that there are, of the processes that were chosen', () => {
+    for (const { title, targets = [] } of panels) {
+      for (const { expr } of targets) {
+        if (expr.startsWith('ALERTS')) continue;
+        for (const metric of metricsIn(expr)) expect(own, `${title}: ${metric}`).toContain(metric);
+        const selectors = [...expr.matchAll(/[a-z_]+\{([^}]*)\}/g)].map(([, selector]) => selector);
+        expect(selectors.length, title).toBeGreaterThan(0);
+        for (const selector of selectors) expect(selector, title).toContain('instance=~"$instance"');
+      }
+    }
+  });
+
+  it('shows every metric of ours', () => {
+    const shown = new Set(expressionsOf(dashboard.panels).flatMap(metricsIn));
+    expect(own.filter((name) => !/^(process|nodejs)_/.test(name)).filter((name) => !shown.has(name))).toEqual([]);
+  });
+
+  it('names alerts that there are', () => {
+    const alerts = readFileSync(new URL('../deploy/prometheus/alerts.yaml', import.meta.url), 'utf8');
+    const named = panels.flatMap(({ description = '' }) => description.match(/Heliograph[A-Z]\w+/g) ?? []);
+    expect(named.length).toBeGreaterThan(8);
+    for (const name of named) expect(alerts).toContain(`alert: ${name}\n`);
+  });
+});

@@ -1,0 +1,17 @@
+import { createChatMetrics } from '../../services/chat/metrics.ts';
+import { createRelayMetrics } from '../../services/relay/metrics.ts';
+import { createBrokerMetrics } from '../../services/shared/broker/metrics.ts';
+import { createLogger } from '../../services/shared/process/logger.ts';
+import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
+import { createWebhookMetrics } from '../../services/webhook/metrics.ts';
+
+/** A registry with every metric that any process of ours has, and with no values. */
+export function createFullRegistry(): MetricsRegistry {
+  const registry = createMetricsRegistry({ service: 'tests' });
+  const logger = createLogger({ name: 'tests', level: 'silent' });
+  createRelayMetrics({ registry, topics: () => 0, nowMs: () => 0 });
+  createWebhookMetrics({ registry });
+  createChatMetrics({ registry });
+  createBrokerMetrics({ registry, logger });
+  return registry;
+}
