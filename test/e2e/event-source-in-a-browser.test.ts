@@ -1,0 +1,37 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { openPage, startBrowser } from '../support/browser.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await startBrowser(inject('chromiumPath'));
+});
+afterAll(() => browser.close());
+
+it("a browser's own EventSource comes back after its relay was drained, and is told once what it missed", async () => {
+  const port = String(await freePort());
+  const relay: RelayFixture = await startRelay({ env: { RELAY_PORT: port } });
+  const { page } = await openPage(browser, `${relay.http}/topics/a`);
+  await page.evaluate(() => {
+    const told: number[] = [];
+    const events = new EventSource('/events?topic=a');
+    events.addEventListener('subscribed', () => told.push(0));
+    events.addEventListener('update', ({ data }) => told.push(JSON.parse(data).version));
+    Object.assign(window, { told });
+  });
+  const told = () => page.evaluate(() => (window as unknown as { told: number[] }).told);
+  await eventually(async () => expect(await told()).toEqual([0]));
+  const one = await relay.publish('a');
+  await eventually(async () => expect(await told()).toEqual([0, one]));
+  const { broker } = relay;
+  await relay.relay.stop();
+  const two = await relay.publish('a');
+  const next = await startRelay({ env: { RELAY_PORT: port }, broker });
+  await eventually(async () => expect(await told()).toEqual([0, one, 0, two]), 15_000);
+  await page.context().close();
+  await next.stop();
+  await relay.stop();
+}, 60_000);
