@@ -55,7 +55,12 @@ describe('a client on ten topics that stops reading for 20 s while 10,000 update
   const elsewhere = new Group();
 
   beforeAll(async () => {
-    const env = { REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: randomPrefix(), WEBHOOK_TOKENS: TOKEN };
+    const env = {
+      REDIS_URL: inject('redisUrl'),
+      HELIOGRAPH_PREFIX: randomPrefix(),
+      WEBHOOK_TOKENS: TOKEN,
+      REBALANCE: '0', // the relays are to stay unequal
+    };
     [webhook, relay, otherRelay] = await Promise.all([
       startService('webhook', env),
       startService('relay', env),
