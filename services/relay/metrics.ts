@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { HubReport } from './hub/fanout.ts';
 import type { SessionReport } from './session/session-deps.ts';
-import type { ConnectionReport } from './transport/transport.ts';
+import { type ConnectionReport, TRANSPORT_NAMES } from './transport/transport.ts';
 
 const LATENCY_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** Close codes that get a label of their own; any other is `other`, since a client may send what it likes. */
@@ -24,6 +24,10 @@ export function createRelayMetrics(deps: { registry: Registry; topics: () => num
     labelNames: ['transport'],
     registers,
   });
+  for (const transport of TRANSPORT_NAMES) {
+    connections.set({ transport }, 0); // a relay that nobody has found yet has a share too: none
+    opened.inc({ transport }, 0);
+  }
   const closed = new Counter({
     name: 'relay_connections_closed_total',
     help: 'Connections that were closed, by transport and close code',

@@ -3,7 +3,9 @@ import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
 
 /** The ways for a client to listen. */
-export type TransportName = 'websocket' | 'update_check' | 'sse' | 'longpoll';
+export const TRANSPORT_NAMES = ['websocket', 'update_check', 'sse', 'longpoll'] as const;
+
+export type TransportName = (typeof TRANSPORT_NAMES)[number];
 
 /**
  * One client's line. Sending never queues without bound: where it returns false, the client takes too little,

@@ -37,6 +37,7 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
       logger.warn({ link }, 'lost the connection to Redis');
     },
     linkFailed(link, reason) {
+      links.inc({ link }, 0); // one that never stood is missing too
       const known = failures.get(link) ?? new Set();
       failures.set(link, known);
       if (known.has(reason)) return;
