@@ -2,7 +2,7 @@ import { AppError } from '../shared/errors.ts';
 import type { Clock } from '../shared/process/clock.ts';
 import type { Update } from '../shared/update/update.ts';
 import type { Origins } from './access/origins.ts';
-import { readClientFile } from './client-file.ts';
+import { readClientFiles } from './client-file.ts';
 import type { RelayConfig } from './config.ts';
 import { JSON_DIALECT } from './transport/json-dialect.ts';
 import { Sweep, type Sweepable } from './transport/sweep.ts';
@@ -46,8 +46,7 @@ export function createTransports(deps: {
   const forHttp = { ...shared, corsHeaders, clock };
   const events = new UwsEvents({ ...forHttp, maxTopics: config.limits.maxTopics });
   const topics = new UwsTopics({ ...forHttp, maxWaiting: config.maxLongPolls });
-  const script = { type: 'text/javascript; charset=utf-8', text: readClientFile() };
-  serveFile(app, { ...script, path: '/client.js', corsHeaders });
+  for (const file of readClientFiles()) serveFile(app, { ...file, corsHeaders });
   for (const path of ['/events', '/topics/*']) {
     servePreflight(app, { path, corsHeaders });
     app.any(path, (res) => sendProblem(res, new AppError('method_not_allowed'), { Allow: 'GET' }));

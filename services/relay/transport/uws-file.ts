@@ -2,10 +2,21 @@ import type { TemplatedApp } from 'uWebSockets.js';
 import { createHash } from 'node:crypto';
 import { type CorsHeaders, writeHeaders } from './uws-problem.ts';
 
-/** Serves one text; a cache may keep it, but asks whether it is still the newest. */
+/** A year: as long as a cache can be asked to keep something (RFC 9111). */
+const FOR_EVER = 'public, max-age=31536000, immutable';
+
+/** Serves one text. A cache may keep it: for ever where it is immutable, else it asks whether it is still the newest. */
 export function serveFile(
   app: TemplatedApp,
-  file: { path: string; type: string; text: string; corsHeaders: CorsHeaders },
+  file: {
+    path: string;
+    type: string;
+    text: string;
+    immutable: boolean;
+    /** Where the same text stays for ever. */
+    location?: string;
+    corsHeaders: CorsHeaders;
+  },
 ): void {
   const etag = `"${createHash('sha256').update(file.text).digest('base64url').slice(0, 16)}"`;
   app.get(file.path, (res, req) => {
@@ -13,7 +24,8 @@ export function serveFile(
     const cors = file.corsHeaders(req.getHeader('origin'), req.getHeader('host'));
     res.writeStatus(known ? '304 Not Modified' : '200 OK');
     writeHeaders(res, cors);
-    res.writeHeader('Cache-Control', 'no-cache');
+    res.writeHeader('Cache-Control', file.immutable ? FOR_EVER : 'no-cache');
+    if (file.location) res.writeHeader('Content-Location', file.location);
     res.writeHeader('Cross-Origin-Resource-Policy', 'cross-origin');
     res.writeHeader('ETag', etag);
     res.writeHeader('X-Content-Type-Options', 'nosniff');
