@@ -1,17 +1,26 @@
-import type { ErrorMessage, ServerMessage, UpdateMessage } from '../shared/protocol/server-message.ts';
-import { Connector, type Status } from './connector.ts';
+import type { ErrorMessage, ServerMessage } from '../shared/protocol/server-message.ts';
+import { createConnector } from './connector.ts';
+import { type KnownVersions, learn } from './known-versions.ts';
+import { openLongPoll } from './long-poll-line.ts';
+import { openSse } from './sse-line.ts';
+import { canShare, createTabSource } from './tab-source.ts';
+import { openWithToken, type TokenOption } from './token-line.ts';
+import type { OpenLine, Source, Status, TransportName } from './transport.ts';
+import { createTransportChoice } from './transport-choice.ts';
+import { createWatch, type Fetcher, type TopicUpdate } from './watch.ts';
 import { openWebSocket, type WebSocketClass } from './websocket-line.ts';
 
-export type { Status } from './connector.ts';
-
-/** "Look now": what a topic has become. */
-export type TopicUpdate = Omit<UpdateMessage, 'type'>;
+export type { TokenOption } from './token-line.ts';
+export type { Status, TransportName } from './transport.ts';
+export type { Fetcher, FetchReason, TopicUpdate } from './watch.ts';
 
 /** What `on` hands over. */
 export interface HeliographEvents {
   update: TopicUpdate;
   status: Status;
-  /** The relay refused something; `code` is one of the documented ones. */
+  /** The relay vouches for a topic's number: what is fetched from now on is not older. */
+  subscribed: { readonly topic: string; readonly version: number };
+  /** The relay refused something, or the app gave no token; `code` is one of the documented ones. */
   error: Omit<ErrorMessage, 'type'>;
 }
 
@@ -19,8 +28,25 @@ export interface HeliographOptions {
   readonly topics?: readonly string[];
   /** The version of each topic that the page already shows; what changed since is told. */
   readonly since?: Readonly<Record<string, number | null>>;
+  /** Opens private topics. A function is called again before its token expires, and where the relay refuses it. */
+  readonly token?: TokenOption;
+  /** The ways to a relay that may be used, best first. */
+  readonly transports?: readonly TransportName[];
+  /**
+   * Shares one line with all tabs of this origin that listen to this relay: true, or a name for those who may, such
+   * as a user's. Where a browser cannot, each tab has its own.
+   */
+  readonly shared?: boolean | string;
   /** For Node before 22, which has none of its own: the class of the `ws` package. */
   readonly WebSocket?: unknown;
+}
+
+/** How a topic is watched. */
+export interface WatchOptions {
+  /** The version that the page already shows: nothing is fetched at the start. */
+  readonly since?: number | null;
+  /** Ends the watch. */
+  readonly signal?: AbortSignal;
 }
 
 type Handlers = { [E in keyof HeliographEvents]: Set<(event: HeliographEvents[E]) => void> };
@@ -30,29 +56,32 @@ type Handlers = { [E in keyof HeliographEvents]: Set<(event: HeliographEvents[E]
  * told then. Works in browsers and in Node.
  */
 export class Heliograph {
-  readonly #connector: Connector;
-  readonly #topics = new Map<string, number | null>();
-  readonly #handlers: Handlers = { update: new Set(), status: new Set(), error: new Set() };
-  /** What was known when each topic was asked for on this line. */
-  #asked = new Map<string, number | null>();
+  readonly #source: Source;
+  readonly #topics: KnownVersions = new Map();
+  readonly #handlers: Handlers = { update: new Set(), status: new Set(), subscribed: new Set(), error: new Set() };
+  /** What was asked for by name, not only by a watch. */
+  readonly #wanted = new Set<string>();
+  /** What ends each watch, with its topic. */
+  readonly #watches = new Map<() => void, string>();
   #status: Status | undefined;
 
   /** `url` is the relay's address, http(s) or ws(s); in a page it may be relative to the page's. */
   constructor(url: string, options: HeliographOptions = {}) {
-    const Socket = (options.WebSocket ?? globalThis.WebSocket) as WebSocketClass | undefined;
-    if (!Socket) throw new TypeError('There is no WebSocket here: hand one in as the option WebSocket');
-    for (const topic of options.topics ?? []) this.#topics.set(topic, options.since?.[topic] ?? null);
-    this.#connector = new Connector({
-      url: new URL(url, globalThis.location?.href).href.replace(/^ws/, 'http').replace(/\/*([?#].*)?$/, ''),
+    for (const topic of options.topics ?? []) {
+      this.#wanted.add(topic);
+      this.#topics.set(topic, options.since?.[topic] ?? null);
+    }
+    const address = new URL(url, globalThis.location?.href).href.replace(/^ws/, 'http').replace(/\/*([?#].*)?$/, '');
+    const deps = {
+      url: address,
+      name: `heliograph ${address} ${options.shared}`,
       topics: this.#topics,
-      open: (line) => {
-        this.#asked = new Map(line.topics);
-        return openWebSocket(Socket, line);
-      },
-      message: (message) => this.#message(message),
-      status: (status) => this.#setStatus(status),
-    });
-    this.#connector.connect();
+      open: openWithToken(options.token, openBest(address, options)),
+      message: (message: ServerMessage) => this.#message(message),
+      status: (status: Status) => this.#setStatus(status),
+    };
+    this.#source = options.shared && canShare() ? createTabSource(deps) : createConnector(deps);
+    this.#source.connect();
   }
 
   get status(): Status {
@@ -68,43 +97,79 @@ export class Heliograph {
 
   /** Listens to one more topic. With `since` the relay tells at once where something changed after it. */
   subscribe(topic: string, since: number | null = null): void {
-    const known = since ?? this.#topics.get(topic) ?? null;
-    this.#topics.set(topic, known);
-    this.#asked.set(topic, known);
-    this.#connector.subscribe(new Map([[topic, known]]));
+    this.#wanted.add(topic);
+    this.#ask(topic, since);
   }
 
   unsubscribe(topic: string): void {
-    if (this.#topics.delete(topic)) this.#connector.unsubscribe(topic);
+    this.#wanted.delete(topic);
+    if (this.#topics.delete(topic)) this.#source.unsubscribe([topic]);
+  }
+
+  /**
+   * Listens to a topic, and runs `fetcher` once at the start and whenever there is something to fetch: after an
+   * update and its spread, never twice at a time, once more where an update came during a run, slowly while the
+   * status is not `live`, and not in a hidden tab until it is shown. Returns what ends that.
+   */
+  watch(topic: string, fetcher: Fetcher, options: WatchOptions = {}): () => void {
+    const { since = null, signal } = options;
+    const watch = createWatch(fetcher);
+    const ends = [
+      watch.stop,
+      this.on('update', (update) => update.topic === topic && watch.told(update)),
+      this.on('status', watch.status),
+    ];
+    watch.status(this.status);
+    if (since !== null) {
+      // It is told what changed since.
+    } else if (this.status === 'live' && this.#topics.get(topic)) {
+      watch.now();
+    } else {
+      watch.start();
+      const end = this.on('subscribed', (subscribed) => {
+        if (subscribed.topic !== topic) return;
+        end();
+        watch.now();
+      });
+      ends.push(end);
+    }
+    if (since !== null || !this.#topics.has(topic)) this.#ask(topic, since);
+    const stop = () => {
+      if (!this.#watches.delete(stop)) return;
+      for (const end of ends) end();
+      if (!this.#wanted.has(topic) && ![...this.#watches.values()].includes(topic)) this.unsubscribe(topic);
+    };
+    this.#watches.set(stop, topic);
+    signal?.addEventListener('abort', stop);
+    if (signal?.aborted) stop();
+    return stop;
   }
 
   /** Ends everything; no handler is called after the last status. */
   close(): void {
-    this.#connector.close();
+    for (const stop of [...this.#watches.keys()]) stop();
+    this.#source.close();
     for (const handlers of Object.values(this.#handlers)) handlers.clear();
   }
 
-  #message(message: ServerMessage): void {
-    if (message.type === 'update' && this.#topics.has(message.topic)) {
-      const { type: _, ...update } = message;
-      this.#topics.set(update.topic, update.version);
-      this.#asked.set(update.topic, update.version);
-      this.#tell('update', update);
-    } else if (message.type === 'subscribed') {
-      for (const [topic, version] of Object.entries(message.topics)) this.#subscribed(topic, version);
-    } else if (message.type === 'error') {
-      const { type: _, ...error } = message;
-      this.#tell('error', error);
-    }
+  #ask(topic: string, since: number | null): void {
+    const known = since ?? this.#topics.get(topic) ?? null;
+    this.#topics.set(topic, known);
+    this.#source.subscribe(new Map([[topic, known]]));
   }
 
-  #subscribed(topic: string, version: number | null): void {
-    if (!this.#topics.has(topic)) return;
-    // Where the number is not the one that was asked with, an update follows. Until that is here the old one
-    // stays, or what it tells would be lost with a line that ends in between.
-    if (version !== null && this.#asked.get(topic) === null) this.#topics.set(topic, version);
-    // Nobody knows what happened since it was first asked for; on the next line that must be told.
-    else if (version === null && this.#topics.get(topic) === null) this.#topics.set(topic, 0);
+  #message(message: ServerMessage): void {
+    learn(this.#topics, message);
+    const { type, ...content } = message;
+    if (message.type === 'update') {
+      if (this.#topics.has(message.topic)) this.#tell('update', content as TopicUpdate);
+    } else if (message.type === 'subscribed') {
+      for (const [topic, version] of Object.entries(message.topics)) {
+        if (version !== null && this.#topics.has(topic)) this.#tell('subscribed', { topic, version });
+      }
+    } else if (type === 'error') {
+      this.#tell('error', content as HeliographEvents['error']);
+    }
   }
 
   #setStatus(status: Status): void {
@@ -121,5 +186,29 @@ export class Heliograph {
         console.error(error);
       }
     }
+  }
+}
+
+function openBest(url: string, options: HeliographOptions): OpenLine {
+  const Socket = (options.WebSocket ?? globalThis.WebSocket) as WebSocketClass | undefined;
+  const openerOf: Readonly<Record<TransportName, OpenLine | undefined>> = {
+    websocket: Socket && ((line) => openWebSocket(Socket, line)),
+    sse: openSse,
+    longpoll: openLongPoll,
+  };
+  const openers = (options.transports ?? (Object.keys(openerOf) as TransportName[])).flatMap((name) => {
+    const opener = openerOf[name];
+    return opener ? [[name, opener] as const] : [];
+  });
+  if (openers.length === 0) throw new TypeError('No transport is left: hand in a class as the option WebSocket');
+  return createTransportChoice({ openers, key: `heliograph ${url}`, memory: tabMemory() });
+}
+
+/** What a page may not use, or no browser has, is not used. */
+function tabMemory(): Storage | undefined {
+  try {
+    return globalThis.sessionStorage;
+  } catch {
+    return undefined;
   }
 }

@@ -3,8 +3,17 @@ import type { ServerMessage } from '../shared/protocol/server-message.ts';
 /** The ways to a relay, best first. */
 export type TransportName = 'websocket' | 'sse' | 'longpoll';
 
+/**
+ * `connecting`: a line is being made. `live`: the relay vouches for what it says. `stale`: it cannot at the
+ * moment. `offline`: there is no line, and none is being made just now.
+ */
+export type Status = 'connecting' | 'live' | 'stale' | 'offline';
+
 /** A topic's newest known version, or null. */
 export type Known = ReadonlyMap<string, number | null>;
+
+/** The close code of a line that ended without a word (RFC 6455, section 7.1.5). */
+export const LOST = 1006;
 
 /**
  * One line to a relay, from the first try to its end. Whatever the transport, it speaks the messages of `/ws`.
@@ -24,6 +33,7 @@ export interface Line {
 export interface LineOptions {
   /** The relay's address, `http:` or `https:`, without a slash at its end. */
   readonly url: string;
+  /** What to listen to: kept up to date by its owner. */
   readonly topics: Known;
   readonly token: string | undefined;
   message(message: ServerMessage): void;
@@ -36,3 +46,16 @@ export interface LineOptions {
 
 /** Begins to connect. */
 export type OpenLine = (options: LineOptions) => Line;
+
+/** What keeps topics told, whatever happens to its lines. */
+export interface Source {
+  /** Begins to connect, unless that is so already. */
+  connect(): void;
+  /** The network or the tab came back: looks at once whether the line is alive, or makes one. */
+  wake(): void;
+  /** Asks for topics that its owner knows of, from these versions on. */
+  subscribe(topics: Known): void;
+  unsubscribe(topics: readonly string[]): void;
+  /** Ends for good. */
+  close(): void;
+}

@@ -15,8 +15,7 @@ const TOPICS_PER_FRAME = 64;
 
 /** Opens a line over a WebSocket. */
 export function openWebSocket(WebSocket: WebSocketClass, options: LineOptions): Line {
-  const query = options.token === undefined ? '' : `?token=${encodeURIComponent(options.token)}`;
-  const socket = new WebSocket(`${options.url.replace(/^http/, 'ws')}/ws${query}`);
+  const socket = new WebSocket(`${options.url.replace(/^http/, 'ws')}/ws`);
   const send = (message: unknown) => {
     if (socket.readyState === 1) socket.send(JSON.stringify(message));
   };
@@ -45,6 +44,8 @@ export function openWebSocket(WebSocket: WebSocketClass, options: LineOptions): 
     },
   };
   socket.onopen = () => {
+    // Not in the URL, which proxies write down.
+    if (options.token !== undefined) line.auth(options.token);
     // Without topics nothing would be said that shows whether the relay is there.
     if (wanted.size > 0) line.subscribe(wanted);
     else line.ping();

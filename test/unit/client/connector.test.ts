@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Connector, type Status } from '../../../services/client/connector.ts';
-import type { LineOptions } from '../../../services/client/transport.ts';
+import { createConnector } from '../../../services/client/connector.ts';
+import type { LineOptions, Source, Status } from '../../../services/client/transport.ts';
 
 /** A line of which a test decides what it says. */
 class FakeLine {
@@ -37,7 +37,7 @@ describe('a connector', () => {
   const lines: FakeLine[] = [];
   const statuses: Status[] = [];
   const topics = new Map<string, number | null>([['chat', null]]);
-  let connector: Connector;
+  let connector: Source;
 
   const line = () => lines.at(-1) as FakeLine;
   const open = () => lines.filter(({ isClosed }) => !isClosed).length;
@@ -49,7 +49,7 @@ describe('a connector', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
     lines.length = 0;
     statuses.length = 0;
-    connector = new Connector({
+    connector = createConnector({
       url: 'http://relay',
       topics,
       open(options) {
@@ -75,11 +75,11 @@ describe('a connector', () => {
   });
 
   it('asks for a sign at once where it gave up the last topic that was not answered yet', () => {
-    connector.unsubscribe('chat');
+    connector.unsubscribe(['chat']);
     expect(line().said).toEqual(['unsubscribe chat', 'ping']);
     line().options.message({ type: 'pong' });
     expect(statuses.at(-1)).toBe('live');
-    connector.unsubscribe('chat');
+    connector.unsubscribe(['chat']);
     expect(line().said.filter((said) => said === 'ping')).toHaveLength(1);
   });
 

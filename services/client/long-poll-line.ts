@@ -1,0 +1,115 @@
+import { mayRetry } from '../shared/protocol/close-codes.ts';
+import { readRefusal, tokenHeader } from './http-answer.ts';
+import { type Line, type LineOptions, LOST } from './transport.ts';
+
+/**
+ * Browsers hold six connections to one HTTP/1.1 server at a time: so many are used for waiting, the rest is for the
+ * page. Where there are more topics nobody waits, and each is asked for now and then.
+ */
+const MAX_WAITING = 4;
+/** For how long a request waits for an update. The same for all clients, so that a cache can ask once for many. */
+const WAIT_S = 25;
+/** After news a topic is left alone for so long: what comes meanwhile is one update. */
+const NEWS_PAUSE_MS = 250;
+/** The longest pause after an answer that did not wait for news, and the same for each topic where there are many. */
+const POLL_PAUSE_MS = 5000;
+const POLL_PAUSE_PER_TOPIC_MS = 300;
+
+/** Opens a line that asks for each topic anew as soon as it was answered, and lets the relay wait for news. */
+export function openLongPoll(options: LineOptions): Line {
+  const { url, topics, message, closed } = options;
+  const requests = new Map<string, AbortController>();
+  let { token } = options;
+  let fresh = true;
+
+  function setFresh(isFresh: boolean): void {
+    if (isFresh !== fresh) message({ type: 'freshness', fresh: isFresh });
+    fresh = isFresh;
+  }
+
+  async function poll(topic: string, signal: AbortSignal): Promise<void> {
+    for (let isAnswered = false; ; ) {
+      const known = topics.get(topic) ?? null;
+      const waits = isAnswered && fresh && known !== null && requests.size <= MAX_WAITING;
+      const askedAtMs = Date.now();
+      const response = await fetch(`${url}/topics/${encodeURIComponent(topic)}`, {
+        signal,
+        headers: {
+          ...tokenHeader(token),
+          ...(known === null ? {} : { 'If-None-Match': `"${known}"` }),
+          ...(waits ? { Prefer: `wait=${WAIT_S}` } : {}),
+        },
+      });
+      let isNews = false;
+      let mayGoOn = waits ? Date.now() - askedAtMs > WAIT_S * 500 : !isAnswered;
+      if (response.ok || response.status === 304) {
+        const register = response.ok ? await response.json() : { version: known };
+        if (signal.aborted) return;
+        isNews = register.version !== known;
+        // Only a relay that cannot vouch for what it says sends what we have.
+        setFresh(isNews || !response.ok);
+        if (!isAnswered) message({ type: 'subscribed', topics: { [topic]: register.version } });
+        else if (!isNews) message({ type: 'pong' });
+        isAnswered = true;
+        if (isNews && known !== null && !signal.aborted) message({ type: 'update', ...register });
+      } else {
+        const [code, closeCode] = await readRefusal(response);
+        if (signal.aborted) return;
+        if (code !== 'not_fresh') return refuse(topic, code, closeCode);
+        setFresh(false);
+      }
+      mayGoOn &&= fresh && requests.size <= MAX_WAITING;
+      const pollMs = Math.max(POLL_PAUSE_MS, requests.size * POLL_PAUSE_PER_TOPIC_MS) * (0.5 + Math.random() / 2);
+      await pause(isNews ? NEWS_PAUSE_MS : mayGoOn ? 0 : pollMs, signal);
+      if (signal.aborted) return;
+    }
+  }
+
+  function refuse(topic: string, code: string | undefined, closeCode: number): void {
+    requests.delete(topic);
+    if (code) message({ type: 'error', code, topic });
+    if (mayRetry(closeCode) || requests.size === 0) closed(closeCode, '');
+  }
+
+  function stop(names: Iterable<string>): void {
+    for (const topic of [...names]) {
+      requests.get(topic)?.abort();
+      requests.delete(topic);
+    }
+  }
+
+  /** Asks for these topics anew, at once. */
+  function start(names: Iterable<string>): void {
+    for (const topic of [...names]) {
+      stop([topic]);
+      const request = new AbortController();
+      const { signal } = request;
+      requests.set(topic, request);
+      queueMicrotask(() => {
+        if (!signal.aborted) poll(topic, signal).catch(() => signal.aborted || closed(LOST, ''));
+      });
+    }
+    if (topics.size === 0) queueMicrotask(() => message({ type: 'pong' }));
+  }
+
+  start(topics.keys());
+  return {
+    subscribe: (asked) => start(asked.keys()),
+    unsubscribe: stop,
+    ping: () => start(requests.keys()),
+    auth(renewed) {
+      token = renewed;
+    },
+    close: () => stop(requests.keys()),
+  };
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.onabort = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+}

@@ -1,0 +1,77 @@
+import { CLOSE_CODES } from '../shared/protocol/close-codes.ts';
+import { createEventReader } from './event-stream.ts';
+import { readRefusal, tokenHeader } from './http-answer.ts';
+import { type Line, type LineOptions, LOST } from './transport.ts';
+
+/** The most topics that a relay takes on one stream. */
+export const MAX_SSE_TOPICS = 16;
+
+/** Opens a line over Server-Sent Events. Whatever changes what is asked for makes the stream anew, from where it was. */
+export function openSse(options: LineOptions): Line {
+  const { url, topics, message, closed } = options;
+  let { token } = options;
+  let stream: AbortController | undefined;
+
+  async function read(signal: AbortSignal): Promise<void> {
+    /** Said by a relay that wants to be left alone for a while. */
+    let away: string | undefined;
+    let closeCode = LOST;
+    const take = createEventReader(({ event, data, retry }) => {
+      if (signal.aborted) return;
+      away = event === 'subscribed' ? undefined : (retry ?? away);
+      if (event === 'ping') message({ type: 'pong' });
+      else if (data) message(JSON.parse(data));
+    });
+    try {
+      const parameters = new URLSearchParams([...topics.keys()].map((topic) => ['topic', topic]));
+      parameters.set('since', [...topics.values()].map((version) => version ?? '').join());
+      const response = await fetch(`${url}/events?${parameters}`, { signal, headers: tokenHeader(token) });
+      if (response.ok && response.body) {
+        const decoder = new TextDecoder();
+        const reader = response.body.getReader();
+        for (;;) {
+          const { value, done } = await reader.read();
+          if (done) break;
+          take(decoder.decode(value, { stream: true }));
+        }
+      } else {
+        const [code, meaning] = await readRefusal(response);
+        closeCode = meaning;
+        if (code && !signal.aborted) message({ type: 'error', code });
+      }
+    } catch {
+      // It ended in the middle.
+    }
+    if (signal.aborted) return;
+    if (away) closed(CLOSE_CODES.drain, away);
+    else closed(closeCode, '');
+  }
+
+  function open(): void {
+    stream?.abort();
+    stream = new AbortController();
+    const { signal } = stream;
+    // What changes within one turn makes one stream.
+    queueMicrotask(() => {
+      if (signal.aborted) return;
+      if (topics.size > 0) void read(signal);
+      else message({ type: 'pong' });
+    });
+  }
+
+  open();
+  return {
+    subscribe() {
+      // Another way to the relay may take more.
+      if (topics.size > MAX_SSE_TOPICS) closed(CLOSE_CODES.drain, '0');
+      else open();
+    },
+    unsubscribe: open,
+    ping: open,
+    auth(renewed) {
+      token = renewed;
+      open();
+    },
+    close: () => stream?.abort(),
+  };
+}

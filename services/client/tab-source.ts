@@ -1,0 +1,109 @@
+import type { ServerMessage } from '../shared/protocol/server-message.ts';
+import type { ConnectorDeps } from './connector.ts';
+import { leadTabs, type TabNews, type TabWish } from './tab-leader.ts';
+import type { Source } from './transport.ts';
+
+/** The tab that leads says something at least every 30 s, and then the relay may take 10 s to answer. */
+const SILENCE_MS = 45_000;
+/** After that a tab that does not answer is frozen or gone, and another one leads. */
+const ANSWER_MS = 10_000;
+
+/** Whether tabs can share a line here: with `https:` or on localhost, in every browser of these years. */
+export function canShare(): boolean {
+  return Boolean(globalThis.BroadcastChannel && globalThis.navigator?.locks);
+}
+
+/**
+ * Keeps topics told over a line that all tabs of this origin share which use the same name: one of them leads, and
+ * when that is closed or frozen, another.
+ */
+export function createTabSource(deps: ConnectorDeps & { name: string }): Source {
+  const { name, topics } = deps;
+  const tab = String(Math.random());
+  const channel = new BroadcastChannel(name);
+  const listening = new AbortController();
+  let queueing: AbortController | undefined;
+  let silence: ReturnType<typeof setTimeout> | undefined;
+  let stopLeading = () => {};
+
+  function wish(wish: Partial<TabWish>): void {
+    channel.postMessage({ tab, topics, all: true, ...wish });
+  }
+
+  /** Waits for its turn to lead, or takes it from who does not answer. */
+  function queue(steal = false): void {
+    queueing?.abort();
+    queueing = new AbortController();
+    const { signal } = queueing;
+    let stop = () => {};
+    const lead = () =>
+      new Promise<void>((resolve) => {
+        const end = leadTabs(deps);
+        stop = stopLeading = () => {
+          end();
+          resolve();
+        };
+      });
+    navigator.locks
+      .request(name, steal ? { steal } : { signal }, lead)
+      .catch(() => {}) // it is not wanted any more, or was taken away
+      .then(() => {
+        stop();
+        if (!signal.aborted) queue();
+      });
+  }
+
+  function wake(): void {
+    if (document.hidden) return;
+    wish({ wake: true });
+    clearTimeout(silence);
+    silence = setTimeout(() => queue(true), ANSWER_MS);
+  }
+
+  /** Waits for the next sign of the tab that leads. */
+  function listen(): void {
+    clearTimeout(silence);
+    silence = setTimeout(wake, SILENCE_MS);
+  }
+
+  function take(message: ServerMessage): void {
+    if ('topic' in message && message.topic !== undefined) {
+      if (!topics.has(message.topic)) return;
+      // It was meant for a tab that was further behind.
+      if (message.type === 'update' && topics.get(message.topic) === message.version) return;
+    }
+    deps.message(message);
+  }
+
+  channel.onmessage = ({ data }: MessageEvent<TabNews & Partial<TabWish>>) => {
+    if (data.tab) return; // another one that follows
+    listen();
+    if (data.leads) wish({});
+    else if (data.status) deps.status(data.status);
+    else if (data.message) take(data.message);
+  };
+  const { signal } = listening;
+  globalThis.addEventListener('online', wake, { signal });
+  globalThis.addEventListener('pagehide', () => wish({ topics: new Map() }), { signal });
+  document.addEventListener('visibilitychange', wake, { signal });
+  return {
+    connect() {
+      deps.status('connecting');
+      wish({});
+      listen();
+      queue();
+    },
+    wake,
+    subscribe: (asked) => wish({ topics: asked, all: false }),
+    unsubscribe: () => wish({}),
+    close() {
+      wish({ topics: new Map() });
+      listening.abort();
+      clearTimeout(silence);
+      queueing?.abort();
+      stopLeading();
+      channel.close();
+      deps.status('offline');
+    },
+  };
+}

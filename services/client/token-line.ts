@@ -1,0 +1,113 @@
+import { CLOSE_CODES } from '../shared/protocol/close-codes.ts';
+import { Backoff } from './backoff.ts';
+import { type Line, LOST, type OpenLine } from './transport.ts';
+
+/** A token, or what gets one: undefined where there is none at the moment. */
+export type TokenOption = string | (() => string | undefined | Promise<string | undefined>);
+
+/** The code of the error that is told where the app's own function gives no token. */
+export const TOKEN_FAILED = 'token_failed';
+
+/** Which part of a token's life passes at least before it is renewed, and how much of it is left to chance. */
+const RENEW_AFTER = 0.7;
+const RENEW_CHANCE = 0.2;
+/** What a timer can wait at most. */
+const MAX_WAIT_MS = 2 ** 31 - 1;
+
+/**
+ * Opens lines that show a token. One that a function gave is kept for the next line, and renewed well before it
+ * expires; where the relay does not take it, the line ends as if it had been lost, and the next one shows another.
+ */
+export function openWithToken(option: TokenOption | undefined, open: OpenLine): OpenLine {
+  if (typeof option !== 'function') return (options) => open({ ...options, token: option });
+  const ask = option;
+  let kept: string | undefined;
+  let renewAtMs = 0;
+
+  async function get(): Promise<string | undefined> {
+    if (kept !== undefined && Date.now() < renewAtMs) return kept;
+    kept = await ask();
+    const leftMs = expiresAtMs(kept) - Date.now();
+    // Where it does not say, or this machine's clock is wrong, the relay says when.
+    const goodMs = leftMs > 0 ? leftMs * (RENEW_AFTER + RENEW_CHANCE * Math.random()) : Number.POSITIVE_INFINITY;
+    renewAtMs = Date.now() + goodMs;
+    return kept;
+  }
+
+  return (options) => {
+    const backoff = new Backoff();
+    const before = kept;
+    let shown: string | undefined;
+    let line: Line | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isClosed = false;
+
+    function close(): void {
+      isClosed = true;
+      clearTimeout(timer);
+      line?.close();
+    }
+
+    function closed(code: number, reason: string): void {
+      if (isClosed) return;
+      close();
+      options.closed(code, reason);
+    }
+
+    /** A token that was good until now has expired. Where one was got only now, the next may be no better. */
+    function refused(): void {
+      kept = undefined;
+      const hasExpired = shown !== undefined && shown === before;
+      if (!hasExpired) options.message({ type: 'error', code: 'unauthorized' });
+      closed(hasExpired ? LOST : CLOSE_CODES.full, '');
+    }
+
+    /** Gets a token and shows it, on a line that is opened with it or on the one that stands. */
+    async function show(): Promise<void> {
+      try {
+        shown = await get();
+      } catch {
+        if (isClosed) return;
+        options.message({ type: 'error', code: TOKEN_FAILED });
+        if (line) timer = setTimeout(show, backoff.nextMs());
+        else closed(LOST, '');
+        return;
+      }
+      if (isClosed) return;
+      if (line && shown !== undefined) line.auth(shown);
+      line ??= open({
+        ...options,
+        token: shown,
+        message(message) {
+          const isRefused = message.type === 'error' && message.code === 'unauthorized' && shown !== undefined;
+          if (isRefused) refused();
+          else options.message(message);
+        },
+        closed(code, reason) {
+          if (code === CLOSE_CODES.unauthorized) refused();
+          else closed(code, reason);
+        },
+      });
+      if (Number.isFinite(renewAtMs)) timer = setTimeout(show, Math.min(renewAtMs - Date.now(), MAX_WAIT_MS));
+    }
+
+    void show();
+    return {
+      subscribe: (topics) => line?.subscribe(topics),
+      unsubscribe: (topics) => line?.unsubscribe(topics),
+      ping: () => line?.ping(),
+      auth: (token) => line?.auth(token),
+      close,
+    };
+  };
+}
+
+/** Reads `exp` of a JWT without judging it; NaN where there is none to read. */
+function expiresAtMs(token = ''): number {
+  try {
+    const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
+    return JSON.parse(atob(payload)).exp * 1000;
+  } catch {
+    return Number.NaN;
+  }
+}
