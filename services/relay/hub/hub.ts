@@ -1,10 +1,11 @@
 import type { FeedHandler, Following } from '../../shared/broker/broker.ts';
 import type { Topic } from '../../shared/update/topic.ts';
-import { merge, type Update, type Version } from '../../shared/update/update.ts';
+import type { Update, Version } from '../../shared/update/update.ts';
 import type { Fanout, HubReport } from './fanout.ts';
 import { Flushes } from './flushes.ts';
 import type { HubDeps } from './hub-deps.ts';
 import type { Register } from './register.ts';
+import { Registers } from './registers.ts';
 import { Repair } from './repair.ts';
 import { TopicInterest } from './topic-interest.ts';
 import { TopicMembers } from './topic-members.ts';
@@ -23,7 +24,7 @@ export class Hub implements FeedHandler {
   readonly #members = new TopicMembers();
   readonly #interest: TopicInterest;
   readonly #repair: Repair;
-  readonly #registers = new Map<Topic, Register>();
+  readonly #registers: Registers;
   readonly #waiting = new WaitingMembers();
   readonly #flushes: Flushes<Register>;
   #freshnessFlushed = 0;
@@ -36,8 +37,12 @@ export class Hub implements FeedHandler {
     this.#floorSpreadMs = deps.floorSpreadMs;
     this.#spreadOf = deps.spreadOf ?? (() => 0);
     this.#flushes = new Flushes({ clock, flush: (register) => this.#deliver(register) });
+    this.#registers = new Registers({
+      partitionOf: (topic) => feed.partitionOf(topic),
+      numberOf: (partition, stored) => this.#repair.partitions[partition]?.numberOf(stored) ?? stored,
+    });
     const settle = (topic: Topic, stored: Update | undefined) => this.#settle(topic, stored);
-    const forget = (topic: Topic) => void this.#registers.delete(topic);
+    const forget = (topic: Topic) => this.#registers.forget(topic);
     this.#interest = new TopicInterest({ feed, clock, handler: { settle, forget } });
     this.#repair = new Repair({
       feed,
@@ -45,12 +50,16 @@ export class Hub implements FeedHandler {
       report,
       intervalMs: deps.repairIntervalMs,
       handler: {
-        watchedIn: (partition) => this.#watchedIn(partition),
-        versionOf: (topic) => this.#settledRegister(topic)?.update.version,
+        watchedIn: (partition) => this.#registers.settledIn(partition),
+        versionOf: (topic) => this.#registers.settled(topic)?.update.version,
         repaired: (updates) => {
           for (const update of updates) this.#merge(update);
         },
-        floorRaised: (partition) => this.#applyFloor(partition),
+        expired: (topics) => {
+          for (const topic of topics) this.#registers.expire(topic);
+          this.#lift(topics);
+        },
+        floorRaised: (partition) => this.#lift([...this.#registers.settledIn(partition)].map(([topic]) => topic)),
         freshnessChanged: (fresh) => this.#freshnessChanged(fresh),
       },
     });
@@ -101,14 +110,12 @@ export class Hub implements FeedHandler {
 
   /** Whether this relay knows the topic's register and can vouch for it. */
   vouches(topic: Topic): boolean {
-    return this.fresh && this.#settledRegister(topic) !== undefined;
+    return this.fresh && this.#registers.settled(topic) !== undefined;
   }
 
   /** What a client of the topic should have: its newest update, under the topic's number. */
   current(topic: Topic): Update {
-    const update = this.#registers.get(topic)?.update ?? { topic, version: 0 };
-    const number = this.#numberOf(update);
-    return this.#spread(number === update.version ? update : { topic, version: number });
+    return this.#spread(this.#registers.current(topic));
   }
 
   /** The newest that clients of the topic were to be told while they were away: its update, or a floor raised since. */
@@ -170,35 +177,11 @@ export class Hub implements FeedHandler {
     return spread > 0 ? { ...update, spread } : update;
   }
 
-  #settledRegister(topic: Topic): Register | undefined {
-    const register = this.#registers.get(topic);
-    return register?.settled ? register : undefined;
-  }
-
-  #numberOf(update: Update): Version {
-    const partition = this.#repair.partitions[this.#feed.partitionOf(update.topic)];
-    return partition?.numberOf(update.version) ?? update.version;
-  }
-
   /** Takes in what may be newer, from wherever it came. */
   #merge(update: Update): void {
-    let register = this.#registers.get(update.topic);
-    if (!register) {
-      if (!this.#interest.isWatched(update.topic)) return; // the rest of an old watch
-      register = {
-        update: { topic: update.topic, version: 0 },
-        flushed: 0,
-        settled: false,
-        dirty: false,
-        paced: false,
-      };
-      this.#registers.set(update.topic, register);
-    }
-    const merged = merge(register.update, update);
-    if (merged === register.update) return;
-    register.update = merged;
-    register.paced = false;
-    this.#touch(register);
+    if (!this.#registers.get(update.topic) && !this.#interest.isWatched(update.topic)) return; // the rest of an old watch
+    const register = this.#registers.merge(update);
+    if (register) this.#touch(register);
   }
 
   #touch(register: Register): void {
@@ -206,15 +189,12 @@ export class Hub implements FeedHandler {
   }
 
   #settle(topic: Topic, stored: Update | undefined): void {
-    const known = this.#registers.get(topic);
-    if (known?.settled) {
+    if (this.#registers.settled(topic)) {
       // Watched again after the watch was lost: what came in between is news.
       if (stored) this.#merge(stored);
       return;
     }
-    const update = merge(known?.update, stored ?? { topic, version: 0 });
-    if (known) Object.assign(known, { update, settled: true });
-    else this.#registers.set(topic, { update, flushed: 0, settled: true, dirty: false, paced: false });
+    this.#registers.settle(topic, stored);
     if (this.fresh) this.#waiting.answer(topic, true);
   }
 
@@ -226,25 +206,16 @@ export class Hub implements FeedHandler {
     }
   }
 
-  /** Everybody who listens in this partition is told once: what they have may be older than what is true. */
-  #applyFloor(partition: number): void {
+  /** Everybody who listens to a topic whose number has risen is told once: what they have may be older than what is true. */
+  #lift(topics: readonly Topic[]): void {
     let told = false;
-    for (const [topic] of this.#watchedIn(partition)) {
-      const register = this.#registers.get(topic);
-      const number = register && this.#numberOf(register.update);
-      if (!register || number === undefined || number <= register.update.version) continue;
-      const spread = Math.max(this.#floorSpreadMs, this.#spreadOf(topic, this.#members.count(topic)));
-      register.update = { topic, version: number, spread };
-      register.paced = true;
+    for (const topic of topics) {
+      const spreadMs = Math.max(this.#floorSpreadMs, this.#spreadOf(topic, this.#members.count(topic)));
+      const register = this.#registers.lift(topic, spreadMs);
+      if (!register) continue;
       this.#touch(register);
       told = true;
     }
     if (told) this.#fanout.pace(this.mark, this.#floorSpreadMs);
-  }
-
-  *#watchedIn(partition: number): Iterable<readonly [Topic, Version]> {
-    for (const [topic, register] of this.#registers) {
-      if (register.settled && this.#feed.partitionOf(topic) === partition) yield [topic, register.update.version];
-    }
   }
 }

@@ -1,9 +1,12 @@
-import type { Update } from '../../shared/update/update.ts';
+import type { Update, Version } from '../../shared/update/update.ts';
 import type { Flushable } from './flushes.ts';
 
 /** A topic's state on this relay. */
 export interface Register extends Flushable {
+  /** The newest that clients are to be told: an update, or a raised floor. */
   update: Update;
+  /** The version of the newest update that is known of; 0 for none. */
+  stored: Version;
   /** Read once since it is watched, so that signals and digests keep it true. */
   settled: boolean;
   /** What is to be told is a raised floor. */

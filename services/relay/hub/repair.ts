@@ -15,6 +15,8 @@ export interface RepairHandler {
   versionOf(topic: Topic): Version | undefined;
   /** Registers that pub/sub has not brought. */
   repaired(updates: readonly Update[]): void;
+  /** Topics that have no register any more, where an update may have come and gone unseen. */
+  expired(topics: readonly Topic[]): void;
   floorRaised(partition: number): void;
   freshnessChanged(fresh: boolean): void;
 }
@@ -27,6 +29,12 @@ export interface RepairReport {
   floorRaised(): void;
   deafSubscriptionReplaced(): void;
   freshness(fresh: boolean): void;
+}
+
+/** A register to read, with the version that a digest has named. */
+interface Wanted {
+  readonly topic: Topic;
+  readonly version?: Version;
 }
 
 type Feed = Pick<Following, 'partitions' | 'digest' | 'read' | 'renew'>;
@@ -139,31 +147,44 @@ export class Repair {
   async #apply(partition: number, state: Partition, digest: Digest, askedAtMs: number): Promise<void> {
     const floorBefore = state.floor;
     const complete = digest.reach <= state.cursor && digest.last >= state.cursor;
+    const baseBefore = state.numberOf(0);
     state.learn(digest, askedAtMs);
     if (state.floor > floorBefore && floorBefore > 0) {
       this.#report.floorRaised();
       this.#handler.floorRaised(partition);
     }
-    const missing = complete ? this.#missing(digest.changed) : [...this.#handler.watchedIn(partition)].map(([t]) => t);
-    if (missing.length > 0) {
-      const updates = (await this.#feed.read(missing)).filter((update) => update !== undefined);
-      const news = updates.filter((update) => update.version > (this.#handler.versionOf(update.topic) ?? Infinity));
-      const atMs = this.#clock.monotonicMs();
-      for (const { topic, version } of news) {
-        state.saw(version);
-        if (complete && !state.unsignalled.has(topic)) state.unsignalled.set(topic, { version, atMs });
-      }
-      this.#report.updatesRepaired(news.length);
-      this.#handler.repaired(news);
+    const wanted: readonly Wanted[] = complete ? this.#missing(digest.changed) : this.#watchedIn(partition);
+    if (wanted.length > 0) {
+      const registers = await this.#feed.read(wanted.map(({ topic }) => topic));
+      // Where a register is gone though the digest names its version, only what came along is lost.
+      const updates = wanted
+        .map(({ topic, version }, i) => registers[i] ?? (version === undefined ? undefined : { topic, version }))
+        .filter((update) => update !== undefined);
+      this.#repaired(state, updates, complete);
+      const gone = wanted.filter((_, i) => !registers[i]).map(({ topic }) => topic);
+      if (!complete && state.numberOf(0) > baseBefore) this.#handler.expired(gone);
     }
     // Only now: a digest whose registers could not be read is asked for again.
     state.moveCursor(digest.more && complete ? (digest.changed.at(-1)?.version ?? digest.last) : digest.last);
   }
 
-  #missing(changed: readonly Changed[]): Topic[] {
-    return changed
-      .filter(({ topic, version }) => version > (this.#handler.versionOf(topic) ?? Infinity))
-      .map(({ topic }) => topic);
+  #repaired(state: Partition, updates: readonly Update[], complete: boolean): void {
+    const news = updates.filter(({ topic, version }) => version > (this.#handler.versionOf(topic) ?? Infinity));
+    const atMs = this.#clock.monotonicMs();
+    for (const { topic, version } of news) {
+      state.saw(version);
+      if (complete && !state.unsignalled.has(topic)) state.unsignalled.set(topic, { version, atMs });
+    }
+    this.#report.updatesRepaired(news.length);
+    this.#handler.repaired(news);
+  }
+
+  #missing(changed: readonly Changed[]): readonly Wanted[] {
+    return changed.filter(({ topic, version }) => version > (this.#handler.versionOf(topic) ?? Infinity));
+  }
+
+  #watchedIn(partition: number): readonly Wanted[] {
+    return [...this.#handler.watchedIn(partition)].map(([topic]) => ({ topic }));
   }
 
   /** A signal that is still missing most of an interval after the digest had it never comes: the subscription is deaf. */

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { FRESH_INTERVALS, Repair } from '../../../../services/relay/hub/repair.ts';
+import type { Digest } from '../../../../services/shared/broker/broker.ts';
 import { AppError } from '../../../../services/shared/errors.ts';
+import type { Topic } from '../../../../services/shared/update/topic.ts';
+import type { Update } from '../../../../services/shared/update/update.ts';
 import { VirtualTime } from '../../../support/virtual-time.ts';
 
 const INTERVAL_MS = 3000;
-const DIGEST = {
+const chat = 'chat' as Topic;
+const DIGEST: Digest = {
   history: 'h',
   floor: 1,
   raise: 'r',
@@ -20,25 +24,31 @@ const DIGEST = {
 function createRepair() {
   const time = new VirtualTime();
   const day = { offsetMs: 0 };
-  const broker = { isLost: false };
+  const broker: { isLost: boolean; digest: Digest; register: Update | undefined } = {
+    isLost: false,
+    digest: DIGEST,
+    register: undefined,
+  };
+  const heard: unknown[] = [];
   const freshness: boolean[] = [];
   const clock = { ...time.clock(), nowMs: () => time.nowMs + day.offsetMs };
   const repair = new Repair({
     clock,
     intervalMs: INTERVAL_MS,
     feed: {
-      partitions: 2,
+      partitions: 1,
       digest: async () => {
         if (broker.isLost) throw new AppError('broker_unavailable');
-        return DIGEST;
+        return broker.digest;
       },
-      read: async () => [],
+      read: async (topics) => topics.map(() => broker.register),
       renew() {},
     },
     handler: {
-      watchedIn: () => [],
-      versionOf: () => undefined,
-      repaired() {},
+      watchedIn: () => [[chat, 5]],
+      versionOf: (topic) => (topic === chat ? 5 : undefined),
+      repaired: (updates) => void heard.push(...updates),
+      expired: (topics) => void heard.push(topics),
       floorRaised() {},
       freshnessChanged: (fresh) => void freshness.push(fresh),
     },
@@ -51,8 +61,35 @@ function createRepair() {
       freshness() {},
     },
   });
-  return { time, day, broker, freshness, repair };
+  return { time, day, broker, freshness, heard, repair };
 }
+
+describe('repair', () => {
+  it('tells of an update whose register is gone by the time it is read', async () => {
+    const { time, broker, heard, repair } = createRepair();
+    repair.start();
+    await time.runFor(1);
+    heard.length = 0;
+    broker.digest = { ...DIGEST, last: 9, changed: [{ topic: chat, version: 9 }] };
+    await time.runFor(2 * INTERVAL_MS);
+    expect(heard[0]).toEqual({ topic: chat, version: 9 });
+    repair.stop();
+  });
+
+  it('takes a register for expired that is gone after a digest that does not reach back, where the base has risen', async () => {
+    const { time, broker, heard, repair } = createRepair();
+    repair.start();
+    await time.runFor(1);
+    heard.length = 0;
+    broker.digest = { ...DIGEST, base: 70, last: 90, reach: 80 };
+    await time.runFor(1.5 * INTERVAL_MS);
+    expect(heard).toEqual([[chat]]);
+    broker.digest = { ...DIGEST, base: 70, last: 190, reach: 180 };
+    await time.runFor(INTERVAL_MS);
+    expect(heard).toEqual([[chat]]);
+    repair.stop();
+  });
+});
 
 describe('freshness', () => {
   it('ends three intervals after the last digest, also where the clock was set back meanwhile', async () => {

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { Partition } from '../../../../services/relay/hub/partition.ts';
+import { Registers } from '../../../../services/relay/hub/registers.ts';
+import type { Digest } from '../../../../services/shared/broker/broker.ts';
+import type { Topic } from '../../../../services/shared/update/topic.ts';
+
+const chat = 'chat' as Topic;
+const SPREAD_MS = 10;
+
+/** A relay's registers of one partition, which learns from digests. */
+function createRegisters() {
+  const partition = new Partition();
+  const registers = new Registers({ partitionOf: () => 0, numberOf: (_, stored) => partition.numberOf(stored) });
+  const digest = (numbers: Pick<Digest, 'floor' | 'base'>) =>
+    partition.learn(
+      { history: 'h', raise: 'r', last: 1000, retained: 10, reach: 0, changed: [], more: false, ...numbers },
+      0,
+    );
+  return { registers, digest };
+}
+
+describe('the number of a topic', () => {
+  it('is the same whether a relay was told of the floor by a signal, a digest, or when it started', () => {
+    const [told, started] = [createRegisters(), createRegisters()];
+    for (const { registers, digest } of [told, started]) {
+      digest({ floor: 100, base: 50 });
+      registers.settle(chat, undefined);
+    }
+    told.digest({ floor: 200, base: 50 });
+    expect(told.registers.lift(chat, SPREAD_MS)?.update).toEqual({ topic: chat, version: 200, spread: SPREAD_MS });
+    started.digest({ floor: 200, base: 300 });
+    told.digest({ floor: 200, base: 300 });
+    expect(told.registers.current(chat)).toEqual({ topic: chat, version: 300 });
+    expect(started.registers.current(chat)).toEqual(told.registers.current(chat));
+  });
+
+  it('knows an older update below a raised floor, whether it was read before or after the raise', () => {
+    const [before, after] = [createRegisters(), createRegisters()];
+    before.digest({ floor: 100, base: 50 });
+    before.registers.settle(chat, { topic: chat, version: 150 });
+    before.digest({ floor: 200, base: 300 });
+    before.registers.lift(chat, SPREAD_MS);
+    after.digest({ floor: 200, base: 300 });
+    after.registers.settle(chat, { topic: chat, version: 150 });
+    expect(before.registers.current(chat).version).toBe(200);
+    expect(after.registers.current(chat).version).toBe(200);
+  });
+
+  it('lifts once what clients were told, and nothing where they know it', () => {
+    const { registers, digest } = createRegisters();
+    digest({ floor: 100, base: 50 });
+    registers.settle(chat, { topic: chat, version: 150, data: 1 });
+    expect(registers.lift(chat, SPREAD_MS)).toBeUndefined();
+    registers.expire(chat);
+    digest({ floor: 100, base: 400 });
+    expect(registers.lift(chat, SPREAD_MS)?.update.version).toBe(400);
+    expect(registers.lift(chat, SPREAD_MS)).toBeUndefined();
+  });
+});
