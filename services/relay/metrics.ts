@@ -50,6 +50,12 @@ export function createRelayMetrics(deps: { registry: Registry; topics: () => num
     buckets: LATENCY_BUCKETS_S,
     registers,
   });
+  const fanout = new Histogram({
+    name: 'relay_fanout_duration_seconds',
+    help: 'How long it took to hand one update to all clients of this relay that listen to its topic',
+    buckets: [0.000_01, 0.000_1, ...LATENCY_BUCKETS_S],
+    registers,
+  });
   const conflated = counter(
     'relay_updates_conflated_total',
     'Updates replaced by a newer one before they were handed over',
@@ -168,6 +174,7 @@ export function createRelayMetrics(deps: { registry: Registry; topics: () => num
     },
     shed: (count: number) => shed.inc(count),
     draining: () => draining.set(1),
+    fannedOut: (seconds: number) => fanout.observe(seconds),
   };
   return { hub, session, connection, cluster };
 }

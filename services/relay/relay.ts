@@ -49,7 +49,12 @@ export function createRelay(deps: {
       return spreadMs({ perSecond, listeners, connections, clusterConnections, maxMs: config.maxSpreadMs });
     },
     fanout: {
-      publish: (update, paced) => transports.publish(update, paced),
+      publish(update, paced) {
+        const begunMs = clock.monotonicMs();
+        const listeners = transports.publish(update, paced);
+        metrics.cluster.fannedOut((clock.monotonicMs() - begunMs) / 1000);
+        return listeners;
+      },
       publishFreshness(fresh) {
         transports.publishFreshness(fresh);
         if (fresh) deps.fresh?.();

@@ -22,7 +22,7 @@ export interface WebhookConfig {
 
 /**
  * Reads what a webhook needs, but for its broker. Without any token nobody could publish, or anybody:
- * that is a problem, unless the caller brings a token for this case.
+ * that is a problem, unless the caller brings a token, which is taken where the environment has none.
  */
 export function readWebhookConfig(env: EnvReader, fallback: { token?: string } = {}): WebhookConfig {
   const tokens = env.list('WEBHOOK_TOKENS');
