@@ -39,6 +39,7 @@ export class LibraryClient implements SimulatedClient {
     this.#heliograph = new Heliograph('http://relay', {
       topics,
       since,
+      transports: ['websocket'],
       WebSocket: createSimulatedWebSocket({
         entrance,
         opened: (line) => {
