@@ -29,7 +29,7 @@ describe('behind a real HAProxy', () => {
       REDIS_URL: inject('redisUrl'),
       HELIOGRAPH_PREFIX: randomPrefix(),
       WEBHOOK_TOKENS: TOKEN,
-      DRAIN_WAIT: '1s',
+      DRAIN_WAIT: '2s', // HAProxy asks twice a second
       DRAIN_WINDOW: `${DRAIN_WINDOW_MS}ms`,
       REBALANCE: '0',
       CONNECTION_RATE: '0',
@@ -38,7 +38,7 @@ describe('behind a real HAProxy', () => {
     for (let i = 0; i < 4; i += 1) places.push({ port: await freePort(), adminPort: await freePort() });
     relays = [];
     webhook = await startService('webhook', env);
-    haproxy = await startHaproxy(places);
+    haproxy = await startHaproxy({ relay: places });
     clients = [];
   });
   afterEach(async () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,38 +8,41 @@ import { findProgram } from './find-program.ts';
 import { freePort } from './free-port.ts';
 import { spawnBound } from './redis-process.ts';
 
-/** A real HAProxy on loopback, which gives each new connection to the relay that has the fewest. */
+/** Where a service listens. */
+export interface Place {
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+/** A real HAProxy on loopback. */
 export interface Haproxy {
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** Starts HAProxy before relays; those that are not ready, or not there yet, get nothing. */
-export async function startHaproxy(relays: readonly { port: number; adminPort: number }[]): Promise<Haproxy> {
+const SHIPPED = new URL('../../deploy/haproxy.cfg', import.meta.url);
+
+/**
+ * Starts HAProxy with the configuration that is shipped, but for where services are. Those that are not ready, or not
+ * there yet, get nothing.
+ */
+export async function startHaproxy(services: {
+  relay: readonly Place[];
+  webhook?: readonly Place[];
+  chat?: readonly Place[];
+}): Promise<Haproxy> {
   const program = findProgram('haproxy', 'haproxy');
   const [dir, port] = [await mkdtemp(join(tmpdir(), 'heliograph-haproxy-')), await freePort()];
-  const servers = relays.map(
-    (relay, i) => `server relay${i} 127.0.0.1:${relay.port} check port ${relay.adminPort} inter 200ms fall 1 rise 1`,
-  );
-  const config = `
-global
-  maxconn 8000
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 60s
-  timeout server 60s
-  timeout tunnel 180s
-  option redispatch
-  retries 3
-frontend clients
-  bind 127.0.0.1:${port}
-  default_backend relays
-backend relays
-  balance leastconn
-  option httpchk GET /readyz
-  ${servers.join('\n  ')}
-`;
+  const servers = (name: string) =>
+    (services[name as keyof typeof services] ?? []).map(
+      (place, i) => `  server ${name}-${i} 127.0.0.1:${place.port} check port ${place.adminPort}`,
+    );
+  const config = (await readFile(SHIPPED, 'utf8'))
+    .replace(/maxconn \d+/, 'maxconn 8000') // what a test may open
+    .replace('bind :8080', `bind 127.0.0.1:${port}`)
+    .replace(/^resolvers docker\n( .*\n)+/m, '')
+    .replaceAll(/check port \d+ (.*) resolvers docker init-addr none/g, '$1')
+    .replaceAll(/^ *server-template (\w+)- .*$/gm, (_, name: string) => servers(name).join('\n'));
   const file = join(dir, 'haproxy.cfg');
   await writeFile(file, config);
   const child = spawnBound(program, ['-f', file, '-db']);

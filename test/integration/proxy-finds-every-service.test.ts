@@ -1,0 +1,91 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { findProgram } from '../support/find-program.ts';
+import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
+import { randomPrefix } from '../support/random-prefix.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { SseClient } from '../support/sse-client.ts';
+import { WsClient } from '../support/ws-client.ts';
+
+const CONFIG = fileURLToPath(new URL('../../deploy/haproxy.cfg', import.meta.url));
+const TOKEN = 'a-token-of-the-tests';
+
+describe('the proxy of deploy/compose.yaml', () => {
+  let services: ServiceProcess[] = [];
+  let haproxy: Haproxy;
+  let http: string;
+
+  beforeAll(async () => {
+    const env = {
+      REDIS_URL: inject('redisUrl'),
+      HELIOGRAPH_PREFIX: randomPrefix(),
+      WEBHOOK_TOKENS: TOKEN,
+      NODE_ENV: 'production', // as in the image
+      DRAIN_WINDOW: '0s',
+    };
+    const [relay, webhook] = await Promise.all([startService('relay', env), startService('webhook', env)]);
+    const chat = await startService('chat', {
+      WEBHOOK_URL: `http://127.0.0.1:${webhook.port}/webhook`,
+      WEBHOOK_TOKEN: TOKEN,
+      RELAY_PUBLIC_URL: 'http://localhost:8080',
+    });
+    services = [relay, webhook, chat];
+    haproxy = await startHaproxy({ relay: [relay], webhook: [webhook], chat: [chat] });
+    http = haproxy.url.replace('ws:', 'http:');
+    await eventually(async () => expect((await fetch(`${http}/client.js`)).status).toBe(200));
+  });
+  afterAll(async () => {
+    await haproxy?.stop();
+    await Promise.all(services.map((service) => service.stop('SIGKILL')));
+  });
+
+  it('has a configuration that HAProxy takes as it is', () => {
+    const haproxyProgram = findProgram('haproxy', 'haproxy');
+    const check = () => execFileSync(haproxyProgram, ['-c', '-f', CONFIG], { encoding: 'utf8', stdio: 'pipe' });
+    expect(check()).toContain('Configuration file is valid');
+  });
+
+  it('brings an update from the webhook to clients of every kind', async () => {
+    const clients = ['/ws?topic=chat', '/update_check?topic=chat'].map((path) =>
+      WsClient.open(`${haproxy.url}${path}`),
+    );
+    const [websocket, legacy] = await Promise.all(clients);
+    const sse = await SseClient.open(`${http}/events?topic=chat`);
+    const register = await fetch(`${http}/topics/chat`);
+    const longPoll = fetch(`${http}/topics/chat`, {
+      headers: { 'If-None-Match': register.headers.get('etag') ?? '', Prefer: 'wait=10' },
+    });
+    try {
+      await eventually(() => expect(websocket?.ofType('subscribed')).toHaveLength(1));
+      await eventually(() => expect(sse.events.length).toBeGreaterThan(0));
+      const published = await fetch(`${http}/webhook`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
+        body: JSON.stringify({ topic: 'chat', data: { n: 1 } }),
+      });
+      expect(published.status).toBe(200);
+      await eventually(() => expect(websocket?.ofType('update')).toMatchObject([{ topic: 'chat', data: { n: 1 } }]));
+      await eventually(() => expect(legacy?.texts).toEqual(['UPDATED']));
+      await eventually(() => expect(sse.ofType('update')).toHaveLength(1));
+      expect(await (await longPoll).json()).toMatchObject({ topic: 'chat', data: { n: 1 } });
+    } finally {
+      sse.close();
+      for (const client of [websocket, legacy]) client?.terminate();
+    }
+  });
+
+  it('shows the chat, whose pages may connect to the relays behind the same name, and those of others not', async () => {
+    const page = await fetch(`${http}/`);
+    expect(await page.text()).toContain('data-relay="http://localhost:8080"');
+    const connect = (origin: string) => WsClient.open(`${haproxy.url}/ws?topic=chat`, { origin });
+    const own = await connect('http://127.0.0.1:8080');
+    own.terminate();
+    await expect(connect('https://elsewhere.example')).rejects.toThrow('403');
+  });
+
+  it('shows nobody an admin port', async () => {
+    for (const path of ['/metrics', '/readyz', '/livez']) expect((await fetch(`${http}${path}`)).status).toBe(404);
+  });
+});
