@@ -5,6 +5,7 @@ import { createDiscardRest } from '../shared/http/discard-rest.ts';
 import { doNotCache } from '../shared/http/do-not-cache.ts';
 import { createErrorHandler } from '../shared/http/error-handler.ts';
 import { createMeasure } from '../shared/http/measure.ts';
+import { nameRequest } from '../shared/http/request-id.ts';
 import type { Logger } from '../shared/process/logger.ts';
 import { readAssets } from './assets.ts';
 import type { CommentStore } from './comment-store.ts';
@@ -30,7 +31,13 @@ export function createChatApp(deps: {
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   // A query is names and values: no lists, no objects.
   app.set('query parser', 'simple');
-  app.use(createMeasure({ report: metrics }), createDiscardRest(), doNotCache, createSecurityHeaders({ relayUrl }));
+  app.use(
+    nameRequest,
+    createMeasure({ report: metrics }),
+    createDiscardRest(),
+    doNotCache,
+    createSecurityHeaders({ relayUrl }),
+  );
   const showPage = createShowPage({ store, outbox, topic, relayUrl });
   const [look, write] = [createGetComments({ store }), createPostComment({ store, outbox, metrics, showPage })];
   app.all('/', allowMethods('GET', 'HEAD'), (request, response) => {

@@ -8,7 +8,12 @@ const LATENCY_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 const KNOWN_CODES = new Set([1000, 1001, 1005, 1006, 1008, 1009, 1012, 1013, 4401, 4403, 4429]);
 
 /** Turns what a relay reports into metrics. */
-export function createRelayMetrics(deps: { registry: Registry; topics: () => number; nowMs: () => number }) {
+export function createRelayMetrics(deps: {
+  registry: Registry;
+  topics: () => number;
+  digestAgeMs: () => number;
+  nowMs: () => number;
+}) {
   const { nowMs } = deps;
   const registers = [deps.registry];
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
@@ -84,6 +89,20 @@ export function createRelayMetrics(deps: { registry: Registry; topics: () => num
     buckets: LATENCY_BUCKETS_S,
     registers,
   });
+  new Gauge({
+    name: 'relay_digest_age_seconds',
+    help: "How long ago the oldest of the partitions' last digests was asked for",
+    registers,
+    collect() {
+      this.set(deps.digestAgeMs() / 1000);
+    },
+  });
+  const rounds = new Counter({
+    name: 'relay_repairs_total',
+    help: 'Rounds of digests, by cause: the interval, or a link to Redis that came up',
+    labelNames: ['cause'],
+    registers,
+  });
   const repaired = counter('relay_updates_repaired_total', 'Updates that a digest brought because pub/sub had not');
   const floorRaises = counter('relay_floor_raises_total', 'Times that a floor was raised: Redis may have lost updates');
   const deaf = counter('relay_subscriptions_replaced_total', 'Subscriptions replaced because signals did not arrive');
@@ -135,6 +154,7 @@ export function createRelayMetrics(deps: { registry: Registry; topics: () => num
       digests.inc({ outcome: 'ok' });
       digestSeconds.observe(seconds);
     },
+    roundBegun: (cause) => rounds.inc({ cause }),
     digestFailed: () => digests.inc({ outcome: 'failed' }),
     updatesRepaired: (count) => repaired.inc(count),
     floorRaised: () => floorRaises.inc(),

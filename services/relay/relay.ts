@@ -35,7 +35,12 @@ export function createRelay(deps: {
 }): Relay {
   const { config, feed, registry, clock } = deps;
   const nowMs = () => clock.nowMs();
-  const metrics = createRelayMetrics({ registry, nowMs, topics: () => hub.topics });
+  const metrics = createRelayMetrics({
+    registry,
+    nowMs,
+    topics: () => hub.topics,
+    digestAgeMs: () => hub.digestAgeMs,
+  });
   const hub = new Hub({
     feed,
     clock,

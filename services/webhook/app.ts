@@ -8,6 +8,7 @@ import { createDiscardRest } from '../shared/http/discard-rest.ts';
 import { doNotCache } from '../shared/http/do-not-cache.ts';
 import { createErrorHandler } from '../shared/http/error-handler.ts';
 import { createMeasure } from '../shared/http/measure.ts';
+import { nameRequest } from '../shared/http/request-id.ts';
 import type { Clock } from '../shared/process/clock.ts';
 import type { Logger } from '../shared/process/logger.ts';
 import { createAnswerOnce } from './answer-once.ts';
@@ -33,7 +34,7 @@ export function createWebhookApp(deps: {
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   // Nobody shows these answers as a page; whoever does may do nothing with them.
   const headers = helmet({ contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"] } } });
-  app.use(createMeasure({ report: metrics }), createDiscardRest(), doNotCache, headers);
+  app.use(nameRequest, createMeasure({ report: metrics }), createDiscardRest(), doNotCache, headers);
   app.all(
     '/webhook',
     allowMethods('POST'),

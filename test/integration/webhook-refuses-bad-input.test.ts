@@ -185,11 +185,18 @@ describe('trouble behind the webhook', () => {
 
   it('that nobody expected is answered with 500, logged, and kept inside', async () => {
     broker.failWith = new Error('hunter2');
-    const response = await post({});
+    const response = await post({ headers: { 'x-request-id': 'call-7' } });
     expect(await response.clone().text()).not.toMatch(/hunter2|\.ts/);
+    expect(response.headers.get('x-request-id')).toBe('call-7');
     await expectProblem(response, 500, 'internal_error');
     expect(webhook.log).toHaveLength(1);
     expect(webhook.log[0]).toContain('hunter2');
+    expect(JSON.parse(webhook.log[0] ?? '')).toMatchObject({ requestId: 'call-7' });
+  });
+
+  it('gets a name of ours where its own could not be written into a log', async () => {
+    const response = await post({ headers: { 'x-request-id': 'two words' }, body: '' });
+    expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
 });
 

@@ -58,6 +58,7 @@ export class SimulatedRelay {
         delivered: (update, clients) =>
           trace.note(`${name} tells ${clients} clients of ${update.topic}: ${update.version}`),
         conflated() {},
+        roundBegun() {},
         digested() {},
         digestFailed: () => trace.note(`${name} gets no digest`),
         updatesRepaired: (count) => count > 0 && trace.note(`${name} repairs ${count} updates`),

@@ -81,6 +81,11 @@ export class Hub implements FeedHandler {
     return this.#repair.fresh;
   }
 
+  /** How old what this relay knows may be at most, in milliseconds; Infinity before it knows anything. */
+  get digestAgeMs(): number {
+    return this.#repair.digestAgeMs;
+  }
+
   get topics(): number {
     return this.#members.size;
   }
@@ -160,7 +165,7 @@ export class Hub implements FeedHandler {
 
   linkUp(): void {
     this.#interest.retryNow();
-    this.#repair.repairNow();
+    this.#repair.repairNow('link');
   }
 
   #deliver({ update, paced, flushed }: Register): void {

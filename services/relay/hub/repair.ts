@@ -28,6 +28,8 @@ export interface RepairReport {
   updatesRepaired(count: number): void;
   floorRaised(): void;
   deafSubscriptionReplaced(): void;
+  /** A round of digests begins, since it was time or since the link to the broker came up. */
+  roundBegun(cause: 'interval' | 'link'): void;
   freshness(fresh: boolean): void;
 }
 
@@ -71,8 +73,13 @@ export class Repair {
     return this.#fresh;
   }
 
+  /** How long ago the oldest of the partitions' last digests was asked for, in milliseconds; Infinity without one. */
+  get digestAgeMs(): number {
+    return this.#clock.monotonicMs() - Math.min(...this.partitions.map((state) => state.digestedAtMs));
+  }
+
   start(): void {
-    this.repairNow();
+    this.repairNow('interval');
   }
 
   stop(): void {
@@ -82,21 +89,22 @@ export class Repair {
   }
 
   /** Starts a round of digests at once, or another one after that which is under way. */
-  repairNow(): void {
+  repairNow(cause: 'interval' | 'link'): void {
     if (this.#stopped) return;
     if (this.#round) {
       this.#again = true;
       return;
     }
+    this.#report.roundBegun(cause);
     this.#timer?.cancel();
     this.#round = this.#runRound().finally(() => {
       this.#round = undefined;
       if (this.#again) {
         this.#again = false;
-        this.repairNow();
+        this.repairNow('link');
       } else if (!this.#stopped) {
         const jittered = this.#intervalMs * (0.9 + 0.2 * this.#clock.random());
-        this.#timer = this.#clock.after(jittered, () => this.repairNow());
+        this.#timer = this.#clock.after(jittered, () => this.repairNow('interval'));
       }
     });
   }

@@ -53,6 +53,7 @@ function createRepair() {
       freshnessChanged: (fresh) => void freshness.push(fresh),
     },
     report: {
+      roundBegun() {},
       digested() {},
       digestFailed() {},
       updatesRepaired() {},
