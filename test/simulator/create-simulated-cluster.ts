@@ -6,7 +6,8 @@ import type { SimulatedCluster } from './simulated-broker.ts';
 import { SimulatedShard } from './simulated-shard.ts';
 import { calmWeather } from './weather.ts';
 
-const REAL_SETTINGS: ScriptSettings = {
+/** What `redis-broker` hands to the scripts. */
+export const REAL_SETTINGS: ScriptSettings = {
   registerTtlMs: REGISTER_TTL_MS,
   retentionUs: RETENTION_US,
   reachUs: REACH_US,

@@ -5,6 +5,7 @@ import type { Fault } from './fault.ts';
 import { Faults } from './faults.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
 import { PROCESS_FAULTS } from './process-faults.ts';
+import { PUBLISHING } from './publishing.ts';
 import { REDIS_FAULTS } from './redis-faults.ts';
 import type { Sabotage } from './sabotage.ts';
 import { FLOOR_SPREAD_MS, REPAIR_INTERVAL_MS } from './simulated-relay.ts';
@@ -26,17 +27,6 @@ const RETURN_MS = 120_000;
 export const REPAIRED_MS = 4000 + 2.2 * REPAIR_INTERVAL_MS + FLOOR_SPREAD_MS + 500;
 /** For so long nobody may be told anything after that. */
 const SILENT_MS = 30_000;
-
-const PUBLISHING: Fault = {
-  name: 'the app publishes',
-  weight: 60,
-  maxMs: 0,
-  begin({ publisher, random, topics }) {
-    const some = random.chance(0.8) ? [random.pick(topics)] : random.some(topics, 0.4);
-    publisher.publish(some, random.chance(0.5));
-    return { what: some.join() };
-  },
-};
 
 /** All that may happen in a run. */
 export const ALL_FAULTS: readonly Fault[] = [

@@ -1,6 +1,6 @@
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
-import { createSimulatedCluster } from './create-simulated-cluster.ts';
+import { createSimulatedCluster, REAL_SETTINGS } from './create-simulated-cluster.ts';
 import { Entrance } from './entrance.ts';
 import { LibraryClient } from './library-client.ts';
 import { OldClient } from './old-client.ts';
@@ -53,6 +53,10 @@ export class Simulation {
       random,
       partitions: PARTITIONS,
       shards: random.integer(1, 2),
+      // In some runs digests reach back for seconds only and hold a few topics, so that both limits are met.
+      settings: random.chance(0.5)
+        ? REAL_SETTINGS
+        : { ...REAL_SETTINGS, reachUs: random.integer(4, 30) * 1_000_000, digestLimit: random.integer(1, 3) },
       note: (what) => trace.note(what),
     });
     this.#entrance = new Entrance({ clock, random, relays: () => this.relays });

@@ -1,0 +1,31 @@
+import { runSimulation, type SimulationResult } from './run-simulation.ts';
+
+/** How many lines of the trace a failed test shows. */
+const SHOWN_LINES = 80;
+
+/** Runs the simulator for each seed. Throws where the promise is broken, with what tells why and how to see it again. */
+export async function expectPromise(
+  seeds: readonly number[],
+  options: Omit<Parameters<typeof runSimulation>[0], 'seed'>,
+): Promise<readonly SimulationResult[]> {
+  const results: SimulationResult[] = [];
+  for (const seed of seeds) {
+    const result = await runSimulation({ ...options, seed });
+    results.push(result);
+    if (result.failures.length === 0) continue;
+    const { failures, trace } = result;
+    throw new Error(
+      [
+        `seed ${seed} breaks the promise: npm run simulate -- --seed ${seed} --steps ${options.steps}`,
+        ...failures.map((failure) => `  ${failure}`),
+        ...trace.slice(-SHOWN_LINES),
+      ].join('\n'),
+    );
+  }
+  return results;
+}
+
+/** So many seeds, from one on. */
+export function seedsFrom(first: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => first + i);
+}
