@@ -53,11 +53,11 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
       });
   }
 
+  /** Asks whether the tab that leads is there. A hidden one does not take its place: it may be frozen as well. */
   function wake(): void {
-    if (document.hidden) return;
     wish({ wake: true });
     clearTimeout(silence);
-    silence = setTimeout(() => queue(true), ANSWER_MS);
+    if (!document.hidden) silence = setTimeout(() => queue(true), ANSWER_MS);
   }
 
   /** Waits for the next sign of the tab that leads. */
@@ -89,8 +89,7 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
   return {
     connect() {
       deps.status('connecting');
-      wish({});
-      listen();
+      wake();
       queue();
     },
     wake,

@@ -90,12 +90,11 @@ export function createTransportChoice({ openers, memory, key }: TransportChoiceD
         else options.closed(code, reason);
       },
     });
-    return {
-      ...line,
-      close() {
-        end();
-        line.close();
-      },
+    const close = line.close.bind(line);
+    line.close = () => {
+      end();
+      close();
     };
+    return line;
   };
 }

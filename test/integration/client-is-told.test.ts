@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
-describe('the client library on a relay', () => {
+describe.each(['websocket', 'sse', 'longpoll'] as const)('the client library on a relay, by %s', (transport) => {
   let relay: RelayFixture;
   const clients: Heliograph[] = [];
   let port: string;
@@ -24,7 +24,7 @@ describe('the client library on a relay', () => {
   });
 
   function listen(options: HeliographOptions, url = relay.http) {
-    const client = new Heliograph(url, { WebSocket, ...options });
+    const client = new Heliograph(url, { WebSocket, transports: [transport], ...options });
     clients.push(client);
     const updates: TopicUpdate[] = [];
     const statuses: Status[] = [];

@@ -1,62 +1,30 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createConnector } from '../../../services/client/connector.ts';
-import type { LineOptions, Source, Status } from '../../../services/client/transport.ts';
-
-/** A line of which a test decides what it says. */
-class FakeLine {
-  readonly options: LineOptions;
-  readonly said: string[] = [];
-  isClosed = false;
-
-  constructor(options: LineOptions) {
-    this.options = options;
-  }
-
-  subscribe(topics: ReadonlyMap<string, number | null>): void {
-    this.said.push(`subscribe ${[...topics.keys()]}`);
-  }
-
-  unsubscribe(topics: readonly string[]): void {
-    this.said.push(`unsubscribe ${topics}`);
-  }
-
-  ping(): void {
-    this.said.push('ping');
-  }
-
-  auth(): void {
-    this.said.push('auth');
-  }
-
-  close(): void {
-    this.isClosed = true;
-  }
-}
+import type { Source, Status } from '../../../services/client/transport.ts';
+import { FakeLines } from '../../support/fake-line.ts';
 
 describe('a connector', () => {
-  const lines: FakeLine[] = [];
+  let lines: FakeLines;
   const statuses: Status[] = [];
+  const messages: unknown[] = [];
   const topics = new Map<string, number | null>([['chat', null]]);
   let connector: Source;
 
-  const line = () => lines.at(-1) as FakeLine;
-  const open = () => lines.filter(({ isClosed }) => !isClosed).length;
-  const subscribed = (version: number | null) =>
-    line().options.message({ type: 'subscribed', topics: { chat: version } });
+  const line = () => lines.last;
+  const open = () => lines.open;
+  const subscribed = (version: number | null) => line().says({ type: 'subscribed', topics: { chat: version } });
 
   beforeEach(() => {
     vi.useFakeTimers();
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
-    lines.length = 0;
+    lines = new FakeLines();
     statuses.length = 0;
+    messages.length = 0;
     connector = createConnector({
       url: 'http://relay',
       topics,
-      open(options) {
-        lines.push(new FakeLine(options));
-        return line();
-      },
-      message() {},
+      open: lines.opener(),
+      message: (message) => messages.push(message),
       status: (status) => statuses.push(status),
     });
     connector.connect();
@@ -77,7 +45,7 @@ describe('a connector', () => {
   it('asks for a sign at once where it gave up the last topic that was not answered yet', () => {
     connector.unsubscribe(['chat']);
     expect(line().said).toEqual(['unsubscribe chat', 'ping']);
-    line().options.message({ type: 'pong' });
+    line().says({ type: 'pong' });
     expect(statuses.at(-1)).toBe('live');
     connector.unsubscribe(['chat']);
     expect(line().said.filter((said) => said === 'ping')).toHaveLength(1);
@@ -85,10 +53,10 @@ describe('a connector', () => {
 
   it('is stale while the relay says that it is not fresh, whatever else it says', () => {
     subscribed(7);
-    line().options.message({ type: 'freshness', fresh: false });
-    line().options.message({ type: 'update', topic: 'chat', version: 8 });
+    line().says({ type: 'freshness', fresh: false });
+    line().says({ type: 'update', topic: 'chat', version: 8 });
     expect(statuses.at(-1)).toBe('stale');
-    line().options.message({ type: 'freshness', fresh: true });
+    line().says({ type: 'freshness', fresh: true });
     expect(statuses.at(-1)).toBe('live');
   });
 
@@ -98,28 +66,28 @@ describe('a connector', () => {
     expect(line().said).toEqual([]);
     vi.advanceTimersByTime(1);
     expect(line().said).toEqual(['ping']);
-    line().options.message({ type: 'pong' });
+    line().says({ type: 'pong' });
     vi.advanceTimersByTime(30_000);
     expect(line().said).toEqual(['ping', 'ping']);
     vi.advanceTimersByTime(10_000);
-    expect(lines[0]?.isClosed).toBe(true);
+    expect(lines.all[0]?.isClosed).toBe(true);
     expect(statuses.at(-1)).toBe('offline');
     vi.advanceTimersByTime(1000);
-    expect(lines).toHaveLength(2);
+    expect(lines.all).toHaveLength(2);
   });
 
   it('gives up a line that does not open', () => {
     vi.advanceTimersByTime(8000 + 8000);
-    expect(lines[0]?.isClosed).toBe(true);
+    expect(lines.all[0]?.isClosed).toBe(true);
     vi.advanceTimersByTime(1000);
-    expect(lines.length).toBeGreaterThan(1);
+    expect(lines.all.length).toBeGreaterThan(1);
   });
 
   it('waits longer after each failure, never has two lines, and starts anew after a line that held', () => {
     const waits: number[] = [];
     for (let i = 0; i < 7; i += 1) {
       const before = Date.now();
-      line().options.closed(1006, '');
+      line().ends(1006, '');
       expect(open()).toBe(0);
       while (open() === 0) vi.advanceTimersByTime(100);
       expect(open()).toBe(1);
@@ -128,15 +96,15 @@ describe('a connector', () => {
     expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 15_000, 15_000]);
     subscribed(7);
     vi.advanceTimersByTime(11_000);
-    line().options.message({ type: 'pong' });
-    line().options.closed(1006, '');
+    line().says({ type: 'pong' });
+    line().ends(1006, '');
     vi.advanceTimersByTime(500);
     expect(open()).toBe(1);
   });
 
   it('comes back when a drained relay said, and not earlier though the browser wakes up', () => {
     subscribed(7);
-    line().options.closed(1012, '750');
+    line().ends(1012, '750');
     connector.wake();
     vi.advanceTimersByTime(749);
     expect(open()).toBe(0);
@@ -145,13 +113,13 @@ describe('a connector', () => {
   });
 
   it('does not wait for longer than a minute, whatever a relay says', () => {
-    line().options.closed(1012, '99999999999');
+    line().ends(1012, '99999999999');
     vi.advanceTimersByTime(60_000);
     expect(open()).toBe(1);
   });
 
   it('comes back at once when the browser wakes up, and looks whether a line that stands is alive', () => {
-    line().options.closed(1006, '');
+    line().ends(1006, '');
     connector.wake();
     expect(open()).toBe(1);
     subscribed(7);
@@ -160,15 +128,19 @@ describe('a connector', () => {
   });
 
   it.each([1008, 1009, 1013, 4429])('is patient after close code %d', (code) => {
-    line().options.closed(code, '');
+    line().ends(code, '');
     vi.advanceTimersByTime(3999);
     expect(open()).toBe(0);
     vi.advanceTimersByTime(1);
     expect(open()).toBe(1);
   });
 
-  it.each([4401, 4403])('does not come back unchanged after close code %d', (code) => {
-    line().options.closed(code, '');
+  it.each([
+    [4401, 'unauthorized'],
+    [4403, 'topic_forbidden'],
+  ])('does not come back unchanged after close code %d, and says so', (code, error) => {
+    line().ends(code, '');
+    expect(messages).toEqual([{ type: 'error', code: error }]);
     vi.advanceTimersByTime(3_600_000);
     connector.wake();
     expect(open()).toBe(0);

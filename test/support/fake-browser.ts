@@ -1,0 +1,108 @@
+type Handler = ((event: { data: unknown }) => void) | null;
+
+/** What a request for a lock waits for, or holds. */
+interface LockRequest {
+  readonly run: () => Promise<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  isOver: boolean;
+}
+
+/** As much of a browser as tabs need to share a line: channels, locks, and a document that all of them show. */
+export class FakeBrowser {
+  readonly document = Object.assign(new EventTarget(), { hidden: false });
+  readonly window = new EventTarget();
+  readonly #channels = new Set<FakeChannel>();
+  readonly #locks = new Map<string, LockRequest[]>();
+
+  readonly BroadcastChannel: new (
+    name: string,
+  ) => FakeChannel;
+
+  readonly locks = {
+    request: (
+      name: string,
+      options: { signal?: AbortSignal; steal?: boolean },
+      run: () => Promise<unknown>,
+    ): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        const request: LockRequest = { run, resolve, reject, isOver: false };
+        const queue = this.#locks.get(name) ?? [];
+        this.#locks.set(name, queue);
+        if (options.steal) {
+          const [holder] = queue.splice(0, 1, request);
+          if (holder) this.#end(holder, () => holder.reject(new DOMException('stolen', 'AbortError')));
+          this.#grant(name);
+          return;
+        }
+        queue.push(request);
+        options.signal?.addEventListener('abort', () => {
+          if (queue[0] === request || !queue.includes(request)) return; // held, or over
+          queue.splice(queue.indexOf(request), 1);
+          this.#end(request, () => reject(new DOMException('aborted', 'AbortError')));
+        });
+        if (queue.length === 1) this.#grant(name);
+      }),
+  };
+
+  constructor() {
+    const channels = this.#channels;
+    this.BroadcastChannel = class extends FakeChannel {
+      constructor(name: string) {
+        super(name, channels);
+      }
+    };
+  }
+
+  /** Lets the newest channel neither hear nor say anything any more, as if its tab were frozen. */
+  muteNewest(): void {
+    const newest = [...this.#channels].at(-1);
+    if (newest) newest.isMute = true;
+  }
+
+  #grant(name: string): void {
+    const queue = this.#locks.get(name) ?? [];
+    const [holder] = queue;
+    if (!holder) return;
+    queueMicrotask(async () => {
+      const value = await holder.run();
+      if (holder.isOver) return;
+      queue.shift();
+      this.#end(holder, () => holder.resolve(value));
+      this.#grant(name);
+    });
+  }
+
+  #end(request: LockRequest, settle: () => void): void {
+    request.isOver = true;
+    settle();
+  }
+}
+
+class FakeChannel {
+  readonly #name: string;
+  readonly #channels: Set<FakeChannel>;
+  onmessage: Handler = null;
+  isMute = false;
+
+  constructor(name: string, channels: Set<FakeChannel>) {
+    this.#name = name;
+    this.#channels = channels;
+    channels.add(this);
+  }
+
+  postMessage(message: unknown): void {
+    if (!this.#channels.has(this)) throw new DOMException('the channel is closed', 'InvalidStateError');
+    const data = structuredClone(message);
+    for (const channel of this.#channels) {
+      if (channel === this || channel.#name !== this.#name || this.isMute) continue;
+      queueMicrotask(() => {
+        if (this.#channels.has(channel) && !channel.isMute) channel.onmessage?.({ data });
+      });
+    }
+  }
+
+  close(): void {
+    this.#channels.delete(this);
+  }
+}

@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { learn } from '../../../services/client/known-versions.ts';
+import { createTabSource } from '../../../services/client/tab-source.ts';
+import type { Source, Status } from '../../../services/client/transport.ts';
+import type { ServerMessage } from '../../../services/shared/protocol/server-message.ts';
+import { FakeBrowser } from '../../support/fake-browser.ts';
+import { FakeLines } from '../../support/fake-line.ts';
+
+/** What one tab was told. */
+interface Tab {
+  readonly source: Source;
+  readonly topics: Map<string, number | null>;
+  readonly messages: ServerMessage[];
+  readonly statuses: Status[];
+}
+
+describe('tabs that share a line', () => {
+  let browser: FakeBrowser;
+  let lines: FakeLines;
+  let randoms = 0;
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.spyOn(Math, 'random').mockImplementation(() => ++randoms / 1e6);
+    browser = new FakeBrowser();
+    lines = new FakeLines();
+    lines.answer = true;
+    vi.stubGlobal('navigator', { locks: browser.locks });
+    vi.stubGlobal('BroadcastChannel', browser.BroadcastChannel);
+    vi.stubGlobal('document', browser.document);
+    vi.stubGlobal('addEventListener', browser.window.addEventListener.bind(browser.window));
+  });
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+  });
+
+  const passes = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
+
+  async function open(known: Record<string, number | null>): Promise<Tab> {
+    const topics = new Map(Object.entries(known));
+    const messages: ServerMessage[] = [];
+    const statuses: Status[] = [];
+    const source = createTabSource({
+      name: 'relay',
+      url: 'http://relay',
+      topics,
+      open: lines.opener(),
+      message(message) {
+        learn(topics, message);
+        messages.push(message);
+      },
+      status: (status) => statuses.push(status),
+    });
+    source.connect();
+    await passes();
+    return { source, topics, messages, statuses };
+  }
+
+  const updates = (tab: Tab) => tab.messages.filter(({ type }) => type === 'update');
+  async function says(message: ServerMessage): Promise<void> {
+    lines.last.says(message);
+    await passes();
+  }
+
+  it('have one line between them, and mirror its status', async () => {
+    const a = await open({ x: null });
+    const b = await open({ y: null });
+    expect(lines.open).toBe(1);
+    expect(lines.last.said).toContain('subscribe y');
+    await says({ type: 'subscribed', topics: { x: 1, y: 2 } });
+    expect([a.statuses.at(-1), b.statuses.at(-1)]).toEqual(['live', 'live']);
+    expect([a.topics, b.topics]).toEqual([new Map([['x', 1]]), new Map([['y', 2]])]);
+    await says({ type: 'freshness', fresh: false });
+    expect([a.statuses.at(-1), b.statuses.at(-1)]).toEqual(['stale', 'stale']);
+  });
+
+  it('are told what each of them lacks, and nothing twice', async () => {
+    const a = await open({ x: 9 });
+    await says({ type: 'subscribed', topics: { x: 9 } });
+    const b = await open({ x: 7 });
+    expect(lines.last.options.topics.get('x')).toBe(7);
+    await says({ type: 'subscribed', topics: { x: 9 } });
+    await says({ type: 'update', topic: 'x', version: 9 });
+    expect(updates(a)).toEqual([]);
+    expect(updates(b)).toHaveLength(1);
+    expect(lines.last.options.topics.get('x')).toBe(9);
+  });
+
+  it('know the number also where another tab asked first', async () => {
+    await open({ x: null });
+    await says({ type: 'subscribed', topics: { x: 9 } });
+    const b = await open({ x: null });
+    expect(lines.last.said).toContain('subscribe x');
+    await says({ type: 'subscribed', topics: { x: 9 } });
+    expect(b.topics.get('x')).toBe(9);
+  });
+
+  it('ask for less when one of them needs less', async () => {
+    const a = await open({ x: 1, y: 1 });
+    const b = await open({ x: 1 });
+    a.topics.delete('x');
+    a.source.unsubscribe(['x']);
+    await passes();
+    expect(lines.last.said).not.toContain('unsubscribe x');
+    b.source.close();
+    await passes();
+    expect(lines.last.said.at(-1)).toBe('unsubscribe x');
+    a.topics.set('z', 5);
+    a.source.subscribe(new Map([['z', 5]]));
+    await passes();
+    expect(lines.last.said.at(-1)).toBe('subscribe z');
+    expect([...lines.last.options.topics.keys()]).toEqual(['y', 'z']);
+  });
+
+  it('go on over another tab when the one that leads is closed, from where each of them is', async () => {
+    const a = await open({ x: 1 });
+    const b = await open({ x: 1, y: 4 });
+    await says({ type: 'subscribed', topics: { x: 1, y: 4 } });
+    await says({ type: 'update', topic: 'x', version: 2 });
+    a.source.close();
+    await passes();
+    expect(lines.all).toHaveLength(2);
+    expect(lines.open).toBe(1);
+    expect(lines.last.options.topics).toEqual(
+      new Map([
+        ['x', 2],
+        ['y', 4],
+      ]),
+    );
+    await says({ type: 'subscribed', topics: { x: 2, y: 4 } });
+    expect(b.statuses.at(-1)).toBe('live');
+    expect(a.statuses.at(-1)).toBe('offline');
+  });
+
+  it('take over where the one that leads does not answer, and end with one line', async () => {
+    const tabs = [await open({ x: 1 })];
+    await says({ type: 'subscribed', topics: { x: 1 } });
+    browser.muteNewest();
+    tabs.push(await open({ x: 1 }));
+    await passes(9999);
+    expect(lines.all).toHaveLength(1);
+    await passes(1);
+    expect(lines.all.length).toBeGreaterThan(1);
+    expect(lines.open).toBe(1);
+    await says({ type: 'subscribed', topics: { x: 1 } });
+    expect(tabs.map(({ statuses }) => statuses.at(-1))).toEqual(['live', 'live']);
+    await passes(40_000);
+    expect(lines.open).toBe(1);
+  });
+
+  it('notice by themselves that the one that leads says nothing any more', async () => {
+    await open({ x: 1 });
+    await says({ type: 'subscribed', topics: { x: 1 } });
+    browser.muteNewest();
+    await passes(45_000 + 9999);
+    expect(lines.all).toHaveLength(1);
+    await passes(1);
+    expect(lines.all).toHaveLength(2);
+    expect(lines.open).toBe(1);
+  });
+
+  it('ask when they are shown whether the one that leads is still there', async () => {
+    await open({ x: 1 });
+    await open({ x: 1 });
+    await says({ type: 'subscribed', topics: { x: 1 } });
+    await passes(20_000);
+    browser.document.dispatchEvent(new Event('visibilitychange'));
+    await passes();
+    expect(lines.last.said).toContain('ping');
+    await passes(10_000);
+    expect(lines.all).toHaveLength(1);
+  });
+});

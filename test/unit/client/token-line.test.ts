@@ -1,0 +1,200 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createConnector } from '../../../services/client/connector.ts';
+import { openWithToken, type TokenOption } from '../../../services/client/token-line.ts';
+import type { Source, Status } from '../../../services/client/transport.ts';
+import { FakeLines } from '../../support/fake-line.ts';
+
+const START_MS = Date.UTC(2030, 0, 1);
+
+/** A JWT with this life, whose signature nobody looks at here. */
+function tokenFor(lifeMs: number, name = 'Jürgen'): string {
+  const payload = { sub: name, exp: (Date.now() + lifeMs) / 1000 };
+  return `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.c2ln`;
+}
+
+describe('a line with a token', () => {
+  let lines: FakeLines;
+  let source: Source | undefined;
+  const statuses: Status[] = [];
+  const errors: string[] = [];
+
+  beforeEach(() => {
+    vi.useFakeTimers({ now: START_MS });
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    lines = new FakeLines();
+    statuses.length = errors.length = 0;
+  });
+  afterEach(() => {
+    source?.close();
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+  });
+
+  async function start(token: TokenOption | undefined): Promise<void> {
+    source = createConnector({
+      url: 'http://relay',
+      topics: new Map([['chat', null]]),
+      open: openWithToken(token, lines.opener()),
+      message(message) {
+        if (message.type === 'error') errors.push(message.code);
+      },
+      status: (status) => statuses.push(status),
+    });
+    source.connect();
+    await passes(0);
+  }
+
+  const passes = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+  const works = () => lines.last.says({ type: 'subscribed', topics: { chat: 1 } });
+  const refuse = () => {
+    lines.last.says({ type: 'error', code: 'unauthorized' });
+    if (!lines.last.isClosed) lines.last.ends(4401);
+  };
+
+  it('shows a token that never changes, and stops where it is refused', async () => {
+    await start('t1');
+    expect(lines.last.options.token).toBe('t1');
+    refuse();
+    await passes(3_600_000);
+    expect(lines.all).toHaveLength(1);
+    expect(statuses.at(-1)).toBe('offline');
+    expect(errors).toContain('unauthorized');
+  });
+
+  it('shows what a function gives, late or at once, or nothing', async () => {
+    const given: (string | undefined | Promise<string>)[] = ['t1', Promise.resolve('t2'), undefined];
+    await start(() => given.shift() as string);
+    for (const token of ['t1', 't2', undefined]) {
+      expect(lines.last.options.token).toBe(token);
+      refuse();
+      lines.last.ends(4401);
+      await passes(8000);
+    }
+  });
+
+  it('renews a token on the line that stands, well before it expires, and each one after it', async () => {
+    const tokens: string[] = [];
+    await start(async () => {
+      tokens.push(tokenFor(600_000, `${tokens.length}`));
+      return tokens.at(-1);
+    });
+    works();
+    for (let i = 1; i <= 3; i += 1) {
+      for (let ms = 0; ms < 480_000; ms += 20_000) {
+        expect(tokens).toHaveLength(i);
+        await passes(20_000);
+        lines.last.says({ type: 'pong' });
+      }
+      expect(tokens).toHaveLength(i + 1);
+      expect(lines.last.said.at(-1)).toBe(`auth ${tokens.at(-1)}`);
+    }
+    expect(lines.all).toHaveLength(1);
+    expect(statuses).not.toContain('offline');
+  });
+
+  it('asks again soon where a renewal fails, says so, and keeps the line', async () => {
+    let calls = 0;
+    await start(async () => {
+      calls += 1;
+      if (calls === 2) throw new Error('away');
+      return tokenFor(20_000);
+    });
+    works();
+    await passes(16_000);
+    expect(errors).toEqual(['token_failed']);
+    await passes(500);
+    expect(calls).toBe(3);
+    expect(lines.all).toHaveLength(1);
+    expect(lines.last.said).toHaveLength(1);
+  });
+
+  it('shows the same token on the next line as long as it is good for a while', async () => {
+    const ask = vi.fn(async () => tokenFor(600_000));
+    await start(ask);
+    works();
+    lines.last.ends(1006);
+    await passes(500);
+    expect(lines.all).toHaveLength(2);
+    expect(lines.last.options.token).toBe(lines.all[0]?.options.token);
+    expect(ask).toHaveBeenCalledTimes(1);
+  });
+
+  it('gets another token where one that was good is refused, comes back at once, and tells no error', async () => {
+    let calls = 0;
+    await start(() => `t${++calls}`);
+    works();
+    lines.last.ends(1006);
+    await passes(500);
+    refuse();
+    await passes(1000);
+    expect(lines.last.options.token).toBe('t2');
+    expect(errors).toEqual([]);
+  });
+
+  it('does so too where only a topic is refused for it', async () => {
+    let calls = 0;
+    await start(() => `t${++calls}`);
+    works();
+    lines.last.ends(1006);
+    await passes(500);
+    lines.last.says({ type: 'error', code: 'unauthorized', topic: 'chat' });
+    expect(lines.last.isClosed).toBe(true);
+    await passes(1000);
+    expect(lines.last.options.token).toBe('t2');
+  });
+
+  it('is patient and says so where a token is refused that was just got', async () => {
+    const ask = vi.fn(() => 'bad');
+    await start(ask);
+    refuse();
+    expect(errors).toEqual(['unauthorized']);
+    await passes(3999);
+    expect(ask).toHaveBeenCalledTimes(1);
+    await passes(1);
+    expect(ask).toHaveBeenCalledTimes(2);
+  });
+
+  it('says where the app gives no token, and asks it again', async () => {
+    let calls = 0;
+    await start(async () => {
+      calls += 1;
+      if (calls === 1) throw new Error('away');
+      return 't';
+    });
+    expect(errors).toEqual(['token_failed']);
+    expect(lines.all).toHaveLength(0);
+    await passes(500);
+    expect(lines.last.options.token).toBe('t');
+  });
+
+  it('passes on what is refused to somebody without a token', async () => {
+    await start(() => undefined);
+    works();
+    lines.last.says({ type: 'error', code: 'unauthorized', topic: 'private' });
+    expect(errors).toEqual(['unauthorized']);
+    expect(lines.last.isClosed).toBe(false);
+  });
+
+  it('opens nothing where it was closed while the app was asked', async () => {
+    await start(() => new Promise((resolve) => setTimeout(() => resolve('t'), 1000)));
+    source?.close();
+    await passes(5000);
+    expect(lines.all).toHaveLength(0);
+  });
+
+  it.each([
+    ['is opaque', () => 'opaque'],
+    ['has no exp', () => `e30.${Buffer.from('{}').toString('base64url')}.c2ln`],
+    ['has expired by this clock', () => tokenFor(-1000)],
+    ['lives for longer than a timer can wait', () => tokenFor(3_000_000_000)],
+  ])('asks for no other token where one %s', async (_, token) => {
+    const ask = vi.fn(token);
+    await start(ask);
+    works();
+    for (let i = 0; i < 100; i += 1) {
+      await passes(20_000);
+      lines.last.says({ type: 'pong' });
+    }
+    expect(ask).toHaveBeenCalledTimes(1);
+  });
+});

@@ -1,0 +1,174 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createConnector } from '../../../services/client/connector.ts';
+import type { Source, Status } from '../../../services/client/transport.ts';
+import { createTransportChoice } from '../../../services/client/transport-choice.ts';
+import { FakeLines } from '../../support/fake-line.ts';
+
+const NAMES = ['websocket', 'sse', 'longpoll'] as const;
+
+describe('the choice of a transport', () => {
+  let lines: FakeLines;
+  let source: Source | undefined;
+  let topics: Map<string, null>;
+  const statuses: Status[] = [];
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    lines = new FakeLines();
+    topics = new Map([['chat', null]]);
+    statuses.length = 0;
+  });
+  afterEach(() => {
+    source?.close();
+    vi.unstubAllGlobals();
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+  });
+
+  /** A client that has just been started. */
+  function start(names: readonly (typeof NAMES)[number][] = NAMES): void {
+    const openers = names.map((name) => [name, lines.opener(name)] as const);
+    source = createConnector({
+      url: 'http://relay',
+      topics,
+      open: createTransportChoice({ openers, key: 'relay' }),
+      message() {},
+      status: (status) => statuses.push(status),
+    });
+    source.connect();
+  }
+
+  const works = () => lines.last.says({ type: 'subscribed', topics: { chat: 1 } });
+  const fails = () => lines.last.ends(1006);
+
+  /** Lets time pass on a line that shows signs of life. */
+  function passes(ms: number): void {
+    const line = lines.last;
+    for (let left = ms; left > 0; left -= 10_000) {
+      vi.advanceTimersByTime(Math.min(left, 10_000));
+      if (line === lines.last) line.says({ type: 'pong' });
+    }
+  }
+
+  it('begins with the best, and falls back at once over what says nothing to what works', () => {
+    start();
+    fails();
+    vi.advanceTimersByTime(500);
+    fails();
+    vi.advanceTimersByTime(500);
+    expect(lines.names).toEqual(['websocket', 'sse', 'longpoll']);
+    works();
+    expect(statuses.at(-1)).toBe('live');
+    expect(lines.open).toBe(1);
+  });
+
+  it('falls back where a line opens and says nothing', () => {
+    start();
+    vi.advanceTimersByTime(8000 + 500);
+    expect(lines.names).toEqual(['websocket', 'sse']);
+    expect(lines.open).toBe(1);
+  });
+
+  it('begins anew with the best, ever more slowly, while nothing works', () => {
+    start();
+    for (let i = 0; i < 60; i += 1) {
+      fails();
+      vi.advanceTimersByTime(1000);
+      if (lines.open === 0) vi.advanceTimersByTime(15_000);
+    }
+    expect(lines.names.slice(0, 7)).toEqual([...NAMES, ...NAMES, 'websocket']);
+    expect(lines.open).toBe(1);
+  });
+
+  it('stays with what has worked over two failures, and turns to the next after three', () => {
+    start();
+    works();
+    for (let i = 0; i < 3; i += 1) {
+      fails();
+      vi.advanceTimersByTime(8000);
+    }
+    expect(lines.names).toEqual(['websocket', 'websocket', 'websocket', 'websocket']);
+    fails();
+    vi.advanceTimersByTime(500);
+    expect(lines.names.at(-1)).toBe('sse');
+  });
+
+  it.each([1008, 1012, 1013])('stays where a relay itself says no, by close code %d', (code) => {
+    start();
+    lines.last.ends(code);
+    vi.advanceTimersByTime(8000);
+    expect(lines.names).toEqual(['websocket', 'websocket']);
+  });
+
+  it('finds its way back up: at the earliest after a minute, and never with two lines at a time', () => {
+    start();
+    fails();
+    vi.advanceTimersByTime(500);
+    works();
+    passes(59_999);
+    expect(lines.names).toEqual(['websocket', 'sse']);
+    passes(31_001);
+    expect(lines.names).toEqual(['websocket', 'sse', 'websocket']);
+    expect(lines.open).toBe(1);
+    works();
+    vi.advanceTimersByTime(20_000);
+    expect(statuses.at(-1)).toBe('live');
+  });
+
+  it('is back on what worked at once where the better one fails again', () => {
+    start();
+    fails();
+    vi.advanceTimersByTime(500);
+    works();
+    passes(90_001);
+    expect(lines.last.name).toBe('websocket');
+    fails();
+    vi.advanceTimersByTime(500);
+    expect(lines.last.name).toBe('sse');
+  });
+
+  it('remembers what worked for the next page of the tab', () => {
+    const kept = new Map<string, string>();
+    vi.stubGlobal('sessionStorage', {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, value: string) => void kept.set(key, value),
+    });
+    start();
+    fails();
+    vi.advanceTimersByTime(500);
+    works();
+    source?.close();
+    start();
+    expect(lines.names).toEqual(['websocket', 'sse', 'sse']);
+  });
+
+  it('does without a memory where the browser forbids one', () => {
+    vi.stubGlobal('sessionStorage', {
+      getItem() {
+        throw new Error('forbidden');
+      },
+      setItem() {
+        throw new Error('forbidden');
+      },
+    });
+    start();
+    works();
+    expect(statuses.at(-1)).toBe('live');
+  });
+
+  it('polls where there are more topics than one stream takes', () => {
+    topics = new Map(Array.from({ length: 17 }, (_, i) => [`t${i}`, null]));
+    start();
+    fails();
+    vi.advanceTimersByTime(500);
+    expect(lines.names).toEqual(['websocket', 'longpoll']);
+  });
+
+  it('uses only what it may', () => {
+    start(['longpoll']);
+    fails();
+    vi.advanceTimersByTime(1000);
+    expect(lines.names).toEqual(['longpoll', 'longpoll']);
+  });
+});
