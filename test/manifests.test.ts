@@ -55,6 +55,24 @@ describe('the manifests', () => {
     expect(tags).toEqual([`base/kustomization.yaml: ${VERSION}`]);
   });
 
+  it('say of every number why it is what it is', () => {
+    const files = readdirSync(join(ROOT, 'k8s'), { recursive: true, encoding: 'utf8' }).filter((path) =>
+      path.endsWith('.yaml'),
+    );
+    const unexplained = files.flatMap((file) => {
+      let explained = false; // by a comment above, which may be for several lines
+      return read(join('k8s', file))
+        .split('\n')
+        .filter((line) => {
+          const isNumber = /(: |\w=)"?\d+([A-Za-z]{1,2})?"?$/.test(line) && !/[Pp]ort"?: /.test(line);
+          explained = line.includes('#') || (explained && isNumber);
+          return isNumber && !explained;
+        })
+        .map((line) => `${file}: ${line.trim()}`);
+    });
+    expect(unexplained).toEqual([]);
+  });
+
   it('are checked by a schema that knows what is wrong', () => {
     const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' }, spec: { ports: [{ port: 80 }] } };
     expect(problemsOf(service)).toEqual([]);
