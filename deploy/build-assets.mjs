@@ -16,9 +16,9 @@ function writeWhole(path, contents) {
   renameSync(temporary, path);
 }
 
-for (const [entry, outfile] of [
-  ['services/client/heliograph-client.ts', 'dist/client/client.js'],
-  ['services/chat/page/chat-page.ts', 'dist/chat/public/chat.js'],
+for (const [entry, outfile, sourcemap] of [
+  ['services/client/heliograph-client.ts', 'dist/client/client.js', 'external'], // a header says where it is
+  ['services/chat/page/chat-page.ts', 'dist/chat/public/chat.js', 'linked'],
 ]) {
   const { outputFiles } = await build({
     absWorkingDir: root,
@@ -28,7 +28,7 @@ for (const [entry, outfile] of [
     format: 'esm',
     target: 'es2022',
     minify: true,
-    sourcemap: true,
+    sourcemap,
     write: false,
   });
   for (const file of outputFiles) writeWhole(file.path, file.contents);

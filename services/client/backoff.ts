@@ -12,22 +12,19 @@ export interface BackoffOptions {
  * that clients which lost the same relay at once do not come back at once.
  */
 export class Backoff {
-  readonly #firstMs: number;
-  readonly #capMs: number;
-  readonly #random: () => number;
+  readonly #options: BackoffOptions;
   #tries = 0;
 
   constructor(options: BackoffOptions = {}) {
-    this.#firstMs = options.firstMs ?? 1000;
-    this.#capMs = options.capMs ?? 30_000;
-    this.#random = options.random ?? Math.random;
+    this.#options = options;
   }
 
   /** The next delay; from now on at least as if there had been this many tries before. */
   nextMs(atLeastTries = 0): number {
+    const { firstMs = 1000, capMs = 30_000, random = Math.random } = this.#options;
     const tries = Math.max(this.#tries, atLeastTries);
     this.#tries = tries + 1;
-    return this.#random() * Math.min(this.#capMs, this.#firstMs * 2 ** tries);
+    return random() * Math.min(capMs, firstMs * 2 ** tries);
   }
 
   reset(): void {

@@ -1,4 +1,4 @@
-import { CLOSE_CODES, mayRetry } from '../shared/protocol/close-codes.ts';
+import { DRAIN, mayRetry, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
 import type { ServerMessage } from '../shared/protocol/server-message.ts';
 import { Backoff } from './backoff.ts';
 import { type Known, type Line, LOST, type OpenLine, type Source, type Status } from './transport.ts';
@@ -11,9 +11,8 @@ const ANSWER_MS = 10_000;
 const LIVED_MS = 10_000;
 /** The longest that a relay may send a client away for. */
 const MAX_AWAY_MS = 60_000;
-/** After these the relay is full or angry: the delays begin as if there had been so many tries. */
+/** Where the relay is full or angry the delays begin as if there had been so many tries. */
 const PATIENT_TRIES = 3;
-const PATIENT_CODES: readonly number[] = [CLOSE_CODES.abuse, CLOSE_CODES.tooBig, CLOSE_CODES.full, CLOSE_CODES.tooFast];
 
 /** What a connector needs. */
 export interface ConnectorDeps {
@@ -36,8 +35,6 @@ export function createConnector(deps: ConnectorDeps): Source {
   let heard = false;
   let provedAtMs = 0;
   let fresh = true;
-  /** The relay has said what it does not like. */
-  let refused = false;
   /** Sent away by the relay: not even a sign of the browser brings it back earlier. */
   let away = false;
 
@@ -45,12 +42,12 @@ export function createConnector(deps: ConnectorDeps): Source {
     if (line || listening.signal.aborted) return;
     clearTimeout(retry);
     retry = undefined;
-    away = heard = refused = false;
+    away = heard = false;
     provedAtMs = 0;
     fresh = true;
     unanswered = new Set(deps.topics.keys());
     deps.status('connecting');
-    line = deps.open({ url: deps.url, topics: deps.topics, token: undefined, message, closed: lost });
+    line = deps.open({ ...deps, message, closed: lost });
     listen(OPEN_MS);
   }
 
@@ -63,10 +60,7 @@ export function createConnector(deps: ConnectorDeps): Source {
     if (type === 'subscribed') {
       for (const [topic, version] of Object.entries(message.topics)) if (version !== null) unanswered.delete(topic);
     }
-    if (type === 'error') {
-      refused = true;
-      proves = unanswered.delete(message.topic ?? '');
-    }
+    if (type === 'error') proves = unanswered.delete(message.topic ?? '');
     if (proves && unanswered.size === 0) {
       provedAtMs ||= Date.now();
       if (Date.now() - provedAtMs >= LIVED_MS) backoff.reset();
@@ -91,14 +85,13 @@ export function createConnector(deps: ConnectorDeps): Source {
     end();
     deps.status('offline');
     if (!mayRetry(code)) {
-      const refusal = code === CLOSE_CODES.unauthorized ? 'unauthorized' : 'topic_forbidden';
-      if (!refused) deps.message({ type: 'error', code: refusal });
+      deps.message({ type: 'error', code: code === UNAUTHORIZED ? 'unauthorized' : 'topic_forbidden' });
       return;
     }
-    away = code === CLOSE_CODES.drain && /^\d+$/.test(reason);
-    const delayMs = away
-      ? Math.min(Number(reason), MAX_AWAY_MS)
-      : backoff.nextMs(PATIENT_CODES.includes(code) ? PATIENT_TRIES : 0);
+    // Whatever else is said than that a line was lost, or will be, is a reason to wait.
+    const isPatient = code > LOST && code !== DRAIN;
+    away = code === DRAIN && /^\d+$/.test(reason);
+    const delayMs = away ? Math.min(Number(reason), MAX_AWAY_MS) : backoff.nextMs(isPatient ? PATIENT_TRIES : 0);
     retry = setTimeout(connect, delayMs);
   }
 

@@ -30,7 +30,7 @@ export interface HeliographOptions {
   readonly since?: Readonly<Record<string, number | null>>;
   /** Opens private topics. A function is called again before its token expires, and where the relay refuses it. */
   readonly token?: TokenOption;
-  /** The ways to a relay that may be used, best first. */
+  /** The ways to a relay that may be used; without it all. */
   readonly transports?: readonly TransportName[];
   /**
    * Shares one line with all tabs of this origin that listen to this relay: true, or a name for those who may, such
@@ -49,8 +49,6 @@ export interface WatchOptions {
   readonly signal?: AbortSignal;
 }
 
-type Handlers = { [E in keyof HeliographEvents]: Set<(event: HeliographEvents[E]) => void> };
-
 /**
  * Listens to topics on a relay, and comes back by itself whenever the line is lost: what changed meanwhile is
  * told then. Works in browsers and in Node.
@@ -58,7 +56,7 @@ type Handlers = { [E in keyof HeliographEvents]: Set<(event: HeliographEvents[E]
 export class Heliograph {
   readonly #source: Source;
   readonly #topics: KnownVersions = new Map();
-  readonly #handlers: Handlers = { update: new Set(), status: new Set(), subscribed: new Set(), error: new Set() };
+  readonly #handlers = new Set<readonly [event: keyof HeliographEvents, handler: (value: never) => void]>();
   /** What was asked for by name, not only by a watch. */
   readonly #wanted = new Set<string>();
   /** What ends each watch, with its topic. */
@@ -72,11 +70,12 @@ export class Heliograph {
       this.#topics.set(topic, options.since?.[topic] ?? null);
     }
     const address = new URL(url, globalThis.location?.href).href.replace(/^ws/, 'http').replace(/\/*([?#].*)?$/, '');
+    const name = `heliograph ${address} ${options.shared}`;
     const deps = {
+      name,
       url: address,
-      name: `heliograph ${address} ${options.shared}`,
       topics: this.#topics,
-      open: openWithToken(options.token, openBest(address, options)),
+      open: openWithToken(options.token, openBest(name, options)),
       message: (message: ServerMessage) => this.#message(message),
       status: (status: Status) => this.#setStatus(status),
     };
@@ -90,9 +89,9 @@ export class Heliograph {
 
   /** Calls back on each event; returns what ends that. */
   on<E extends keyof HeliographEvents>(event: E, handler: (event: HeliographEvents[E]) => void): () => void {
-    const handlers = this.#handlers[event];
-    handlers.add(handler);
-    return () => void handlers.delete(handler);
+    const entry = [event, handler] as const;
+    this.#handlers.add(entry);
+    return () => void this.#handlers.delete(entry);
   }
 
   /** Listens to one more topic. With `since` the relay tells at once where something changed after it. */
@@ -117,22 +116,12 @@ export class Heliograph {
     const ends = [
       watch.stop,
       this.on('update', (update) => update.topic === topic && watch.told(update)),
+      this.on('subscribed', (subscribed) => subscribed.topic === topic && watch.subscribed()),
       this.on('status', watch.status),
     ];
     watch.status(this.status);
-    if (since !== null) {
-      // It is told what changed since.
-    } else if (this.status === 'live' && this.#topics.get(topic)) {
-      watch.now();
-    } else {
-      watch.start();
-      const end = this.on('subscribed', (subscribed) => {
-        if (subscribed.topic !== topic) return;
-        end();
-        watch.now();
-      });
-      ends.push(end);
-    }
+    if (since === null) watch.start();
+    if (this.status === 'live' && this.#topics.get(topic)) watch.subscribed();
     if (since !== null || !this.#topics.has(topic)) this.#ask(topic, since);
     const stop = () => {
       if (!this.#watches.delete(stop)) return;
@@ -149,7 +138,7 @@ export class Heliograph {
   close(): void {
     for (const stop of [...this.#watches.keys()]) stop();
     this.#source.close();
-    for (const handlers of Object.values(this.#handlers)) handlers.clear();
+    this.#handlers.clear();
   }
 
   #ask(topic: string, since: number | null): void {
@@ -161,14 +150,13 @@ export class Heliograph {
   #message(message: ServerMessage): void {
     learn(this.#topics, message);
     const { type, ...content } = message;
-    if (message.type === 'update') {
-      if (this.#topics.has(message.topic)) this.#tell('update', content as TopicUpdate);
-    } else if (message.type === 'subscribed') {
+    if (message.type === 'subscribed') {
       for (const [topic, version] of Object.entries(message.topics)) {
         if (version !== null && this.#topics.has(topic)) this.#tell('subscribed', { topic, version });
       }
-    } else if (type === 'error') {
-      this.#tell('error', content as HeliographEvents['error']);
+    } else if (type === 'update' || type === 'error') {
+      const { topic } = message as TopicUpdate | ErrorMessage;
+      if (topic === undefined || this.#topics.has(topic)) this.#tell(type, content as TopicUpdate & ErrorMessage);
     }
   }
 
@@ -179,9 +167,10 @@ export class Heliograph {
   }
 
   #tell<E extends keyof HeliographEvents>(event: E, value: HeliographEvents[E]): void {
-    for (const handler of [...this.#handlers[event]]) {
+    for (const [name, handler] of [...this.#handlers]) {
+      if (name !== event) continue;
       try {
-        handler(value);
+        handler(value as never);
       } catch (error) {
         console.error(error);
       }
@@ -189,26 +178,14 @@ export class Heliograph {
   }
 }
 
-function openBest(url: string, options: HeliographOptions): OpenLine {
+function openBest(key: string, options: HeliographOptions): OpenLine {
   const Socket = (options.WebSocket ?? globalThis.WebSocket) as WebSocketClass | undefined;
-  const openerOf: Readonly<Record<TransportName, OpenLine | undefined>> = {
-    websocket: Socket && ((line) => openWebSocket(Socket, line)),
-    sse: openSse,
-    longpoll: openLongPoll,
-  };
-  const openers = (options.transports ?? (Object.keys(openerOf) as TransportName[])).flatMap((name) => {
-    const opener = openerOf[name];
-    return opener ? [[name, opener] as const] : [];
-  });
-  if (openers.length === 0) throw new TypeError('No transport is left: hand in a class as the option WebSocket');
-  return createTransportChoice({ openers, key: `heliograph ${url}`, memory: tabMemory() });
-}
-
-/** What a page may not use, or no browser has, is not used. */
-function tabMemory(): Storage | undefined {
-  try {
-    return globalThis.sessionStorage;
-  } catch {
-    return undefined;
-  }
+  const all: [TransportName, OpenLine | undefined][] = [
+    ['websocket', Socket && ((line) => openWebSocket(Socket, line))],
+    ['sse', openSse],
+    ['longpoll', openLongPoll],
+  ];
+  const openers = all.filter(([name, open]) => open && (options.transports ?? [name]).includes(name));
+  if (openers.length === 0) throw new TypeError('no transport');
+  return createTransportChoice({ openers: openers as [TransportName, OpenLine][], key });
 }

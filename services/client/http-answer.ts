@@ -1,13 +1,13 @@
-import { CLOSE_CODES } from '../shared/protocol/close-codes.ts';
+import { ABUSE, DRAIN, FORBIDDEN, FULL, TOO_FAST, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
 import { LOST } from './transport.ts';
 
 /** What the statuses of a relay's refusals are as close codes. */
 const CLOSE_CODE_OF: Readonly<Record<number, number>> = {
-  400: CLOSE_CODES.abuse,
-  401: CLOSE_CODES.unauthorized,
-  403: CLOSE_CODES.forbidden,
-  429: CLOSE_CODES.tooFast,
-  503: CLOSE_CODES.full,
+  400: ABUSE,
+  401: UNAUTHORIZED,
+  403: FORBIDDEN,
+  429: TOO_FAST,
+  503: FULL,
 };
 
 /**
@@ -16,7 +16,7 @@ const CLOSE_CODE_OF: Readonly<Record<number, number>> = {
  */
 export async function readRefusal(response: Response): Promise<[code: string | undefined, closeCode: number]> {
   const code = (await response.json().catch(() => undefined))?.code;
-  if (code === 'draining') return [code, CLOSE_CODES.drain];
+  if (code === 'draining') return [code, DRAIN];
   return [code, (code && CLOSE_CODE_OF[response.status]) || LOST];
 }
 

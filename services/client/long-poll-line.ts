@@ -23,23 +23,19 @@ export function openLongPoll(options: LineOptions): Line {
   let fresh = true;
 
   function setFresh(isFresh: boolean): void {
-    if (isFresh !== fresh) message({ type: 'freshness', fresh: isFresh });
     fresh = isFresh;
+    message({ type: 'freshness', fresh });
   }
 
   async function poll(topic: string, signal: AbortSignal): Promise<void> {
     for (let isAnswered = false; ; ) {
       const known = topics.get(topic) ?? null;
-      const waits = isAnswered && fresh && known !== null && requests.size <= MAX_WAITING;
+      const waits = isAnswered && fresh && requests.size <= MAX_WAITING;
       const askedAtMs = Date.now();
-      const response = await fetch(`${url}/topics/${encodeURIComponent(topic)}`, {
-        signal,
-        headers: {
-          ...tokenHeader(token),
-          ...(known === null ? {} : { 'If-None-Match': `"${known}"` }),
-          ...(waits ? { Prefer: `wait=${WAIT_S}` } : {}),
-        },
-      });
+      const headers = tokenHeader(token);
+      if (known !== null) headers['If-None-Match'] = `"${known}"`;
+      if (waits) headers.Prefer = `wait=${WAIT_S}`;
+      const response = await fetch(`${url}/topics/${encodeURIComponent(topic)}`, { signal, headers });
       let isNews = false;
       let mayGoOn = waits ? Date.now() - askedAtMs > WAIT_S * 500 : !isAnswered;
       if (response.ok || response.status === 304) {
@@ -48,8 +44,7 @@ export function openLongPoll(options: LineOptions): Line {
         isNews = register.version !== known;
         // Only a relay that cannot vouch for what it says sends what we have.
         setFresh(isNews || !response.ok);
-        if (!isAnswered) message({ type: 'subscribed', topics: { [topic]: register.version } });
-        else if (!isNews) message({ type: 'pong' });
+        message({ type: 'subscribed', topics: { [topic]: register.version } });
         isAnswered = true;
         if (isNews && known !== null && !signal.aborted) message({ type: 'update', ...register });
       } else {

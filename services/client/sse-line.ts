@@ -1,4 +1,4 @@
-import { CLOSE_CODES } from '../shared/protocol/close-codes.ts';
+import { DRAIN } from '../shared/protocol/close-codes.ts';
 import { createEventReader } from './event-stream.ts';
 import { readRefusal, tokenHeader } from './http-answer.ts';
 import { type Line, type LineOptions, LOST } from './transport.ts';
@@ -23,16 +23,16 @@ export function openSse(options: LineOptions): Line {
       else if (data) message(JSON.parse(data));
     });
     try {
-      const parameters = new URLSearchParams([...topics.keys()].map((topic) => ['topic', topic]));
-      parameters.set('since', [...topics.values()].map((version) => version ?? '').join());
-      const response = await fetch(`${url}/events?${parameters}`, { signal, headers: tokenHeader(token) });
+      const names = [...topics.keys()].map((topic) => `topic=${encodeURIComponent(topic)}&`).join('');
+      const since = [...topics.values()].map((version) => version ?? '').join();
+      const address = `${url}/events?${names}since=${since}`;
+      const response = await fetch(address, { signal, headers: tokenHeader(token) });
       if (response.ok && response.body) {
-        const decoder = new TextDecoder();
-        const reader = response.body.getReader();
+        const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
         for (;;) {
           const { value, done } = await reader.read();
           if (done) break;
-          take(decoder.decode(value, { stream: true }));
+          take(value);
         }
       } else {
         const [code, meaning] = await readRefusal(response);
@@ -43,7 +43,7 @@ export function openSse(options: LineOptions): Line {
       // It ended in the middle.
     }
     if (signal.aborted) return;
-    if (away) closed(CLOSE_CODES.drain, away);
+    if (away) closed(DRAIN, away);
     else closed(closeCode, '');
   }
 
@@ -63,7 +63,7 @@ export function openSse(options: LineOptions): Line {
   return {
     subscribe() {
       // Another way to the relay may take more.
-      if (topics.size > MAX_SSE_TOPICS) closed(CLOSE_CODES.drain, '0');
+      if (topics.size > MAX_SSE_TOPICS) closed(DRAIN, '0');
       else open();
     },
     unsubscribe: open,

@@ -5,7 +5,7 @@ import type { Known, Status } from './transport.ts';
 
 /** What a tab says to the one that leads. */
 export interface TabWish {
-  readonly tab: string;
+  readonly tab: number;
   readonly topics: Known;
   /** Whether these are all that it wants; else they are added, and asked for anew. */
   readonly all: boolean;
@@ -24,7 +24,7 @@ export interface TabNews {
 export function leadTabs(deps: Pick<ConnectorDeps, 'url' | 'open'> & { name: string }): () => void {
   // Its own end of the channel, so that the tab it runs in is one like the others.
   const channel = new BroadcastChannel(deps.name);
-  const wishes = new Map<string, Known>();
+  const wishes = new Map<number, Known>();
   const known: KnownVersions = new Map();
   let status: Status | undefined;
   let isOver = false;
@@ -34,8 +34,7 @@ export function leadTabs(deps: Pick<ConnectorDeps, 'url' | 'open'> & { name: str
   }
 
   const source = createConnector({
-    url: deps.url,
-    open: deps.open,
+    ...deps,
     topics: known,
     message(message) {
       learn(known, message);
@@ -55,8 +54,8 @@ export function leadTabs(deps: Pick<ConnectorDeps, 'url' | 'open'> & { name: str
     for (const [topic, since] of topics) {
       if (all && before.has(topic)) continue;
       // Whoever is furthest behind must be told; the others know what they have.
-      const least = Math.min(since ?? Number.POSITIVE_INFINITY, known.get(topic) ?? Number.POSITIVE_INFINITY);
-      const version = Number.isFinite(least) ? least : null;
+      const held = known.get(topic) ?? since;
+      const version = since === null || held === null ? held : Math.min(held, since);
       known.set(topic, version);
       asked.set(topic, version);
     }

@@ -8,9 +8,9 @@ const SILENCE_MS = 45_000;
 /** After that a tab that does not answer is frozen or gone, and another one leads. */
 const ANSWER_MS = 10_000;
 
-/** Whether tabs can share a line here: with `https:` or on localhost, in every browser of these years. */
+/** Whether this is a tab that can share a line: with `https:` or on localhost, in every browser since 2022. */
 export function canShare(): boolean {
-  return Boolean(globalThis.BroadcastChannel && globalThis.navigator?.locks);
+  return Boolean(globalThis.document && navigator.locks);
 }
 
 /**
@@ -19,7 +19,7 @@ export function canShare(): boolean {
  */
 export function createTabSource(deps: ConnectorDeps & { name: string }): Source {
   const { name, topics } = deps;
-  const tab = String(Math.random());
+  const tab = Math.random();
   const channel = new BroadcastChannel(name);
   const listening = new AbortController();
   let queueing: AbortController | undefined;
@@ -67,12 +67,8 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
   }
 
   function take(message: ServerMessage): void {
-    if ('topic' in message && message.topic !== undefined) {
-      if (!topics.has(message.topic)) return;
-      // It was meant for a tab that was further behind.
-      if (message.type === 'update' && topics.get(message.topic) === message.version) return;
-    }
-    deps.message(message);
+    // What is known was meant for a tab that was further behind.
+    if (message.type !== 'update' || topics.get(message.topic) !== message.version) deps.message(message);
   }
 
   channel.onmessage = ({ data }: MessageEvent<TabNews & Partial<TabWish>>) => {

@@ -1,4 +1,4 @@
-import { CLOSE_CODES } from '../shared/protocol/close-codes.ts';
+import { FULL, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
 import { Backoff } from './backoff.ts';
 import { type Line, LOST, type OpenLine } from './transport.ts';
 
@@ -22,15 +22,15 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine): 
   if (typeof option !== 'function') return (options) => open({ ...options, token: option });
   const ask = option;
   let kept: string | undefined;
-  let renewAtMs = 0;
+  /** Undefined where it does not say, or this machine's clock is wrong: then the relay says when. */
+  let renewAtMs: number | undefined;
 
   async function get(): Promise<string | undefined> {
-    if (kept !== undefined && Date.now() < renewAtMs) return kept;
-    kept = await ask();
-    const leftMs = expiresAtMs(kept) - Date.now();
-    // Where it does not say, or this machine's clock is wrong, the relay says when.
-    const goodMs = leftMs > 0 ? leftMs * (RENEW_AFTER + RENEW_CHANCE * Math.random()) : Number.POSITIVE_INFINITY;
-    renewAtMs = Date.now() + goodMs;
+    if (kept === undefined || (renewAtMs && Date.now() >= renewAtMs)) {
+      kept = await ask();
+      const leftMs = leftMsOf(kept);
+      renewAtMs = leftMs > 0 ? Date.now() + leftMs * (RENEW_AFTER + RENEW_CHANCE * Math.random()) : undefined;
+    }
     return kept;
   }
 
@@ -59,7 +59,7 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine): 
       kept = undefined;
       const hasExpired = shown !== undefined && shown === before;
       if (!hasExpired) options.message({ type: 'error', code: 'unauthorized' });
-      closed(hasExpired ? LOST : CLOSE_CODES.full, '');
+      closed(hasExpired ? LOST : FULL, '');
     }
 
     /** Gets a token and shows it, on a line that is opened with it or on the one that stands. */
@@ -84,11 +84,11 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine): 
           else options.message(message);
         },
         closed(code, reason) {
-          if (code === CLOSE_CODES.unauthorized) refused();
+          if (code === UNAUTHORIZED) refused();
           else closed(code, reason);
         },
       });
-      if (Number.isFinite(renewAtMs)) timer = setTimeout(show, Math.min(renewAtMs - Date.now(), MAX_WAIT_MS));
+      if (renewAtMs) timer = setTimeout(show, Math.min(renewAtMs - Date.now(), MAX_WAIT_MS));
     }
 
     void show();
@@ -102,12 +102,12 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine): 
   };
 }
 
-/** Reads `exp` of a JWT without judging it; NaN where there is none to read. */
-function expiresAtMs(token = ''): number {
+/** How long a JWT is good by its `exp`, which is not judged; 0 where it does not say. */
+function leftMsOf(token = ''): number {
   try {
     const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
-    return JSON.parse(atob(payload)).exp * 1000;
+    return JSON.parse(atob(payload)).exp * 1000 - Date.now();
   } catch {
-    return Number.NaN;
+    return 0;
   }
 }

@@ -1,4 +1,5 @@
-import { CLOSE_CODES } from '../shared/protocol/close-codes.ts';
+import { DRAIN } from '../shared/protocol/close-codes.ts';
+import { Backoff } from './backoff.ts';
 import { MAX_SSE_TOPICS } from './sse-line.ts';
 import { LOST, type OpenLine, type TransportName } from './transport.ts';
 
@@ -6,7 +7,7 @@ import { LOST, type OpenLine, type TransportName } from './transport.ts';
 const PATIENCE = 3;
 /** The next transport is tried within so long. */
 const NEXT_MS = 500;
-/** After how long a better one is tried: each time that it fails, four times as long. */
+/** After how long a better one is tried: at least, and in doubt longer each time that it fails. */
 const CLIMB_MS = 60_000;
 const CLIMB_CAP_MS = 3_600_000;
 
@@ -14,22 +15,24 @@ const CLIMB_CAP_MS = 3_600_000;
 export interface TransportChoiceDeps {
   /** The ways to open a line, best first. */
   readonly openers: readonly (readonly [name: TransportName, open: OpenLine])[];
-  /** Where what worked is remembered; undefined where nothing can be kept. */
-  readonly memory: Pick<Storage, 'getItem' | 'setItem'> | undefined;
+  /** Under which name `sessionStorage` keeps which of them worked, where there is one that may be used. */
   readonly key: string;
 }
 
 /** Opens lines over the best transport that works here, and goes on looking for a better one. */
-export function createTransportChoice({ openers, memory, key }: TransportChoiceDeps): OpenLine {
-  const remembered = openers.findIndex(([name]) => name === memory?.getItem(key));
-  let index = Math.max(0, remembered);
-  let patience = remembered < 0 ? 1 : PATIENCE;
-  let climbs = 0;
+export function createTransportChoice({ openers, key }: TransportChoiceDeps): OpenLine {
+  const climbs = new Backoff({ firstMs: CLIMB_MS, capMs: CLIMB_CAP_MS });
+  let patience = 1;
+  let index = 0;
+  try {
+    index = Number(sessionStorage.getItem(key)) % openers.length || 0;
+  } catch {
+    // There is none, or it may not be used.
+  }
 
   function pick(topics: number): OpenLine | undefined {
-    const chosen = openers[index];
-    const other = topics > MAX_SSE_TOPICS && chosen?.[0] === 'sse' && openers.find(([name]) => name === 'longpoll');
-    return (other || chosen)?.[1];
+    const isTooMuch = openers[index]?.[0] === 'sse' && topics > MAX_SSE_TOPICS;
+    return (isTooMuch && openers[index + 1]?.[1]) || openers[index]?.[1];
   }
 
   /** Turns to the next transport where it is time; whether that may be tried at once. */
@@ -44,9 +47,9 @@ export function createTransportChoice({ openers, memory, key }: TransportChoiceD
   function remember(): void {
     patience = PATIENCE;
     try {
-      memory?.setItem(key, openers[index]?.[0] ?? '');
+      sessionStorage.setItem(key, String(index));
     } catch {
-      // It is full, or may not be used: then it is found out again.
+      // As above, or it is full: then it is found out again.
     }
   }
 
@@ -63,13 +66,11 @@ export function createTransportChoice({ openers, memory, key }: TransportChoiceD
     }
 
     function climbLater(): void {
-      const delayMs = Math.min(CLIMB_CAP_MS, CLIMB_MS * 4 ** climbs) * (1 + Math.random() / 2);
       climb = setTimeout(() => {
-        climbs += 1;
         index = 0;
         patience = 1;
-        options.closed(CLOSE_CODES.drain, '0');
-      }, delayMs);
+        options.closed(DRAIN, '0');
+      }, CLIMB_MS + climbs.nextMs());
     }
 
     const open = pick(options.topics.size) as OpenLine;
@@ -80,13 +81,13 @@ export function createTransportChoice({ openers, memory, key }: TransportChoiceD
           worked = true;
           remember();
           if (index > 0) climbLater();
-          else climbs = 0;
+          else climbs.reset();
         }
         options.message(message);
       },
       closed(code, reason) {
         if (code !== LOST) worked = true; // it was the relay that said so
-        if (end()) options.closed(CLOSE_CODES.drain, String(Math.floor(Math.random() * NEXT_MS)));
+        if (end()) options.closed(DRAIN, String(Math.floor(Math.random() * NEXT_MS)));
         else options.closed(code, reason);
       },
     });

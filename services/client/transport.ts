@@ -35,7 +35,7 @@ export interface LineOptions {
   readonly url: string;
   /** What to listen to: kept up to date by its owner. */
   readonly topics: Known;
-  readonly token: string | undefined;
+  readonly token?: string | undefined;
   message(message: ServerMessage): void;
   /**
    * Told once, at the end: the close code of a WebSocket and its reason, or what means the same. Not told after

@@ -1,6 +1,5 @@
 import type { UpdateMessage } from '../shared/protocol/server-message.ts';
 import { Backoff } from './backoff.ts';
-import { Spread } from './spread.ts';
 import type { Status } from './transport.ts';
 
 /** "Look now": what a topic has become. */
@@ -17,17 +16,18 @@ export interface FetchReason {
 /** Gets what is new and shows it. Where it rejects it is run again, later each time. */
 export type Fetcher = (reason: FetchReason) => unknown;
 
-/** For so long a first run waits for the relay to say what the topic's number is: what is fetched then is not older. */
+/** For so long a first run waits for the topic's number. */
 const START_MS = 1000;
-/** While nobody can be relied on to say when: the shortest and the longest wait between two runs. */
-const SLOW_MIN_MS = 15_000;
-const SLOW_MAX_MS = 30_000;
+/** While nobody can be relied on to say when: the shortest wait between two runs; the longest is twice that. */
+const SLOW_MS = 15_000;
 const MAX_RUN_MS = 30_000;
 
 /** What decides when to fetch. */
 export interface Watch {
-  /** Runs for the first time soon, if nothing else makes it run until then. */
+  /** Runs for the first time: as soon as the relay has said what the topic's number is, and soon in any case. */
   start(): void;
+  /** The relay has said what the topic's number is. What is fetched from now on is not older. */
+  subscribed(): void;
   /** Runs after the update's spread. */
   told(update: TopicUpdate): void;
   /** Runs now, or as soon as it may. */
@@ -43,15 +43,18 @@ export interface Watch {
  */
 export function createWatch(fetcher: Fetcher): Watch {
   const backoff = new Backoff();
-  const spread = new Spread(now);
   let newest: TopicUpdate | undefined;
   let isWanted = false;
   /** A run is under way, or waits after one that failed. */
   let isBusy = false;
-  let isStopped = false;
+  const stopping = new AbortController();
+  const stopped = stopping.signal;
+  /** What was fetched so far may be older than the topic's number. */
+  let isNew = false;
   let controller: AbortController | undefined;
   let first: ReturnType<typeof setTimeout> | undefined;
   let next: ReturnType<typeof setTimeout> | undefined;
+  let spread: ReturnType<typeof setTimeout> | undefined;
   let slow: ReturnType<typeof setTimeout> | undefined;
 
   function now(): void {
@@ -61,7 +64,7 @@ export function createWatch(fetcher: Fetcher): Watch {
   }
 
   async function run(): Promise<void> {
-    if (isBusy || isStopped || !isWanted || globalThis.document?.hidden) return;
+    if (isBusy || stopped.aborted || !isWanted || globalThis.document?.hidden) return;
     isBusy = true;
     isWanted = false;
     const update = newest;
@@ -79,14 +82,11 @@ export function createWatch(fetcher: Fetcher): Watch {
       restMs = backoff.nextMs();
     }
     clearTimeout(next);
-    if (isStopped) return;
-    if (restMs > 0) next = setTimeout(done, restMs);
-    else done();
-  }
-
-  function done(): void {
-    isBusy = false;
-    void run();
+    if (stopped.aborted) return;
+    next = setTimeout(() => {
+      isBusy = false;
+      void run();
+    }, restMs);
   }
 
   function status(current: Status): void {
@@ -100,28 +100,38 @@ export function createWatch(fetcher: Fetcher): Watch {
           now();
           status('offline');
         },
-        SLOW_MIN_MS + Math.random() * (SLOW_MAX_MS - SLOW_MIN_MS),
+        SLOW_MS * (1 + Math.random()),
       );
     }
   }
 
-  globalThis.document?.addEventListener('visibilitychange', run);
+  globalThis.document?.addEventListener('visibilitychange', run, { signal: stopped });
   return {
     start() {
+      isNew = true;
       first = setTimeout(now, START_MS);
+    },
+    subscribed() {
+      if (isNew) now();
+      isNew = false;
     },
     told(update) {
       clearTimeout(first);
       newest = update;
-      spread.within(update.spread);
+      // A uniformly chosen part, so that a million clients which are told at once do not fetch at once.
+      spread ??= setTimeout(
+        () => {
+          spread = undefined;
+          now();
+        },
+        (update.spread ?? 0) * Math.random(),
+      );
     },
     now,
     status,
     stop() {
-      isStopped = true;
-      globalThis.document?.removeEventListener('visibilitychange', run);
-      for (const timer of [first, next, slow]) clearTimeout(timer);
-      spread.cancel();
+      stopping.abort();
+      for (const timer of [first, next, spread, slow]) clearTimeout(timer);
       controller?.abort();
     },
   };

@@ -1,4 +1,4 @@
-import type { Known, Line, LineOptions } from './transport.ts';
+import type { Line, LineOptions } from './transport.ts';
 
 /** What is needed of a WebSocket: the browser's own, or the class of the `ws` package. */
 export type WebSocketClass = new (
@@ -19,23 +19,14 @@ export function openWebSocket(WebSocket: WebSocketClass, options: LineOptions): 
   const send = (message: unknown) => {
     if (socket.readyState === 1) socket.send(JSON.stringify(message));
   };
-  // What is asked before the socket is open is asked then.
-  const wanted = new Map(options.topics);
   const line: Line = {
-    subscribe(topics: Known) {
-      if (socket.readyState !== 1) {
-        for (const [topic, since] of topics) wanted.set(topic, since);
-        return;
-      }
+    subscribe(topics) {
       const entries = [...topics];
       for (let i = 0; i < entries.length; i += TOPICS_PER_FRAME) {
         send({ type: 'subscribe', topics: Object.fromEntries(entries.slice(i, i + TOPICS_PER_FRAME)) });
       }
     },
-    unsubscribe(topics) {
-      for (const topic of topics) wanted.delete(topic);
-      send({ type: 'unsubscribe', topics });
-    },
+    unsubscribe: (topics) => send({ type: 'unsubscribe', topics }),
     ping: () => send({ type: 'ping' }),
     auth: (token) => send({ type: 'auth', token }),
     close() {
@@ -46,9 +37,9 @@ export function openWebSocket(WebSocket: WebSocketClass, options: LineOptions): 
   socket.onopen = () => {
     // Not in the URL, which proxies write down.
     if (options.token !== undefined) line.auth(options.token);
+    line.subscribe(options.topics);
     // Without topics nothing would be said that shows whether the relay is there.
-    if (wanted.size > 0) line.subscribe(wanted);
-    else line.ping();
+    if (options.topics.size === 0) line.ping();
   };
   socket.onmessage = (event: { data: unknown }) => {
     let message: unknown;

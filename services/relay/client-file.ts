@@ -11,6 +11,8 @@ export interface ClientFile {
   readonly immutable: boolean;
   /** Where the same text stays for ever. */
   readonly location?: string;
+  /** Where its source map is. */
+  readonly sourceMap?: string;
 }
 
 const SCRIPT = 'text/javascript; charset=utf-8';
@@ -26,11 +28,12 @@ export function readClientFiles(): readonly ClientFile[] {
   if (!found) throw new StartError('the browser client is not built: run npm run build');
   const text = readFileSync(found, 'utf8');
   const location = `/client-${createHash('sha256').update(text).digest('hex').slice(0, 12)}.js`;
+  const sourceMap = '/client.js.map';
   return [
-    { path: '/client.js', type: SCRIPT, text, immutable: false, location },
-    { path: location, type: SCRIPT, text, immutable: true },
+    { path: '/client.js', type: SCRIPT, text, immutable: false, location, sourceMap },
+    { path: location, type: SCRIPT, text, immutable: true, sourceMap },
     {
-      path: '/client.js.map',
+      path: sourceMap,
       type: 'application/json',
       text: readFileSync(new URL('client.js.map', found), 'utf8'),
       immutable: false,

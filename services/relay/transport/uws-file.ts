@@ -15,6 +15,7 @@ export function serveFile(
     immutable: boolean;
     /** Where the same text stays for ever. */
     location?: string;
+    sourceMap?: string;
     corsHeaders: CorsHeaders;
   },
 ): void {
@@ -25,6 +26,7 @@ export function serveFile(
     res.writeStatus(known ? '304 Not Modified' : '200 OK');
     writeHeaders(res, cors);
     res.writeHeader('Cache-Control', file.immutable ? FOR_EVER : 'no-cache');
+    if (file.sourceMap) res.writeHeader('SourceMap', file.sourceMap);
     if (file.location) res.writeHeader('Content-Location', file.location);
     res.writeHeader('Cross-Origin-Resource-Policy', 'cross-origin');
     res.writeHeader('ETag', etag);

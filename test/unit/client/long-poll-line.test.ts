@@ -1,0 +1,219 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { learn } from '../../../services/client/known-versions.ts';
+import { openLongPoll } from '../../../services/client/long-poll-line.ts';
+import type { Line } from '../../../services/client/transport.ts';
+import { FakeFetch, type FakeRequest } from '../../support/fake-fetch.ts';
+
+describe('a line over long-polls', () => {
+  let http: FakeFetch;
+  let line: Line;
+  let topics: Map<string, number | null>;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
+  const messages: any[] = [];
+  const ends: number[] = [];
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.spyOn(Math, 'random').mockReturnValue(1);
+    http = new FakeFetch();
+    vi.stubGlobal('fetch', http.fetch);
+    topics = new Map([['a/b', 5]]);
+    messages.length = ends.length = 0;
+  });
+  afterEach(() => {
+    line.close();
+    vi.unstubAllGlobals();
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+  });
+
+  const passes = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
+
+  async function open(token?: string): Promise<void> {
+    line = openLongPoll({
+      url: 'http://relay',
+      topics,
+      token,
+      message(message) {
+        learn(topics, message);
+        messages.push(message);
+      },
+      closed: (code) => ends.push(code),
+    });
+    await passes();
+  }
+  async function answers(status: number, body?: unknown, request: FakeRequest = http.last): Promise<void> {
+    request.answer(status, body);
+    await passes();
+  }
+  const updates = () => messages.filter(({ type }) => type === 'update');
+  const wait = () => http.last.headers.get('prefer');
+
+  it('asks at once what is current, then waits for what comes', async () => {
+    await open('t1');
+    expect(http.last.url.pathname).toBe('/topics/a%2Fb');
+    expect(http.last.headers.get('if-none-match')).toBe('"5"');
+    expect(http.last.headers.get('authorization')).toBe('Bearer t1');
+    expect(wait()).toBeNull();
+    await answers(304);
+    expect(messages).toContainEqual({ type: 'subscribed', topics: { 'a/b': 5 } });
+    expect(wait()).toBe('wait=25');
+    await passes(12_501);
+    await answers(200, { topic: 'a/b', version: 6, data: { n: 1 }, spread: 9 });
+    expect(updates()).toEqual([{ type: 'update', topic: 'a/b', version: 6, data: { n: 1 }, spread: 9 }]);
+    await passes(250);
+    expect(http.last.headers.get('if-none-match')).toBe('"6"');
+    expect(wait()).toBe('wait=25');
+  });
+
+  it('tells no update where nothing was known', async () => {
+    topics.set('a/b', null);
+    await open();
+    expect([...http.last.headers]).toEqual([]);
+    await answers(200, { topic: 'a/b', version: 7 });
+    expect(messages).toContainEqual({ type: 'subscribed', topics: { 'a/b': 7 } });
+    expect(updates()).toEqual([]);
+  });
+
+  it('tells what another number means, even a lower one', async () => {
+    await open();
+    await answers(200, { topic: 'a/b', version: 3 });
+    expect(updates()).toEqual([{ type: 'update', topic: 'a/b', version: 3 }]);
+  });
+
+  it('asks again as soon as a wait is over', async () => {
+    await open();
+    await answers(304);
+    for (let i = 0; i < 3; i += 1) {
+      const count = http.requests.length;
+      await passes(25_000);
+      await answers(304);
+      expect(http.requests).toHaveLength(count + 1);
+    }
+  });
+
+  it('does not ask in a hurry where something answers that does not wait', async () => {
+    await open();
+    await answers(304);
+    await answers(304);
+    expect(http.requests).toHaveLength(2);
+    await passes(4999);
+    expect(http.requests).toHaveLength(2);
+    await passes(1);
+    expect(http.requests).toHaveLength(3);
+  });
+
+  it('is stale while the relay cannot vouch, and asks now and then until it can', async () => {
+    await open();
+    await answers(503, { code: 'not_fresh' });
+    expect(messages.at(-1)).toEqual({ type: 'freshness', fresh: false });
+    expect(ends).toEqual([]);
+    await passes(5000);
+    expect(wait()).toBeNull();
+    await answers(200, { topic: 'a/b', version: 5 });
+    expect(messages.filter(({ type }) => type === 'freshness').at(-1)).toEqual({ type: 'freshness', fresh: false });
+    await passes(5000);
+    await answers(304);
+    expect(messages.filter(({ type }) => type === 'freshness').at(-1)).toEqual({ type: 'freshness', fresh: true });
+  });
+
+  it('goes on with the other topics where one is refused', async () => {
+    topics.set('c', 1);
+    await open();
+    const [a, c] = http.requests;
+    await answers(403, { code: 'topic_forbidden' }, a);
+    expect(messages).toEqual([{ type: 'error', code: 'topic_forbidden', topic: 'a/b' }]);
+    await answers(304, undefined, c);
+    expect(http.open.at(-1)?.url.pathname).toBe('/topics/c');
+    expect(ends).toEqual([]);
+  });
+
+  it.each([
+    [401, 'unauthorized', 4401],
+    [403, 'topic_forbidden', 4403],
+    [429, 'too_many_connections', 4429],
+    [503, 'relay_full', 1013],
+    [503, 'draining', 1012],
+  ])('ends where nothing is left after %i %s', async (status, code, closeCode) => {
+    await open();
+    await answers(status, { code });
+    expect(ends).toEqual([closeCode]);
+  });
+
+  it.each([
+    [403, '<h1>Blocked</h1>'],
+    [502, ''],
+    [200, '<h1>Log in to this network</h1>'],
+  ])('counts as lost where it was not a relay that answered %i', async (status, body) => {
+    await open();
+    await answers(status, body);
+    expect(ends).toEqual([1006]);
+  });
+
+  it('counts as lost where the network fails', async () => {
+    await open();
+    http.last.fail();
+    await passes();
+    expect(ends).toEqual([1006]);
+  });
+
+  it('polls without waiting where there are more topics than may wait, the slower the more there are', async () => {
+    topics = new Map(Array.from({ length: 20 }, (_, i) => [`t${i}`, 1]));
+    await open();
+    expect(http.requests).toHaveLength(20);
+    for (const request of [...http.requests]) await answers(304, undefined, request);
+    await passes(5999);
+    expect(http.requests).toHaveLength(20);
+    await passes(1);
+    expect(http.requests).toHaveLength(40);
+    expect(http.requests.every(({ headers }) => !headers.has('prefer'))).toBe(true);
+  });
+
+  it('asks anew, at once, for a topic that is asked for, or where a sign of life is', async () => {
+    await open();
+    await answers(304);
+    line.ping();
+    await passes();
+    expect(http.requests).toHaveLength(3);
+    expect(http.open).toHaveLength(1);
+    expect(wait()).toBeNull();
+    await answers(304);
+    topics.set('a/b', 2);
+    line.subscribe(new Map([['a/b', 2]]));
+    topics.set('c', null);
+    line.subscribe(new Map([['c', null]]));
+    await passes();
+    expect(http.requests.slice(-2).map(({ url }) => url.pathname)).toEqual(['/topics/a%2Fb', '/topics/c']);
+    expect(http.requests.at(-2)?.headers.get('if-none-match')).toBe('"2"');
+  });
+
+  it('asks no more for a topic that it was unsubscribed from', async () => {
+    await open();
+    await answers(304);
+    topics.delete('a/b');
+    line.unsubscribe(['a/b']);
+    expect(http.last.isAborted).toBe(true);
+    await passes(60_000);
+    expect(http.requests).toHaveLength(2);
+    expect(ends).toEqual([]);
+  });
+
+  it('shows a renewed token from the next request on', async () => {
+    await open('t1');
+    line.auth('t2');
+    await answers(304);
+    expect(http.last.headers.get('authorization')).toBe('Bearer t2');
+  });
+
+  it('tells nothing more after it was closed, and leaves no timer', async () => {
+    await open();
+    await answers(304);
+    await answers(304);
+    line.close();
+    await passes();
+    expect(vi.getTimerCount()).toBe(0);
+    const count = messages.length;
+    await passes(60_000);
+    expect([messages.length, http.requests.length, ends.length]).toEqual([count, 2, 0]);
+  });
+});

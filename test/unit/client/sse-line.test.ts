@@ -1,0 +1,182 @@
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openSse } from '../../../services/client/sse-line.ts';
+import type { Line } from '../../../services/client/transport.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FakeFetch } from '../../support/fake-fetch.ts';
+
+describe('a line over Server-Sent Events', () => {
+  let http: FakeFetch;
+  let line: Line;
+  let topics: Map<string, number | null>;
+  const messages: unknown[] = [];
+  const ends: [code: number, reason: string][] = [];
+
+  beforeEach(() => {
+    http = new FakeFetch();
+    vi.stubGlobal('fetch', http.fetch);
+    topics = new Map([
+      ['a/b', 5],
+      ['c', null],
+    ]);
+    messages.length = ends.length = 0;
+  });
+  afterEach(() => {
+    line.close();
+    vi.unstubAllGlobals();
+  });
+
+  async function open(token?: string): Promise<void> {
+    line = openSse({
+      url: 'http://relay/push',
+      topics,
+      token,
+      message: (message) => messages.push(message),
+      closed: (code, reason) => ends.push([code, reason]),
+    });
+    await setImmediate();
+  }
+  const said = (count: number) => eventually(() => expect(messages).toHaveLength(count));
+  const ended = (code: number, reason = '') => eventually(() => expect(ends).toEqual([[code, reason]]));
+
+  it('asks for its topics from where they are, and shows its token in a header', async () => {
+    await open('t1');
+    const { url, headers } = http.last;
+    expect(url.pathname).toBe('/push/events');
+    expect(url.searchParams.getAll('topic')).toEqual(['a/b', 'c']);
+    expect(url.searchParams.get('since')).toBe('5,');
+    expect(url.search).not.toContain('t1');
+    expect(headers.get('authorization')).toBe('Bearer t1');
+  });
+
+  it('asks without any header where there is no token, so that a browser need not ask first', async () => {
+    await open();
+    expect([...http.last.headers]).toEqual([]);
+  });
+
+  it('hands on what is said, however it is cut into pieces', async () => {
+    await open();
+    http.last.stream();
+    const update = { type: 'update', topic: 'c', version: 7, data: 'Grüße \u2028event: ping\u{1f600}' };
+    const text = `retry: 1500\n\nid: 5,6\nevent: subscribed\ndata: {"type":"subscribed","topics":{"c":6}}\n\n: a comment\r\n\r\nevent: ping\ndata: {}\n\nid: 5,7\r\nevent: update\r\ndata: ${JSON.stringify(update)}\r\n\r\nevent: freshness\ndata: {"type":"freshness","fresh":false}\n\n`;
+    for (const byte of new TextEncoder().encode(text)) http.last.send(Uint8Array.of(byte));
+    await said(4);
+    expect(messages).toEqual([
+      { type: 'subscribed', topics: { c: 6 } },
+      { type: 'pong' },
+      update,
+      { type: 'freshness', fresh: false },
+    ]);
+  });
+
+  it('makes one stream anew, from where it is then, for all that changes within a turn', async () => {
+    await open('t1');
+    const first = http.last;
+    first.stream();
+    await setImmediate();
+    first.send('event: ping\ndata: {}\n\n');
+    topics.set('d', 9);
+    topics.set('c', 8);
+    line.subscribe(new Map([['d', 9]]));
+    topics.delete('a/b');
+    line.unsubscribe(['a/b']);
+    line.auth('t2');
+    await setImmediate();
+    expect(first.isAborted).toBe(true);
+    expect(http.requests).toHaveLength(2);
+    expect(http.last.url.searchParams.getAll('topic')).toEqual(['c', 'd']);
+    expect(http.last.url.searchParams.get('since')).toBe('8,9');
+    expect(http.last.headers.get('authorization')).toBe('Bearer t2');
+    expect(messages).toEqual([]);
+    expect(ends).toEqual([]);
+  });
+
+  it('makes it anew where a sign of life is asked for', async () => {
+    await open();
+    line.ping();
+    await setImmediate();
+    expect(http.open).toHaveLength(1);
+    expect(http.requests).toHaveLength(2);
+  });
+
+  it('ends where it is cut', async () => {
+    await open();
+    http.last.stream();
+    http.last.send('retry: 1500\n\nevent: subscribed\ndata: {"type":"subscribed","topics":{"c":6}}\n\n');
+    await said(1);
+    http.last.fail();
+    await ended(1006);
+  });
+
+  it('ends where it cannot be had at all', async () => {
+    await open();
+    http.last.fail();
+    await ended(1006);
+  });
+
+  it('comes back when a relay says that goes away', async () => {
+    await open();
+    http.last.stream();
+    http.last.send('retry: 1500\n\nevent: subscribed\ndata: {"type":"subscribed","topics":{"c":6}}\n\n');
+    http.last.send('retry: 321\n\n');
+    http.last.end();
+    await ended(1012, '321');
+  });
+
+  it('comes back when a relay says that is full', async () => {
+    await open();
+    http.last.stream();
+    http.last.send('retry: 2500\n\n');
+    http.last.end();
+    await ended(1012, '2500');
+  });
+
+  it.each([
+    [400, 'invalid_topic', 1008],
+    [401, 'unauthorized', 4401],
+    [403, 'origin_forbidden', 4403],
+    [429, 'too_many_connections', 4429],
+    [503, 'relay_full', 1013],
+  ])('ends by the close code that means the same where it is refused by %i %s', async (status, code, closeCode) => {
+    await open();
+    http.last.answer(status, { code });
+    await ended(closeCode);
+    expect(messages).toEqual([{ type: 'error', code }]);
+  });
+
+  it.each([
+    [403, '<h1>Blocked</h1>'],
+    [503, '{}'],
+    [404, { code: 'not_found' }],
+    [200, '<h1>Log in to this network</h1>'],
+  ])('counts as lost where it was not a relay that answered %i', async (status, body) => {
+    await open();
+    http.last.answer(status, body);
+    await ended(1006);
+  });
+
+  it('leaves more than 16 topics to another way', async () => {
+    await open();
+    for (let i = 0; i < 15; i += 1) topics.set(`t${i}`, 1);
+    line.subscribe(new Map([['t14', 1]]));
+    expect(ends).toEqual([[1012, '0']]);
+  });
+
+  it('asks for nothing without topics', async () => {
+    topics.clear();
+    await open();
+    expect(http.requests).toHaveLength(0);
+    expect(messages).toEqual([{ type: 'pong' }]);
+  });
+
+  it('tells nothing more after it was closed', async () => {
+    await open();
+    http.last.stream();
+    await setImmediate();
+    http.last.send('event: ping\ndata: {}\n\n');
+    line.close();
+    await setImmediate();
+    expect(http.last.isAborted).toBe(true);
+    expect([messages, ends]).toEqual([[], []]);
+  });
+});
