@@ -86,6 +86,12 @@ describe('deploy/compose.yaml', () => {
     }
   });
 
+  it('has a proxy that may open as many files as its connections need, else it would not start', () => {
+    const connections = Number(/maxconn (\d+)/.exec(proxy)?.[1]);
+    const forItself = 200; // measured: 51 with all of its servers
+    expect(compose.services.proxy.ulimits.nofile).toBeGreaterThan(2 * connections + forItself);
+  });
+
   it('has a proxy that bears silence for longer than the relay does', () => {
     const timeoutMs = (name: string) => 1000 * Number(new RegExp(`timeout ${name} +(\\d+)s`).exec(proxy)?.[1]);
     const { relay } = readAsRole('relay', { REDIS_URL: 'redis://redis:6379' }).config;
