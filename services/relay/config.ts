@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { BlockList } from 'node:net';
+import { availableParallelism } from 'node:os';
 import type { EnvReader } from '../shared/config/env-reader.ts';
 import { readShutdownTimeoutMs } from '../shared/config/process-config.ts';
 import { requireRedisConfig } from '../shared/config/redis-config.ts';
@@ -23,6 +24,8 @@ export interface RelayConfig {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  /** Whether other processes of this machine may listen to the same port, so that the kernel shares clients out. */
+  readonly sharesPort?: boolean;
   /** What `/update_check` listens to where the client names no topic. */
   readonly defaultTopic: Topic;
   readonly limits: SessionLimits;
@@ -124,5 +127,15 @@ function canRead(file: string): boolean {
 
 /** Reads what the process of a single relay needs: it must be told where Redis is. */
 export function readRelayProcessConfig(env: EnvReader) {
-  return { relay: readRelayConfig(env), redis: requireRedisConfig(env) };
+  const relay = readRelayConfig(env);
+  const processes = readProcesses(env);
+  if (processes > 1 && relay.port === 0) {
+    env.fail('RELAY_PORT', 'must be named where RELAY_PROCESSES is more than 1: all of them share it');
+  }
+  return { relay, processes, redis: requireRedisConfig(env) };
+}
+
+function readProcesses(env: EnvReader): number {
+  if (env.string('RELAY_PROCESSES', '1') === 'auto') return availableParallelism();
+  return env.integer('RELAY_PROCESSES', { default: 1, min: 1, max: 256 });
 }

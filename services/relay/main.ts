@@ -1,21 +1,49 @@
+import { fileURLToPath } from 'node:url';
 import { createBrokerMetrics } from '../shared/broker/metrics.ts';
 import { RedisBroker } from '../shared/broker/redis-broker.ts';
 import { SYSTEM_CLOCK } from '../shared/process/clock.ts';
+import { renderTogether } from '../shared/process/metrics-registry.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readRelayProcessConfig } from './config.ts';
+import { RelayProcesses } from './processes/relay-processes.ts';
+import { reportToParent } from './processes/report-to-parent.ts';
 import { createRelay } from './relay.ts';
+
+/** Whether this is one of several processes, started by the one that looks after them. */
+const isOneOfMany = process.send !== undefined;
 
 await runProcess({
   name: 'relay',
   env: process.env,
   defaultAdminPort: 9101,
   readConfig: readRelayProcessConfig,
-  async main({ config, lifecycle, logger, registry, health, refuse }) {
-    const broker = new RedisBroker({ config: config.redis, report: createBrokerMetrics({ registry, logger }), refuse });
+  async main({ config, lifecycle, logger, registry, health, serveMetrics, refuse }) {
+    const clock = SYSTEM_CLOCK;
     const fresh = health.require('fresh');
-    const relay = createRelay({ config: config.relay, feed: broker, registry, clock: SYSTEM_CLOCK, fresh });
+    if (config.processes > 1 && !isOneOfMany) {
+      const main = fileURLToPath(import.meta.url);
+      const { processes: count } = config;
+      const processes = new RelayProcesses({ main, count, env: process.env, clock, logger, ready: fresh });
+      serveMetrics(async () => renderTogether(await processes.metrics()));
+      await lifecycle.start('relay processes', processes);
+      logger.info({ processes: count, port: config.relay.port }, 'the relay listens');
+      return;
+    }
+    const parent = isOneOfMany ? reportToParent({ parent: process, registry }) : undefined;
+    const broker = new RedisBroker({ config: config.redis, report: createBrokerMetrics({ registry, logger }), refuse });
+    const relay = createRelay({
+      config: { ...config.relay, sharesPort: isOneOfMany },
+      feed: broker,
+      registry,
+      clock,
+      fresh() {
+        fresh();
+        parent?.ready();
+      },
+    });
     await lifecycle.start('broker', broker);
     const port = await lifecycle.start('relay', relay);
+    parent?.listening();
     logger.info({ port }, 'the relay listens');
   },
 });

@@ -92,6 +92,7 @@ export function createRelayMetrics(deps: {
   new Gauge({
     name: 'relay_digest_age_seconds',
     help: "How long ago the oldest of the partitions' last digests was asked for",
+    aggregator: 'max',
     registers,
     collect() {
       this.set(deps.digestAgeMs() / 1000);
@@ -109,6 +110,7 @@ export function createRelayMetrics(deps: {
   const fresh = new Gauge({
     name: 'relay_fresh',
     help: 'Whether this relay can vouch for what it says (1)',
+    aggregator: 'min',
     registers,
   });
   let staleSinceMs: number | undefined = nowMs();
@@ -127,18 +129,26 @@ export function createRelayMetrics(deps: {
   const relays = new Gauge({
     name: 'relay_cluster_relays',
     help: 'Relays of the cluster, as this one sees it',
+    aggregator: 'max',
     registers,
   });
   const clusterConnections = new Gauge({
     name: 'relay_cluster_connections',
     help: 'Connections of all relays of the cluster, as this one sees it',
+    aggregator: 'max',
     registers,
   });
   const shed = counter('relay_connections_shed_total', 'Clients sent away because this relay held more than its share');
-  const draining = new Gauge({ name: 'relay_draining', help: 'Whether this relay is going away (1)', registers });
+  const draining = new Gauge({
+    name: 'relay_draining',
+    help: 'Whether this relay is going away (1)',
+    aggregator: 'max',
+    registers,
+  });
   const spread = new Gauge({
     name: 'relay_spread_seconds',
     help: 'Over how long clients were asked to spread the refetch of the update that was told last',
+    aggregator: 'max',
     registers,
   });
 

@@ -129,7 +129,7 @@ export function createRelay(deps: {
   return {
     hub,
     async start() {
-      const port = await server.listen(config.host, config.port);
+      const port = await server.listen({ host: config.host, port: config.port, shared: config.sharesPort ?? false });
       hub.start();
       transports.start();
       picture.start();

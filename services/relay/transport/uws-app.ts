@@ -27,8 +27,8 @@ export class UwsApp {
     }
   }
 
-  /** Listens, alone on its port; resolves with the port, also where 0 was asked for. */
-  listen(host: string, port: number): Promise<number> {
+  /** Listens, alone on its port unless it is shared; resolves with the port, also where 0 was asked for. */
+  listen({ host, port, shared }: { host: string; port: number; shared: boolean }): Promise<number> {
     // Answered last: what no transport has taken.
     this.app.any('/*', (res) => sendProblem(res, new AppError('not_found')));
     const { LIBUS_LISTEN_EXCLUSIVE_PORT } = this.#uws as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number };
@@ -44,7 +44,7 @@ export class UwsApp {
         this.app,
         host,
         port,
-        LIBUS_LISTEN_EXCLUSIVE_PORT,
+        shared ? 0 : LIBUS_LISTEN_EXCLUSIVE_PORT,
         listening,
       );
     });

@@ -21,6 +21,7 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
   const evictionRisk = new Gauge({
     name: 'broker_eviction_risk',
     help: 'Whether Redis may evict registers silently (1): its maxmemory-policy is not noeviction',
+    aggregator: 'max',
     registers,
   });
   /** What is known to be wrong with each link, so that attempts that go on failing are logged once. */

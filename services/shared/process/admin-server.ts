@@ -10,7 +10,7 @@ import { sendProblem } from './send-problem.ts';
 export function createAdminServer(deps: {
   host: string;
   port: number;
-  registry: MetricsRegistry;
+  registry: Pick<MetricsRegistry, 'contentType' | 'metrics'>;
   health: Health;
   logger: Logger;
 }): HttpServer {

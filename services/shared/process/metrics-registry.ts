@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { AggregatorRegistry, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 export type MetricsRegistry = Registry;
 
@@ -11,9 +11,15 @@ export function createMetricsRegistry(options: { service: string }): MetricsRegi
     name: 'heliograph_build_info',
     help: 'Always 1; the labels say what runs here',
     labelNames: ['service', 'version', 'node'],
+    aggregator: 'first',
     registers: [registry],
   }).set({ service: options.service, version: readVersion(), node: process.versions.node }, 1);
   return registry;
+}
+
+/** Renders the metrics of several processes as those of one: each metric says how that is done, by default as a sum. */
+export function renderTogether(metrics: readonly object[][]): Promise<string> {
+  return AggregatorRegistry.aggregate([...metrics]).metrics();
 }
 
 function readVersion(): string {

@@ -16,6 +16,8 @@ export interface ProcessParts<Config> {
   readonly logger: Logger;
   readonly registry: MetricsRegistry;
   readonly health: Health;
+  /** Makes `/metrics` answer with this instead of the registry's. */
+  readonly serveMetrics: (render: () => Promise<string>) => void;
   /** Ends the process with exit code 1: it has found out that it must not go on. */
   readonly refuse: (error: Error) => void;
 }
@@ -72,11 +74,16 @@ export async function runProcess<Config>(options: {
     void end();
   };
 
+  let renderMetrics = () => registry.metrics();
+  const serveMetrics = (render: () => Promise<string>): void => {
+    renderMetrics = render;
+  };
   const started = health.require('started');
   try {
-    const admin = createAdminServer({ host: adminHost, port: adminPort, registry, health, logger });
+    const metrics = { contentType: registry.contentType, metrics: () => renderMetrics() };
+    const admin = createAdminServer({ host: adminHost, port: adminPort, registry: metrics, health, logger });
     logger.info({ port: await lifecycle.start('admin server', admin) }, 'the admin server listens');
-    await main({ config: configs.service, lifecycle, logger, registry, health, refuse });
+    await main({ config: configs.service, lifecycle, logger, registry, health, serveMetrics, refuse });
     started();
   } catch (error) {
     if (lifecycle.stopping) return; // a signal came first, and its end is under way
