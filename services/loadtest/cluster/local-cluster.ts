@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TargetCluster } from '../options/options.ts';
+import { parseTarget, type Target } from '../wire/target.ts';
+import { findProgram, mainFile, type Server, startServer } from './child-process.ts';
+
+/** A cluster that is there for one load test. */
+export interface LocalCluster extends TargetCluster {
+  /** What it is, in a few words. */
+  readonly what: string;
+  readonly token: string;
+  stop(): Promise<void>;
+}
+
+const START_TIMEOUT_MS = 60_000;
+/** So many processes start at a time: each takes a core for a moment. */
+const STARTED_AT_ONCE = 4;
+
+/** Whether there can be several relays. */
+export function findRedis(path: string): string | undefined {
+  return findProgram('redis-server', path);
+}
+
+/** Starts Redis, a webhook and relays on loopback; without a redis-server on the path, one process in memory. */
+export async function startLocalCluster(options: {
+  relays: number;
+  path: string;
+  /** A lot of clients that are idle: they are pinged as rarely as can be. */
+  pingInterval: string;
+  started?: (relays: number) => void;
+}): Promise<LocalCluster> {
+  const servers: Server[] = [];
+  const dir = await mkdtemp(join(tmpdir(), 'heliograph-loadtest-'));
+  const token = randomBytes(18).toString('base64url');
+  const common = {
+    PATH: options.path,
+    NODE_ENV: 'development',
+    LOG_LEVEL: 'info',
+    ADMIN_HOST: '127.0.0.1',
+    ADMIN_PORT: '0',
+    RELAY_HOST: '127.0.0.1',
+    RELAY_PORT: '0',
+    WEBHOOK_HOST: '127.0.0.1',
+    WEBHOOK_PORT: '0',
+    WEBHOOK_TOKENS: token,
+    WEBHOOK_RATE: '0',
+    MAX_LONG_POLLS: '0',
+    PING_INTERVAL: options.pingInterval,
+    // The clients are spread evenly; sending them about would be measured as churn.
+    REBALANCE: '0',
+  };
+  const start = (program: string, args: readonly string[], env: Record<string, string> = {}): Server => {
+    const server = startServer(program, args, { ...common, ...env });
+    servers.push(server);
+    return server;
+  };
+  const stop = async (): Promise<void> => {
+    await Promise.all(servers.map((server) => server.stop()));
+    await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    const redis = findRedis(options.path);
+    const cluster = redis
+      ? await startOnRedis({ redis, dir, relays: options.relays, start, started: options.started })
+      : await startInMemory(start);
+    return { ...cluster, token, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+type Start = (program: string, args: readonly string[], env?: Record<string, string>) => Server;
+type Started = Pick<LocalCluster, 'relays' | 'webhookUrl' | 'metricsUrls' | 'what'>;
+
+async function startOnRedis(deps: {
+  redis: string;
+  dir: string;
+  relays: number;
+  start: Start;
+  started: ((relays: number) => void) | undefined;
+}): Promise<Started> {
+  const { redis, dir, start } = deps;
+  const port = await freePort();
+  const server = start(redis, ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '']);
+  await server.says((output) => (/Ready to accept connections/.test(output) ? true : undefined), START_TIMEOUT_MS);
+  const startRole = (role: string) =>
+    start(process.execPath, nodeArgs(role), { REDIS_URL: `redis://127.0.0.1:${port}` });
+  const webhookPort = await portOf(startRole('webhook'), 'the webhook listens');
+  const relays: Target[] = [];
+  const metricsUrls: string[] = [];
+  while (relays.length < deps.relays) {
+    const count = Math.min(STARTED_AT_ONCE, deps.relays - relays.length);
+    for (const relay of Array.from({ length: count }, () => startRole('relay'))) {
+      relays.push(loopback(await portOf(relay, 'the relay listens')));
+      metricsUrls.push(metricsUrl(await portOf(relay, 'the admin server listens')));
+    }
+    deps.started?.(relays.length);
+  }
+  await Promise.all(metricsUrls.map(waitUntilReady));
+  const what = `redis-server, a webhook and ${relays.length} relay${relays.length === 1 ? '' : 's'}, started on this machine`;
+  return { relays, metricsUrls, webhookUrl: `http://127.0.0.1:${webhookPort}/webhook`, what };
+}
+
+async function startInMemory(start: Start): Promise<Started> {
+  const server = start(process.execPath, nodeArgs('standalone'), { CHAT_DB: ':memory:', CHAT_PORT: '0' });
+  const find = (pattern: RegExp) =>
+    server.says((output) => pattern.exec(output)?.[1] && Number(pattern.exec(output)?.[1]), START_TIMEOUT_MS);
+  const relayPort = await find(/ws:\/\/localhost:(\d+)\/ws/);
+  const webhookPort = await find(/http:\/\/localhost:(\d+)\/webhook/);
+  const adminUrl = metricsUrl(await portOf(server, 'the admin server listens'));
+  await waitUntilReady(adminUrl);
+  return {
+    relays: [loopback(relayPort)],
+    metricsUrls: [adminUrl],
+    webhookUrl: `http://127.0.0.1:${webhookPort}/webhook`,
+    what: 'webhook and relay in one process in memory, started on this machine, which has no redis-server',
+  };
+}
+
+/** Node's own arguments are those of this process: they say how sources are loaded. */
+function nodeArgs(role: string): readonly string[] {
+  return [...process.execArgv, mainFile(role)];
+}
+
+function portOf(server: Server, sentence: string): Promise<number> {
+  return server.says((output) => {
+    for (const line of output.split('\n')) {
+      if (line.startsWith('{') && line.includes(`"${sentence}"`)) return (JSON.parse(line) as { port: number }).port;
+    }
+    return undefined;
+  }, START_TIMEOUT_MS);
+}
+
+function loopback(port: number): Target {
+  return parseTarget(`http://127.0.0.1:${port}`) as Target;
+}
+
+function metricsUrl(port: number): string {
+  return `http://127.0.0.1:${port}/metrics`;
+}
+
+async function waitUntilReady(url: string): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  for (;;) {
+    const ready = await fetch(url.replace('/metrics', '/readyz')).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (ready) return;
+    if (performance.now() > deadline) throw new Error(`what should answer at ${url} does not become ready`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

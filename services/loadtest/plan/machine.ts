@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism, freemem, totalmem } from 'node:os';
+
+/** What this machine allows. Where a limit cannot be read it is `Infinity`, or what Linux has by default. */
+export interface Machine {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly availableBytes: number;
+  /** Open files of one process (`ulimit -n`). */
+  readonly filesPerProcess: number;
+  /** Open files of the whole machine that are left. */
+  readonly files: number;
+  /** Ports that connections may come from, for each address. */
+  readonly ports: number;
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // no Linux
+  }
+}
+
+/** How much memory can be used without swapping, in bytes. */
+export function availableMemoryBytes(): number {
+  const kib = /^MemAvailable:\s+(\d+) kB/m.exec(read('/proc/meminfo'))?.[1];
+  return kib === undefined ? freemem() : Number(kib) * 1024;
+}
+
+/** CPU seconds that the whole machine has spent working since its start; undefined where that cannot be read. */
+export function busyCpuS(): number | undefined {
+  const times = /^cpu +(\d.*)$/m.exec(read('/proc/stat'))?.[1]?.split(' ').map(Number);
+  if (!times) return undefined;
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = times;
+  return (user + nice + system + irq + softirq) / 100;
+}
+
+/** Looks at this machine. */
+export function readMachine(): Machine {
+  const soft = /^Max open files\s+(\d+)/m.exec(read('/proc/self/limits'))?.[1];
+  const [used, , most] = read('/proc/sys/fs/file-nr').trim().split(/\s+/).map(Number);
+  const [low = 32_768, high = 60_999] = read('/proc/sys/net/ipv4/ip_local_port_range').trim().split(/\s+/).map(Number);
+  return {
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+    availableBytes: availableMemoryBytes(),
+    filesPerProcess: soft === undefined ? Number.POSITIVE_INFINITY : Number(soft),
+    files: used === undefined || most === undefined ? Number.POSITIVE_INFINITY : most - used,
+    ports: high - low + 1,
+  };
+}

@@ -1,0 +1,107 @@
+import { PublishError, type Publisher } from '../../client/publisher.ts';
+import type { Schedule } from '../clients/client-plan.ts';
+import { preciseNowMs } from '../clients/population.ts';
+import { type TopicChoice, topicName } from '../clients/topic-choice.ts';
+import type { LastUpdates, Reasons } from '../measure/figures.ts';
+import { Latency } from '../measure/latency.ts';
+
+/** What became of the updates. */
+export interface PublishFigures {
+  readonly due: number;
+  readonly accepted: number;
+  readonly failed: Reasons;
+}
+
+/**
+ * Publishes updates at their times, whether or not those before were answered: a slow webhook must show in the
+ * latencies, not in fewer updates.
+ */
+export class Publishing {
+  readonly #publisher: Pick<Publisher, 'publish'>;
+  readonly #choice: TopicChoice;
+  readonly #padding: string;
+  readonly #schedule: Schedule;
+  readonly #count: number;
+  readonly #versions: number[];
+  readonly #dueMs: number[];
+  readonly #failed: Record<string, number> = {};
+  readonly #pending = new Set<Promise<void>>();
+  /** From when an update was due until the webhook had answered. */
+  readonly answers = new Latency();
+  #due = 0;
+  #accepted = 0;
+
+  constructor(deps: {
+    publisher: Pick<Publisher, 'publish'>;
+    choice: TopicChoice;
+    payloadBytes: number;
+    schedule: Schedule;
+    count: number;
+  }) {
+    this.#publisher = deps.publisher;
+    this.#choice = deps.choice;
+    this.#padding = 'x'.repeat(deps.payloadBytes);
+    this.#schedule = deps.schedule;
+    this.#count = deps.count;
+    this.#versions = new Array(deps.choice.topics).fill(0);
+    this.#dueMs = new Array(deps.choice.topics).fill(0);
+  }
+
+  get figures(): PublishFigures {
+    return { due: this.#due, accepted: this.#accepted, failed: { ...this.#failed } };
+  }
+
+  /** The last update of each topic that was accepted. */
+  get last(): LastUpdates {
+    return { versions: this.#versions, dueMs: this.#dueMs };
+  }
+
+  /** Publishes them all, or until the signal; resolves once all are answered. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { startMs, intervalMs } = this.#schedule;
+    while (this.#due < this.#count && !signal.aborted) {
+      const dueMs = startMs + this.#due * intervalMs;
+      const waitMs = dueMs - preciseNowMs();
+      if (waitMs > 0) {
+        await sleep(waitMs, signal);
+        continue;
+      }
+      const done = this.#publish(this.#due, dueMs);
+      this.#pending.add(done);
+      void done.then(() => this.#pending.delete(done));
+      this.#due += 1;
+    }
+    await Promise.all(this.#pending);
+  }
+
+  async #publish(n: number, dueMs: number): Promise<void> {
+    const topic = n % this.#choice.topics;
+    const sequence = Math.floor(n / this.#choice.topics) + 1;
+    const data = { dueMs, sequence, ...(this.#padding === '' ? {} : { padding: this.#padding }) };
+    try {
+      const [update] = await this.#publisher.publish(topicName(this.#choice, topic), { data });
+      this.answers.record(preciseNowMs() - dueMs);
+      this.#accepted += 1;
+      if (!update || update.version <= (this.#versions[topic] ?? 0)) return;
+      this.#versions[topic] = update.version;
+      this.#dueMs[topic] = dueMs;
+    } catch (error) {
+      const reason = error instanceof PublishError ? error.message : String(error);
+      this.#failed[reason] = (this.#failed[reason] ?? 0) + 1;
+    }
+  }
+}
+
+/** Waits, at most until the signal. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
+}

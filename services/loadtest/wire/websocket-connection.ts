@@ -1,0 +1,87 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { closeFrame, FrameReader, type FrameSink, pongFrame } from './frame-reader.ts';
+import { HttpReader, type ResponseSink } from './http-reader.ts';
+import { type ConnectionOptions, RawConnection } from './raw-connection.ts';
+
+/** What the handshakes of a process have in common (RFC 6455, section 4). */
+export interface Handshake {
+  readonly key: string;
+  readonly accept: string;
+}
+
+/** Makes a handshake. One key for many connections is enough: it only shows that the server speaks WebSocket. */
+export function createHandshake(key: string = randomBytes(16).toString('base64')): Handshake {
+  const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+  return { key, accept };
+}
+
+const DRAIN = 1012;
+
+/** A WebSocket: `/ws`, or `/update_check` where it is the one of 2009. */
+export class WebsocketConnection extends RawConnection implements FrameSink {
+  readonly #isOld: boolean;
+  #request: string;
+  #http: HttpReader | undefined = new HttpReader();
+  readonly #frames = new FrameReader();
+  readonly #handshake: Handshake;
+
+  constructor(options: ConnectionOptions & { isOld: boolean; handshake: Handshake }) {
+    super(options);
+    const { target, path, handshake } = options;
+    this.#isOld = options.isOld;
+    this.#handshake = handshake;
+    this.#request =
+      `GET ${target.basePath}${path} HTTP/1.1\r\nHost: ${target.authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${handshake.key}\r\n\r\n`;
+  }
+
+  connected(): void {
+    this.write(this.#request);
+    this.#request = ''; // needed once
+  }
+
+  protected received(bytes: Buffer): void {
+    const http = this.#http;
+    if (http === undefined) {
+      this.#frames.push(bytes, this);
+      return;
+    }
+    http.push(bytes, this.#upgrade());
+    if (this.#http === undefined && http.upgradedBytes.length > 0) this.#frames.push(http.upgradedBytes, this);
+  }
+
+  text(payload: Buffer): void {
+    if (this.#isOld) this.owner.updated(this.client);
+    else this.owner.message(this.client, payload);
+  }
+
+  ping(payload: Buffer): void {
+    this.write(pongFrame(payload));
+  }
+
+  closed(code: number, reason: string): void {
+    this.write(closeFrame(code === 1005 ? 1000 : code));
+    const comeBackMs = code === DRAIN && /^\d{1,7}$/.test(reason) ? Number(reason) : undefined;
+    this.end(`closed with ${code}`, comeBackMs);
+  }
+
+  override close(): void {
+    if (this.#http === undefined) this.write(closeFrame(1001));
+    super.close();
+  }
+
+  #upgrade(): ResponseSink {
+    return {
+      head: (status, headers) => {
+        if (status !== 101) this.end(`refused with ${status}`);
+        else if (headers.get('sec-websocket-accept') !== this.#handshake.accept) this.end('no WebSocket server');
+        else {
+          this.#http = undefined;
+          this.owner.opened(this.client);
+        }
+      },
+      body() {},
+      complete() {},
+    };
+  }
+}
