@@ -43,7 +43,7 @@ function runClients(): void {
   process.on('disconnect', () => process.exit(0));
   // Ctrl-C reaches the whole group of processes: the first of them decides.
   process.on('SIGINT', () => {});
-  tell({ type: 'ready' });
+  tell({ type: 'ready', residentBytes: process.memoryUsage.rss() });
 }
 
 runClients();

@@ -12,6 +12,7 @@ interface Member {
   isRamped: boolean;
   judged: ((judgement: Judgement | undefined) => void) | undefined;
   isGone: boolean;
+  emptyBytes: number;
 }
 
 const STARTED_AT_ONCE = 4;
@@ -30,13 +31,21 @@ export class ClientProcesses {
     this.#report = deps.report;
   }
 
-  /** Starts a process for each plan; their clients begin to come once all processes are there. */
+  /** Starts a process for each plan. */
   async start(plans: readonly ClientPlan[], signal: AbortSignal): Promise<void> {
     for (let i = 0; i < plans.length && !signal.aborted; i += STARTED_AT_ONCE) {
       await Promise.all(plans.slice(i, i + STARTED_AT_ONCE).map((plan) => this.#fork(plan)));
     }
-    if (signal.aborted) return;
+  }
+
+  /** Lets the clients come. */
+  begin(): void {
     for (const member of this.#members) this.#tell(member, { type: 'start', plan: member.plan });
+  }
+
+  /** Memory of all processes before their clients came. */
+  get emptyBytes(): number {
+    return this.#members.reduce((sum, { emptyBytes }) => sum + emptyBytes, 0);
   }
 
   get isRamped(): boolean {
@@ -92,7 +101,15 @@ export class ClientProcesses {
   async #fork(plan: ClientPlan): Promise<void> {
     const file = fileURLToPath(new URL(`../client-process${extname(import.meta.url)}`, import.meta.url));
     const child = fork(file, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    const member: Member = { child, plan, figures: undefined, isRamped: false, judged: undefined, isGone: false };
+    const member: Member = {
+      child,
+      plan,
+      figures: undefined,
+      isRamped: false,
+      judged: undefined,
+      isGone: false,
+      emptyBytes: 0,
+    };
     this.#members.push(member);
     child.on('exit', () => this.#exited(member));
     await new Promise<void>((resolve, reject) => {
@@ -102,6 +119,7 @@ export class ClientProcesses {
       child.on('message', (message: FromClients) => {
         if (message.type === 'ready') {
           clearTimeout(timer);
+          member.emptyBytes = message.residentBytes;
           resolve();
         } else this.#heard(member, message);
       });

@@ -11,6 +11,6 @@ export type ToClients =
 
 /** What it tells. */
 export type FromClients =
-  | { readonly type: 'ready' }
+  | { readonly type: 'ready'; readonly residentBytes: number }
   | { readonly type: 'figures'; readonly figures: Figures; readonly isRamped: boolean }
   | { readonly type: 'judged'; readonly judgement: Judgement };

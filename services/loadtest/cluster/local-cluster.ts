@@ -109,7 +109,10 @@ async function startOnRedis(deps: {
 async function startInMemory(start: Start): Promise<Started> {
   const server = start(process.execPath, nodeArgs('standalone'), { CHAT_DB: ':memory:', CHAT_PORT: '0' });
   const find = (pattern: RegExp) =>
-    server.says((output) => pattern.exec(output)?.[1] && Number(pattern.exec(output)?.[1]), START_TIMEOUT_MS);
+    server.says((output) => {
+      const digits = pattern.exec(output)?.[1];
+      return digits === undefined ? undefined : Number(digits);
+    }, START_TIMEOUT_MS);
   const relayPort = await find(/ws:\/\/localhost:(\d+)\/ws/);
   const webhookPort = await find(/http:\/\/localhost:(\d+)\/webhook/);
   const adminUrl = metricsUrl(await portOf(server, 'the admin server listens'));

@@ -1,0 +1,58 @@
+import type { Point } from '../report/report.ts';
+import type { Figures } from './figures.ts';
+import { Latency } from './latency.ts';
+
+/** Gathers what all processes of clients report: in all, and second by second. */
+export class Recorder {
+  readonly latency = new Latency();
+  readonly slowLatency = new Latency();
+  readonly handshakeLatency = new Latency();
+  readonly series: Point[] = [];
+  #second = new Latency();
+  #handshakes = 0;
+  #deliveries = 0;
+  #utilizations: number[] = [];
+
+  /** Takes a report; its latencies are those since the one before. */
+  add(figures: Figures): void {
+    this.#second.add(figures.latency);
+    this.slowLatency.add(figures.slowLatency);
+    this.handshakeLatency.add(figures.handshakeLatency);
+    this.#utilizations.push(figures.utilization);
+  }
+
+  /** Ends a second. `all` are the newest figures of each process. */
+  tick(all: readonly Figures[], at: { atS: number; cpu: number | undefined }): Point {
+    const sum = (pick: (figures: Figures) => number) => all.reduce((total, figures) => total + pick(figures), 0);
+    const handshakes = sum((figures) => figures.handshakes);
+    const deliveries = sum((figures) => figures.deliveries);
+    const second = this.#second.summary();
+    const point: Point = {
+      ...at,
+      open: sum((figures) => figures.open),
+      handshakes: handshakes - this.#handshakes,
+      deliveries: deliveries - this.#deliveries,
+      p50: second?.p50,
+      p99: second?.p99,
+      max: second?.max,
+    };
+    this.flush();
+    this.#handshakes = handshakes;
+    this.#deliveries = deliveries;
+    this.series.push(point);
+    return point;
+  }
+
+  /** Counts what came since the last second. */
+  flush(): void {
+    this.latency.merge(this.#second);
+    this.#second = new Latency();
+  }
+
+  /** How busy the busiest process was that reported since the last call, from 0 to 1. */
+  takeUtilization(): number {
+    const busiest = Math.max(0, ...this.#utilizations);
+    this.#utilizations = [];
+    return busiest;
+  }
+}

@@ -1,0 +1,31 @@
+/** A whole number with commas. */
+export function whole(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** Milliseconds as a person reads them; `never` where there are none. */
+export function duration(ms: number | undefined, none = '-'): string {
+  if (ms === undefined) return none;
+  if (ms >= 60_000) return `${(ms / 60_000).toFixed(1)} min`;
+  if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
+  return `${ms.toFixed(ms < 10 ? 2 : ms < 100 ? 1 : 0)} ms`;
+}
+
+/** Bytes as a person reads them. */
+export function size(bytes: number | undefined): string {
+  if (bytes === undefined) return '-';
+  const units = ['B', 'KiB', 'MiB', 'GiB'];
+  let value = bytes;
+  let unit = 0;
+  while (Math.abs(value) >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${value.toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`;
+}
+
+/** A share from 0 to 1 in per cent. */
+export function percent(share: number | undefined): string {
+  return share === undefined ? '-' : `${Number((share * 100).toFixed(3))} %`;
+}

@@ -1,0 +1,67 @@
+import { countReasons, type Reasons } from '../measure/figures.ts';
+
+/** What was seen of everything that may be a wall. Shares are from 0 to 1; undefined where it could not be seen. */
+export interface Sights {
+  readonly endedRampFor: 'memory' | undefined;
+  readonly failed: Reasons;
+  readonly lost: Reasons;
+  readonly updatesFailed: Reasons;
+  readonly wanted: number;
+  readonly rampS: number;
+  readonly rampTookS: number;
+  /** Of this machine's cores, while clients came and while updates were published. */
+  readonly rampCpu: number | undefined;
+  readonly publishCpu: number | undefined;
+  /** Of one core, of the busiest relay while updates were published. */
+  readonly relayCpu: number | undefined;
+  /** Of one core, of the busiest process of clients while updates were published. */
+  readonly clientsBusy: number;
+}
+
+const FULL = 0.9;
+
+const WALLS: readonly (readonly [pattern: RegExp, wall: string])[] = [
+  [/EMFILE/, 'the open files of a process here (ulimit -n)'],
+  [/ENFILE/, 'the open files of this machine (sysctl fs.file-max)'],
+  [
+    /EADDRNOTAVAIL|EADDRINUSE/,
+    'the ports of this machine (sysctl net.ipv4.ip_local_port_range, more source addresses)',
+  ],
+  [/ENOMEM|ENOBUFS/, 'the memory of the kernel here'],
+  [
+    /refused with 503/,
+    'the relays: they are full (MAX_CONNECTIONS, their ulimit -n), or clients come faster than CONNECTION_RATE',
+  ],
+  [/refused with 429/, 'MAX_CONNECTIONS_PER_ADDRESS of the relays'],
+  [/ECONNREFUSED/, 'nobody listens at a relay address'],
+  [/no answer|ETIMEDOUT/, 'the relays, or the way to them: handshakes had no answer'],
+];
+
+/** Says in a sentence what kept the test from more. */
+export function findWall(sights: Sights): string {
+  const { failed, lost, wanted } = sights;
+  if (sights.endedRampFor === 'memory')
+    return 'the memory of this machine: the ramp was ended to keep some free (--keep-free)';
+  const reasons = { ...lost, ...failed };
+  if (countReasons(failed) + countReasons(lost) > wanted / 1000) {
+    for (const [pattern, wall] of WALLS) if (Object.keys(reasons).some((reason) => pattern.test(reason))) return wall;
+  }
+  if (countReasons(sights.updatesFailed) > 0) return 'the webhook: it did not accept every update';
+  const percent = (share: number) => `${Math.round(share * 100)} %`;
+  if ((sights.publishCpu ?? 0) >= FULL)
+    return `the CPU of this machine: ${percent(sights.publishCpu ?? 0)} busy while updates were published`;
+  if ((sights.relayCpu ?? 0) >= FULL)
+    return `the core of one relay: ${percent(sights.relayCpu ?? 0)} busy while updates were published`;
+  if (sights.clientsBusy >= FULL) {
+    return `the clients themselves: one process was ${percent(sights.clientsBusy)} busy, so latencies hold its own wait (more --processes)`;
+  }
+  if (sights.rampTookS > sights.rampS * 1.25 + 2) {
+    return `the handshakes: the ramp took ${sights.rampTookS.toFixed(0)} s instead of ${sights.rampS.toFixed(0)} s, with the CPU ${percent(sights.rampCpu ?? 0)} busy`;
+  }
+  const seen = [
+    sights.publishCpu === undefined ? '' : `CPU of this machine ${percent(sights.publishCpu)} busy`,
+    sights.relayCpu === undefined ? '' : `busiest relay ${percent(sights.relayCpu)} of a core`,
+    `busiest process of clients ${percent(sights.clientsBusy)}`,
+  ].filter((text) => text !== '');
+  return `none was met: ${seen.join(', ')}`;
+}
