@@ -53,7 +53,11 @@ describe('the borders of the source tree', () => {
   });
 
   it('services import shared and themselves only; standalone puts them together', () => {
-    const allowed = (path: string) => [folder(path), 'shared', ...(folder(path) === 'chat' ? ['client'] : [])];
+    const allowed = (path: string) => [
+      folder(path),
+      'shared',
+      ...(['chat', 'loadtest'].includes(folder(path)) ? ['client'] : []),
+    ];
     expect(
       broken(
         ({ path }, imported) =>
