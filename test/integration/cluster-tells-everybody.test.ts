@@ -94,6 +94,7 @@ describe('a webhook and three relays on one Redis', () => {
       { type: 'subscribed', topics: { away: missed, never: numbers.never } },
       { type: 'update', topic: 'away', version: missed, data: 'new' },
     ]);
+    await eventually(() => expect(current.ofType('subscribed')).toHaveLength(1));
     current.send({ type: 'ping' });
     await eventually(() => expect(current.ofType('pong')).toHaveLength(1));
     expect(current.messages).toEqual([
