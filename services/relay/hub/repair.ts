@@ -120,7 +120,10 @@ export class Repair {
 
   /** A signal has brought a floor. */
   raiseFloor(partition: number, floor: Version, raise?: string): void {
-    if (!this.partitions[partition]?.raiseFloor(floor, raise)) return;
+    const state = this.partitions[partition];
+    if (!state) return;
+    const isFirst = state.floor === 0; // nothing was believed before
+    if (!state.raiseFloor(floor, raise) || isFirst) return;
     this.#report.floorRaised();
     this.#handler.floorRaised(partition);
   }

@@ -31,6 +31,7 @@ function createRepair() {
   };
   const heard: unknown[] = [];
   const freshness: boolean[] = [];
+  const raises: string[] = [];
   const clock = { ...time.clock(), nowMs: () => time.nowMs + day.offsetMs };
   const repair = new Repair({
     clock,
@@ -49,7 +50,7 @@ function createRepair() {
       versionOf: (topic) => (topic === chat ? 5 : undefined),
       repaired: (updates) => void heard.push(...updates),
       expired: (topics) => void heard.push(topics),
-      floorRaised() {},
+      floorRaised: (partition) => void raises.push(`told ${partition}`),
       freshnessChanged: (fresh) => void freshness.push(fresh),
     },
     report: {
@@ -57,15 +58,28 @@ function createRepair() {
       digested() {},
       digestFailed() {},
       updatesRepaired() {},
-      floorRaised() {},
+      floorRaised: () => void raises.push('counted'),
       deafSubscriptionReplaced() {},
       freshness() {},
     },
   });
-  return { time, day, broker, freshness, heard, repair };
+  return { time, day, broker, freshness, heard, raises, repair };
 }
 
 describe('repair', () => {
+  it('does not take the floor that it hears of first for a raised one', async () => {
+    const { time, broker, raises, repair } = createRepair();
+    repair.raiseFloor(0, 1, 'r');
+    repair.start();
+    await time.runFor(1);
+    expect(raises).toEqual([]);
+    repair.raiseFloor(0, 5, 's');
+    expect(raises).toEqual(['counted', 'told 0']);
+    broker.digest = { ...DIGEST, floor: 9, last: 9 };
+    await time.runFor(2 * INTERVAL_MS);
+    expect(raises).toEqual(['counted', 'told 0', 'counted', 'told 0']);
+  });
+
   it('tells of an update whose register is gone by the time it is read', async () => {
     const { time, broker, heard, repair } = createRepair();
     repair.start();
