@@ -105,6 +105,24 @@ export function describeTransport(name: string, open: OpenClient): void {
       await eventually(() => expect(back.updates.slice(1)).toEqual([{ topic: 'b', version: marker }]));
     });
 
+    it('that come while an update is on its way are told of it once', async () => {
+      for (let n = 0; n < 10; n += 1) {
+        const topic = `race/${n}`;
+        const old = await relay.publish(topic);
+        const holder = await listen([topic]);
+        await knows(holder, [topic]);
+        const coming = listen([topic], { since: new Map([[topic, old]]) });
+        const version = await relay.publish(topic);
+        const client = await coming;
+        await eventually(() => expect(client.updates.at(-1)?.version).toBe(version));
+        const marker = await relay.publish(topic);
+        await eventually(() => expect(client.updates.at(-1)?.version).toBe(marker));
+        expect(client.updates.filter((update) => update.version === version)).toHaveLength(1);
+        holder.close();
+        client.close();
+      }
+    });
+
     it('that bring a number from nowhere are told what is', async () => {
       const version = await relay.publish('a');
       const client = await listen(['a'], { since: new Map([['a', Number.MAX_SAFE_INTEGER]]) });

@@ -139,6 +139,12 @@ export class Hub implements FeedHandler {
     return this.#flushes.mark;
   }
 
+  /** Whether all who listen to the topic are told at the end of this turn. */
+  isAboutToTell(topic: Topic): boolean {
+    const register = this.#registers.get(topic);
+    return register?.dirty === true && !register.paced;
+  }
+
   /** The place of a topic's last flush; compare with a mark. */
   flushOf(topic: Topic): number {
     return this.#registers.get(topic)?.flushed ?? 0;

@@ -239,7 +239,8 @@ export class Session implements Member, ConnectionOwner {
       }
       const update = hub.current(topic);
       // Where it does not fit, the topic stays owed and is answered again once there is room.
-      const news = isNews(hub, pending, update, connection.transport);
+      // What it is about to hear with all the others it need not be told twice.
+      const news = !hub.isAboutToTell(topic) && isNews(hub, pending, update, connection.transport);
       if (news && !connection.sendUpdate(update)) return false;
       this.#topics.set(topic, undefined);
     }

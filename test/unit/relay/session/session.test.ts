@@ -19,6 +19,7 @@ class StubHub {
   leave(): void {}
   vouches = () => this.fresh;
   flushOf = () => 0;
+  isAboutToTell = () => false;
   newsVersion = () => 7;
   brokerTimeAt = () => 0;
   current = (topic: Topic) => ({ topic, version: 7 });
