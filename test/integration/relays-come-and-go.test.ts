@@ -126,7 +126,8 @@ describe('behind a real HAProxy', () => {
     console.info(
       `a fourth relay: ${(await held()).join(', ')} of 1000 clients after ${(tookMs / 1000).toFixed(1)} s; ${shed} were sent away, at most ${most} came in a second`,
     );
-    expect(shed).toBeLessThan(400);
+    // A quarter must move; who is sent away from one that has too many may come to another one that has.
+    expect(shed).toBeLessThan(600);
     expect(most).toBeLessThanOrEqual(3 * 50 * 1.5);
     expect(clients.reduce((sum, client) => sum + client.spurious + client.fetches, 0)).toBe(0);
   }, 90_000);
