@@ -1,6 +1,7 @@
 import { setTimeout as pass } from 'node:timers/promises';
 import { ChaosClient } from './chaos-client.ts';
 import { eventually } from './eventually.ts';
+import { nowMs } from './now-ms.ts';
 import { randomPrefix } from './random-prefix.ts';
 import { askRedis } from './redis-admin.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
@@ -129,15 +130,15 @@ export class ChaosCluster {
     options: { raisesFloor?: boolean; patienceMs?: number } = {},
   ): Promise<Outcome> {
     const { ledger, refusals } = this.steady;
-    const before = { atMs: Date.now(), acknowledged: ledger.size, refused: refusals.length };
+    const before = { atMs: nowMs(), acknowledged: ledger.size, refused: refusals.length };
     await fault();
-    const endedAtMs = Date.now();
+    const endedAtMs = nowMs();
     const patienceMs = options.patienceMs ?? 20_000;
     await eventually(() => this.#requireRepaired(endedAtMs), patienceMs);
-    const repairMs = Date.now() - endedAtMs;
+    const repairMs = Math.round(nowMs() - endedAtMs);
     await this.steady.pause();
     await eventually(() => this.#requireNobodyBehind(), patienceMs).catch(() => {});
-    const allToldMs = Date.now() - endedAtMs;
+    const allToldMs = Math.round(nowMs() - endedAtMs);
     if (options.raisesFloor) await pass(Math.max(0, repairMs + FLOOR_SPREAD_MS + 200 - allToldMs));
     const outcome = {
       repairMs,
@@ -190,7 +191,7 @@ export class ChaosCluster {
     }, 15_000);
     this.publisher.resume();
     await this.publish(QUIET_TOPICS);
-    const startedAtMs = Date.now();
+    const startedAtMs = nowMs();
     await eventually(() => this.#requireRepaired(startedAtMs), 15_000);
   }
 
