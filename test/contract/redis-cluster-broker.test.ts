@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Broker } from '../../services/shared/broker/broker.ts';
+import type { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { type RedisClusterFixture, startRedisCluster } from '../support/redis-cluster-fixture.ts';
 import { describeBroker } from './broker-contract.ts';
+import { describeReceipts } from './receipts-contract.ts';
 
 let redis: RedisClusterFixture;
 beforeAll(async () => {
@@ -12,6 +13,7 @@ beforeAll(async () => {
 afterAll(() => redis?.stop());
 
 describeBroker('Redis Cluster', async () => redisBrokers(redis.env));
+describeReceipts('Redis Cluster', async () => redisBrokers(redis.env));
 
 describe('a broker on Redis Cluster with fewer partitions than masters', () => {
   it('keeps answers on every master', async () => {
@@ -24,12 +26,12 @@ describe('a broker on Redis Cluster with fewer partitions than masters', () => {
   });
 
   it('refuses to start where the others run with other settings, whichever master holds them', async () => {
-    const started: Broker[] = [];
+    const started: RedisBroker[] = [];
     for (let n = 0; n < 6; n += 1) {
       const env = { ...redis.env, HELIOGRAPH_PREFIX: randomPrefix() };
       const [one, two] = ['1', '2'].map((PARTITIONS) => redisBrokers({ ...env, PARTITIONS }).connect()) as [
-        Broker,
-        Broker,
+        RedisBroker,
+        RedisBroker,
       ];
       started.push(one, two);
       await one.start();

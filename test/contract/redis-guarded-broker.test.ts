@@ -7,6 +7,7 @@ import { askRedis } from '../support/redis-admin.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { describeBroker } from './broker-contract.ts';
+import { describeReceipts } from './receipts-contract.ts';
 
 const { rules, username, password } = readReadmeAcl();
 let certificate: Certificate;
@@ -27,9 +28,10 @@ afterAll(async () => {
   certificate?.remove();
 });
 
-describeBroker('Redis with TLS, as the user that the README recommends', async () =>
-  redisBrokers({ REDIS_URL: url, REDIS_CA_FILE: certificate.certFile }),
-);
+const guarded = async () => redisBrokers({ REDIS_URL: url, REDIS_CA_FILE: certificate.certFile });
+
+describeBroker('Redis with TLS, as the user that the README recommends', guarded);
+describeReceipts('Redis with TLS, as the user that the README recommends', guarded);
 
 describe('a broker on a Redis with TLS and an ACL user', () => {
   it('never tries what its user may not do', async () => {

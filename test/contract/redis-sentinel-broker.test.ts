@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { type SentinelFixture, startSentinels } from '../support/sentinel-fixture.ts';
 import { describeBroker } from './broker-contract.ts';
+import { describeReceipts } from './receipts-contract.ts';
 
 let sentinel: SentinelFixture;
 beforeAll(async () => {
@@ -10,3 +11,4 @@ beforeAll(async () => {
 afterAll(() => sentinel?.stop());
 
 describeBroker('Sentinel', async () => redisBrokers(sentinel.env));
+describeReceipts('Sentinel', async () => redisBrokers(sentinel.env));

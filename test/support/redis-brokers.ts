@@ -1,4 +1,3 @@
-import type { Broker } from '../../services/shared/broker/broker.ts';
 import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
 import { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
@@ -6,7 +5,10 @@ import { requireRedisConfig } from '../../services/shared/config/redis-config.ts
 import { randomPrefix } from './random-prefix.ts';
 
 /** Makes brokers of one cluster in the Redis that the environment names, as each of its processes would. */
-export function redisBrokers(env: Readonly<Record<string, string>>): { connect(): Broker; close(): Promise<void> } {
+export function redisBrokers(env: Readonly<Record<string, string>>): {
+  connect(): RedisBroker;
+  close(): Promise<void>;
+} {
   const reader = new EnvReader({ HELIOGRAPH_PREFIX: randomPrefix(), PARTITIONS: '4', ...env });
   const config = requireRedisConfig(reader);
   reader.finish();

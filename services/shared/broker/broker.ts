@@ -54,6 +54,8 @@ export interface Loads {
 /** What one relay holds. */
 export interface RelayLoad {
   readonly connections: number;
+  /** How many relays it knows of, itself included. */
+  readonly relays?: number;
 }
 
 /** The half of a broker that a relay needs. */

@@ -3,6 +3,7 @@ import type { Topic } from '../update/topic.ts';
 import type { Update, UpdateBody, Version } from '../update/update.ts';
 import { decodeBody, decodeSignal, encodeBody, encodeSignal } from '../update/update-codec.ts';
 import type { Broker, Changed, Digest, FeedHandler, Published, RelayLoad, Witness } from './broker.ts';
+import { MemoryReceipts } from './memory-receipts.ts';
 import { ANSWER_TTL_MS, DIGEST_LIMIT, LOAD_TTL_MS, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
 
 /**
@@ -11,6 +12,7 @@ import { ANSWER_TTL_MS, DIGEST_LIMIT, LOAD_TTL_MS, REACH_US, REGISTER_TTL_MS, RE
  */
 export class MemoryBroker implements Broker {
   readonly partitions = 1;
+  readonly receipts: MemoryReceipts;
   readonly #nowMs: () => number;
   readonly #history = randomUUID();
   readonly #registers = new Map<Topic, { version: Version; body: string }>();
@@ -25,6 +27,8 @@ export class MemoryBroker implements Broker {
 
   constructor(deps: { nowMs?: () => number } = {}) {
     this.#nowMs = deps.nowMs ?? Date.now;
+    const relays = () => this.#freshLoads().map(([name, { load }]) => [name, load.relays ?? 0] as const);
+    this.receipts = new MemoryReceipts({ nowMs: this.#nowMs, relays });
   }
 
   follow(handler: FeedHandler): void {
@@ -110,16 +114,20 @@ export class MemoryBroker implements Broker {
   }
 
   async exchangeLoads(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
-    const now = this.#nowMs();
     this.#loads.delete(relayId);
-    if (load) this.#loads.set(relayId, { load, expiresAtMs: now + LOAD_TTL_MS });
-    for (const [id, { expiresAtMs }] of this.#loads) if (expiresAtMs <= now) this.#loads.delete(id);
-    return [...this.#loads.values()].map(({ load }) => load);
+    if (load) this.#loads.set(relayId, { load, expiresAtMs: this.#nowMs() + LOAD_TTL_MS });
+    return this.#freshLoads().map(([, { load }]) => load);
   }
 
   renew(_partition: number): void {
     this.#watched.clear();
     this.#handler?.watchesLost([0]);
+  }
+
+  #freshLoads() {
+    const now = this.#nowMs();
+    for (const [id, { expiresAtMs }] of this.#loads) if (expiresAtMs <= now) this.#loads.delete(id);
+    return [...this.#loads];
   }
 
   #now(): Version {

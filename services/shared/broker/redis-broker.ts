@@ -8,9 +8,11 @@ import type { BrokerReport } from './broker-report.ts';
 import { RedisAgreement } from './redis-agreement.ts';
 import { RedisCluster } from './redis-cluster.ts';
 import { RedisKeys } from './redis-keys.ts';
+import { RedisReceipts } from './redis-receipts.ts';
 import { RedisReplicatedPublisher } from './redis-replicated-publisher.ts';
 import { RedisSingle } from './redis-single.ts';
 import type { RedisTopology, TopologyHandler } from './redis-topology.ts';
+import { decodeLoad } from './relay-load.ts';
 import { ANSWER_TTL_MS, DIGEST_LIMIT, LOAD_TTL_MS, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
 
 /** Registers in one round trip. */
@@ -19,6 +21,7 @@ const READ_BATCH = 500;
 /** The broker that lives in Redis: registers in hashes, signals by pub/sub, versions from scripts. */
 export class RedisBroker implements Broker {
   readonly partitions: number;
+  readonly receipts: RedisReceipts;
   readonly #keys: RedisKeys;
   readonly #topology: RedisTopology;
   readonly #publisher: RedisReplicatedPublisher;
@@ -39,6 +42,8 @@ export class RedisBroker implements Broker {
         up: (partitions) => this.#up(partitions),
       },
     });
+    const attempt = <T>(call: () => Promise<T>) => this.#attempt(call);
+    this.receipts = new RedisReceipts({ keys: this.#keys, topology: this.#topology, attempt });
   }
 
   follow(handler: FeedHandler): void {
@@ -193,8 +198,9 @@ export class RedisBroker implements Broker {
   #up(partitions: readonly number[]): void {
     if (!this.#handler) return;
     for (const partition of partitions) {
-      // A failure harms nothing: digests bring every floor too.
-      this.#topology.subscribe(partition, [this.#keys.floorChannel(partition)]).catch(() => {});
+      // A failure harms nothing: digests bring every floor too, and who asks sees who does not answer.
+      const channels = [this.#keys.floorChannel(partition), this.#keys.questionChannel(partition)];
+      this.#topology.subscribe(partition, channels).catch(() => {});
     }
     this.#handler.linkUp();
   }
@@ -202,6 +208,7 @@ export class RedisBroker implements Broker {
   #signal(channel: string, text: string): void {
     const source = this.#keys.parseChannel(channel);
     if (source === undefined) return;
+    if (source === 'questions') return void this.receipts.signal(text);
     if ('floorOf' in source) {
       const [floor, raise] = text.split(' ');
       if (isVersion(Number(floor))) this.#handler?.raiseFloor(source.floorOf, Number(floor), raise);
@@ -209,16 +216,6 @@ export class RedisBroker implements Broker {
     }
     const update = decodeSignal(source.topic, text);
     if (update !== undefined) this.#handler?.deliver(update);
-  }
-}
-
-/** Reads a load; one that another version of this software wrote counts as nothing. */
-function decodeLoad(text: string): RelayLoad {
-  try {
-    const { connections } = JSON.parse(text);
-    return { connections: Number.isSafeInteger(connections) && connections > 0 ? connections : 0 };
-  } catch {
-    return { connections: 0 };
   }
 }
 

@@ -44,6 +44,16 @@ export class RedisKeys {
     return `${this.#base(this.partitionOf(topic))}:topic:${topic}`;
   }
 
+  /** The answers to a question for receipts. */
+  receipts(partition: number, id: string): string {
+    return `${this.questionChannel(partition)}:${id}`;
+  }
+
+  /** Carries questions for receipts to all relays. */
+  questionChannel(partition: number): string {
+    return `${this.#base(partition)}:receipts`;
+  }
+
   floorChannel(partition: number): string {
     return `${this.#base(partition)}:floor`;
   }
@@ -57,12 +67,13 @@ export class RedisKeys {
     return calculateSlot(this.meta(partition));
   }
 
-  /** Reads a channel's name: the topic whose updates it carries, the partition whose floor it carries, or undefined. */
-  parseChannel(channel: string): { topic: Topic } | { floorOf: number } | undefined {
+  /** Reads a channel's name: the topic whose updates it carries, the partition whose floor, or questions; or undefined. */
+  parseChannel(channel: string): { topic: Topic } | { floorOf: number } | 'questions' | undefined {
     const end = channel.indexOf('}:');
     const rest = channel.slice(end + 2);
     if (end < 0) return undefined;
     if (rest.startsWith('update:')) return { topic: rest.slice('update:'.length) as Topic };
+    if (rest === 'receipts') return 'questions';
     if (rest !== 'floor') return undefined;
     const tag = channel.slice(channel.indexOf('{') + 1, end);
     const partition = this.#tags.indexOf(tag);

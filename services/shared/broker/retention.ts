@@ -15,3 +15,6 @@ export const DIGEST_LIMIT = 10_000;
 
 /** For how long a relay's load counts. */
 export const LOAD_TTL_MS = 10_000;
+
+/** For how long the answers to a question for receipts are kept, after the last one. */
+export const RECEIPT_TTL_MS = 10_000;

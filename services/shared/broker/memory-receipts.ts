@@ -1,0 +1,55 @@
+import { decodeAnswer, decodeQuestion, encodeAnswer, encodeQuestion } from './receipt-codec.ts';
+import type { ReceiptAnswer, ReceiptQuestion, Receipts, RelayCensus } from './receipts.ts';
+import { takeCensus } from './relay-census.ts';
+import { RECEIPT_TTL_MS } from './retention.ts';
+
+/** Receipts within one process. Asynchronous and from encoded text, as they are through Redis. */
+export class MemoryReceipts implements Receipts {
+  readonly #nowMs: () => number;
+  readonly #relays: () => readonly (readonly [name: string, relays: number])[];
+  readonly #answers = new Map<string, { readonly byRelay: Map<string, string>; expiresAtMs: number }>();
+  #handler: ((question: ReceiptQuestion) => void) | undefined;
+
+  /** `relays` are those that are there, each with how many it has seen. */
+  constructor(deps: { nowMs: () => number; relays: () => readonly (readonly [name: string, relays: number])[] }) {
+    this.#nowMs = deps.nowMs;
+    this.#relays = deps.relays;
+  }
+
+  onQuestion(handler: (question: ReceiptQuestion) => void): void {
+    this.#handler = handler;
+  }
+
+  async ask(question: ReceiptQuestion): Promise<void> {
+    const text = encodeQuestion(question);
+    setImmediate(() => {
+      const heard = decodeQuestion(text);
+      if (heard) this.#handler?.(heard);
+    });
+  }
+
+  async answer({ id }: ReceiptQuestion, relay: string, answer: ReceiptAnswer): Promise<void> {
+    const now = this.#nowMs();
+    for (const [old, { expiresAtMs }] of this.#answers) if (expiresAtMs <= now) this.#answers.delete(old);
+    const byRelay = this.#answers.get(id)?.byRelay ?? new Map<string, string>();
+    byRelay.set(relay, encodeAnswer(answer));
+    this.#answers.set(id, { byRelay, expiresAtMs: now + RECEIPT_TTL_MS });
+  }
+
+  async answers({ id, topics }: ReceiptQuestion): Promise<ReadonlyMap<string, ReceiptAnswer>> {
+    const answers = new Map<string, ReceiptAnswer>();
+    for (const [relay, text] of this.#answers.get(id)?.byRelay ?? []) {
+      const answer = decodeAnswer(text, topics.length);
+      if (answer) answers.set(relay, answer);
+    }
+    return answers;
+  }
+
+  async forget({ id }: ReceiptQuestion): Promise<void> {
+    this.#answers.delete(id);
+  }
+
+  async relays(): Promise<RelayCensus> {
+    return takeCensus(this.#relays());
+  }
+}

@@ -1,0 +1,61 @@
+import type { Topic } from '../update/topic.ts';
+import type { Version } from '../update/update.ts';
+
+/**
+ * How it is known what relays have handed over. Nobody keeps books of that: who wants to know puts a question to all
+ * relays, and each answers how far it is. So an update that nobody asks about costs nothing, and one that was
+ * published long ago can be asked about too. Questions and answers may be lost; the question is put again until
+ * every relay that is known has answered what is hoped for, or time is up.
+ *
+ * Every method fails with `broker_unavailable` within the broker's deadline when the broker cannot be reached.
+ */
+export interface Receipts extends ReceiptAsking, ReceiptAnswering {}
+
+/** The half that a webhook needs. */
+export interface ReceiptAsking {
+  /** Puts the question to all relays that can hear it; putting it again is harmless. */
+  ask(question: ReceiptQuestion): Promise<void>;
+  /** The last answer of every relay that has answered, by its name, aligned with the question's topics. */
+  answers(question: ReceiptQuestion): Promise<ReadonlyMap<string, ReceiptAnswer>>;
+  /** Throws the answers away; they are forgotten anyway, ten seconds after the last one. */
+  forget(question: ReceiptQuestion): Promise<void>;
+  /** The relays from which answers are to be expected. */
+  relays(): Promise<RelayCensus>;
+}
+
+/** The half that a relay needs. */
+export interface ReceiptAnswering {
+  /** Names who is told of questions. Called once, before the broker starts. */
+  onQuestion(handler: (question: ReceiptQuestion) => void): void;
+  /** Answers, in place of what this relay has answered to the question before. */
+  answer(question: ReceiptQuestion, relay: string, answer: ReceiptAnswer): Promise<void>;
+}
+
+/** A question to all relays: how far are you with these topics? */
+export interface ReceiptQuestion {
+  readonly id: string;
+  /** At least one, and at most as many as one call may publish. */
+  readonly topics: readonly Topic[];
+}
+
+/** Undefined for a topic of which a relay knows nothing, since nobody there listens to it. */
+export type ReceiptAnswer = readonly (Receipt | undefined)[];
+
+/** How far one relay is with a topic. */
+export interface Receipt {
+  /** What those who listen were told last; 0 where they are still to be told something. */
+  readonly version: Version;
+  /** Connections that it was handed to when it came. */
+  readonly told: number;
+  /** Connections that listen now: those that came later were told on coming. */
+  readonly listening: number;
+  /** Those among them that are still to take it: slow ones, and those whose moment within the spread is to come. */
+  readonly behind: number;
+}
+
+/** The relays that said within the last ten seconds that they are there. */
+export interface RelayCensus {
+  readonly names: readonly string[];
+  /** At least so many more are not named, since the broker has lost its data and they have not come back yet. */
+  readonly missing: number;
+}

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Broker, FeedHandler } from '../../services/shared/broker/broker.ts';
+import type { ReceiptAnswer, ReceiptQuestion, Receipts } from '../../services/shared/broker/receipts.ts';
+import type { Topic } from '../../services/shared/update/topic.ts';
+import { eventually } from '../support/eventually.ts';
+
+type ReceiptBroker = Broker & { readonly receipts: Receipts };
+
+const DEAF: FeedHandler = { deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} };
+
+/** The promise of every broker's receipts. */
+export function describeReceipts(
+  name: string,
+  createCluster: () => Promise<{ connect(): ReceiptBroker; close(): Promise<void> }>,
+): void {
+  describe(`receipts (${name})`, () => {
+    let cluster: Awaited<ReturnType<typeof createCluster>>;
+    let relay: ReceiptBroker;
+    let webhook: ReceiptBroker;
+    let heard: ReceiptQuestion[];
+    const started = new Set<ReceiptBroker>();
+
+    beforeEach(async () => {
+      cluster = await createCluster();
+      heard = [];
+      relay = cluster.connect();
+      webhook = cluster.connect();
+      relay.follow(DEAF);
+      relay.receipts.onQuestion((question) => heard.push(question));
+      for (const broker of started.add(relay).add(webhook)) await broker.start();
+    });
+
+    afterEach(async () => {
+      for (const broker of started) await broker.stop();
+      started.clear();
+      await cluster.close();
+    });
+
+    const questionAbout = (count: number): ReceiptQuestion => ({
+      id: randomUUID(),
+      topics: Array.from({ length: count }, (_, i) => `topic-${i}/${randomUUID().slice(0, 8)}` as Topic),
+    });
+    const receipt = (version: number) => ({ version, told: 3, listening: 2, behind: 1 });
+
+    it('a question reaches relays, in whichever partition its topics are, and again when it is put again', async () => {
+      for (const count of [1, 1, 1, 1, 1, 100]) {
+        const question = questionAbout(count);
+        await eventually(async () => {
+          await webhook.receipts.ask(question);
+          expect(heard).toContainEqual(question);
+        });
+        const before = heard.length;
+        await webhook.receipts.ask(question);
+        await eventually(() => expect(heard.length).toBeGreaterThan(before));
+      }
+    });
+
+    it('each relay has one answer, its last, aligned with the topics', async () => {
+      const question = questionAbout(2);
+      const answers: [string, ReceiptAnswer][] = [
+        ['host/1/a', [receipt(1_790_000_000_000_001), undefined]],
+        ['host/1/b', [undefined, receipt(0)]],
+        ['host/1/a', [receipt(1_790_000_000_000_002), receipt(7)]],
+      ];
+      expect(await webhook.receipts.answers(question)).toEqual(new Map());
+      for (const [name, answer] of answers) await relay.receipts.answer(question, name, answer);
+      expect(await webhook.receipts.answers(question)).toEqual(new Map([answers[1], answers[2]] as never));
+      expect(await webhook.receipts.answers(questionAbout(2))).toEqual(new Map());
+    });
+
+    it('answers are thrown away when they are forgotten', async () => {
+      const question = questionAbout(1);
+      await relay.receipts.answer(question, 'relay', [receipt(1)]);
+      await webhook.receipts.forget(question);
+      expect(await webhook.receipts.answers(question)).toEqual(new Map());
+    });
+
+    it('the census names the relays that are there, until they go', async () => {
+      await relay.exchangeLoads('one', { connections: 0, relays: 1 });
+      await relay.exchangeLoads('two', { connections: 5, relays: 2 });
+      const { names, missing } = await webhook.receipts.relays();
+      expect([[...names].sort(), missing]).toEqual([['one', 'two'], 0]);
+      await relay.exchangeLoads('one', undefined);
+      await relay.exchangeLoads('two', { connections: 5, relays: 1 });
+      expect(await webhook.receipts.relays()).toEqual({ names: ['two'], missing: 0 });
+    });
+
+    it('the census says that somebody is missing where a relay has just seen more, and where nobody is there', async () => {
+      expect(await webhook.receipts.relays()).toEqual({ names: [], missing: 1 });
+      await relay.exchangeLoads('one', { connections: 0, relays: 3 });
+      expect(await webhook.receipts.relays()).toEqual({ names: ['one'], missing: 2 });
+    });
+  });
+}
