@@ -1,4 +1,5 @@
 import type { Following, Loads } from '../shared/broker/broker.ts';
+import type { ReceiptAnswering } from '../shared/broker/receipts.ts';
 import type { Clock } from '../shared/process/clock.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { ConnectionAdmission } from './access/admission.ts';
@@ -8,6 +9,8 @@ import { Origins } from './access/origins.ts';
 import { ClusterPicture } from './cluster/cluster-picture.ts';
 import { spreadMs } from './cluster/origin-budget.ts';
 import { Rebalance } from './cluster/rebalance.ts';
+import { ReceiptAnswers } from './cluster/receipt-answers.ts';
+import { createRelayId } from './cluster/relay-id.ts';
 import type { RelayConfig } from './config.ts';
 import { drain, shed } from './drain.ts';
 import { Hub } from './hub/hub.ts';
@@ -28,7 +31,7 @@ export interface Relay {
 /** Puts a relay together without starting it. `fresh` is called when it can vouch for what it says, each time anew. */
 export function createRelay(deps: {
   config: RelayConfig;
-  feed: Following & Loads;
+  feed: Following & Loads & { readonly receipts: ReceiptAnswering };
   registry: MetricsRegistry;
   clock: Clock;
   fresh?: () => void;
@@ -91,7 +94,9 @@ export function createRelay(deps: {
       return away;
     },
   });
+  const id = createRelayId();
   const picture = new ClusterPicture({
+    id,
     loads: feed,
     clock,
     connections: () => admission.connections,
@@ -99,6 +104,15 @@ export function createRelay(deps: {
       const { relays, connections } = picture;
       metrics.cluster.picture(relays, connections);
       rebalance.look({ relays, connections, own: admission.connections });
+    },
+  });
+  new ReceiptAnswers({
+    receipts: feed.receipts,
+    relay: id,
+    clock,
+    receiptOf(topic) {
+      const last = hub.lastTold(topic);
+      return last && { ...last, listening: hub.listeners(topic), behind: sessions.owed(topic) };
     },
   });
   const server = new UwsApp(config.tls);

@@ -5,9 +5,12 @@ import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Update, Version } from '../../services/shared/update/update.ts';
 import { eventually } from '../support/eventually.ts';
 
+/** All but its receipts, which have a contract of their own. */
+export type ContractedBroker = Omit<Broker, 'receipts'>;
+
 /** Makes brokers that share one store, as the processes of one cluster do. */
 export interface BrokerCluster {
-  connect(): Broker;
+  connect(): ContractedBroker;
   close(): Promise<void>;
 }
 
@@ -37,10 +40,10 @@ class RecordingHandler implements FeedHandler {
 export function describeBroker(name: string, createCluster: () => Promise<BrokerCluster>): void {
   describe(`a broker (${name})`, () => {
     let cluster: BrokerCluster;
-    let relay: Broker;
-    let webhook: Broker;
+    let relay: ContractedBroker;
+    let webhook: ContractedBroker;
     let handler: RecordingHandler;
-    const started: Broker[] = [];
+    const started: ContractedBroker[] = [];
 
     beforeEach(async () => {
       cluster = await createCluster();

@@ -1,25 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Broker, FeedHandler } from '../../services/shared/broker/broker.ts';
-import type { ReceiptAnswer, ReceiptQuestion, Receipts } from '../../services/shared/broker/receipts.ts';
+import type { ReceiptAnswer, ReceiptQuestion } from '../../services/shared/broker/receipts.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { eventually } from '../support/eventually.ts';
-
-type ReceiptBroker = Broker & { readonly receipts: Receipts };
 
 const DEAF: FeedHandler = { deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} };
 
 /** The promise of every broker's receipts. */
 export function describeReceipts(
   name: string,
-  createCluster: () => Promise<{ connect(): ReceiptBroker; close(): Promise<void> }>,
+  createCluster: () => Promise<{ connect(): Broker; close(): Promise<void> }>,
 ): void {
   describe(`receipts (${name})`, () => {
     let cluster: Awaited<ReturnType<typeof createCluster>>;
-    let relay: ReceiptBroker;
-    let webhook: ReceiptBroker;
+    let relay: Broker;
+    let webhook: Broker;
     let heard: ReceiptQuestion[];
-    const started = new Set<ReceiptBroker>();
+    const started = new Set<Broker>();
 
     beforeEach(async () => {
       cluster = await createCluster();

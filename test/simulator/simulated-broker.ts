@@ -33,8 +33,8 @@ interface Links {
   readonly subscription: SimulatedSubscription;
 }
 
-/** One process's way to the simulated Redis servers: the port as `redis-broker` keeps it, with faults. */
-export class SimulatedBroker implements Broker {
+/** One process's way to the simulated Redis servers: the port as `redis-broker` keeps it, with faults; no receipts. */
+export class SimulatedBroker implements Omit<Broker, 'receipts'> {
   readonly partitions: number;
   readonly #cluster: SimulatedCluster;
   readonly #links: readonly Links[];

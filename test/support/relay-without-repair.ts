@@ -9,10 +9,11 @@ import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
 import { runProcess } from '../../services/shared/process/run-process.ts';
 
 /** Reports no changes and no other floor than the first. */
-function withoutRepair(broker: RedisBroker): Following & Loads {
+function withoutRepair(broker: RedisBroker): Following & Loads & Pick<RedisBroker, 'receipts'> {
   const floors = new Map<number, number>();
   return {
     partitions: broker.partitions,
+    receipts: broker.receipts,
     partitionOf: (topic) => broker.partitionOf(topic),
     watch: (topics) => broker.watch(topics),
     unwatch: (topics) => broker.unwatch(topics),

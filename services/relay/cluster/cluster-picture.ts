@@ -1,23 +1,34 @@
-import { randomUUID } from 'node:crypto';
 import type { Loads, RelayLoad } from '../../shared/broker/broker.ts';
 import type { Clock, Timer } from '../../shared/process/clock.ts';
 
 /** How often relays tell each other what they hold: the picture is no older than that, and what a call takes. */
 export const EXCHANGE_INTERVAL_MS = 2000;
 
+/** The same while the broker is away: it may have come back empty, and everybody wants to be seen soon. */
+const RETRY_INTERVAL_MS = 200;
+/** After that, so many more exchanges go by before relays that are not seen any more count as gone. */
+const PATIENCE = 2;
+
 /** What this relay knows of all relays of the cluster, itself included. */
 export class ClusterPicture {
-  readonly #id = randomUUID();
+  readonly #id: string;
   readonly #loads: Loads;
   readonly #clock: Clock;
   readonly #connections: () => number;
   readonly #exchanged: () => void;
   #others: { readonly relays: number; readonly connections: number } = { relays: 0, connections: 0 };
+  /** How many relays this one has seen, and says so; fewer only where they are known to be gone. */
+  #seen = 1;
+  #patience = 0;
   #timer: Timer | undefined;
   #stopped = false;
 
-  /** `connections` tells how many this relay holds; `exchanged` is called after each exchange that succeeded. */
-  constructor(deps: { loads: Loads; clock: Clock; connections: () => number; exchanged: () => void }) {
+  /**
+   * `id` is this relay's among all. `connections` tells how many it holds; `exchanged` is called after each exchange that
+   * succeeded.
+   */
+  constructor(deps: { id: string; loads: Loads; clock: Clock; connections: () => number; exchanged: () => void }) {
+    this.#id = deps.id;
     this.#loads = deps.loads;
     this.#clock = deps.clock;
     this.#connections = deps.connections;
@@ -47,18 +58,30 @@ export class ClusterPicture {
   }
 
   async #exchange(): Promise<void> {
+    let intervalMs = EXCHANGE_INTERVAL_MS;
     try {
-      const own: RelayLoad = { connections: this.#connections() };
-      const all = await this.#loads.exchangeLoads(this.#id, own);
+      const own: RelayLoad = { connections: this.#connections(), relays: this.#seen };
+      let all = await this.#loads.exchangeLoads(this.#id, own);
+      if (this.#count(all.length)) all = await this.#loads.exchangeLoads(this.#id, { ...own, relays: this.#seen });
       if (this.#stopped) return void (await this.#loads.exchangeLoads(this.#id, undefined));
       const connections = all.reduce((sum, load) => sum + load.connections, 0) - own.connections;
       this.#others = { relays: Math.max(0, all.length - 1), connections: Math.max(0, connections) };
       this.#exchanged();
     } catch {
       // Nothing is shared while the broker is away; the last picture is the best there is.
+      intervalMs = RETRY_INTERVAL_MS;
+      this.#patience = PATIENCE;
     }
     if (this.#stopped) return;
-    const jittered = EXCHANGE_INTERVAL_MS * (0.9 + 0.2 * this.#clock.random());
+    const jittered = intervalMs * (0.9 + 0.2 * this.#clock.random());
     this.#timer = this.#clock.after(jittered, () => void this.#exchange());
+  }
+
+  /** Takes in how many relays there are now; true where this relay has said another number. */
+  #count(relays: number): boolean {
+    const said = this.#seen;
+    if (relays >= said || this.#patience === 0) this.#seen = relays;
+    else this.#patience -= 1;
+    return this.#seen !== said;
   }
 }

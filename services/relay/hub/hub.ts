@@ -145,6 +145,18 @@ export class Hub implements FeedHandler {
     return register?.dirty === true && !register.paced;
   }
 
+  /**
+   * The version that the topic's clients were told last, 0 where they are still to be told something, and how many
+   * they were then; undefined where this relay knows nothing of the topic, and nobody listens to it.
+   */
+  lastTold(topic: Topic): { version: Version; told: number } | undefined {
+    const register = this.#registers.settled(topic);
+    if (!register && this.#members.count(topic) === 0) return undefined;
+    return register && !register.dirty
+      ? { version: register.update.version, told: register.told }
+      : { version: 0, told: 0 };
+  }
+
   /** The place of a topic's last flush; compare with a mark. */
   flushOf(topic: Topic): number {
     return this.#registers.get(topic)?.flushed ?? 0;
@@ -174,10 +186,12 @@ export class Hub implements FeedHandler {
     this.#repair.repairNow('link');
   }
 
-  #deliver({ update, paced, flushed }: Register): void {
+  #deliver(register: Register): void {
+    const { update, paced, flushed } = register;
     const told = this.#spread(update);
     const { spread = 0 } = told;
-    this.#report.delivered(told, this.#fanout.publish(told, paced || spread > 0), !paced);
+    register.told = this.#fanout.publish(told, paced || spread > 0);
+    this.#report.delivered(told, register.told, !paced);
     if (!paced && spread > 0) this.#fanout.pace(flushed, spread);
   }
 

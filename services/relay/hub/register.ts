@@ -7,6 +7,8 @@ export interface Register extends Flushable {
   update: Update;
   /** The version of the newest update that is known of; 0 for none. */
   stored: Version;
+  /** How many clients were told when it was told last. */
+  told: number;
   /** Read once since it is watched, so that signals and digests keep it true. */
   settled: boolean;
   /** What is to be told is a raised floor. */

@@ -2,6 +2,9 @@ import type { Topic } from '../../shared/update/topic.ts';
 import { merge, type Update, type Version } from '../../shared/update/update.ts';
 import type { Register } from './register.ts';
 
+/** What every register begins as. */
+const FIRST_STATE = { stored: 0, told: 0, flushed: 0, settled: false, dirty: false, paced: false };
+
 /** The registers of the topics that a relay's clients listen to. */
 export class Registers {
   readonly #registers = new Map<Topic, Register>();
@@ -85,7 +88,7 @@ export class Registers {
   #provide(topic: Topic): Register {
     let register = this.#registers.get(topic);
     if (!register) {
-      register = { update: { topic, version: 0 }, stored: 0, flushed: 0, settled: false, dirty: false, paced: false };
+      register = { ...FIRST_STATE, update: { topic, version: 0 } };
       this.#registers.set(topic, register);
     }
     return register;

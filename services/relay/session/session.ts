@@ -10,8 +10,8 @@ import { MessageBudget } from './limits.ts';
 import { SessionAccess } from './session-access.ts';
 import type { SessionDeps } from './session-deps.ts';
 
-/** What a session needs, with its owner. */
-type OwnedSessionDeps = SessionDeps & { readonly closed: (session: Session) => void };
+/** What a session needs, with its owner, who sees all that are behind. */
+type OwnedSessionDeps = SessionDeps & { readonly closed: (session: Session) => void; readonly behind: Set<Session> };
 
 /** One client's subscriptions: what it is told, and when it is behind. */
 export class Session implements Member, ConnectionOwner {
@@ -50,6 +50,11 @@ export class Session implements Member, ConnectionOwner {
     return this.#behind !== undefined;
   }
 
+  /** Whether it is still to be told the newest of a topic: since the mark, or since it fell behind. */
+  isOwed(topic: Topic, mark = this.#behind): boolean {
+    return mark !== undefined && this.#topics.has(topic) && this.#deps.hub.flushOf(topic) >= mark;
+  }
+
   get connection(): Connection | undefined {
     return this.#connection;
   }
@@ -85,6 +90,7 @@ export class Session implements Member, ConnectionOwner {
     this.#access?.stop();
     if (this.#behind !== undefined) this.#deps.report.caughtUp();
     this.#behind = undefined;
+    this.#deps.behind.delete(this);
     for (const topic of this.#topics.keys()) this.#deps.hub.leave(topic, this);
     this.#topics.clear();
     this.#deps.closed(this);
@@ -101,13 +107,14 @@ export class Session implements Member, ConnectionOwner {
   fellBehind(mark = this.#deps.hub.mark): void {
     if (!this.#connection) return;
     if (this.#behind === undefined) this.#deps.report.fellBehind();
+    this.#deps.behind.add(this);
     this.#behind = Math.min(this.#behind ?? mark, mark);
   }
 
   /** Control state first, then the newest version of each topic that changed since it fell behind, oldest first. */
   roomAgain(): void {
     const connection = this.#connection;
-    const { hub, report } = this.#deps;
+    const { hub, report, behind } = this.#deps;
     if (!connection || this.#behind === undefined) return;
     if (hub.freshnessFlush >= this.#behind && !connection.sendFreshness(hub.fresh)) return;
     if (!this.#sendOwedAnswers(connection)) return;
@@ -122,6 +129,7 @@ export class Session implements Member, ConnectionOwner {
       }
     }
     this.#behind = undefined;
+    behind.delete(this);
     report.caughtUp();
   }
 

@@ -1,16 +1,25 @@
+import type { Topic } from '../../shared/update/topic.ts';
 import type { Connection, Greeting } from '../transport/transport.ts';
 import { Session } from './session.ts';
 import type { SessionDeps } from './session-deps.ts';
 
+/** So many clients that are behind are looked at where somebody asks how many miss a topic. */
+const MAX_LOOKED_AT = 10_000;
+
 /** All sessions of a relay. */
 export class Sessions implements Iterable<Session> {
-  readonly #deps: SessionDeps & { readonly closed: (session: Session) => void };
+  readonly #deps: SessionDeps & { readonly closed: (session: Session) => void; readonly behind: Set<Session> };
   readonly #all = new Set<Session>();
-  /** Those whose moment is still to come. */
-  readonly #paced = new Set<Session>();
+  readonly #behind = new Set<Session>();
+  /** Those whose moment is still to come, with the mark since which they are to be told. */
+  readonly #paced = new Map<Session, number>();
 
   constructor(deps: SessionDeps) {
-    this.#deps = { ...deps, closed: (session) => void this.#all.delete(session) };
+    this.#deps = {
+      ...deps,
+      behind: this.#behind,
+      closed: (session) => void this.#all.delete(session),
+    };
   }
 
   get size(): number {
@@ -29,6 +38,23 @@ export class Sessions implements Iterable<Session> {
     return session;
   }
 
+  /** How many clients are still to get the newest of a topic; counted among the first ten thousand of all that wait. */
+  owed(topic: Topic): number {
+    let left = MAX_LOOKED_AT;
+    let owed = 0;
+    for (const session of this.#behind) {
+      if (session.isOwed(topic)) owed += 1;
+      left -= 1;
+      if (left === 0) return owed;
+    }
+    for (const [session, mark] of this.#paced) {
+      if (!session.isBehind && session.isOwed(topic, mark)) owed += 1;
+      left -= 1;
+      if (left === 0) return owed;
+    }
+    return owed;
+  }
+
   /**
    * Tells clients who cannot spread their refetch of what changed since the mark, each at a moment of its own, and
    * once also where it is called again before that moment, as it is for each partition whose floor is raised.
@@ -37,7 +63,7 @@ export class Sessions implements Iterable<Session> {
     const { clock } = this.#deps;
     for (const session of this.#all) {
       if (session.connection?.transport !== 'update_check' || this.#paced.has(session)) continue;
-      this.#paced.add(session);
+      this.#paced.set(session, mark);
       clock.after(clock.random() * windowMs, () => {
         this.#paced.delete(session);
         // At the end of the turn, so that what changed in this one is told too.

@@ -1,5 +1,6 @@
 import type { Topic } from '../update/topic.ts';
 import type { Update, UpdateBody, Version } from '../update/update.ts';
+import type { Receipts } from './receipts.ts';
 
 /**
  * What carries updates between processes. Topics are spread over partitions; versions grow within one,
@@ -9,6 +10,7 @@ import type { Update, UpdateBody, Version } from '../update/update.ts';
  * reached. A call that failed may have taken effect or not, or take it when a frozen server wakes up; none is repeated.
  */
 export interface Broker extends Publishing, Following, Answers, Loads {
+  readonly receipts: Receipts;
   /** Connects. Resolves when usable; rejects where this process must not take part (other settings). */
   start(): Promise<void>;
   /** Closes every connection; calls under way fail. Idempotent. */
