@@ -1,6 +1,6 @@
 import express, { type Express } from 'express';
 import helmet from 'helmet';
-import type { Answers } from '../shared/broker/broker.ts';
+import type { Answers, Following } from '../shared/broker/broker.ts';
 import type { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
 import { AppError } from '../shared/errors.ts';
 import { allowMethods } from '../shared/http/allow-methods.ts';
@@ -19,36 +19,42 @@ import { createLegacyHandler } from './legacy-handler.ts';
 import type { WebhookMetrics } from './metrics.ts';
 import { createPublishHandler } from './publish-handler.ts';
 import { createRateLimit } from './rate-limit.ts';
+import type { ReceiptDesk } from './receipt-desk.ts';
+import { createReceiptsHandler } from './receipts-handler.ts';
 
 /** Creates the Express app that accepts the calls of publishers. */
 export function createWebhookApp(deps: {
   config: WebhookConfig;
   publisher: ClusterPublisher;
   answers: Answers;
+  registers: Pick<Following, 'read'>;
+  desk: ReceiptDesk;
   clock: Clock;
   metrics: WebhookMetrics;
   logger: Logger;
 }): Express {
-  const { config, publisher, answers, clock, metrics, logger } = deps;
+  const { config, publisher, answers, registers, desk, clock, metrics, logger } = deps;
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   // Nobody shows these answers as a page; whoever does may do nothing with them.
   const headers = helmet({ contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"] } } });
   app.use(nameRequest, createMeasure({ report: metrics }), createDiscardRest(), doNotCache, headers);
+  const authenticate = createAuthenticate({
+    secrets: config.secrets,
+    tokens: config.tokens.map(createTokenCredential),
+    nowMs: () => clock.nowMs(),
+  });
+  const limitRate = createRateLimit({ callsPerSecond: config.callsPerSecond });
+  const answerOnce = createAnswerOnce({ answers, logger });
   app.all(
     '/webhook',
     allowMethods('POST'),
-    createPublishHandler({
-      publisher,
-      metrics,
-      authenticate: createAuthenticate({
-        secrets: config.secrets,
-        tokens: config.tokens.map(createTokenCredential),
-        nowMs: () => clock.nowMs(),
-      }),
-      limitRate: createRateLimit({ callsPerSecond: config.callsPerSecond }),
-      answerOnce: createAnswerOnce({ answers, logger }),
-    }),
+    createPublishHandler({ publisher, metrics, authenticate, limitRate, answerOnce, desk }),
+  );
+  app.all(
+    '/updates/:version',
+    allowMethods('GET'),
+    createReceiptsHandler({ desk, registers, authenticate, limitRate }),
   );
   if (config.legacy) {
     app.all(

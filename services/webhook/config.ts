@@ -14,6 +14,8 @@ export interface WebhookConfig {
   readonly secrets: readonly SigningCredential[];
   /** Calls a second for each token or secret; 0 for no limit. */
   readonly callsPerSecond: number;
+  /** Calls that may wait for relays at a time. */
+  readonly maxWaitingCalls: number;
   /** Whether the contract of 2009, which knows no credentials, is served too. */
   readonly legacy: boolean;
   /** What a call of 2009 publishes. */
@@ -45,6 +47,7 @@ export function readWebhookConfig(env: EnvReader, fallback: { token?: string } =
     tokens: tokens.length === 0 && fallback.token !== undefined ? Object.freeze([fallback.token]) : tokens,
     secrets,
     callsPerSecond: env.integer('WEBHOOK_RATE', { default: 1000, min: 0, max: 1_000_000 }),
+    maxWaitingCalls: env.integer('MAX_WAITING_CALLS', { default: 100, min: 1, max: 10_000 }),
     legacy: env.boolean('LEGACY_WEBHOOK', false),
     defaultTopic: defaultTopic as Topic,
   });

@@ -1,9 +1,10 @@
-import { Counter, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 import type { RequestReport } from '../shared/http/measure.ts';
 import { createRequestMetrics } from '../shared/http/metrics.ts';
+import type { ReceiptReport } from './receipt-desk.ts';
 
 /** What the webhook reports. */
-export interface WebhookMetrics extends RequestReport {
+export interface WebhookMetrics extends RequestReport, ReceiptReport {
   updatesPublished(count: number): void;
   /** A call came again and got its first answer. */
   callRepeated(): void;
@@ -22,9 +23,31 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
     help: 'Calls whose webhook-id was known: they got their first answer and published nothing',
     registers,
   });
+  const asked = new Counter({
+    name: 'webhook_receipts_asked_total',
+    help: 'Updates that relays were asked about, one a topic',
+    registers,
+  });
+  const waits = new Counter({
+    name: 'webhook_waits_total',
+    help: 'Calls that waited until an update was delivered, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const waited = new Histogram({
+    name: 'webhook_wait_duration_seconds',
+    help: 'How long calls waited until an update was delivered, or the time was up',
+    buckets: [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  });
   return {
     ...createRequestMetrics({ registry: deps.registry, service: 'webhook' }),
     callRepeated: () => repeated.inc(),
+    receiptsAsked: (updates) => asked.inc(updates),
+    waited(outcome, seconds) {
+      waits.inc({ outcome });
+      waited.observe(seconds);
+    },
     updatesPublished: (count) => updates.inc(count),
   };
 }

@@ -1,5 +1,6 @@
-import type { Answers, Publishing } from '../shared/broker/broker.ts';
+import type { Answers, Following, Publishing } from '../shared/broker/broker.ts';
 import { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
+import type { ReceiptAsking } from '../shared/broker/receipts.ts';
 import type { Clock } from '../shared/process/clock.ts';
 import { createHttpServer, type HttpServer } from '../shared/process/http-server.ts';
 import type { Logger } from '../shared/process/logger.ts';
@@ -7,23 +8,32 @@ import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { createWebhookApp } from './app.ts';
 import type { WebhookConfig } from './config.ts';
 import { createWebhookMetrics } from './metrics.ts';
+import { ReceiptDesk } from './receipt-desk.ts';
+
+/** What a webhook needs of a broker. */
+export type WebhookBroker = Publishing & Answers & Pick<Following, 'read'> & { readonly receipts: ReceiptAsking };
 
 /** Creates the service that publishers call. The broker is started before it and stopped after it, by its owner. */
 export function createWebhook(deps: {
   config: WebhookConfig;
-  broker: Publishing & Answers;
+  broker: WebhookBroker;
   registry: MetricsRegistry;
   logger: Logger;
   clock: Clock;
 }): HttpServer {
   const { config, broker, registry, logger, clock } = deps;
   const publisher = new ClusterPublisher({ broker, clock });
+  const metrics = createWebhookMetrics({ registry });
+  const { maxWaitingCalls: maxWaiting } = config;
+  const desk = new ReceiptDesk({ receipts: broker.receipts, clock, maxWaiting, report: metrics });
   const app = createWebhookApp({
     config,
     publisher,
     answers: broker,
+    registers: broker,
+    desk,
     clock,
-    metrics: createWebhookMetrics({ registry }),
+    metrics,
     logger,
   });
   const server = createHttpServer({ handler: app, host: config.host, port: config.port });
@@ -33,6 +43,7 @@ export function createWebhook(deps: {
       return server.start();
     },
     async stop() {
+      desk.close();
       await server.stop();
       publisher.stop();
     },

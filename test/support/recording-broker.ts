@@ -1,10 +1,15 @@
-import type { Answers, Digest, Published, Publishing } from '../../services/shared/broker/broker.ts';
+import type { Digest, Published } from '../../services/shared/broker/broker.ts';
+import { MemoryReceipts } from '../../services/shared/broker/memory-receipts.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
-import type { UpdateBody } from '../../services/shared/update/update.ts';
+import type { Update, UpdateBody } from '../../services/shared/update/update.ts';
+import type { WebhookBroker } from '../../services/webhook/webhook.ts';
 
 /** A broker that only notes what it is asked to publish; `failWith` makes it fail instead. */
-export class RecordingBroker implements Publishing, Answers {
+export class RecordingBroker implements WebhookBroker {
   readonly partitions = 1;
+  /** Names of relays that are there, and never answer. */
+  relays: readonly string[] = [];
+  readonly receipts = new MemoryReceipts({ nowMs: Date.now, relays: () => this.relays.map((name) => [name, 0]) });
   readonly published: { topic: Topic; body: UpdateBody; version: number }[] = [];
   readonly #answers = new Map<string, string>();
   failWith: Error | undefined;
@@ -18,6 +23,13 @@ export class RecordingBroker implements Publishing, Answers {
     const version = this.published.length + 1;
     this.published.push({ topic, body, version });
     return { version, history: 'recorded' };
+  }
+
+  async read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {
+    return topics.map((topic) => {
+      const newest = this.published.findLast((update) => update.topic === topic);
+      return newest && { topic, version: newest.version, ...newest.body };
+    });
   }
 
   async recallAnswer(id: string): Promise<string | undefined> {

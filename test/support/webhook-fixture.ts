@@ -1,10 +1,9 @@
-import type { Answers, Publishing } from '../../services/shared/broker/broker.ts';
 import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
 import { createLogger } from '../../services/shared/process/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
 import { parseTopic } from '../../services/shared/update/topic.ts';
 import type { WebhookConfig } from '../../services/webhook/config.ts';
-import { createWebhook } from '../../services/webhook/webhook.ts';
+import { createWebhook, type WebhookBroker } from '../../services/webhook/webhook.ts';
 import { RecordingBroker } from './recording-broker.ts';
 
 export const WEBHOOK_TOKEN = 'a-token-of-the-tests';
@@ -21,7 +20,7 @@ export interface RunningWebhook {
 
 /** Starts a webhook on a free port. */
 export async function startWebhook(
-  options: { broker?: Publishing & Answers; config?: Partial<WebhookConfig> } = {},
+  options: { broker?: WebhookBroker; config?: Partial<WebhookConfig> } = {},
 ): Promise<RunningWebhook> {
   const log: string[] = [];
   const registry = createMetricsRegistry({ service: 'webhook' });
@@ -32,6 +31,7 @@ export async function startWebhook(
       tokens: [WEBHOOK_TOKEN],
       secrets: [],
       callsPerSecond: 0,
+      maxWaitingCalls: 2,
       legacy: false,
       defaultTopic: parseTopic('default'),
       ...options.config,

@@ -16,6 +16,7 @@ describe('readWebhookConfig', () => {
       tokens: ['one'],
       secrets: [],
       callsPerSecond: 1000,
+      maxWaitingCalls: 100,
       legacy: false,
       defaultTopic: 'default',
     });
@@ -29,6 +30,7 @@ describe('readWebhookConfig', () => {
       LEGACY_WEBHOOK: 'true',
       WEBHOOK_SECRETS: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx@chat/*|news',
       WEBHOOK_RATE: '5',
+      MAX_WAITING_CALLS: '7',
       DEFAULT_TOPIC: 'chat',
     });
     const config = readWebhookConfig(env, { token: 'unused' });
@@ -38,6 +40,7 @@ describe('readWebhookConfig', () => {
       tokens: ['one', 'two'],
       secrets: [expect.anything(), expect.anything()],
       callsPerSecond: 5,
+      maxWaitingCalls: 7,
       legacy: true,
       defaultTopic: 'chat',
     });
