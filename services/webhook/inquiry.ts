@@ -22,6 +22,7 @@ export class Inquiry {
   readonly #question: ReceiptQuestion;
   #census: RelayCensus = { names: [], missing: 1 };
   #answers: ReadonlyMap<string, ReceiptAnswer> = new Map();
+  #asked = false;
   #ended = false;
 
   constructor(deps: { receipts: ReceiptAsking; clock: Clock; updates: readonly PublishedTopic[] }) {
@@ -64,7 +65,9 @@ export class Inquiry {
     const census = this.#receipts.relays().then((relays) => {
       this.#census = relays;
     });
-    await Promise.allSettled([this.#receipts.ask(this.#question), census]);
+    const insisted = this.#asked ? this.#receipts.insist(this.#question) : undefined;
+    this.#asked = true;
+    await Promise.allSettled([this.#receipts.ask(this.#question), census, insisted]);
   }
 
   async #look(): Promise<void> {

@@ -54,6 +54,17 @@ export function describeReceipts(
       }
     });
 
+    it('a question that is insisted on reaches a relay when it exchanges its load', async () => {
+      const question = questionAbout(2);
+      await webhook.receipts.insist(question);
+      await relay.exchangeLoads('relay', { connections: 1 });
+      await eventually(() => expect(heard).toContainEqual(question));
+      await webhook.receipts.forget(question);
+      heard.length = 0;
+      await relay.exchangeLoads('relay', { connections: 1 });
+      expect(heard).toEqual([]);
+    });
+
     it('each relay has one answer, its last, aligned with the topics', async () => {
       const question = questionAbout(2);
       const answers: [string, ReceiptAnswer][] = [

@@ -28,6 +28,11 @@ export class MemoryReceipts implements Receipts {
     });
   }
 
+  /** Nothing is lost within one process. */
+  insist(question: ReceiptQuestion): Promise<void> {
+    return this.ask(question);
+  }
+
   async answer({ id }: ReceiptQuestion, relay: string, answer: ReceiptAnswer): Promise<void> {
     const now = this.#nowMs();
     for (const [old, { expiresAtMs }] of this.#answers) if (expiresAtMs <= now) this.#answers.delete(old);

@@ -15,6 +15,8 @@ export interface Receipts extends ReceiptAsking, ReceiptAnswering {}
 export interface ReceiptAsking {
   /** Puts the question to all relays that can hear it; putting it again is harmless. */
   ask(question: ReceiptQuestion): Promise<void>;
+  /** Lets relays that signals do not reach find the question when they exchange their loads, for ten seconds. */
+  insist(question: ReceiptQuestion): Promise<void>;
   /** The last answer of every relay that has answered, by its name, aligned with the question's topics. */
   answers(question: ReceiptQuestion): Promise<ReadonlyMap<string, ReceiptAnswer>>;
   /** Throws the answers away; they are forgotten anyway, ten seconds after the last one. */

@@ -141,10 +141,13 @@ export class RedisBroker implements Broker {
   async exchangeLoads(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
     const key = this.#keys.relays();
     const text = load === undefined ? '' : JSON.stringify(load);
-    const rows = await this.#attempt(() =>
-      this.#topology.commandsForKey(key).heliographRelays(key, relayId, text, LOAD_TTL_MS * 1000),
+    const [relays, questions] = await this.#attempt(() =>
+      this.#topology
+        .commandsForKey(key)
+        .heliographRelays(key, this.#keys.questions(), relayId, text, LOAD_TTL_MS * 1000),
     );
-    return rows.filter((_, i) => i % 2 === 1).map(decodeLoad);
+    for (let i = 1; i < questions.length; i += 2) this.receipts.signal(questions[i] as string);
+    return relays.filter((_, i) => i % 2 === 1).map(decodeLoad);
   }
 
   renew(partition: number): void {

@@ -27,6 +27,11 @@ export class RedisKeys {
     return `${this.#prefix}:relays`;
   }
 
+  /** Questions that relays have not heard; in the slot of the relays, so that they find them there. */
+  questions(): string {
+    return `${this.#prefix}:questions:{${this.relays()}}`;
+  }
+
   /** The answer given to a publisher's call. */
   answer(id: string): string {
     return `${this.#prefix}:webhook:${id}`;

@@ -9,7 +9,7 @@ import { LOAD_TTL_MS, RECEIPT_TTL_MS } from './retention.ts';
 /**
  * Receipts through Redis: a question is a signal to all relays, its answers are a hash that lives for seconds. Both
  * belong to the partition of the first topic, so that there they come after the signal of its update, and that they
- * fail only where publishing fails too.
+ * fail only where publishing fails too. A question that signals may not bring is noted beside the relays' loads.
  */
 export class RedisReceipts implements Receipts {
   readonly #keys: RedisKeys;
@@ -32,7 +32,7 @@ export class RedisReceipts implements Receipts {
     this.#handler = handler;
   }
 
-  /** A signal has come over the channel for questions. */
+  /** A question has come, by a signal or along with the loads. */
   signal(text: string): void {
     const question = decodeQuestion(text);
     if (question) this.#handler?.(question);
@@ -72,19 +72,32 @@ export class RedisReceipts implements Receipts {
   async forget(question: ReceiptQuestion): Promise<void> {
     const partition = this.#partitionOf(question);
     const key = this.#keys.receipts(partition, question.id);
-    await this.#attempt(() => this.#topology.commands(partition).pexpire(key, 0)); // at once
+    await Promise.all([
+      this.#attempt(() => this.#topology.commands(partition).pexpire(key, 0)), // at once
+      this.#note(question.id, ''),
+    ]);
+  }
+
+  async insist(question: ReceiptQuestion): Promise<void> {
+    await this.#note(question.id, encodeQuestion(question));
   }
 
   async relays(): Promise<RelayCensus> {
-    const key = this.#keys.relays();
-    const rows = await this.#attempt(() =>
-      this.#topology.commandsForKey(key).heliographRelays(key, '', '', LOAD_TTL_MS * 1000),
-    );
+    const rows = await this.#note('', ''); // nothing
     const loads: [string, number][] = [];
     for (let i = 0; i + 1 < rows.length; i += 2) {
       loads.push([rows[i] as string, decodeLoad(rows[i + 1] as string).relays ?? 0]);
     }
     return takeCensus(loads);
+  }
+
+  /** Notes a question, or forgets it where the text is empty; answers the relays and their loads. */
+  async #note(id: string, text: string): Promise<string[]> {
+    const [relays, key] = [this.#keys.relays(), this.#keys.questions()];
+    const [, rows] = await this.#attempt(() =>
+      this.#topology.commandsForKey(key).heliographRelays(key, relays, id, text, LOAD_TTL_MS * 1000),
+    );
+    return rows;
   }
 
   #partitionOf({ topics }: ReceiptQuestion): number {

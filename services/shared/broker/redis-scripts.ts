@@ -9,7 +9,13 @@ export type PublishArguments = [meta: string, register: string, recent: string, 
 /** The scripts as methods of a connection; ioredis loads them where the server does not have them. */
 export interface ScriptedRedis extends Redis {
   heliographPublish(...args: PublishArguments): Promise<[version: string, history: string]>;
-  heliographRelays(relays: string, id: string, load: string, ttlUs: number): Promise<string[]>;
+  heliographRelays(
+    key: string,
+    other: string,
+    id: string,
+    text: string,
+    ttlUs: number,
+  ): Promise<[entries: string[], others: string[]]>;
   heliographDigest(
     meta: string,
     recent: string,
@@ -33,7 +39,7 @@ export function withScripts(redis: Redis): ScriptedRedis {
   const history = readScript('history');
   redis.defineCommand('heliographPublish', { numberOfKeys: 3, lua: history + readScript('publish') });
   redis.defineCommand('heliographDigest', { numberOfKeys: 2, lua: history + readScript('digest') });
-  redis.defineCommand('heliographRelays', { numberOfKeys: 1, lua: readScript('relays') });
+  redis.defineCommand('heliographRelays', { numberOfKeys: 2, lua: readScript('relays') });
   return redis as ScriptedRedis;
 }
 
