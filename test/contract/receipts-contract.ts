@@ -86,19 +86,17 @@ export function describeReceipts(
     });
 
     it('the census names the relays that are there, until they go', async () => {
-      await relay.exchangeLoads('one', { connections: 0, relays: 1 });
-      await relay.exchangeLoads('two', { connections: 5, relays: 2 });
+      await relay.exchangeLoads('one', { connections: 0 });
+      await webhook.exchangeLoads('two', { connections: 5 });
       const { names, missing } = await webhook.receipts.relays();
       expect([[...names].sort(), missing]).toEqual([['one', 'two'], 0]);
       await relay.exchangeLoads('one', undefined);
-      await relay.exchangeLoads('two', { connections: 5, relays: 1 });
+      await webhook.exchangeLoads('two', { connections: 5 });
       expect(await webhook.receipts.relays()).toEqual({ names: ['two'], missing: 0 });
     });
 
-    it('the census says that somebody is missing where a relay has just seen more, and where nobody is there', async () => {
+    it('the census says that somebody is missing where nobody is there', async () => {
       expect(await webhook.receipts.relays()).toEqual({ names: [], missing: 1 });
-      await relay.exchangeLoads('one', { connections: 0, relays: 3 });
-      expect(await webhook.receipts.relays()).toEqual({ names: ['one'], missing: 2 });
     });
   });
 }

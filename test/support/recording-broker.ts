@@ -9,7 +9,7 @@ export class RecordingBroker implements WebhookBroker {
   readonly partitions = 1;
   /** Names of relays that are there, and never answer. */
   relays: readonly string[] = [];
-  readonly receipts = new MemoryReceipts({ nowMs: Date.now, relays: () => this.relays.map((name) => [name, 0]) });
+  readonly receipts = new MemoryReceipts({ nowMs: Date.now, relays: () => this.relays });
   readonly published: { topic: Topic; body: UpdateBody; version: number }[] = [];
   readonly #answers = new Map<string, string>();
   failWith: Error | undefined;

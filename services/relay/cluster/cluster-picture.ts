@@ -4,10 +4,8 @@ import type { Clock, Timer } from '../../shared/process/clock.ts';
 /** How often relays tell each other what they hold: the picture is no older than that, and what a call takes. */
 export const EXCHANGE_INTERVAL_MS = 2000;
 
-/** The same while the broker is away: it may have come back empty, and everybody wants to be seen soon. */
+/** The same while the broker is away: when it comes back, perhaps empty, everybody is to be seen soon. */
 const RETRY_INTERVAL_MS = 200;
-/** After that, so many more exchanges go by before relays that are not seen any more count as gone. */
-const PATIENCE = 2;
 
 /** What this relay knows of all relays of the cluster, itself included. */
 export class ClusterPicture {
@@ -17,9 +15,6 @@ export class ClusterPicture {
   readonly #connections: () => number;
   readonly #exchanged: () => void;
   #others: { readonly relays: number; readonly connections: number } = { relays: 0, connections: 0 };
-  /** How many relays this one has seen, and says so; fewer only where they are known to be gone. */
-  #seen = 1;
-  #patience = 0;
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -60,9 +55,8 @@ export class ClusterPicture {
   async #exchange(): Promise<void> {
     let intervalMs = EXCHANGE_INTERVAL_MS;
     try {
-      const own: RelayLoad = { connections: this.#connections(), relays: this.#seen };
-      let all = await this.#loads.exchangeLoads(this.#id, own);
-      if (this.#count(all.length)) all = await this.#loads.exchangeLoads(this.#id, { ...own, relays: this.#seen });
+      const own: RelayLoad = { connections: this.#connections() };
+      const all = await this.#loads.exchangeLoads(this.#id, own);
       if (this.#stopped) return void (await this.#loads.exchangeLoads(this.#id, undefined));
       const connections = all.reduce((sum, load) => sum + load.connections, 0) - own.connections;
       this.#others = { relays: Math.max(0, all.length - 1), connections: Math.max(0, connections) };
@@ -70,18 +64,9 @@ export class ClusterPicture {
     } catch {
       // Nothing is shared while the broker is away; the last picture is the best there is.
       intervalMs = RETRY_INTERVAL_MS;
-      this.#patience = PATIENCE;
     }
     if (this.#stopped) return;
     const jittered = intervalMs * (0.9 + 0.2 * this.#clock.random());
     this.#timer = this.#clock.after(jittered, () => void this.#exchange());
-  }
-
-  /** Takes in how many relays there are now; true where this relay has said another number. */
-  #count(relays: number): boolean {
-    const said = this.#seen;
-    if (relays >= said || this.#patience === 0) this.#seen = relays;
-    else this.#patience -= 1;
-    return this.#seen !== said;
   }
 }

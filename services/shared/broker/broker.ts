@@ -56,8 +56,6 @@ export interface Loads {
 /** What one relay holds. */
 export interface RelayLoad {
   readonly connections: number;
-  /** How many relays it knows of, itself included. */
-  readonly relays?: number;
 }
 
 /** The half of a broker that a relay needs. */

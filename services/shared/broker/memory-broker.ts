@@ -27,7 +27,7 @@ export class MemoryBroker implements Broker {
 
   constructor(deps: { nowMs?: () => number } = {}) {
     this.#nowMs = deps.nowMs ?? Date.now;
-    const relays = () => this.#freshLoads().map(([name, { load }]) => [name, load.relays ?? 0] as const);
+    const relays = () => this.#freshLoads().map(([name]) => name);
     this.receipts = new MemoryReceipts({ nowMs: this.#nowMs, relays });
   }
 

@@ -9,11 +9,11 @@ import { RedisAgreement } from './redis-agreement.ts';
 import { RedisCluster } from './redis-cluster.ts';
 import { RedisKeys } from './redis-keys.ts';
 import { RedisReceipts } from './redis-receipts.ts';
+import { RedisRelays } from './redis-relays.ts';
 import { RedisReplicatedPublisher } from './redis-replicated-publisher.ts';
 import { RedisSingle } from './redis-single.ts';
 import type { RedisTopology, TopologyHandler } from './redis-topology.ts';
-import { decodeLoad } from './relay-load.ts';
-import { ANSWER_TTL_MS, DIGEST_LIMIT, LOAD_TTL_MS, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
+import { ANSWER_TTL_MS, DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
 
 /** Registers in one round trip. */
 const READ_BATCH = 500;
@@ -25,6 +25,7 @@ export class RedisBroker implements Broker {
   readonly #keys: RedisKeys;
   readonly #topology: RedisTopology;
   readonly #publisher: RedisReplicatedPublisher;
+  readonly #relays: RedisRelays;
   #handler: FeedHandler | undefined;
 
   /** `refuse` is called where this process must not take part any more: its settings differ from the cluster's. */
@@ -43,7 +44,9 @@ export class RedisBroker implements Broker {
       },
     });
     const attempt = <T>(call: () => Promise<T>) => this.#attempt(call);
-    this.receipts = new RedisReceipts({ keys: this.#keys, topology: this.#topology, attempt });
+    const shared = { keys: this.#keys, topology: this.#topology, attempt };
+    this.#relays = new RedisRelays({ ...shared, heard: (question) => this.receipts.signal(question) });
+    this.receipts = new RedisReceipts({ ...shared, relays: this.#relays });
   }
 
   follow(handler: FeedHandler): void {
@@ -138,16 +141,8 @@ export class RedisBroker implements Broker {
     await this.#attempt(() => this.#topology.commandsForKey(key).set(key, answer, 'PX', ANSWER_TTL_MS, 'NX'));
   }
 
-  async exchangeLoads(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
-    const key = this.#keys.relays();
-    const text = load === undefined ? '' : JSON.stringify(load);
-    const [relays, questions] = await this.#attempt(() =>
-      this.#topology
-        .commandsForKey(key)
-        .heliographRelays(key, this.#keys.questions(), relayId, text, LOAD_TTL_MS * 1000),
-    );
-    for (let i = 1; i < questions.length; i += 2) this.receipts.signal(questions[i] as string);
-    return relays.filter((_, i) => i % 2 === 1).map(decodeLoad);
+  exchangeLoads(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
+    return this.#relays.exchange(relayId, load);
   }
 
   renew(partition: number): void {

@@ -1,10 +1,9 @@
 import { decodeAnswer, decodeQuestion, encodeAnswer, encodeQuestion } from './receipt-codec.ts';
 import type { ReceiptAnswer, ReceiptQuestion, Receipts, RelayCensus } from './receipts.ts';
 import type { RedisKeys } from './redis-keys.ts';
+import type { RedisRelays } from './redis-relays.ts';
 import type { RedisTopology } from './redis-topology.ts';
-import { takeCensus } from './relay-census.ts';
-import { decodeLoad } from './relay-load.ts';
-import { LOAD_TTL_MS, RECEIPT_TTL_MS } from './retention.ts';
+import { RECEIPT_TTL_MS } from './retention.ts';
 
 /**
  * Receipts through Redis: a question is a signal to all relays, its answers are a hash that lives for seconds. Both
@@ -14,6 +13,7 @@ import { LOAD_TTL_MS, RECEIPT_TTL_MS } from './retention.ts';
 export class RedisReceipts implements Receipts {
   readonly #keys: RedisKeys;
   readonly #topology: RedisTopology;
+  readonly #relays: RedisRelays;
   readonly #attempt: <T>(call: () => Promise<T>) => Promise<T>;
   #handler: ((question: ReceiptQuestion) => void) | undefined;
 
@@ -21,10 +21,12 @@ export class RedisReceipts implements Receipts {
   constructor(deps: {
     keys: RedisKeys;
     topology: RedisTopology;
+    relays: RedisRelays;
     attempt: <T>(call: () => Promise<T>) => Promise<T>;
   }) {
     this.#keys = deps.keys;
     this.#topology = deps.topology;
+    this.#relays = deps.relays;
     this.#attempt = deps.attempt;
   }
 
@@ -74,30 +76,16 @@ export class RedisReceipts implements Receipts {
     const key = this.#keys.receipts(partition, question.id);
     await Promise.all([
       this.#attempt(() => this.#topology.commands(partition).pexpire(key, 0)), // at once
-      this.#note(question.id, ''),
+      this.#relays.noteQuestion(question.id, ''),
     ]);
   }
 
   async insist(question: ReceiptQuestion): Promise<void> {
-    await this.#note(question.id, encodeQuestion(question));
+    await this.#relays.noteQuestion(question.id, encodeQuestion(question));
   }
 
-  async relays(): Promise<RelayCensus> {
-    const rows = await this.#note('', ''); // nothing
-    const loads: [string, number][] = [];
-    for (let i = 0; i + 1 < rows.length; i += 2) {
-      loads.push([rows[i] as string, decodeLoad(rows[i + 1] as string).relays ?? 0]);
-    }
-    return takeCensus(loads);
-  }
-
-  /** Notes a question, or forgets it where the text is empty; answers the relays and their loads. */
-  async #note(id: string, text: string): Promise<string[]> {
-    const [relays, key] = [this.#keys.relays(), this.#keys.questions()];
-    const [, rows] = await this.#attempt(() =>
-      this.#topology.commandsForKey(key).heliographRelays(key, relays, id, text, LOAD_TTL_MS * 1000),
-    );
-    return rows;
+  relays(): Promise<RelayCensus> {
+    return this.#relays.census();
   }
 
   #partitionOf({ topics }: ReceiptQuestion): number {

@@ -15,7 +15,7 @@ export interface ScriptedRedis extends Redis {
     id: string,
     text: string,
     ttlUs: number,
-  ): Promise<[entries: string[], others: string[]]>;
+  ): Promise<[entries: string[], others: string[], added: number]>;
   heliographDigest(
     meta: string,
     recent: string,

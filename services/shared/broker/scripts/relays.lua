@@ -1,13 +1,15 @@
 -- Notes one entry of KEYS[1], such as a relay's load, and returns what is fresh in it and in KEYS[2], each as
--- {id, text, id, text, ...}. Questions that relays have not heard are noted in the same way as relays are.
+-- {id, text, id, text, ...}, and 1 where the entry was not there before. Questions that relays have not heard are noted
+-- in the same way as relays are.
 -- ARGV[1] the entry's id, ARGV[2] its text ('' where it goes), ARGV[3] how long an entry counts, in microseconds, which
 -- is also how long the key outlives the last one.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local added = 0
 if ARGV[2] == '' then
   redis.call('HDEL', KEYS[1], ARGV[1])
 else
-  redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ' ' .. ARGV[2])
+  added = redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ' ' .. ARGV[2])
   redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[3]) / 1000)
 end
 local function fresh(key)
@@ -24,4 +26,4 @@ local function fresh(key)
   end
   return kept
 end
-return { fresh(KEYS[1]), fresh(KEYS[2]) }
+return { fresh(KEYS[1]), fresh(KEYS[2]), added }
