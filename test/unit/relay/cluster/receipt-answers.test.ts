@@ -1,0 +1,87 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ReceiptAnswers } from '../../../../services/relay/cluster/receipt-answers.ts';
+import type { ReceiptAnswer, ReceiptQuestion } from '../../../../services/shared/broker/receipts.ts';
+import type { Topic } from '../../../../services/shared/update/topic.ts';
+import { VirtualTime } from '../../../support/virtual-time.ts';
+
+describe('a relay that is asked for receipts', () => {
+  let time: VirtualTime;
+  let ask: (question: ReceiptQuestion) => void;
+  let answered: { id: string; relay: string; answer: ReceiptAnswer; atMs: number }[];
+  let version: number;
+  let fails: boolean;
+
+  beforeEach(() => {
+    time = new VirtualTime();
+    answered = [];
+    version = 1;
+    fails = false;
+    new ReceiptAnswers({
+      relay: 'me',
+      clock: time.clock(),
+      receiptOf: (topic) => (topic === 'unknown' ? undefined : { version, told: 1, listening: 1, behind: 0 }),
+      receipts: {
+        onQuestion(handler) {
+          ask = handler;
+        },
+        async answer({ id }, relay, answer) {
+          if (fails) throw new Error('the broker is away');
+          answered.push({ id, relay, answer, atMs: time.nowMs });
+        },
+      },
+    });
+  });
+
+  const about = (count: number, id = crypto.randomUUID() as string): ReceiptQuestion => ({
+    id,
+    topics: Array.from({ length: count }, (_, i) => `t${i}` as Topic),
+  });
+
+  it('answers at the end of the turn, once what came before the question has been handed over', async () => {
+    time.atTurnEnd(() => {
+      version = 2;
+    });
+    ask({ id: 'q', topics: ['chat', 'unknown'] as Topic[] });
+    expect(answered).toEqual([]);
+    await time.runFor(1);
+    const receipt = { version: 2, told: 1, listening: 1, behind: 0 };
+    expect(answered).toEqual([{ id: 'q', relay: 'me', answer: [receipt, undefined], atMs: 0 }]);
+  });
+
+  it('answers a question that comes twice in a turn once, and again in another turn', async () => {
+    ask(about(1, 'q'));
+    ask(about(1, 'q'));
+    await time.runFor(1);
+    expect(answered).toHaveLength(1);
+    ask(about(1, 'q'));
+    await time.runFor(1);
+    expect(answered).toHaveLength(2);
+  });
+
+  it('goes on after an answer that was lost', async () => {
+    fails = true;
+    ask(about(1));
+    await time.runFor(1);
+    fails = false;
+    ask(about(1));
+    await time.runFor(1);
+    expect(answered).toHaveLength(1);
+  });
+
+  it('answers a flood in pieces, and no more of it than it bears', async () => {
+    for (let n = 0; n < 300; n += 1) ask(about(n === 7 ? 90 : 30));
+    const topicsInTurns: number[] = [];
+    let before = 0;
+    const count = () => {
+      const topics = answered.slice(before).reduce((sum, { answer }) => sum + answer.length, 0);
+      before = answered.length;
+      if (topics > 0) topicsInTurns.push(topics);
+      if (topics > 0 || topicsInTurns.length === 0) time.atTurnEnd(count);
+    };
+    time.atTurnEnd(count);
+    await time.runFor(1);
+    expect(answered).toHaveLength(256);
+    expect(Math.max(...topicsInTurns)).toBe(90);
+    expect(topicsInTurns.length).toBeGreaterThan(80);
+  });
+});
