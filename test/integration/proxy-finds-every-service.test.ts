@@ -66,6 +66,11 @@ describe('the proxy of deploy/compose.yaml', () => {
         body: JSON.stringify({ topic: 'chat', data: { n: 1 } }),
       });
       expect(published.status).toBe(200);
+      const { updates } = (await published.json()) as { updates: { version: number }[] };
+      const receipt = await fetch(`${http}/updates/${updates[0]?.version}?topic=chat`, {
+        headers: { Authorization: `Bearer ${TOKEN}` },
+      });
+      expect(await receipt.json()).toMatchObject({ topic: 'chat', relays: [expect.anything()] });
       await eventually(() => expect(websocket?.ofType('update')).toMatchObject([{ topic: 'chat', data: { n: 1 } }]));
       await eventually(() => expect(legacy?.texts).toEqual(['UPDATED']));
       await eventually(() => expect(sse.ofType('update')).toHaveLength(1));

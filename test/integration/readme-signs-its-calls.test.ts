@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
@@ -48,5 +50,21 @@ describe('the example of the README', () => {
     const script = here(example('sh', 'Bearer change-me')).replace('change-me', 'a-token-of-the-tests');
     const { stdout } = await run('sh', ['-c', script], { env });
     expect(JSON.parse(stdout)).toMatchObject({ updates: [{ topic: 'chat' }] });
+  });
+
+  it('that waits for delivery ends well where all relays have delivered, and shows who has not otherwise', async () => {
+    const cwd = mkdtempSync(join(tmpdir(), 'heliograph-readme-'));
+    const script = here(example('sh', 'wait=delivered')).replace('change-me', 'a-token-of-the-tests');
+    const runIt = () => run('sh', ['-c', script.replace('timeout=10s', 'timeout=1s')], { env, cwd });
+    try {
+      broker.relays = ['relay'];
+      broker.receipts.onQuestion((question) => void broker.receipts.answer(question, 'relay', [undefined]));
+      expect(await runIt()).toMatchObject({ stdout: '' });
+      broker.relays = ['relay', 'deaf'];
+      const failure = await runIt().catch((error: { code: number; stdout: string }) => error);
+      expect(failure).toMatchObject({ code: 1, stdout: expect.stringContaining('{"relay":"deaf","state":"silent"}') });
+    } finally {
+      rmSync(cwd, { recursive: true });
+    }
   });
 });

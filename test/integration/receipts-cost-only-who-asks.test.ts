@@ -1,0 +1,96 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitingCall } from '../support/delivery-call.ts';
+import { eventually } from '../support/eventually.ts';
+import { publishCall } from '../support/publish-call.ts';
+import { RedisProcess } from '../support/redis-process.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WsClient } from '../support/ws-client.ts';
+
+const TOKEN = 'a-token-of-the-tests';
+const PREFIX = 'cost';
+
+/** A call to Redis: its name and first key, and what the script ran that it called. */
+interface Call {
+  readonly name: string;
+  readonly key: string;
+  readonly args: readonly string[];
+  readonly inside: string[];
+}
+
+describe('receipts', () => {
+  let redis: RedisProcess;
+  let monitor: Redis;
+  let services: ServiceProcess[] = [];
+  let client: WsClient;
+  const calls: Call[] = [];
+
+  beforeAll(async () => {
+    redis = await RedisProcess.start();
+    const env = { REDIS_URL: redis.url, HELIOGRAPH_PREFIX: PREFIX, WEBHOOK_TOKENS: TOKEN, DRAIN_WINDOW: '0s' };
+    services = await Promise.all([
+      startService('webhook', env),
+      startService('relay', env),
+      startService('relay', env),
+    ]);
+    client = await WsClient.open(`ws://127.0.0.1:${services[1]?.port}/ws?topic=chat`);
+    await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
+    monitor = await new Redis(redis.url).monitor();
+    monitor.on('monitor', (_time, args: string[], source: string) => {
+      const [name = '', ...rest] = args.map(String);
+      if (source === 'lua') calls.at(-1)?.inside.push(name.toLowerCase());
+      else {
+        const key = rest.find((arg) => arg.startsWith(PREFIX)) ?? '';
+        calls.push({ name: name.toLowerCase(), key, args: rest, inside: [] });
+      }
+    });
+  });
+  afterAll(async () => {
+    client?.terminate();
+    monitor?.disconnect();
+    await Promise.all(services.map((service) => service.stop('SIGKILL')));
+    await redis?.stop();
+  });
+
+  /** What Redis was asked to do by the work, without what is asked at every interval: digests, and relays' loads. */
+  async function callsBy(work: () => Promise<void>): Promise<Call[]> {
+    calls.length = 0;
+    await work();
+    // Everything that belongs to the work comes before it.
+    await publishCall(services[0] as ServiceProcess, TOKEN, { topic: 'the/end' });
+    const isEnd = ({ args }: Call) => args.includes('the/end');
+    await eventually(() => expect(calls.some(isEnd)).toBe(true));
+    const isRegular = ({ name, key, inside }: Call) =>
+      name === 'ping' || key === `${PREFIX}:relays` || (name === 'evalsha' && inside.includes('zrangebyscore'));
+    return calls.slice(0, calls.findIndex(isEnd)).filter((call) => !isRegular(call));
+  }
+
+  it('cost an update that nobody asks about nothing: it is one call, before and after others were asked about', async () => {
+    const [webhook] = services as [ServiceProcess];
+    const publish = async () => {
+      for (let n = 0; n < 20; n += 1) await publishCall(webhook, TOKEN, { topic: 'chat' });
+    };
+    await publish(); // which loads the script
+    const before = await callsBy(publish);
+    const asked = await callsBy(async () => {
+      expect((await waitingCall(webhook, TOKEN, { topic: 'chat' })).status).toBe(200);
+    });
+    const after = await callsBy(publish);
+
+    expect(before.map(({ name }) => name)).toEqual(Array(20).fill('evalsha'));
+    expect(new Set(before.map(({ inside }) => inside.join(' ')))).toEqual(
+      new Set(['time info info hmget hset hset pexpire zadd zremrangebyscore publish']),
+    );
+    expect(after.map(({ name, inside }) => [name, ...inside])).toEqual(
+      before.map(({ name, inside }) => [name, ...inside]),
+    );
+    const all = asked.reduce((sum, { inside }) => sum + 1 + inside.length, 0);
+    console.info(
+      `with two relays, an update that is waited for costs Redis ${asked.length} calls and ${all} commands in all ` +
+        `(${asked.map(({ name, inside }) => (inside.length > 0 ? `${name}: ${inside.length}` : name)).join(', ')}); ` +
+        `one that is not costs 1 and ${1 + (before[0]?.inside.length ?? 0)}`,
+    );
+    expect(asked.length).toBeGreaterThan(5);
+    expect(asked.length).toBeLessThan(20);
+  });
+});
