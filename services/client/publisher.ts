@@ -27,9 +27,9 @@ export interface PublishedUpdate {
   readonly version: number;
 }
 
-/** An update that was not accepted. It may have got through all the same, and publishing again is harmless. */
+/** An update that was not accepted, or not delivered in time. It may have got through all the same; again is harmless. */
 export class PublishError extends Error {
-  /** The HTTP status of the last answer; 0 where there was none. */
+  /** The HTTP status of the last answer; 0 where there was none; 202 where it was published, and not delivered in time. */
   readonly status: number;
   /** The webhook's error code; empty where it gave none. */
   readonly code: string;
@@ -66,16 +66,24 @@ export class Publisher {
 
   /**
    * Resolves with the versions, in the order of the topics, once nobody who listens can miss the update any
-   * more. Rejects with a `PublishError` where the webhook refuses, or cannot be reached in time.
+   * more; with `deliveredWithinMs`, up to 30,000, once every relay has handed it over. Rejects with a `PublishError` where
+   * the webhook refuses, or cannot be reached in time, or not every relay has handed it over in time.
    */
-  async publish(topics: string | readonly string[], body: PublishBody = {}): Promise<readonly PublishedUpdate[]> {
+  async publish(
+    topics: string | readonly string[],
+    body: PublishBody = {},
+    options: { readonly deliveredWithinMs?: number } = {},
+  ): Promise<readonly PublishedUpdate[]> {
     const text = JSON.stringify({ topics: [topics].flat(), ...body });
     const id = `msg_${crypto.randomUUID()}`;
-    const deadline = Date.now() + this.#timeoutMs;
+    const { deliveredWithinMs: waitMs = 0 } = options;
+    const url = new URL(this.#url);
+    if (waitMs > 0) url.search = `?wait=delivered&timeout=${Math.ceil(waitMs)}ms`;
+    const deadline = Date.now() + this.#timeoutMs + waitMs;
     const backoff = new Backoff({ firstMs: 200, capMs: 2000 });
     for (;;) {
       try {
-        return await this.#call(id, text, Math.min(TRY_MS, deadline - Date.now()));
+        return await this.#call(url, id, text, Math.min(TRY_MS + waitMs, deadline - Date.now()));
       } catch (error) {
         const delayMs = backoff.nextMs();
         if (!(error instanceof PublishError && MAY_PASS.includes(error.status))) throw error;
@@ -85,11 +93,11 @@ export class Publisher {
     }
   }
 
-  async #call(id: string, text: string, timeoutMs: number): Promise<readonly PublishedUpdate[]> {
+  async #call(url: URL, id: string, text: string, timeoutMs: number): Promise<readonly PublishedUpdate[]> {
     let response: Response;
     let answer: unknown;
     try {
-      response = await fetch(this.#url, {
+      response = await fetch(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...this.#credentials(id, text) },
         body: text,
@@ -101,6 +109,7 @@ export class Publisher {
       throw new PublishError('the webhook cannot be reached', { status: 0, code: '' }, { cause });
     }
     const { updates, code = '' } = answer as { updates?: readonly PublishedUpdate[]; code?: string };
+    if (response.status === 202) throw new PublishError('not every relay has delivered in time', { status: 202, code });
     if (response.ok && updates) return updates;
     throw new PublishError(`the webhook answered ${response.status} ${code}`, { status: response.status, code });
   }

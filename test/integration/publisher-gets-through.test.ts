@@ -22,6 +22,18 @@ describe('a publisher on a webhook', () => {
     expect(broker.published.at(-1)?.body).toEqual({ data: { n: 1 }, spread: 250 });
     await webhook.stop();
   });
+
+  it('waits until an update is delivered, and rejects where it is not in time', async () => {
+    const broker = new RecordingBroker();
+    broker.relays = ['relay'];
+    const webhook = await startWebhook({ broker });
+    const publisher = new Publisher({ url: `${webhook.url}/webhook`, token: WEBHOOK_TOKEN });
+    const call = () => publisher.publish('chat', {}, { deliveredWithinMs: 300 });
+    await expect(call()).rejects.toMatchObject({ name: 'PublishError', status: 202 });
+    broker.receipts.onQuestion((question) => void broker.receipts.answer(question, 'relay', [undefined]));
+    expect(await call()).toEqual([{ topic: 'chat', version: 2 }]);
+    await webhook.stop();
+  });
 });
 
 describe('a publisher', () => {
