@@ -78,7 +78,10 @@ export class Publisher {
     const id = `msg_${crypto.randomUUID()}`;
     const { deliveredWithinMs: waitMs = 0 } = options;
     const url = new URL(this.#url);
-    if (waitMs > 0) url.search = `?wait=delivered&timeout=${Math.ceil(waitMs)}ms`;
+    if (waitMs > 0) {
+      url.searchParams.set('wait', 'delivered');
+      url.searchParams.set('timeout', `${Math.ceil(waitMs)}ms`);
+    }
     const deadline = Date.now() + this.#timeoutMs + waitMs;
     const backoff = new Backoff({ firstMs: 200, capMs: 2000 });
     for (;;) {

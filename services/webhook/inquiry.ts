@@ -50,6 +50,7 @@ export class Inquiry {
       }
       await new Promise<void>((resolve) => void this.#clock.after(lookMs, resolve));
       lookMs = Math.min(lookMs * 2, LAST_LOOK_MS);
+      if (this.#ended) return;
       await this.#look();
       if (isHopedFor(this.delivery)) return;
     }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { createAddressReader } from '../../services/relay/access/client-address.ts';
 import { Origins, parseOriginRule } from '../../services/relay/access/origins.ts';
 import { parseGreeting } from '../../services/relay/transport/greeting.ts';
+import { decodeAnswer, decodeQuestion, encodeAnswer } from '../../services/shared/broker/receipt-codec.ts';
 import { AppError } from '../../services/shared/errors.ts';
 import { parseClientMessage } from '../../services/shared/protocol/client-message.ts';
 import { parsePublishRequest } from '../../services/shared/protocol/publish-request.ts';
@@ -17,6 +18,7 @@ import {
   parseSigningSecret,
   type SigningCredential,
 } from '../../services/webhook/credential.ts';
+import { parseWait } from '../../services/webhook/wait-request.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
 
 /** Cases for each parser; a long run sets FUZZ_RUNS=100000. */
@@ -131,6 +133,39 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
           version,
           data: plain,
         });
+      }),
+      { numRuns },
+    );
+  });
+
+  it('as a query of a publisher becomes a bounded wait, or none, or an error of ours', () => {
+    const queries = fc.oneof(
+      anyText,
+      almost('wait=', 'delivered', '&', 'timeout=', '5', 's', 'ms', '999999999999', '%'),
+    );
+    holdsFor(queries, (text) => {
+      const wait = outcome(() => parseWait(new URLSearchParams(text)));
+      if (wait) expect(wait.timeoutMs >= 100 && wait.timeoutMs <= 30_000).toBe(true);
+    });
+  });
+
+  it('as a question for receipts or an answer never throws, and what we wrote is read as it was', () => {
+    holdsFor(fc.oneof(anyText, almost('id', ' ', 'chat', '[', ']', '1', ',', 'null')), (text) => {
+      const question = decodeQuestion(text);
+      if (question) expect(question.topics.length > 0 && question.topics.every(isTopic)).toBe(true);
+      for (const receipt of decodeAnswer(text, 1) ?? [])
+        expect(Object.values(receipt ?? {}).every(isVersion)).toBe(true);
+    });
+    const receipt = fc.record({
+      version: fc.maxSafeNat(),
+      told: fc.nat(),
+      listening: fc.nat(),
+      behind: fc.nat(),
+    });
+    fc.assert(
+      fc.property(fc.array(fc.option(receipt, { nil: undefined })), (answer) => {
+        expect(decodeAnswer(encodeAnswer(answer), answer.length)).toEqual(answer);
+        expect(decodeAnswer(encodeAnswer(answer), answer.length + 1)).toBeUndefined();
       }),
       { numRuns },
     );
