@@ -45,7 +45,8 @@ export class ReceiptAnswers {
       if (topics > MAX_TOPICS_PER_TURN && topics > question.topics.length) break;
       this.#questions.delete(id);
       const answer = question.topics.map((topic) => this.#receiptOf(topic));
-      this.#receipts.answer(question, this.#relay, answer).catch(() => {});
+      // In the next turn: what is handed over in this one is written to the sockets between the two.
+      this.#clock.atTurnEnd(() => void this.#receipts.answer(question, this.#relay, answer).catch(() => {}));
     }
     if (this.#questions.size > 0) this.#clock.atTurnEnd(() => this.#answer());
   }

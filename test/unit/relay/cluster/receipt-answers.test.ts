@@ -37,15 +37,21 @@ describe('a relay that is asked for receipts', () => {
     topics: Array.from({ length: count }, (_, i) => `t${i}` as Topic),
   });
 
-  it('answers at the end of the turn, once what came before the question has been handed over', async () => {
-    time.atTurnEnd(() => {
-      version = 2;
-    });
+  it('answers what was handed over in the turn of the question, once that is written: in the next turn', async () => {
+    const turnEnd = (name: string, next?: () => void) =>
+      time.atTurnEnd(() => {
+        version += 1;
+        seen.push(`${name}: ${answered.length} answers`);
+        next?.();
+      });
+    const seen: string[] = [];
+    turnEnd('first', () => turnEnd('second'));
     ask({ id: 'q', topics: ['chat', 'unknown'] as Topic[] });
-    expect(answered).toEqual([]);
+    time.atTurnEnd(() => seen.push(`written: ${answered.length} answers`));
     await time.runFor(1);
     const receipt = { version: 2, told: 1, listening: 1, behind: 0 };
     expect(answered).toEqual([{ id: 'q', relay: 'me', answer: [receipt, undefined], atMs: 0 }]);
+    expect(seen).toEqual(['first: 0 answers', 'written: 0 answers', 'second: 0 answers']);
   });
 
   it('answers a question that comes twice in a turn once, and again in another turn', async () => {
