@@ -106,7 +106,7 @@ export function createRelay(deps: {
       rebalance.look({ relays, connections, own: admission.connections });
     },
   });
-  new ReceiptAnswers({
+  const answers = new ReceiptAnswers({
     receipts: feed.receipts,
     relay: id,
     clock,
@@ -115,6 +115,7 @@ export function createRelay(deps: {
       return last && { ...last, listening: hub.listeners(topic), behind: sessions.owed(topic) };
     },
   });
+  feed.receipts.onQuestion((question) => answers.hear(question));
   const server = new UwsApp(config.tls);
   const transports = createTransports({
     server,

@@ -9,7 +9,7 @@ const FIRST_REPEAT_MS = 50;
 const LAST_REPEAT_MS = 1000;
 /** How long between two looks at the answers, in milliseconds, twice as long each time. */
 const FIRST_LOOK_MS = 2;
-const LAST_LOOK_MS = 50;
+const LAST_LOOK_MS = 100;
 
 /**
  * One question to all relays about updates that are published: puts it, looks at the answers, and puts it again while

@@ -30,7 +30,7 @@ describe('a webhook and a relay in one process', () => {
   beforeEach(async () => {
     broker = new MemoryBroker();
     relay = await startRelay({ ownBroker: broker });
-    webhook = await startWebhook({ broker, config: { secrets: SECRETS, callsPerSecond: 20 } });
+    webhook = await startWebhook({ broker, config: { secrets: SECRETS } });
   });
   afterEach(async () => {
     await webhook.stop();
@@ -64,13 +64,12 @@ describe('a webhook and a relay in one process', () => {
     await relay.connect('/update_check?topic=chat/1');
     await eventually(() => expect(quick.ofType('subscribed')).toHaveLength(1));
     slow.pause();
-    const big = 'x'.repeat(50_000);
-    while ((await relay.metric('relay_sessions_behind')) === 0) {
-      await relay.publish('chat/1', { data: big });
-      await new Promise(setImmediate);
+    const data = 'x'.repeat(60_000);
+    for (let behind = 0; behind === 0; ) {
+      const delivery = await (await post('?wait=delivered', { topic: 'chat/1', data })).json();
+      behind = await relay.metric('relay_sessions_behind');
+      expect(delivery).toMatchObject({ delivered: true, receipts: [{ relays: [{ told: 4, listening: 4, behind }] }] });
     }
-    const delivery = await (await post('?wait=delivered')).json();
-    expect(delivery).toMatchObject({ delivered: true, receipts: [{ relays: [{ listening: 4, behind: 1 }] }] });
     const paced = await (await post('?wait=delivered', { topic: 'chat/1', spread: 60_000 })).json();
     expect(paced).toMatchObject({ delivered: true, receipts: [{ relays: [{ told: 3, listening: 4, behind: 2 }] }] });
     expect(await (await post('?wait=delivered', { topic: 'chat/2' })).json()).toMatchObject({
@@ -117,8 +116,6 @@ describe('a webhook and a relay in one process', () => {
     await expectProblem(await get(path, {}), 401, 'unauthorized');
     await expectProblem(await get(path, { authorization: 'Bearer no' }), 401, 'unauthorized');
     await expectProblem(await get(path, signedHeaders('{}', { secret: CHAT_SECRET })), 401, 'invalid_signature');
-    const statuses = await Promise.all(Array.from({ length: 25 }, async () => (await get(path)).status));
-    expect(statuses.filter((status) => status === 429).length).toBeGreaterThan(0);
   });
 
   it('refuse questions that make no sense', async () => {
@@ -201,6 +198,14 @@ describe('a webhook whose relays do not answer', () => {
     await webhook.stop();
     expect((await call).status).toBe(202);
     expect(performance.now() - begunAt).toBeLessThan(1000);
+  });
+
+  it('counts questions among the calls of a credential', async () => {
+    const limited = await startWebhook({ broker, config: { callsPerSecond: 1 } });
+    const ask = () => fetch(`${limited.url}/updates/1?topic=chat`, { headers: AUTHORIZED });
+    expect((await ask()).status).toBe(404);
+    await expectProblem(await ask(), 429, 'rate_limited');
+    await limited.stop();
   });
 
   it('says so where there is no relay at all', async () => {

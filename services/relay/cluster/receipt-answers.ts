@@ -1,4 +1,4 @@
-import type { Receipt, ReceiptAnswering, ReceiptQuestion } from '../../shared/broker/receipts.ts';
+import type { Receipt, ReceiptAnswer, ReceiptAnswering, ReceiptQuestion } from '../../shared/broker/receipts.ts';
 import type { Clock } from '../../shared/process/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 
@@ -8,11 +8,12 @@ const MAX_TOPICS_PER_TURN = 100;
 const MAX_QUESTIONS = 256;
 
 /**
- * Answers questions about what this relay has handed over, at the end of the turn, when what came before them has been.
+ * Answers questions about what this relay has handed over: by the end of the turn, when what came before them has been,
+ * and at the end of the next one, when that is written to the sockets, and it is known who fell behind.
  * Remembers none: a question that comes too early, or whose answer is lost, is put again.
  */
 export class ReceiptAnswers {
-  readonly #receipts: ReceiptAnswering;
+  readonly #receipts: Pick<ReceiptAnswering, 'answer'>;
   readonly #relay: string;
   readonly #clock: Clock;
   readonly #receiptOf: (topic: Topic) => Receipt | undefined;
@@ -20,7 +21,7 @@ export class ReceiptAnswers {
 
   /** `receiptOf` tells how far this relay is with a topic; undefined where it knows nothing of it. */
   constructor(deps: {
-    receipts: ReceiptAnswering;
+    receipts: Pick<ReceiptAnswering, 'answer'>;
     relay: string;
     clock: Clock;
     receiptOf: (topic: Topic) => Receipt | undefined;
@@ -29,10 +30,9 @@ export class ReceiptAnswers {
     this.#relay = deps.relay;
     this.#clock = deps.clock;
     this.#receiptOf = deps.receiptOf;
-    deps.receipts.onQuestion((question) => this.#hear(question));
   }
 
-  #hear(question: ReceiptQuestion): void {
+  hear(question: ReceiptQuestion): void {
     if (this.#questions.size >= MAX_QUESTIONS) return;
     this.#questions.set(question.id, question);
     if (this.#questions.size === 1) this.#clock.atTurnEnd(() => this.#answer());
@@ -44,10 +44,18 @@ export class ReceiptAnswers {
       topics += question.topics.length;
       if (topics > MAX_TOPICS_PER_TURN && topics > question.topics.length) break;
       this.#questions.delete(id);
-      const answer = question.topics.map((topic) => this.#receiptOf(topic));
-      // In the next turn: what is handed over in this one is written to the sockets between the two.
-      this.#clock.atTurnEnd(() => void this.#receipts.answer(question, this.#relay, answer).catch(() => {}));
+      const handedOver = question.topics.map((topic) => this.#receiptOf(topic));
+      this.#clock.atTurnEnd(() => this.#answerFor(question, handedOver));
     }
     if (this.#questions.size > 0) this.#clock.atTurnEnd(() => this.#answer());
+  }
+
+  #answerFor(question: ReceiptQuestion, handedOver: ReceiptAnswer): void {
+    // What was handed over since is not written yet.
+    const answer = handedOver.map((receipt, i) => {
+      const now = this.#receiptOf(question.topics[i] as Topic);
+      return receipt && { ...receipt, ...now, version: receipt.version };
+    });
+    this.#receipts.answer(question, this.#relay, answer).catch(() => {});
   }
 }

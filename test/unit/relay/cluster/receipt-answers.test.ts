@@ -16,20 +16,18 @@ describe('a relay that is asked for receipts', () => {
     answered = [];
     version = 1;
     fails = false;
-    new ReceiptAnswers({
+    const answers = new ReceiptAnswers({
       relay: 'me',
       clock: time.clock(),
-      receiptOf: (topic) => (topic === 'unknown' ? undefined : { version, told: 1, listening: 1, behind: 0 }),
+      receiptOf: (topic) => (topic === 'unknown' ? undefined : { version, told: 1, listening: 1, behind: version }),
       receipts: {
-        onQuestion(handler) {
-          ask = handler;
-        },
         async answer({ id }, relay, answer) {
           if (fails) throw new Error('the broker is away');
           answered.push({ id, relay, answer, atMs: time.nowMs });
         },
       },
     });
+    ask = (question) => answers.hear(question);
   });
 
   const about = (count: number, id = crypto.randomUUID() as string): ReceiptQuestion => ({
@@ -37,7 +35,7 @@ describe('a relay that is asked for receipts', () => {
     topics: Array.from({ length: count }, (_, i) => `t${i}` as Topic),
   });
 
-  it('answers what was handed over in the turn of the question, once that is written: in the next turn', async () => {
+  it('answers what was handed over in the turn of the question, once that is written and it is known who fell behind', async () => {
     const turnEnd = (name: string, next?: () => void) =>
       time.atTurnEnd(() => {
         version += 1;
@@ -49,7 +47,7 @@ describe('a relay that is asked for receipts', () => {
     ask({ id: 'q', topics: ['chat', 'unknown'] as Topic[] });
     time.atTurnEnd(() => seen.push(`written: ${answered.length} answers`));
     await time.runFor(1);
-    const receipt = { version: 2, told: 1, listening: 1, behind: 0 };
+    const receipt = { version: 2, told: 1, listening: 1, behind: 3 };
     expect(answered).toEqual([{ id: 'q', relay: 'me', answer: [receipt, undefined], atMs: 0 }]);
     expect(seen).toEqual(['first: 0 answers', 'written: 0 answers', 'second: 0 answers']);
   });
