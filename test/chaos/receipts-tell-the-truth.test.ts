@@ -1,7 +1,7 @@
 import { setTimeout as pass } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { waitingCall } from '../support/delivery-call.ts';
 import { eventually } from '../support/eventually.ts';
+import { waitingCall } from '../support/publish-call.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';

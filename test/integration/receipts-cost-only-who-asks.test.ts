@@ -1,8 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { waitingCall } from '../support/delivery-call.ts';
 import { eventually } from '../support/eventually.ts';
-import { publishCall } from '../support/publish-call.ts';
+import { publishCall, waitingCall } from '../support/publish-call.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { WsClient } from '../support/ws-client.ts';

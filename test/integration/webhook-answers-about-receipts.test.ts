@@ -203,8 +203,8 @@ describe('a webhook whose relays do not answer', () => {
   it('counts questions among the calls of a credential', async () => {
     const limited = await startWebhook({ broker, config: { callsPerSecond: 1 } });
     const ask = () => fetch(`${limited.url}/updates/1?topic=chat`, { headers: AUTHORIZED });
-    expect((await ask()).status).toBe(404);
-    await expectProblem(await ask(), 429, 'rate_limited');
+    const answers = await Promise.all([ask(), ask()]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([404, 429]);
     await limited.stop();
   });
 

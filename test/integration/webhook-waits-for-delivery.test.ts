@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { receiptCall, waitingCall } from '../support/delivery-call.ts';
 import { eventually } from '../support/eventually.ts';
-import { publishCall } from '../support/publish-call.ts';
+import { publishCall, receiptCall, waitingCall } from '../support/publish-call.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';

@@ -8,18 +8,44 @@ export interface PublishAnswer {
   readonly tookMs: number;
 }
 
+interface Webhook {
+  readonly port: number;
+}
+
 /** Publishes as a web app does, by a token. */
-export async function publishCall(
-  webhook: { readonly port: number },
+export function publishCall(webhook: Webhook, token: string, message: unknown): Promise<PublishAnswer> {
+  return callWebhook(webhook, token, '/webhook', message);
+}
+
+/** The same for one topic, and waits for its delivery; `timeout` as in the URL. */
+export function waitingCall(
+  webhook: Webhook,
   token: string,
-  message: unknown,
+  call: { topic: string; timeout?: string },
 ): Promise<PublishAnswer> {
+  const { topic, timeout = '5s' } = call;
+  return callWebhook(webhook, token, `/webhook?wait=delivered&timeout=${timeout}`, { topic });
+}
+
+/** Asks who has an update. */
+export function receiptCall(
+  webhook: Webhook,
+  token: string,
+  update: { topic: string; version: number },
+): Promise<PublishAnswer> {
+  return callWebhook(webhook, token, `/updates/${update.version}?topic=${update.topic}`);
+}
+
+async function callWebhook(webhook: Webhook, token: string, path: string, message?: unknown): Promise<PublishAnswer> {
   const begunAt = performance.now();
-  const response = await fetch(`http://127.0.0.1:${webhook.port}/webhook`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify(message),
-  });
+  const authorization = `Bearer ${token}`;
+  const json = { 'content-type': 'application/json' };
+  const response = await fetch(
+    `http://127.0.0.1:${webhook.port}${path}`,
+    message === undefined
+      ? { headers: { authorization } }
+      : { method: 'POST', headers: { authorization, ...json }, body: JSON.stringify(message) },
+  );
   return {
     status: response.status,
     contentType: response.headers.get('content-type'),
