@@ -23,7 +23,7 @@ export interface UpdateReceipt extends PublishedTopic {
 export interface Delivery {
   readonly delivered: boolean;
   readonly receipts: readonly UpdateReceipt[];
-  /** How many more relays there must be at least, where the census is not complete. */
+  /** How many more relays there may be, where the census is not complete. */
   readonly missing?: number;
 }
 

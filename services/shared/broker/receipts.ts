@@ -58,6 +58,6 @@ export interface Receipt {
 /** The relays that said within the last ten seconds that they are there. */
 export interface RelayCensus {
   readonly names: readonly string[];
-  /** At least so many more are not named, since the broker has lost its data and they have not come back yet. */
+  /** At least so many more were there a moment ago: they have just gone, or the broker has lost them, and they come back. */
   readonly missing: number;
 }
