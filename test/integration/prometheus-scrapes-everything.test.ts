@@ -79,11 +79,13 @@ describe('a real Prometheus, with what is shipped for it', () => {
     // A rate needs a series that is there before it rises.
     const publish = { method: 'POST', body: '{"topic":"other"}' };
     const headers = { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' };
-    expect((await fetch(url, { ...publish, headers })).status).toBe(200);
+    const waitForDelivery = () => fetch(`${url}?wait=delivered`, { ...publish, headers });
+    expect((await waitForDelivery()).status).toBe(200);
     prometheus = await PrometheusProcess.start({ config: fastConfig(services), rules: impatientRules() });
     await eventually(async () => {
       expect(await prometheus.query('webhook_requests_total + on () chat_comments_total')).toHaveLength(1);
     }, 15_000);
+    expect((await waitForDelivery()).status).toBe(200);
     const comment = { name: 'Ada', text: 'Look now' };
     const saved = await fetch(`http://127.0.0.1:${of('chat')}/comments`, {
       method: 'POST',

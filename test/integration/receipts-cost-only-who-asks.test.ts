@@ -54,14 +54,17 @@ describe('receipts', () => {
   /** What Redis was asked to do by the work, without what is asked at every interval: digests, and relays' loads. */
   async function callsBy(work: () => Promise<void>): Promise<Call[]> {
     calls.length = 0;
+    const at = (topic: string) => calls.findIndex(({ args }) => args.includes(topic));
+    const mark = async (topic: string) => {
+      await publishCall(services[0] as ServiceProcess, TOKEN, { topic });
+      await eventually(() => expect(at(topic)).toBeGreaterThanOrEqual(0));
+    };
+    await mark('the/beginning');
     await work();
-    // Everything that belongs to the work comes before it.
-    await publishCall(services[0] as ServiceProcess, TOKEN, { topic: 'the/end' });
-    const isEnd = ({ args }: Call) => args.includes('the/end');
-    await eventually(() => expect(calls.some(isEnd)).toBe(true));
+    await mark('the/end');
     const isRegular = ({ name, key, inside }: Call) =>
       name === 'ping' || key === `${PREFIX}:relays` || (name === 'evalsha' && inside.includes('zrangebyscore'));
-    return calls.slice(0, calls.findIndex(isEnd)).filter((call) => !isRegular(call));
+    return calls.slice(at('the/beginning') + 1, at('the/end')).filter((call) => !isRegular(call));
   }
 
   it('cost an update that nobody asks about nothing: it is one call, before and after others were asked about', async () => {
