@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../process/clock.ts';
 import type { Topic } from '../update/topic.ts';
 import type { UpdateBody, Version } from '../update/update.ts';
-import type { Published, Publishing, Witness } from './broker.ts';
+import type { Publishing } from './broker.ts';
+import { PartitionPromises } from './partition-promises.ts';
 
 /** Which version an update of a topic got. */
 export interface PublishedTopic {
@@ -12,8 +13,6 @@ export interface PublishedTopic {
 /** How often a publisher looks whether what it was promised still stands, in milliseconds. */
 export const WATCH_INTERVAL_MS = 3000;
 
-const NOTHING_SEEN: Witness = Object.freeze({ history: '', version: 0 });
-
 /**
  * Publishes to the cluster, and remembers of each partition what this process was promised there. Every
  * call carries it along, and so does a digest at every interval: a broker that has forgotten something (the
@@ -22,7 +21,7 @@ const NOTHING_SEEN: Witness = Object.freeze({ history: '', version: 0 });
 export class ClusterPublisher {
   readonly #broker: Publishing;
   readonly #clock: Clock;
-  readonly #witnesses = new Map<number, Witness>();
+  readonly #promises = new Map<number, PartitionPromises>();
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -56,33 +55,27 @@ export class ClusterPublisher {
 
   async #publishOne(topic: Topic, body: UpdateBody): Promise<PublishedTopic> {
     const partition = this.#broker.partitionOf(topic);
-    const witness = this.#witnessOf(partition);
-    const published = await this.#broker.publish(topic, body, witness);
-    this.#remember(partition, witness, { ...published, promised: true });
+    const promises = this.#promisesIn(partition);
+    const carried = promises.carry();
+    const published = await this.#broker.publish(topic, body, carried.witness);
+    promises.answered(carried, published, true);
     return { topic, version: published.version };
   }
 
   /** Shows every partition what this process was promised there; asks for no changes. */
   async #remind(): Promise<void> {
     await Promise.allSettled(
-      [...this.#witnesses].map(async ([partition, witness]) => {
-        const { history, last } = await this.#broker.digest(partition, witness, Number.MAX_SAFE_INTEGER);
-        this.#remember(partition, witness, { history, version: last, promised: false });
+      [...this.#promises].map(async ([partition, promises]) => {
+        const carried = promises.carry();
+        const { history, last } = await this.#broker.digest(partition, carried.witness, Number.MAX_SAFE_INTEGER);
+        promises.answered(carried, { history, version: last }, false);
       }),
     );
   }
 
-  #witnessOf(partition: number): Witness {
-    return this.#witnesses.get(partition) ?? NOTHING_SEEN;
-  }
-
-  /** An answer settles the promises that its call carried along, and none that was made meanwhile. */
-  #remember(partition: number, carried: Witness, answer: Published & { readonly promised: boolean }): void {
-    const now = this.#witnessOf(partition);
-    const version = Math.max(now.version, answer.version);
-    const promised = now.promised === true && (now !== carried || now.history === answer.history);
-    // Promises under two histories: whichever the broker has, the other one is to be dealt with.
-    const history = promised && now.history !== answer.history ? `${now.history} ${answer.history}` : answer.history;
-    this.#witnesses.set(partition, { history, version, promised: promised || answer.promised });
+  #promisesIn(partition: number): PartitionPromises {
+    const promises = this.#promises.get(partition) ?? new PartitionPromises();
+    this.#promises.set(partition, promises);
+    return promises;
   }
 }

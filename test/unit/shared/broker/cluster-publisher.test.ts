@@ -115,6 +115,33 @@ describe('ClusterPublisher', () => {
     });
   });
 
+  it('shows a promise to the broker that replaced its own once, however many calls are under way all the time', async () => {
+    const done = [publisher.publish(topics('a1'), {}), publisher.publish(topics('a2'), {})];
+    broker.calls[0]?.answer({ version: 10, history: 'old' });
+    await done[0];
+    for (let n = 1; n < 20; n += 1) {
+      // Before each answer another call is sent.
+      done.push(publisher.publish(topics('a3'), {}));
+      broker.calls[n]?.answer({ version: 20 + n, history: 'new' });
+      await done[n];
+    }
+    const shown = broker.calls.map(({ witness }) => witness.history);
+    expect(shown).toEqual(['', '', 'old', 'old new', ...Array(17).fill('new')]);
+  });
+
+  it('goes on showing a promise that was made by a replaced broker after its successor was asked', async () => {
+    await publishAt('a1', { version: 10, history: 'old' });
+    const first = publisher.publish(topics('a1'), {});
+    const second = publisher.publish(topics('a2'), {});
+    broker.calls[1]?.answer({ version: 11, history: 'old' });
+    await first;
+    broker.calls[2]?.answer({ version: 20, history: 'new' });
+    await second;
+    expect(await publishAt('a3', { version: 21, history: 'new' })).toMatchObject({ promised: true });
+    expect(broker.calls.at(-1)?.witness.history).toContain('old');
+    expect(await publishAt('a3', { version: 22, history: 'new' })).toMatchObject({ history: 'new', promised: true });
+  });
+
   it('fails as a whole where one topic fails, and remembers what the others were promised', async () => {
     const done = publisher.publish(topics('a1', 'a2'), {});
     broker.calls[0]?.answer({ version: 10, history: 'h' });
