@@ -52,6 +52,7 @@ export class Hub implements FeedHandler {
       handler: {
         watchedIn: (partition) => this.#registers.settledIn(partition),
         versionOf: (topic) => this.#registers.settled(topic)?.update.version,
+        changed: (partition, topics) => this.#interest.changed(partition, topics),
         repaired: (updates) => {
           for (const update of updates) this.#merge(update);
         },

@@ -13,6 +13,8 @@ export interface RepairHandler {
   watchedIn(partition: number): Iterable<readonly [Topic, Version]>;
   /** The version this relay has of a topic whose signals flow; undefined for other topics. */
   versionOf(topic: Topic): Version | undefined;
+  /** A digest names these topics of a partition, or may have left out any: whatever is being read may be older. */
+  changed(partition: number, topics: readonly Topic[] | 'all'): void;
   /** Registers that pub/sub has not brought. */
   repaired(updates: readonly Update[]): void;
   /** Topics that have no register any more, where an update may have come and gone unseen. */
@@ -164,6 +166,7 @@ export class Repair {
       this.#report.floorRaised();
       this.#handler.floorRaised(partition);
     }
+    this.#handler.changed(partition, complete ? digest.changed.map(({ topic }) => topic) : 'all');
     const wanted: readonly Wanted[] = complete ? this.#missing(digest.changed) : this.#watchedIn(partition);
     if (wanted.length > 0) {
       const registers = await this.#feed.read(wanted.map(({ topic }) => topic));

@@ -32,6 +32,7 @@ function createRepair() {
   const heard: unknown[] = [];
   const freshness: boolean[] = [];
   const raises: string[] = [];
+  const named: unknown[] = [];
   const clock = { ...time.clock(), nowMs: () => time.nowMs + day.offsetMs };
   const repair = new Repair({
     clock,
@@ -48,6 +49,7 @@ function createRepair() {
     handler: {
       watchedIn: () => [[chat, 5]],
       versionOf: (topic) => (topic === chat ? 5 : undefined),
+      changed: (partition, topics) => void named.push([partition, topics]),
       repaired: (updates) => void heard.push(...updates),
       expired: (topics) => void heard.push(topics),
       floorRaised: (partition) => void raises.push(`told ${partition}`),
@@ -63,7 +65,7 @@ function createRepair() {
       freshness() {},
     },
   });
-  return { time, day, broker, freshness, heard, raises, repair };
+  return { time, day, broker, freshness, heard, raises, named, repair };
 }
 
 describe('repair', () => {
@@ -102,6 +104,24 @@ describe('repair', () => {
     broker.digest = { ...DIGEST, base: 70, last: 190, reach: 180 };
     await time.runFor(INTERVAL_MS);
     expect(heard).toEqual([[chat]]);
+    repair.stop();
+  });
+});
+
+describe('a digest', () => {
+  it('voids what is being read of topics that it names, or of all where it does not reach back', async () => {
+    const { time, broker, named, repair } = createRepair();
+    const news = 'news' as Topic;
+    broker.digest = { ...DIGEST, last: 9, reach: 0, changed: [{ topic: news, version: 9 }] };
+    repair.start();
+    await time.runFor(1);
+    expect(named).toEqual([[0, ['news']]]);
+    broker.digest = { ...DIGEST, last: 99, reach: 90 };
+    await time.runFor(1.5 * INTERVAL_MS);
+    expect(named).toEqual([
+      [0, ['news']],
+      [0, 'all'],
+    ]);
     repair.stop();
   });
 });

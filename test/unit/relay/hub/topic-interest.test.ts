@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LINGER_MS, TopicInterest } from '../../../../services/relay/hub/topic-interest.ts';
+import { LINGER_MS } from '../../../../services/relay/hub/partition-interest.ts';
+import { TopicInterest } from '../../../../services/relay/hub/topic-interest.ts';
 import { AppError } from '../../../../services/shared/errors.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 import type { Update, Version } from '../../../../services/shared/update/update.ts';
@@ -62,7 +63,7 @@ class FatefulFeed {
 }
 
 type Move =
-  | { readonly kind: 'want' | 'release' | 'publish'; readonly topic: Topic }
+  | { readonly kind: 'want' | 'release' | 'publish' | 'publish unheard'; readonly topic: Topic }
   | { readonly kind: 'lost'; readonly partition: number }
   | { readonly kind: 'linkUp' }
   | { readonly kind: 'wait'; readonly ms: number };
@@ -75,7 +76,7 @@ const moves = fc.array(
     {
       weight: 4,
       arbitrary: fc.record({
-        kind: fc.constantFrom('want', 'release', 'publish'),
+        kind: fc.constantFrom('want', 'release', 'publish', 'publish unheard'),
         topic: fc.constantFrom(...TOPICS),
       }),
     },
@@ -116,15 +117,24 @@ async function play(list: readonly Move[], fateList: readonly Fate[]) {
   const handler = new KnownRegisters();
   const interest = new TopicInterest({ feed, handler, clock: time.clock() });
   const wanted = new Set<Topic>();
+  const publish = (topic: Topic) => {
+    const version = (feed.registers.get(topic) ?? 0) + 1;
+    feed.registers.set(topic, version);
+    return version;
+  };
   for (const move of list) {
     if (move.kind === 'wait') await time.runFor(move.ms);
     else if (move.kind === 'linkUp') interest.retryNow();
     else if (move.kind === 'lost') {
       for (const topic of TOPICS) if (feed.partitionOf(topic) === move.partition) feed.watched.delete(topic);
       interest.lost([move.partition]);
+    } else if (move.kind === 'publish unheard') {
+      const version = publish(move.topic);
+      // As repair does: a digest names the topic, and brings what is known to be old.
+      interest.changed(feed.partitionOf(move.topic), [move.topic]);
+      if (handler.known.has(move.topic)) handler.known.set(move.topic, version);
     } else if (move.kind === 'publish') {
-      const version = (feed.registers.get(move.topic) ?? 0) + 1;
-      feed.registers.set(move.topic, version);
+      const version = publish(move.topic);
       // As the hub does: what is signalled of a topic that is watched is known.
       if (feed.watched.has(move.topic) && interest.isWatched(move.topic)) {
         handler.known.set(move.topic, Math.max(version, handler.known.get(move.topic) ?? 0));
@@ -153,5 +163,31 @@ describe('TopicInterest', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+
+  it('knows the topics of every partition that can be reached, also while another one cannot', async () => {
+    const time = new VirtualTime();
+    const feed = new FatefulFeed(time, () => ({ delayMs: 1, fails: false, takesEffect: true }));
+    const handler = new KnownRegisters();
+    const unlessLost =
+      <T>(call: (topics: readonly Topic[]) => Promise<T>) =>
+      (topics: readonly Topic[]) =>
+        topics.some((topic) => feed.partitionOf(topic) === 0)
+          ? Promise.reject(new AppError('broker_unavailable'))
+          : call(topics);
+    const interest = new TopicInterest({
+      feed: {
+        partitionOf: (topic) => feed.partitionOf(topic),
+        watch: unlessLost((topics) => feed.watch(topics)),
+        unwatch: unlessLost((topics) => feed.unwatch(topics)),
+        read: unlessLost((topics) => feed.read(topics)),
+      },
+      handler,
+      clock: time.clock(),
+    });
+    for (const topic of TOPICS) interest.want(topic);
+    await time.runFor(100);
+    expect([...handler.known.keys()]).toEqual(['b1', 'b2']);
+    interest.stop();
   });
 });
