@@ -32,15 +32,47 @@ export function createRedisClient(config: RedisConfig, target: RedisTarget, name
     // A master that was made a replica answers so until Sentinel names the new one.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   };
-  const redis = new Redis(options);
+  const redis = new LastingRedis(options);
   // The link's state is reported by its owner; without a listener ioredis would print every failed attempt.
   redis.on('error', () => {});
   const pinger = setInterval(() => {
-    if (redis.status === 'ready') redis.ping().catch(() => {});
+    if (redis.hasEnded) clearInterval(pinger);
+    else if (redis.status === 'ready') redis.ping().catch(() => {});
   }, PING_INTERVAL_MS);
   pinger.unref();
-  redis.once('end', () => clearInterval(pinger));
   return redis;
+}
+
+/**
+ * A connection that only its owner ends. ioredis gives up for good where its failover detector hears of a new master
+ * just while it asks Sentinel for one: to the detector that is a connection to the old one.
+ */
+class LastingRedis extends Redis {
+  #ended = false;
+
+  constructor(options: RedisOptions) {
+    super(options);
+    let attempt = 0;
+    this.on('ready', () => {
+      attempt = 0;
+    });
+    this.on('end', () => {
+      if (this.#ended) return;
+      attempt += 1;
+      setTimeout(() => {
+        if (!this.#ended) this.connect().catch(() => {}); // it goes on trying
+      }, reconnectDelayMs(attempt)).unref();
+    });
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  override disconnect(reconnect = false): void {
+    if (!reconnect) this.#ended = true;
+    super.disconnect(reconnect);
+  }
 }
 
 function reconnectDelayMs(attempt: number): number {

@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+
+/** Speaks as much of Sentinel's protocol as a client needs, and answers when it is told to. */
+export class FakeSentinel {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #subscribers = new Set<Socket>();
+  readonly #asking: (() => void)[] = [];
+  /** The port of the server that it names as master. */
+  masterPort: number;
+  /** Whether it answers who asks for the master; else they wait for `answer`. */
+  answers = true;
+
+  private constructor(masterPort: number) {
+    this.masterPort = masterPort;
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.on('error', () => {}); // `close` follows
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        this.#subscribers.delete(socket);
+      });
+      socket.on('data', (data) => {
+        for (const words of readCommands(String(data))) this.#command(socket, words);
+      });
+    });
+  }
+
+  static async start(masterPort: number): Promise<FakeSentinel> {
+    const sentinel = new FakeSentinel(masterPort);
+    sentinel.#server.listen(0, '127.0.0.1');
+    await once(sentinel.#server, 'listening');
+    return sentinel;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** How many wait for an answer. */
+  get asking(): number {
+    return this.#asking.length;
+  }
+
+  /** How many listen for a new master. */
+  get listening(): number {
+    return this.#subscribers.size;
+  }
+
+  /** Answers all who wait. */
+  answer(): void {
+    for (const answer of this.#asking.splice(0)) answer();
+  }
+
+  /** Tells all who listen that there is a new master. */
+  switchMaster(): void {
+    const text = 'heliograph 127.0.0.1 1 127.0.0.1 2';
+    for (const socket of this.#subscribers) socket.write(bulks(['message', '+switch-master', text]));
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #command(socket: Socket, words: readonly string[]): void {
+    const [name = '', what = ''] = words.map((word) => word.toLowerCase());
+    if (name === 'hello') socket.write("-ERR unknown command 'HELLO'\r\n");
+    else if (name === 'subscribe') {
+      this.#subscribers.add(socket);
+      socket.write('*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n');
+    } else if (what === 'get-master-addr-by-name') {
+      this.#asking.push(() => socket.write(bulks(['127.0.0.1', String(this.masterPort)])));
+      if (this.answers) this.answer();
+    } else if (name === 'sentinel') socket.write('*0\r\n');
+    else socket.write('+OK\r\n');
+  }
+}
+
+function bulks(words: readonly string[]): string {
+  return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
+}
+
+/** The commands in a text, which are never cut in two on loopback, as short as they are. */
+function readCommands(text: string): string[][] {
+  return text
+    .split(/^\*\d+\r\n/m)
+    .slice(1)
+    .map((command) => command.split('\r\n').filter((_, i) => i % 2 === 1));
+}
