@@ -1,4 +1,8 @@
-import { describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Broker } from '../../services/shared/broker/broker.ts';
+import { RedisKeys } from '../../services/shared/broker/redis-keys.ts';
+import { REGISTER_TTL_MS } from '../../services/shared/broker/retention.ts';
+import { parseTopic } from '../../services/shared/update/topic.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
@@ -42,5 +46,25 @@ describe('the census of relays, where Redis has lost them', () => {
     await three?.();
     expect(await census()).toEqual({ names: ['one', 'three', 'two'], missing: 0 });
     for (const { broker } of relays) await broker.stop();
+  });
+});
+
+describe('a register in Redis', () => {
+  const prefix = randomPrefix();
+  const topic = parseTopic('chat');
+  let broker: Broker;
+  beforeAll(async () => {
+    broker = redisBrokers({ REDIS_URL, HELIOGRAPH_PREFIX: prefix }).connect();
+    await broker.start();
+  });
+  afterAll(() => broker?.stop());
+
+  it('is kept until its version is that old, also where the clock is behind the versions', async () => {
+    for (const aheadMs of [0, 30 * 3600 * 1000]) {
+      const seen = (Date.now() + aheadMs) * 1000;
+      await broker.publish(topic, {}, { history: '', version: aheadMs === 0 ? 0 : seen });
+      const leftMs = await askRedis(REDIS_URL, 'PTTL', new RedisKeys({ prefix, partitions: 4 }).register(topic));
+      expect(Math.abs(Number(leftMs) - REGISTER_TTL_MS - aheadMs)).toBeLessThan(60_000);
+    }
   });
 });

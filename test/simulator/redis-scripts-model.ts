@@ -63,7 +63,7 @@ export function runPublish(
   const { partition, topic, body, witness } = call;
   const { last } = checkHistory(context, partition, witness);
   const version = Math.max(context.nowUs, last + 1, witness.version + 1);
-  const expiresAtUs = context.nowUs + settings.registerTtlMs * 1000;
+  const expiresAtUs = version + settings.registerTtlMs * 1000;
   context.write((all) => {
     const data = all.partition(partition);
     if (data.meta) data.meta.last = version;
