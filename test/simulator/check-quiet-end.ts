@@ -1,22 +1,29 @@
 import type { Topic } from '../../services/shared/update/topic.ts';
+import type { SimulatedClient } from './simulated-client.ts';
 import type { Simulation } from './simulation.ts';
 
 /** What the promise says of the time after all faults: what is wrong, in words. */
 export function checkPromise(simulation: Simulation): string[] {
-  const { clients, app, relays } = simulation;
+  const { clients, relays } = simulation;
+  const stale = relays.filter(({ hub }) => !hub.fresh);
+  return [
+    ...stale.map(({ process }) => `${process.name} is not fresh`),
+    ...[...clients].flatMap((client) => checkClient(simulation, client)),
+  ];
+}
+
+/** The same for one client. */
+export function checkClient({ app }: Simulation, client: SimulatedClient): string[] {
   const wrong: string[] = [];
-  for (const { process, hub } of relays) if (!hub.fresh) wrong.push(`${process.name} is not fresh`);
-  for (const client of clients) {
-    for (const topic of client.topics) {
-      const missing = app.missing(topic, client.page.shown(topic));
-      if (!missing) continue;
-      const shown = client.page.shown(topic);
-      const acknowledged = `#${missing.revision}, acknowledged at ${missing.atMs / 1000} s as ${missing.version}`;
-      wrong.push(`${client.name} shows #${shown} of ${topic}, and was never told of ${acknowledged}`);
-    }
-    if (client.believesFresh === false) {
-      wrong.push(`${client.name} was not told that ${client.line?.relay?.process.name} is fresh again`);
-    }
+  for (const topic of client.topics) {
+    const missing = app.missing(topic, client.page.shown(topic));
+    if (!missing) continue;
+    const shown = client.page.shown(topic);
+    const acknowledged = `#${missing.revision}, acknowledged at ${missing.atMs / 1000} s as ${missing.version}`;
+    wrong.push(`${client.name} shows #${shown} of ${topic}, and was never told of ${acknowledged}`);
+  }
+  if (client.believesFresh === false) {
+    wrong.push(`${client.name} was not told that ${client.line?.relay?.process.name} is fresh again`);
   }
   return wrong;
 }

@@ -7,8 +7,11 @@ const STEPS = 200;
 describe('the promise, in a simulated cluster', () => {
   it('holds through faults of every kind at once, for 200 seeds', { timeout: 300_000 }, async () => {
     const results = await expectPromise(seedsFrom(1, 200), { steps: STEPS });
-    const repaired = results.map(({ repairedAfterMs }) => repairedAfterMs).sort((a, b) => a - b);
-    console.info(`simulated time until all were up to date after the last fault: at worst ${repaired.at(-1)} ms`);
+    const worst = (times: number[]) => `${Math.max(...times)} ms at worst`;
+    console.info(
+      `simulated time after the last fault: ${worst(results.map(({ repairedAfterMs }) => repairedAfterMs))} until ` +
+        `who had a line was up to date, ${worst(results.map(({ backAfterMs }) => backAfterMs))} until all had one`,
+    );
   });
 
   it('is tried in the same way whenever the seed is the same, and in another where it is another', async () => {

@@ -6,6 +6,7 @@ import { Faults } from './faults.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
 import { PROCESS_FAULTS } from './process-faults.ts';
 import { PUBLISHING } from './publishing.ts';
+import { Recovery } from './recovery.ts';
 import { REDIS_FAULTS } from './redis-faults.ts';
 import type { Sabotage } from './sabotage.ts';
 import { FLOOR_SPREAD_MS, REPAIR_INTERVAL_MS } from './simulated-relay.ts';
@@ -46,7 +47,9 @@ export interface SimulationResult {
   readonly trace: readonly string[];
   /** The same for two runs in which the same happened. */
   readonly digest: string;
-  /** How long after the last fault all clients had what they should. */
+  /** How long after the last fault all clients had a line to a relay again. */
+  readonly backAfterMs: number;
+  /** How long it took at most, from there or from the last fault on, until a client or a relay had what it should. */
   readonly repairedAfterMs: number;
 }
 
@@ -74,37 +77,35 @@ export async function runSimulation(options: {
     }
     faults.endAll();
     trace.note('all faults end');
-    const { failures, repairedAfterMs } = await judge(simulation);
+    const { failures, ...times } = await judge(simulation);
     return {
       seed,
       failures: [...new Set([...watchman.findings, ...failures])],
       trace: trace.lines,
       digest: trace.digest,
-      repairedAfterMs,
+      ...times,
     };
   } finally {
     uninstall();
   }
 }
 
-async function judge(simulation: Simulation): Promise<{ failures: string[]; repairedAfterMs: number }> {
+async function judge(
+  simulation: Simulation,
+): Promise<Pick<SimulationResult, 'failures' | 'backAfterMs' | 'repairedAfterMs'>> {
   const { time, clients } = simulation;
-  const endedAtMs = time.nowMs;
-  const away = () =>
-    [...clients].filter(
-      ({ line, page, topics }) =>
-        !line?.relay?.takesClients || !line.socket?.flows || !topics.every((topic) => page.has(topic)),
-    );
-  while (away().length > 0 && time.nowMs - endedAtMs < RETURN_MS) await time.runFor(100);
-  const lost = away().map(({ name }) => `${name} has no line to a relay, or no answer`);
-  if (lost.length > 0) return { failures: lost, repairedAfterMs: Number.NaN };
-  const backAtMs = time.nowMs;
-  while (checkPromise(simulation).length > 0 && time.nowMs - backAtMs < REPAIRED_MS) await time.runFor(100);
-  const repairedAfterMs = time.nowMs - endedAtMs;
-  await time.runFor(backAtMs + REPAIRED_MS - time.nowMs);
+  const recovery = new Recovery(simulation);
+  await recovery.watch(() => recovery.away.length === 0, RETURN_MS);
+  const lost = recovery.away.map(({ name }) => `${name} has no line to a relay, or no answer`);
+  if (lost.length > 0) return { failures: lost, backAfterMs: Number.NaN, repairedAfterMs: Number.NaN };
+  const allBackAtMs = time.nowMs;
+  await recovery.watch(() => recovery.isRepaired, REPAIRED_MS);
+  const { backAfterMs, repairedAfterMs } = recovery;
+  await time.runFor(allBackAtMs + REPAIRED_MS - time.nowMs);
   const told = () => [...clients].map(({ name, page }) => `${name} ${page.told}`);
   const before = told();
   const failures = checkPromise(simulation);
+  if (repairedAfterMs > REPAIRED_MS) failures.push(`a client with a line was repaired after ${repairedAfterMs} ms`);
   await time.runFor(SILENT_MS);
   const spurious = told().filter((line, i) => line !== before[i]);
   return {
@@ -114,6 +115,7 @@ async function judge(simulation: Simulation): Promise<{ failures: string[]; repa
       ...checkRelays(simulation),
       ...spurious.map((line) => `${line}: told something when nothing was to be told`),
     ],
+    backAfterMs,
     repairedAfterMs,
   };
 }
