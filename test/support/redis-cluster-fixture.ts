@@ -71,7 +71,13 @@ export async function startRedisCluster(): Promise<RedisClusterFixture> {
         if (keys.length === 0) break;
         await askRedis(from.port, 'MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'KEYS', ...keys);
       }
-      for (const node of [to, from]) await askRedis(node.port, 'CLUSTER', 'SETSLOT', slot, 'NODE', target);
+      // First who gets it, then who had it, then the others, who would hear of it later and until then send clients wrong.
+      const others = (await named((line) => line[2]?.includes('master') === true)).filter(
+        (node) => node !== to && node !== from,
+      );
+      for (const node of [to, from, ...others]) {
+        await askRedis(node.port, 'CLUSTER', 'SETSLOT', slot, 'NODE', target);
+      }
     },
     stop,
   };
