@@ -1,13 +1,13 @@
 import type { Accept, ConnectionOwner } from '../../services/relay/transport/transport.ts';
-import type { Following } from '../../services/shared/broker/broker.ts';
+import type { Following, Loads } from '../../services/shared/broker/broker.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 
-/** A part of the promise that is taken out of every relay, to see whether the simulator finds that it is missing. */
+/** A part of the promise that is taken out of every relay, to see whether tests find that it is missing. */
 export type Sabotage = 'repair' | 'floor' | 'resume' | 'catch-up';
 
 /** Relays without repair are told by every digest that nothing changed; without floor, that it never rose. */
-export function sabotageFeed(feed: Following, sabotage: Sabotage | undefined): Following {
+export function sabotageFeed(feed: Following & Loads, sabotage: Sabotage | undefined): Following & Loads {
   if (sabotage !== 'repair' && sabotage !== 'floor') return feed;
   const firstFloors = new Map<number, Version>();
   return {
@@ -17,6 +17,7 @@ export function sabotageFeed(feed: Following, sabotage: Sabotage | undefined): F
     unwatch: (topics) => feed.unwatch(topics),
     read: (topics) => feed.read(topics),
     renew: (partition) => feed.renew(partition),
+    exchangeLoads: (id, load) => feed.exchangeLoads(id, load),
     follow(handler) {
       feed.follow({
         deliver: (update) => handler.deliver(update),

@@ -1,10 +1,12 @@
 import { setTimeout as pass } from 'node:timers/promises';
+import type { Sabotage } from '../simulator/sabotage.ts';
 import { ChaosClient } from './chaos-client.ts';
 import { eventually } from './eventually.ts';
 import { nowMs } from './now-ms.ts';
 import { randomPrefix } from './random-prefix.ts';
 import { askRedis } from './redis-admin.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
+import { startRelay } from './start-relay.ts';
 import { SteadyPublisher } from './steady-publisher.ts';
 
 const TOKEN = 'a-token-of-the-tests';
@@ -46,19 +48,17 @@ export class ChaosCluster {
 
   /**
    * Starts two webhooks, three relays, and clients of both kinds, evenly spread. `env` says where Redis is;
-   * `relayEnv` is for one relay only; `relayProgram` runs another relay than the built one.
+   * `relayEnv` is for one relay only; `sabotage` takes a part of what keeps the promise out of all relays.
    */
   static async start(options: {
     env: Readonly<Record<string, string>>;
     relayEnv?: (relay: number) => Readonly<Record<string, string>>;
-    relayProgram?: readonly string[];
+    sabotage?: Sabotage;
   }): Promise<ChaosCluster> {
     const cluster = new ChaosCluster();
     const env = { HELIOGRAPH_PREFIX: randomPrefix(), WEBHOOK_TOKENS: TOKEN, DRAIN_WINDOW: '0s', ...options.env };
     try {
-      const relays = [0, 1, 2].map((i) =>
-        startService('relay', { ...env, ...options.relayEnv?.(i) }, { program: options.relayProgram }),
-      );
+      const relays = [0, 1, 2].map((i) => startRelay({ ...env, ...options.relayEnv?.(i) }, options.sabotage));
       const webhooks = [0, 1].map(() => startService('webhook', env));
       cluster.relays.push(...(await Promise.all(relays)));
       cluster.webhooks.push(...(await Promise.all(webhooks)));
@@ -112,11 +112,14 @@ export class ChaosCluster {
     return this.clients.filter((client) => client.behind(this.steady.ledger).length > 0);
   }
 
-  /** A relay ends; its clients look for another one. */
-  async killRelay(relay: number): Promise<void> {
-    const { port } = this.relays[relay] as ServiceProcess;
-    this.#open = this.#open.filter((url) => url !== `ws://127.0.0.1:${port}`);
+  /** A relay ends; its clients look for another one, and find it after `meanwhile`. */
+  async killRelay(relay: number, meanwhile: () => Promise<void>): Promise<void> {
+    const url = `ws://127.0.0.1:${this.relays[relay]?.port}`;
+    const others = this.#open.filter((other) => other !== url);
+    this.#open = [url];
     await this.relays[relay]?.stop('SIGKILL');
+    await meanwhile();
+    this.#open = others;
   }
 
   /**

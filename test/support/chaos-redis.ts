@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { Sabotage } from '../simulator/sabotage.ts';
 import { ChaosCluster, isQuiet, QUIET_TOPICS } from './chaos-cluster.ts';
 import { eventually } from './eventually.ts';
 import { RedisProcess } from './redis-process.ts';
@@ -14,8 +15,8 @@ export interface ChaosRedis {
   stop(): Promise<void>;
 }
 
-/** Starts them; `relayProgram` as in `ChaosCluster`. */
-export async function startChaosRedis(options: { relayProgram?: readonly string[] } = {}): Promise<ChaosRedis> {
+/** Starts them, with relays from which a part of what keeps the promise is taken out where that is asked for. */
+export async function startChaosRedis(options: { sabotage?: Sabotage } = {}): Promise<ChaosRedis> {
   const redis = await RedisProcess.start();
   const link = await TcpProxy.start(redis.port);
   const stop = async () => {
@@ -25,7 +26,7 @@ export async function startChaosRedis(options: { relayProgram?: readonly string[
   const cluster = await ChaosCluster.start({
     env: { REDIS_URL: redis.url },
     relayEnv: (relay): Record<string, string> => (relay === 2 ? { REDIS_URL: `redis://127.0.0.1:${link.port}` } : {}),
-    ...(options.relayProgram ? { relayProgram: options.relayProgram } : {}),
+    ...(options.sabotage ? { sabotage: options.sabotage } : {}),
   }).catch(async (error) => {
     await stop();
     throw error;

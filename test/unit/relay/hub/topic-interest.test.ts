@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LINGER_MS } from '../../../../services/relay/hub/partition-interest.ts';
-import { TopicInterest } from '../../../../services/relay/hub/topic-interest.ts';
+
+import { LINGER_MS, TopicInterest } from '../../../../services/relay/hub/topic-interest.ts';
 import { AppError } from '../../../../services/shared/errors.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 import type { Update, Version } from '../../../../services/shared/update/update.ts';

@@ -1,0 +1,35 @@
+// A relay without a part of what keeps the promise, named by SABOTAGE. For the tests that show that the chaos tests
+// would notice.
+import { readRelayProcessConfig } from '../../services/relay/config.ts';
+import { createRelay } from '../../services/relay/relay.ts';
+import { Sessions } from '../../services/relay/session/sessions.ts';
+import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
+import { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
+import { runProcess } from '../../services/shared/process/run-process.ts';
+import { type Sabotage, sabotageAccept, sabotageFeed } from '../simulator/sabotage.ts';
+
+const sabotage = process.env.SABOTAGE as Sabotage | undefined;
+
+const accept = Sessions.prototype.accept;
+Object.assign(Sessions.prototype, {
+  accept(this: Sessions, ...args: Parameters<typeof accept>) {
+    return sabotageAccept((...own) => accept.apply(this, own), sabotage)(...args);
+  },
+});
+
+await runProcess({
+  name: 'relay',
+  env: process.env,
+  defaultAdminPort: 9101,
+  readConfig: readRelayProcessConfig,
+  async main({ config, lifecycle, registry, health, refuse }) {
+    const broker = new RedisBroker({ config: config.redis, report: SILENT_REPORT, refuse });
+    const fresh = health.require('fresh');
+    const sabotaged = sabotageFeed(broker, sabotage);
+    const feed = sabotaged === broker ? broker : { ...sabotaged, receipts: broker.receipts };
+    const relay = createRelay({ config: config.relay, feed, registry, clock: SYSTEM_CLOCK, fresh });
+    await lifecycle.start('broker', broker);
+    await lifecycle.start('relay', relay);
+  },
+});
