@@ -215,6 +215,7 @@ export class Hub implements FeedHandler {
   }
 
   #settle(topic: Topic, stored: Update | undefined): void {
+    if (stored) this.#repair.saw(topic, stored.version);
     if (this.#registers.settled(topic)) {
       // Watched again after the watch was lost: what came in between is news.
       if (stored) this.#merge(stored);

@@ -41,7 +41,7 @@ interface Wanted {
   readonly version?: Version;
 }
 
-type Feed = Pick<Following, 'partitions' | 'digest' | 'read' | 'renew'>;
+type Feed = Pick<Following, 'partitions' | 'partitionOf' | 'digest' | 'read' | 'renew'>;
 
 /**
  * Makes up for everything that signals may lose: at every interval, and whenever the link comes up, it reads
@@ -109,6 +109,11 @@ export class Repair {
         this.#timer = this.#clock.after(jittered, () => this.repairNow('interval'));
       }
     });
+  }
+
+  /** A register has been read with this version, which may be newer than any digest. */
+  saw(topic: Topic, version: Version): void {
+    this.partitions[this.#feed.partitionOf(topic)]?.saw(version);
   }
 
   /** A signal has brought this version. */

@@ -232,8 +232,12 @@ export class Session implements Member, ConnectionOwner {
     const numbers = new Map<Topic, Version | null>();
     for (const [topic, pending] of this.#topics) {
       if (!pending) continue;
-      if (hub.vouches(topic)) numbers.set(topic, hub.current(topic).version);
-      else if (!hub.fresh && !pending.saidNull) numbers.set(topic, null);
+      if (hub.vouches(topic)) {
+        numbers.set(topic, hub.current(topic).version);
+        continue;
+      }
+      hub.awaitAnswer(topic, this); // it may have been called back before, when there was no room
+      if (!hub.fresh && !pending.saidNull) numbers.set(topic, null);
     }
     if (numbers.size === 0) return true;
     if (!connection.sendSubscribed(numbers)) return false;
@@ -242,7 +246,6 @@ export class Session implements Member, ConnectionOwner {
       if (!pending) continue;
       if (number === null) {
         pending.saidNull = true;
-        hub.awaitAnswer(topic, this); // it may have been called back before, when there was no room
         continue;
       }
       const update = hub.current(topic);

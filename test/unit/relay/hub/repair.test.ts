@@ -39,6 +39,7 @@ function createRepair() {
     intervalMs: INTERVAL_MS,
     feed: {
       partitions: 1,
+      partitionOf: () => 0,
       digest: async () => {
         if (broker.isLost) throw new AppError('broker_unavailable');
         return broker.digest;

@@ -56,18 +56,25 @@ class StubConnection implements Connection {
   }
 }
 
+/** A client whose line has room or has none, of a relay that is fresh or is not. */
+function createSession(options: { room: boolean; fresh: boolean }) {
+  const [time, hub, connection] = [new VirtualTime(), new StubHub(), new StubConnection()];
+  connection.room = options.room;
+  hub.fresh = options.fresh;
+  const sessions = new Sessions({
+    hub: hub as unknown as Hub,
+    clock: time.clock(),
+    limits: { maxTopics: 1, messagesPerSecond: 0 },
+    authorization: undefined,
+    report: { fellBehind() {}, caughtUp() {}, refused() {} },
+  });
+  const session = sessions.accept(connection, { topics: new Map([[chat, 7]]), token: undefined });
+  return { time, hub, connection, session };
+}
+
 describe('a session', () => {
   it('says a number in the end, also where the relay ceased to be fresh while there was no room for it', async () => {
-    const [time, hub, connection] = [new VirtualTime(), new StubHub(), new StubConnection()];
-    const sessions = new Sessions({
-      hub: hub as unknown as Hub,
-      clock: time.clock(),
-      limits: { maxTopics: 1, messagesPerSecond: 0 },
-      authorization: undefined,
-      report: { fellBehind() {}, caughtUp() {}, refused() {} },
-    });
-    connection.room = false;
-    const session = sessions.accept(connection, { topics: new Map([[chat, 7]]), token: undefined });
+    const { time, hub, connection, session } = createSession({ room: false, fresh: true });
     await time.runFor(1);
     hub.becomes(false);
     connection.room = true;
@@ -77,5 +84,22 @@ describe('a session', () => {
     hub.becomes(true);
     await time.runFor(1);
     expect(connection.said).toEqual(['subscribed chat,', 'subscribed chat,7']);
+  });
+
+  it('says a number in the end, also where the relay was fresh only while there was no room for it', async () => {
+    const { time, hub, connection, session } = createSession({ room: true, fresh: false });
+    await time.runFor(1);
+    expect(connection.said).toEqual(['fresh false', 'subscribed chat,']);
+    connection.room = false;
+    session.fellBehind();
+    hub.becomes(true);
+    await time.runFor(1);
+    hub.becomes(false);
+    connection.room = true;
+    session.roomAgain();
+    await time.runFor(1);
+    hub.becomes(true);
+    await time.runFor(1);
+    expect(connection.said.slice(2)).toEqual(['subscribed chat,7']);
   });
 });
