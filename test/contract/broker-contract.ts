@@ -200,6 +200,17 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(after.raise).not.toBe(before.raise);
     });
 
+    it('names what changed before the floor rose too, so that nobody has to read everything for that', async () => {
+      const topic = topicNamed('reach');
+      const cursor = (await digestOf(topic, 0)).last;
+      const { version } = await webhook.publish(topic, {}, NOTHING_SEEN);
+      const witness = { history: 'another history', version: version + 3_600_000_000 };
+      const after = await relay.digest(relay.partitionOf(topic), witness, cursor);
+      expect(after.floor).toBeGreaterThan(witness.version);
+      expect(after.reach).toBeLessThanOrEqual(cursor);
+      expect(after.changed).toContainEqual({ topic, version });
+    });
+
     it('recalls the answer that was kept under an id, from every process, and none under another', async () => {
       const id = randomUUID();
       await webhook.keepAnswer(id, '{"updates":[]}');

@@ -25,21 +25,27 @@ type Seen = 'nothing' | 'this' | 'another' | 'a promise of another';
 /** Which raise of the floor it says it knows, of those that digests have named. */
 type Known = 'none' | 'first' | 'last';
 
+/** A version near those that are given now, or near the first ones. */
+interface Near {
+  readonly what: 'first' | 'newest';
+  readonly plus: number;
+}
+
 interface Caller {
   readonly seen: Seen;
-  readonly version: Version;
+  readonly version: Near;
   readonly raise: Known;
 }
 
 type Step =
   | ({ readonly kind: 'publish'; readonly topic: Topic } & Caller)
-  | ({ readonly kind: 'digest'; readonly cursor: Version } & Caller)
+  | ({ readonly kind: 'digest'; readonly cursor: Near } & Caller)
   | { readonly kind: 'read' }
   | { readonly kind: 'lose meta' | 'lose recent' | 'change history' }
   | { readonly kind: 'lose register'; readonly topic: Topic };
 
 const seen = fc.constantFrom<Seen>('nothing', 'this', 'this', 'another', 'a promise of another');
-const versions = fc.nat({ max: 200 }).map((n) => AHEAD_US + n);
+const versions = fc.record({ what: fc.constantFrom('first', 'newest'), plus: fc.nat({ max: 200 }) });
 const caller = { seen, version: versions, raise: fc.constantFrom<Known>('none', 'first', 'last') };
 const steps = fc.array(
   fc.oneof(
@@ -60,9 +66,13 @@ interface Side {
 
 describe('the simulated Redis', () => {
   let redis: Redis;
+  let history: string;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     redis = new Redis(inject('redisUrl'));
+    const { broker, end } = await connectReal();
+    history = (await broker.digest(0, { history: '', version: 0 }, 0)).history;
+    await end();
   });
 
   afterAll(() => {
@@ -94,6 +104,7 @@ describe('the simulated Redis', () => {
     };
   }
 
+  /** The simulated one, which takes itself for the same server: numbers depend on that. */
   async function connectSimulated(): Promise<Side> {
     const cluster = createSimulatedCluster({
       clock: SYSTEM_CLOCK,
@@ -102,6 +113,7 @@ describe('the simulated Redis', () => {
       shards: 1,
     });
     cluster.weather.latencyMs = 0;
+    cluster.shards[0]?.master.pose(history);
     const broker = new SimulatedBroker({ name: 'process', cluster, clock: SYSTEM_CLOCK });
     await broker.start();
     return {
@@ -113,7 +125,7 @@ describe('the simulated Redis', () => {
           if (step.kind === 'lose recent') data.recent.clear();
           if (step.kind === 'lose register') data.registers.delete(step.topic);
           if (step.kind === 'change history')
-            data.meta = { floor: 0, last: 0, raise: '', ...data.meta, history: 'gone' };
+            data.meta = { floor: 0, last: 0, raise: '', trimmed: undefined, ...data.meta, history: 'gone' };
         });
       },
       end: () => broker.stop(),
@@ -127,18 +139,22 @@ describe('the simulated Redis', () => {
     // So that the clock is behind from the first step on.
     const first = await broker.publish('first' as Topic, {}, { history: '', version: AHEAD_US });
     const raises: string[] = [];
+    let newest = first.version;
+    const near = ({ what, plus }: Near): Version => (what === 'first' ? AHEAD_US : newest) + plus;
     const witness = ({ seen: name, version, raise }: Caller): Witness => ({
       history: name === 'nothing' ? '' : name === 'this' ? first.history : 'another',
-      version,
+      version: near(version),
       promised: name === 'a promise of another',
       raise: (raise === 'none' ? '' : raise === 'first' ? raises[0] : raises.at(-1)) ?? '',
     });
     for (const step of list) {
       if (step.kind === 'publish') {
         const { version, history } = await broker.publish(step.topic, { data: all.length }, witness(step));
+        newest = version;
         all.push({ version, same: history === first.history });
       } else if (step.kind === 'digest') {
-        const { history, raise, ...rest }: Digest = await broker.digest(0, witness(step), step.cursor);
+        const { history, raise, ...rest }: Digest = await broker.digest(0, witness(step), near(step.cursor));
+        newest = rest.last;
         if (!raises.includes(raise)) raises.push(raise);
         all.push({ ...rest, raise: raises.indexOf(raise), same: history === first.history });
       } else if (step.kind === 'read') all.push(await broker.read(TOPICS));

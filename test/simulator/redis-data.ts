@@ -5,7 +5,7 @@ import type { Version } from '../../services/shared/update/update.ts';
 /** What one partition keeps. */
 export interface PartitionData {
   /** The hash `meta`; undefined where it is gone. */
-  meta: { floor: Version; last: Version; history: string; raise: string } | undefined;
+  meta: { floor: Version; last: Version; history: string; raise: string; trimmed: Version | undefined } | undefined;
   readonly registers: Map<Topic, { readonly version: Version; readonly body: string; readonly expiresAtUs: number }>;
   readonly recent: Map<Topic, Version>;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Digest, Published, Witness } from '../../services/shared/broker/broker.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
@@ -29,7 +30,7 @@ function checkHistory(
   context: ScriptContext,
   partition: number,
   witness: Witness,
-): { floor: Version; raise: string; last: Version } {
+): { floor: Version; raise: string; last: Version; trimmed: Version | undefined } {
   const { history, nowUs } = context;
   const seen = witness.version;
   const meta = context.data.partition(partition).meta;
@@ -42,16 +43,18 @@ function checkHistory(
   else if ((witness.raise ?? '') !== '') forgot = witness.raise !== raise && floor <= seen;
   else if (witness.history !== history) forgot = floor < seen || witness.promised === true;
   if (meta?.history !== history || forgot) {
-    floor = Math.max(nowUs, last, seen) + 1;
+    floor = Math.max(last, seen);
+    if (floor >= nowUs) floor += Number.parseInt(createHash('sha1').update(history).digest('hex').slice(0, 5), 16);
+    floor = Math.max(nowUs, floor) + 1;
     last = floor;
     raise = `${history.slice(0, 8)}.${nowUs}.${floor}`;
-    const next = { floor, last, history, raise };
+    const next = { floor, last, history, raise, trimmed: meta?.trimmed };
     context.write((data) => {
       data.partition(partition).meta = { ...next };
     });
     context.signalFloor(partition, floor, raise);
   }
-  return { floor, raise, last };
+  return { floor, raise, last, trimmed: meta?.trimmed };
 }
 
 /** `publish.lua`, line by line. */
@@ -66,7 +69,7 @@ export function runPublish(
   const expiresAtUs = version + settings.registerTtlMs * 1000;
   context.write((all) => {
     const data = all.partition(partition);
-    if (data.meta) data.meta.last = version;
+    if (data.meta) Object.assign(data.meta, { last: version, trimmed: version - settings.reachUs });
     data.registers.set(topic, { version, body, expiresAtUs });
     data.recent.set(topic, version);
     for (const [name, at] of data.recent) if (at <= version - settings.reachUs) data.recent.delete(name);
@@ -87,6 +90,7 @@ export function runDigest(
   const timeUs = Math.max(nowUs, checked.last);
   const base = timeUs - (timeUs % (settings.retentionUs / 2));
   let last = checked.last;
+  const reach = checked.trimmed ?? last - settings.reachUs;
   if (base > last) {
     last = base;
     context.write((data) => {
@@ -106,7 +110,7 @@ export function runDigest(
     last,
     base,
     retained: timeUs - settings.retentionUs,
-    reach: last - settings.reachUs,
+    reach,
     changed,
     more: changed.length === settings.digestLimit,
   };

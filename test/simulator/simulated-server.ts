@@ -46,6 +46,11 @@ export class SimulatedServer {
     this.#replicationId = deps.random.id();
   }
 
+  /** Goes by the run and the replication of another server. */
+  pose(history: string): void {
+    [this.#runId = '', this.#replicationId = ''] = history.split('.');
+  }
+
   /** Whether it answers. */
   get answers(): boolean {
     return this.running && !this.frozen;

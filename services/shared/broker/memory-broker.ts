@@ -24,6 +24,8 @@ export class MemoryBroker implements Broker {
   #raises = 0;
   #last = 0;
   #recent: Changed[] = [];
+  /** What is not in `recent` any more, up to here. */
+  #trimmed: Version = 0;
 
   constructor(deps: { nowMs?: () => number } = {}) {
     this.#nowMs = deps.nowMs ?? Date.now;
@@ -93,7 +95,7 @@ export class MemoryBroker implements Broker {
       last: this.#last,
       base,
       retained: now - RETENTION_US,
-      reach: this.#last - REACH_US,
+      reach: this.#trimmed,
       changed: newest.slice(0, DIGEST_LIMIT),
       more: newest.length > DIGEST_LIMIT,
     };
@@ -166,7 +168,11 @@ export class MemoryBroker implements Broker {
   #forgetOld(): void {
     const cutoff = this.#last - REACH_US;
     const kept = this.#recent.findIndex(({ version }) => version > cutoff);
-    if (kept > 1000) this.#recent = this.#recent.slice(kept); // in large steps: each copies what stays
+    if (kept > 1000) {
+      // In large steps: each copies what stays.
+      this.#trimmed = this.#recent[kept - 1]?.version ?? 0;
+      this.#recent = this.#recent.slice(kept);
+    }
     const expired = this.#now() - REGISTER_TTL_MS * 1000;
     for (const [topic, { version }] of this.#registers) {
       if (version > expired) break;

@@ -5,6 +5,8 @@ local retention = tonumber(ARGV[9])
 -- The time by which versions are made: it never goes back, also where the clock does.
 local time = math.max(now, last)
 local base = time - time % (retention / 2)
+-- Only publishing trims `recent`: it reaches back as far as before where only the floor or the base have risen.
+local reach = trimmed or last - tonumber(ARGV[10])
 if base > last then
   -- The base is handed out as a version, so what is published next must be above it.
   last = base
@@ -14,7 +16,6 @@ local changed = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[7], '+inf', 'WI
 for i = 2, #changed, 2 do
   changed[i] = integer(tonumber(changed[i]))
 end
-local reach = last - tonumber(ARGV[10])
 return {
   history, integer(floor), raise, integer(last), integer(base), integer(time - retention), integer(reach), changed,
 }

@@ -15,10 +15,11 @@ local seen = tonumber(ARGV[4])
 local history = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
   .. '.' .. string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 
-local meta = redis.call('HMGET', KEYS[1], 'floor', 'last', 'history', 'raise')
+local meta = redis.call('HMGET', KEYS[1], 'floor', 'last', 'history', 'raise', 'trimmed')
 local floor = tonumber(meta[1]) or 0
 local last = tonumber(meta[2]) or 0
 local raise = meta[4] or ''
+local trimmed = tonumber(meta[5])
 
 -- Has this server forgotten something that the caller was told of?
 local forgot = false
@@ -35,7 +36,12 @@ end
 
 -- Or nobody has looked since the history changed: a restart, a promotion, data that are gone.
 if meta[3] ~= history or forgot then
-  floor = math.max(now, last, seen) + 1
+  floor = math.max(last, seen)
+  if floor >= now then
+    -- The clock is behind: the numbers that follow may have been given under a history that only clients remember.
+    floor = floor + tonumber(string.sub(redis.sha1hex(history), 1, 5), 16)
+  end
+  floor = math.max(now, floor) + 1
   last = floor
   raise = string.sub(history, 1, 8) .. '.' .. integer(now) .. '.' .. integer(floor)
   redis.call('HSET', KEYS[1], 'floor', integer(floor), 'last', integer(last), 'history', history, 'raise', raise)
