@@ -77,6 +77,8 @@ export class Partition {
    * seen the same digest, never lower than an update the topic has had, never as high as one to come.
    */
   numberOf(version: Version): Version {
-    return Math.max(version > this.#retained ? version : Math.max(version, this.#base), this.#floor);
+    // One below the floor may be gone from the broker, and then relays that start know nothing of it.
+    const counts = version > this.#retained && version > this.#floor;
+    return counts ? version : Math.max(version, this.#base, this.#floor);
   }
 }

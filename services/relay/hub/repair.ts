@@ -174,14 +174,16 @@ export class Repair {
     this.#handler.changed(partition, complete ? digest.changed.map(({ topic }) => topic) : 'all');
     const wanted: readonly Wanted[] = complete ? this.#missing(digest.changed) : this.#watchedIn(partition);
     if (wanted.length > 0) {
+      const known = wanted.map(({ topic }) => this.#handler.versionOf(topic));
       const registers = await this.#feed.read(wanted.map(({ topic }) => topic));
       // Where a register is gone though the digest names its version, only what came along is lost.
       const updates = wanted
         .map(({ topic, version }, i) => registers[i] ?? (version === undefined ? undefined : { topic, version }))
         .filter((update) => update !== undefined);
       this.#repaired(state, updates, complete);
-      const gone = wanted.filter((_, i) => !registers[i]).map(({ topic }) => topic);
-      if (!complete && state.numberOf(0) > baseBefore) this.#handler.expired(gone);
+      // An update that was signalled after the read is not gone.
+      const gone = wanted.filter(({ topic }, i) => !registers[i] && this.#handler.versionOf(topic) === known[i]);
+      if (!complete && state.numberOf(0) > baseBefore) this.#handler.expired(gone.map(({ topic }) => topic));
     }
     // Only now: a digest whose registers could not be read is asked for again.
     state.moveCursor(digest.more && complete ? (digest.changed.at(-1)?.version ?? digest.last) : digest.last);

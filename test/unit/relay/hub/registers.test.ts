@@ -34,16 +34,17 @@ describe('the number of a topic', () => {
     expect(started.registers.current(chat)).toEqual(told.registers.current(chat));
   });
 
-  it('knows an older update below a raised floor, whether it was read before or after the raise', () => {
-    const [before, after] = [createRegisters(), createRegisters()];
+  it('is the same below a raised floor, whether an update was read before or after the raise, or was lost in it', () => {
+    const [before, after, lost] = [createRegisters(), createRegisters(), createRegisters()];
     before.digest({ floor: 100, base: 50 });
     before.registers.settle(chat, { topic: chat, version: 150 });
     before.digest({ floor: 200, base: 300 });
     before.registers.lift(chat, SPREAD_MS);
     after.digest({ floor: 200, base: 300 });
     after.registers.settle(chat, { topic: chat, version: 150 });
-    expect(before.registers.current(chat).version).toBe(200);
-    expect(after.registers.current(chat).version).toBe(200);
+    lost.digest({ floor: 200, base: 300 });
+    lost.registers.settle(chat, undefined);
+    for (const { registers } of [before, after, lost]) expect(registers.current(chat).version).toBe(300);
   });
 
   it('lifts once what clients were told, and nothing where they know it', () => {

@@ -24,15 +24,17 @@ const DIGEST: Digest = {
 function createRepair() {
   const time = new VirtualTime();
   const day = { offsetMs: 0 };
-  const broker: { isLost: boolean; digest: Digest; register: Update | undefined } = {
+  const broker: { isLost: boolean; digest: Digest; register: Update | undefined; reading(): void } = {
     isLost: false,
     digest: DIGEST,
     register: undefined,
+    reading() {},
   };
   const heard: unknown[] = [];
   const freshness: boolean[] = [];
   const raises: string[] = [];
   const named: unknown[] = [];
+  const chatIs = { version: 5 };
   const clock = { ...time.clock(), nowMs: () => time.nowMs + day.offsetMs };
   const repair = new Repair({
     clock,
@@ -44,12 +46,15 @@ function createRepair() {
         if (broker.isLost) throw new AppError('broker_unavailable');
         return broker.digest;
       },
-      read: async (topics) => topics.map(() => broker.register),
+      read: async (topics) => {
+        broker.reading();
+        return topics.map(() => broker.register);
+      },
       renew() {},
     },
     handler: {
       watchedIn: () => [[chat, 5]],
-      versionOf: (topic) => (topic === chat ? 5 : undefined),
+      versionOf: (topic) => (topic === chat ? chatIs.version : undefined),
       changed: (partition, topics) => void named.push([partition, topics]),
       repaired: (updates) => void heard.push(...updates),
       expired: (topics) => void heard.push(topics),
@@ -66,7 +71,7 @@ function createRepair() {
       freshness() {},
     },
   });
-  return { time, day, broker, freshness, heard, raises, named, repair };
+  return { time, day, broker, freshness, heard, raises, named, chatIs, repair };
 }
 
 describe('repair', () => {
@@ -105,6 +110,22 @@ describe('repair', () => {
     broker.digest = { ...DIGEST, base: 70, last: 190, reach: 180 };
     await time.runFor(INTERVAL_MS);
     expect(heard).toEqual([[chat]]);
+    repair.stop();
+  });
+});
+
+describe('a register that is gone', () => {
+  it('is not taken for expired where an update was signalled while it was read', async () => {
+    const { time, broker, heard, chatIs, repair } = createRepair();
+    repair.start();
+    await time.runFor(1);
+    heard.length = 0;
+    broker.digest = { ...DIGEST, base: 70, last: 90, reach: 80 };
+    broker.reading = () => {
+      chatIs.version = 91;
+    };
+    await time.runFor(1.5 * INTERVAL_MS);
+    expect(heard).toEqual([[]]);
     repair.stop();
   });
 });
