@@ -232,22 +232,17 @@ export class Session implements Member, ConnectionOwner {
     const numbers = new Map<Topic, Version | null>();
     for (const [topic, pending] of this.#topics) {
       if (!pending) continue;
-      if (hub.vouches(topic)) {
-        numbers.set(topic, hub.current(topic).version);
-        continue;
-      }
       hub.awaitAnswer(topic, this); // it may have been called back before, when there was no room
-      if (!hub.fresh && !pending.saidNull) numbers.set(topic, null);
+      if (hub.vouches(topic)) numbers.set(topic, hub.current(topic).version);
+      else if (!hub.fresh && !pending.saidNull) numbers.set(topic, null);
     }
     if (numbers.size === 0) return true;
     if (!connection.sendSubscribed(numbers)) return false;
     for (const [topic, number] of numbers) {
       const pending = this.#topics.get(topic);
       if (!pending) continue;
-      if (number === null) {
-        pending.saidNull = true;
-        continue;
-      }
+      pending.saidNull ||= number === null;
+      if (number === null) continue;
       const update = hub.current(topic);
       // Where it does not fit, the topic stays owed and is answered again once there is room.
       // What it is about to hear with all the others it need not be told twice.
