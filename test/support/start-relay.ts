@@ -9,5 +9,10 @@ const [loader, sabotaged] = ['typescript-loader.mjs', 'sabotaged-relay.ts'].map(
 /** Starts a relay as built, or one from which a part of what keeps the promise is taken out. */
 export function startRelay(env: Readonly<Record<string, string>>, sabotage?: Sabotage): Promise<ServiceProcess> {
   if (sabotage === undefined) return startService('relay', env);
-  return startService('relay', { ...env, SABOTAGE: sabotage }, { program: ['--import', loader, sabotaged] });
+  // Clients stay where they are, or one that is sent away would be told when it comes back.
+  return startService(
+    'relay',
+    { ...env, REBALANCE: '0', SABOTAGE: sabotage },
+    { program: ['--import', loader, sabotaged] },
+  );
 }
