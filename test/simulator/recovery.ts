@@ -63,6 +63,7 @@ export class Recovery {
       if (!hasLine(client)) this.#backAtMs.delete(client);
       else if (!this.#backAtMs.has(client)) this.#backAtMs.set(client, time.nowMs);
       const backAtMs = this.#backAtMs.get(client);
+      if (client.topics.length === 0) continue; // nothing is owed to it
       if (backAtMs === undefined || checkClient(this.#simulation, client).length === 0) continue;
       this.#waitedMs.set(client, time.nowMs + LOOK_MS - backAtMs);
     }
