@@ -9,6 +9,8 @@ import { type Line, type LineOptions, LOST } from './transport.ts';
 const MAX_WAITING = 4;
 /** For how long a request waits for an update. The same for all clients, so that a cache can ask once for many. */
 const WAIT_S = 25;
+/** An answer that takes so long, or so much longer than it may wait, does not come any more. */
+const ANSWER_MS = 10_000;
 /** After news a topic is left alone for so long: what comes meanwhile is one update. */
 const NEWS_PAUSE_MS = 250;
 /** The longest pause after an answer that did not wait for news, and the same for each topic where there are many. */
@@ -35,7 +37,10 @@ export function openLongPoll(options: LineOptions): Line {
       const headers = tokenHeader(token);
       if (known !== null) headers['If-None-Match'] = `"${known}"`;
       if (waits) headers.Prefer = `wait=${WAIT_S}`;
-      const response = await fetch(`${url}/topics/${encodeURIComponent(topic)}`, { signal, headers });
+      // One dead request among others that are answered is nothing that the line as a whole would notice.
+      const patience = setTimeout(() => start([topic]), (waits ? WAIT_S * 1000 : 0) + ANSWER_MS);
+      const asked = fetch(`${url}/topics/${encodeURIComponent(topic)}`, { signal, headers });
+      const response = await asked.finally(() => clearTimeout(patience));
       let isNews = false;
       let mayGoOn = waits ? Date.now() - askedAtMs > WAIT_S * 500 : !isAnswered;
       if (response.ok || response.status === 304) {

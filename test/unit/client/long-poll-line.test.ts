@@ -49,6 +49,25 @@ describe('a line over long-polls', () => {
   const updates = () => messages.filter(({ type }) => type === 'update');
   const wait = () => http.last.headers.get('prefer');
 
+  it('asks anew where an answer does not come, also while those for other topics do', async () => {
+    topics.set('c', 7);
+    await open();
+    const [dead, other] = http.requests as [FakeRequest, FakeRequest];
+    await answers(304, undefined, other);
+    await passes(9_999);
+    expect(dead.isAborted).toBe(false);
+    await passes(1);
+    expect(dead.isAborted).toBe(true);
+    expect(http.last.url.pathname).toBe('/topics/a%2Fb');
+    await answers(304);
+    expect(wait()).toBe('wait=25');
+    const waiting = http.last;
+    await passes(34_999);
+    expect(waiting.isAborted).toBe(false);
+    await passes(1);
+    expect(waiting.isAborted).toBe(true);
+  });
+
   it('asks at once what is current, then waits for what comes', async () => {
     await open('t1');
     expect(http.last.url.pathname).toBe('/topics/a%2Fb');
