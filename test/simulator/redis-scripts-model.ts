@@ -37,6 +37,7 @@ function checkHistory(
   let floor = meta?.floor ?? 0;
   let last = meta?.last ?? 0;
   let raise = meta?.raise ?? '';
+  let trimmed = meta?.trimmed;
   let forgot = false;
   if (witness.history === '') forgot = false;
   else if (last < seen) forgot = true;
@@ -47,14 +48,15 @@ function checkHistory(
     if (floor >= nowUs) floor += Number.parseInt(createHash('sha1').update(history).digest('hex').slice(0, 5), 16);
     floor = Math.max(nowUs, floor) + 1;
     last = floor;
+    trimmed ??= floor;
     raise = `${history.slice(0, 8)}.${nowUs}.${floor}`;
-    const next = { floor, last, history, raise, trimmed: meta?.trimmed };
+    const next = { floor, last, history, raise, trimmed };
     context.write((data) => {
       data.partition(partition).meta = { ...next };
     });
     context.signalFloor(partition, floor, raise);
   }
-  return { floor, raise, last, trimmed: meta?.trimmed };
+  return { floor, raise, last, trimmed };
 }
 
 /** `publish.lua`, line by line. */

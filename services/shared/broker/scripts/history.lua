@@ -43,7 +43,11 @@ if meta[3] ~= history or forgot then
   end
   floor = math.max(now, floor) + 1
   last = floor
+  trimmed = trimmed or floor -- what changed before is told by the floor
   raise = string.sub(history, 1, 8) .. '.' .. integer(now) .. '.' .. integer(floor)
-  redis.call('HSET', KEYS[1], 'floor', integer(floor), 'last', integer(last), 'history', history, 'raise', raise)
+  redis.call(
+    'HSET', KEYS[1], 'floor', integer(floor), 'last', integer(last), 'history', history, 'raise', raise,
+    'trimmed', integer(trimmed)
+  )
   redis.call(ARGV[1], ARGV[2], integer(floor) .. ' ' .. raise)
 end
