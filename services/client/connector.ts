@@ -58,7 +58,11 @@ export function createConnector(deps: ConnectorDeps): Source {
     let proves = type !== 'freshness';
     if (type === 'freshness') fresh = message.fresh;
     if (type === 'subscribed') {
-      for (const [topic, version] of Object.entries(message.topics)) if (version !== null) unanswered.delete(topic);
+      for (const [topic, version] of Object.entries(message.topics)) {
+        if (version === null) continue;
+        unanswered.delete(topic);
+        fresh = true; // only a fresh relay says a number, and a stream that was made anew says nothing else of that
+      }
     }
     if (type === 'error') proves = unanswered.delete(message.topic ?? '');
     if (proves && unanswered.size === 0) {

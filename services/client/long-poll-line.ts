@@ -47,9 +47,9 @@ export function openLongPoll(options: LineOptions): Line {
         const register = response.ok ? await response.json() : { version: known };
         if (signal.aborted) return;
         isNews = register.version !== known;
+        message({ type: 'subscribed', topics: { [topic]: register.version } });
         // Only a relay that cannot vouch for what it says sends what we have.
         setFresh(isNews || !response.ok);
-        message({ type: 'subscribed', topics: { [topic]: register.version } });
         isAnswered = true;
         if (isNews && known !== null && !signal.aborted) message({ type: 'update', ...register });
       } else {

@@ -1,5 +1,4 @@
 import { DRAIN } from '../shared/protocol/close-codes.ts';
-import type { ServerMessage } from '../shared/protocol/server-message.ts';
 import { createEventReader } from './event-stream.ts';
 import { readRefusal, tokenHeader } from './http-answer.ts';
 import { type Line, type LineOptions, LOST } from './transport.ts';
@@ -12,7 +11,6 @@ export function openSse(options: LineOptions): Line {
   const { url, topics, message, closed } = options;
   let { token } = options;
   let stream: AbortController | undefined;
-  let isAnew = false;
 
   async function read(signal: AbortSignal): Promise<void> {
     /** Said by a relay that wants to be left alone for a while. */
@@ -22,13 +20,7 @@ export function openSse(options: LineOptions): Line {
       if (signal.aborted) return;
       away = event === 'subscribed' ? undefined : (retry ?? away);
       if (event === 'ping') message({ type: 'pong' });
-      else if (data) {
-        const said: ServerMessage = JSON.parse(data);
-        // A stream that is made anew does not say that its relay is fresh, but only a fresh one says a number.
-        if (isAnew && said.type === 'subscribed' && Object.values(said.topics).some(Boolean))
-          message({ type: 'freshness', fresh: true });
-        message(said);
-      }
+      else if (data) message(JSON.parse(data));
     });
     try {
       const names = [...topics.keys()].map((topic) => `topic=${encodeURIComponent(topic)}&`).join('');
@@ -56,7 +48,6 @@ export function openSse(options: LineOptions): Line {
   }
 
   function open(): void {
-    isAnew = stream !== undefined;
     stream?.abort();
     stream = new AbortController();
     const { signal } = stream;

@@ -36,10 +36,11 @@ export function checkRelays({ relays, topics }: Simulation): string[] {
     if (new Set(numbers).size > 1) wrong.push(`the relays say different numbers of ${topic}: ${numbers.join()}`);
   }
   for (const { process, hub, sessions, server, broker } of relays) {
-    if (sessions.size !== server.sockets.size) {
-      wrong.push(`${process.name} has ${sessions.size} sessions and ${server.sockets.size} connections`);
+    const connections = server.sockets.size + server.responses.size;
+    if (sessions.size !== connections) {
+      wrong.push(`${process.name} has ${sessions.size} sessions and ${connections} connections`);
     }
-    const wanted = new Set<Topic>();
+    const wanted = new Set([...server.responses].flatMap(({ topics }) => topics as Topic[]));
     for (const { topics: channels } of server.sockets) {
       for (const channel of channels) {
         const topic = channel.slice(channel.indexOf(' ') + 1) as Topic;

@@ -7,7 +7,7 @@ const MAX_CLIENTS = 14;
 
 /** A client with an open line. */
 function connected({ clients, random }: Simulation) {
-  const some = [...clients].filter((client) => client.line?.socket?.isOpen);
+  const some = [...clients].filter((client) => client.line?.pipe?.isOpen);
   return some.length > 0 ? random.pick(some) : undefined;
 }
 
@@ -55,7 +55,7 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     maxMs: 0,
     begin(simulation) {
       const client = connected(simulation);
-      client?.line?.socket?.reset();
+      client?.line?.pipe?.reset();
       return client && { what: client.name };
     },
   },
@@ -66,7 +66,7 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     begin(simulation) {
       const client = connected(simulation);
       if (!client) return undefined;
-      client.line?.socket?.silence();
+      client.line?.pipe?.silence();
       noticeDeadLines(simulation, [client]);
       return { what: client.name };
     },
@@ -77,10 +77,10 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     maxMs: 25_000,
     begin(simulation) {
       const client = connected(simulation);
-      const socket = client?.line?.socket;
-      if (!client || !socket) return undefined;
-      socket.stall();
-      return { what: client.name, end: () => socket.resume() };
+      const pipe = client?.line?.pipe;
+      if (!client || !pipe) return undefined;
+      pipe.stall();
+      return { what: client.name, end: () => pipe.resume() };
     },
   },
   {
@@ -89,10 +89,10 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     maxMs: 4000,
     begin(simulation) {
       const client = connected(simulation);
-      const socket = client?.line?.socket;
-      if (!client || !socket) return undefined;
-      socket.choke();
-      return { what: client.name, end: () => socket.release() };
+      const pipe = client?.line?.pipe;
+      if (!client || !pipe) return undefined;
+      pipe.choke();
+      return { what: client.name, end: () => pipe.release() };
     },
   },
 ];

@@ -1,9 +1,10 @@
-import { Heliograph } from '../../services/client/heliograph-client.ts';
+import { Heliograph, type TransportName } from '../../services/client/heliograph-client.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
-import type { ClientLine, Entrance } from './entrance.ts';
+import { type ClientLine, type Entrance, reaches } from './entrance.ts';
 import type { Page } from './page.ts';
 import type { SimulatedApp } from './simulated-app.ts';
 import type { SimulatedClient } from './simulated-client.ts';
+import { createSimulatedFetch } from './simulated-fetch.ts';
 import { createSimulatedWebSocket } from './simulated-web-socket.ts';
 
 /**
@@ -13,20 +14,27 @@ import { createSimulatedWebSocket } from './simulated-web-socket.ts';
 export class LibraryClient implements SimulatedClient {
   readonly name: string;
   readonly page: Page;
+  /** What the library's `fetch` does. */
+  readonly fetch: typeof fetch;
   readonly #heliograph: Heliograph;
   readonly #topics: Set<Topic>;
   readonly #givenUp = new Set<Topic>();
+  /** Those that are not over, and the newest. */
+  readonly #lines = new Set<ClientLine>();
   #line: ClientLine | undefined;
 
   constructor(deps: {
     name: string;
     topics: readonly Topic[];
     rendered: boolean;
+    transport: TransportName;
     app: SimulatedApp;
     page: Page;
     entrance: Entrance;
+    /** Told of the client before it asks for anything. */
+    ready(client: LibraryClient): void;
   }) {
-    const { name, topics, rendered, app, page, entrance } = deps;
+    const { name, topics, rendered, transport, app, page, entrance } = deps;
     this.name = name;
     this.page = page;
     this.#topics = new Set(topics);
@@ -36,21 +44,24 @@ export class LibraryClient implements SimulatedClient {
       // Without a number nobody could say whether what it shows is current when the relay answers.
       if (since[topic] !== null) page.load(topic);
     }
-    this.#heliograph = new Heliograph('http://relay', {
+    const opened = (line: ClientLine) => {
+      this.#line = line;
+      this.#lines.add(line);
+      this.#givenUp.clear();
+    };
+    const ended = (line: ClientLine) => void this.#lines.delete(line);
+    const subscribed = (answered: readonly Topic[]) => {
+      for (const topic of answered) if (this.#topics.has(topic) && !page.has(topic)) page.load(topic);
+    };
+    this.fetch = createSimulatedFetch({ entrance, opened, ended });
+    deps.ready(this);
+    this.#heliograph = new Heliograph(`http://${name}`, {
       topics,
       since,
-      transports: ['websocket'],
-      WebSocket: createSimulatedWebSocket({
-        entrance,
-        opened: (line) => {
-          this.#line = line;
-          this.#givenUp.clear();
-        },
-        subscribed: (answered) => {
-          for (const topic of answered) if (this.#topics.has(topic) && !page.has(topic)) page.load(topic);
-        },
-      }),
+      transports: [transport],
+      WebSocket: createSimulatedWebSocket({ entrance, opened, ended, subscribed }),
     });
+    this.#heliograph.on('subscribed', ({ topic }) => subscribed([topic as Topic]));
     this.#heliograph.on('update', ({ topic, data }) => page.update(topic as Topic, data));
   }
 
@@ -60,6 +71,11 @@ export class LibraryClient implements SimulatedClient {
 
   get line(): ClientLine | undefined {
     return this.#line;
+  }
+
+  get hears(): boolean {
+    // Between two requests there is no line.
+    return this.#heliograph.status === 'live' ? [...this.#lines].every(reaches) : reaches(this.#line);
   }
 
   get believesFresh(): boolean {

@@ -8,7 +8,7 @@ const NOTICED_MS = 12_000;
 /** Lets the pages of 2009 among these clients find out that their lines are dead: they cannot do so by themselves. */
 export function noticeDeadLines({ time, random }: Simulation, clients: Iterable<SimulatedClient>): void {
   for (const client of clients) {
-    const socket = client instanceof OldClient ? client.line?.socket : undefined;
-    if (socket) time.after(random.between(0, NOTICED_MS), () => socket.notice());
+    const pipe = client instanceof OldClient ? client.line?.pipe : undefined;
+    if (pipe) time.after(random.between(0, NOTICED_MS), () => pipe.notice());
   }
 }

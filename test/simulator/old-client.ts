@@ -1,6 +1,6 @@
 import type { Clock } from '../../services/shared/process/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
-import type { ClientLine, Entrance } from './entrance.ts';
+import { type ClientLine, type Entrance, reaches } from './entrance.ts';
 import type { Page } from './page.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedApp } from './simulated-app.ts';
@@ -64,6 +64,10 @@ export class OldClient implements SimulatedClient {
 
   get line(): ClientLine | undefined {
     return this.#line;
+  }
+
+  get hears(): boolean {
+    return reaches(this.#line);
   }
 
   leave(): void {

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../services/shared/process/clock.ts';
 import type { ServerMessage, UpdateMessage } from '../../services/shared/protocol/server-message.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
-import type { ClientLine, Entrance } from './entrance.ts';
+import { type ClientLine, type Entrance, reaches } from './entrance.ts';
 import type { Page } from './page.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedClient } from './simulated-client.ts';
@@ -56,6 +56,10 @@ export class PlainClient implements SimulatedClient {
 
   get line(): ClientLine | undefined {
     return this.#line;
+  }
+
+  get hears(): boolean {
+    return reaches(this.#line);
   }
 
   get believesFresh(): boolean {

@@ -26,7 +26,7 @@ export class Recovery {
   /** Clients without a line to a relay, or without its first answer. */
   get away(): readonly SimulatedClient[] {
     return [...this.#simulation.clients].filter(
-      (client) => !hasLine(client) || !client.topics.every((topic) => client.page.has(topic)),
+      (client) => !client.hears || !client.topics.every((topic) => client.page.has(topic)),
     );
   }
 
@@ -60,7 +60,7 @@ export class Recovery {
     const { time, clients, relays } = this.#simulation;
     if (relays.some(({ hub }) => !hub.fresh)) this.#freshAfterMs = time.nowMs + LOOK_MS - this.#beganMs;
     for (const client of clients) {
-      if (!hasLine(client)) this.#backAtMs.delete(client);
+      if (!client.hears) this.#backAtMs.delete(client);
       else if (!this.#backAtMs.has(client)) this.#backAtMs.set(client, time.nowMs);
       const backAtMs = this.#backAtMs.get(client);
       if (client.topics.length === 0) continue; // nothing is owed to it
@@ -68,8 +68,4 @@ export class Recovery {
       this.#waitedMs.set(client, time.nowMs + LOOK_MS - backAtMs);
     }
   }
-}
-
-function hasLine({ line }: SimulatedClient): boolean {
-  return line?.relay?.takesClients === true && line.socket?.flows === true;
 }

@@ -64,7 +64,7 @@ export async function runSimulation(options: {
   const time = new VirtualTime(START_MS + Math.floor(((seed * 0.618034) % 1) * DAY_MS));
   const simulation = new Simulation({ seed, time, sabotage });
   const { random, trace } = simulation;
-  const uninstall = installVirtualGlobals(time, random);
+  const uninstall = installVirtualGlobals(time, random, simulation.fetch);
   try {
     const watchman = new Watchman(simulation);
     const faults = new Faults({ simulation, faults: options.faults ?? ALL_FAULTS });

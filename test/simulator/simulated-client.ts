@@ -10,6 +10,8 @@ export interface SimulatedClient {
   readonly topics: readonly Topic[];
   /** Its newest line. */
   readonly line: ClientLine | undefined;
+  /** Whether what it is sent arrives: it has a line to a living relay, or is between two requests. */
+  readonly hears: boolean;
   /** Whether it was told that its relay vouches for what it says; undefined where it is told nothing of the kind. */
   readonly believesFresh: boolean | undefined;
   /** Ends for good. */

@@ -2,15 +2,18 @@ import { drain } from '../../services/relay/drain.ts';
 import { Hub } from '../../services/relay/hub/hub.ts';
 import { Sessions } from '../../services/relay/session/sessions.ts';
 import { JSON_DIALECT } from '../../services/relay/transport/json-dialect.ts';
-import { Sweep } from '../../services/relay/transport/sweep.ts';
-import type { Accept } from '../../services/relay/transport/transport.ts';
+import { Sweep, type Sweepable } from '../../services/relay/transport/sweep.ts';
+import type { Accept, Transport } from '../../services/relay/transport/transport.ts';
 import { UPDATE_CHECK_DIALECT } from '../../services/relay/transport/update-check-dialect.ts';
+import { UwsEvents } from '../../services/relay/transport/uws-events.ts';
+import { UwsTopics } from '../../services/relay/transport/uws-topics.ts';
 import { UwsWebsocket } from '../../services/relay/transport/uws-websocket.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
 import { type Sabotage, sabotageAccept, sabotageFeed } from './sabotage.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedBroker, type SimulatedCluster } from './simulated-broker.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
+import type { ResponsePeer, SimulatedResponse } from './simulated-response.ts';
 import type { Peer, SimulatedSocket } from './simulated-socket.ts';
 import { SimulatedUwsApp } from './simulated-uws-app.ts';
 import type { Trace } from './trace.ts';
@@ -30,7 +33,8 @@ export class SimulatedRelay {
   readonly hub: Hub;
   readonly sessions: Sessions;
   readonly server: SimulatedUwsApp;
-  readonly #transports: readonly UwsWebsocket[];
+  readonly #transports: readonly Transport[];
+  readonly #sweeps: readonly Sweep[];
   #listening = true;
 
   constructor(deps: {
@@ -93,10 +97,22 @@ export class SimulatedRelay {
       maxTopics: MAX_TOPICS,
       nowMs: () => clock.monotonicMs(),
     };
-    this.#transports = [
-      new UwsWebsocket({ ...shared, path: '/ws', dialect: JSON_DIALECT }),
-      new UwsWebsocket({ ...shared, path: '/update_check', dialect: UPDATE_CHECK_DIALECT }),
-    ];
+    const json = new UwsWebsocket({ ...shared, path: '/ws', dialect: JSON_DIALECT });
+    const old = new UwsWebsocket({ ...shared, path: '/update_check', dialect: UPDATE_CHECK_DIALECT });
+    const events = new UwsEvents({ ...shared, clock, corsHeaders: () => ({}) });
+    const topics = new UwsTopics({ ...shared, clock, corsHeaders: () => ({}), maxWaiting: 0 });
+    this.#transports = [json, old, events, topics];
+    this.#sweeps = [json.connections, old.connections, events.connections].map(
+      (connections: ReadonlySet<Sweepable>) =>
+        new Sweep({
+          clock,
+          connections,
+          size: () => connections.size,
+          intervalMs: PING_INTERVAL_MS,
+          stuckMs: STUCK_TIMEOUT_MS,
+          stuck() {},
+        }),
+    );
   }
 
   get takesClients(): boolean {
@@ -106,16 +122,12 @@ export class SimulatedRelay {
   start(): void {
     void this.broker.start();
     this.hub.start();
-    for (const { connections } of this.#transports) {
-      new Sweep({
-        clock: this.process.clock,
-        connections,
-        size: () => connections.size,
-        intervalMs: PING_INTERVAL_MS,
-        stuckMs: STUCK_TIMEOUT_MS,
-        stuck() {},
-      }).start();
-    }
+    for (const sweep of this.#sweeps) sweep.start();
+  }
+
+  /** A client asks for something over HTTP; undefined where the relay refuses it. */
+  request(url: URL, headers: Readonly<Record<string, string>>, peer: ResponsePeer): SimulatedResponse | undefined {
+    return this.takesClients ? this.server.request(url, headers, peer) : undefined;
   }
 
   /** A client connects; undefined where the relay refuses it. */

@@ -1,20 +1,25 @@
 import type { UwsWebsocket } from '../../services/relay/transport/uws-websocket.ts';
 import type { Clock } from '../../services/shared/process/clock.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import { type ResponsePeer, SimulatedResponse } from './simulated-response.ts';
 import { type Peer, SimulatedSocket } from './simulated-socket.ts';
 
 type UwsApp = ConstructorParameters<typeof UwsWebsocket>[0]['app'];
 type Behavior = Parameters<UwsApp['ws']>[1];
 type Socket = Parameters<NonNullable<Behavior['open']>>[0];
+type Serve = Parameters<UwsApp['get']>[1];
 
-/** As much of a uWebSockets.js app as the WebSocket transports use, for clients that are simulated. */
+/** As much of a uWebSockets.js app as the transports use, for clients that are simulated. */
 export class SimulatedUwsApp {
   readonly sockets = new Set<SimulatedSocket>();
+  readonly responses = new Set<SimulatedResponse>();
   readonly #clock: Clock;
   readonly #lineClock: Clock;
   readonly #random: SeededRandom;
   readonly #isTurnEnd: () => boolean;
   readonly #behaviors = new Map<string, Behavior>();
+  /** By the beginning of their paths. */
+  readonly #services = new Map<string, Serve>();
   #flushing = false;
 
   constructor(deps: { clock: Clock; lineClock: Clock; random: SeededRandom; isTurnEnd: () => boolean }) {
@@ -31,6 +36,11 @@ export class SimulatedUwsApp {
 
   ws(path: string, behavior: Behavior): this {
     this.#behaviors.set(path, behavior);
+    return this;
+  }
+
+  get(path: string, serve: Serve): this {
+    this.#services.set(path.replace(/\*$/, ''), serve);
     return this;
   }
 
@@ -100,9 +110,35 @@ export class SimulatedUwsApp {
     return socket;
   }
 
+  /** A client asks for something. */
+  request(url: URL, headers: Readonly<Record<string, string>>, peer: ResponsePeer): SimulatedResponse {
+    const path = [...this.#services.keys()].find((beginning) => url.pathname.startsWith(beginning)) ?? '';
+    const serve = this.#services.get(path);
+    if (!serve) throw new Error(`nothing is served at ${url.pathname}`);
+    const rest = decodeURIComponent(url.pathname.slice(path.length));
+    const response = new SimulatedResponse({
+      topics: rest ? [rest] : url.searchParams.getAll('topic'),
+      relayClock: this.#clock,
+      lineClock: this.#lineClock,
+      random: this.#random,
+      peer,
+      over: (over) => void this.responses.delete(over),
+    });
+    this.responses.add(response);
+    const req = {
+      getUrl: () => url.pathname,
+      getQuery: () => url.search.slice(1),
+      getHeader: (name: string) => headers[name] ?? '',
+    };
+    serve(response as unknown as Parameters<Serve>[0], req as unknown as Parameters<Serve>[1]);
+    return response;
+  }
+
   /** The process is gone, or the machine with it. */
   vanish(silently: boolean): void {
-    for (const socket of this.sockets) socket.vanish(silently);
+    for (const socket of this.sockets) socket.pipe.vanish(silently);
+    for (const response of this.responses) response.vanish(silently);
     this.sockets.clear();
+    this.responses.clear();
   }
 }

@@ -8,6 +8,8 @@ export function createSimulatedWebSocket(deps: {
   entrance: Entrance;
   /** A new line is made. */
   opened(line: ClientLine): void;
+  /** It is over. */
+  ended(line: ClientLine): void;
   /** A relay has answered for these topics, with a number or without; called before the library hears of it. */
   subscribed(topics: readonly Topic[]): void;
 }): unknown {
@@ -32,6 +34,7 @@ export function createSimulatedWebSocket(deps: {
           this.onmessage?.({ data });
         },
         closed: (code, reason) => {
+          deps.ended(this.#line);
           this.readyState = 3;
           this.onclose?.({ code, reason });
         },
@@ -45,6 +48,7 @@ export function createSimulatedWebSocket(deps: {
 
     close(): void {
       this.readyState = 2;
+      deps.ended(this.#line);
       this.#line.hangUp(1005);
     }
   };

@@ -2,6 +2,7 @@ import type { Topic } from '../../services/shared/update/topic.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
 import { createSimulatedCluster, REAL_SETTINGS } from './create-simulated-cluster.ts';
 import { Entrance } from './entrance.ts';
+import { EventSourceClient } from './event-source-client.ts';
 import { LibraryClient } from './library-client.ts';
 import { OldClient } from './old-client.ts';
 import { Page } from './page.ts';
@@ -17,6 +18,9 @@ import { SimulatedRelay } from './simulated-relay.ts';
 import { SimulatedWebhook } from './simulated-webhook.ts';
 import { Trace } from './trace.ts';
 
+/** Clients, by what they say when they come back. */
+const KINDS = ['library', 'library', 'library', 'rendered', 'greeting', 'message', 'none', 'stream', 'old'] as const;
+type Kind = (typeof KINDS)[number];
 const TOPICS = ['chat', 'news', 'a:1', 'a:2', 'b/x', 'default'] as Topic[];
 const PARTITIONS = 3;
 const RELAYS = 3;
@@ -34,10 +38,14 @@ export class Simulation {
   readonly publisher: SimulatedPublisher;
   readonly clients = new Set<SimulatedClient>();
   readonly topics: readonly Topic[] = TOPICS;
+  /** `fetch` as pages have it: each asks under a host name of its own. */
+  readonly fetch: typeof fetch = (input, init) =>
+    (this.#fetches.get(new URL(String(input)).hostname) ?? Promise.reject)(input, init);
   /** When something last happened to a Redis server. */
   disturbedAtMs = 0;
   readonly #sabotage: Sabotage | undefined;
   readonly #entrance: Entrance;
+  readonly #fetches = new Map<string, typeof fetch>();
   #named = 0;
 
   constructor(deps: { seed: number; time: VirtualTime; sabotage?: Sabotage | undefined }) {
@@ -102,27 +110,33 @@ export class Simulation {
       clock: time.clock(() => random.next()),
     };
     const some = random.some(topics, 0.4);
-    const kind = random.integer(0, 6);
-    const name = this.#name(['library', 'library', 'rendered', 'greeting', 'message', 'forgetful', 'old'][kind] ?? '');
+    const kind = random.integer(0, KINDS.length - 1);
+    const name = this.#name(KINDS[kind] ?? '');
     const page = new Page({ app, note: (what) => this.trace.note(`${name} ${what}`) });
-    this.trace.note(`${name} comes for ${kind === 6 ? some[0] : some}`);
-    this.clients.add(this.#createClient(kind, { ...shared, name, page }, some));
+    this.trace.note(`${name} comes for ${KINDS[kind] === 'old' ? some[0] : some}`);
+    this.clients.add(this.#createClient(KINDS[kind] ?? 'old', { ...shared, name, page }, some));
   }
 
   #createClient(
-    kind: number,
+    kind: Kind,
     shared: ConstructorParameters<typeof OldClient>[0] extends infer Deps ? Omit<Deps, 'topic' | 'saysSince'> : never,
     topics: readonly Topic[],
   ): SimulatedClient {
-    if (kind <= 2) return new LibraryClient({ ...shared, topics, rendered: kind === 2 });
-    if (kind === 6) {
-      return new OldClient({ ...shared, topic: topics[0] as Topic, saysSince: this.random.chance(0.5) });
+    const { random } = this;
+    const ready = ({ name, fetch }: LibraryClient) => void this.#fetches.set(name, fetch);
+    switch (kind) {
+      case 'library':
+      case 'rendered': {
+        const transport = random.pick(['websocket', 'websocket', 'sse', 'longpoll'] as const);
+        return new LibraryClient({ ...shared, topics, transport, rendered: kind === 'rendered', ready });
+      }
+      case 'stream':
+        return new EventSourceClient({ ...shared, topics });
+      case 'old':
+        return new OldClient({ ...shared, topic: topics[0] as Topic, saysSince: random.chance(0.5) });
+      default:
+        return new PlainClient({ ...shared, topics, resume: kind });
     }
-    return new PlainClient({
-      ...shared,
-      topics,
-      resume: (['greeting', 'message', 'none'] as const)[kind - 3] ?? 'none',
-    });
   }
 
   #createProcess(kind: string): SimulatedProcess {

@@ -3,21 +3,22 @@ import type { VirtualTime } from '../support/virtual-time.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /**
- * The client library runs in browsers and uses their timers, time and randomness. Puts virtual ones in their
+ * The client library runs in browsers and uses their timers, time, randomness and `fetch`. Puts virtual ones in their
  * place; returns what puts the real ones back.
  */
-export function installVirtualGlobals(time: VirtualTime, random: SeededRandom): () => void {
-  const { setTimeout, clearTimeout } = globalThis;
+export function installVirtualGlobals(time: VirtualTime, random: SeededRandom, virtualFetch: typeof fetch): () => void {
+  const { setTimeout, clearTimeout, fetch } = globalThis;
   const { now } = Date;
   const { random: realRandom } = Math;
   Object.assign(globalThis, {
+    fetch: virtualFetch,
     setTimeout: (callback: () => void, delayMs = 0) => time.after(delayMs, callback),
     clearTimeout: (timer: Timer | undefined) => timer?.cancel(),
   });
   Date.now = () => time.nowMs;
   Math.random = () => random.next();
   return () => {
-    Object.assign(globalThis, { setTimeout, clearTimeout });
+    Object.assign(globalThis, { setTimeout, clearTimeout, fetch });
     Date.now = now;
     Math.random = realRandom;
   };

@@ -60,6 +60,15 @@ describe('a connector', () => {
     expect(statuses.at(-1)).toBe('live');
   });
 
+  it('is live again where the relay says a number, as on a stream that was made anew, without a word on freshness', () => {
+    subscribed(7);
+    line().says({ type: 'freshness', fresh: false });
+    subscribed(null);
+    expect(statuses.at(-1)).toBe('stale');
+    subscribed(8);
+    expect(statuses.at(-1)).toBe('live');
+  });
+
   it('asks after 30 s of silence, and makes the line anew without an answer in 10 s', () => {
     subscribed(7);
     vi.advanceTimersByTime(29_999);

@@ -69,24 +69,6 @@ describe('a line over Server-Sent Events', () => {
     ]);
   });
 
-  it('says that the relay is fresh where a stream that is made anew says a number', async () => {
-    await open();
-    http.last.stream();
-    http.last.send('event: freshness\ndata: {"type":"freshness","fresh":false}\n\n');
-    await said(1);
-    line.ping();
-    await setImmediate();
-    http.last.stream();
-    http.last.send('event: subscribed\ndata: {"type":"subscribed","topics":{"c":null}}\n\n');
-    http.last.send('event: subscribed\ndata: {"type":"subscribed","topics":{"c":6}}\n\n');
-    await said(4);
-    expect(messages.slice(1)).toEqual([
-      { type: 'subscribed', topics: { c: null } },
-      { type: 'freshness', fresh: true },
-      { type: 'subscribed', topics: { c: 6 } },
-    ]);
-  });
-
   it('makes one stream anew, from where it is then, for all that changes within a turn', async () => {
     await open('t1');
     const first = http.last;
