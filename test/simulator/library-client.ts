@@ -18,6 +18,7 @@ export class LibraryClient implements SimulatedClient {
   readonly fetch: typeof fetch;
   readonly #heliograph: Heliograph;
   readonly #topics: Set<Topic>;
+  readonly #transport: TransportName;
   readonly #givenUp = new Set<Topic>();
   /** Those that are not over, and the newest. */
   readonly #lines = new Set<ClientLine>();
@@ -37,6 +38,7 @@ export class LibraryClient implements SimulatedClient {
     const { name, topics, rendered, transport, app, page, entrance } = deps;
     this.name = name;
     this.page = page;
+    this.#transport = transport;
     this.#topics = new Set(topics);
     const since: Record<string, number | null> = {};
     for (const topic of rendered ? topics : []) {
@@ -74,12 +76,18 @@ export class LibraryClient implements SimulatedClient {
   }
 
   get hears(): boolean {
+    if (this.#needsNoLine) return true;
     // Between two requests there is no line.
     return this.#heliograph.status === 'live' ? [...this.#lines].every(reaches) : reaches(this.#line);
   }
 
-  get believesFresh(): boolean {
-    return this.#heliograph.status === 'live';
+  get believesFresh(): boolean | undefined {
+    return this.#needsNoLine ? undefined : this.#heliograph.status === 'live';
+  }
+
+  /** Over plain HTTP who listens to nothing asks for nothing. */
+  get #needsNoLine(): boolean {
+    return this.#transport !== 'websocket' && this.#topics.size === 0;
   }
 
   /**

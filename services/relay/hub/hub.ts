@@ -51,7 +51,7 @@ export class Hub implements FeedHandler {
       intervalMs: deps.repairIntervalMs,
       handler: {
         watchedIn: (partition) => this.#registers.settledIn(partition),
-        versionOf: (topic) => this.#registers.settled(topic)?.update.version,
+        versionOf: (topic) => this.#registers.settled(topic)?.stored,
         changed: (partition, topics) => this.#interest.changed(partition, topics),
         repaired: (updates) => {
           for (const update of updates) this.#merge(update);

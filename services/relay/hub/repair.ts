@@ -11,7 +11,7 @@ export const FRESH_INTERVALS = 3;
 export interface RepairHandler {
   /** Topics of a partition whose signals flow, with the version that this relay has. */
   watchedIn(partition: number): Iterable<readonly [Topic, Version]>;
-  /** The version this relay has of a topic whose signals flow; undefined for other topics. */
+  /** The version of the newest update that is known of a topic whose signals flow; undefined for other topics. */
   versionOf(topic: Topic): Version | undefined;
   /** A digest names these topics of a partition, or may have left out any: whatever is being read may be older. */
   changed(partition: number, topics: readonly Topic[] | 'all'): void;
