@@ -85,6 +85,11 @@ export class LibraryClient implements SimulatedClient {
     return this.#needsNoLine ? undefined : this.#heliograph.status === 'live';
   }
 
+  /** Whether it asks again and again. */
+  get polls(): boolean {
+    return this.#transport === 'longpoll';
+  }
+
   /** Over plain HTTP who listens to nothing asks for nothing. */
   get #needsNoLine(): boolean {
     return this.#transport !== 'websocket' && this.#topics.size === 0;
