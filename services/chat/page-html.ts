@@ -1,5 +1,5 @@
+import { type Html, html } from '../shared/http/html.ts';
 import { type Comment, MAX_NAME_LENGTH, MAX_TEXT_LENGTH } from './comment.ts';
-import { type Html, html } from './html.ts';
 import { hueOf, initialOf } from './hue.ts';
 import { PENDING_NOTICE } from './notices.ts';
 

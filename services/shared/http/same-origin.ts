@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { AppError } from '../shared/errors.ts';
+import { AppError } from '../errors.ts';
 
 /**
  * Lets pass what a page of ours sends, and what is no browser: those say nothing of where they come from. Throws

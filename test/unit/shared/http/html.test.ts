@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { html } from '../../../services/chat/html.ts';
+import { html } from '../../../../services/shared/http/html.ts';
 
 describe('html', () => {
   it('shows whatever is put in as text, in tags and in attributes', () => {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { requireSameOrigin } from '../../../services/chat/same-origin.ts';
+import { requireSameOrigin } from '../../../../services/shared/http/same-origin.ts';
 
 const host = 'chat.example.org:8000';
 
