@@ -7,7 +7,8 @@ import { createErrorHandler } from '../shared/http/error-handler.ts';
 import { createMeasure } from '../shared/http/measure.ts';
 import { nameRequest } from '../shared/http/request-id.ts';
 import type { Logger } from '../shared/process/logger.ts';
-import { readAssets } from './assets.ts';
+import type { ServiceStats } from '../shared/trace/service-stats.ts';
+import { readChatAssets } from './assets.ts';
 import type { CommentStore } from './comment-store.ts';
 import { createGetComments } from './get-comments.ts';
 import type { ChatMetrics } from './metrics.ts';
@@ -25,28 +26,33 @@ export function createChatApp(deps: {
   relayUrl: RelayUrl;
   metrics: ChatMetrics;
   logger: Logger;
+  stats: ServiceStats;
 }): Express {
-  const { store, outbox, topic, relayUrl, metrics, logger } = deps;
+  const { store, outbox, topic, relayUrl, metrics, logger, stats } = deps;
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   // A query is names and values: no lists, no objects.
   app.set('query parser', 'simple');
   app.use(
     nameRequest,
+    stats.recordRequests,
     createMeasure({ report: metrics }),
     createDiscardRest(),
     doNotCache,
     createSecurityHeaders({ relayUrl }),
   );
   const showPage = createShowPage({ store, outbox, topic, relayUrl });
-  const [look, write] = [createGetComments({ store }), createPostComment({ store, outbox, metrics, showPage })];
+  const [look, write] = [
+    createGetComments({ store }),
+    createPostComment({ store, outbox, metrics, showPage, tracer: stats.tracer }),
+  ];
   app.all('/', allowMethods('GET', 'HEAD'), (request, response) => {
     showPage(request, response, { draft: request.query });
   });
   app.all('/comments', allowMethods('GET', 'HEAD', 'POST'), (request, response, next) =>
     (request.method === 'POST' ? write : look)(request, response, next),
   );
-  for (const { path, handler } of readAssets()) app.all(path, allowMethods('GET', 'HEAD'), handler);
+  for (const { path, handler } of readChatAssets()) app.all(path, allowMethods('GET', 'HEAD'), handler);
   app.use(() => {
     throw new AppError('not_found');
   });

@@ -3,6 +3,7 @@ import type { Clock } from '../shared/process/clock.ts';
 import { createHttpServer, type HttpServer } from '../shared/process/http-server.ts';
 import type { Logger } from '../shared/process/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
+import { NO_STATS, type ServiceStats } from '../shared/trace/service-stats.ts';
 import { createChatApp } from './app.ts';
 import { CommentStore } from './comment-store.ts';
 import type { ChatConfig } from './config.ts';
@@ -24,8 +25,9 @@ export function createChat(deps: {
   registry: MetricsRegistry;
   logger: Logger;
   clock: Clock;
+  stats?: ServiceStats;
 }): HttpServer {
-  const { config, neighbours, registry, logger, clock } = deps;
+  const { config, neighbours, registry, logger, clock, stats = NO_STATS } = deps;
   const { topic } = config;
   const metrics = createChatMetrics({ registry });
   const store = new CommentStore({ file: config.database, nowMs: () => clock.nowMs() });
@@ -47,7 +49,7 @@ export function createChat(deps: {
     report: metrics,
   });
   const relayUrl = createRelayUrl({ url: config.relayUrl, port: neighbours.relayPort });
-  const app = createChatApp({ store, outbox, topic, relayUrl, metrics, logger });
+  const app = createChatApp({ store, outbox, topic, relayUrl, metrics, logger, stats });
   const server = createHttpServer({ handler: app, host: config.host, port: config.port });
   return {
     async start() {

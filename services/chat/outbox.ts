@@ -1,3 +1,4 @@
+import { context } from '@opentelemetry/api';
 import { Backoff } from '../client/backoff.ts';
 import type { Clock, Timer } from '../shared/process/clock.ts';
 import type { Logger } from '../shared/process/logger.ts';
@@ -49,6 +50,8 @@ export class Outbox {
   #failing = false;
   #late = false;
   #retry: Timer | undefined;
+  /** What the newest comment was a part of, so that publishing it is one too. */
+  #cause = context.active();
   #stopped = false;
 
   constructor(deps: OutboxDeps) {
@@ -86,6 +89,7 @@ export class Outbox {
   publish(commentId: number): Promise<boolean> {
     if (this.#stopped) return Promise.resolve(false);
     this.#deps.report.pending(true);
+    this.#cause = context.active();
     return new Promise((resolve) => {
       const tell = (published: boolean) => {
         patience.cancel();
@@ -116,7 +120,7 @@ export class Outbox {
   async #publishNewest(): Promise<void> {
     const { store, topic, publish, report } = this.#deps;
     const commentId = store.newestId();
-    const version = await publish();
+    const version = await context.with(this.#cause, publish);
     if (this.#stopped) return;
     store.notePublished(topic, { commentId, version });
     report.published();

@@ -1,11 +1,14 @@
+import { SpanKind, type Tracer } from '@opentelemetry/api';
 import type { Request, RequestHandler } from 'express';
 import { AppError } from '../shared/errors.ts';
 import { decodeUtf8, readBody, requireMediaType } from '../shared/http/read-body.ts';
+import { requireSameOrigin } from '../shared/http/same-origin.ts';
+import { record } from '../shared/trace/record.ts';
+import { contextOf } from '../shared/trace/request-context.ts';
 import { parseComment } from './comment.ts';
 import type { CommentStore } from './comment-store.ts';
 import type { ChatMetrics } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
-import { requireSameOrigin } from './same-origin.ts';
 import type { ShowPage } from './show-page.ts';
 
 /** The longest comment takes less than 12 KiB, whatever its letters and however they are written. */
@@ -13,6 +16,9 @@ export const MAX_BODY_BYTES = 16 * 1024;
 
 const JSON_TYPE = 'application/json';
 const FORM_TYPE = 'application/x-www-form-urlencoded';
+
+/** A part of a request that the database takes its time for. */
+const DATABASE = { kind: SpanKind.CLIENT, attributes: { 'db.system.name': 'sqlite' } };
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -25,13 +31,15 @@ export function createPostComment(deps: {
   outbox: Outbox;
   metrics: ChatMetrics;
   showPage: ShowPage;
+  tracer: Tracer;
 }): RequestHandler {
-  const { store, outbox, metrics, showPage } = deps;
+  const { store, outbox, metrics, showPage, tracer } = deps;
 
-  async function save(fields: Fields) {
-    const comment = store.add(parseComment(fields));
+  async function save(request: Request, fields: Fields) {
+    const comment = parseComment(fields);
+    const saved = await record(tracer, 'save', { ...DATABASE, within: contextOf(request) }, () => store.add(comment));
     metrics.commentSaved();
-    return { comment, published: await outbox.publish(comment.id) };
+    return { comment: saved, published: await outbox.publish(saved.id) };
   }
 
   return async (request, response) => {
@@ -39,11 +47,11 @@ export function createPostComment(deps: {
     const type = requireMediaType(request.headers, [JSON_TYPE, FORM_TYPE]);
     const fields = parseFields(type, await readBody(request, MAX_BODY_BYTES));
     if (type === JSON_TYPE || !isPage(request)) {
-      response.status(201).json(await save(fields));
+      response.status(201).json(await save(request, fields));
       return;
     }
     try {
-      const { comment } = await save(fields);
+      const { comment } = await save(request, fields);
       // Reloading the page must not send the form again.
       response.redirect(303, `/?name=${encodeURIComponent(comment.name)}`);
     } catch (error) {

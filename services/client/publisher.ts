@@ -21,6 +21,14 @@ export interface PublishBody {
   readonly spread?: number;
 }
 
+/** What the webhook is asked for, and told, beside the update. */
+export interface PublishCall {
+  /** Whether and how long to wait until every relay has handed the update over: up to 30,000 ms. */
+  readonly deliveredWithinMs?: number | undefined;
+  /** What this is a part of, as W3C Trace Context says it: the webhook and the relays record their parts under it. */
+  readonly traceparent?: string | undefined;
+}
+
 /** The version that a topic got. */
 export interface PublishedUpdate {
   readonly topic: string;
@@ -72,11 +80,11 @@ export class Publisher {
   async publish(
     topics: string | readonly string[],
     body: PublishBody = {},
-    options: { readonly deliveredWithinMs?: number } = {},
+    { deliveredWithinMs: waitMs = 0, traceparent }: PublishCall = {},
   ): Promise<readonly PublishedUpdate[]> {
     const text = JSON.stringify({ topics: [topics].flat(), ...body });
     const id = `msg_${crypto.randomUUID()}`;
-    const { deliveredWithinMs: waitMs = 0 } = options;
+    const headers: Record<string, string> = traceparent === undefined ? {} : { traceparent };
     const url = new URL(this.#url);
     if (waitMs > 0) {
       url.searchParams.set('wait', 'delivered');
@@ -86,7 +94,7 @@ export class Publisher {
     const backoff = new Backoff({ firstMs: 200, capMs: 2000 });
     for (;;) {
       try {
-        return await this.#call(url, id, text, Math.min(TRY_MS + waitMs, deadline - Date.now()));
+        return await this.#call({ url, id, text, headers }, Math.min(TRY_MS + waitMs, deadline - Date.now()));
       } catch (error) {
         const delayMs = backoff.nextMs();
         if (!(error instanceof PublishError && MAY_PASS.includes(error.status))) throw error;
@@ -96,13 +104,17 @@ export class Publisher {
     }
   }
 
-  async #call(url: URL, id: string, text: string, timeoutMs: number): Promise<readonly PublishedUpdate[]> {
+  async #call(
+    call: { url: URL; id: string; text: string; headers: Readonly<Record<string, string>> },
+    timeoutMs: number,
+  ): Promise<readonly PublishedUpdate[]> {
+    const { url, id, text, headers } = call;
     let response: Response;
     let answer: unknown;
     try {
       response = await fetch(url, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', ...this.#credentials(id, text) },
+        headers: { 'content-type': 'application/json', ...headers, ...this.#credentials(id, text) },
         body: text,
         redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),

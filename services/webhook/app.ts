@@ -1,3 +1,4 @@
+import type { Tracer } from '@opentelemetry/api';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { Answers, Following } from '../shared/broker/broker.ts';
@@ -11,6 +12,7 @@ import { createMeasure } from '../shared/http/measure.ts';
 import { nameRequest } from '../shared/http/request-id.ts';
 import type { Clock } from '../shared/process/clock.ts';
 import type { Logger } from '../shared/process/logger.ts';
+import type { ServiceStats } from '../shared/trace/service-stats.ts';
 import { createAnswerOnce } from './answer-once.ts';
 import { createAuthenticate } from './authenticate.ts';
 import type { WebhookConfig } from './config.ts';
@@ -32,24 +34,36 @@ export function createWebhookApp(deps: {
   clock: Clock;
   metrics: WebhookMetrics;
   logger: Logger;
+  stats: ServiceStats;
+  brokerTracer: Tracer;
 }): Express {
-  const { config, publisher, answers, registers, desk, clock, metrics, logger } = deps;
+  const { config, publisher, answers, registers, desk, clock, metrics, logger, stats, brokerTracer } = deps;
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   // Nobody shows these answers as a page; whoever does may do nothing with them.
   const headers = helmet({ contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"] } } });
-  app.use(nameRequest, createMeasure({ report: metrics }), createDiscardRest(), doNotCache, headers);
+  app.use(nameRequest, stats.recordRequests);
+  app.use(createMeasure({ report: metrics }), createDiscardRest(), doNotCache, headers);
   const authenticate = createAuthenticate({
     secrets: config.secrets,
     tokens: config.tokens.map(createTokenCredential),
     nowMs: () => clock.nowMs(),
   });
   const limitRate = createRateLimit({ callsPerSecond: config.callsPerSecond });
-  const answerOnce = createAnswerOnce({ answers, logger });
+  const answerOnce = createAnswerOnce({ answers, logger, tracer: brokerTracer });
   app.all(
     '/webhook',
     allowMethods('POST'),
-    createPublishHandler({ publisher, metrics, authenticate, limitRate, answerOnce, desk }),
+    createPublishHandler({
+      publisher,
+      metrics,
+      authenticate,
+      limitRate,
+      answerOnce,
+      desk,
+      tracer: stats.tracer,
+      brokerTracer,
+    }),
   );
   app.all(
     '/updates/:version',

@@ -1,3 +1,4 @@
+import type { Tracer } from '@opentelemetry/api';
 import type { Answers, Following, Publishing } from '../shared/broker/broker.ts';
 import { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
 import type { ReceiptAsking } from '../shared/broker/receipts.ts';
@@ -5,6 +6,8 @@ import type { Clock } from '../shared/process/clock.ts';
 import { createHttpServer, type HttpServer } from '../shared/process/http-server.ts';
 import type { Logger } from '../shared/process/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
+import { NO_TRACER } from '../shared/trace/no-tracer.ts';
+import { NO_STATS, type ServiceStats } from '../shared/trace/service-stats.ts';
 import { createWebhookApp } from './app.ts';
 import type { WebhookConfig } from './config.ts';
 import { createWebhookMetrics } from './metrics.ts';
@@ -20,8 +23,11 @@ export function createWebhook(deps: {
   registry: MetricsRegistry;
   logger: Logger;
   clock: Clock;
+  stats?: ServiceStats;
+  /** What calls of the broker are recorded with. */
+  brokerTracer?: Tracer;
 }): HttpServer {
-  const { config, broker, registry, logger, clock } = deps;
+  const { config, broker, registry, logger, clock, stats = NO_STATS, brokerTracer = NO_TRACER } = deps;
   const publisher = new ClusterPublisher({ broker, clock });
   const metrics = createWebhookMetrics({ registry });
   const { maxWaitingCalls: maxWaiting } = config;
@@ -35,6 +41,8 @@ export function createWebhook(deps: {
     clock,
     metrics,
     logger,
+    stats,
+    brokerTracer,
   });
   const server = createHttpServer({ handler: app, host: config.host, port: config.port });
   return {

@@ -37,6 +37,13 @@ describe('POST /webhook', () => {
     expect(broker.published).toEqual([{ topic: 'chat', body: {}, version: 1 }]);
   });
 
+  it('passes on of which trace it is a part, where that can be read', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await publish({ topic: 'chat', data: 1 }, { traceparent });
+    await publish({ topic: 'chat' }, { traceparent: 'nonsense' });
+    expect(broker.published.map(({ body }) => body)).toEqual([{ data: 1, traceparent }, {}]);
+  });
+
   it('publishes several topics with their data and answers in the order of the request', async () => {
     const response = await publish({ topics: ['b', 'a', 'b'], data: { n: 1 } });
     expect(await response.json()).toEqual({

@@ -1,6 +1,7 @@
 import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
 import { createLogger } from '../../services/shared/process/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
+import type { ServiceStats } from '../../services/shared/trace/service-stats.ts';
 import { parseTopic } from '../../services/shared/update/topic.ts';
 import type { WebhookConfig } from '../../services/webhook/config.ts';
 import { createWebhook, type WebhookBroker } from '../../services/webhook/webhook.ts';
@@ -20,7 +21,7 @@ export interface RunningWebhook {
 
 /** Starts a webhook on a free port. */
 export async function startWebhook(
-  options: { broker?: WebhookBroker; config?: Partial<WebhookConfig> } = {},
+  options: { broker?: WebhookBroker; config?: Partial<WebhookConfig>; stats?: ServiceStats } = {},
 ): Promise<RunningWebhook> {
   const log: string[] = [];
   const registry = createMetricsRegistry({ service: 'webhook' });
@@ -39,6 +40,7 @@ export async function startWebhook(
     broker: options.broker ?? new RecordingBroker(),
     clock: SYSTEM_CLOCK,
     registry,
+    ...(options.stats && { stats: options.stats }),
     logger: createLogger({ name: 'webhook', level: 'info', destination: { write: (line) => void log.push(line) } }),
   });
   const port = await webhook.start();
