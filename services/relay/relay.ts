@@ -2,6 +2,7 @@ import type { Following, Loads } from '../shared/broker/broker.ts';
 import type { ReceiptAnswering } from '../shared/broker/receipts.ts';
 import type { Clock } from '../shared/process/clock.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
+import { NO_STATS, type ServiceStats } from '../shared/trace/service-stats.ts';
 import { ConnectionAdmission } from './access/admission.ts';
 import { createAuthorization } from './access/authorization.ts';
 import { createAddressReader } from './access/client-address.ts';
@@ -15,6 +16,7 @@ import type { RelayConfig } from './config.ts';
 import { drain, shed } from './drain.ts';
 import { Hub } from './hub/hub.ts';
 import { createRelayMetrics } from './metrics.ts';
+import { recordUpdates } from './record-updates.ts';
 import { Sessions } from './session/sessions.ts';
 import { UwsApp } from './transport/uws-app.ts';
 import { createTransports } from './transports.ts';
@@ -22,6 +24,8 @@ import { createTransports } from './transports.ts';
 /** A node that holds clients. */
 export interface Relay {
   readonly hub: Hub;
+  /** How it is, in short. */
+  facts(): { readonly connections: number; readonly topics: number; readonly fresh: boolean };
   /** Begins to follow the broker, which its owner starts, and listens; resolves with the port. */
   start(): Promise<number>;
   /** Says goodbye to all clients and stops. Idempotent. */
@@ -35,8 +39,9 @@ export function createRelay(deps: {
   registry: MetricsRegistry;
   clock: Clock;
   fresh?: () => void;
+  stats?: ServiceStats;
 }): Relay {
-  const { config, feed, registry, clock } = deps;
+  const { config, feed, registry, clock, stats = NO_STATS } = deps;
   const nowMs = () => clock.nowMs();
   const metrics = createRelayMetrics({
     registry,
@@ -44,10 +49,11 @@ export function createRelay(deps: {
     topics: () => hub.topics,
     digestAgeMs: () => hub.digestAgeMs,
   });
+  const recorded = recordUpdates({ stats, metrics, clock });
   const hub = new Hub({
     feed,
     clock,
-    report: metrics.hub,
+    report: recorded.hub,
     repairIntervalMs: config.repairIntervalMs,
     floorSpreadMs: config.floorSpreadMs,
     spreadOf(topic, listeners) {
@@ -59,7 +65,7 @@ export function createRelay(deps: {
     fanout: {
       publish(update, paced) {
         const begunMs = clock.monotonicMs();
-        const listeners = transports.publish(update, paced);
+        const listeners = recorded.publish(transports, update, paced);
         metrics.cluster.fannedOut((clock.monotonicMs() - begunMs) / 1000);
         return listeners;
       },
@@ -75,7 +81,7 @@ export function createRelay(deps: {
     clock,
     limits: config.limits,
     authorization: createAuthorization({ config: config.subscribe, nowMs }),
-    report: metrics.session,
+    report: recorded.session,
   });
   const origins = new Origins(config.origins);
   const admission = new ConnectionAdmission({
@@ -143,6 +149,7 @@ export function createRelay(deps: {
 
   return {
     hub,
+    facts: () => ({ connections: admission.connections, topics: hub.topics, fresh: hub.fresh }),
     async start() {
       const port = await server.listen({ host: config.host, port: config.port, shared: config.sharesPort ?? false });
       hub.start();

@@ -6,7 +6,7 @@ import { readClientFiles } from './client-file.ts';
 import type { RelayConfig } from './config.ts';
 import { JSON_DIALECT } from './transport/json-dialect.ts';
 import { Sweep, type Sweepable } from './transport/sweep.ts';
-import type { Accept, Admission, ConnectionReport, Transport } from './transport/transport.ts';
+import type { Accept, Admission, ConnectionReport, Transport, TransportName } from './transport/transport.ts';
 import { UPDATE_CHECK_DIALECT } from './transport/update-check-dialect.ts';
 import type { UwsApp } from './transport/uws-app.ts';
 import { UwsEvents } from './transport/uws-events.ts';
@@ -19,8 +19,18 @@ import { UwsWebsocket } from './transport/uws-websocket.ts';
 /** How often a stream of Server-Sent Events shows a sign of life. */
 const SSE_PING_MS = 15_000;
 
+/** How one transport was told of an update, by the clock that never steps. */
+export interface HandOver {
+  readonly transport: TransportName;
+  readonly clients: number;
+  readonly beganAtMs: number;
+  readonly endedAtMs: number;
+}
+
 /** All ways for clients to reach this relay. */
 export interface Transports extends Transport {
+  /** The same as `publish`, and takes the time of each transport that has listeners. */
+  publishTimed(update: Update, paced: boolean): HandOver[];
   start(): void;
   stop(): void;
 }
@@ -52,7 +62,12 @@ export function createTransports(deps: {
     app.any(path, (res) => sendProblem(res, new AppError('method_not_allowed'), { Allow: 'GET' }));
   }
 
-  const all: readonly Transport[] = [json, old, events, topics];
+  const all: readonly (readonly [TransportName, Transport])[] = [
+    ['websocket', json],
+    ['update_check', old],
+    ['sse', events],
+    ['longpoll', topics],
+  ];
   const sweepOf = (connections: ReadonlySet<Sweepable>, intervalMs: number) =>
     new Sweep({
       clock,
@@ -69,9 +84,21 @@ export function createTransports(deps: {
   ];
   return {
     publish: (update: Update, paced: boolean) =>
-      all.reduce((listeners, transport) => listeners + transport.publish(update, paced), 0),
+      all.reduce((listeners, [, transport]) => listeners + transport.publish(update, paced), 0),
+    publishTimed(update, paced) {
+      const handOvers: HandOver[] = [];
+      let beganAtMs = clock.monotonicMs();
+      for (const [name, transport] of all) {
+        const clients = transport.publish(update, paced);
+        if (clients === 0) continue;
+        const endedAtMs = clock.monotonicMs();
+        handOvers.push({ transport: name, clients, beganAtMs, endedAtMs });
+        beganAtMs = endedAtMs;
+      }
+      return handOvers;
+    },
     publishFreshness(fresh) {
-      for (const transport of all) transport.publishFreshness(fresh);
+      for (const [, transport] of all) transport.publishFreshness(fresh);
     },
     start() {
       for (const sweep of sweeps) sweep.start();

@@ -18,6 +18,8 @@ export interface Fanout {
 export interface HubReport extends RepairReport {
   /** One update was handed to this many clients; live unless it is a raised floor. */
   delivered(update: Update, clients: number, live: boolean): void;
+  /** An update has arrived that is news; where a digest brought it, with when that was asked for. */
+  received?(update: Update, digestAskedAtMs?: number): void;
   /** An update was replaced by a newer one before anybody was told. */
   conflated(): void;
 }

@@ -53,8 +53,8 @@ export class Hub implements FeedHandler {
         watchedIn: (partition) => this.#registers.settledIn(partition),
         versionOf: (topic) => this.#registers.settled(topic)?.stored,
         changed: (partition, topics) => this.#interest.changed(partition, topics),
-        repaired: (updates) => {
-          for (const update of updates) this.#merge(update);
+        repaired: (updates, askedAtMs) => {
+          for (const update of updates) this.#merge(update, askedAtMs);
         },
         expired: (topics) => {
           for (const topic of topics) this.#registers.expire(topic);
@@ -204,10 +204,12 @@ export class Hub implements FeedHandler {
   }
 
   /** Takes in what may be newer, from wherever it came. */
-  #merge(update: Update): void {
+  #merge(update: Update, digestAskedAtMs?: number): void {
     if (!this.#registers.get(update.topic) && !this.#interest.isWatched(update.topic)) return; // the rest of an old watch
     const register = this.#registers.merge(update);
-    if (register) this.#touch(register);
+    if (!register) return;
+    this.#report.received?.(update, digestAskedAtMs);
+    this.#touch(register);
   }
 
   #touch(register: Register): void {

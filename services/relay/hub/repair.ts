@@ -15,8 +15,8 @@ export interface RepairHandler {
   versionOf(topic: Topic): Version | undefined;
   /** A digest names these topics of a partition, or may have left out any: whatever is being read may be older. */
   changed(partition: number, topics: readonly Topic[] | 'all'): void;
-  /** Registers that pub/sub has not brought. */
-  repaired(updates: readonly Update[]): void;
+  /** Registers that pub/sub has not brought, and when the digest that names them was asked for. */
+  repaired(updates: readonly Update[], askedAtMs: number): void;
   /** Topics that have no register any more, where an update may have come and gone unseen. */
   expired(topics: readonly Topic[]): void;
   floorRaised(partition: number): void;
@@ -180,7 +180,7 @@ export class Repair {
       const updates = wanted
         .map(({ topic, version }, i) => registers[i] ?? (version === undefined ? undefined : { topic, version }))
         .filter((update) => update !== undefined);
-      this.#repaired(state, updates, complete);
+      this.#repaired(state, updates, { complete, askedAtMs });
       // An update that was signalled after the read is not gone.
       const gone = wanted.filter(({ topic }, i) => !registers[i] && this.#handler.versionOf(topic) === known[i]);
       if (!complete && state.numberOf(0) > baseBefore) this.#handler.expired(gone.map(({ topic }) => topic));
@@ -189,15 +189,19 @@ export class Repair {
     state.moveCursor(digest.more && complete ? (digest.changed.at(-1)?.version ?? digest.last) : digest.last);
   }
 
-  #repaired(state: Partition, updates: readonly Update[], complete: boolean): void {
+  #repaired(
+    state: Partition,
+    updates: readonly Update[],
+    digest: { readonly complete: boolean; readonly askedAtMs: number },
+  ): void {
     const news = updates.filter(({ topic, version }) => version > (this.#handler.versionOf(topic) ?? Infinity));
     const atMs = this.#clock.monotonicMs();
     for (const { topic, version } of news) {
       state.saw(version);
-      if (complete && !state.unsignalled.has(topic)) state.unsignalled.set(topic, { version, atMs });
+      if (digest.complete && !state.unsignalled.has(topic)) state.unsignalled.set(topic, { version, atMs });
     }
     this.#report.updatesRepaired(news.length);
-    this.#handler.repaired(news);
+    this.#handler.repaired(news, digest.askedAtMs);
   }
 
   #missing(changed: readonly Changed[]): readonly Wanted[] {

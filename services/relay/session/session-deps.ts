@@ -1,4 +1,5 @@
 import type { Clock } from '../../shared/process/clock.ts';
+import type { Update } from '../../shared/update/update.ts';
 import type { Authorization } from '../access/authorization.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { SessionLimits } from './limits.ts';
@@ -7,6 +8,8 @@ import type { SessionLimits } from './limits.ts';
 export interface SessionReport {
   fellBehind(): void;
   caughtUp(): void;
+  /** A client that was behind was told of an update on its own. */
+  toldLate?(update: Update): void;
   refused(code: string): void;
 }
 

@@ -123,10 +123,12 @@ export class Session implements Member, ConnectionOwner {
       .filter(({ flush }) => flush >= (this.#behind ?? 0))
       .sort((a, b) => a.flush - b.flush);
     for (const { topic, flush } of missed) {
-      if (!connection.sendUpdate(hub.current(topic))) {
+      const update = hub.current(topic);
+      if (!connection.sendUpdate(update)) {
         this.#behind = flush;
         return;
       }
+      report.toldLate?.(update);
     }
     this.#behind = undefined;
     behind.delete(this);
