@@ -3,8 +3,10 @@ import type { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { type RedisClusterFixture, startRedisCluster } from '../support/redis-cluster-fixture.ts';
+import { redisStatsStores } from '../support/redis-stats-stores.ts';
 import { describeBroker } from './broker-contract.ts';
 import { describeReceipts } from './receipts-contract.ts';
+import { describeStatsStore } from './stats-store-contract.ts';
 
 let redis: RedisClusterFixture;
 beforeAll(async () => {
@@ -14,6 +16,8 @@ afterAll(() => redis?.stop());
 
 describeBroker('Redis Cluster', async () => redisBrokers(redis.env));
 describeReceipts('Redis Cluster', async () => redisBrokers(redis.env));
+
+describeStatsStore('Redis Cluster', async () => redisStatsStores(redis.env));
 
 describe('a broker on Redis Cluster with fewer partitions than masters', () => {
   it('keeps answers on every master', async () => {

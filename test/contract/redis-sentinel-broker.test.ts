@@ -1,8 +1,10 @@
 import { afterAll, beforeAll } from 'vitest';
 import { redisBrokers } from '../support/redis-brokers.ts';
+import { redisStatsStores } from '../support/redis-stats-stores.ts';
 import { type SentinelFixture, startSentinels } from '../support/sentinel-fixture.ts';
 import { describeBroker } from './broker-contract.ts';
 import { describeReceipts } from './receipts-contract.ts';
+import { describeStatsStore } from './stats-store-contract.ts';
 
 let sentinel: SentinelFixture;
 beforeAll(async () => {
@@ -12,3 +14,5 @@ afterAll(() => sentinel?.stop());
 
 describeBroker('Sentinel', async () => redisBrokers(sentinel.env));
 describeReceipts('Sentinel', async () => redisBrokers(sentinel.env));
+
+describeStatsStore('Sentinel', async () => redisStatsStores(sentinel.env));

@@ -9,12 +9,17 @@ export interface ReadmeAcl {
   readonly password: string;
 }
 
-/** Reads it from the README; with what Redis Cluster needs as well, where asked for. */
-export function readReadmeAcl(options: { cluster?: boolean } = {}): ReadmeAcl {
+/** Reads it from the README; with what Redis Cluster or call statistics need as well, where asked for. */
+export function readReadmeAcl(options: { cluster?: boolean; stats?: boolean } = {}): ReadmeAcl {
   const readme = readFileSync(README, 'utf8');
   const [, username = '', rules = ''] = /^user (\S+) (.+)$/m.exec(readme) ?? [];
   const password = / >(\S+)/.exec(rules)?.[1] ?? '';
+  const forStats = /^Call statistics .*need `([^`]+)`/m.exec(readme)?.[1] ?? '';
   const forCluster = /^Redis Cluster needs `([^`]+)`/m.exec(readme)?.[1] ?? '';
-  if (!username || !password || !forCluster) throw new Error('the README names no ACL user');
-  return { rules: `${rules} ${options.cluster ? forCluster : ''}`.trim().split(' '), username, password };
+  if (!username || !password || !forStats || !forCluster) throw new Error('the README names no ACL user');
+  return {
+    rules: `${rules} ${options.stats ? forStats : ''} ${options.cluster ? forCluster : ''}`.trim().split(/ +/),
+    username,
+    password,
+  };
 }

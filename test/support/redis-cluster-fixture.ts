@@ -26,7 +26,7 @@ export interface RedisClusterFixture {
 /** Starts it; resolves once every node says that it is in order and every replica follows. */
 export async function startRedisCluster(): Promise<RedisClusterFixture> {
   const nodes: RedisProcess[] = [];
-  const { rules, username, password } = readReadmeAcl({ cluster: true });
+  const { rules, username, password } = readReadmeAcl({ cluster: true, stats: true });
   const user = ['--user', username, ...rules];
   const stop = async () => void (await Promise.all(nodes.map((node) => node.stop())));
   try {

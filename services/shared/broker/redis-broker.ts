@@ -5,14 +5,12 @@ import { isVersion, type Update, type UpdateBody, type Version } from '../update
 import { decodeBody, decodeSignal, encodeBody } from '../update/update-codec.ts';
 import type { Broker, Changed, Digest, FeedHandler, Published, RelayLoad, Witness } from './broker.ts';
 import type { BrokerReport } from './broker-report.ts';
-import { RedisAgreement } from './redis-agreement.ts';
-import { RedisCluster } from './redis-cluster.ts';
 import { RedisKeys } from './redis-keys.ts';
 import { RedisReceipts } from './redis-receipts.ts';
 import { RedisRelays } from './redis-relays.ts';
 import { RedisReplicatedPublisher } from './redis-replicated-publisher.ts';
-import { RedisSingle } from './redis-single.ts';
-import type { RedisTopology, TopologyHandler } from './redis-topology.ts';
+import { createRedisTopology } from './redis-topologies.ts';
+import type { RedisTopology } from './redis-topology.ts';
 import { ANSWER_TTL_MS, DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
 
 /** Registers in one round trip. */
@@ -34,7 +32,7 @@ export class RedisBroker implements Broker {
     const { waitReplicas, timeoutMs } = deps.config;
     this.#publisher = new RedisReplicatedPublisher({ replicas: waitReplicas, timeoutMs });
     this.#keys = new RedisKeys(deps.config);
-    this.#topology = createTopology({
+    this.#topology = createRedisTopology({
       ...deps,
       keys: this.#keys,
       handler: {
@@ -215,19 +213,4 @@ export class RedisBroker implements Broker {
     const update = decodeSignal(source.topic, text);
     if (update !== undefined) this.#handler?.deliver(update);
   }
-}
-
-function createTopology(deps: {
-  config: RedisConfig;
-  keys: RedisKeys;
-  report: BrokerReport;
-  refuse: (error: Error) => void;
-  handler: TopologyHandler;
-}): RedisTopology {
-  const { config, keys, report, refuse } = deps;
-  const { partitions, servers } = config;
-  const sharded = servers.kind === 'cluster';
-  const agreement = new RedisAgreement({ key: keys.config(), partitions, sharded, report, refuse });
-  if (servers.kind === 'cluster') return new RedisCluster({ ...deps, agreement, seeds: servers.nodes });
-  return new RedisSingle({ ...deps, agreement });
 }

@@ -1,0 +1,106 @@
+import { parseCalls, parsePart, parseProcess } from './parse-records.ts';
+import type { MinuteOfCalls, ProcessRecord, StoredTrace } from './records.ts';
+import {
+  CALLS_MINUTES,
+  STORE_LIMITS,
+  type StatsReceipt,
+  type StatsReport,
+  type StatsStore,
+  type StoreLimits,
+} from './stats-store.ts';
+
+/** Traces that are read at a time, so that reading many holds up nothing else. */
+const PAGE = 50;
+
+interface Kept {
+  readonly atMs: number;
+  readonly texts: string[];
+  bytes: number;
+}
+
+/** The store of a process that is alone: in memory. */
+export class MemoryStatsStore implements StatsStore {
+  readonly #nowMs: () => number;
+  readonly #limits: StoreLimits;
+  readonly #traces = new Map<string, Kept>();
+  readonly #processes = new Map<string, { text: string; atMs: number }>();
+  readonly #calls = new Map<number, Map<string, string>>();
+  readonly #wanted = new Map<string, number>();
+  #bytes = 0;
+
+  constructor(deps: { nowMs?: () => number; limits?: StoreLimits } = {}) {
+    this.#limits = deps.limits ?? STORE_LIMITS;
+    this.#nowMs = deps.nowMs ?? Date.now;
+  }
+
+  async start(): Promise<void> {}
+
+  async stop(): Promise<void> {}
+
+  async write({ process, record, calls, parts, wanted }: StatsReport): Promise<StatsReceipt> {
+    const now = this.#nowMs();
+    this.#processes.set(process, { text: record, atMs: now });
+    for (const [minute, text] of calls) {
+      const processes = this.#calls.get(minute) ?? new Map();
+      this.#calls.set(minute, processes.set(process, text));
+    }
+    for (const { traceId, text } of parts) this.#append(traceId, text, now);
+    for (const id of wanted) this.#wanted.set(id, now);
+    this.#forget(now);
+    return { nowUs: now * 1000, wanted: [...this.#wanted.keys()], traces: this.#traces.size, bytes: this.#bytes };
+  }
+
+  async trace(id: string): Promise<StoredTrace> {
+    return read(id, this.#traces.get(id)?.texts ?? []);
+  }
+
+  async *traces(): AsyncIterable<readonly StoredTrace[]> {
+    const all = [...this.#traces].reverse();
+    for (let i = 0; i < all.length; i += PAGE) {
+      yield all.slice(i, i + PAGE).map(([id, { texts }]) => read(id, texts));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async processes(): Promise<readonly ProcessRecord[]> {
+    this.#forget(this.#nowMs());
+    return [...this.#processes.values()].map(({ text }) => parseProcess(text)).filter((record) => record !== undefined);
+  }
+
+  async calls(): Promise<readonly MinuteOfCalls[]> {
+    this.#forget(this.#nowMs());
+    return [...this.#calls]
+      .sort(([one], [other]) => one - other)
+      .map(([minute, processes]) => ({ minute, calls: [...processes.values()].flatMap(parseCalls) }));
+  }
+
+  #append(id: string, text: string, now: number): void {
+    const kept = this.#traces.get(id) ?? { atMs: now, texts: [], bytes: 0 };
+    if (kept.bytes + text.length > this.#limits.bytesOfTrace) return;
+    kept.texts.push(text);
+    kept.bytes += text.length;
+    this.#bytes += text.length;
+    this.#traces.set(id, kept);
+  }
+
+  #forget(now: number): void {
+    for (const [id, { atMs, bytes }] of this.#traces) {
+      const tooMany = this.#traces.size > this.#limits.traces || this.#bytes > this.#limits.bytes;
+      if (!tooMany && now - atMs < this.#limits.ageMs) break;
+      this.#traces.delete(id);
+      this.#bytes -= bytes;
+    }
+    for (const [id, { atMs }] of this.#processes)
+      if (now - atMs > this.#limits.processTtlMs) this.#processes.delete(id);
+    for (const minute of this.#calls.keys()) {
+      if (minute <= now / 60_000 - CALLS_MINUTES) this.#calls.delete(minute);
+    }
+    for (const [id, atMs] of this.#wanted) {
+      if (this.#wanted.size > this.#limits.wanted || now - atMs > this.#limits.wantedTtlMs) this.#wanted.delete(id);
+    }
+  }
+}
+
+function read(id: string, texts: readonly string[]): StoredTrace {
+  return { id, parts: texts.map(parsePart).filter((part) => part !== undefined) };
+}

@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { SILENT_REPORT } from '../../shared/broker/broker-report.ts';
+import { RedisKeys } from '../../shared/broker/redis-keys.ts';
+import { createRedisTopology } from '../../shared/broker/redis-topologies.ts';
+import type { RedisTopology } from '../../shared/broker/redis-topology.ts';
+import type { RedisConfig } from '../../shared/config/redis-config.ts';
+import { parseCalls, parsePart, parseProcess } from './parse-records.ts';
+import type { MinuteOfCalls, ProcessRecord, StoredTrace } from './records.ts';
+import {
+  CALLS_MINUTES,
+  STORE_LIMITS,
+  type StatsReceipt,
+  type StatsReport,
+  type StatsStore,
+  type StoreLimits,
+} from './stats-store.ts';
+
+/** Traces that are read at a time, so that reading many holds up nothing else. */
+const PAGE = 50;
+
+const SCRIPT = readFileSync(new URL('./scripts/write-stats.lua', import.meta.url), 'utf8');
+
+interface WritingRedis extends Redis {
+  heliographWriteStats(...args: (string | number)[]): Promise<[string, string, string, string[]]>;
+}
+
+/**
+ * The store that all processes of a cluster share, in its Redis: one slot of it, by connections of its own, so that
+ * statistics never stand before an update.
+ */
+export class RedisStatsStore implements StatsStore {
+  readonly #topology: RedisTopology;
+  readonly #base: string;
+  readonly #limits: StoreLimits;
+  readonly #scripted = new WeakSet<Redis>();
+
+  constructor(deps: { config: RedisConfig; limits?: StoreLimits }) {
+    this.#limits = deps.limits ?? STORE_LIMITS;
+    const config = { ...deps.config, waitReplicas: 0 };
+    const handler = { signal() {}, lost() {}, up() {} };
+    const refuse = () => {}; // the broker's connections find out too, and end the process
+    this.#topology = createRedisTopology({
+      config,
+      keys: new RedisKeys(config),
+      report: SILENT_REPORT,
+      refuse,
+      handler,
+    });
+    this.#base = `${config.prefix}:{stats}:`;
+  }
+
+  async start(): Promise<void> {
+    await this.#topology.start({ subscribe: false }).catch(() => {});
+  }
+
+  async stop(): Promise<void> {
+    this.#topology.stop();
+  }
+
+  async write({ process, record, calls, parts, wanted }: StatsReport): Promise<StatsReceipt> {
+    const limits = this.#limits;
+    const [nowUs, traces, bytes, others] = await this.#attempt((redis) =>
+      redis.heliographWriteStats(
+        ...['traces', 'sizes', 'wanted', 'processes'].map((name) => this.#base + name),
+        this.#base,
+        limits.traces,
+        limits.bytes,
+        limits.bytesOfTrace,
+        limits.ageMs,
+        limits.wantedTtlMs,
+        CALLS_MINUTES * 60_000,
+        limits.wanted,
+        process,
+        record,
+        calls.size,
+        ...[...calls].flat(),
+        parts.length,
+        ...parts.flatMap(({ traceId, text }) => [traceId, text]),
+        wanted.length,
+        ...wanted,
+      ),
+    );
+    return { nowUs: Number(nowUs), wanted: others, traces: Number(traces), bytes: Number(bytes) };
+  }
+
+  async trace(id: string): Promise<StoredTrace> {
+    const [trace] = await this.#read([id]);
+    return trace ?? { id, parts: [] };
+  }
+
+  async *traces(): AsyncIterable<readonly StoredTrace[]> {
+    for (let first = 0; ; first += PAGE) {
+      const ids = await this.#attempt((redis) =>
+        redis.zrange(`${this.#base}traces`, String(first), String(first + PAGE - 1), 'REV'),
+      );
+      if (ids.length > 0) yield await this.#read(ids);
+      if (ids.length < PAGE) return;
+    }
+  }
+
+  async processes(): Promise<readonly ProcessRecord[]> {
+    const key = `${this.#base}processes`;
+    const entries = Object.entries(await this.#attempt((redis) => redis.hgetall(key)));
+    const atMs = (text: string) => Number(text.slice(0, text.indexOf(' '))) / 1000;
+    const newestMs = Math.max(0, ...entries.map(([, text]) => atMs(text) || 0));
+    const gone = entries
+      .filter(([, text]) => !(atMs(text) > newestMs - this.#limits.processTtlMs))
+      .map(([process]) => process);
+    if (gone.length > 0) await this.#attempt((redis) => redis.hdel(key, ...gone));
+    return entries
+      .filter(([process]) => !gone.includes(process))
+      .map(([, text]) => parseProcess(text.slice(text.indexOf(' ') + 1)))
+      .filter((record) => record !== undefined);
+  }
+
+  async calls(): Promise<readonly MinuteOfCalls[]> {
+    const newest = Math.floor(Date.now() / 60_000) + 1; // other clocks may be a little ahead
+    const minutes = Array.from({ length: CALLS_MINUTES + 1 }, (_, i) => newest - CALLS_MINUTES + i);
+    const texts = await this.#attempt((redis) =>
+      Promise.all(minutes.map((minute) => redis.hvals(`${this.#base}calls:${minute}`))),
+    );
+    return minutes
+      .map((minute, i) => ({ minute, calls: (texts[i] ?? []).flatMap(parseCalls) }))
+      .filter(({ calls }) => calls.length > 0);
+  }
+
+  async #read(ids: readonly string[]): Promise<readonly StoredTrace[]> {
+    const texts = await this.#attempt((redis) =>
+      Promise.all(ids.map((id) => redis.lrange(`${this.#base}trace:${id}`, 0, -1))),
+    );
+    return ids.map((id, i) => ({
+      id,
+      parts: (texts[i] ?? []).map(parsePart).filter((part) => part !== undefined),
+    }));
+  }
+
+  async #attempt<T>(call: (redis: WritingRedis) => Promise<T>): Promise<T> {
+    try {
+      return await call(this.#redis());
+    } catch (error) {
+      this.#topology.failed(error);
+      throw error;
+    }
+  }
+
+  #redis(): WritingRedis {
+    const redis = this.#topology.commandsForKey(this.#base);
+    if (!this.#scripted.has(redis)) {
+      redis.defineCommand('heliographWriteStats', { numberOfKeys: 4, lua: SCRIPT });
+      this.#scripted.add(redis);
+    }
+    return redis as unknown as WritingRedis;
+  }
+}
