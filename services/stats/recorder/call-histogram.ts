@@ -1,0 +1,33 @@
+/** Buckets in each doubling: what is read from them is at most 9 % too high. */
+const PER_DOUBLING = 8;
+/** The shortest duration that is told apart, in milliseconds. */
+const SHORTEST_MS = 0.001;
+const MAX_BUCKET = 8 * 32;
+
+/** How many buckets there are. */
+export const BUCKETS = MAX_BUCKET + 1;
+
+/** The bucket of a duration. */
+export function bucketOf(ms: number): number {
+  if (!(ms > SHORTEST_MS)) return 0;
+  return Math.min(MAX_BUCKET, Math.ceil(Math.log2(ms / SHORTEST_MS) * PER_DOUBLING));
+}
+
+/** The longest duration in a bucket, in milliseconds. */
+export function longestOf(bucket: number): number {
+  return SHORTEST_MS * 2 ** (bucket / PER_DOUBLING);
+}
+
+/** The duration that this part of the calls, from 0 to 1, did not exceed, in milliseconds; 0 without any. */
+export function quantile(buckets: Readonly<Record<string, number>>, part: number): number {
+  const sorted = Object.entries(buckets)
+    .map(([bucket, count]) => [Number(bucket), count] as const)
+    .sort(([one], [other]) => one - other);
+  const total = sorted.reduce((sum, [, count]) => sum + count, 0);
+  let left = Math.ceil(total * part);
+  for (const [bucket, count] of sorted) {
+    left -= count;
+    if (left <= 0) return longestOf(bucket);
+  }
+  return 0;
+}

@@ -1,0 +1,85 @@
+import {
+  type Context,
+  context,
+  isSpanContextValid,
+  type Span,
+  type SpanOptions,
+  type TimeInput,
+  TraceFlags,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import type { EpochClock } from './epoch-clock.ts';
+import { LightSpan, type LightTrace } from './light-span.ts';
+
+/**
+ * A tracer that lets the SDK record samples, and records everything else lightly. Its times are exact to the
+ * microsecond, and may be told by the clock that never steps.
+ */
+export class RecordingTracer implements Tracer {
+  readonly #service: string;
+  readonly #samples: Tracer;
+  readonly #isSample: () => boolean;
+  readonly #traceOf: (id: string | undefined) => LightTrace;
+  readonly #clock: EpochClock;
+  readonly #endAt = (time: unknown) => this.#timeOf(time as TimeInput | undefined) as number;
+
+  /** `traceOf` finds or begins the trace of what is no sample; `isSample` decides about what nobody has decided yet. */
+  constructor(deps: {
+    service: string;
+    samples: Tracer;
+    isSample: () => boolean;
+    traceOf: (id: string | undefined) => LightTrace;
+    clock: EpochClock;
+  }) {
+    this.#service = deps.service;
+    this.#samples = deps.samples;
+    this.#isSample = deps.isSample;
+    this.#traceOf = deps.traceOf;
+    this.#clock = deps.clock;
+  }
+
+  startSpan(name: string, options: SpanOptions = {}, parentContext: Context = context.active()): Span {
+    const parent = options.root ? undefined : trace.getSpan(parentContext);
+    if (parent instanceof LightSpan) return this.#startLight(name, options, parent.trace, parent);
+    const known = parent?.spanContext();
+    const remote = known && isSpanContextValid(known) ? known : undefined;
+    const isSample = remote ? (remote.traceFlags & TraceFlags.SAMPLED) !== 0 : this.#isSample();
+    if (!isSample) return this.#startLight(name, options, this.#traceOf(remote?.traceId), remote);
+    const startTime = this.#timeOf(options.startTime);
+    const span = this.#samples.startSpan(name, { ...options, startTime }, parentContext);
+    const end = span.end;
+    span.end = (time) => end.call(span, this.#timeOf(time));
+    return span;
+  }
+
+  startActiveSpan<F extends (span: Span) => unknown>(
+    name: string,
+    ...rest: [F] | [SpanOptions, F] | [SpanOptions, Context, F]
+  ): ReturnType<F> {
+    const work = rest.at(-1) as F;
+    const options = (rest.length > 1 ? rest[0] : {}) as SpanOptions;
+    const parent = rest.length > 2 ? (rest[1] as Context) : context.active();
+    const span = this.startSpan(name, options, parent);
+    return context.with(trace.setSpan(parent, span), () => work(span)) as ReturnType<F>;
+  }
+
+  #startLight(name: string, options: SpanOptions, lightTrace: LightTrace, parent: LightSpan['parent']): LightSpan {
+    return new LightSpan({
+      service: this.#service,
+      name,
+      kind: options.kind,
+      attributes: options.attributes,
+      startMs: this.#timeOf(options.startTime) as number,
+      trace: lightTrace,
+      parent,
+      endAt: this.#endAt,
+    });
+  }
+
+  #timeOf(time: TimeInput | undefined): TimeInput {
+    if (time === undefined) return this.#clock.nowMs();
+    if (typeof time === 'number') return time <= performance.now() ? this.#clock.at(time) : time;
+    return time instanceof Date ? time.getTime() : time[0] * 1000 + time[1] / 1_000_000;
+  }
+}

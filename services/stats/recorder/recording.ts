@@ -1,0 +1,124 @@
+import type { SpanProcessor } from '@opentelemetry/sdk-trace';
+import type { RedisConfig } from '../../shared/config/redis-config.ts';
+import type { Clock } from '../../shared/process/clock.ts';
+import type { Logger } from '../../shared/process/logger.ts';
+import type { MetricsRegistry } from '../../shared/process/metrics-registry.ts';
+import type { StatsByHand } from '../../shared/trace/service-stats.ts';
+import type { StatsConfig } from '../config.ts';
+import { createStatsMetrics } from '../metrics.ts';
+import { createStatsMiddleware } from '../middleware.ts';
+import { createStatsApp } from '../pages/app.ts';
+import type { Stats } from '../process-stats.ts';
+import { MemoryStatsStore } from '../store/memory-stats-store.ts';
+import { RedisStatsStore } from '../store/redis-stats-store.ts';
+import type { StatsStore } from '../store/stats-store.ts';
+import { CallCounts } from './call-counts.ts';
+import { EpochClock } from './epoch-clock.ts';
+import { type LightTrace, newTraceId } from './light-span.ts';
+import { createOtlpProcessor } from './otlp.ts';
+import { Recorder } from './recorder.ts';
+import { type ProcessIdentity, Reporter } from './reporter.ts';
+import { Slowest } from './slowest.ts';
+import { SpanCollector } from './span-collector.ts';
+
+const NO_FACTS = () => ({});
+
+/** Puts call statistics together that do record. `keeps`: for the pages; without it spans only go to a tracing system. */
+export async function createRecording(deps: {
+  config: StatsConfig;
+  name: string;
+  redis: RedisConfig | undefined;
+  registry: MetricsRegistry;
+  logger: Logger;
+  clock: Clock;
+  identity: ProcessIdentity;
+  keeps: boolean;
+  records: boolean;
+}): Promise<Stats> {
+  const { config, identity, keeps, records } = deps;
+  const processors: SpanProcessor[] = [];
+  if (config.otlp && records) processors.push(await createOtlpProcessor(config.otlp));
+  const epoch = new EpochClock();
+  const store = deps.redis
+    ? new RedisStatsStore({ config: deps.redis })
+    : new MemoryStatsStore({ nowMs: () => epoch.nowMs() });
+  const local = keeps && records ? createLocal({ ...deps, store, epoch }) : undefined;
+  if (local) processors.push(local.collector);
+  const { name } = deps;
+  const instance = `${identity.host}:${identity.pid}`;
+  const recorder = new Recorder({
+    name,
+    instance,
+    isSample: () => deps.clock.random() < config.sampleRate,
+    traceOf: local ? (id) => local.collector.traceOf(id) : (id) => new ForgottenTrace(id),
+    processors,
+    epoch,
+  });
+  return {
+    service(service, { trustsCallers = false, followsCalls = false, facts = NO_FACTS } = {}) {
+      const tracer = recorder.tracer(service);
+      if (followsCalls) recorder.followCalls();
+      local?.reporter.describe(service, facts);
+      const recordRequests = createStatsMiddleware({ tracer, trustsCallers, followsCalls });
+      return { tracer, recordRequests, byHand: local?.byHand(service) ?? SAMPLES_ONLY };
+    },
+    tracer: (tracerName) => recorder.tracer(tracerName),
+    pages: config.token === undefined ? undefined : createStatsApp({ ...deps, token: config.token, store }),
+    async start() {
+      // In the background: nothing waits for statistics.
+      if (local) void local.reporter.start(local.collector);
+      else await store.start();
+    },
+    async stop() {
+      await recorder.stop();
+      if (local) await local.reporter.stop(local.collector);
+      else await store.stop();
+    },
+  };
+}
+
+/** The trace of what nobody keeps: only samples are sent to a tracing system. */
+class ForgottenTrace implements LightTrace {
+  #id: string | undefined;
+
+  constructor(id: string | undefined) {
+    this.#id = id;
+  }
+
+  get id(): string {
+    this.#id ??= newTraceId();
+    return this.#id;
+  }
+
+  ended(): void {}
+}
+
+/** Where there are no pages: nobody counts, and nothing is kept but samples. */
+const SAMPLES_ONLY: StatsByHand = { count() {}, isSlow: () => false, onWanted() {} };
+
+function createLocal(deps: {
+  registry: MetricsRegistry;
+  clock: Clock;
+  identity: ProcessIdentity;
+  store: StatsStore;
+  epoch: EpochClock;
+}) {
+  const { clock, identity, store } = deps;
+  const report = createStatsMetrics(deps);
+  const counts = new CallCounts({ nowMs: () => clock.nowMs() });
+  const monotonicMs = () => clock.monotonicMs();
+  const slowest = new Slowest({ monotonicMs });
+  const reporter = new Reporter({ identity, store, counts, clock, report, epoch: deps.epoch });
+  const keep = reporter.keep.bind(reporter);
+  const collector = new SpanCollector({ counts, slowest, report, monotonicMs, keep });
+  reporter.onWanted((traceId) => collector.want(traceId));
+  const byHand = (service: string): StatsByHand => ({
+    count(name, ms, failed = false) {
+      collector.doNotCount(service);
+      counts.count(service, name, 'consumer', ms, failed);
+    },
+    isSlow: (name, ms) => slowest.take(`${service} ${name} since its version`, ms),
+    onWanted: (listener) => reporter.onWanted(listener),
+  });
+  return { reporter, collector, byHand };
+}

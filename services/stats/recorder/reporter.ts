@@ -1,0 +1,153 @@
+import type { Clock, Timer } from '../../shared/process/clock.ts';
+import type { AttributeValue, ProcessRecord, SpanRecord, TracePart } from '../store/records.ts';
+import type { StatsStore } from '../store/stats-store.ts';
+import type { CallCounts } from './call-counts.ts';
+import { ClockSkew } from './clock-skew.ts';
+import type { EpochClock } from './epoch-clock.ts';
+import type { CollectorReport, SpanCollector } from './span-collector.ts';
+
+const INTERVAL_MS = 1000;
+/** How often the store is asked at the start: the first answer alone would say little of its clock. */
+const FIRST_QUESTIONS = 5;
+/** Spans that wait for the next report, at most; and in one text, so that none is too large for a trace. */
+const MAX_SPANS = 5000;
+const MAX_SPANS_OF_PART = 200;
+
+/** What the reporter reports, for metrics. */
+export interface StoreReport extends CollectorReport {
+  stored(size: { readonly traces: number; readonly bytes: number }): void;
+  storeFailed(): void;
+}
+
+/** Who this process is. */
+export type ProcessIdentity = Pick<ProcessRecord, 'process' | 'host' | 'pid' | 'startedAtMs'>;
+
+/**
+ * Tells the store once a second what this process keeps, and how it is. What the store does not take in time is lost:
+ * nothing waits for statistics.
+ */
+export class Reporter {
+  readonly #identity: ProcessIdentity;
+  readonly #store: StatsStore;
+  readonly #counts: CallCounts;
+  readonly #clock: Clock;
+  readonly #epoch: EpochClock;
+  readonly #report: StoreReport;
+  readonly #skew = new ClockSkew();
+  readonly #services = new Map<string, () => Readonly<Record<string, AttributeValue>>>();
+  readonly #wantedListeners: ((traceId: string) => void)[] = [];
+  #kept = new Map<string, SpanRecord[]>();
+  #spans = 0;
+  #lastWanted = new Set<string>();
+  #timer: Timer | undefined;
+  #writing: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(deps: {
+    identity: ProcessIdentity;
+    store: StatsStore;
+    counts: CallCounts;
+    clock: Clock;
+    epoch: EpochClock;
+    report: StoreReport;
+  }) {
+    this.#identity = deps.identity;
+    this.#store = deps.store;
+    this.#counts = deps.counts;
+    this.#clock = deps.clock;
+    this.#epoch = deps.epoch;
+    this.#report = deps.report;
+  }
+
+  /** Names a service of this process, and who says how it is. */
+  describe(service: string, facts: () => Readonly<Record<string, AttributeValue>>): void {
+    this.#services.set(service, facts);
+  }
+
+  onWanted(listener: (traceId: string) => void): void {
+    this.#wantedListeners.push(listener);
+  }
+
+  /** Keeps these spans for the next report. */
+  keep(traceId: string, spans: readonly SpanRecord[]): void {
+    const room = Math.max(0, MAX_SPANS - this.#spans);
+    if (spans.length > room) this.#report.spansDropped(spans.length - room, 'limit');
+    const taken = spans.slice(0, room);
+    this.#spans += taken.length;
+    const known = this.#kept.get(traceId);
+    if (known) known.push(...taken);
+    else if (taken.length > 0) this.#kept.set(traceId, taken);
+  }
+
+  async start(collector: SpanCollector): Promise<void> {
+    await this.#store.start();
+    for (let i = 0; i < FIRST_QUESTIONS && !this.#stopped; i += 1) await this.#write(collector);
+    this.#schedule(collector);
+  }
+
+  /** Tells what is left, once, and closes the store. */
+  async stop(collector: SpanCollector): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#timer?.cancel();
+    await this.#writing;
+    if (this.#spans > 0) await this.#write(collector);
+    await this.#store.stop();
+  }
+
+  #schedule(collector: SpanCollector): void {
+    if (this.#stopped) return;
+    this.#timer = this.#clock.after(INTERVAL_MS * (0.9 + 0.2 * this.#clock.random()), () => {
+      this.#writing = this.#write(collector).then(() => this.#schedule(collector));
+    });
+  }
+
+  async #write(collector: SpanCollector): Promise<void> {
+    const [kept, spans] = [this.#kept, this.#spans];
+    this.#kept = new Map();
+    this.#spans = 0;
+    const askedAtUs = this.#epoch.nowMs() * 1000;
+    try {
+      const { nowUs, wanted, ...size } = await this.#store.write({
+        process: this.#identity.process,
+        record: JSON.stringify(this.#describe()),
+        calls: this.#counts.take(),
+        parts: [...kept].flatMap(([traceId, list]) => this.#parts(list).map((text) => ({ traceId, text }))),
+        wanted: collector.takeWanted(),
+      });
+      this.#skew.answered(nowUs, askedAtUs, this.#epoch.nowMs() * 1000);
+      this.#report.stored(size);
+      this.#tellWanted(wanted);
+    } catch {
+      this.#report.storeFailed();
+      if (spans > 0) this.#report.spansDropped(spans, 'store');
+    }
+  }
+
+  #tellWanted(wanted: readonly string[]): void {
+    for (const traceId of wanted) {
+      if (this.#lastWanted.has(traceId)) continue;
+      for (const listener of this.#wantedListeners) listener(traceId);
+    }
+    this.#lastWanted = new Set(wanted);
+  }
+
+  #parts(spans: readonly SpanRecord[]): string[] {
+    const texts: string[] = [];
+    for (let i = 0; i < spans.length; i += MAX_SPANS_OF_PART) {
+      const part: TracePart = {
+        process: this.#identity.process,
+        ...this.#skew.estimate,
+        spans: spans.slice(i, i + MAX_SPANS_OF_PART),
+      };
+      texts.push(JSON.stringify(part));
+    }
+    return texts;
+  }
+
+  #describe(): ProcessRecord {
+    const facts = [...this.#services.values()].map((describe) => describe());
+    const services = [...this.#services.keys()];
+    return { ...this.#identity, services, ...this.#skew.estimate, facts: Object.assign({}, ...facts) };
+  }
+}
