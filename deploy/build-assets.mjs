@@ -1,4 +1,4 @@
-// The part of the build that tsc does not do: the browser client and the chat's script as one file each, and every file of `services` that
+// The part of the build that tsc does not do: the browser client and the scripts of pages as one file each, and every file of `services` that
 // is no TypeScript at the mirrored place in `dist`. Each file appears whole or not at all, since tests and a
 // running service may read it meanwhile.
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -19,6 +19,7 @@ function writeWhole(path, contents) {
 for (const [entry, outfile, sourcemap] of [
   ['services/client/heliograph-client.ts', 'dist/client/client.js', 'external'], // a header says where it is
   ['services/chat/page/chat-page.ts', 'dist/chat/public/chat.js', 'linked'],
+  ['services/stats/pages/script/stats-page.ts', 'dist/stats/public/stats.js', undefined],
 ]) {
   const { outputFiles } = await build({
     absWorkingDir: root,
@@ -28,7 +29,7 @@ for (const [entry, outfile, sourcemap] of [
     format: 'esm',
     target: 'es2022',
     minify: true,
-    sourcemap,
+    ...(sourcemap && { sourcemap }),
     write: false,
   });
   for (const file of outputFiles) writeWhole(file.path, file.contents);

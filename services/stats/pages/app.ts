@@ -1,0 +1,114 @@
+import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
+import { AppError } from '../../shared/errors.ts';
+import { allowMethods } from '../../shared/http/allow-methods.ts';
+import { createDiscardRest } from '../../shared/http/discard-rest.ts';
+import { doNotCache } from '../../shared/http/do-not-cache.ts';
+import { createErrorHandler } from '../../shared/http/error-handler.ts';
+import { createPageHeaders } from '../../shared/http/page-headers.ts';
+import { readBody, requireMediaType } from '../../shared/http/read-body.ts';
+import { nameRequest } from '../../shared/http/request-id.ts';
+import { requireSameOrigin } from '../../shared/http/same-origin.ts';
+import type { Clock } from '../../shared/process/clock.ts';
+import type { Logger } from '../../shared/process/logger.ts';
+import type { StatsStore } from '../store/stats-store.ts';
+import { readDashboard } from '../view/dashboard.ts';
+import { parseFilter } from '../view/filters.ts';
+import { layOut } from '../view/timeline.ts';
+import { Access } from './access.ts';
+import { readStatsAssets } from './assets.ts';
+import { REFRESH_S, renderDashboard } from './dashboard-page.ts';
+import { renderNotice } from './layout.ts';
+import { renderLoginPage } from './login-page.ts';
+import { renderTracePage } from './trace-page.ts';
+
+const MAX_BODY_BYTES = 4096;
+const FORM_TYPE = 'application/x-www-form-urlencoded';
+
+/** Creates the Express app of the pages, all of them at `/stats` and below. */
+export function createStatsApp(deps: { token: string; store: StatsStore; clock: Clock; logger: Logger }): Express {
+  const { token, store, clock, logger } = deps;
+  const access = new Access({ token, nowMs: () => clock.nowMs() });
+  const app = express();
+  app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
+  app.use(nameRequest, createDiscardRest(), doNotCache, createPageHeaders());
+
+  for (const { path, handler } of readStatsAssets()) app.all(`/stats${path}`, allowMethods('GET', 'HEAD'), handler);
+
+  app.all('/stats/login', allowMethods('GET', 'HEAD', 'POST'), async (request, response) => {
+    if (request.method !== 'POST') {
+      response.type('html').send(renderLoginPage({ next: safePath(request.query.next), error: '' }));
+      return;
+    }
+    requireSameOrigin(request.headers);
+    const form = await readForm(request);
+    const next = safePath(form.get('next'));
+    if (await access.isToken(request, form.get('token') ?? '')) {
+      response.setHeader('Set-Cookie', access.cookie());
+      response.redirect(303, next);
+      return;
+    }
+    response.status(401).setHeader('WWW-Authenticate', 'Bearer realm="heliograph"');
+    response.type('html').send(renderLoginPage({ next, error: 'That is not the token.' }));
+  });
+  app.all('/stats/logout', allowMethods('POST'), (request, response) => {
+    requireSameOrigin(request.headers);
+    response.setHeader('Set-Cookie', access.noCookie());
+    response.redirect(303, '/stats');
+  });
+
+  const enter: RequestHandler = async (request, response, next) => {
+    if (await access.mayEnter(request)) return next();
+    if (!wantsPage(request)) throw new AppError('unauthorized');
+    response.redirect(303, `/stats/login?next=${encodeURIComponent(safePath(request.originalUrl))}`);
+  };
+  app.all('/stats', allowMethods('GET', 'HEAD'), enter, async (request, response) => {
+    const dashboard = await readDashboard(store, parseFilter(request.query)).catch(storeUnavailable);
+    if (!wantsPage(request)) return void response.json(dashboard);
+    const refreshes = request.query.refresh === '1';
+    if (refreshes) response.setHeader('Refresh', String(REFRESH_S));
+    const url = new URL(request.originalUrl, 'http://localhost');
+    response.type('html').send(renderDashboard(dashboard, { nowMs: clock.nowMs(), url, refreshes }));
+  });
+  app.all('/stats/traces/:id', allowMethods('GET', 'HEAD'), enter, async (request, response) => {
+    const { id = '' } = request.params as { id?: string };
+    if (!/^[0-9a-f]{32}$/.test(id)) throw new AppError('not_found');
+    const [trace, processes] = await Promise.all([store.trace(id), store.processes()]).catch(storeUnavailable);
+    const timeline = layOut(trace, processes);
+    if (!timeline) throw new AppError('not_found', 'There is no such trace, or not any more');
+    if (!wantsPage(request)) return void response.json(timeline);
+    response.type('html').send(renderTracePage(timeline));
+  });
+  app.use(() => {
+    throw new AppError('not_found');
+  });
+  app.use((error: unknown, request: Request, response: Response, next: (error: unknown) => void) => {
+    if (!(error instanceof AppError) || !wantsPage(request)) return next(error);
+    response
+      .status(error.status)
+      .type('html')
+      .send(renderNotice({ title: String(error.status), text: error.message }));
+  });
+  app.use(createErrorHandler({ logger }));
+  return app;
+}
+
+/** A browser says that it prefers HTML; whoever says nothing is a program. */
+function wantsPage(request: Request): boolean {
+  return request.query.format !== 'json' && request.accepts(['json', 'html']) === 'html';
+}
+
+async function readForm(request: Request): Promise<URLSearchParams> {
+  requireMediaType(request.headers, [FORM_TYPE]);
+  return new URLSearchParams((await readBody(request, MAX_BODY_BYTES)).toString());
+}
+
+/** Nobody is sent away from these pages, whatever a form says. */
+function safePath(path: unknown): string {
+  return typeof path === 'string' && /^\/stats(?:[/?][\x21-\x7e]*)?$/.test(path) && path.length <= 2000
+    ? path
+    : '/stats';
+}
+
+function storeUnavailable(cause: unknown): never {
+  throw new AppError('broker_unavailable', 'The store of the statistics cannot be reached', { cause });
+}

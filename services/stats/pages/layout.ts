@@ -1,0 +1,46 @@
+import { type Html, html } from '../../shared/http/html.ts';
+
+/** Renders a page around what it says. */
+export function renderLayout(page: { title: string; head: Html; body: Html }): string {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<title>${page.title}</title>
+<link rel="icon" href="/stats/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/stats/stats.css">
+<script type="module" src="/stats/stats.js"></script>
+</head>
+<body>
+<a class="skip" href="#main">To the content</a>
+<header class="top">
+<p class="brand"><a href="/stats"><img src="/stats/icon.svg" alt="" width="28" height="28">Heliograph <span>call statistics</span></a></p>
+${page.head}
+</header>
+<main id="main">
+${page.body}
+</main>
+</body>
+</html>
+`.text;
+}
+
+/** What is at the top of every page of somebody who has logged in. */
+export function renderMenu(links: readonly { href: string; text: string }[]): Html {
+  return html`<nav class="menu" aria-label="This page">
+${links.map(({ href, text }) => html`<a href="${href}">${text}</a>\n`)}<form action="/stats/logout" method="post"><button class="quiet">Log out</button></form>
+</nav>`;
+}
+
+/** Renders a page that says one thing only. */
+export function renderNotice(notice: { title: string; text: string }): string {
+  const body = html`<section class="card narrow">
+<h1>${notice.title}</h1>
+<p>${notice.text}</p>
+<p><a href="/stats">Back to the dashboard</a></p>
+</section>`;
+  return renderLayout({ title: `${notice.title} · Heliograph`, head: html``, body });
+}

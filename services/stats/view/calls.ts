@@ -1,0 +1,58 @@
+import { quantile } from '../recorder/call-histogram.ts';
+import type { CallCount, MinuteOfCalls } from '../store/records.ts';
+import { CALLS_MINUTES } from '../store/stats-store.ts';
+
+/** Calls of one kind, over all processes and the last minutes. */
+export interface CallRow {
+  readonly service: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly count: number;
+  readonly errors: number;
+  readonly meanMs: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  /** Calls in each of the last minutes, the oldest first. */
+  readonly perMinute: readonly number[];
+}
+
+/** Adds up what processes have counted, the most frequent first. */
+export function sumCalls(minutes: readonly MinuteOfCalls[]): readonly CallRow[] {
+  const newest = Math.max(0, ...minutes.map(({ minute }) => minute));
+  const groups = new Map<string, { minute: number; call: CallCount }[]>();
+  for (const { minute, calls } of minutes) {
+    for (const call of calls) {
+      const key = `${call.service} ${call.kind} ${call.name}`;
+      const group = groups.get(key);
+      if (group) group.push({ minute, call });
+      else groups.set(key, [{ minute, call }]);
+    }
+  }
+  return [...groups.values()].map((group) => sum(group, newest)).sort((one, other) => other.count - one.count);
+}
+
+function sum(group: readonly { minute: number; call: CallCount }[], newest: number): CallRow {
+  const total = (pick: (call: CallCount) => number) => group.reduce((sum, { call }) => sum + pick(call), 0);
+  const perMinute: number[] = new Array(CALLS_MINUTES).fill(0);
+  const buckets: Record<string, number> = {};
+  for (const { minute, call } of group) {
+    const at = CALLS_MINUTES - 1 - (newest - minute);
+    if (at >= 0) perMinute[at] = (perMinute[at] ?? 0) + call.count;
+    for (const [bucket, count] of Object.entries(call.buckets)) buckets[bucket] = (buckets[bucket] ?? 0) + count;
+  }
+  const { service = '', name = '', kind = '' } = group[0]?.call ?? {};
+  const count = total((call) => call.count);
+  const maxMs = Math.max(0, ...group.map(({ call }) => call.maxMs));
+  return {
+    service,
+    name,
+    kind,
+    count,
+    errors: total((call) => call.errors),
+    meanMs: count > 0 ? total((call) => call.sumMs) / count : 0,
+    // A bucket ends a little above what is in it.
+    p99Ms: Math.min(maxMs, quantile(buckets, 0.99)),
+    maxMs,
+    perMinute,
+  };
+}

@@ -1,0 +1,84 @@
+import type { ProcessRecord, StoredTrace } from '../store/records.ts';
+import type { StatsStore } from '../store/stats-store.ts';
+import { type CallRow, sumCalls } from './calls.ts';
+import { matches, type TraceFilter } from './filters.ts';
+import { DELIVER, placeSpans, summarize, type TraceSummary } from './summary.ts';
+
+/** A process, with how far its relay hands updates over after the first one did. */
+export interface ProcessRow extends ProcessRecord {
+  /** On average over the kept traces, in microseconds; null where no two relays had the same update. */
+  readonly behindFirstUs: number | null;
+}
+
+/** Everything that the dashboard shows. */
+export interface Dashboard {
+  readonly processes: readonly ProcessRow[];
+  readonly relays: number;
+  readonly freshRelays: number;
+  readonly connections: number;
+  /** Requests to Express apps, by their paths. */
+  readonly requests: readonly CallRow[];
+  /** Everything else that took time, by its kind. */
+  readonly calls: readonly CallRow[];
+  readonly filter: TraceFilter;
+  readonly traces: readonly TraceSummary[];
+  /** How many traces are kept, and how many of them match. */
+  readonly kept: number;
+  readonly matching: number;
+  readonly failed: number;
+}
+
+/** Reads the dashboard from the store. Rejects where that cannot be reached. */
+export async function readDashboard(store: StatsStore, filter: TraceFilter): Promise<Dashboard> {
+  const [records, minutes] = await Promise.all([store.processes(), store.calls()]);
+  const summaries: TraceSummary[] = [];
+  const lags = new Map<string, { sumUs: number; count: number }>();
+  for await (const traces of store.traces()) {
+    for (const trace of traces) {
+      const summary = summarize(trace);
+      if (summary) summaries.push(summary);
+      noteLags(trace, lags);
+    }
+  }
+  const found = summaries.filter((trace) => matches(filter, trace));
+  const order = { newest: (trace: TraceSummary) => trace.startUs, slowest: (trace: TraceSummary) => trace.wholeUs };
+  const by = order[filter.sort];
+  const relays = records.filter(({ facts }) => typeof facts.fresh === 'boolean');
+  const rows = sumCalls(minutes);
+  return {
+    processes: records.map((record) => ({ ...record, behindFirstUs: meanOf(lags.get(record.process)) })).sort(byName),
+    relays: relays.length,
+    freshRelays: relays.filter(({ facts }) => facts.fresh === true).length,
+    connections: relays.reduce((sum, { facts }) => sum + (Number(facts.connections) || 0), 0),
+    requests: rows.filter(({ kind }) => kind === 'server'),
+    calls: rows.filter(({ kind }) => kind !== 'server'),
+    filter,
+    traces: found.sort((one, other) => by(other) - by(one)).slice(0, filter.limit),
+    kept: summaries.length,
+    matching: found.length,
+    failed: summaries.filter(({ error }) => error !== '').length,
+  };
+}
+
+/** How much later than the first relay each other one had handed the update over. */
+function noteLags(trace: StoredTrace, lags: Map<string, { sumUs: number; count: number }>): void {
+  const ends = new Map<string, number>();
+  for (const { name, kind, process, atUs, durationUs } of placeSpans(trace)) {
+    if (name !== DELIVER || kind !== 'consumer') continue;
+    ends.set(process, Math.max(ends.get(process) ?? 0, atUs + durationUs));
+  }
+  if (ends.size < 2) return;
+  const first = Math.min(...ends.values());
+  for (const [process, end] of ends) {
+    const { sumUs, count } = lags.get(process) ?? { sumUs: 0, count: 0 };
+    lags.set(process, { sumUs: sumUs + end - first, count: count + 1 });
+  }
+}
+
+function meanOf(lag: { sumUs: number; count: number } | undefined): number | null {
+  return lag ? Math.round(lag.sumUs / lag.count) : null;
+}
+
+function byName(one: ProcessRow, other: ProcessRow): number {
+  return `${one.services} ${one.host} ${one.pid}`.localeCompare(`${other.services} ${other.host} ${other.pid}`);
+}
