@@ -1,5 +1,8 @@
+import { readRedisConfig } from '../shared/config/redis-config.ts';
 import { SYSTEM_CLOCK } from '../shared/process/clock.ts';
 import { runProcess } from '../shared/process/run-process.ts';
+import { readStatsConfig } from '../stats/config.ts';
+import { createStats } from '../stats/stats.ts';
 import { createChat } from './chat.ts';
 import { readChatConfig } from './config.ts';
 
@@ -7,10 +10,23 @@ await runProcess({
   name: 'chat',
   env: process.env,
   defaultAdminPort: 9103,
-  readConfig: readChatConfig,
-  async main({ config, lifecycle, logger, registry }) {
+  // The chat needs no Redis; but where it is told of one, what it records is seen with what all others do.
+  readConfig: (env) => ({ chat: readChatConfig(env), stats: readStatsConfig(env), redis: readRedisConfig(env) }),
+  async main({ config, lifecycle, logger, registry, servePages }) {
+    const clock = SYSTEM_CLOCK;
+    const { redis } = config;
+    const stats = await createStats({ config: config.stats, name: 'chat', redis, registry, logger, clock });
+    servePages(stats.pages);
+    await lifecycle.start('statistics', stats);
     const neighbours = { webhookUrl: 'http://localhost:8090/webhook', relayPort: 8080 };
-    const chat = createChat({ config, neighbours, registry, logger, clock: SYSTEM_CLOCK });
+    const chat = createChat({
+      config: config.chat,
+      neighbours,
+      registry,
+      logger,
+      clock,
+      stats: stats.service('chat', { followsCalls: true }),
+    });
     const port = await lifecycle.start('chat', chat);
     logger.info({ port }, 'the chat listens');
   },

@@ -4,6 +4,8 @@ import { RedisBroker } from '../shared/broker/redis-broker.ts';
 import { SYSTEM_CLOCK } from '../shared/process/clock.ts';
 import { renderTogether } from '../shared/process/metrics-registry.ts';
 import { runProcess } from '../shared/process/run-process.ts';
+import { readStatsConfig } from '../stats/config.ts';
+import { createStats } from '../stats/stats.ts';
 import { readRelayProcessConfig } from './config.ts';
 import { RelayProcesses } from './processes/relay-processes.ts';
 import { reportToParent } from './processes/report-to-parent.ts';
@@ -16,11 +18,24 @@ await runProcess({
   name: 'relay',
   env: process.env,
   defaultAdminPort: 9101,
-  readConfig: readRelayProcessConfig,
-  async main({ config, lifecycle, logger, registry, health, serveMetrics, refuse }) {
+  readConfig: (env) => ({ ...readRelayProcessConfig(env), stats: readStatsConfig(env) }),
+  async main({ config, lifecycle, logger, registry, health, serveMetrics, servePages, refuse }) {
     const clock = SYSTEM_CLOCK;
+    const { redis } = config;
     const fresh = health.require('fresh');
-    if (config.processes > 1 && !isOneOfMany) {
+    const holdsClients = config.processes === 1 || isOneOfMany;
+    const stats = await createStats({
+      config: config.stats,
+      name: 'relay',
+      redis,
+      registry,
+      logger,
+      clock,
+      records: holdsClients,
+    });
+    servePages(stats.pages);
+    await lifecycle.start('statistics', stats);
+    if (!holdsClients) {
       const main = fileURLToPath(import.meta.url);
       const { processes: count } = config;
       const processes = new RelayProcesses({ main, count, env: process.env, clock, logger, ready: fresh });
@@ -30,7 +45,7 @@ await runProcess({
       return;
     }
     const parent = isOneOfMany ? reportToParent({ parent: process, registry }) : undefined;
-    const broker = new RedisBroker({ config: config.redis, report: createBrokerMetrics({ registry, logger }), refuse });
+    const broker = new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), refuse });
     const relay = createRelay({
       config: { ...config.relay, sharesPort: isOneOfMany },
       feed: broker,
@@ -40,6 +55,7 @@ await runProcess({
         fresh();
         parent?.ready();
       },
+      stats: stats.service('relay', { facts: () => relay.facts() }),
     });
     await lifecycle.start('broker', broker);
     const port = await lifecycle.start('relay', relay);

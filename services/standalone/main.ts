@@ -10,6 +10,8 @@ import type { EnvReader } from '../shared/config/env-reader.ts';
 import { readRedisConfig } from '../shared/config/redis-config.ts';
 import { SYSTEM_CLOCK } from '../shared/process/clock.ts';
 import { runProcess } from '../shared/process/run-process.ts';
+import { readStatsConfig } from '../stats/config.ts';
+import { createStats } from '../stats/stats.ts';
 import { readWebhookConfig } from '../webhook/config.ts';
 import { parseSigningSecret } from '../webhook/credential.ts';
 import { createWebhook } from '../webhook/webhook.ts';
@@ -29,6 +31,7 @@ function readConfig(env: EnvReader) {
     relay: readRelayConfig(env, { drainWindow: '1s' }),
     chat,
     redis: readRedisConfig(env),
+    stats: readStatsConfig(env),
   };
 }
 
@@ -43,20 +46,42 @@ await runProcess({
   env: process.env,
   defaultAdminPort: 9101,
   readConfig,
-  async main({ config, lifecycle, logger, registry, health, refuse }) {
-    const broker = config.redis
-      ? new RedisBroker({ config: config.redis, report: createBrokerMetrics({ registry, logger }), refuse })
+  async main({ config, lifecycle, logger, registry, health, servePages, refuse }) {
+    const { redis } = config;
+    const clock = SYSTEM_CLOCK;
+    const stats = await createStats({ config: config.stats, name: 'heliograph', redis, registry, logger, clock });
+    servePages(stats.pages);
+    await lifecycle.start('statistics', stats);
+    const broker = redis
+      ? new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), refuse })
       : new MemoryBroker();
-    const shared = { registry, logger, clock: SYSTEM_CLOCK };
-    const relay = createRelay({ ...shared, config: config.relay, feed: broker, fresh: health.require('fresh') });
-    const webhook = createWebhook({ ...shared, config: config.webhook, broker });
+    const shared = { registry, logger, clock };
+    const relay = createRelay({
+      ...shared,
+      config: config.relay,
+      feed: broker,
+      fresh: health.require('fresh'),
+      stats: stats.service('relay', { facts: () => relay.facts() }),
+    });
+    const webhook = createWebhook({
+      ...shared,
+      config: config.webhook,
+      broker,
+      brokerTracer: stats.tracer(redis ? 'redis' : 'memory'),
+      stats: stats.service('webhook', { trustsCallers: true }),
+    });
     await lifecycle.start('broker', broker);
     const webhookPort = await lifecycle.start('webhook', webhook);
     const relayPort = await lifecycle.start('relay', relay);
     const neighbours = { webhookUrl: `http://${addressOf(config.webhook.host, webhookPort)}/webhook`, relayPort };
-    const chat = createChat({ ...shared, config: config.chat, neighbours });
+    const chat = createChat({
+      ...shared,
+      config: config.chat,
+      neighbours,
+      stats: stats.service('chat', { followsCalls: true }),
+    });
     const ports = { webhook: webhookPort, relay: relayPort, chat: await lifecycle.start('chat', chat) };
     const [token = ''] = config.webhook.tokens;
-    process.stdout.write(welcome({ ports, token, topic: config.chat.topic, inMemory: !config.redis }));
+    process.stdout.write(welcome({ ports, token, topic: config.chat.topic, inMemory: !redis }));
   },
 });

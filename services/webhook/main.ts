@@ -2,6 +2,8 @@ import { createBrokerMetrics } from '../shared/broker/metrics.ts';
 import { RedisBroker } from '../shared/broker/redis-broker.ts';
 import { SYSTEM_CLOCK } from '../shared/process/clock.ts';
 import { runProcess } from '../shared/process/run-process.ts';
+import { readStatsConfig } from '../stats/config.ts';
+import { createStats } from '../stats/stats.ts';
 import { readWebhookProcessConfig } from './config.ts';
 import { createWebhook } from './webhook.ts';
 
@@ -9,10 +11,23 @@ await runProcess({
   name: 'webhook',
   env: process.env,
   defaultAdminPort: 9102,
-  readConfig: readWebhookProcessConfig,
-  async main({ config, lifecycle, logger, registry, refuse }) {
-    const broker = new RedisBroker({ config: config.redis, report: createBrokerMetrics({ registry, logger }), refuse });
-    const webhook = createWebhook({ config: config.webhook, broker, registry, logger, clock: SYSTEM_CLOCK });
+  readConfig: (env) => ({ ...readWebhookProcessConfig(env), stats: readStatsConfig(env) }),
+  async main({ config, lifecycle, logger, registry, servePages, refuse }) {
+    const clock = SYSTEM_CLOCK;
+    const { redis } = config;
+    const stats = await createStats({ config: config.stats, name: 'webhook', redis, registry, logger, clock });
+    servePages(stats.pages);
+    await lifecycle.start('statistics', stats);
+    const broker = new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), refuse });
+    const webhook = createWebhook({
+      config: config.webhook,
+      broker,
+      brokerTracer: stats.tracer('redis'),
+      registry,
+      logger,
+      clock,
+      stats: stats.service('webhook', { trustsCallers: true }),
+    });
     await lifecycle.start('broker', broker);
     const port = await lifecycle.start('webhook', webhook);
     logger.info({ port }, 'the webhook listens');

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
 import type { Health } from './health.ts';
 import { createHttpServer, type HttpServer } from './http-server.ts';
@@ -6,15 +6,19 @@ import type { Logger } from './logger.ts';
 import type { MetricsRegistry } from './metrics-registry.ts';
 import { sendProblem } from './send-problem.ts';
 
-/** Creates the server of `/metrics`, `/livez` and `/readyz`, which belongs on a port that the public cannot reach. */
+/**
+ * Creates the server of `/metrics`, `/livez` and `/readyz`, which belongs on a port that the public cannot reach; and of
+ * the pages at `/stats`, where there are some by the time that they are asked for.
+ */
 export function createAdminServer(deps: {
   host: string;
   port: number;
   registry: Pick<MetricsRegistry, 'contentType' | 'metrics'>;
   health: Health;
   logger: Logger;
+  pages?: () => RequestListener | undefined;
 }): HttpServer {
-  const { host, port, registry, health, logger } = deps;
+  const { host, port, registry, health, logger, pages = () => undefined } = deps;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split('?', 1)[0];
@@ -33,6 +37,8 @@ export function createAdminServer(deps: {
     host,
     port,
     handler: (request, response) => {
+      const serve = /^\/stats(?:[/?]|$)/.test(request.url ?? '') ? pages() : undefined;
+      if (serve) return serve(request, response);
       answer(request, response).catch((error: unknown) => {
         if (!(error instanceof AppError)) logger.error({ err: error }, 'the admin server failed to answer');
         sendProblem(response, error instanceof AppError ? error : new AppError('internal_error'));

@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import { constants } from 'node:os';
 import { ConfigError } from '../config/config-error.ts';
 import { type Environment, EnvReader } from '../config/env-reader.ts';
@@ -18,6 +19,8 @@ export interface ProcessParts<Config> {
   readonly health: Health;
   /** Makes `/metrics` answer with this instead of the registry's. */
   readonly serveMetrics: (render: () => Promise<string>) => void;
+  /** Serves these pages at `/stats` on the admin port. */
+  readonly servePages: (pages: RequestListener | undefined) => void;
   /** Ends the process with exit code 1: it has found out that it must not go on. */
   readonly refuse: (error: Error) => void;
 }
@@ -78,12 +81,23 @@ export async function runProcess<Config>(options: {
   const serveMetrics = (render: () => Promise<string>): void => {
     renderMetrics = render;
   };
+  let pages: RequestListener | undefined;
+  const servePages = (served: RequestListener | undefined): void => {
+    pages = served;
+  };
   const started = health.require('started');
   try {
     const metrics = { contentType: registry.contentType, metrics: () => renderMetrics() };
-    const admin = createAdminServer({ host: adminHost, port: adminPort, registry: metrics, health, logger });
+    const admin = createAdminServer({
+      host: adminHost,
+      port: adminPort,
+      registry: metrics,
+      health,
+      logger,
+      pages: () => pages,
+    });
     logger.info({ port: await lifecycle.start('admin server', admin) }, 'the admin server listens');
-    await main({ config: configs.service, lifecycle, logger, registry, health, serveMetrics, refuse });
+    await main({ config: configs.service, lifecycle, logger, registry, health, serveMetrics, servePages, refuse });
     started();
   } catch (error) {
     if (lifecycle.stopping) return; // a signal came first, and its end is under way
