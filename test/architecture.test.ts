@@ -52,11 +52,12 @@ describe('the borders of the source tree', () => {
     ).toEqual([]);
   });
 
-  it('services import shared and themselves only; standalone puts them together', () => {
+  it('services import shared and themselves only; main files put them together, with call statistics', () => {
     const allowed = (path: string) => [
       folder(path),
       'shared',
       ...(['chat', 'loadtest'].includes(folder(path)) ? ['client'] : []),
+      ...(fileName(path) === 'main.ts' ? ['stats'] : []),
     ];
     expect(
       broken(
@@ -136,6 +137,19 @@ describe('the borders of the source tree', () => {
           imported === 'prom-client' && fileName(path) !== 'metrics.ts' && !within(path, 'shared/process'),
       ),
     ).toEqual([]);
+  });
+
+  it("OpenTelemetry's SDK stays where spans are recorded, which nothing loads that does not record", () => {
+    const isSdk = (imported: string) => imported.startsWith('@opentelemetry/') && imported !== '@opentelemetry/api';
+    expect(sources.some(({ imports }) => imports.some(isSdk))).toBe(true);
+    expect(broken(({ path }, imported) => isSdk(imported) && !within(path, 'stats/recorder'))).toEqual([]);
+    const stats = sources.find(({ path }) => path === 'stats/stats.ts');
+    expect(stats?.text).toContain("await import('./recorder/recording.ts')");
+    expect(stats?.text).not.toMatch(/^import [^;]*recorder/m);
+  });
+
+  it("the script of the statistics' pages needs nothing", () => {
+    expect(broken(({ path }) => within(path, 'stats/pages/script'))).toEqual([]);
   });
 
   it('no file imports itself, not even over others or for types only', () => {

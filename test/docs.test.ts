@@ -6,6 +6,7 @@ import { EnvReader } from '../services/shared/config/env-reader.ts';
 import { readProcessConfig } from '../services/shared/config/process-config.ts';
 import { ERRORS } from '../services/shared/errors.ts';
 import { CLOSE_CODES } from '../services/shared/protocol/close-codes.ts';
+import { readStatsConfig } from '../services/stats/config.ts';
 import { readWebhookProcessConfig } from '../services/webhook/config.ts';
 import { createFullRegistry } from './support/full-registry.ts';
 
@@ -42,6 +43,7 @@ describe('the README', () => {
     readRelayProcessConfig(reader);
     readWebhookProcessConfig(reader);
     readChatConfig(reader);
+    readStatsConfig(reader);
     const settings = Object.fromEntries(reader.settings().map((setting) => [setting.name, setting.default]));
     // These differ between services and machines.
     const { ADMIN_PORT: adminPort, MAX_CONNECTIONS: maxConnections, ...documented } = table('Settings');

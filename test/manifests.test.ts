@@ -138,7 +138,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
         expect(target?.spec.ports.map(({ name }: { name: string }) => name)).toContain(service.port.name);
       }
     }
-    expect(overlay === 'local' ? names('Secret') : []).toHaveLength(overlay === 'local' ? 3 : 0);
+    expect(overlay === 'local' ? names('Secret') : []).toHaveLength(overlay === 'local' ? 4 : 0);
   });
 
   it('has services that lead to a port of pods that are there', () => {
@@ -164,7 +164,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
       const { own, config } = environmentOf(workload, manifests);
       const container = containerOf(workload);
       const role: string = container.args[0];
-      const { port } = (config as Record<string, { port: number }>)[role] ?? { port: 0 };
+      const { port } = (config as unknown as Record<string, { port: number }>)[role] ?? { port: 0 };
       expect(container.ports).toEqual([
         { name: 'http', containerPort: port },
         { name: 'admin', containerPort: own.adminPort },

@@ -65,6 +65,7 @@ describe('a real Prometheus, with what is shipped for it', () => {
       WEBHOOK_TOKENS: TOKEN,
       ADMIN_HOST: '127.0.0.1',
       DRAIN_WINDOW: '0s',
+      STATS_TOKEN: TOKEN,
     };
     const start = async (job: 'relay' | 'webhook' | 'chat', own = {}) => ({
       job,

@@ -3,6 +3,7 @@ import { createRelayMetrics } from '../../services/relay/metrics.ts';
 import { createBrokerMetrics } from '../../services/shared/broker/metrics.ts';
 import { createLogger } from '../../services/shared/process/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
+import { createStatsMetrics } from '../../services/stats/metrics.ts';
 import { createWebhookMetrics } from '../../services/webhook/metrics.ts';
 
 /** A registry with every metric that any process of ours has, and with no values. */
@@ -13,5 +14,6 @@ export function createFullRegistry(): MetricsRegistry {
   createWebhookMetrics({ registry });
   createChatMetrics({ registry });
   createBrokerMetrics({ registry, logger });
+  createStatsMetrics({ registry });
   return registry;
 }

@@ -6,6 +6,8 @@ import { readChatConfig } from '../../services/chat/config.ts';
 import { readRelayProcessConfig } from '../../services/relay/config.ts';
 import { type Environment, EnvReader } from '../../services/shared/config/env-reader.ts';
 import { readProcessConfig } from '../../services/shared/config/process-config.ts';
+import { readRedisConfig } from '../../services/shared/config/redis-config.ts';
+import { readStatsConfig } from '../../services/stats/config.ts';
 import { readWebhookProcessConfig } from '../../services/webhook/config.ts';
 import { findProgram } from './find-program.ts';
 import type { KubernetesObject } from './kubernetes-schema.ts';
@@ -62,9 +64,18 @@ export function picks(
 
 /** How each role reads its environment, the process's own settings among it, and its admin port. */
 const ROLES = {
-  relay: { read: readRelayProcessConfig, adminPort: 9101 },
-  webhook: { read: readWebhookProcessConfig, adminPort: 9102 },
-  chat: { read: (env: EnvReader) => ({ chat: readChatConfig(env) }), adminPort: 9103 },
+  relay: {
+    read: (env: EnvReader) => ({ ...readRelayProcessConfig(env), stats: readStatsConfig(env) }),
+    adminPort: 9101,
+  },
+  webhook: {
+    read: (env: EnvReader) => ({ ...readWebhookProcessConfig(env), stats: readStatsConfig(env) }),
+    adminPort: 9102,
+  },
+  chat: {
+    read: (env: EnvReader) => ({ chat: readChatConfig(env), stats: readStatsConfig(env), redis: readRedisConfig(env) }),
+    adminPort: 9103,
+  },
 } as const;
 
 export type Role = keyof typeof ROLES;
