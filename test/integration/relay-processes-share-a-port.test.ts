@@ -29,7 +29,12 @@ describe('a relay of two processes', () => {
   const clients: WsClient[] = [];
 
   beforeAll(async () => {
-    const env = { REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: randomPrefix(), WEBHOOK_TOKENS: 'token' };
+    const env = {
+      REDIS_URL: inject('redisUrl'),
+      HELIOGRAPH_PREFIX: randomPrefix(),
+      WEBHOOK_TOKENS: 'token',
+      STATS_TOKEN: 'token',
+    };
     webhook = await startService('webhook', env);
     relay = await startService('relay', {
       ...env,
@@ -72,6 +77,17 @@ describe('a relay of two processes', () => {
     });
     expect(await relay.metric('relay_deliveries_total')).toBe(CLIENTS);
   }, 60_000);
+
+  it('shows what all of its processes did on the admin port of the one that holds no clients', async () => {
+    await publish();
+    await eventually(async () => {
+      const url = `http://127.0.0.1:${relay.adminPort}/stats`;
+      const answer = await fetch(url, { headers: { authorization: 'Bearer token' } });
+      const { relays, connections, traces } = await answer.json();
+      expect({ relays, connections }).toEqual({ relays: PROCESSES, connections: clients.length });
+      expect(traces.map((trace: { relays: number }) => trace.relays)).toContain(PROCESSES);
+    }, 10_000);
+  });
 
   it('starts a process again that ended, while the other one goes on', async () => {
     const [victim = 0] = children;

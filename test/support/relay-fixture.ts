@@ -6,6 +6,7 @@ import type { Broker } from '../../services/shared/broker/broker.ts';
 import { MemoryBroker } from '../../services/shared/broker/memory-broker.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
+import type { ServiceStats } from '../../services/shared/trace/service-stats.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { UpdateBody } from '../../services/shared/update/update.ts';
 import { eventually } from './eventually.ts';
@@ -15,12 +16,20 @@ import { WsClient } from './ws-client.ts';
  * A relay in this process, on a free port of loopback. `broker` is its owner's to start and stop; `ownBroker` becomes
  * the relay's, as the one in memory is that it has otherwise.
  */
-export async function startRelay(options: { env?: Record<string, string>; broker?: Broker; ownBroker?: Broker } = {}) {
+export async function startRelay(
+  options: { env?: Record<string, string>; broker?: Broker; ownBroker?: Broker; stats?: ServiceStats } = {},
+) {
   const env = { RELAY_HOST: '127.0.0.1', RELAY_PORT: '0', DRAIN_WINDOW: '0ms', ...options.env };
   const config = readRelayConfig(new EnvReader(env));
   const broker = options.broker ?? options.ownBroker ?? new MemoryBroker();
   const registry = new Registry();
-  const relay = createRelay({ config, feed: broker, registry, clock: SYSTEM_CLOCK });
+  const relay = createRelay({
+    config,
+    feed: broker,
+    registry,
+    clock: SYSTEM_CLOCK,
+    ...(options.stats && { stats: options.stats }),
+  });
   if (!options.broker) await broker.start();
   const port = await relay.start();
   const clients: WsClient[] = [];

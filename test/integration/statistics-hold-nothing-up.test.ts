@@ -1,0 +1,79 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { RecordingBroker } from '../support/recording-broker.ts';
+import { RedisProcess } from '../support/redis-process.ts';
+import { startStats } from '../support/stats-fixture.ts';
+import { type RunningWebhook, startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+
+let redis: RedisProcess;
+let statistics: Awaited<ReturnType<typeof startStats>>;
+let webhook: RunningWebhook;
+let broker: RecordingBroker;
+
+beforeEach(async () => {
+  redis = await RedisProcess.start();
+  statistics = await startStats({
+    STATS_TOKEN: 'token',
+    STATS_SAMPLE_RATE: '1',
+    REDIS_URL: redis.url,
+    REDIS_TIMEOUT: '300ms',
+  });
+  broker = new RecordingBroker();
+  const { stats } = statistics;
+  webhook = await startWebhook({
+    broker,
+    stats: stats.service('webhook', { trustsCallers: true }),
+  });
+});
+afterEach(async () => {
+  redis.thaw();
+  await webhook.stop();
+  await statistics.stop();
+  await redis.stop();
+});
+
+async function metric(name: string): Promise<number> {
+  const found = await statistics.registry.getSingleMetric(name)?.get();
+  return (found?.values ?? []).reduce((sum, { value }) => sum + value, 0);
+}
+
+async function publish(times: number): Promise<void> {
+  for (let i = 0; i < times; i += 1) {
+    const answer = await fetch(`${webhook.url}/webhook`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${WEBHOOK_TOKEN}` },
+      body: '{"topic":"chat"}',
+    });
+    expect(answer.status).toBe(200);
+  }
+}
+
+describe('a webhook whose statistics cannot be kept', () => {
+  it.each([
+    ['hangs', () => redis.freeze(), () => redis.thaw()],
+    ['is gone', () => redis.kill(), () => redis.run()],
+  ])(
+    'publishes all the same while their Redis %s, counts what is lost, and keeps again later',
+    async (_, harm, mend) => {
+      await publish(3);
+      await eventually(async () => expect(await metric('stats_store_traces')).toBe(3));
+      await harm();
+      const begun = performance.now();
+      await publish(100);
+      expect(performance.now() - begun).toBeLessThan(5000);
+      expect(broker.published).toHaveLength(103);
+      await eventually(async () => {
+        await publish(1);
+        expect(await metric('stats_store_failures_total')).toBeGreaterThan(1);
+        expect(await metric('stats_spans_dropped_total')).toBeGreaterThan(200);
+      }, 10_000);
+      const pages = await statistics.get('/stats');
+      expect([pages.status, (await pages.json()).code]).toEqual([503, 'broker_unavailable']);
+      await mend();
+      await eventually(async () => {
+        await publish(1);
+        expect((await (await statistics.get('/stats')).json()).kept).toBeGreaterThan(0);
+      }, 10_000);
+    },
+  );
+});

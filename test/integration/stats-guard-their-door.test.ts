@@ -1,0 +1,195 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { expectProblem } from '../support/expect-problem.ts';
+import { startStats } from '../support/stats-fixture.ts';
+
+const TOKEN = 'the-token-of-these-tests';
+
+let running: Awaited<ReturnType<typeof startStats>> | undefined;
+const start = async (env: Record<string, string> = { STATS_TOKEN: TOKEN }) => {
+  running = await startStats(env);
+  return running;
+};
+afterEach(async () => {
+  await running?.stop();
+  running = undefined;
+});
+
+function logIn(url: string, token: string, headers: Record<string, string> = {}, next = '/stats'): Promise<Response> {
+  return fetch(`${url}/stats/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    body: new URLSearchParams({ token, next }),
+    redirect: 'manual',
+  });
+}
+
+const page = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+
+describe('the pages of the statistics', () => {
+  it.each([[{}], [{ STATS_TOKEN: '' }], [{ STATS_TOKEN: TOKEN, STATS_SAMPLE_RATE: '0' }]])(
+    'are not there with %j',
+    async (env) => {
+      const { url } = await start(env);
+      for (const path of [
+        '/stats',
+        '/stats/login',
+        '/stats/stats.css',
+        '/stats/traces/0af7651916cd43dd8448eb211c80319c',
+      ]) {
+        await expectProblem(await fetch(`${url}${path}`), 404, 'not_found');
+      }
+      expect((await fetch(`${url}/livez`)).status).toBe(200);
+    },
+  );
+
+  it('leave the other paths of the admin port alone', async () => {
+    const { url } = await start();
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('stats_store_traces');
+    for (const path of ['/statsandmore', '/', '/stat'])
+      await expectProblem(await fetch(`${url}${path}`), 404, 'not_found');
+  });
+
+  it('open to the token as a bearer, and to no other', async () => {
+    const { url, get } = await start();
+    const good = await get('/stats');
+    expect(good.status).toBe(200);
+    expect(good.headers.get('content-type')).toContain('application/json');
+    expect(await good.json()).toMatchObject({ traces: [], relays: 0, kept: 0 });
+    for (const authorization of [
+      'Bearer wrong',
+      `Bearer ${TOKEN}x`,
+      `Bearer ${TOKEN.slice(0, -1)}`,
+      `Basic ${TOKEN}`,
+    ]) {
+      await expectProblem(await fetch(`${url}/stats`, { headers: { authorization } }), 401, 'unauthorized');
+    }
+    const nobody = await fetch(`${url}/stats`);
+    expect(nobody.headers.get('www-authenticate')).toContain('Bearer');
+    await expectProblem(nobody, 401, 'unauthorized');
+  });
+
+  it('send a browser to the form, and from there to where it wanted to go, with a cookie that only they can use', async () => {
+    const { url } = await start();
+    const wanted = '/stats?topic=chat';
+    const sent = await fetch(`${url}${wanted}`, { headers: page, redirect: 'manual' });
+    expect([sent.status, sent.headers.get('location')]).toEqual([
+      303,
+      `/stats/login?next=${encodeURIComponent(wanted)}`,
+    ]);
+    const form = await fetch(`${url}${sent.headers.get('location')}`, { headers: page });
+    expect(form.status).toBe(200);
+    expect(await form.text()).toContain(`<input type="hidden" name="next" value="${wanted}">`);
+
+    const answer = await logIn(url, TOKEN, {}, wanted);
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, wanted]);
+    const cookie = answer.headers.get('set-cookie') ?? '';
+    expect(cookie).toMatch(/^heliograph_stats=[^;]+; Max-Age=43200; Path=\/stats; HttpOnly; SameSite=Strict$/);
+    expect(cookie).not.toContain(TOKEN);
+    const [pair = ''] = cookie.split(';');
+    expect((await fetch(`${url}/stats`, { headers: { ...page, cookie: `a=b; ${pair}; c=d` } })).status).toBe(200);
+
+    // The same token on another process: the same cookie.
+    const other = await startStats({ STATS_TOKEN: TOKEN });
+    expect((await fetch(`${other.url}/stats`, { headers: { cookie: pair } })).status).toBe(200);
+    await other.stop();
+    const stranger = await startStats({ STATS_TOKEN: 'another-token' });
+    expect((await fetch(`${stranger.url}/stats`, { headers: { cookie: pair } })).status).toBe(401);
+    await stranger.stop();
+
+    const left = await fetch(`${url}/stats/logout`, { method: 'POST', redirect: 'manual' });
+    expect(left.headers.get('set-cookie')).toMatch(/^heliograph_stats=; Max-Age=0; Path=\/stats;/);
+  });
+
+  it('take no cookie that was made up, changed, or has ended', async () => {
+    const { url } = await start();
+    const [, expires = '', signature = ''] =
+      /heliograph_stats=(\d+)\.([^;]+)/.exec((await logIn(url, TOKEN)).headers.get('set-cookie') ?? '') ?? [];
+    const made = [
+      `${Number(expires) + 1}.${signature}`,
+      `${expires}.${signature}x`,
+      `${expires}.`,
+      '.',
+      '',
+      '1.1',
+      `1.${signature}`,
+    ];
+    for (const value of made) {
+      const answer = await fetch(`${url}/stats`, { headers: { cookie: `heliograph_stats=${value}` } });
+      expect(answer.status, value).toBe(401);
+    }
+  });
+
+  it('go nowhere else after the form, whatever it says', async () => {
+    const { url } = await start();
+    for (const next of [
+      'https://example.org/',
+      '//example.org',
+      '/\\example.org',
+      '/statsx',
+      '/stats\r\nX: y',
+      '/stats@example.org',
+      '',
+    ]) {
+      expect((await logIn(url, TOKEN, {}, next)).headers.get('location'), next).toBe('/stats');
+    }
+  });
+
+  it('let nobody guess: after ten mistakes an address waits', async () => {
+    const { url, get } = await start();
+    for (let i = 0; i < 5; i += 1) expect((await logIn(url, `guess ${i}`)).status).toBe(401);
+    for (let i = 0; i < 5; i += 1) {
+      expect((await fetch(`${url}/stats`, { headers: { authorization: `Bearer guess${i}` } })).status).toBe(401);
+    }
+    await expectProblem(await logIn(url, 'one more'), 429, 'rate_limited');
+    // Not even with the right one, which would tell that it is.
+    await expectProblem(await get('/stats'), 429, 'rate_limited');
+  });
+
+  it('take nothing from a page of another site', async () => {
+    const { url } = await start();
+    const answer = await logIn(url, TOKEN, { origin: 'https://example.org' });
+    await expectProblem(answer, 403, 'origin_forbidden');
+    expect(answer.headers.get('set-cookie')).toBeNull();
+    const crossSite = await fetch(`${url}/stats/logout`, {
+      method: 'POST',
+      headers: { 'sec-fetch-site': 'cross-site' },
+    });
+    await expectProblem(crossSite, 403, 'origin_forbidden');
+  });
+
+  it('take only what they know', async () => {
+    const { url, get } = await start();
+    await expectProblem(await get('/stats/nothing'), 404, 'not_found');
+    await expectProblem(await get('/stats/traces/nothing'), 404, 'not_found');
+    await expectProblem(await get(`/stats/traces/${'0'.repeat(32)}`), 404, 'not_found');
+    const posted = await fetch(`${url}/stats`, { method: 'POST' });
+    expect(posted.headers.get('allow')).toBe('GET, HEAD');
+    await expectProblem(posted, 405, 'method_not_allowed');
+    const large = await logIn(url, 'x'.repeat(10_000));
+    await expectProblem(large, 413, 'body_too_large');
+    // People are told in words.
+    const words = await get(`/stats/traces/${'0'.repeat(32)}`, page);
+    expect(words.status).toBe(404);
+    expect(await words.text()).toContain('There is no such trace, or not any more');
+  });
+
+  it('may run nothing but their own script, stay in no cache and in no frame', async () => {
+    const { get } = await start();
+    for (const path of ['/stats', '/stats/login', '/stats/nothing']) {
+      const { headers } = await get(path, page);
+      const policy = headers.get('content-security-policy') ?? '';
+      expect(policy).toContain("default-src 'none'");
+      expect(policy).toContain("script-src 'self'");
+      expect(policy).toContain("style-src 'self'");
+      expect(policy).toContain("frame-ancestors 'none'");
+      expect(policy).toContain("require-trusted-types-for 'script'");
+      expect(policy).not.toContain('unsafe');
+      expect(headers.get('cache-control')).toBe('no-store');
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('x-powered-by')).toBeNull();
+    }
+    const style = await get('/stats/stats.css');
+    expect([style.status, style.headers.get('content-type')]).toEqual([200, 'text/css; charset=utf-8']);
+  });
+});

@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp-receiver.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { startStatsCluster } from '../support/stats-cluster.ts';
+
+let receiver: OtlpReceiver;
+beforeEach(async () => {
+  receiver = await startOtlpReceiver();
+});
+afterEach(() => receiver.stop());
+
+/** The names of the spans of a trace as a tree: each with its parts, in the order of their beginnings. */
+function treeOf(spans: readonly ReceivedSpan[], parentSpanId = ''): unknown[] {
+  return spans
+    .filter((span) => span.parentSpanId === parentSpanId)
+    .sort((one, other) => one.startMs - other.startMs || one.endMs - other.endMs)
+    .map(({ service, name, spanId }) => {
+      const parts = treeOf(spans, spanId);
+      return parts.length === 0 ? `${service}: ${name}` : { [`${service}: ${name}`]: parts };
+    });
+}
+
+describe('a tracing system', { timeout: 60_000 }, () => {
+  it('gets the spans of one update from four processes, with their parents in place', async () => {
+    const cluster = await startStatsCluster({
+      redisUrl: inject('redisUrl'),
+      relays: 2,
+      env: {
+        STATS_TOKEN: '',
+        STATS_SAMPLE_RATE: '1',
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+        OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      },
+    });
+    try {
+      await cluster.write('Hello');
+      const deliver = {
+        'relay: deliver': ['relay: merge', 'relay: hand over, websocket'],
+      };
+      const tree = [
+        {
+          'chat: POST /comments': [
+            'chat: save',
+            {
+              [`chat: POST 127.0.0.1:${cluster.webhook.port}`]: [
+                {
+                  'webhook: POST /webhook': [
+                    'webhook: verify',
+                    'redis: recall answer',
+                    { 'redis: publish': [deliver, deliver] },
+                    'redis: keep answer',
+                  ],
+                },
+              ],
+            },
+          ],
+        },
+      ];
+      await eventually(() => expect(treeOf(receiver.spans)).toEqual(tree), 10_000);
+      expect(new Set(receiver.spans.map(({ traceId }) => traceId)).size).toBe(1);
+      expect(new Set(receiver.spans.map(({ process }) => process)).size).toBe(4);
+      for (const { name, startMs, endMs } of receiver.spans) {
+        expect(endMs, name).toBeGreaterThanOrEqual(startMs);
+        expect(Math.abs(startMs - Date.now()), name).toBeLessThan(60_000);
+      }
+      const page = await fetch(`http://127.0.0.1:${cluster.webhook.adminPort}/stats`);
+      expect(page.status).toBe(404);
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it('gets only samples, by the usual protocol, and under the names that the environment gives', async () => {
+    const env = {
+      REDIS_URL: inject('redisUrl'),
+      WEBHOOK_TOKENS: 'token',
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+      OTEL_SERVICE_NAME: 'our-webhook',
+      STATS_SAMPLE_RATE: '0.000000001',
+    };
+    const webhook: ServiceProcess = await startService('webhook', env);
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const call = (topic: string, flags: string) =>
+      fetch(`http://127.0.0.1:${webhook.port}/webhook`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          authorization: 'Bearer token',
+          traceparent: `00-${traceId}-b7ad6b7169203331-${flags}`,
+        },
+        body: JSON.stringify({ topic }),
+      });
+    expect((await call('not-a-sample', '00')).status).toBe(200);
+    expect((await call('sampled-by-its-caller', '01')).status).toBe(200);
+    await webhook.stop(); // what is left is sent before it ends
+    expect(receiver.requests.map(({ path, type }) => [path, type])).toEqual([['/v1/traces', 'application/x-protobuf']]);
+    const [{ body } = { body: Buffer.of() }] = receiver.requests;
+    expect(body.includes(Buffer.from(traceId, 'hex'))).toBe(true);
+    expect(body.includes('our-webhook')).toBe(true);
+    expect(body.includes('sampled-by-its-caller')).toBe(true);
+    expect(body.includes('not-a-sample')).toBe(false);
+  });
+});

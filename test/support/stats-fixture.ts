@@ -1,0 +1,44 @@
+import { Registry } from 'prom-client';
+import { EnvReader } from '../../services/shared/config/env-reader.ts';
+import { readRedisConfig } from '../../services/shared/config/redis-config.ts';
+import { createAdminServer } from '../../services/shared/process/admin-server.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
+import { Health } from '../../services/shared/process/health.ts';
+import { createLogger } from '../../services/shared/process/logger.ts';
+import { readStatsConfig } from '../../services/stats/config.ts';
+import { createStats } from '../../services/stats/stats.ts';
+
+/** Call statistics in this process, in the Redis that the environment names or in memory, with their pages on an admin port of loopback. */
+export async function startStats(env: Readonly<Record<string, string>> = {}) {
+  const reader = new EnvReader(env);
+  const registry = new Registry();
+  const logger = createLogger({ name: 'stats', level: 'silent' });
+  const config = readStatsConfig(reader);
+  const redis = readRedisConfig(reader);
+  const stats = await createStats({ config, name: 'tests', redis, registry, logger, clock: SYSTEM_CLOCK });
+  await stats.start();
+  const admin = createAdminServer({
+    host: '127.0.0.1',
+    port: 0,
+    registry,
+    health: new Health(),
+    logger,
+    pages: () => stats.pages,
+  });
+  const port = await admin.start();
+  return {
+    stats,
+    registry,
+    url: `http://127.0.0.1:${port}`,
+    /** What a page answers to who shows the token. */
+    get: (path: string, headers: Record<string, string> = {}) =>
+      fetch(`http://127.0.0.1:${port}${path}`, {
+        headers: { authorization: `Bearer ${env.STATS_TOKEN}`, ...headers },
+        redirect: 'manual',
+      }),
+    async stop() {
+      await admin.stop();
+      await stats.stop();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { CallCounts } from '../../../services/stats/recorder/call-counts.ts';
+import { bucketOf, longestOf, quantile } from '../../../services/stats/recorder/call-histogram.ts';
+import type { CallCount } from '../../../services/stats/store/records.ts';
+import { sumCalls } from '../../../services/stats/view/calls.ts';
+
+const call = { name: 'POST /webhook', ms: 1, failed: false };
+const count = (counts: CallCounts, { name, ms, failed }: typeof call) =>
+  counts.count('webhook', name, 'server', ms, failed);
+
+describe('a histogram of calls', () => {
+  it('knows durations within a tenth, from a microsecond to an hour', () => {
+    for (const ms of [0.002, 0.05, 1, 7.7, 123, 4567, 3_600_000]) {
+      const longest = longestOf(bucketOf(ms));
+      expect(longest).toBeGreaterThanOrEqual(ms * 0.999);
+      expect(longest).toBeLessThan(ms * 1.1);
+    }
+    expect(bucketOf(0)).toBe(0);
+    expect(bucketOf(Number.NaN)).toBe(0);
+    expect(bucketOf(1e30)).toBe(256);
+  });
+
+  it('tells what most calls did not exceed', () => {
+    const buckets = { [bucketOf(1)]: 98, [bucketOf(10)]: 1, [bucketOf(1000)]: 1 };
+    expect(quantile(buckets, 0.5)).toBeCloseTo(1, 0);
+    expect(quantile(buckets, 0.99)).toBeCloseTo(10, -1);
+    expect(quantile(buckets, 1)).toBeGreaterThanOrEqual(1000);
+    expect(quantile({}, 0.99)).toBe(0);
+  });
+});
+
+describe('the calls of a process', () => {
+  it('are counted minute by minute, and a minute that has ended is told once', () => {
+    let nowMs = 60_000;
+    const counts = new CallCounts({ nowMs: () => nowMs });
+    expect(counts.take().size).toBe(0);
+    count(counts, call);
+    count(counts, { ...call, ms: 3, failed: true });
+    const [told] = JSON.parse(counts.take().get(1) ?? '') as CallCount[];
+    expect(told).toMatchObject({
+      ...{ service: 'webhook', name: 'POST /webhook', kind: 'server' },
+      count: 2,
+      errors: 1,
+    });
+    expect(told).toMatchObject({ sumMs: 4, maxMs: 3 });
+    count(counts, call);
+    nowMs = 120_000;
+    count(counts, call);
+    const later = counts.take();
+    expect([...later.keys()]).toEqual([1, 2]);
+    expect(JSON.parse(later.get(1) ?? '')[0].count).toBe(3);
+    expect([...counts.take().keys()]).toEqual([2]);
+  });
+
+  it('take bounded memory, whatever they are called', () => {
+    const counts = new CallCounts({ nowMs: () => 0 });
+    for (let n = 0; n < 10_000; n += 1) count(counts, { ...call, name: `call ${n}` });
+    const told = JSON.parse(counts.take().get(0) ?? '') as CallCount[];
+    expect(told.length).toBeLessThan(250);
+    expect(told.reduce((sum, { count }) => sum + count, 0)).toBe(10_000);
+  });
+
+  it('take bounded memory, though nobody takes them', () => {
+    let nowMs = 0;
+    const counts = new CallCounts({ nowMs: () => nowMs });
+    for (; nowMs < 3_600_000; nowMs += 60_000) count(counts, call);
+    expect(counts.take().size).toBeLessThan(5);
+  });
+
+  it('add up over processes and minutes', () => {
+    const counted = { ...{ service: 's', name: 'n', kind: 'client' as const }, errors: 1, sumMs: 10, maxMs: 8 };
+    const minutes = [
+      { minute: 100, calls: [{ ...counted, count: 2, buckets: { 80: 2 } }] },
+      {
+        minute: 102,
+        calls: [
+          { ...counted, count: 1, buckets: { 90: 1 } },
+          { ...counted, name: 'rare', count: 1, buckets: {} },
+        ],
+      },
+      { minute: 102, calls: [{ ...counted, count: 5, buckets: { 80: 5 } }] },
+    ];
+    const [row, rare] = sumCalls(minutes);
+    expect(row).toMatchObject({ name: 'n', count: 8, errors: 3, meanMs: 30 / 8, maxMs: 8 });
+    expect(row?.p99Ms).toBeLessThanOrEqual(8);
+    expect(row?.perMinute.slice(-3)).toEqual([2, 0, 6]);
+    expect(rare?.name).toBe('rare');
+    expect(sumCalls([])).toEqual([]);
+  });
+});

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { ClockSkew } from '../../../services/stats/recorder/clock-skew.ts';
+import { EpochClock } from '../../../services/stats/recorder/epoch-clock.ts';
+
+describe('the difference of clocks', () => {
+  it('is not known before the first answer', () => {
+    expect(new ClockSkew().estimate).toEqual({ skewUs: null, uncertainUs: 0 });
+  });
+
+  it('is what the quickest of the last answers says', () => {
+    const skew = new ClockSkew();
+    skew.answered(10_000 + 450, 10_000, 10_200);
+    expect(skew.estimate).toEqual({ skewUs: 350, uncertainUs: 100 });
+    skew.answered(20_000 + 310, 20_000, 20_020); // quicker
+    expect(skew.estimate).toEqual({ skewUs: 300, uncertainUs: 10 });
+    skew.answered(30_000 + 9000, 30_000, 39_000); // slow: says little
+    expect(skew.estimate).toEqual({ skewUs: 300, uncertainUs: 10 });
+    for (let n = 0; n < 20; n += 1) skew.answered(50_000 + 550, 50_000, 50_100);
+    expect(skew.estimate).toEqual({ skewUs: 500, uncertainUs: 50 });
+  });
+
+  it('is not learned from an answer during which our clock was set back', () => {
+    const skew = new ClockSkew();
+    skew.answered(10_000, 10_000, 9000);
+    expect(skew.estimate.skewUs).toBeNull();
+  });
+});
+
+describe('the clock of spans', () => {
+  it('is the time of day, with fractions of milliseconds, and never goes back', () => {
+    const clock = new EpochClock();
+    const times = Array.from({ length: 1000 }, () => clock.nowMs());
+    expect(Math.abs((times[0] ?? 0) - Date.now())).toBeLessThan(50);
+    expect(times.every((time, i) => i === 0 || time >= (times[i - 1] ?? 0))).toBe(true);
+    expect(new Set(times.map((time) => time % 1)).size).toBeGreaterThan(10);
+    expect(Math.abs(clock.at(performance.now()) - Date.now())).toBeLessThan(50);
+  });
+});

@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { formatTraceparent, parseTraceparent } from '../../../services/shared/trace/traceparent.ts';
+import { renderDashboard } from '../../../services/stats/pages/dashboard-page.ts';
+import { renderTracePage } from '../../../services/stats/pages/trace-page.ts';
+import { MemoryStatsStore } from '../../../services/stats/store/memory-stats-store.ts';
+import { parseCalls, parsePart, parseProcess } from '../../../services/stats/store/parse-records.ts';
+import { SPAN_KINDS } from '../../../services/stats/store/records.ts';
+import { readDashboard } from '../../../services/stats/view/dashboard.ts';
+import { parseFilter } from '../../../services/stats/view/filters.ts';
+import { layOut } from '../../../services/stats/view/timeline.ts';
+
+/** Cases for each; a long run sets FUZZ_RUNS=100000. */
+const numRuns = Math.ceil(Number(process.env.FUZZ_RUNS ?? 1000) / 4);
+
+const id = fc.constantFrom('a', 'b', 'c', '');
+const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 30 }), fc.constantFrom('deliver', '<b>', '"', 'webhook'));
+const number = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(0, 1e300, -1, 1_790_000_000_000_000));
+const value = fc.oneof(text, number, fc.boolean(), fc.constant(null));
+
+const span = fc.oneof(
+  fc.jsonValue(),
+  fc.record(
+    {
+      ...{ id, parent: id, service: text, name: text, kind: fc.constantFrom(...SPAN_KINDS, 'other') },
+      ...{ startUs: number, durationUs: number, error: text },
+      attributes: fc.oneof(fc.jsonValue(), fc.dictionary(text, value)),
+    },
+    { requiredKeys: ['id', 'service', 'name', 'kind', 'startUs', 'durationUs'] },
+  ),
+);
+const part = fc.oneof(
+  text,
+  fc.json(),
+  fc
+    .record({ process: id, skewUs: fc.oneof(number, fc.constant(null)), uncertainUs: number, spans: fc.array(span) })
+    .map((record) => JSON.stringify(record)),
+);
+const record = fc.oneof(
+  text,
+  fc.json(),
+  fc
+    .record({
+      ...{ process: id, services: fc.array(text), host: text, pid: fc.nat(), startedAtMs: number },
+      ...{ skewUs: number, uncertainUs: number, facts: fc.dictionary(fc.constantFrom('fresh', 'connections'), value) },
+    })
+    .map((fields) => JSON.stringify(fields)),
+);
+const call = fc.record({
+  ...{ service: text, name: text, kind: fc.constantFrom(...SPAN_KINDS), count: number, errors: number },
+  ...{ sumMs: number, maxMs: number, buckets: fc.dictionary(text, number) },
+});
+const calls = fc.oneof(
+  text,
+  fc.json(),
+  fc.array(call).map((list) => JSON.stringify(list)),
+);
+
+describe('whatever is kept', { timeout: 20_000 + 40 * numRuns }, () => {
+  it('is read as what it should be, or left out', () => {
+    fc.assert(
+      fc.property(part, record, calls, (one, other, third) => {
+        for (const { startUs, durationUs, attributes } of parsePart(one)?.spans ?? []) {
+          expect(startUs >= 0 && durationUs >= 0 && Number.isFinite(startUs + durationUs / 2)).toBe(true);
+          for (const kept of Object.values(attributes)) expect(['string', 'number', 'boolean']).toContain(typeof kept);
+        }
+        expect(parseProcess(other)?.services.every((name) => typeof name === 'string')).not.toBe(false);
+        expect(parseCalls(third).every(({ count, sumMs }) => count >= 0 && sumMs >= 0)).toBe(true);
+      }),
+      { numRuns },
+    );
+  });
+
+  it('can be shown, and is text where it is shown', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(part), record, calls, async (parts, process, counted) => {
+        const store = new MemoryStatsStore();
+        const minute = Math.floor(Date.now() / 60_000);
+        const traceId = '0af7651916cd43dd8448eb211c80319c';
+        await store.write({
+          ...{ process: 'p', record: process, calls: new Map([[minute, counted]]), wanted: [] },
+          parts: parts.map((kept) => ({ traceId, text: kept })),
+        });
+        const url = new URL('http://localhost/stats');
+        const dashboard = renderDashboard(await readDashboard(store, parseFilter({})), {
+          nowMs: 0,
+          url,
+          refreshes: true,
+        });
+        const timeline = layOut(await store.trace(traceId), await store.processes());
+        for (const page of [dashboard, timeline ? renderTracePage(timeline) : '']) {
+          expect(page).not.toContain('<b>');
+          expect(page).not.toMatch(/(x|width|height)="[^"]*(NaN|Infinity|-)/);
+        }
+      }),
+      { numRuns },
+    );
+  });
+
+  it('as a traceparent is one, or none', () => {
+    const almost = fc
+      .array(fc.constantFrom('00', '-', '0af7651916cd43dd', '01', 'ff', 'g', ' '))
+      .map((all) => all.join(''));
+    fc.assert(
+      fc.property(fc.oneof(text, almost), (header) => {
+        const parent = parseTraceparent(header);
+        if (parent) expect(formatTraceparent(parent)).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/);
+      }),
+      { numRuns: numRuns * 4 },
+    );
+  });
+});
