@@ -1,0 +1,201 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { openPage, startBrowser, type WatchedPage } from '../support/browser.ts';
+import { eventually } from '../support/eventually.ts';
+import { STATS_TOKEN, type StatsCluster, startStatsCluster } from '../support/stats-cluster.ts';
+
+const RELAYS = 3;
+
+let browser: Browser;
+let cluster: StatsCluster;
+let url: string;
+
+beforeAll(async () => {
+  browser = await startBrowser(inject('chromiumPath'));
+  cluster = await startStatsCluster({ redisUrl: inject('redisUrl'), relays: RELAYS, env: { STATS_SAMPLE_RATE: '1' } });
+  url = `http://localhost:${cluster.webhook.adminPort}/stats`;
+  for (const text of ['one', 'two']) await cluster.write(text);
+  // All of it: 5 spans of the chat and the webhook, 3 of Redis, and 3 of each relay.
+  await eventually(async () => {
+    const { traces } = await cluster.json('/stats');
+    expect(traces.map(({ spans }: { spans: number }) => spans)).toEqual([8 + 3 * RELAYS, 8 + 3 * RELAYS]);
+  }, 15_000);
+}, 60_000);
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+});
+afterAll(async () => {
+  await browser?.close();
+  await cluster?.stop();
+});
+
+async function logIn(options: Parameters<typeof openPage>[2] = {}): Promise<WatchedPage> {
+  const watched = await openPage(browser, url, options);
+  await watched.page.fill('#token', STATS_TOKEN);
+  await watched.page.press('#token', 'Enter');
+  await watched.page.waitForSelector('.tiles');
+  return watched;
+}
+
+async function openTrace(options: Parameters<typeof openPage>[2] = {}): Promise<WatchedPage> {
+  const watched = await logIn(options);
+  await watched.page.click('.trace >> nth=0');
+  await watched.page.waitForSelector('.waterfall');
+  return watched;
+}
+
+describe('the statistics in a browser', { timeout: 60_000 }, () => {
+  it('show where the time of an update went, over all relays, to whoever logs in', async () => {
+    const { page, complaints } = await logIn();
+    expect(await page.title()).toBe('Call statistics · Heliograph');
+    const tiles = await page.locator('.tiles').innerText();
+    expect(tiles).toMatch(/Relays\s+3\s+all fresh/);
+    expect(tiles).toMatch(/Connections\s+3\s/);
+    const requests = await page.locator('section:has(#requests) tbody').innerText();
+    expect(requests).toMatch(/chat POST \/comments\s+2\s+0\s/);
+    expect(requests).toMatch(/webhook POST \/webhook\s+2\s+0\s/);
+    const calls = await page.locator('section:has(#calls) tbody').innerText();
+    for (const call of ['redis publish', 'redis recall answer', 'relay deliver', 'relay digest', 'chat save']) {
+      expect(calls).toContain(call);
+    }
+    const processes = page.locator('section:has(#processes) tbody tr');
+    expect(await processes.count()).toBe(RELAYS + 2);
+    expect(await processes.filter({ hasText: 'fresh' }).count()).toBe(RELAYS);
+
+    await page
+      .getByRole('link', { name: /chat POST \/comments/ })
+      .first()
+      .click();
+    await page.waitForSelector('.waterfall');
+    expect(await page.locator('h1').innerText()).toMatch(/chat POST \/comments chat/);
+    const owners = await page.locator('.lane .owner strong').allInnerTexts();
+    expect(owners).toEqual(['chat', 'webhook', 'redis', 'relay', 'relay', 'relay']);
+    for (const skew of await page.locator('.lane .skew').allInnerTexts()) {
+      expect(skew).toMatch(/^clock [+−][\d.]+ [µm]?s ± [\d.]+ [µm]?s$/);
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  it('place every bar where it belongs: parts within what they are a part of, relays after Redis', async () => {
+    const { page } = await openTrace();
+    const boxOf = async (lane: number, row: number) => {
+      const box = await page.locator('.lane').nth(lane).locator('svg.bar rect').nth(row).boundingBox();
+      return box ?? expect.unreachable('there is no bar');
+    };
+    const [request, save, call] = [await boxOf(0, 0), await boxOf(0, 1), await boxOf(0, 2)];
+    for (const part of [save, call]) {
+      expect(part.x).toBeGreaterThanOrEqual(request.x - 3);
+      expect(part.x + part.width).toBeLessThanOrEqual(request.x + request.width + 3);
+    }
+    expect(call.x).toBeGreaterThan(save.x);
+    // As far as the clocks are known, which the page says too.
+    const { lanes, wholeUs } = await cluster.json(new URL(page.url()).pathname);
+    const axis = (await page.locator('svg.bar').first().boundingBox()) ?? expect.unreachable('there is no axis');
+    const publish = await boxOf(2, 1);
+    for (const lane of [3, 4, 5]) {
+      const unsure = ((lanes[2].uncertainUs + lanes[lane].uncertainUs) / wholeUs) * axis.width;
+      expect((await boxOf(lane, 0)).x).toBeGreaterThan(publish.x - unsure);
+    }
+    // However short, each can be seen.
+    for (const bar of await page.locator('svg.bar rect').all()) {
+      expect((await bar.boundingBox())?.height).toBeGreaterThan(8);
+    }
+  });
+
+  it('tell the details of a bar when it is pointed at, and by keyboard', async () => {
+    const { page, complaints } = await openTrace();
+    const publish = page.locator('.lane').nth(2).locator('summary').nth(1);
+    expect(await publish.locator('.tip').isVisible()).toBe(false);
+    await publish.hover();
+    expect(await publish.locator('.tip').innerText()).toMatch(
+      /publish after [\d.]+ .s, for [\d.]+ .s\s+topic chat\s+version \d{16}/,
+    );
+    await page.mouse.move(0, 0);
+
+    const lines = page.locator('.lanes summary');
+    await lines.first().focus();
+    const focused = () => page.evaluate(() => document.activeElement?.querySelector('.name')?.textContent);
+    await page.keyboard.press('ArrowDown');
+    expect(await focused()).toBe('save');
+    await page.keyboard.press('End');
+    expect(await focused()).toBe('hand over, websocket × 1');
+    await page.keyboard.press('Home');
+    expect(await focused()).toBe('POST /comments');
+    for (let i = 0; i < 6; i += 1) await page.keyboard.press('ArrowDown');
+    expect(await focused()).toBe('publish');
+    expect(await publish.locator('.tip').isVisible()).toBe(true);
+    await page.keyboard.press('Enter');
+    const details = page.locator('.lane').nth(2).locator('details').nth(1);
+    expect(await details.locator('.attributes').innerText()).toMatch(/kind\s+client\s+topic\s+chat\s+version\s+\d{16}/);
+    await page.keyboard.press('Escape');
+    expect(await details.locator('.attributes').isVisible()).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+
+  it('have names for whoever listens to them', async () => {
+    const { page } = await openTrace();
+    const main = await page.locator('main').ariaSnapshot();
+    expect(main).toContain('heading "chat POST /comments chat" [level=1]');
+    expect(main).toContain('region "Timeline"');
+    expect(main).toMatch(/publish [\d.]+ .s ?, began after [\d.]+ .s/);
+    expect(await page.locator('.lanes').getAttribute('aria-describedby')).toBe('keys');
+    await page.goBack();
+    const dashboard = await page.locator('main').ariaSnapshot();
+    for (const name of ['Requests, last 15 minutes', 'Traces', 'What they called, and what relays did', 'Processes']) {
+      expect(dashboard).toContain(`region "${name}"`);
+    }
+    expect(dashboard).toMatch(/img "\d+ at most; \d+ in this minute"/);
+    for (const label of ['Topic', 'Path', 'At least, ms', 'First the']) {
+      expect(await page.getByLabel(label, { exact: true }).count(), label).toBe(1);
+    }
+    // Everything can be reached and left by keyboard alone.
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('To the content');
+  });
+
+  it('work without a script: log in, filter, open lines, log out', async () => {
+    const { page, complaints } = await logIn({ javaScriptEnabled: false });
+    await page.fill('#topic', 'no-such-topic');
+    await page.click('text=Show');
+    expect(await page.innerText('section:has(#traces)')).toContain('No trace matches.');
+    expect(page.url()).toContain('topic=no-such-topic');
+    await page.fill('#topic', 'cha');
+    await page.selectOption('#sort', 'newest');
+    await page.click('text=Show');
+    expect(await page.locator('.trace').count()).toBe(2);
+    await page.click('.trace >> nth=0');
+    await page.click('.lanes summary >> nth=1');
+    expect(await page.locator('.lanes details').nth(1).locator('.attributes').innerText()).toContain('sqlite');
+    await page.click('text=Log out');
+    expect(await page.locator('#token').isVisible()).toBe(true);
+    await page.goto(url);
+    expect(await page.locator('#token').isVisible()).toBe(true);
+    expect(complaints).toEqual([]);
+  });
+
+  it.each([
+    ['a desk', 1280, 900],
+    ['a phone', 360, 780],
+  ])('fit on %s, light and dark', async (_, width, height) => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page, complaints } = await openTrace({ viewport: { width, height }, colorScheme });
+      const overflows = () => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+      expect(await overflows()).toBe(false);
+      await page.goto(url);
+      expect(await overflows()).toBe(false);
+      const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      expect(ground).toBe(colorScheme === 'dark' ? 'rgb(21, 18, 14)' : 'rgb(247, 243, 236)');
+      expect(complaints).toEqual([]);
+    }
+  });
+
+  it('refresh themselves where somebody wants that', async () => {
+    const { page } = await logIn();
+    const refreshed = page.waitForNavigation({ timeout: 15_000 });
+    await page.click('text=Refresh every 5 s');
+    await refreshed;
+    const before = await page.locator('.tiles').innerText();
+    await cluster.write('three');
+    await eventually(async () => expect(await page.locator('.tiles').innerText()).not.toBe(before), 20_000);
+  });
+});
