@@ -146,6 +146,7 @@ export class UpdateSpans {
       { kind: SpanKind.CONSUMER, attributes, startTime: beganAtMs },
       contextOf(passage.traceparent),
     );
+    if (!deliver.isRecording()) return; // too many at a time
     const within = trace.setSpan(ROOT_CONTEXT, deliver);
     const part = (name: string, beganAtMs: number, endedAtMs: number, options = {}) =>
       this.#tracer.startSpan(name, { ...options, startTime: beganAtMs }, within).end(endedAtMs);

@@ -11,7 +11,7 @@ import { RecordingTracer } from './recording-tracer.ts';
 export class Recorder {
   readonly #provider: TracerProvider;
   readonly #isSample: () => boolean;
-  readonly #traceOf: (id: string | undefined) => LightTrace;
+  readonly #traceOf: (id: string | undefined) => LightTrace | undefined;
   readonly #epoch: EpochClock;
   readonly #tracers = new Map<string, Tracer>();
   readonly #fetchCalls = new FetchCalls({ tracerOf: (parent) => this.#tracerOf(parent) });
@@ -22,7 +22,7 @@ export class Recorder {
     name: string;
     instance: string;
     isSample: () => boolean;
-    traceOf: (id: string | undefined) => LightTrace;
+    traceOf: (id: string | undefined) => LightTrace | undefined;
     processors: SpanProcessor[];
     epoch: EpochClock;
   }) {

@@ -1,6 +1,7 @@
 import {
   type Context,
   context,
+  INVALID_SPAN_CONTEXT,
   isSpanContextValid,
   type Span,
   type SpanOptions,
@@ -12,6 +13,9 @@ import {
 import type { EpochClock } from './epoch-clock.ts';
 import { LightSpan, type LightTrace } from './light-span.ts';
 
+/** The span of what is not recorded. */
+const NOTHING = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+
 /**
  * A tracer that lets the SDK record samples, and records everything else lightly. Its times are exact to the
  * microsecond, and may be told by the clock that never steps.
@@ -20,16 +24,19 @@ export class RecordingTracer implements Tracer {
   readonly #service: string;
   readonly #samples: Tracer;
   readonly #isSample: () => boolean;
-  readonly #traceOf: (id: string | undefined) => LightTrace;
+  readonly #traceOf: (id: string | undefined) => LightTrace | undefined;
   readonly #clock: EpochClock;
   readonly #endAt = (time: unknown) => this.#timeOf(time as TimeInput | undefined) as number;
 
-  /** `traceOf` finds or begins the trace of what is no sample; `isSample` decides about what nobody has decided yet. */
+  /**
+   * `traceOf` finds or begins the trace of what is no sample, or undefined where that is too much to record;
+   * `isSample` decides about what nobody has decided yet.
+   */
   constructor(deps: {
     service: string;
     samples: Tracer;
     isSample: () => boolean;
-    traceOf: (id: string | undefined) => LightTrace;
+    traceOf: (id: string | undefined) => LightTrace | undefined;
     clock: EpochClock;
   }) {
     this.#service = deps.service;
@@ -43,9 +50,13 @@ export class RecordingTracer implements Tracer {
     const parent = options.root ? undefined : trace.getSpan(parentContext);
     if (parent instanceof LightSpan) return this.#startLight(name, options, parent.trace, parent);
     const known = parent?.spanContext();
-    const remote = known && isSpanContextValid(known) ? known : undefined;
+    if (known && !isSpanContextValid(known)) return NOTHING; // a part of what is not recorded
+    const remote = known;
     const isSample = remote ? (remote.traceFlags & TraceFlags.SAMPLED) !== 0 : this.#isSample();
-    if (!isSample) return this.#startLight(name, options, this.#traceOf(remote?.traceId), remote);
+    if (!isSample) {
+      const light = this.#traceOf(remote?.traceId);
+      return light ? this.#startLight(name, options, light, remote) : NOTHING;
+    }
     const startTime = this.#timeOf(options.startTime);
     const span = this.#samples.startSpan(name, { ...options, startTime }, parentContext);
     const end = span.end;

@@ -6,7 +6,7 @@ import type { MetricsRegistry } from '../../shared/process/metrics-registry.ts';
 import type { StatsByHand } from '../../shared/trace/service-stats.ts';
 import type { StatsConfig } from '../config.ts';
 import { createStatsMetrics } from '../metrics.ts';
-import { createStatsMiddleware } from '../middleware.ts';
+import { type CountRequest, createStatsMiddleware } from '../middleware.ts';
 import { createStatsApp } from '../pages/app.ts';
 import type { Stats } from '../process-stats.ts';
 import { MemoryStatsStore } from '../store/memory-stats-store.ts';
@@ -50,7 +50,7 @@ export async function createRecording(deps: {
     name,
     instance,
     isSample: () => deps.clock.random() < config.sampleRate,
-    traceOf: local ? (id) => local.collector.traceOf(id) : (id) => new ForgottenTrace(id),
+    traceOf: local ? (id) => local.collector.lightTrace(id) : (id) => new ForgottenTrace(id),
     processors,
     epoch,
   });
@@ -59,7 +59,9 @@ export async function createRecording(deps: {
       const tracer = recorder.tracer(service);
       if (followsCalls) recorder.followCalls();
       local?.reporter.describe(service, facts);
-      const recordRequests = createStatsMiddleware({ tracer, trustsCallers, followsCalls });
+      const count: CountRequest | undefined =
+        local && ((name, ms, failed) => local.counts.count(service, name, 'server', ms, failed));
+      const recordRequests = createStatsMiddleware({ tracer, trustsCallers, followsCalls, count });
       return { tracer, recordRequests, byHand: local?.byHand(service) ?? SAMPLES_ONLY };
     },
     tracer: (tracerName) => recorder.tracer(tracerName),
@@ -120,5 +122,5 @@ function createLocal(deps: {
     isSlow: (name, ms) => slowest.take(`${service} ${name} since its version`, ms),
     onWanted: (listener) => reporter.onWanted(listener),
   });
-  return { reporter, collector, byHand };
+  return { reporter, collector, counts, byHand };
 }

@@ -11,6 +11,11 @@ const MAX_TRACES = 500;
 const MAX_SPANS_OF_TRACE = 200;
 /** Traces a second that are kept at most, whoever asks for it. */
 const MAX_KEPT_PER_SECOND = 200;
+/**
+ * Traces a second that are recorded though they are no sample, so that the slowest of them can be kept: enough to find
+ * what is slow, and however busy a process is, it takes well below a hundredth of its time.
+ */
+const MAX_LIGHT_PER_SECOND = 30;
 
 /** Why a trace is kept. */
 export type KeptWhy = 'sample' | 'slow' | 'error' | 'wanted';
@@ -42,6 +47,7 @@ export class SpanCollector implements SpanProcessor {
   #wanted: string[] = [];
   #second = 0;
   #keptThisSecond = 0;
+  #lightThisSecond = 0;
 
   constructor(deps: CollectorDeps) {
     this.#deps = deps;
@@ -65,8 +71,15 @@ export class SpanCollector implements SpanProcessor {
     if (known && !known.kept) this.#keepTrace(known, 'wanted');
   }
 
+  /** Begins to record what is no sample; undefined where that is too much in this second. */
+  lightTrace(id: string | undefined): CollectedTrace | undefined {
+    this.#lookAtClock();
+    this.#lightThisSecond += 1;
+    return this.#lightThisSecond > MAX_LIGHT_PER_SECOND ? undefined : this.#traceOf(id);
+  }
+
   /** The trace of this name, or a new one. */
-  traceOf(id: string | undefined): CollectedTrace {
+  #traceOf(id: string | undefined): CollectedTrace {
     const known = id === undefined ? undefined : this.#traces.get(id);
     if (known) return known;
     const begun = new CollectedTrace(this, id);
@@ -81,7 +94,7 @@ export class SpanCollector implements SpanProcessor {
     this.#deps.report.spanRecorded();
     const service = span.instrumentationScope.name;
     this.#count(service, span, toMs(span.duration), errorOf(span) !== '');
-    const known = this.traceOf(span.spanContext().traceId);
+    const known = this.#traceOf(span.spanContext().traceId);
     if (known.kept || this.#keepTrace(known, 'sample')) this.#deps.keep(known.id, [toRecord(span)]);
     else this.#deps.report.spansDropped(1, 'limit');
   }
@@ -121,10 +134,8 @@ export class SpanCollector implements SpanProcessor {
   }
 
   #keepTrace(known: CollectedTrace, why: KeptWhy): boolean {
-    const { report, keep, monotonicMs } = this.#deps;
-    const second = Math.floor(monotonicMs() / 1000);
-    if (second !== this.#second) this.#keptThisSecond = 0;
-    this.#second = second;
+    const { report, keep } = this.#deps;
+    this.#lookAtClock();
     this.#keptThisSecond += 1;
     const spans = known.waiting;
     known.waiting = [];
@@ -136,6 +147,14 @@ export class SpanCollector implements SpanProcessor {
     report.traceKept(why);
     keep(known.id, spans.map(lightToRecord));
     return true;
+  }
+
+  #lookAtClock(): void {
+    const second = Math.floor(this.#deps.monotonicMs() / 1000);
+    if (second === this.#second) return;
+    this.#second = second;
+    this.#keptThisSecond = 0;
+    this.#lightThisSecond = 0;
   }
 
   /** Those that began first go first, whether they were judged or not. */

@@ -43,7 +43,7 @@ function collect(sampleRate = 0) {
     name: 't',
     instance: 'i',
     isSample: () => sampleRate > 0,
-    traceOf: (id) => collector.traceOf(id),
+    traceOf: (id) => collector.lightTrace(id),
     processors: [collector],
     epoch,
   });
@@ -139,13 +139,29 @@ describe('of the traces of a process', () => {
     const { tracer, collector } = collect();
     occupy(tracer, 100);
     const { traceId } = request(tracer, 1, ['part']).spanContext();
-    for (let i = 0; i < 3000; i += 1) request(tracer, 1, ['part', 'part']).spanContext(); // passed on to somebody
+    for (let i = 0; i < 3000; i += 1) {
+      nowMs += 50;
+      request(tracer, 1, ['part', 'part']).spanContext(); // passed on to somebody
+    }
     collector.want(traceId);
-    expect(kept.size).toBe(0); // forgotten long ago
+    expect(kept.has(traceId)).toBe(false); // forgotten long ago
     const root = tracer.startSpan('request', {}, ROOT_CONTEXT);
     const within = trace.setSpan(ROOT_CONTEXT, root);
     for (let i = 0; i < 1000; i += 1) tracer.startSpan('part', {}, within).end();
     expect(dropped).toBeGreaterThan(700);
+  });
+
+  it('only so many are recorded each second that are no sample, however many there are, and nothing of the rest', () => {
+    const { tracer } = collect();
+    const requests = Array.from({ length: 1000 }, () => request(tracer, 1, ['part']));
+    expect(requests.filter((root) => root.spanContext().traceId !== '0'.repeat(32))).toHaveLength(30);
+    const [told] = [...counts.take().values()].map((text) => JSON.parse(text) as CallCount[]);
+    expect(told?.map(({ name, count }) => [name, count])).toEqual([
+      ['part', 30],
+      ['request', 30],
+    ]);
+    nowMs += 1000;
+    expect(request(tracer, 1).spanContext().traceId).not.toBe('0'.repeat(32));
   });
 
   it('only so many are kept each second, whoever asks for it', () => {
