@@ -108,10 +108,10 @@ describe('what the Dockerfile builds from a clean clone', () => {
   });
 
   it('holds no tool that only builds or tests, and one native binary for each of its native packages', () => {
-    const packages = readdirSync(join(app, 'node_modules'));
+    const isThere = (name: string) => existsSync(join(app, 'node_modules', name, 'package.json'));
     const { dependencies, devDependencies } = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8'));
-    expect(packages).toEqual(expect.arrayContaining(Object.keys(dependencies)));
-    expect(packages.filter((name) => Object.hasOwn(devDependencies, name))).toEqual([]);
+    expect(Object.keys(dependencies).filter((name) => !isThere(name))).toEqual([]);
+    expect(Object.keys(devDependencies).filter(isThere)).toEqual([]);
     const binaries = readdirSync(join(app, 'node_modules/uWebSockets.js')).filter((name) => name.endsWith('.node'));
     expect(binaries).toContain(`uws_linux_${process.arch}_${process.versions.modules}.node`);
     expect(binaries.length).toBeLessThan(4);

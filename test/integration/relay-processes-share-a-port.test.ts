@@ -79,7 +79,6 @@ describe('a relay of two processes', () => {
   }, 60_000);
 
   it('shows what all of its processes did on the admin port of the one that holds no clients', async () => {
-    await publish();
     await eventually(async () => {
       const url = `http://127.0.0.1:${relay.adminPort}/stats`;
       const answer = await fetch(url, { headers: { authorization: 'Bearer token' } });
