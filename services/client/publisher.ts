@@ -11,6 +11,8 @@ export interface PublisherOptions {
   readonly token?: string | undefined;
   /** For how long `publish` tries, in milliseconds (10,000). */
   readonly timeoutMs?: number;
+  /** Is told of each failure after which a call is made again. */
+  readonly retrying?: ((error: PublishError) => void) | undefined;
 }
 
 /** What comes along with an update. */
@@ -62,6 +64,7 @@ export class Publisher {
   readonly #webhook: Webhook | undefined;
   readonly #token: string | undefined;
   readonly #timeoutMs: number;
+  readonly #retrying: ((error: PublishError) => void) | undefined;
 
   constructor(options: PublisherOptions) {
     const { url, secret, token, timeoutMs = 10_000 } = options;
@@ -70,6 +73,7 @@ export class Publisher {
     this.#webhook = secret === undefined ? undefined : new Webhook(secret);
     this.#token = token;
     this.#timeoutMs = timeoutMs;
+    this.#retrying = options.retrying;
   }
 
   /**
@@ -99,6 +103,7 @@ export class Publisher {
         const delayMs = backoff.nextMs();
         if (!(error instanceof PublishError && MAY_PASS.includes(error.status))) throw error;
         if (Date.now() + delayMs >= deadline) throw error;
+        this.#retrying?.(error);
         await new Promise((resolve) => setTimeout(resolve, delayMs));
       }
     }

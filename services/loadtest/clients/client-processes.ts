@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Figures, Judgement, LastUpdates } from '../measure/figures.ts';
+import { untilSignal } from '../timing/until-signal.ts';
 import type { ClientPlan, Schedule } from './client-plan.ts';
 import type { FromClients, ToClients } from './process-messages.ts';
 
@@ -17,6 +18,8 @@ interface Member {
 
 const STARTED_AT_ONCE = 4;
 const START_TIMEOUT_MS = 60_000;
+/** A young generation of a few MiB, and code that is small: a third less memory for each client, at no cost in CPU. */
+const LEAN = ['--max-semi-space-size=1', '--optimize-for-size'];
 
 /** The processes that hold the clients. */
 export class ClientProcesses {
@@ -65,19 +68,18 @@ export class ClientProcesses {
     for (const member of this.#members) this.#tell(member, { type: 'publishing', schedule });
   }
 
-  /** Asks all who has the last updates. */
-  async judge(last: LastUpdates): Promise<readonly Judgement[]> {
-    const answers = await Promise.all(
-      this.#members.map(
-        (member) =>
-          new Promise<Judgement | undefined>((resolve) => {
-            if (member.isGone) return resolve(undefined);
-            member.judged = resolve;
-            this.#tell(member, { type: 'judge', last });
-          }),
-      ),
+  /** Asks all who has the last updates; undefined where the signal came before all had answered. */
+  async judge(last: LastUpdates, signal: AbortSignal): Promise<readonly Judgement[] | undefined> {
+    const asked = this.#members.map(
+      (member) =>
+        new Promise<Judgement | undefined>((resolve) => {
+          if (member.isGone) return resolve(undefined);
+          member.judged = resolve;
+          this.#tell(member, { type: 'judge', last });
+        }),
     );
-    return answers.filter((answer) => answer !== undefined);
+    const answers = await untilSignal(Promise.all(asked), signal);
+    return answers?.filter((answer) => answer !== undefined);
   }
 
   async stop(): Promise<void> {
@@ -100,7 +102,8 @@ export class ClientProcesses {
 
   async #fork(plan: ClientPlan): Promise<void> {
     const file = fileURLToPath(new URL(`../client-process${extname(import.meta.url)}`, import.meta.url));
-    const child = fork(file, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const execArgv = [...process.execArgv, ...LEAN];
+    const child = fork(file, [], { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const member: Member = {
       child,
       plan,

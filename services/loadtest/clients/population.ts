@@ -1,5 +1,6 @@
 import type { Figures, Judgement, LastUpdates } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
+import { preciseNowMs } from '../timing/precise-now.ts';
 import type { ConnectionOwner, RawConnection } from '../wire/raw-connection.ts';
 import { ToldCache } from '../wire/read-told.ts';
 import { createHandshake } from '../wire/websocket-connection.ts';
@@ -19,11 +20,6 @@ const RETURNING = 5; // tries to come back
 const READ_BUFFER_BYTES = 64 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 const COME_BACK_MS = 1000;
-
-/** The time in milliseconds since 1970, in parts of one: what processes of one machine agree on. */
-export function preciseNowMs(): number {
-  return performance.timeOrigin + performance.now();
-}
 
 /** The clients of one process: who they are, what they know, and what befell them. */
 export class Population implements ConnectionOwner {
@@ -142,6 +138,11 @@ export class Population implements ConnectionOwner {
         if (version !== null) this.#knowledge.current(client, topic, version, preciseNowMs());
       }
     } else if (told.type === 'error') this.#connections[client]?.end(`refused: ${told.code}`);
+  }
+
+  current(client: number, payload: Buffer): void {
+    const told = this.#cache.read(payload);
+    if (told.type === 'update') this.#knowledge.current(client, told.topic, told.version, preciseNowMs());
   }
 
   updated(client: number): void {

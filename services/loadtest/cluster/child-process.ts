@@ -8,7 +8,7 @@ const POLL_MS = 20;
 
 /** A server that runs as a process of its own, for as long as this one. */
 export interface Server {
-  /** Resolves with what `find` finds in its output; rejects where it ends before, or takes too long. */
+  /** Resolves with what `find` finds in its output; rejects where it ends before, takes too long, or at the signal. */
   says<T>(find: (output: string) => T | undefined, timeoutMs: number): Promise<T>;
   /** Ends it, and waits until it is gone. */
   stop(): Promise<void>;
@@ -37,7 +37,13 @@ export function mainFile(role: string): string {
 }
 
 /** Starts a program that also ends when this process ends, however that happens, where the machine can do that. */
-export function startServer(program: string, args: readonly string[], env: Readonly<Record<string, string>>): Server {
+export function startServer(options: {
+  program: string;
+  args: readonly string[];
+  env: Readonly<Record<string, string>>;
+  signal: AbortSignal;
+}): Server {
+  const { program, args, env, signal } = options;
   const bound = isExecutable('/usr/bin/setpriv');
   const [file, all] = bound ? ['/usr/bin/setpriv', ['--pdeathsig', 'KILL', program, ...args]] : [program, args];
   // In a group of its own: Ctrl-C is for us, who still want to ask it for its figures.
@@ -58,6 +64,7 @@ export function startServer(program: string, args: readonly string[], env: Reado
     async says(find, timeoutMs) {
       const deadline = performance.now() + timeoutMs;
       for (;;) {
+        if (signal.aborted) throw new Error('it was interrupted');
         const found = find(output);
         if (found !== undefined) return found;
         if (hasEnded()) throw new Error(`${program} ended: ${failure ?? output}`);

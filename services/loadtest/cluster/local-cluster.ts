@@ -31,7 +31,8 @@ export async function startLocalCluster(options: {
   path: string;
   /** A lot of clients that are idle: they are pinged as rarely as can be. */
   pingInterval: string;
-  started?: (relays: number) => void;
+  /** Gives up. */
+  signal: AbortSignal;
 }): Promise<LocalCluster> {
   const servers: Server[] = [];
   const dir = await mkdtemp(join(tmpdir(), 'heliograph-loadtest-'));
@@ -54,7 +55,7 @@ export async function startLocalCluster(options: {
     REBALANCE: '0',
   };
   const start = (program: string, args: readonly string[], env: Record<string, string> = {}): Server => {
-    const server = startServer(program, args, { ...common, ...env });
+    const server = startServer({ program, args, env: { ...common, ...env }, signal: options.signal });
     servers.push(server);
     return server;
   };
@@ -65,7 +66,7 @@ export async function startLocalCluster(options: {
   try {
     const redis = findRedis(options.path);
     const cluster = redis
-      ? await startOnRedis({ redis, dir, relays: options.relays, start, started: options.started })
+      ? await startOnRedis({ redis, dir, relays: options.relays, start })
       : await startInMemory(start);
     return { ...cluster, token, stop };
   } catch (error) {
@@ -77,13 +78,7 @@ export async function startLocalCluster(options: {
 type Start = (program: string, args: readonly string[], env?: Record<string, string>) => Server;
 type Started = Pick<LocalCluster, 'relays' | 'webhookUrl' | 'metricsUrls' | 'what'>;
 
-async function startOnRedis(deps: {
-  redis: string;
-  dir: string;
-  relays: number;
-  start: Start;
-  started: ((relays: number) => void) | undefined;
-}): Promise<Started> {
+async function startOnRedis(deps: { redis: string; dir: string; relays: number; start: Start }): Promise<Started> {
   const { redis, dir, start } = deps;
   const port = await freePort();
   const server = start(redis, ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '']);
@@ -99,7 +94,6 @@ async function startOnRedis(deps: {
       relays.push(loopback(await portOf(relay, 'the relay listens')));
       metricsUrls.push(metricsUrl(await portOf(relay, 'the admin server listens')));
     }
-    deps.started?.(relays.length);
   }
   await Promise.all(metricsUrls.map(waitUntilReady));
   const what = `redis-server, a webhook and ${relays.length} relay${relays.length === 1 ? '' : 's'}, started on this machine`;

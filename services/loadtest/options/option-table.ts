@@ -32,7 +32,11 @@ export const OPTION_TABLE = {
     help: 'whether some topics have many more clients than others',
   },
   'topic-prefix': { value: 'TEXT', default: 'load/<random>/', help: 'what the names of the topics begin with' },
-  rate: { value: 'N', default: '1', help: 'updates a second in all, such as 0.5; the topics take turns' },
+  rate: {
+    value: 'N',
+    default: '1',
+    help: 'updates a second in all, such as 0.5; the topics take turns. 0 for clients that are only there',
+  },
   payload: { value: 'SIZE', default: '0B', help: 'padding in the data of an update, such as 1KiB, at most 60KiB' },
   duration: { value: 'TIME', default: '10s', help: 'for how long updates are published' },
   transports: {

@@ -12,22 +12,27 @@ import { parseShare, parseThreshold, type Threshold } from './thresholds.ts';
 export class OptionError extends Error {}
 
 const MAX_PAYLOAD_BYTES = 60 * 1024;
+/** The longest that a test or a part of it may take: a day, which timers can wait for. */
+const MAX_DURATION_MS = 24 * 3_600_000;
 const DEFAULT_THRESHOLDS = 'failed=0%,behind-30s=0%';
+/** Where nothing is published nobody can be behind. */
+const IDLE_THRESHOLDS = 'failed=0%';
 
 /** Reads the command line. Throws one `OptionError` with all problems; answers `help` where help is asked for. */
 export function parseOptions(args: readonly string[]): LoadtestOptions | 'help' {
   const given = readArgs(args);
   if (given.get('help') !== undefined) return 'help';
   const reader = new OptionReader(withPreset(given));
+  const updatesPerSecond = reader.decimal('rate', { default: 1, max: 10_000 });
   const options: LoadtestOptions = {
-    cluster: readCluster(reader),
+    cluster: readCluster(reader, { publishes: updatesPerSecond > 0 }),
     clients: reader.integer('clients', { min: 1, max: 10_000_000 }),
     rampMs: reader.durationMs('ramp', 10_000),
     topics: reader.integer('topics', { min: 1, max: 1_000_000 }) ?? 1,
     topicsPerClient: reader.integer('topics-per-client', { min: 1, max: 100 }) ?? 1,
     topicSpread: reader.word('topic-spread', ['even', 'zipf']),
     topicPrefix: reader.text('topic-prefix') ?? `load/${randomBytes(4).toString('hex')}/`,
-    updatesPerSecond: reader.decimal('rate', { default: 1, max: 10_000 }),
+    updatesPerSecond,
     payloadBytes: reader.bytes('payload', 0, MAX_PAYLOAD_BYTES),
     durationMs: reader.durationMs('duration', 10_000),
     mix: reader.parsed<Mix>('transports', 'ws=100', parseMix, 'shares such as ws=90,sse=10'),
@@ -36,7 +41,7 @@ export function parseOptions(args: readonly string[]): LoadtestOptions | 'help' 
     churnPerSecond: reader.decimal('churn', { default: 0, max: 100_000 }),
     processes: reader.integerOrAuto('processes'),
     relays: reader.integerOrAuto('relays'),
-    thresholds: readThresholds(reader),
+    thresholds: readThresholds(reader, updatesPerSecond === 0 ? IDLE_THRESHOLDS : DEFAULT_THRESHOLDS),
     keepFreeBytes: reader.bytes('keep-free', 1024 ** 3, Number.MAX_SAFE_INTEGER),
     maxTimeMs: reader.durationMs('max-time', 1_800_000),
     htmlFile: reader.text('html'),
@@ -75,7 +80,7 @@ function withPreset(given: ReadonlyMap<string, string>): ReadonlyMap<string, str
   return new Map([...Object.entries(PRESETS[name] ?? {}), ...given]);
 }
 
-function readCluster(reader: OptionReader): TargetCluster | undefined {
+function readCluster(reader: OptionReader, { publishes }: { publishes: boolean }): TargetCluster | undefined {
   const relays = reader.list('relay').map(parseTarget);
   if (relays.includes(undefined)) reader.fail('relay', 'must be a URL such as http://relay:8080');
   const metricsUrls = reader.list('metrics');
@@ -86,12 +91,13 @@ function readCluster(reader: OptionReader): TargetCluster | undefined {
   }
   if (relays.length === 0 && urls.length === 0) return undefined;
   if (relays.length === 0) reader.fail('relay', 'is needed beside --webhook and --metrics');
-  if (webhookUrl === undefined) reader.fail('webhook', 'is needed beside --relay: the test publishes');
+  if (webhookUrl === undefined && publishes)
+    reader.fail('webhook', 'is needed beside --relay, but for --rate 0: the test publishes');
   return { relays: relays as Target[], webhookUrl: webhookUrl ?? '', metricsUrls };
 }
 
-function readThresholds(reader: OptionReader): readonly Threshold[] {
-  const texts = reader.list('threshold', DEFAULT_THRESHOLDS);
+function readThresholds(reader: OptionReader, defaultText: string): readonly Threshold[] {
+  const texts = reader.list('threshold', defaultText);
   return texts.flatMap((text) => {
     const threshold = parseThreshold(text);
     if (!threshold) reader.fail('threshold', `must be such as p99=250ms or failed=0.1%, unlike ${text}`);
@@ -155,7 +161,9 @@ class OptionReader {
   }
 
   durationMs(name: OptionName, defaultMs: number): number {
-    return this.parsed(name, `${defaultMs}ms`, parseDurationMs, 'a duration such as 500ms, 4s or 2m');
+    const value = this.parsed(name, `${defaultMs}ms`, parseDurationMs, 'a duration such as 500ms, 4s or 2m');
+    if (value > MAX_DURATION_MS) this.fail(name, 'must be at most 24h');
+    return value;
   }
 
   bytes(name: OptionName, defaultBytes: number, max: number): number {

@@ -1,17 +1,24 @@
 import type { LoadtestOptions } from '../options/options.ts';
-import { isLoopback } from '../wire/target.ts';
+import { isLoopback, type Target } from '../wire/target.ts';
 import type { Machine } from './machine.ts';
-import { makePlan, type Plan, type PlanRequest } from './plan.ts';
+import { LOOPBACK_ADDRESSES, makePlan, type Plan, type PlanRequest } from './plan.ts';
 
 const CLIENTS_PER_CORE = 1000;
 
-/** Plans what the options ask for; where that does not fit, less where that is allowed, else a refusal says why. */
+type Asked = Pick<
+  LoadtestOptions,
+  'clients' | 'processes' | 'relays' | 'churnPerSecond' | 'keepFreeBytes' | 'mayShrink'
+>;
+
+/**
+ * Plans what the options ask for; `relays` are those that are there already. Where that does not fit, as much as does
+ * where that is allowed, else a refusal says why.
+ */
 export function fitPlan(
-  options: LoadtestOptions,
+  options: Asked,
   machine: Machine,
-  { hasRedis }: { hasRedis: boolean },
+  { relays, hasRedis }: { relays: readonly Target[]; hasRedis: boolean },
 ): { plan: Plan; refusal: string | undefined } {
-  const relays = options.cluster?.relays ?? [];
   const request: PlanRequest = {
     clients: options.clients ?? CLIENTS_PER_CORE * machine.cpus,
     processes: options.processes,
@@ -21,20 +28,29 @@ export function fitPlan(
     maxRelays: hasRedis ? Number.POSITIVE_INFINITY : 1,
     churnPerSecond: options.churnPerSecond,
     keepFreeBytes: options.keepFreeBytes,
+    firstAddress: Math.floor(Math.random() * LOOPBACK_ADDRESSES),
   };
-  let plan = makePlan(request, machine);
-  // Fewer clients need fewer processes, which leaves room for more clients: a few rounds settle that.
-  for (let round = 0; options.mayShrink && round < 5 && !fits(plan); round += 1) {
-    plan = makePlan({ ...request, clients: Math.max(1, plan.limits[0]?.clients ?? 1) }, machine);
-  }
+  const plan = makePlan(request, machine);
   if (fits(plan)) return { plan, refusal: undefined };
-  const [limit] = plan.limits;
-  return {
-    plan,
-    refusal: `${plan.clients} clients do not fit: give --clients ${Math.max(0, limit?.clients ?? 0)} or fewer, or --fit for as many as do`,
-  };
+  const most = mostClients(request, machine);
+  if (options.mayShrink && most > 0) {
+    return { plan: makePlan({ ...request, clients: most }, machine), refusal: undefined };
+  }
+  const way = most > 0 ? `give --clients ${most} or fewer, or --fit for as many as do` : 'not a single one does';
+  return { plan, refusal: `${plan.clients} clients do not fit: ${way}` };
 }
 
 function fits(plan: Plan): boolean {
   return plan.limits.every(({ clients }) => clients >= plan.clients);
+}
+
+/** How many clients fit. Fewer need fewer processes, which leaves room for more: found by halving. */
+function mostClients(request: PlanRequest, machine: Machine): number {
+  let [some, many] = [0, request.clients]; // so many fit, so many do not
+  while (many - some > 1) {
+    const clients = Math.floor((some + many) / 2);
+    if (fits(makePlan({ ...request, clients }, machine))) some = clients;
+    else many = clients;
+  }
+  return some;
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism, freemem, totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 
 /** What this machine allows. Where a limit cannot be read it is `Infinity`, or what Linux has by default. */
 export interface Machine {
@@ -12,6 +12,8 @@ export interface Machine {
   readonly files: number;
   /** Ports that connections may come from, for each address. */
   readonly ports: number;
+  /** Connections that the firewall may still follow; `Infinity` where it follows none. */
+  readonly trackedConnections: number;
 }
 
 function read(path: string): string {
@@ -22,10 +24,15 @@ function read(path: string): string {
   }
 }
 
-/** How much memory can be used without swapping, in bytes. */
+/** How much memory can be used without swapping, in bytes: of the machine, or of the container. */
 export function availableMemoryBytes(): number {
-  const kib = /^MemAvailable:\s+(\d+) kB/m.exec(read('/proc/meminfo'))?.[1];
-  return kib === undefined ? freemem() : Number(kib) * 1024;
+  return process.availableMemory();
+}
+
+/** Memory of the kernel's objects, such as sockets, in bytes; undefined where that cannot be read. */
+export function kernelMemoryBytes(): number | undefined {
+  const kib = /^Slab:\s+(\d+) kB/m.exec(read('/proc/meminfo'))?.[1];
+  return kib === undefined ? undefined : Number(kib) * 1024;
 }
 
 /** CPU seconds that the whole machine has spent working since its start; undefined where that cannot be read. */
@@ -48,5 +55,12 @@ export function readMachine(): Machine {
     filesPerProcess: soft === undefined ? Number.POSITIVE_INFINITY : Number(soft),
     files: used === undefined || most === undefined ? Number.POSITIVE_INFINITY : most - used,
     ports: high - low + 1,
+    trackedConnections: readTrackedConnections(),
   };
+}
+
+function readTrackedConnections(): number {
+  const values = ['count', 'max'].map((name) => Number(read(`/proc/sys/net/netfilter/nf_conntrack_${name}`)));
+  const [used = 0, most = 0] = values;
+  return used === 0 ? Number.POSITIVE_INFINITY : most - used;
 }

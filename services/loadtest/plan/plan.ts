@@ -15,6 +15,8 @@ export interface PlanRequest {
   readonly maxRelays: number;
   readonly churnPerSecond: number;
   readonly keepFreeBytes: number;
+  /** The number of the first loopback address to come from: ports of the test before this one are taken for a while. */
+  readonly firstAddress: number;
 }
 
 /** Something of which there is only so much. */
@@ -43,19 +45,26 @@ export interface Plan {
 const OWN_FILES = 200;
 /** A closed connection keeps its port for a minute. */
 const TIME_WAIT_S = 60;
-/** The part of the ports of an address that is planned with: finding the last free ones takes long. */
-const PORTS_SHARE = 0.8;
+/**
+ * The part of the ports of an address that is planned with. Linux looks for a free one among the odd ones of the lower
+ * half first, so from a quarter on each connection costs a search through thousands.
+ */
+const PORTS_SHARE = 0.2;
 /** Memory as measured on Linux 6 with Node 20: a client's process, the kernel for each of two ends, a relay. */
 const CLIENT_BYTES = 5 * 1024;
 const KERNEL_BYTES = 4 * 1024;
 const RELAY_BYTES = 4 * 1024;
 const PROCESS_BYTES = 45 * 1024 * 1024;
-/** More clients in one process than these keep its event loop too busy to measure well. */
+/** More clients in one process than these keep its event loop too busy to measure well; a relay stays below its limit. */
 const SUITABLE_CLIENTS = 18_000;
 
-/** The n-th address of 127.0.0.0/8 from 127.1.0.1 on. */
+/** How many loopback addresses there are to come from. */
+export const LOOPBACK_ADDRESSES = 254 * 256 * 254;
+
+/** The n-th of them, from 127.1.0.1 on. */
 export function loopbackAddress(n: number): string {
-  const host = 0x01_0001 + n + 2 * Math.floor(n / 254); // without those that end in 0 or 255
+  const at = n % LOOPBACK_ADDRESSES;
+  const host = 0x01_0001 + at + 2 * Math.floor(at / 254); // without those that end in 0 or 255
   return `127.${(host >> 16) & 255}.${(host >> 8) & 255}.${host & 255}`;
 }
 
@@ -66,11 +75,12 @@ export function makePlan(request: PlanRequest, machine: Machine): Plan {
   const perProcess = Math.max(1, machine.filesPerProcess - OWN_FILES);
   const needed = Math.ceil(clients / Math.min(perProcess, SUITABLE_CLIENTS));
   const processCount = Math.max(1, Math.min(clients, request.processes ?? Math.max(needed, defaultProcesses(machine))));
-  const relayCount = isHere ? Math.min(request.maxRelays, request.relays ?? Math.ceil(clients / perProcess)) : 0;
+  const relayCount = isHere ? Math.min(request.maxRelays, request.relays ?? needed) : 0;
   const processes = Array.from({ length: processCount }, (_, i) => Math.ceil((clients - i) / processCount));
   const usesLoopback = isHere || request.isLoopback;
   const limits = [
     ...fileLimits({ request, machine, perProcess, processCount, relayCount }),
+    trackingLimit(machine),
     ...(usesLoopback ? [] : [portLimit(request, machine)]),
     memoryLimit({ request, machine, processes: processCount + relayCount }),
   ].sort((a, b) => a.clients - b.clients);
@@ -126,6 +136,15 @@ function portLimit(request: PlanRequest, machine: Machine): Limit {
   };
 }
 
+function trackingLimit(machine: Machine): Limit {
+  return {
+    name: 'connections that the firewall of this machine follows (nf_conntrack_max, less what it follows)',
+    clients: Math.max(0, machine.trackedConnections),
+    remedy:
+      'raise it with sysctl net.netfilter.nf_conntrack_max, or let the firewall pass these without following them',
+  };
+}
+
 function memoryLimit(deps: { request: PlanRequest; machine: Machine; processes: number }): Limit {
   const { request, machine, processes } = deps;
   const isHere = request.targets === 0;
@@ -144,7 +163,7 @@ function planAddresses(
   { request, machine }: { request: PlanRequest; machine: Machine },
 ): readonly (readonly string[])[] {
   const waiting = (request.churnPerSecond * TIME_WAIT_S) / processes.length;
-  let next = 0;
+  let next = request.firstAddress;
   return processes.map((clients) =>
     Array.from({ length: Math.max(1, Math.ceil((clients + waiting) / (machine.ports * PORTS_SHARE))) }, () => {
       next += 1;

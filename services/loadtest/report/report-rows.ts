@@ -52,7 +52,8 @@ export function reportSections(report: Report): readonly Section[] {
       title: 'Updates',
       rows: [
         ['published', `${whole(updates.accepted)} of ${whole(updates.due)}`],
-        ['refused', reasons(updates.failed)],
+        ['not accepted', reasons(updates.failed)],
+        ['calls made again', reasons(updates.repeated)],
         ['until answered', latency(updates.answers)],
       ],
     },
@@ -87,10 +88,8 @@ export function reportSections(report: Report): readonly Section[] {
         ],
         ['server memory', `${size(server.memoryPerClientBytes)} a client; ${size(server.residentBytes)} in all`],
         ['clients memory', `${size(own.memoryPerClientBytes)} a client; ${size(own.residentBytes)} in all`],
-        [
-          'this machine',
-          `${size(own.machinePerClientBytes)} a client, with the kernel; ${size(own.availableBytes)} left`,
-        ],
+        ['kernel memory', `${size(own.kernelPerClientBytes)} a client, for the ends that are here`],
+        ['this machine', `${size(own.machinePerClientBytes)} a client in all; ${size(own.availableBytes)} left`],
         [
           'relays',
           `${server.conflated ?? '-'} updates conflated; clients fell behind ${server.fellBehind ?? '-'} times`,

@@ -47,6 +47,8 @@ export interface Report {
     readonly due: number;
     readonly accepted: number;
     readonly failed: Reasons;
+    /** Calls that failed and were made again. */
+    readonly repeated: Reasons;
     readonly answers: LatencySummary | undefined;
   };
   readonly deliveries: {
@@ -81,7 +83,9 @@ export interface Report {
   readonly own: {
     readonly memoryPerClientBytes: number | undefined;
     readonly residentBytes: number;
-    /** What this machine lost for each client: both ends and the kernel, where the cluster is here too. */
+    /** The kernel's objects for each client; both ends where the cluster is here too. undefined for few clients. */
+    readonly kernelPerClientBytes: number | undefined;
+    /** What this machine lost for each client in all. */
     readonly machinePerClientBytes: number | undefined;
     readonly availableBytes: number;
   };

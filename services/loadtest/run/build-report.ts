@@ -1,75 +1,56 @@
-import type { ClientProcesses } from '../clients/client-processes.ts';
-import type { ServerFigures } from '../cluster/server-metrics.ts';
-import { addReasons, countReasons, type Figures, type Judgement } from '../measure/figures.ts';
-import { Latency } from '../measure/latency.ts';
+import { addReasons, countReasons, type Figures } from '../measure/figures.ts';
 import type { Recorder } from '../measure/recorder.ts';
 import { judge, type ThresholdName } from '../options/thresholds.ts';
 import { availableMemoryBytes } from '../plan/machine.ts';
 import { planText } from '../plan/plan-text.ts';
 import type { Report } from '../report/report.ts';
+import { busiestRelay, machineCost, type ServerSights, serverCost, type Weights } from './costs.ts';
 import { findWall } from './find-wall.ts';
+import { behindAfter, type Check, LastTold } from './last-told.ts';
 import { CHECKS_S, type LoadTestDeps } from './load-test-deps.ts';
 import type { Phases } from './phases.ts';
 import type { Publishing } from './publishing.ts';
 import { settingsOf } from './settings.ts';
 
-type Check = Judgement & { readonly afterS: number };
-
 /** What a test has gathered when it ends, wherever that is. */
 export interface Gathered extends Omit<LoadTestDeps, 'progress' | 'cluster' | 'credentials'> {
   readonly startedAt: Date;
   readonly recorder: Recorder;
-  readonly processes: Pick<ClientProcesses, 'figures' | 'diedClients' | 'emptyBytes'>;
+  /** The newest figures of each process of clients. */
+  readonly figures: readonly Figures[];
+  /** Clients whose process ended. */
+  readonly died: number;
+  /** Memory of all processes of clients before their clients came. */
+  readonly emptyBytes: number;
   readonly phases: Phases;
   readonly checks: readonly Check[];
-  readonly servers: {
-    readonly empty?: ServerFigures | undefined;
-    readonly full?: ServerFigures | undefined;
-    readonly after?: ServerFigures | undefined;
-  };
+  readonly servers: ServerSights;
   readonly publishing: Publishing | undefined;
-  readonly memoryBytes: { readonly empty: number; readonly full: number } | undefined;
+  readonly memory: Weights | undefined;
   readonly endedRampFor: 'memory' | undefined;
 }
 
 /** Turns what was gathered into the report, and judges it by the thresholds. */
 export function buildReport(gathered: Gathered): Report {
-  const { options, plan, machine, recorder, processes, phases, publishing, servers } = gathered;
-  const all = processes.figures;
-  const sum = (pick: (figures: Figures) => number) => all.reduce((total, figures) => total + pick(figures), 0);
+  const { options, plan, machine, recorder, figures, died, checks, phases, publishing, servers } = gathered;
+  const sum = (pick: (figures: Figures) => number) => figures.reduce((total, one) => total + pick(one), 0);
   const rampTookS = phases.get('ramp')?.tookS ?? 0;
   const publish = phases.get('publish');
-  const failed = addReasons(all.map((figures) => figures.failed));
-  const lost = addReasons(all.map((figures) => figures.lost));
-  const updates = publishing?.figures ?? { due: 0, accepted: 0, failed: {} };
-  const open = sum((figures) => figures.open);
-  const deliveries = sum((figures) => figures.deliveries);
-  const behind = CHECKS_S.map((afterS) => ({ afterS, ...behindAfter(gathered.checks, afterS) }));
-  const told = toldOf(gathered.checks);
-  const skipped = sum((figures) => figures.skipped);
+  const failed = addReasons(figures.map((one) => one.failed));
+  const lost = addReasons(figures.map((one) => one.lost));
+  const updates = publishing?.figures ?? { due: 0, accepted: 0, failed: {}, repeated: {} };
+  const [open, opened, handshakes] = [sum((one) => one.open), sum((one) => one.opened), sum((one) => one.handshakes)];
+  const [deliveries, skipped] = [sum((one) => one.deliveries), sum((one) => one.skipped)];
+  const behind = CHECKS_S.map((afterS) => ({ afterS, ...behindAfter(checks, afterS) }));
+  const last = new LastTold(checks);
+  const told = { p50: last.within(0.5), p99: last.within(0.99), p100: last.within(1) };
   const latency = recorder.latency.summary();
-  const { opened, handshakes } = { opened: sum((one) => one.opened), handshakes: sum((one) => one.handshakes) };
-  const died = processes.diedClients;
-  const behindShare = (at: number) =>
-    behind[at]?.clients === undefined ? undefined : behind[at].clients / Math.max(1, opened);
-  const measured: Partial<Record<ThresholdName, number | undefined>> = {
-    failed: (countReasons(failed) + died) / plan.clients,
-    lost: countReasons(lost) / plan.clients,
-    'behind-1s': behindShare(0),
-    'behind-5s': behindShare(1),
-    'behind-30s': behindShare(2),
-    'publish-failed': updates.due === 0 ? undefined : countReasons(updates.failed) / updates.due,
-    conflated: deliveries === 0 ? undefined : skipped / (deliveries + skipped),
-    ...latency,
-  };
-  const residentBytes = sum((figures) => figures.residentBytes);
-  const perClient = (bytes: number | undefined) => (bytes === undefined || open === 0 ? undefined : bytes / open);
-  const { memoryBytes } = gathered;
+  const residentBytes = sum((one) => one.residentBytes);
   return {
     startedAt: gathered.startedAt.toISOString(),
     tookS: (Date.now() - gathered.startedAt.getTime()) / 1000,
     label: options.label,
-    ended: gathered.signal.aborted ? (gathered.signal.reason === 'time' ? 'out of time' : 'interrupted') : 'completed',
+    ended: howEnded(gathered.signal),
     cluster: gathered.what,
     machine: { cpus: machine.cpus, memoryBytes: machine.memoryBytes, node: process.version },
     settings: settingsOf(options),
@@ -91,21 +72,21 @@ export function buildReport(gathered: Gathered): Report {
     updates: { ...updates, answers: publishing?.answers.summary() },
     deliveries: {
       total: deliveries,
-      perS: publish === undefined || publish.tookS === 0 ? 0 : deliveries / publish.tookS,
+      perS: deliveries / Math.max(1, publishing?.tookS(told.p100) ?? 0),
       peakPerS: Math.max(0, ...recorder.series.map((point) => point.deliveries)),
       skipped,
-      repeated: sum((figures) => figures.repeated),
-      caughtUp: sum((figures) => figures.caughtUp),
+      repeated: sum((one) => one.repeated),
+      caughtUp: sum((one) => one.caughtUp),
     },
     latency,
     slowLatency: recorder.slowLatency.summary(),
-    told: { p50: told.at(0.5), p99: told.at(0.99), p100: told.at(1) },
+    told,
     behind,
-    server: serverOf(servers, perClient),
+    server: serverCost(servers, open),
     own: {
-      memoryPerClientBytes: perClient(residentBytes - processes.emptyBytes),
+      memoryPerClientBytes: open === 0 ? undefined : (residentBytes - gathered.emptyBytes) / open,
       residentBytes,
-      machinePerClientBytes: memoryBytes && perClient(memoryBytes.empty - memoryBytes.full),
+      ...machineCost(gathered.memory, open),
       availableBytes: availableMemoryBytes(),
     },
     wall: findWall({
@@ -121,66 +102,42 @@ export function buildReport(gathered: Gathered): Report {
       relayCpu: busiestRelay(servers, publish?.tookS),
       clientsBusy: recorder.takeUtilization(),
     }),
-    verdicts: judge(options.thresholds, measured),
+    verdicts: judge(options.thresholds, {
+      ...sharesOf({ wanted: plan.clients, opened, lost, updates, deliveries, skipped, behind }),
+      ...latency,
+    }),
     series: recorder.series,
     latencyCurve: recorder.latency.curve(),
-    toldCurve: told.curve,
+    toldCurve: last.curve,
   };
 }
 
-/** Once all were up to date nobody looks any more: later, nobody was behind. */
-function behindAfter(
-  checks: readonly Check[],
-  afterS: number,
-): { clients: number | undefined; slow: number | undefined } {
-  const last = checks.at(-1);
-  if (!last) return { clients: undefined, slow: undefined };
-  const isOver = last.afterS < afterS;
-  const some = checks.filter((check) => check.afterS === (isOver ? last.afterS : afterS));
-  const clients = some.reduce((total, check) => total + check.behind, 0);
-  const slow = some.reduce((total, check) => total + check.behindSlow, 0);
-  // The test ended before it could look.
-  if (isOver && clients + slow > 0) return { clients: undefined, slow: undefined };
-  return { clients, slow };
+function howEnded(signal: AbortSignal): Report['ended'] {
+  if (!signal.aborted) return 'completed';
+  return signal.reason === 'time' ? 'out of time' : 'interrupted';
 }
 
-function toldOf(checks: readonly Check[]): { at(share: number): number | undefined; curve: Report['toldCurve'] } {
-  const last = checks.filter((check) => check.afterS === checks.at(-1)?.afterS);
-  const latency = new Latency();
-  for (const { told } of last) latency.add(told);
-  const all = latency.count + last.reduce((total, check) => total + check.behind, 0);
+/** What thresholds look at, beside latencies. */
+function sharesOf(seen: {
+  wanted: number;
+  opened: number;
+  lost: Report['clients']['lost'];
+  updates: Pick<Report['updates'], 'due' | 'failed'>;
+  deliveries: number;
+  skipped: number;
+  behind: Report['behind'];
+}): Partial<Record<ThresholdName, number | undefined>> {
+  const { wanted, opened, lost, updates, deliveries, skipped, behind } = seen;
+  const behindShares = behind.map(({ afterS, clients }) => [
+    `behind-${afterS}s`,
+    clients === undefined ? undefined : clients / Math.max(1, opened),
+  ]);
   return {
-    at(share) {
-      const within = latency.count === 0 ? 2 : (share * all) / latency.count;
-      return within > 1 ? undefined : latency.quantile(within);
-    },
-    curve: Array.from({ length: 101 }, (_, i) => i / 100).flatMap((share) => {
-      const within = latency.count === 0 ? 2 : (share * all) / latency.count;
-      return within > 1 ? [] : [[share, latency.quantile(within)] as const];
-    }),
+    // Also those whose process ended, or that had no turn before the ramp was ended.
+    failed: 1 - opened / wanted,
+    lost: countReasons(lost) / wanted,
+    'publish-failed': updates.due === 0 ? undefined : countReasons(updates.failed) / updates.due,
+    conflated: deliveries === 0 ? undefined : skipped / (deliveries + skipped),
+    ...Object.fromEntries(behindShares),
   };
-}
-
-function serverOf(
-  servers: Gathered['servers'],
-  perClient: (bytes: number | undefined) => number | undefined,
-): Report['server'] {
-  const { empty, full, after } = servers;
-  const difference = (a: number | undefined, b: number | undefined) =>
-    a === undefined || b === undefined ? undefined : a - b;
-  const cpuS = difference(after?.cpuS, full?.cpuS);
-  const deliveries = difference(after?.deliveries, full?.deliveries);
-  return {
-    cpuPerDeliveryUs: cpuS === undefined || !deliveries ? undefined : (cpuS / deliveries) * 1e6,
-    memoryPerClientBytes: perClient(difference(full?.residentBytes, empty?.residentBytes)),
-    residentBytes: full?.residentBytes,
-    conflated: difference(after?.conflated, full?.conflated),
-    fellBehind: difference(after?.fellBehind, full?.fellBehind),
-  };
-}
-
-function busiestRelay({ full, after }: Gathered['servers'], tookS: number | undefined): number | undefined {
-  if (!full || !after || !tookS) return undefined;
-  const shares = after.cpuPerRelayS.map((cpuS, i) => ((cpuS ?? 0) - (full.cpuPerRelayS[i] ?? 0)) / tookS);
-  return Math.min(1, Math.max(0, ...shares));
 }

@@ -2,17 +2,18 @@ import { performance } from 'node:perf_hooks';
 import { Publisher } from '../../client/publisher.ts';
 import type { Schedule } from '../clients/client-plan.ts';
 import { ClientProcesses } from '../clients/client-processes.ts';
-import { preciseNowMs } from '../clients/population.ts';
-import { readServerFigures, type ServerFigures } from '../cluster/server-metrics.ts';
-import type { Figures, Judgement } from '../measure/figures.ts';
+import { readServerFigures } from '../cluster/server-metrics.ts';
 import { Recorder } from '../measure/recorder.ts';
-import { availableMemoryBytes, busyCpuS } from '../plan/machine.ts';
+import { availableMemoryBytes, busyCpuS, kernelMemoryBytes } from '../plan/machine.ts';
 import type { Report } from '../report/report.ts';
-import { buildReport } from './build-report.ts';
+import { preciseNowMs } from '../timing/precise-now.ts';
+import { sleep } from '../timing/until-signal.ts';
+import { buildReport, type Gathered } from './build-report.ts';
 import { clientPlans } from './client-plans.ts';
+import type { Check } from './last-told.ts';
 import { CHECKS_S, type LoadTestDeps } from './load-test-deps.ts';
 import { Phases } from './phases.ts';
-import { Publishing, sleep } from './publishing.ts';
+import { Publishing } from './publishing.ts';
 
 const TICK_MS = 1000;
 /** What came with the last handshakes is over by then, so that memory and CPU are those of idle clients. */
@@ -27,30 +28,24 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
   const recorder = new Recorder();
   const processes = new ClientProcesses({ report: (figures) => recorder.add(figures) });
   const phases = new Phases({ busyCpuS, cpus: deps.machine.cpus });
-  const checks: (Judgement & { afterS: number })[] = [];
-  const servers: {
-    empty?: ServerFigures | undefined;
-    full?: ServerFigures | undefined;
-    after?: ServerFigures | undefined;
-  } = {};
+  const checks: Check[] = [];
+  const servers: { -readonly [Name in keyof Gathered['servers']]: Gathered['servers'][Name] } = {};
   let publishing: Publishing | undefined;
-  let memoryBytes: { empty: number; full: number } | undefined;
+  let memory: Gathered['memory'];
   let endedRampFor: 'memory' | undefined;
-  let figures: readonly Figures[] = [];
   const startedMs = performance.now();
-  const ticker = setInterval(() => {
-    const point = recorder.tick(processes.figures, {
-      atS: Math.round((performance.now() - startedMs) / 1000),
-      cpu: phases.cpuNow(),
-    });
-    progress.tick(point);
-  }, TICK_MS);
+  const tick = () => {
+    const atS = Math.round((performance.now() - startedMs) / 1000);
+    return recorder.tick(processes.figures, { atS, cpu: phases.cpuNow() });
+  };
+  const ticker = setInterval(() => progress.tick(tick()), TICK_MS);
+  const weigh = () => ({ availableBytes: availableMemoryBytes(), kernelBytes: kernelMemoryBytes() });
 
   async function ramp(): Promise<void> {
     progress.phase('starting the processes of the clients', 0);
     await processes.start(clientPlans({ options, plan, cluster, token: deps.credentials.relayToken }), signal);
     servers.empty = await readServerFigures(cluster.metricsUrls);
-    const empty = availableMemoryBytes();
+    const empty = weigh();
     progress.phase('clients connect', plan.clients);
     phases.begin('ramp');
     processes.begin();
@@ -62,27 +57,31 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
     }
     phases.end('ramp');
     await sleep(SETTLE_MS, signal);
-    memoryBytes = { empty, full: availableMemoryBytes() };
+    memory = { empty, full: weigh() };
     servers.full = await readServerFigures(cluster.metricsUrls);
+    recorder.takeUtilization();
+  }
+
+  async function idle(): Promise<void> {
+    progress.phase('clients are idle', options.durationMs / 1000);
+    phases.begin('publish');
+    await sleep(options.durationMs, signal);
+    await endOfPublishing();
   }
 
   async function publish(): Promise<void> {
-    const count =
-      options.updatesPerSecond === 0
-        ? 0
-        : Math.max(1, Math.floor((options.updatesPerSecond * options.durationMs) / 1000));
-    if (count === 0) return;
-    const schedule: Schedule = { startMs: preciseNowMs() + LEAD_MS, intervalMs: 1000 / options.updatesPerSecond };
+    const intervalMs = 1000 / options.updatesPerSecond;
+    const schedule: Schedule = { startMs: preciseNowMs() + LEAD_MS, intervalMs };
     publishing = new Publishing({
-      publisher: new Publisher({ url: cluster.webhookUrl, ...deps.credentials.publish }),
+      publisher: (retrying) => new Publisher({ url: cluster.webhookUrl, ...deps.credentials.publish, retrying }),
       choice: { ...options, spread: options.topicSpread, prefix: options.topicPrefix },
       payloadBytes: options.payloadBytes,
       schedule,
-      count,
+      count: Math.max(1, Math.floor(options.durationMs / intervalMs)),
     });
-    progress.phase('updates are published', count);
     processes.publishing(schedule);
-    recorder.takeUtilization();
+    await sleep(LEAD_MS, signal);
+    progress.phase('updates are published', options.durationMs / 1000);
     phases.begin('publish');
     await publishing.run(signal);
     await check(schedule.startMs + (publishing.figures.due - 1) * schedule.intervalMs, publishing);
@@ -92,14 +91,11 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
     for (const afterS of CHECKS_S) {
       progress.phase(`waiting until ${afterS} s after the last update`, 0);
       await sleep(Math.max(0, lastDueMs + afterS * 1000 - preciseNowMs()), signal);
-      if (signal.aborted) return;
-      const judgements = await processes.judge(last);
-      const sum = (pick: (judgement: Judgement) => number) => judgements.reduce((total, one) => total + pick(one), 0);
-      const behind = sum((one) => one.behind);
-      const behindSlow = sum((one) => one.behindSlow);
+      const judgements = signal.aborted ? undefined : await processes.judge(last, signal);
+      if (!judgements) return;
       checks.push(...judgements.map((one) => ({ ...one, afterS })));
-      if (afterS === 1) await endOfPublishing();
-      if (behind + behindSlow === 0) return; // nobody can fall behind any more
+      if (afterS === CHECKS_S[0]) await endOfPublishing();
+      if (judgements.every((one) => one.behind + one.behindSlow === 0)) return; // nobody can fall behind any more
     }
   }
 
@@ -110,24 +106,14 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
 
   try {
     await ramp();
-    if (!signal.aborted) await publish();
+    if (!signal.aborted) await (options.updatesPerSecond === 0 ? idle() : publish());
+    tick();
+    const { figures, diedClients: died, emptyBytes } = processes;
+    const seen = { recorder, figures, died, emptyBytes, phases, checks, servers, publishing, memory, endedRampFor };
+    return buildReport({ ...deps, startedAt, ...seen });
   } finally {
     clearInterval(ticker);
-    recorder.tick(processes.figures, { atS: Math.round((performance.now() - startedMs) / 1000), cpu: phases.cpuNow() });
     progress.end();
-    figures = processes.figures;
     await processes.stop();
   }
-  return buildReport({
-    ...deps,
-    startedAt,
-    recorder,
-    processes: { figures, diedClients: processes.diedClients, emptyBytes: processes.emptyBytes },
-    phases,
-    checks,
-    servers,
-    publishing,
-    memoryBytes,
-    endedRampFor,
-  });
 }

@@ -53,9 +53,9 @@ function createBar(stream: NodeJS.WriteStream): Progress {
   let isClients = false;
   let phaseStartS: number | undefined;
   let atS = 0;
-  bar.start(1, 0, { phase: '', figures: '' });
   return {
     phase(name, goal) {
+      if (!bar.isActive) bar.start(1, 0, { phase: '', figures: '' });
       isClients = name === 'clients connect';
       phaseStartS = atS;
       bar.setTotal(Math.max(1, goal));

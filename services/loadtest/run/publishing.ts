@@ -1,16 +1,22 @@
-import { PublishError, type Publisher } from '../../client/publisher.ts';
+import type { PublishError, Publisher } from '../../client/publisher.ts';
 import type { Schedule } from '../clients/client-plan.ts';
-import { preciseNowMs } from '../clients/population.ts';
 import { type TopicChoice, topicName } from '../clients/topic-choice.ts';
 import type { LastUpdates, Reasons } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
+import { preciseNowMs } from '../timing/precise-now.ts';
+import { sleep } from '../timing/until-signal.ts';
 
 /** What became of the updates. */
 export interface PublishFigures {
   readonly due: number;
   readonly accepted: number;
   readonly failed: Reasons;
+  /** Calls that failed and were made again. */
+  readonly repeated: Reasons;
 }
+
+/** Makes what publishes; `retrying` is to be told of each failure after which it calls again. */
+export type CreatePublisher = (retrying: (error: PublishError) => void) => Pick<Publisher, 'publish'>;
 
 /**
  * Publishes updates at their times, whether or not those before were answered: a slow webhook must show in the
@@ -25,6 +31,7 @@ export class Publishing {
   readonly #versions: number[];
   readonly #dueMs: number[];
   readonly #failed: Record<string, number> = {};
+  readonly #repeated: Record<string, number> = {};
   readonly #pending = new Set<Promise<void>>();
   /** From when an update was due until the webhook had answered. */
   readonly answers = new Latency();
@@ -32,13 +39,13 @@ export class Publishing {
   #accepted = 0;
 
   constructor(deps: {
-    publisher: Pick<Publisher, 'publish'>;
+    publisher: CreatePublisher;
     choice: TopicChoice;
     payloadBytes: number;
     schedule: Schedule;
     count: number;
   }) {
-    this.#publisher = deps.publisher;
+    this.#publisher = deps.publisher((error) => count(this.#repeated, error));
     this.#choice = deps.choice;
     this.#padding = 'x'.repeat(deps.payloadBytes);
     this.#schedule = deps.schedule;
@@ -48,7 +55,16 @@ export class Publishing {
   }
 
   get figures(): PublishFigures {
-    return { due: this.#due, accepted: this.#accepted, failed: { ...this.#failed } };
+    return { due: this.#due, accepted: this.#accepted, failed: { ...this.#failed }, repeated: { ...this.#repeated } };
+  }
+
+  /**
+   * Seconds from when the first update was due until all were told of the last one, which took `toldMs`; where not all
+   * were, or it took less than the pause between updates, until the next one would have been due.
+   */
+  tookS(toldMs: number | undefined): number {
+    const { intervalMs } = this.#schedule;
+    return ((this.#due - 1) * intervalMs + Math.max(intervalMs, toldMs ?? 0)) / 1000;
   }
 
   /** The last update of each topic that was accepted. */
@@ -86,22 +102,12 @@ export class Publishing {
       this.#versions[topic] = update.version;
       this.#dueMs[topic] = dueMs;
     } catch (error) {
-      const reason = error instanceof PublishError ? error.message : String(error);
-      this.#failed[reason] = (this.#failed[reason] ?? 0) + 1;
+      count(this.#failed, error);
     }
   }
 }
 
-/** Waits, at most until the signal. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
+function count(reasons: Record<string, number>, error: unknown): void {
+  const reason = error instanceof Error ? error.message : String(error);
+  reasons[reason] = (reasons[reason] ?? 0) + 1;
 }

@@ -7,6 +7,8 @@ export interface ConnectionOwner {
   opened(client: number): void;
   /** A message of the relay; the bytes are only valid during the call. */
   message(client: number, payload: Buffer): void;
+  /** The register that a client has fetched since it knew nothing: no news. The bytes are only valid during the call. */
+  current(client: number, payload: Buffer): void;
   /** The frame of 2009, which says nothing but that something is new. */
   updated(client: number): void;
   /** The last word of a connection: why it is gone, and when the relay wants it back, in milliseconds. */
@@ -49,7 +51,7 @@ export abstract class RawConnection {
     this.client = options.client;
     this.owner = options.owner;
     const { target, sourceAddress, readBuffer } = options;
-    const { host, port } = target;
+    const { host, port, serverName } = target;
     const connectOptions: TcpNetConnectOpts & SocketConstructorOpts = {
       host,
       port,
@@ -63,7 +65,9 @@ export abstract class RawConnection {
         },
       },
     };
-    const socket = target.isTls ? connectTls({ ...connectOptions, servername: host }) : connectTcp(connectOptions);
+    const socket = target.isTls
+      ? connectTls({ ...connectOptions, ...(serverName === undefined ? {} : { servername: serverName }) })
+      : connectTcp(connectOptions);
     (socket as OwnedSocket).owner = this;
     socket.on(target.isTls ? 'secureConnect' : 'connect', onConnect);
     socket.on('error', onError);

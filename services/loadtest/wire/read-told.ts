@@ -29,10 +29,14 @@ export function readTold(text: string): Told {
     return { type, topic, version, mark: readMark(data) };
   }
   if (type === 'subscribed' && typeof topics === 'object' && topics !== null) {
-    return { type, numbers: Object.entries(topics as Record<string, number | null>) };
+    return { type, numbers: Object.entries(topics).filter(isNumbered) };
   }
   if (type === 'error' && typeof code === 'string') return { type, code };
   return OTHER;
+}
+
+function isNumbered(entry: [string, unknown]): entry is [string, number | null] {
+  return entry[1] === null || typeof entry[1] === 'number';
 }
 
 function readMark(data: unknown): Mark | undefined {
@@ -40,7 +44,7 @@ function readMark(data: unknown): Mark | undefined {
   return typeof dueMs === 'number' && typeof sequence === 'number' ? { dueMs, sequence } : undefined;
 }
 
-const SLOTS = 1024;
+const SLOTS = 256;
 const SAMPLED_BYTES = 160;
 
 /**

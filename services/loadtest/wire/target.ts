@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 
 /** Where a relay is. */
 export interface Target {
+  /** Its name or address. */
   readonly host: string;
   readonly port: number;
   readonly isTls: boolean;
@@ -9,6 +10,8 @@ export interface Target {
   readonly basePath: string;
   /** What a request shows as its host. */
   readonly authority: string;
+  /** What its certificate must be for; undefined where that is its address. */
+  readonly serverName: string | undefined;
 }
 
 /** Reads the address of a relay: `http`, `https`, `ws` or `wss`. Undefined where it is none. */
@@ -17,16 +20,18 @@ export function parseTarget(text: string): Target | undefined {
   const url = new URL(text);
   const isTls = url.protocol === 'https:' || url.protocol === 'wss:';
   if (!isTls && url.protocol !== 'http:' && url.protocol !== 'ws:') return undefined;
+  const host = url.hostname.replace(/^\[|\]$/g, '');
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host,
     port: Number(url.port || (isTls ? 443 : 80)),
     isTls,
     basePath: url.pathname.replace(/\/+$/, ''),
     authority: url.host,
+    serverName: isIP(host) === 0 ? host : undefined,
   };
 }
 
 /** Whether a target is on this machine, so that clients may come from any address of 127.0.0.0/8. */
 export function isLoopback({ host }: Target): boolean {
-  return host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.'));
+  return isIP(host) === 4 && host.startsWith('127.');
 }

@@ -12,6 +12,7 @@ export class TopicConnection extends RawConnection implements ResponseSink {
   #status = 0;
   #body: Buffer[] = [];
   #isOpen = false;
+  #isWaiting = false;
   #retry: NodeJS.Timeout | undefined;
 
   /** `since` is the version that the client has; without one it takes what is there. */
@@ -23,9 +24,10 @@ export class TopicConnection extends RawConnection implements ResponseSink {
   }
 
   connected(): void {
-    const wait = this.#etag === undefined ? '' : `If-None-Match: ${this.#etag}\r\nPrefer: wait=${WAIT_S}\r\n`;
+    this.#isWaiting = this.#etag !== undefined;
+    const wait = this.#isWaiting ? `If-None-Match: ${this.#etag}\r\nPrefer: wait=${WAIT_S}\r\n` : '';
     this.write(`${this.#head}${wait}\r\n`);
-    if (this.#etag === undefined || this.#isOpen) return;
+    if (!this.#isWaiting || this.#isOpen) return;
     // Whoever waits is answered late: it counts from its request.
     this.#isOpen = true;
     this.owner.opened(this.client);
@@ -58,7 +60,8 @@ export class TopicConnection extends RawConnection implements ResponseSink {
       this.#isOpen = true;
       this.owner.opened(this.client);
     }
-    if (this.#status === 200) this.owner.message(this.client, body);
+    if (this.#status === 200 && this.#isWaiting) this.owner.message(this.client, body);
+    else if (this.#status === 200) this.owner.current(this.client, body);
     this.connected();
   }
 

@@ -1,0 +1,65 @@
+import type { ServerFigures } from '../cluster/server-metrics.ts';
+import type { Report } from '../report/report.ts';
+
+/** Fewer clients than these weigh less than what else this machine does meanwhile. */
+const MIN_WEIGHED = 5000;
+
+/** Memory of this machine. */
+export interface Weight {
+  readonly availableBytes: number;
+  readonly kernelBytes: number | undefined;
+}
+
+/** Before the clients came, and when all were there. */
+export interface Weights {
+  readonly empty: Weight;
+  readonly full: Weight;
+}
+
+/** What the relays said: before the clients came, when all were there, and after the updates. */
+export interface ServerSights {
+  readonly empty?: ServerFigures | undefined;
+  readonly full?: ServerFigures | undefined;
+  readonly after?: ServerFigures | undefined;
+}
+
+function difference(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a - b;
+}
+
+function perClient(bytes: number | undefined, clients: number): number | undefined {
+  return bytes === undefined || clients === 0 ? undefined : bytes / clients;
+}
+
+/** What the relays have cost. */
+export function serverCost({ empty, full, after }: ServerSights, clients: number): Report['server'] {
+  const cpuS = difference(after?.cpuS, full?.cpuS);
+  const deliveries = difference(after?.deliveries, full?.deliveries);
+  return {
+    cpuPerDeliveryUs: cpuS === undefined || !deliveries ? undefined : (cpuS / deliveries) * 1e6,
+    memoryPerClientBytes: perClient(difference(full?.residentBytes, empty?.residentBytes), clients),
+    residentBytes: full?.residentBytes,
+    conflated: difference(after?.conflated, full?.conflated),
+    fellBehind: difference(after?.fellBehind, full?.fellBehind),
+  };
+}
+
+/** What each client has taken of this machine: the kernel for its ends that are here, and all together. */
+export function machineCost(
+  weights: Weights | undefined,
+  clients: number,
+): { kernelPerClientBytes: number | undefined; machinePerClientBytes: number | undefined } {
+  if (!weights || clients < MIN_WEIGHED) return { kernelPerClientBytes: undefined, machinePerClientBytes: undefined };
+  const { empty, full } = weights;
+  return {
+    kernelPerClientBytes: perClient(difference(full.kernelBytes, empty.kernelBytes), clients),
+    machinePerClientBytes: perClient(difference(empty.availableBytes, full.availableBytes), clients),
+  };
+}
+
+/** How much of a core the busiest relay took while updates were published, from 0 to 1. */
+export function busiestRelay({ full, after }: ServerSights, tookS: number | undefined): number | undefined {
+  if (!full || !after || !tookS) return undefined;
+  const shares = after.cpuPerRelayS.map((cpuS, i) => ((cpuS ?? 0) - (full.cpuPerRelayS[i] ?? 0)) / tookS);
+  return Math.min(1, Math.max(0, ...shares));
+}
