@@ -42,6 +42,12 @@ export class Knowledge {
     return 'new';
   }
 
+  /** Whether a client knows anything of a topic. */
+  knows(client: number, topic: string): boolean {
+    const at = this.#at(client, topic);
+    return at >= 0 && this.#versions[at] !== 0;
+  }
+
   /** A client heard what is current; whoever knew nothing has just fetched that. */
   current(client: number, topic: string, version: number, nowMs: number): void {
     const at = this.#at(client, topic);

@@ -8,7 +8,7 @@ import { type ClientPlan, oldestDueMs, type Schedule } from './client-plan.ts';
 import { Knowledge } from './knowledge.ts';
 import { openConnection } from './open-connection.ts';
 import { topicName, topicsOf } from './topic-choice.ts';
-import { evenly, transportOf } from './transports.ts';
+import { evenly, type TransportName, transportOf } from './transports.ts';
 
 const NEW = 0; // has not tried
 const OPENING = 1; // tries for the first time
@@ -37,6 +37,7 @@ export class Population implements ConnectionOwner {
   readonly #handshakeLatency = new Latency();
   readonly #failed: Record<string, number> = {};
   readonly #lost: Record<string, number> = {};
+  readonly #notBack: Record<string, number> = {};
   #schedule: Schedule | undefined;
   #stopped = false;
   #open = 0;
@@ -81,7 +82,7 @@ export class Population implements ConnectionOwner {
   connect(client: number): void {
     if (this.#stopped) return;
     const number = this.#numberOf(client);
-    const { targets, sourceAddresses, choice, mix, token } = this.#plan;
+    const { targets, sourceAddresses, choice, token } = this.#plan;
     const target = targets[number % targets.length];
     if (!target) throw new TypeError('there is no target');
     this.#states[client] = this.#states[client] === NEW ? OPENING : RETURNING;
@@ -94,7 +95,7 @@ export class Population implements ConnectionOwner {
       target,
       sourceAddress: sourceAddresses[client % sourceAddresses.length],
       readBuffer: this.#readBuffer,
-      transport: transportOf(number, mix),
+      transport: this.#transportOf(client),
       topics,
       since: this.#knowledge.since(client),
       token,
@@ -130,6 +131,10 @@ export class Population implements ConnectionOwner {
     const told = this.#cache.read(payload);
     if (told.type === 'update') {
       const nowMs = preciseNowMs();
+      if (this.#plan.mix.longpoll > 0 && this.#isFetched(client, told.topic)) {
+        this.#knowledge.current(client, told.topic, told.version, nowMs);
+        return;
+      }
       const news = this.#knowledge.update(client, told, nowMs);
       if (news === 'repeated') this.#repeated += 1;
       else if (news === 'new') this.#told(client, told.mark?.dueMs, nowMs);
@@ -138,11 +143,6 @@ export class Population implements ConnectionOwner {
         if (version !== null) this.#knowledge.current(client, topic, version, preciseNowMs());
       }
     } else if (told.type === 'error') this.#connections[client]?.end(`refused: ${told.code}`);
-  }
-
-  current(client: number, payload: Buffer): void {
-    const told = this.#cache.read(payload);
-    if (told.type === 'update') this.#knowledge.current(client, told.topic, told.version, preciseNowMs());
   }
 
   updated(client: number): void {
@@ -156,21 +156,21 @@ export class Population implements ConnectionOwner {
 
   ended(client: number, reason: string, comeBackMs?: number): void {
     if (this.#stopped) return;
-    const isFirst = this.#states[client] === OPENING;
-    const reasons = isFirst ? this.#failed : this.#lost;
+    const state = this.#states[client];
+    const reasons = state === OPENING ? this.#failed : state === RETURNING ? this.#notBack : this.#lost;
     reasons[reason] = (reasons[reason] ?? 0) + 1;
     this.#gone(client);
-    if (isFirst) this.#states[client] = FAILED;
+    if (state === OPENING) this.#states[client] = FAILED;
     else this.#comeBack(client, comeBackMs ?? COME_BACK_MS * (0.5 + Math.random()));
   }
 
   /** Looks who has the last update of each topic. */
   judge(last: LastUpdates): Judgement {
-    const { mix, choice } = this.#plan;
+    const { choice } = this.#plan;
     return this.#knowledge.judge(last, (client) => {
       const state = this.#states[client];
       if (state !== OPEN && state !== AWAY && state !== RETURNING) return undefined;
-      const transport = transportOf(this.#numberOf(client), mix);
+      const transport = this.#transportOf(client);
       const topics = transport === 'longpoll' ? 1 : choice.topicsPerClient;
       return { isOld: transport === 'update_check', isSlow: this.isSlow(client), topics };
     });
@@ -184,6 +184,7 @@ export class Population implements ConnectionOwner {
       handshakes: this.#handshakes,
       failed: { ...this.#failed },
       lost: { ...this.#lost },
+      notBack: { ...this.#notBack },
       deliveries: this.#deliveries,
       skipped: this.#knowledge.skipped,
       repeated: this.#repeated,
@@ -202,6 +203,15 @@ export class Population implements ConnectionOwner {
 
   #numberOf(client: number): number {
     return this.#plan.first + client * this.#plan.step;
+  }
+
+  #transportOf(client: number): TransportName {
+    return transportOf(this.#numberOf(client), this.#plan.mix);
+  }
+
+  /** Whether this is the register that a long-poll begins with. */
+  #isFetched(client: number, topic: string): boolean {
+    return this.#transportOf(client) === 'longpoll' && !this.#knowledge.knows(client, topic);
   }
 
   /** Notes how long it took; what was due before the client came is no news that was late. */

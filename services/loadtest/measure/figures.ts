@@ -11,8 +11,10 @@ export interface Figures {
   readonly handshakes: number;
   /** Clients that could not connect. */
   readonly failed: Reasons;
-  /** Connections that ended without our doing, and attempts to come back that failed. */
+  /** Connections that ended without our doing. */
   readonly lost: Reasons;
+  /** Attempts to come back that failed. */
+  readonly notBack: Reasons;
   readonly deliveries: number;
   /** Updates that clients were not told because a newer one came first. */
   readonly skipped: number;

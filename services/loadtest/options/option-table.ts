@@ -51,7 +51,7 @@ export const OPTION_TABLE = {
   relays: { value: 'N|auto', default: 'auto', help: 'relays of the cluster that is started here' },
   threshold: {
     value: 'NAME=LIMIT',
-    default: 'failed=0%, behind-30s=0%',
+    default: 'failed=0%, publish-failed=0%, behind-30s=0%',
     multiple: true,
     help: 'the most that may be; beyond it the exit code is 1. See below',
   },
@@ -78,7 +78,13 @@ export const FLAG_TABLE = {
 
 /** Named sets of options. */
 export const PRESETS: Readonly<Record<string, Partial<Record<OptionName | keyof typeof FLAG_TABLE, string>>>> = {
-  smoke: { clients: '2000', ramp: '3s', rate: '2', duration: '5s', threshold: 'failed=0%,lost=0%,behind-1s=0%' },
+  smoke: {
+    clients: '2000',
+    ramp: '3s',
+    rate: '2',
+    duration: '5s',
+    threshold: 'failed=0%,lost=0%,publish-failed=0%,behind-1s=0%',
+  },
   deploy: {
     clients: '2000',
     churn: '100',
@@ -93,7 +99,6 @@ export const PRESETS: Readonly<Record<string, Partial<Record<OptionName | keyof 
     duration: '10s',
     fit: 'true',
     'keep-free': '1GiB',
-    threshold: 'failed=0%,behind-30s=0%',
   },
 };
 

@@ -14,7 +14,7 @@ export class OptionError extends Error {}
 const MAX_PAYLOAD_BYTES = 60 * 1024;
 /** The longest that a test or a part of it may take: a day, which timers can wait for. */
 const MAX_DURATION_MS = 24 * 3_600_000;
-const DEFAULT_THRESHOLDS = 'failed=0%,behind-30s=0%';
+const DEFAULT_THRESHOLDS = 'failed=0%,publish-failed=0%,behind-30s=0%';
 /** Where nothing is published nobody can be behind. */
 const IDLE_THRESHOLDS = 'failed=0%';
 

@@ -3,9 +3,8 @@ export function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** Milliseconds as a person reads them; `never` where there are none. */
-export function duration(ms: number | undefined, none = '-'): string {
-  if (ms === undefined) return none;
+/** Milliseconds as a person reads them. */
+export function duration(ms: number): string {
   if (ms >= 60_000) return `${(ms / 60_000).toFixed(1)} min`;
   if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`;
   if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
@@ -13,8 +12,7 @@ export function duration(ms: number | undefined, none = '-'): string {
 }
 
 /** Bytes as a person reads them. */
-export function size(bytes: number | undefined): string {
-  if (bytes === undefined) return '-';
+export function size(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB'];
   let value = bytes;
   let unit = 0;
@@ -26,6 +24,6 @@ export function size(bytes: number | undefined): string {
 }
 
 /** A share from 0 to 1 in per cent. */
-export function percent(share: number | undefined): string {
-  return share === undefined ? '-' : `${Number((share * 100).toFixed(3))} %`;
+export function percent(share: number): string {
+  return `${Number((share * 100).toFixed(3))} %`;
 }

@@ -1,18 +1,34 @@
+import type { LatencySummary } from '../measure/latency.ts';
+import { duration, whole } from './format.ts';
 import type { Report } from './report.ts';
-import { reportSections, verdictText } from './report-rows.ts';
+import { latencyRows, reportSections, verdictText } from './report-rows.ts';
+
+const NAME_WIDTH = 26;
+const COLUMNS = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const satisfies readonly (keyof LatencySummary)[];
 
 /** The report for a terminal. */
 export function renderText(report: Report): string {
   const sections = reportSections(report).map(
-    ({ title, rows }) => `${title}\n${rows.map(([name, value]) => `  ${name.padEnd(26)} ${value}\n`).join('')}`,
+    ({ title, rows }) => `${title}\n${rows.map(([name, value]) => `  ${name.padEnd(NAME_WIDTH)} ${value}\n`).join('')}`,
   );
   const verdicts = report.verdicts.map((verdict) => `  ${verdict.isKept ? 'ok  ' : 'FAIL'} ${verdictText(verdict)}\n`);
   const begins = report.ended === 'completed' ? '' : `The test was ${report.ended}: this is the report so far.\n\n`;
   return `
-${begins}${sections.join('\n')}
+${begins}${[...sections, ...latencies(report)].join('\n')}
 The wall
   ${report.wall}
 
 Thresholds
 ${verdicts.join('')}`;
+}
+
+function latencies(report: Report): readonly string[] {
+  const rows = latencyRows(report);
+  if (rows.length === 0) return [];
+  const line = (name: string, cells: readonly string[]) =>
+    `${name.padEnd(NAME_WIDTH + 3)}${cells.map((cell) => cell.padStart(9)).join('  ')}\n`;
+  const lines = rows.map(({ name, summary }) =>
+    line(`  ${name}`, [...COLUMNS.map((column) => duration(summary[column])), whole(summary.count)]),
+  );
+  return [line('Latency', [...COLUMNS, 'count']) + lines.join('')];
 }

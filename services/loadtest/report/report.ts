@@ -36,6 +36,8 @@ export interface Report {
     readonly open: number;
     readonly failed: Reasons;
     readonly lost: Reasons;
+    /** Attempts to come back that failed. */
+    readonly notBack: Reasons;
     /** Clients whose process ended. */
     readonly died: number;
     readonly handshakes: number;
@@ -81,6 +83,8 @@ export interface Report {
     readonly fellBehind: number | undefined;
   };
   readonly own: {
+    /** Of the processes of the clients, while updates were published. */
+    readonly cpuPerDeliveryUs: number | undefined;
     readonly memoryPerClientBytes: number | undefined;
     readonly residentBytes: number;
     /** The kernel's objects for each client; both ends where the cluster is here too. undefined for few clients. */
@@ -91,6 +95,8 @@ export interface Report {
   };
   readonly wall: string;
   readonly verdicts: readonly Verdict[];
+  /** Parts of the test along the series. */
+  readonly phases: readonly { readonly name: string; readonly fromS: number; readonly toS: number }[];
   readonly series: readonly Point[];
   readonly latencyCurve: Curve;
   readonly toldCurve: Curve;

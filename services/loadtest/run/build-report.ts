@@ -4,11 +4,20 @@ import { judge, type ThresholdName } from '../options/thresholds.ts';
 import { availableMemoryBytes } from '../plan/machine.ts';
 import { planText } from '../plan/plan-text.ts';
 import type { Report } from '../report/report.ts';
-import { busiestRelay, machineCost, type ServerSights, serverCost, type Weights } from './costs.ts';
+import {
+  busiestRelay,
+  type CpuSights,
+  clientCpuPerDeliveryUs,
+  machineCost,
+  ownCpu,
+  type ServerSights,
+  serverCost,
+  type Weights,
+} from './costs.ts';
 import { findWall } from './find-wall.ts';
 import { behindAfter, type Check, LastTold } from './last-told.ts';
 import { CHECKS_S, type LoadTestDeps } from './load-test-deps.ts';
-import type { Phases } from './phases.ts';
+import type { Phase, Phases } from './phases.ts';
 import type { Publishing } from './publishing.ts';
 import { settingsOf } from './settings.ts';
 
@@ -25,6 +34,7 @@ export interface Gathered extends Omit<LoadTestDeps, 'progress' | 'cluster' | 'c
   readonly phases: Phases;
   readonly checks: readonly Check[];
   readonly servers: ServerSights;
+  readonly clientCpuS: CpuSights;
   readonly publishing: Publishing | undefined;
   readonly memory: Weights | undefined;
   readonly endedRampFor: 'memory' | undefined;
@@ -32,12 +42,13 @@ export interface Gathered extends Omit<LoadTestDeps, 'progress' | 'cluster' | 'c
 
 /** Turns what was gathered into the report, and judges it by the thresholds. */
 export function buildReport(gathered: Gathered): Report {
-  const { options, plan, machine, recorder, figures, died, checks, phases, publishing, servers } = gathered;
+  const { options, plan, machine, recorder, figures, died, checks, phases, publishing, servers, clientCpuS } = gathered;
   const sum = (pick: (figures: Figures) => number) => figures.reduce((total, one) => total + pick(one), 0);
   const rampTookS = phases.get('ramp')?.tookS ?? 0;
   const publish = phases.get('publish');
   const failed = addReasons(figures.map((one) => one.failed));
   const lost = addReasons(figures.map((one) => one.lost));
+  const notBack = addReasons(figures.map((one) => one.notBack));
   const updates = publishing?.figures ?? { due: 0, accepted: 0, failed: {}, repeated: {} };
   const [open, opened, handshakes] = [sum((one) => one.open), sum((one) => one.opened), sum((one) => one.handshakes)];
   const [deliveries, skipped] = [sum((one) => one.deliveries), sum((one) => one.skipped)];
@@ -64,6 +75,7 @@ export function buildReport(gathered: Gathered): Report {
       open,
       failed,
       lost,
+      notBack,
       died,
       handshakes,
       handshakesPerS: rampTookS === 0 ? 0 : opened / rampTookS,
@@ -84,6 +96,7 @@ export function buildReport(gathered: Gathered): Report {
     behind,
     server: serverCost(servers, open),
     own: {
+      cpuPerDeliveryUs: clientCpuPerDeliveryUs(clientCpuS, deliveries),
       memoryPerClientBytes: open === 0 ? undefined : (residentBytes - gathered.emptyBytes) / open,
       residentBytes,
       ...machineCost(gathered.memory, open),
@@ -93,12 +106,19 @@ export function buildReport(gathered: Gathered): Report {
       endedRampFor: gathered.endedRampFor,
       failed,
       lost,
+      notBack,
       updatesFailed: updates.failed,
       wanted: plan.clients,
       rampS: options.rampMs / 1000,
       rampTookS,
       rampCpu: phases.get('ramp')?.cpu,
       publishCpu: publish?.cpu,
+      ownCpu: ownCpu({
+        servers: plan.relays > 0 ? servers : undefined,
+        clientCpuS,
+        tookS: publish?.tookS,
+        cpus: machine.cpus,
+      }),
       relayCpu: busiestRelay(servers, publish?.tookS),
       clientsBusy: recorder.takeUtilization(),
     }),
@@ -106,10 +126,18 @@ export function buildReport(gathered: Gathered): Report {
       ...sharesOf({ wanted: plan.clients, opened, lost, updates, deliveries, skipped, behind }),
       ...latency,
     }),
+    phases: [
+      ...spanOf('clients connect', phases.get('ramp')),
+      ...spanOf(options.updatesPerSecond === 0 ? 'clients are idle' : 'updates are published', publish),
+    ],
     series: recorder.series,
     latencyCurve: recorder.latency.curve(),
     toldCurve: last.curve,
   };
+}
+
+function spanOf(name: string, phase: Phase | undefined): Report['phases'] {
+  return phase ? [{ name, fromS: phase.fromS, toS: phase.fromS + phase.tookS }] : [];
 }
 
 function howEnded(signal: AbortSignal): Report['ended'] {

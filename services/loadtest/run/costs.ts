@@ -23,6 +23,12 @@ export interface ServerSights {
   readonly after?: ServerFigures | undefined;
 }
 
+/** CPU seconds of the processes of the clients when all were there, and after the updates. */
+export interface CpuSights {
+  readonly full?: number | undefined;
+  readonly after?: number | undefined;
+}
+
 function difference(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? undefined : a - b;
 }
@@ -55,6 +61,26 @@ export function machineCost(
     kernelPerClientBytes: perClient(difference(full.kernelBytes, empty.kernelBytes), clients),
     machinePerClientBytes: perClient(difference(empty.availableBytes, full.availableBytes), clients),
   };
+}
+
+/** What the processes of the clients have cost while updates were published. */
+export function clientCpuPerDeliveryUs(cpuS: CpuSights, deliveries: number): number | undefined {
+  const tookS = difference(cpuS.after, cpuS.full);
+  return tookS === undefined || deliveries === 0 ? undefined : (tookS / deliveries) * 1e6;
+}
+
+/** What clients, and relays that were started here, took of all cores while updates were published, from 0 to 1. */
+export function ownCpu(sights: {
+  servers: ServerSights | undefined;
+  clientCpuS: CpuSights;
+  tookS: number | undefined;
+  cpus: number;
+}): number | undefined {
+  const { servers, clientCpuS, tookS, cpus } = sights;
+  const relays = servers ? difference(servers.after?.cpuS, servers.full?.cpuS) : 0;
+  const clients = difference(clientCpuS.after, clientCpuS.full);
+  if (relays === undefined || clients === undefined || !tookS) return undefined;
+  return Math.min(1, (relays + clients) / tookS / cpus);
 }
 
 /** How much of a core the busiest relay took while updates were published, from 0 to 1. */

@@ -1,10 +1,11 @@
-import { countReasons, type Reasons } from '../measure/figures.ts';
+import { addReasons, countReasons, type Reasons } from '../measure/figures.ts';
 
 /** What was seen of everything that may be a wall. Shares are from 0 to 1; undefined where it could not be seen. */
 export interface Sights {
   readonly endedRampFor: 'memory' | undefined;
   readonly failed: Reasons;
   readonly lost: Reasons;
+  readonly notBack: Reasons;
   readonly updatesFailed: Reasons;
   readonly wanted: number;
   readonly rampS: number;
@@ -12,6 +13,8 @@ export interface Sights {
   /** Of this machine's cores, while clients came and while updates were published. */
   readonly rampCpu: number | undefined;
   readonly publishCpu: number | undefined;
+  /** What clients, and relays that were started here, took of that. */
+  readonly ownCpu: number | undefined;
   /** Of one core, of the busiest relay while updates were published. */
   readonly relayCpu: number | undefined;
   /** Of one core, of the busiest process of clients while updates were published. */
@@ -39,7 +42,8 @@ const WALLS: readonly (readonly [pattern: RegExp, wall: string])[] = [
 
 /** Says in a sentence what kept the test from more. */
 export function findWall(sights: Sights): string {
-  const { failed, lost, wanted } = sights;
+  const { failed, wanted } = sights;
+  const lost = addReasons([sights.lost, sights.notBack]);
   if (sights.endedRampFor === 'memory')
     return 'the memory of this machine: the ramp was ended to keep some free (--keep-free)';
   const reasons = { ...lost, ...failed };
@@ -48,8 +52,13 @@ export function findWall(sights: Sights): string {
   }
   if (countReasons(sights.updatesFailed) > 0) return 'the webhook: it did not accept every update';
   const percent = (share: number) => `${Math.round(share * 100)} %`;
-  if ((sights.publishCpu ?? 0) >= FULL)
-    return `the CPU of this machine: ${percent(sights.publishCpu ?? 0)} busy while updates were published`;
+  const { publishCpu = 0, ownCpu } = sights;
+  if (publishCpu >= FULL) {
+    const busy = `the CPU of this machine: ${percent(publishCpu)} busy while updates were published`;
+    if (ownCpu === undefined) return busy;
+    const others = ownCpu < publishCpu / 2 ? ': something else kept it busy' : '';
+    return `${busy}, of which this test took ${percent(ownCpu)}${others}`;
+  }
   if ((sights.relayCpu ?? 0) >= FULL)
     return `the core of one relay: ${percent(sights.relayCpu ?? 0)} busy while updates were published`;
   if (sights.clientsBusy >= FULL) {

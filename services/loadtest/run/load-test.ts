@@ -3,6 +3,7 @@ import { Publisher } from '../../client/publisher.ts';
 import type { Schedule } from '../clients/client-plan.ts';
 import { ClientProcesses } from '../clients/client-processes.ts';
 import { readServerFigures } from '../cluster/server-metrics.ts';
+import type { Figures } from '../measure/figures.ts';
 import { Recorder } from '../measure/recorder.ts';
 import { availableMemoryBytes, busyCpuS, kernelMemoryBytes } from '../plan/machine.ts';
 import type { Report } from '../report/report.ts';
@@ -30,6 +31,7 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
   const phases = new Phases({ busyCpuS, cpus: deps.machine.cpus });
   const checks: Check[] = [];
   const servers: { -readonly [Name in keyof Gathered['servers']]: Gathered['servers'][Name] } = {};
+  const clientCpuS: { full?: number; after?: number } = {};
   let publishing: Publishing | undefined;
   let memory: Gathered['memory'];
   let endedRampFor: 'memory' | undefined;
@@ -59,6 +61,7 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
     await sleep(SETTLE_MS, signal);
     memory = { empty, full: weigh() };
     servers.full = await readServerFigures(cluster.metricsUrls);
+    clientCpuS.full = cpuOf(processes.figures);
     recorder.takeUtilization();
   }
 
@@ -84,7 +87,7 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
     progress.phase('updates are published', options.durationMs / 1000);
     phases.begin('publish');
     await publishing.run(signal);
-    await check(schedule.startMs + (publishing.figures.due - 1) * schedule.intervalMs, publishing);
+    if (!signal.aborted) await check(schedule.startMs + (publishing.figures.due - 1) * schedule.intervalMs, publishing);
   }
 
   async function check(lastDueMs: number, { last }: Publishing): Promise<void> {
@@ -94,26 +97,32 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
       const judgements = signal.aborted ? undefined : await processes.judge(last, signal);
       if (!judgements) return;
       checks.push(...judgements.map((one) => ({ ...one, afterS })));
-      if (afterS === CHECKS_S[0]) await endOfPublishing();
+      if (!servers.after) await endOfPublishing();
       if (judgements.every((one) => one.behind + one.behindSlow === 0)) return; // nobody can fall behind any more
     }
   }
 
   async function endOfPublishing(): Promise<void> {
     phases.end('publish');
+    clientCpuS.after = cpuOf(processes.figures);
     servers.after = await readServerFigures(cluster.metricsUrls);
   }
 
   try {
     await ramp();
     if (!signal.aborted) await (options.updatesPerSecond === 0 ? idle() : publish());
+    if (signal.aborted && servers.full && !servers.after) await endOfPublishing();
     tick();
     const { figures, diedClients: died, emptyBytes } = processes;
-    const seen = { recorder, figures, died, emptyBytes, phases, checks, servers, publishing, memory, endedRampFor };
-    return buildReport({ ...deps, startedAt, ...seen });
+    const seen = { recorder, figures, died, emptyBytes, phases, checks, servers, clientCpuS, publishing, memory };
+    return buildReport({ ...deps, startedAt, ...seen, endedRampFor });
   } finally {
     clearInterval(ticker);
     progress.end();
     await processes.stop();
   }
+}
+
+function cpuOf(figures: readonly Figures[]): number {
+  return figures.reduce((sum, { cpuS }) => sum + cpuS, 0);
 }

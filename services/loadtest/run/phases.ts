@@ -1,5 +1,7 @@
 /** How long a part of the test took, and how busy this machine was meanwhile. */
 export interface Phase {
+  /** When it began, since these phases are watched. */
+  readonly fromS: number;
   readonly tookS: number;
   /** Of all cores, from 0 to 1; undefined where it cannot be seen. */
   readonly cpu: number | undefined;
@@ -11,12 +13,14 @@ export class Phases {
   readonly #cpus: number;
   readonly #begun = new Map<string, { atMs: number; busyS: number | undefined }>();
   readonly #ended = new Map<string, Phase>();
+  readonly #startedMs: number;
   #last: { atMs: number; busyS: number | undefined };
 
   constructor(deps: { busyCpuS: () => number | undefined; cpus: number }) {
     this.#busyCpuS = deps.busyCpuS;
     this.#cpus = deps.cpus;
     this.#last = this.#look();
+    this.#startedMs = this.#last.atMs;
   }
 
   begin(name: string): void {
@@ -47,8 +51,9 @@ export class Phases {
 
   #since(before: { atMs: number; busyS: number | undefined }): Phase {
     const { atMs, busyS } = this.#look();
+    const fromS = (before.atMs - this.#startedMs) / 1000;
     const tookS = (atMs - before.atMs) / 1000;
-    if (busyS === undefined || before.busyS === undefined || tookS === 0) return { tookS, cpu: undefined };
-    return { tookS, cpu: Math.min(1, (busyS - before.busyS) / tookS / this.#cpus) };
+    if (busyS === undefined || before.busyS === undefined || tookS === 0) return { fromS, tookS, cpu: undefined };
+    return { fromS, tookS, cpu: Math.min(1, (busyS - before.busyS) / tookS / this.#cpus) };
   }
 }

@@ -4,7 +4,7 @@ import { type TopicChoice, topicName } from '../clients/topic-choice.ts';
 import type { LastUpdates, Reasons } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
 import { preciseNowMs } from '../timing/precise-now.ts';
-import { sleep } from '../timing/until-signal.ts';
+import { sleep, untilSignal } from '../timing/until-signal.ts';
 
 /** What became of the updates. */
 export interface PublishFigures {
@@ -72,7 +72,7 @@ export class Publishing {
     return { versions: this.#versions, dueMs: this.#dueMs };
   }
 
-  /** Publishes them all, or until the signal; resolves once all are answered. */
+  /** Publishes them all, and resolves once all are answered; or at the signal. */
   async run(signal: AbortSignal): Promise<void> {
     const { startMs, intervalMs } = this.#schedule;
     while (this.#due < this.#count && !signal.aborted) {
@@ -87,7 +87,7 @@ export class Publishing {
       void done.then(() => this.#pending.delete(done));
       this.#due += 1;
     }
-    await Promise.all(this.#pending);
+    await untilSignal(Promise.all(this.#pending), signal);
   }
 
   async #publish(n: number, dueMs: number): Promise<void> {

@@ -7,8 +7,6 @@ export interface ConnectionOwner {
   opened(client: number): void;
   /** A message of the relay; the bytes are only valid during the call. */
   message(client: number, payload: Buffer): void;
-  /** The register that a client has fetched since it knew nothing: no news. The bytes are only valid during the call. */
-  current(client: number, payload: Buffer): void;
   /** The frame of 2009, which says nothing but that something is new. */
   updated(client: number): void;
   /** The last word of a connection: why it is gone, and when the relay wants it back, in milliseconds. */

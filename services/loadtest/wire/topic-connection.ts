@@ -12,7 +12,6 @@ export class TopicConnection extends RawConnection implements ResponseSink {
   #status = 0;
   #body: Buffer[] = [];
   #isOpen = false;
-  #isWaiting = false;
   #retry: NodeJS.Timeout | undefined;
 
   /** `since` is the version that the client has; without one it takes what is there. */
@@ -24,10 +23,9 @@ export class TopicConnection extends RawConnection implements ResponseSink {
   }
 
   connected(): void {
-    this.#isWaiting = this.#etag !== undefined;
-    const wait = this.#isWaiting ? `If-None-Match: ${this.#etag}\r\nPrefer: wait=${WAIT_S}\r\n` : '';
+    const wait = this.#etag === undefined ? '' : `If-None-Match: ${this.#etag}\r\nPrefer: wait=${WAIT_S}\r\n`;
     this.write(`${this.#head}${wait}\r\n`);
-    if (!this.#isWaiting || this.#isOpen) return;
+    if (this.#etag === undefined || this.#isOpen) return;
     // Whoever waits is answered late: it counts from its request.
     this.#isOpen = true;
     this.owner.opened(this.client);
@@ -60,8 +58,7 @@ export class TopicConnection extends RawConnection implements ResponseSink {
       this.#isOpen = true;
       this.owner.opened(this.client);
     }
-    if (this.#status === 200 && this.#isWaiting) this.owner.message(this.client, body);
-    else if (this.#status === 200) this.owner.current(this.client, body);
+    if (this.#status === 200) this.owner.message(this.client, body);
     this.connected();
   }
 
