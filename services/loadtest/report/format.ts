@@ -27,3 +27,17 @@ export function size(bytes: number): string {
 export function percent(share: number): string {
   return `${Number((share * 100).toFixed(3))} %`;
 }
+
+/** A round number of milliseconds, as an axis shows it. */
+export function tickDuration(ms: number): string {
+  if (ms === 0) return '0';
+  const short = (value: number) => String(Number(value.toPrecision(3)));
+  if (ms < 1) return `${short(ms * 1000)} µs`;
+  if (ms < 1000) return `${short(ms)} ms`;
+  return ms < 600_000 ? `${short(ms / 1000)} s` : `${short(ms / 60_000)} min`;
+}
+
+/** A round number, as an axis shows it: 20k, 1.5M. */
+export function compact(value: number): string {
+  return value.toLocaleString('en-US', { notation: 'compact', maximumFractionDigits: 1 });
+}

@@ -99,5 +99,6 @@ export interface Report {
   readonly phases: readonly { readonly name: string; readonly fromS: number; readonly toS: number }[];
   readonly series: readonly Point[];
   readonly latencyCurve: Curve;
+  readonly slowLatencyCurve: Curve;
   readonly toldCurve: Curve;
 }

@@ -132,6 +132,7 @@ export function buildReport(gathered: Gathered): Report {
     ],
     series: recorder.series,
     latencyCurve: recorder.latency.curve(),
+    slowLatencyCurve: recorder.slowLatency.curve(),
     toldCurve: last.curve,
   };
 }
