@@ -28,6 +28,11 @@ export function percent(share: number): string {
   return `${Number((share * 100).toFixed(3))} %`;
 }
 
+/** The same, without anything behind the point. */
+export function wholePercent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
 /** A round number of milliseconds, as an axis shows it. */
 export function tickDuration(ms: number): string {
   if (ms === 0) return '0';

@@ -9,7 +9,7 @@ export interface Tile {
 }
 
 /** What the test has found, in a sentence. */
-export function headline({ clients, told, updates, behind }: Report): string {
+export function headline({ clients, told, updates, behind, latency }: Report): string {
   const { opened } = clients;
   const who = opened === 1 ? '1 client' : `${whole(opened)} clients`;
   if (opened === 0) return 'No client could connect';
@@ -18,7 +18,7 @@ export function headline({ clients, told, updates, behind }: Report): string {
   if (told.p100 !== undefined) return `${who}, all told within ${duration(told.p100)}`;
   const late = behind.map(({ clients: count }) => count).findLast((count) => count !== undefined);
   if (late !== undefined && late > 0) return `${whole(late)} of ${who} were not told`;
-  return `${who} connected, and updates were published`;
+  return latency ? `${who}, told within ${duration(latency.max)} so far` : `${who} connected`;
 }
 
 /** The most important figures, as far as they are there. */

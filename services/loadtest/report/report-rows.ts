@@ -136,7 +136,6 @@ function cost({ server, own }: Report): Section {
         own.kernelPerClientBytes,
         (bytes) => `${aClient(bytes)}, for the ends that are here`,
       ),
-      ...row('this machine in all', own.machinePerClientBytes, aClient),
       ['left on this machine', size(own.availableBytes)],
     ],
   };

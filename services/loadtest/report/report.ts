@@ -89,8 +89,6 @@ export interface Report {
     readonly residentBytes: number;
     /** The kernel's objects for each client; both ends where the cluster is here too. undefined for few clients. */
     readonly kernelPerClientBytes: number | undefined;
-    /** What this machine lost for each client in all. */
-    readonly machinePerClientBytes: number | undefined;
     readonly availableBytes: number;
   };
   readonly wall: string;

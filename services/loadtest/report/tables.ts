@@ -1,6 +1,6 @@
 import { type Html, html } from '../../shared/http/html.ts';
 import type { LatencySummary } from '../measure/latency.ts';
-import { duration, percent, whole } from './format.ts';
+import { duration, whole, wholePercent } from './format.ts';
 import { thinSeries } from './plots/thin-series.ts';
 import type { Report } from './report.ts';
 import { latencyRows, reportSections, type Section } from './report-rows.ts';
@@ -53,7 +53,7 @@ export function secondTable({ series }: Report): Html | string {
         whole(handshakes),
         whole(deliveries),
         ...[p50, p99, max].map((ms) => show(ms, duration)),
-        show(cpu, (share) => percent(Math.round(share * 100) / 100)),
+        show(cpu, wholePercent),
       ].map((cell) => html`<td>${cell}</td>`)}</tr>\n`,
   )}</tbody>
 </table></div></details>`;

@@ -8,11 +8,11 @@ import {
   busiestRelay,
   type CpuSights,
   clientCpuPerDeliveryUs,
-  machineCost,
+  type KernelSights,
+  kernelPerClientBytes,
   ownCpu,
   type ServerSights,
   serverCost,
-  type Weights,
 } from './costs.ts';
 import { findWall } from './find-wall.ts';
 import { behindAfter, type Check, LastTold } from './last-told.ts';
@@ -36,7 +36,7 @@ export interface Gathered extends Omit<LoadTestDeps, 'progress' | 'cluster' | 'c
   readonly servers: ServerSights;
   readonly clientCpuS: CpuSights;
   readonly publishing: Publishing | undefined;
-  readonly memory: Weights | undefined;
+  readonly kernel: KernelSights | undefined;
   readonly endedRampFor: 'memory' | undefined;
 }
 
@@ -49,6 +49,7 @@ export function buildReport(gathered: Gathered): Report {
   const failed = addReasons(figures.map((one) => one.failed));
   const lost = addReasons(figures.map((one) => one.lost));
   const notBack = addReasons(figures.map((one) => one.notBack));
+  const publishes = options.updatesPerSecond > 0;
   const updates = publishing?.figures ?? { due: 0, accepted: 0, failed: {}, repeated: {} };
   const [open, opened, handshakes] = [sum((one) => one.open), sum((one) => one.opened), sum((one) => one.handshakes)];
   const [deliveries, skipped] = [sum((one) => one.deliveries), sum((one) => one.skipped)];
@@ -99,7 +100,7 @@ export function buildReport(gathered: Gathered): Report {
       cpuPerDeliveryUs: clientCpuPerDeliveryUs(clientCpuS, deliveries),
       memoryPerClientBytes: open === 0 ? undefined : (residentBytes - gathered.emptyBytes) / open,
       residentBytes,
-      ...machineCost(gathered.memory, open),
+      kernelPerClientBytes: kernelPerClientBytes(gathered.kernel, open),
       availableBytes: availableMemoryBytes(),
     },
     wall: findWall({
@@ -113,6 +114,7 @@ export function buildReport(gathered: Gathered): Report {
       rampTookS,
       rampCpu: phases.get('ramp')?.cpu,
       publishCpu: publish?.cpu,
+      meanwhile: publishes ? 'while updates were published' : 'while they were idle',
       ownCpu: ownCpu({
         servers: plan.relays > 0 ? servers : undefined,
         clientCpuS,
@@ -128,7 +130,7 @@ export function buildReport(gathered: Gathered): Report {
     }),
     phases: [
       ...spanOf('clients connect', phases.get('ramp')),
-      ...spanOf(options.updatesPerSecond === 0 ? 'clients are idle' : 'updates are published', publish),
+      ...spanOf(publishes ? 'updates are published' : 'clients are idle', publish),
     ],
     series: recorder.series,
     latencyCurve: recorder.latency.curve(),

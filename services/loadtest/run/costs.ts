@@ -4,16 +4,10 @@ import type { Report } from '../report/report.ts';
 /** Fewer clients than these weigh less than what else this machine does meanwhile. */
 const MIN_WEIGHED = 5000;
 
-/** Memory of this machine. */
-export interface Weight {
-  readonly availableBytes: number;
-  readonly kernelBytes: number | undefined;
-}
-
-/** Before the clients came, and when all were there. */
-export interface Weights {
-  readonly empty: Weight;
-  readonly full: Weight;
+/** Memory of the kernel's objects before the clients came, and when all were there. */
+export interface KernelSights {
+  readonly empty: number | undefined;
+  readonly full: number | undefined;
 }
 
 /** What the relays said: before the clients came, when all were there, and after the updates. */
@@ -50,17 +44,10 @@ export function serverCost({ empty, full, after }: ServerSights, clients: number
   };
 }
 
-/** What each client has taken of this machine: the kernel for its ends that are here, and all together. */
-export function machineCost(
-  weights: Weights | undefined,
-  clients: number,
-): { kernelPerClientBytes: number | undefined; machinePerClientBytes: number | undefined } {
-  if (!weights || clients < MIN_WEIGHED) return { kernelPerClientBytes: undefined, machinePerClientBytes: undefined };
-  const { empty, full } = weights;
-  return {
-    kernelPerClientBytes: perClient(difference(full.kernelBytes, empty.kernelBytes), clients),
-    machinePerClientBytes: perClient(difference(empty.availableBytes, full.availableBytes), clients),
-  };
+/** What the kernel keeps for each client, for its ends that are on this machine. */
+export function kernelPerClientBytes(sights: KernelSights | undefined, clients: number): number | undefined {
+  if (!sights || clients < MIN_WEIGHED) return undefined;
+  return perClient(difference(sights.full, sights.empty), clients);
 }
 
 /** What the processes of the clients have cost while updates were published. */

@@ -1,4 +1,5 @@
 import { addReasons, countReasons, type Reasons } from '../measure/figures.ts';
+import { wholePercent } from '../report/format.ts';
 
 /** What was seen of everything that may be a wall. Shares are from 0 to 1; undefined where it could not be seen. */
 export interface Sights {
@@ -13,6 +14,8 @@ export interface Sights {
   /** Of this machine's cores, while clients came and while updates were published. */
   readonly rampCpu: number | undefined;
   readonly publishCpu: number | undefined;
+  /** What that was, in words. */
+  readonly meanwhile: string;
   /** What clients, and relays that were started here, took of that. */
   readonly ownCpu: number | undefined;
   /** Of one core, of the busiest relay while updates were published. */
@@ -51,26 +54,25 @@ export function findWall(sights: Sights): string {
     for (const [pattern, wall] of WALLS) if (Object.keys(reasons).some((reason) => pattern.test(reason))) return wall;
   }
   if (countReasons(sights.updatesFailed) > 0) return 'the webhook: it did not accept every update';
-  const percent = (share: number) => `${Math.round(share * 100)} %`;
   const { publishCpu = 0, ownCpu } = sights;
   if (publishCpu >= FULL) {
-    const busy = `the CPU of this machine: ${percent(publishCpu)} busy while updates were published`;
+    const busy = `the CPU of this machine: ${wholePercent(publishCpu)} busy ${sights.meanwhile}`;
     if (ownCpu === undefined) return busy;
     const others = ownCpu < publishCpu / 2 ? ': something else kept it busy' : '';
-    return `${busy}, of which this test took ${percent(ownCpu)}${others}`;
+    return `${busy}, of which this test took ${wholePercent(ownCpu)}${others}`;
   }
   if ((sights.relayCpu ?? 0) >= FULL)
-    return `the core of one relay: ${percent(sights.relayCpu ?? 0)} busy while updates were published`;
+    return `the core of one relay: ${wholePercent(sights.relayCpu ?? 0)} busy ${sights.meanwhile}`;
   if (sights.clientsBusy >= FULL) {
-    return `the clients themselves: one process was ${percent(sights.clientsBusy)} busy, so latencies hold its own wait (more --processes)`;
+    return `the clients themselves: one process was ${wholePercent(sights.clientsBusy)} busy, so latencies hold its own wait (more --processes)`;
   }
   if (sights.rampTookS > sights.rampS * 1.25 + 2) {
-    return `the handshakes: the ramp took ${sights.rampTookS.toFixed(0)} s instead of ${sights.rampS.toFixed(0)} s, with the CPU ${percent(sights.rampCpu ?? 0)} busy`;
+    return `the handshakes: the ramp took ${sights.rampTookS.toFixed(0)} s instead of ${sights.rampS.toFixed(0)} s, with the CPU ${wholePercent(sights.rampCpu ?? 0)} busy`;
   }
   const seen = [
-    sights.publishCpu === undefined ? '' : `CPU of this machine ${percent(sights.publishCpu)} busy`,
-    sights.relayCpu === undefined ? '' : `busiest relay ${percent(sights.relayCpu)} of a core`,
-    `busiest process of clients ${percent(sights.clientsBusy)}`,
+    sights.publishCpu === undefined ? '' : `CPU of this machine ${wholePercent(sights.publishCpu)} busy`,
+    sights.relayCpu === undefined ? '' : `busiest relay ${wholePercent(sights.relayCpu)} of a core`,
+    `busiest process of clients ${wholePercent(sights.clientsBusy)}`,
   ].filter((text) => text !== '');
   return `none was met: ${seen.join(', ')}`;
 }

@@ -33,7 +33,7 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
   const servers: { -readonly [Name in keyof Gathered['servers']]: Gathered['servers'][Name] } = {};
   const clientCpuS: { full?: number; after?: number } = {};
   let publishing: Publishing | undefined;
-  let memory: Gathered['memory'];
+  let kernel: Gathered['kernel'];
   let endedRampFor: 'memory' | undefined;
   const startedMs = performance.now();
   const tick = () => {
@@ -41,13 +41,12 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
     return recorder.tick(processes.figures, { atS, cpu: phases.cpuNow() });
   };
   const ticker = setInterval(() => progress.tick(tick()), TICK_MS);
-  const weigh = () => ({ availableBytes: availableMemoryBytes(), kernelBytes: kernelMemoryBytes() });
 
   async function ramp(): Promise<void> {
     progress.phase('starting the processes of the clients', 0);
     await processes.start(clientPlans({ options, plan, cluster, token: deps.credentials.relayToken }), signal);
     servers.empty = await readServerFigures(cluster.metricsUrls);
-    const empty = weigh();
+    const empty = kernelMemoryBytes();
     progress.phase('clients connect', plan.clients);
     phases.begin('ramp');
     processes.begin();
@@ -59,7 +58,7 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
     }
     phases.end('ramp');
     await sleep(SETTLE_MS, signal);
-    memory = { empty, full: weigh() };
+    kernel = { empty, full: kernelMemoryBytes() };
     servers.full = await readServerFigures(cluster.metricsUrls);
     clientCpuS.full = cpuOf(processes.figures);
     recorder.takeUtilization();
@@ -114,7 +113,7 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
     if (signal.aborted && servers.full && !servers.after) await endOfPublishing();
     tick();
     const { figures, diedClients: died, emptyBytes } = processes;
-    const seen = { recorder, figures, died, emptyBytes, phases, checks, servers, clientCpuS, publishing, memory };
+    const seen = { recorder, figures, died, emptyBytes, phases, checks, servers, clientCpuS, publishing, kernel };
     return buildReport({ ...deps, startedAt, ...seen, endedRampFor });
   } finally {
     clearInterval(ticker);

@@ -1,5 +1,5 @@
 import type { Html } from '../../../shared/http/html.ts';
-import { compact, duration, percent, tickDuration, whole } from '../format.ts';
+import { compact, duration, tickDuration, whole, wholePercent } from '../format.ts';
 import type { Report } from '../report.ts';
 import { type Axis, linearAxis, timeAxis } from './axis.ts';
 import { msAxis } from './latency-plot.ts';
@@ -29,14 +29,16 @@ export function seriesPlots(report: Report): readonly Html[] {
   return [
     one('Clients that are connected', ({ open }) => open, whole, number),
     one('Handshakes a second', ({ handshakes }) => handshakes, whole, number),
-    one('Deliveries a second', ({ deliveries }) => deliveries, whole, number),
+    ...(report.deliveries.total === 0
+      ? []
+      : [one('Deliveries a second', ({ deliveries }) => deliveries, whole, number)]),
     ...(spans.some(({ cpu }) => cpu !== undefined)
       ? [
           one(
             'CPU of this machine',
             ({ cpu }) => cpu,
-            percent,
-            () => linearAxis(1, (share) => `${Math.round(share * 100)} %`),
+            wholePercent,
+            () => linearAxis(1, wholePercent),
           ),
         ]
       : []),

@@ -1,5 +1,5 @@
 import type { Html } from '../../../shared/http/html.ts';
-import { duration, percent, tickDuration } from '../format.ts';
+import { duration, percent, tickDuration, wholePercent } from '../format.ts';
 import type { Report } from '../report.ts';
 import { linearAxis, timeAxis } from './axis.ts';
 import { type Place, renderPlot, type Slot } from './plot-html.ts';
@@ -9,7 +9,7 @@ export function toldPlot({ toldCurve, told }: Report): readonly Html[] {
   const last = toldCurve.at(-1);
   if (!last) return [];
   const x = timeAxis(last[1], tickDuration);
-  const y = linearAxis(1, (share) => `${Math.round(share * 100)} %`);
+  const y = linearAxis(1, wholePercent);
   const places: readonly Place[] = toldCurve.map(([share, ms]) => [x.position(ms), y.position(share)]);
   const missing = last[0] < 1 ? `; ${percent(1 - last[0])} never were` : '';
   const within = (ms: number | undefined) => (ms === undefined ? 'never' : `within ${duration(ms)}`);
