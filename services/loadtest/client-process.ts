@@ -38,7 +38,7 @@ function runClients(): void {
     } else if (message.type === 'judge' && running) {
       report();
       tell({ type: 'judged', judgement: running.population.judge(message.last) });
-    } else if (message.type === 'stop') process.exit(0);
+    }
   });
   process.on('disconnect', () => process.exit(0));
   // Ctrl-C reaches the whole group of processes: the first of them decides.

@@ -6,47 +6,46 @@ const TICK_MS = 20;
 const MAX_OPENING = 250;
 const SECOND_MS = 1000;
 
-/** Moves the clients of a process: they come along the ramp, some go and come back, some read slowly. */
+type Paced = Pick<ClientPlan, 'count' | 'rampMs' | 'churnPerSecond' | 'slowShare' | 'slowPauseMs'>;
+type Movable = Pick<Population, 'connect' | 'churn' | 'sweep' | 'isOpen' | 'isSlow' | 'connection' | 'opening'>;
+
+/** Moves the clients of a process for as long as it lives: they come along the ramp, some go and come back, some read slowly. */
 export class Pace {
-  readonly #plan: ClientPlan;
-  readonly #population: Population;
+  readonly #plan: Paced;
+  readonly #population: Movable;
   readonly #startedMs = performance.now();
-  #timers: NodeJS.Timeout[] = [];
+  #rampTimer: NodeJS.Timeout | undefined;
   #next = 0;
   #ramping = true;
   #churnDue = 0;
   #churned = 0;
   #reads = true;
 
-  constructor(deps: { plan: ClientPlan; population: Population }) {
+  constructor(deps: { plan: Paced; population: Movable }) {
     this.#plan = deps.plan;
     this.#population = deps.population;
   }
 
   start(): void {
-    this.#timers.push(setInterval(() => this.#ramp(), TICK_MS));
-    this.#timers.push(setInterval(() => this.#population.sweep(), SECOND_MS));
+    this.#rampTimer = setInterval(() => this.#ramp(), TICK_MS);
+    setInterval(() => this.#population.sweep(), SECOND_MS);
     if (this.#plan.slowShare > 0) this.#slow();
   }
 
   /** Begins to send clients away and back. */
   startChurn(): void {
-    if (this.#plan.churnPerSecond > 0) this.#timers.push(setInterval(() => this.#churn(), SECOND_MS / 10));
+    if (this.#plan.churnPerSecond > 0) setInterval(() => this.#churn(), SECOND_MS / 10);
   }
 
   /** Nobody new comes. */
   endRamp(): void {
     this.#ramping = false;
-  }
-
-  stop(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers = [];
+    clearInterval(this.#rampTimer);
   }
 
   /** Whether all have tried to connect that should. */
   get isRamped(): boolean {
-    return (!this.#ramping || this.#next >= this.#plan.count) && this.#population.opening === 0;
+    return !this.#ramping && this.#population.opening === 0;
   }
 
   #ramp(): void {
@@ -56,6 +55,7 @@ export class Pace {
       this.#population.connect(this.#next);
       this.#next += 1;
     }
+    if (this.#next >= count) this.endRamp();
   }
 
   #churn(): void {
@@ -79,6 +79,6 @@ export class Pace {
       if (this.#reads) connection?.resume();
       else connection?.pause();
     }
-    this.#timers.push(setTimeout(() => this.#slow(), this.#reads ? SECOND_MS : this.#plan.slowPauseMs));
+    setTimeout(() => this.#slow(), this.#reads ? SECOND_MS : this.#plan.slowPauseMs);
   }
 }

@@ -39,7 +39,6 @@ export class Population implements ConnectionOwner {
   readonly #lost: Record<string, number> = {};
   readonly #notBack: Record<string, number> = {};
   #schedule: Schedule | undefined;
-  #stopped = false;
   #open = 0;
   #opened = 0;
   #handshakes = 0;
@@ -80,7 +79,6 @@ export class Population implements ConnectionOwner {
 
   /** Connects a client, for the first time or again. */
   connect(client: number): void {
-    if (this.#stopped) return;
     const number = this.#numberOf(client);
     const { targets, sourceAddresses, choice, token } = this.#plan;
     const target = targets[number % targets.length];
@@ -155,7 +153,6 @@ export class Population implements ConnectionOwner {
   }
 
   ended(client: number, reason: string, comeBackMs?: number): void {
-    if (this.#stopped) return;
     const state = this.#states[client];
     const reasons = state === OPENING ? this.#failed : state === RETURNING ? this.#notBack : this.#lost;
     reasons[reason] = (reasons[reason] ?? 0) + 1;
@@ -193,12 +190,6 @@ export class Population implements ConnectionOwner {
       slowLatency: this.#slowLatency.take(),
       handshakeLatency: this.#handshakeLatency.take(),
     };
-  }
-
-  /** Lets all connections go. */
-  stop(): void {
-    this.#stopped = true;
-    for (const connection of this.#connections) connection?.close();
   }
 
   #numberOf(client: number): number {

@@ -6,8 +6,7 @@ export type ToClients =
   | { readonly type: 'start'; readonly plan: ClientPlan }
   | { readonly type: 'end-ramp' }
   | { readonly type: 'publishing'; readonly schedule: Schedule }
-  | { readonly type: 'judge'; readonly last: LastUpdates }
-  | { readonly type: 'stop' };
+  | { readonly type: 'judge'; readonly last: LastUpdates };
 
 /** What it tells. */
 export type FromClients =

@@ -4,8 +4,8 @@ import { Html } from '../../shared/http/html.ts';
 export const PAGE_STYLE = new Html(`
 :root {
   color-scheme: light dark;
-  --ground: #f7f3ec; --card: #fff; --ink: #211b14; --faint: #675e52; --line: #e2d9cb; --grid: #eee7db;
-  --first: #a34a06; --second: #0f6e78; --third: #a3988a;
+  --ground: #f7f3ec; --card: #ffffff; --ink: #211b14; --faint: #675e52; --line: #e2d9cb; --grid: #eee7db;
+  --first: #a34a06; --second: #0f6e78; --third: #968a7a;
   --good: #15703a; --bad: #b3261e; --notice: #fbf0da;
 }
 @media (prefers-color-scheme: dark) {

@@ -119,7 +119,10 @@ export class HttpReader {
 
   #trailer(bytes: Buffer, sink: ResponseSink): number {
     const end = bytes.indexOf('\r\n');
-    if (end < 0) return 0;
+    if (end < 0) {
+      if (bytes.length > MAX_HEAD_BYTES) throw new HttpError('the trailer of an answer is too long');
+      return 0;
+    }
     if (end === 0) this.#complete(sink);
     return end + 2;
   }

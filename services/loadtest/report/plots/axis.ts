@@ -22,8 +22,9 @@ function roundStep(max: number, count: number): number {
 
 /** From 0 to the next round number above `max`. */
 export function linearAxis(max: number, label: (value: number) => string, steps = 4): Axis {
-  const step = roundStep(max > 0 ? max : 1, steps);
-  const count = Math.max(1, Math.ceil(max / step - 1e-9));
+  const most = max > 0 ? max : 1;
+  const step = roundStep(most, steps);
+  const count = Math.ceil(most / step - 1e-9);
   const end = step * count;
   return {
     position: (value) => clamp(value / end),
@@ -46,13 +47,13 @@ export function timeAxis(max: number, label: (value: number) => string, steps = 
 export function logAxis(min: number, max: number, label: (value: number) => string): Axis {
   const low = Math.floor(Math.log10(min));
   const power = 10 ** Math.floor(Math.log10(max));
-  const high = Math.log10(([1, 2, 5].find((factor) => factor * power >= max) ?? 10) * power);
-  const span = Math.max(high - low, Math.log10(2));
+  const high = Math.max(([1, 2, 5].find((factor) => factor * power >= max) ?? 10) * power, 2 * 10 ** low);
+  const span = Math.log10(high) - low;
   const count = Math.floor(span - 1e-9) + 1;
   const decades = Array.from({ length: count }, (_, i) => ({ at: i / span, label: label(10 ** (low + i)) }));
   return {
     position: (value) => clamp((Math.log10(Math.max(value, 10 ** low)) - low) / span),
-    ticks: [...decades, { at: 1, label: label(10 ** (low + span)) }],
+    ticks: [...decades, { at: 1, label: label(high) }],
   };
 }
 

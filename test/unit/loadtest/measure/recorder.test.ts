@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { Recorder } from '../../../../services/loadtest/measure/recorder.ts';
+import { clientFigures, latencyText } from '../../../support/client-figures.ts';
+
+describe('the seconds of a load test', () => {
+  it('hold what came in each of them, of all processes', () => {
+    const recorder = new Recorder();
+    recorder.add(clientFigures({ latency: latencyText(1, 2, 3) }));
+    recorder.add(clientFigures({ latency: latencyText(100) }));
+    const first = [
+      clientFigures({ open: 3, handshakes: 5, deliveries: 10 }),
+      clientFigures({ open: 4, deliveries: 1 }),
+    ];
+    expect(recorder.tick(first, { atS: 1, cpu: 0.5 })).toMatchObject({
+      ...{ atS: 1, cpu: 0.5, open: 7, handshakes: 5, deliveries: 11 },
+      ...{ p50: expect.closeTo(2, 1), max: expect.closeTo(100, 0) },
+    });
+    const second = [
+      clientFigures({ open: 2, handshakes: 6, deliveries: 30 }),
+      clientFigures({ open: 4, deliveries: 1 }),
+    ];
+    expect(recorder.tick(second, { atS: 2, cpu: undefined })).toMatchObject({
+      ...{ open: 6, handshakes: 1, deliveries: 20, p50: undefined, p99: undefined, max: undefined },
+    });
+    expect(recorder.latency.summary()).toMatchObject({ count: 4, max: expect.closeTo(100, 0) });
+    expect(recorder.series).toHaveLength(2);
+  });
+
+  it('know the busiest process since it was asked before', () => {
+    const recorder = new Recorder();
+    for (const utilization of [0.2, 0.9, 0.1]) recorder.add(clientFigures({ utilization }));
+    expect(recorder.takeUtilization()).toBe(0.9);
+    expect(recorder.takeUtilization()).toBe(0);
+  });
+});

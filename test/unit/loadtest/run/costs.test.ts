@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { readServerFigures, sumOf } from '../../../../services/loadtest/cluster/server-metrics.ts';
+import {
+  busiestRelay,
+  clientCpuPerDeliveryUs,
+  kernelPerClientBytes,
+  ownCpu,
+  serverCost,
+} from '../../../../services/loadtest/run/costs.ts';
+import { createHttpServer } from '../../../../services/shared/process/http-server.ts';
+
+const figures = (cpuS: number, residentBytes: number, deliveries: number, cpuPerRelayS = [cpuS]) => ({
+  ...{ cpuS, residentBytes, deliveries, conflated: 1, fellBehind: 2, cpuPerRelayS },
+});
+
+describe('what relays cost', () => {
+  const servers = {
+    empty: figures(1, 100_000, 0),
+    full: figures(10, 300_000, 50, [4, 6]),
+    after: { ...figures(12, 310_000, 1050, [4.5, 7.5]), conflated: 5 },
+  };
+
+  it('is CPU for each delivery while updates were published, and memory for each idle client', () => {
+    expect(serverCost(servers, 100)).toEqual({
+      cpuPerDeliveryUs: 2000,
+      memoryPerClientBytes: 2000,
+      residentBytes: 300_000,
+      conflated: 4,
+      fellBehind: 0,
+    });
+    expect(busiestRelay(servers, 2)).toBe(0.75);
+  });
+
+  it('is unknown where a relay did not say it, and where nothing was delivered', () => {
+    expect(serverCost({ full: servers.full }, 100)).toMatchObject({
+      cpuPerDeliveryUs: undefined,
+      residentBytes: 300_000,
+    });
+    expect(serverCost({ full: servers.full, after: servers.full }, 100).cpuPerDeliveryUs).toBeUndefined();
+    expect(serverCost(servers, 0).memoryPerClientBytes).toBeUndefined();
+    expect(busiestRelay({}, 2)).toBeUndefined();
+  });
+
+  it('is read from metrics, over all labels', async () => {
+    const text =
+      'relay_connections{transport="a"} 2\nrelay_connections{transport="b"} 3\nrelay_connections_total 9\n# x 1\n';
+    expect(sumOf(text, 'relay_connections')).toBe(5);
+    expect(sumOf(text, 'relay')).toBeUndefined();
+    const server = createHttpServer({
+      host: '127.0.0.1',
+      port: 0,
+      handler: (_, res) => void res.end('process_cpu_seconds_total 2.5\nprocess_resident_memory_bytes 7\n'),
+    });
+    const url = `http://127.0.0.1:${await server.start()}/metrics`;
+    try {
+      expect(await readServerFigures([url, url])).toMatchObject({ cpuS: 5, residentBytes: 14, deliveries: undefined });
+      expect(await readServerFigures([url, 'http://127.0.0.1:1/'])).toMatchObject({ cpuS: undefined });
+      expect(await readServerFigures([])).toBeUndefined();
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+describe('what clients cost', () => {
+  it('is the CPU of their processes, for each delivery and of this machine', () => {
+    const clientCpuS = { full: 1, after: 3 };
+    expect(clientCpuPerDeliveryUs(clientCpuS, 1000)).toBe(2000);
+    expect(clientCpuPerDeliveryUs({ full: 1 }, 1000)).toBeUndefined();
+    expect(ownCpu({ servers: undefined, clientCpuS, tookS: 4, cpus: 2 })).toBe(0.25);
+    const servers = { full: figures(1, 0, 0), after: figures(3, 0, 0) };
+    expect(ownCpu({ servers, clientCpuS, tookS: 4, cpus: 2 })).toBe(0.5);
+    expect(ownCpu({ servers: {}, clientCpuS, tookS: 4, cpus: 2 })).toBeUndefined();
+  });
+
+  it('is the memory of the kernel, where there are enough of them to be weighed', () => {
+    expect(kernelPerClientBytes({ empty: 1e6, full: 11e6 }, 10_000)).toBe(1000);
+    expect(kernelPerClientBytes({ empty: 1e6, full: 11e6 }, 100)).toBeUndefined();
+    expect(kernelPerClientBytes({ empty: undefined, full: 11e6 }, 10_000)).toBeUndefined();
+    expect(kernelPerClientBytes(undefined, 10_000)).toBeUndefined();
+  });
+});

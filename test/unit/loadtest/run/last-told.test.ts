@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { behindAfter, type Check, LastTold } from '../../../../services/loadtest/run/last-told.ts';
+import { latencyText } from '../../../support/client-figures.ts';
+
+const check = (afterS: number, behind: number, told: number[], behindSlow = 0): Check => ({
+  afterS,
+  clients: behind + told.length,
+  behind,
+  behindSlow,
+  told: latencyText(...told),
+});
+
+describe('who was behind', () => {
+  it('is added up over all processes', () => {
+    const checks = [check(1, 2, [5]), check(1, 3, [5], 1), check(5, 1, [5, 5])];
+    expect(behindAfter(checks, 1)).toEqual({ clients: 5, slow: 1 });
+    expect(behindAfter(checks, 5)).toEqual({ clients: 1, slow: 0 });
+  });
+
+  it('is nobody later on, once nobody was', () => {
+    expect(behindAfter([check(1, 0, [5])], 30)).toEqual({ clients: 0, slow: 0 });
+  });
+
+  it('is not known where the test ended before', () => {
+    expect(behindAfter([check(1, 2, [5])], 30)).toEqual({ clients: undefined, slow: undefined });
+    expect(behindAfter([check(1, 0, [5], 1)], 30)).toEqual({ clients: undefined, slow: undefined });
+    expect(behindAfter([], 1)).toEqual({ clients: undefined, slow: undefined });
+  });
+});
+
+describe('who was told of the last update', () => {
+  it('is a share of all clients, not only of those that were told', () => {
+    const last = new LastTold([check(1, 50, new Array(50).fill(10)), check(1, 0, new Array(100).fill(30))]);
+    expect(last.within(0.2)).toBeCloseTo(10, 0);
+    expect(last.within(0.5)).toBeCloseTo(30, 0);
+    expect(last.within(0.75)).toBeCloseTo(30, 0);
+    expect(last.within(0.76)).toBeUndefined();
+    expect(last.curve.at(-1)?.[0]).toBeCloseTo(0.75, 2);
+  });
+
+  it('is looked at the last time that anybody looked', () => {
+    expect(new LastTold([check(1, 1, [10]), check(5, 0, [10, 4000])]).within(1)).toBeCloseTo(4000, -1);
+  });
+
+  it('is nobody where nobody was told, or looked', () => {
+    for (const checks of [[], [check(30, 5, [])]]) {
+      expect(new LastTold(checks).within(0.5)).toBeUndefined();
+      expect(new LastTold(checks).curve).toEqual([]);
+    }
+  });
+});
