@@ -100,6 +100,8 @@ describe('a relay of two processes', () => {
     console.info(`of ${CLIENTS} clients, ${gone} were at the first of ${PROCESSES} processes`);
     expect(Math.abs(gone - CLIENTS / PROCESSES)).toBeLessThan((CLIENTS / PROCESSES) * 0.15);
     await eventually(() => expect(childrenOf(relay.pid).filter(isAlive)).toHaveLength(PROCESSES), 10_000);
+    // A counter that goes down would be taken for one that began anew.
+    expect(await relay.metric('relay_deliveries_total')).toBe(CLIENTS);
     await eventually(() => expect(relay.log()).toContain('it is started again'));
     const staying = clients.find(({ closed }) => closed === undefined);
     await publish();

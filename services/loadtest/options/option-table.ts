@@ -55,7 +55,11 @@ export const OPTION_TABLE = {
     multiple: true,
     help: 'the most that may be; beyond it the exit code is 1. See below',
   },
-  'keep-free': { value: 'SIZE', default: '1GiB', help: 'memory of this machine to leave alone: the ramp ends there' },
+  'keep-free': {
+    value: 'SIZE',
+    default: '1GiB, or a tenth of less than 10GiB',
+    help: 'memory of this machine, or of its container, to leave alone: the ramp ends there',
+  },
   'max-time': { value: 'TIME', default: '30m', help: 'ends after that with the report so far' },
   html: { value: 'FILE', default: '', help: 'write the report as a page with plots' },
   json: { value: 'FILE', default: '', help: 'write the report as JSON; - is standard output, instead of the text' },
@@ -98,7 +102,6 @@ export const PRESETS: Readonly<Record<string, Partial<Record<OptionName | keyof 
     rate: '0.1',
     duration: '10s',
     fit: 'true',
-    'keep-free': '1GiB',
   },
 };
 

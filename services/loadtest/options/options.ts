@@ -31,7 +31,8 @@ export interface LoadtestOptions {
   readonly processes: number | undefined;
   readonly relays: number | undefined;
   readonly thresholds: readonly Threshold[];
-  readonly keepFreeBytes: number;
+  /** undefined: what suits this machine. */
+  readonly keepFreeBytes: number | undefined;
   readonly maxTimeMs: number;
   readonly htmlFile: string | undefined;
   readonly jsonFile: string | undefined;

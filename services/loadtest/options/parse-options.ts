@@ -42,7 +42,7 @@ export function parseOptions(args: readonly string[]): LoadtestOptions | 'help' 
     processes: reader.integerOrAuto('processes'),
     relays: reader.integerOrAuto('relays'),
     thresholds: readThresholds(reader, updatesPerSecond === 0 ? IDLE_THRESHOLDS : DEFAULT_THRESHOLDS),
-    keepFreeBytes: reader.bytes('keep-free', 1024 ** 3, Number.MAX_SAFE_INTEGER),
+    keepFreeBytes: reader.has('keep-free') ? reader.bytes('keep-free', 0, Number.MAX_SAFE_INTEGER) : undefined,
     maxTimeMs: reader.durationMs('max-time', 1_800_000),
     htmlFile: reader.text('html'),
     jsonFile: reader.text('json'),
@@ -122,8 +122,8 @@ class OptionReader {
     if (this.#problems.length > 0) throw new OptionError(this.#problems.join('\n'));
   }
 
-  has(flag: keyof typeof FLAG_TABLE): boolean {
-    return this.#given.get(flag) === 'true';
+  has(name: OptionName | keyof typeof FLAG_TABLE): boolean {
+    return this.#given.has(name);
   }
 
   text(name: OptionName): string | undefined {

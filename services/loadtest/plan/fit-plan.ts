@@ -4,6 +4,7 @@ import type { Machine } from './machine.ts';
 import { LOOPBACK_ADDRESSES, makePlan, type Plan, type PlanRequest } from './plan.ts';
 
 const CLIENTS_PER_CORE = 1000;
+const KEEP_FREE_BYTES = 1024 ** 3;
 
 type Asked = Pick<
   LoadtestOptions,
@@ -27,7 +28,7 @@ export function fitPlan(
     relays: options.relays,
     maxRelays: hasRedis ? Number.POSITIVE_INFINITY : 1,
     churnPerSecond: options.churnPerSecond,
-    keepFreeBytes: options.keepFreeBytes,
+    keepFreeBytes: options.keepFreeBytes ?? Math.min(KEEP_FREE_BYTES, machine.memoryBytes / 10),
     firstAddress: Math.floor(Math.random() * LOOPBACK_ADDRESSES),
   };
   const plan = makePlan(request, machine);

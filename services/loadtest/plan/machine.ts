@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 
-/** What this machine allows. Where a limit cannot be read it is `Infinity`, or what Linux has by default. */
+/** What this machine allows, or the container that this runs in. Where a limit cannot be read it is `Infinity`, or what Linux has by default. */
 export interface Machine {
   readonly cpus: number;
   readonly memoryBytes: number;
@@ -50,7 +50,7 @@ export function readMachine(): Machine {
   const [low = 32_768, high = 60_999] = read('/proc/sys/net/ipv4/ip_local_port_range').trim().split(/\s+/).map(Number);
   return {
     cpus: availableParallelism(),
-    memoryBytes: totalmem(),
+    memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
     availableBytes: availableMemoryBytes(),
     filesPerProcess: soft === undefined ? Number.POSITIVE_INFINITY : Number(soft),
     files: used === undefined || most === undefined ? Number.POSITIVE_INFINITY : most - used,

@@ -37,6 +37,8 @@ export interface Plan {
   readonly sourceAddresses: readonly (readonly string[])[];
   /** Relays that are started here. */
   readonly relays: number;
+  /** Memory that is left alone: no more clients come then. */
+  readonly keepFreeBytes: number;
   /** From the one that binds first on. */
   readonly limits: readonly Limit[];
 }
@@ -92,6 +94,7 @@ export function makePlan(request: PlanRequest, machine: Machine): Plan {
     clients,
     processes,
     relays: relayCount,
+    keepFreeBytes: request.keepFreeBytes,
     sourceAddresses: usesLoopback ? planAddresses(processes, { request, machine }) : processes.map(() => []),
     limits,
   };

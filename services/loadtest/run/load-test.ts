@@ -52,7 +52,7 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
     processes.begin();
     while (!processes.isRamped && !signal.aborted) {
       await sleep(100, signal);
-      if (endedRampFor || availableMemoryBytes() > options.keepFreeBytes) continue;
+      if (endedRampFor || availableMemoryBytes() > plan.keepFreeBytes) continue;
       endedRampFor = 'memory';
       processes.endRamp();
     }

@@ -1,3 +1,5 @@
+import type { MetricJson } from '../../shared/process/metrics-registry.ts';
+
 /** What a relay process is asked by the one that started it. */
 export type ToRelayProcess = { readonly type: 'metrics'; readonly request: number };
 
@@ -5,4 +7,4 @@ export type ToRelayProcess = { readonly type: 'metrics'; readonly request: numbe
 export type FromRelayProcess =
   | { readonly type: 'listening' }
   | { readonly type: 'ready' }
-  | { readonly type: 'metrics'; readonly request: number; readonly metrics: readonly object[] };
+  | { readonly type: 'metrics'; readonly request: number; readonly metrics: readonly MetricJson[] };

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Environment } from '../../shared/config/env-reader.ts';
 import type { Clock, Timer } from '../../shared/process/clock.ts';
 import type { Logger } from '../../shared/process/logger.ts';
+import { keepCounters, type MetricJson } from '../../shared/process/metrics-registry.ts';
 import { StartError } from '../../shared/process/start-error.ts';
 import type { FromRelayProcess, ToRelayProcess } from './process-message.ts';
 
@@ -19,6 +20,8 @@ interface Place {
   startedAtMs: number;
   restartMs: number;
   restart: Timer | undefined;
+  /** What its process answered last. */
+  metrics: MetricJson[] | undefined;
 }
 
 /**
@@ -34,6 +37,8 @@ export class RelayProcesses {
   readonly #places: Place[];
   #stopping = false;
   #nextRequest = 1;
+  /** The counters of processes that have ended: the sum must not go down with them. */
+  #kept: Promise<MetricJson[]> = Promise.resolve([]);
 
   /** `main` is the file to run; `ready` is called once all have been ready at a time. */
   constructor(deps: {
@@ -55,6 +60,7 @@ export class RelayProcesses {
       startedAtMs: 0,
       restartMs: FIRST_RESTART_MS,
       restart: undefined,
+      metrics: undefined,
     }));
   }
 
@@ -77,10 +83,19 @@ export class RelayProcesses {
     );
   }
 
-  /** The metrics of every process that answers, as JSON. */
-  async metrics(): Promise<readonly object[][]> {
-    const answers = await Promise.all(this.#places.map((place) => this.#ask(place)));
-    return answers.filter((metrics) => metrics !== undefined);
+  /**
+   * The metrics of every process, with what is kept of those that have ended. One that does not answer in time is taken
+   * for what it was before.
+   */
+  async metrics(): Promise<readonly MetricJson[][]> {
+    await Promise.all(
+      this.#places.map(async (place) => {
+        const { child } = place;
+        const metrics = await this.#ask(place);
+        if (metrics && place.child === child) place.metrics = metrics;
+      }),
+    );
+    return [...this.#places.flatMap(({ metrics }) => (metrics ? [metrics] : [])), await this.#kept];
   }
 
   #start(place: Place): Promise<void> {
@@ -110,6 +125,9 @@ export class RelayProcesses {
   #ended(place: Place, how: { code: number | null; signal: string | null }): void {
     place.child = undefined;
     if (this.#stopping) return;
+    const { metrics } = place;
+    if (metrics) this.#kept = this.#kept.then((kept) => keepCounters([kept, metrics]));
+    place.metrics = undefined;
     if (this.#clock.monotonicMs() - place.startedAtMs > LIVED_MS) place.restartMs = FIRST_RESTART_MS;
     this.#logger.error({ ...how, restartMs: place.restartMs }, 'a relay process ended; it is started again');
     place.restart = this.#clock.after(place.restartMs, () => {
@@ -118,12 +136,12 @@ export class RelayProcesses {
     place.restartMs = Math.min(place.restartMs * 2, RESTART_CAP_MS);
   }
 
-  #ask({ child }: Place): Promise<object[] | undefined> {
+  #ask({ child }: Place): Promise<MetricJson[] | undefined> {
     if (!child?.connected) return Promise.resolve(undefined);
     const request = this.#nextRequest;
     this.#nextRequest += 1;
     return new Promise((resolve) => {
-      const answer = (metrics?: object[]) => {
+      const answer = (metrics?: MetricJson[]) => {
         timeout.cancel();
         child.off('message', listen);
         resolve(metrics);

@@ -17,9 +17,21 @@ export function createMetricsRegistry(options: { service: string }): MetricsRegi
   return registry;
 }
 
+/** A metric with its values, as `getMetricsAsJSON` answers and as one process may send to another. */
+export type MetricJson = Awaited<ReturnType<Registry['getMetricsAsJSON']>>[number];
+
 /** Renders the metrics of several processes as those of one: each metric says how that is done, by default as a sum. */
-export function renderTogether(metrics: readonly object[][]): Promise<string> {
+export function renderTogether(metrics: readonly MetricJson[][]): Promise<string> {
   return AggregatorRegistry.aggregate([...metrics]).metrics();
+}
+
+/**
+ * What has to be kept of the metrics of a process that has ended, together with what was kept before: all that may
+ * never go down, which is everything but gauges.
+ */
+export function keepCounters(metrics: readonly MetricJson[][]): Promise<MetricJson[]> {
+  const counters = metrics.map((own) => own.filter(({ type }) => String(type) !== 'gauge'));
+  return AggregatorRegistry.aggregate(counters).getMetricsAsJSON();
 }
 
 function readVersion(): string {

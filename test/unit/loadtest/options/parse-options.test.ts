@@ -38,7 +38,7 @@ describe('the options of a load test', () => {
       churnPerSecond: 0,
       processes: undefined,
       relays: undefined,
-      keepFreeBytes: 1024 ** 3,
+      keepFreeBytes: undefined,
       maxTimeMs: 1_800_000,
       htmlFile: undefined,
       jsonFile: undefined,
@@ -50,7 +50,7 @@ describe('the options of a load test', () => {
 
   it('have the defaults that the help shows', () => {
     const shown = Object.entries(OPTION_TABLE).flatMap(([name, row]) =>
-      /^(auto|load\/<random>\/|1000 for each core|)$/.test(row.default) ? [] : [`--${name}=${row.default}`],
+      /^(auto|load\/<random>\/|1000 for each core|1GiB, or .*|)$/.test(row.default) ? [] : [`--${name}=${row.default}`],
     );
     expect(shown.length).toBeGreaterThan(10);
     const { topicPrefix: _, ...given } = parse(...shown);
@@ -157,6 +157,7 @@ describe('the options of a load test', () => {
     ['--threshold=p99=1%', '--threshold must be such as p99=250ms or failed=0.1%, unlike p99=1%'],
     ['--relay=ftp://relay', '--relay must be a URL such as http://relay:8080'],
     ['--webhook=webhook:8090', '--webhook and --metrics must be URLs such as http://webhook:8090/webhook'],
+    ['--keep-free=', '--keep-free must be a size such as 512B or 64KiB'],
     ['--preset=huge', `--preset must be one of: ${Object.keys(PRESETS).join(', ')}`],
     ['--frobnicate', "Unknown option '--frobnicate'"],
   ])('refuse %s', (option, problem) => {

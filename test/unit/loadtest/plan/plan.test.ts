@@ -141,6 +141,14 @@ describe('the plan of a load test', () => {
     expect(plan.clients).toBe(most);
   });
 
+  it('leaves memory alone: what was asked for, else a part that suits the machine', () => {
+    const kept = (more: object, memoryBytes: number) =>
+      fitPlan({ ...ASKED, keepFreeBytes: undefined, ...more }, { ...MACHINE, memoryBytes }, HERE).plan.keepFreeBytes;
+    expect(kept({}, 24 * GIB)).toBe(GIB);
+    expect(kept({}, GIB)).toBe(GIB / 10);
+    expect(kept({ keepFreeBytes: 0 }, GIB)).toBe(0);
+  });
+
   it('refuses where not a single client fits', () => {
     const full = { ...MACHINE, availableBytes: GIB };
     expect(fitPlan({ ...ASKED, mayShrink: true }, full, HERE).refusal).toMatch(/not a single one/);

@@ -1,6 +1,10 @@
-import { register } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry, register } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { createMetricsRegistry } from '../../../../services/shared/process/metrics-registry.ts';
+import {
+  createMetricsRegistry,
+  keepCounters,
+  renderTogether,
+} from '../../../../services/shared/process/metrics-registry.ts';
 
 describe('createMetricsRegistry', () => {
   it("has the build's and the process' own metrics", async () => {
@@ -18,5 +22,37 @@ describe('createMetricsRegistry', () => {
     one.clear();
     expect(other.getMetricsAsArray()).not.toEqual([]);
     expect(register.getMetricsAsArray()).toEqual([]);
+  });
+});
+
+describe('the metrics of several processes', () => {
+  /** A process that holds clients and has told them of updates. */
+  function createProcess(clients: number, told: number): Registry {
+    const registry = new Registry();
+    const registers = [registry];
+    new Gauge({ name: 'clients', help: 'x', registers }).set(clients);
+    new Gauge({ name: 'fresh', help: 'x', aggregator: 'min', registers }).set(clients > 0 ? 1 : 0);
+    new Counter({ name: 'told_total', help: 'x', labelNames: ['by'], registers }).inc({ by: 'ws' }, told);
+    new Histogram({ name: 'took_seconds', help: 'x', buckets: [1], registers }).observe(told);
+    return registry;
+  }
+  const json = (clients: number, told: number) => createProcess(clients, told).getMetricsAsJSON();
+
+  it('are shown as those of one, each as it says itself', async () => {
+    const text = await renderTogether([await json(3, 10), await json(0, 5), []]);
+    expect(text).toMatch(/^clients 3$/m);
+    expect(text).toMatch(/^fresh 0$/m);
+    expect(text).toMatch(/^told_total\{by="ws"\} 15$/m);
+    expect(text).toMatch(/^took_seconds_count 2$/m);
+  });
+
+  it('do not go down where one of them ends, also one after the other', async () => {
+    let kept = await keepCounters([[], await json(3, 10)]);
+    kept = await keepCounters([kept, await json(4, 7)]);
+    const text = await renderTogether([await json(2, 1), kept]);
+    expect(text).toMatch(/^clients 2$/m);
+    expect(text).toMatch(/^fresh 1$/m);
+    expect(text).toMatch(/^told_total\{by="ws"\} 18$/m);
+    expect(text).toMatch(/^took_seconds_sum 18$/m);
   });
 });

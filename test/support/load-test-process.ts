@@ -1,0 +1,39 @@
+import { once } from 'node:events';
+import type { Report } from '../../services/loadtest/report/report.ts';
+import { spawnBound } from './redis-process.ts';
+
+/** A load test as a process of its own, as built. */
+export interface LoadTestProcess {
+  readonly pid: number;
+  /** Its progress so far. */
+  progress(): string;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves at its end; the report is there where `--json -` was asked for. */
+  readonly ended: Promise<{ code: number | null; output: string; progress: string; report: Report | undefined }>;
+}
+
+/** Starts a load test with these options, and only these variables in its environment. */
+export function startLoadTest(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  program = [new URL('../../dist/loadtest/main.js', import.meta.url).pathname],
+): LoadTestProcess {
+  const child = spawnBound(process.execPath, [...program, ...args], { PATH: process.env.PATH, ...env });
+  let output = '';
+  let progress = '';
+  child.stdout?.on('data', (text) => {
+    output += text;
+  });
+  child.stderr?.on('data', (text) => {
+    progress += text;
+  });
+  return {
+    pid: child.pid ?? 0,
+    progress: () => progress,
+    kill: (signal) => void child.kill(signal),
+    ended: once(child, 'close').then(() => {
+      const report = output.startsWith('{') ? (JSON.parse(output) as Report) : undefined;
+      return { code: child.exitCode, output, progress, report };
+    }),
+  };
+}
