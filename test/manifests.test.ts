@@ -34,11 +34,13 @@ function reachedFrom(folder: string): string[] {
 }
 
 describe('the manifests', () => {
-  it('are all used: each file is reached from an overlay', () => {
+  it('are all used: each file is reached from an overlay, or is of the load test', () => {
     const files = readdirSync(join(ROOT, 'k8s'), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
-    const reached = new Set(OVERLAYS.flatMap((overlay) => reachedFrom(`k8s/overlays/${overlay}`)));
+    const reached = new Set(
+      [...OVERLAYS.map((overlay) => `k8s/overlays/${overlay}`), 'k8s/load-test'].flatMap(reachedFrom),
+    );
     expect(files.length).toBeGreaterThan(20);
     expect(files.filter((file) => !reached.has(file))).toEqual([]);
   });
@@ -52,7 +54,7 @@ describe('the manifests', () => {
         ([, newTag, tag]) => `${file}: ${newTag ?? tag}`,
       ),
     );
-    expect(tags).toEqual([`base/kustomization.yaml: ${VERSION}`]);
+    expect(tags).toEqual([`components/image/kustomization.yaml: ${VERSION}`]);
   });
 
   it('say of every number why it is what it is', () => {
@@ -157,6 +159,11 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
       const { given, names: known } = environmentOf(workload, manifests);
       expect(Object.keys(given).filter((name) => !known.includes(name))).toEqual([]);
     }
+  });
+
+  it('runs one relay in each pod: more pods are there for more of them', () => {
+    const relay = ours.find((workload) => containerOf(workload).args[0] === 'relay');
+    expect(relay && environmentOf(relay, manifests).config).toMatchObject({ processes: 1 });
   });
 
   it('names the ports that the roles listen on', () => {

@@ -23,8 +23,13 @@ export const OVERLAYS: readonly string[] = readdirSync(`${ROOT}k8s/overlays`);
 
 /** What `kubectl apply -k` would send for an overlay. */
 export function renderOverlay(overlay: string): readonly Manifest[] {
+  return renderFolder(`k8s/overlays/${overlay}`);
+}
+
+/** The same for any folder. */
+export function renderFolder(folder: string): readonly Manifest[] {
   const kubectl = findProgram('kubectl', 'kubernetes-client');
-  const text = execFileSync(kubectl, ['kustomize', `${ROOT}k8s/overlays/${overlay}`], { encoding: 'utf8' });
+  const text = execFileSync(kubectl, ['kustomize', `${ROOT}${folder}`], { encoding: 'utf8' });
   return parseAllDocuments(text).map((document) => document.toJS() as Manifest);
 }
 
