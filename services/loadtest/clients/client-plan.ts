@@ -28,13 +28,21 @@ export interface Schedule {
   readonly intervalMs: number;
 }
 
-/**
- * When the oldest update of a topic was due that is younger than `afterMs`, in milliseconds: what a frame that says
- * nothing may have been about.
- */
-export function oldestDueMs(schedule: Schedule, options: { topic: number; topics: number; afterMs: number }): number {
-  const { topic, topics, afterMs } = options;
-  const { startMs, intervalMs } = schedule;
-  const round = Math.max(0, Math.floor(((afterMs - startMs) / intervalMs - topic) / topics) + 1);
-  return startMs + (topic + round * topics) * intervalMs;
+/** What a client is told of: its topics in their order, out of so many in all. */
+export interface Audience {
+  readonly own: readonly number[];
+  readonly topics: number;
+}
+
+/** When the n-th update (from 0) is due of those that a client is told of. */
+export function nthDueMs({ startMs, intervalMs }: Schedule, { own, topics }: Audience, n: number): number {
+  const round = Math.floor(n / own.length);
+  return startMs + (round * topics + (own[n % own.length] ?? 0)) * intervalMs;
+}
+
+/** Which of them is the first that is due at this time or later. */
+export function firstDueFrom({ startMs, intervalMs }: Schedule, { own, topics }: Audience, fromMs: number): number {
+  const turn = Math.max(0, Math.ceil((fromMs - startMs) / intervalMs));
+  const before = own.filter((topic) => topic < turn % topics).length;
+  return Math.floor(turn / topics) * own.length + before;
 }

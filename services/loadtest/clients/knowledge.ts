@@ -56,11 +56,20 @@ export class Knowledge {
     this.#toldAtMs[at] = nowMs;
   }
 
-  /** A client was told that something is new, without a word what; answers when it was told before. */
-  updated(client: number, nowMs: number): number {
-    const before = this.#toldAtMs[client * this.#places] ?? 0;
+  /** A client was told that something is new, without a word what. */
+  updated(client: number, nowMs: number): void {
     this.#toldAtMs.fill(nowMs, client * this.#places, (client + 1) * this.#places);
-    return before;
+  }
+
+  /** How many updates a client was told of that is not told what; undefined where that is not known since it came. */
+  told(client: number): number | undefined {
+    const next = this.#sequences[client * this.#places] ?? 0;
+    return next === 0 ? undefined : next - 1;
+  }
+
+  /** Notes that. */
+  noteTold(client: number, count: number): void {
+    this.#sequences[client * this.#places] = count + 1;
   }
 
   /** A client goes: what it misses meanwhile is not skipped. */

@@ -4,7 +4,7 @@ import { preciseNowMs } from '../timing/precise-now.ts';
 import type { ConnectionOwner, RawConnection } from '../wire/raw-connection.ts';
 import { ToldCache } from '../wire/read-told.ts';
 import { createHandshake } from '../wire/websocket-connection.ts';
-import { type ClientPlan, oldestDueMs, type Schedule } from './client-plan.ts';
+import { type ClientPlan, firstDueFrom, nthDueMs, type Schedule } from './client-plan.ts';
 import { Knowledge } from './knowledge.ts';
 import { openConnection } from './open-connection.ts';
 import { topicName, topicsOf } from './topic-choice.ts';
@@ -143,13 +143,24 @@ export class Population implements ConnectionOwner {
     } else if (told.type === 'error') this.#connections[client]?.end(`refused: ${told.code}`);
   }
 
+  /**
+   * Clients that are not told what they are told of are told of one update after the other. Where a relay puts several
+   * into one frame they seem too late from then on, never too early.
+   */
   updated(client: number): void {
     const nowMs = preciseNowMs();
-    const afterMs = this.#knowledge.updated(client, nowMs);
-    const { topics } = this.#plan.choice;
-    const [topic = 0] = topicsOf(this.#plan.choice, this.#numberOf(client));
-    const dueMs = this.#schedule && oldestDueMs(this.#schedule, { topic, topics, afterMs });
-    this.#told(client, dueMs === undefined || dueMs > nowMs ? undefined : dueMs, nowMs);
+    this.#knowledge.updated(client, nowMs);
+    this.#deliveries += 1;
+    if (!this.#schedule) return;
+    const { choice } = this.#plan;
+    const own = topicsOf(choice, this.#numberOf(client)).toSorted((a, b) => a - b);
+    const audience = { own, topics: choice.topics };
+    const next = this.#knowledge.told(client) ?? firstDueFrom(this.#schedule, audience, this.#startedMs[client] ?? 0);
+    const dueMs = nthDueMs(this.#schedule, audience, next);
+    const isNews = dueMs <= nowMs;
+    this.#knowledge.noteTold(client, isNews ? next + 1 : next);
+    if (isNews) this.#noteLatency(client, nowMs - dueMs);
+    else this.#caughtUp += 1; // of what was due before it came
   }
 
   ended(client: number, reason: string, comeBackMs?: number): void {
@@ -210,8 +221,12 @@ export class Population implements ConnectionOwner {
     this.#deliveries += 1;
     if (dueMs === undefined) return;
     if (dueMs < (this.#startedMs[client] ?? 0)) this.#caughtUp += 1;
-    else if (this.#plan.slowShare > 0 && this.isSlow(client)) this.#slowLatency.record(nowMs - dueMs);
-    else this.#latency.record(nowMs - dueMs);
+    else this.#noteLatency(client, nowMs - dueMs);
+  }
+
+  #noteLatency(client: number, ms: number): void {
+    const isSlow = this.#plan.slowShare > 0 && this.isSlow(client);
+    (isSlow ? this.#slowLatency : this.#latency).record(ms);
   }
 
   #gone(client: number): void {

@@ -1,22 +1,32 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { oldestDueMs } from '../../../../services/loadtest/clients/client-plan.ts';
+import { firstDueFrom, nthDueMs } from '../../../../services/loadtest/clients/client-plan.ts';
 
-describe('what a frame that says nothing may have been about', () => {
-  it('is the oldest update of the topic that was due after the client was told before', () => {
-    const numbers = fc.record({
-      startMs: fc.integer({ min: 0, max: 10_000 }),
-      intervalMs: fc.integer({ min: 1, max: 2000 }),
-      topics: fc.integer({ min: 1, max: 20 }),
-      topic: fc.nat(19),
-      afterMs: fc.integer({ min: 0, max: 50_000 }),
-    });
+const schedules = fc.record({ startMs: fc.nat(10_000), intervalMs: fc.integer({ min: 1, max: 2000 }) });
+const audiences = fc.integer({ min: 1, max: 12 }).chain((topics) =>
+  fc.record({
+    topics: fc.constant(topics),
+    own: fc.uniqueArray(fc.nat(topics - 1), { minLength: 1 }).map((own) => own.toSorted((a, b) => a - b)),
+  }),
+);
+
+describe('the updates that a client is told of', () => {
+  it('are those of its topics, as the topics take turns', () => {
     fc.assert(
-      fc.property(numbers, ({ startMs, intervalMs, topics, topic, afterMs }) => {
-        const own = topic % topics;
-        let n = own;
-        while (startMs + n * intervalMs <= afterMs) n += topics; // one after the other
-        expect(oldestDueMs({ startMs, intervalMs }, { topic: own, topics, afterMs })).toBe(startMs + n * intervalMs);
+      fc.property(schedules, audiences, ({ startMs, intervalMs }, { own, topics }) => {
+        const all = Array.from({ length: 5 * topics }, (_, n) => n).filter((n) => own.includes(n % topics));
+        const due = all.map((_, n) => nthDueMs({ startMs, intervalMs }, { own, topics }, n));
+        expect(due).toEqual(all.map((n) => startMs + n * intervalMs));
+      }),
+    );
+  });
+
+  it('begin for one that comes later with the first that is due then', () => {
+    fc.assert(
+      fc.property(schedules, audiences, fc.nat(60_000), (schedule, audience, fromMs) => {
+        const n = firstDueFrom(schedule, audience, fromMs);
+        expect(nthDueMs(schedule, audience, n)).toBeGreaterThanOrEqual(fromMs);
+        if (n > 0) expect(nthDueMs(schedule, audience, n - 1)).toBeLessThan(fromMs);
       }),
     );
   });

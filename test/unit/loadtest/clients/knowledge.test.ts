@@ -46,6 +46,18 @@ describe('what clients know', () => {
     expect(known.knows(0, 'other')).toBe(false);
   });
 
+  it('is also how often a client was told that is not told what, since it came', () => {
+    const known = create();
+    expect(known.told(0)).toBeUndefined();
+    known.noteTold(0, 0);
+    expect(known.told(0)).toBe(0);
+    known.noteTold(0, 3);
+    expect(known.told(0)).toBe(3);
+    known.away(0);
+    expect(known.told(0)).toBeUndefined();
+    expect(known.told(1)).toBeUndefined();
+  });
+
   it('counts updates that a newer one made needless, but not those of before a client came or while it was away', () => {
     const known = create();
     known.update(0, update('t0', 1, 7), 1);
@@ -80,8 +92,7 @@ describe('who has the last update', () => {
 
   it('is who was told at all where clients are not told what', () => {
     const known = create();
-    expect(known.updated(0, 1500)).toBe(0);
-    expect(known.updated(0, 2500)).toBe(1500);
+    known.updated(0, 2500);
     known.updated(1, 1500); // since then topic 1 was due
     expect(known.judge(last, () => ({ ...CLIENT, isOld: true }))).toMatchObject({ clients: 2, behind: 1 });
   });
