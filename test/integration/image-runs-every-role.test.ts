@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { buildContext, buildStages, only, parseCopy, parseDockerfile, type Stage } from '../support/dockerfile.ts';
+import { startLoadTest } from '../support/load-test-process.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { startService } from '../support/service-process.ts';
 
@@ -97,11 +98,21 @@ describe('what the Dockerfile builds from a clean clone', () => {
     },
   );
 
+  it('runs as loadtest, with a cluster of its own in memory, and tells whether all was well', async () => {
+    const before = files();
+    const args = ['loadtest', '--clients=20', '--ramp=0s', '--duration=1s', '--json=-'];
+    const { code, report } = await startLoadTest(args, { ...variables, PATH: '' }, entry).ended;
+    expect(report).toMatchObject({ clients: { opened: 20 }, deliveries: { total: 20 } });
+    expect(report?.cluster).toContain('in memory');
+    expect(code).toBe(0);
+    expect(files()).toEqual(before);
+  }, 30_000);
+
   it('says which roles there are where it is told none of them', async () => {
     const [script = ''] = entry.slice(-1);
     const services = fileURLToPath(new URL('services', ROOT));
     const roles = readdirSync(services).filter((name) => existsSync(join(services, name, 'main.ts')));
-    expect(roles).toEqual(expect.arrayContaining(['relay', 'standalone']));
+    expect(roles).toEqual(expect.arrayContaining(['loadtest', 'relay', 'standalone']));
     await expect(run(process.execPath, [script, 'relais'])).rejects.toThrow(
       `the first argument must be a role: ${roles.join(', ')}`,
     );

@@ -33,6 +33,11 @@ export class TcpProxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Connections that stand. */
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
   set(state: LinkState): void {
     this.#state = state;
     for (const pair of this.#pairs) this.#settle(pair);

@@ -18,6 +18,7 @@ export interface Server {
 export function findProgram(name: string, path: string): string | undefined {
   return path
     .split(delimiter)
+    .filter((folder) => folder !== '')
     .map((folder) => join(folder, name))
     .find(isExecutable);
 }
