@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readChatConfig } from '../services/chat/config.ts';
+import { FLAG_TABLE, OPTION_TABLE, type OptionRow, PRESETS } from '../services/loadtest/options/option-table.ts';
+import { THRESHOLD_NAMES } from '../services/loadtest/options/thresholds.ts';
 import { readRelayProcessConfig } from '../services/relay/config.ts';
 import { EnvReader } from '../services/shared/config/env-reader.ts';
 import { readProcessConfig } from '../services/shared/config/process-config.ts';
@@ -51,6 +53,21 @@ describe('the README', () => {
     expect(maxConnections).toMatch(/limit of open files/);
     expect(documented).toEqual(read);
     expect(adminPort).toMatch(/relay.* 9101, webhook 9102, chat 9103/);
+  });
+
+  it('lists every option of the load test with its default, in the words of its help, and no other', () => {
+    const options = Object.entries<OptionRow>(OPTION_TABLE).map(([name, { value, default: text, help, multiple }]) => [
+      ...[`--${name} ${value}`, text, `${help}${multiple ? '; may be repeated' : ''}`],
+    ]);
+    const flags = Object.entries(FLAG_TABLE).map(([name, help]) => [`--${name}`, '', help]);
+    const documented = rows('Load test').map((row) => row.map((cell) => plain(cell).replaceAll('\\|', '|')));
+    expect(documented).toEqual([...options, ...flags]);
+  });
+
+  it('names every threshold and preset of the load test', () => {
+    const section = README.split(/^## /m).find((text) => text.startsWith('Load test\n'));
+    for (const name of THRESHOLD_NAMES) expect(section).toContain(`\`${name}\``);
+    for (const name of Object.keys(PRESETS)) expect(section).toContain(`\`--preset ${name}\``);
   });
 
   it('lists every error code with its status, and no other', () => {

@@ -3,6 +3,9 @@ import { parseDurationMs } from '../../shared/config/units.ts';
 const SHARES = ['failed', 'lost', 'behind-1s', 'behind-5s', 'behind-30s', 'publish-failed', 'conflated'] as const;
 const LATENCIES = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const;
 
+/** Everything that a threshold can look at. */
+export const THRESHOLD_NAMES: readonly ThresholdName[] = [...SHARES, ...LATENCIES];
+
 /** What a threshold looks at. */
 export type ThresholdName = (typeof SHARES)[number] | (typeof LATENCIES)[number];
 
@@ -33,8 +36,7 @@ export function parseShare(text: string): number | undefined {
 /** Reads `p99=250ms` or `failed=0.1%`; undefined where it is none. */
 export function parseThreshold(text: string): Threshold | undefined {
   const [, name = '', limit = ''] = /^([^=]+)=(.+)$/.exec(text) ?? [];
-  const names: readonly string[] = [...SHARES, ...LATENCIES];
-  if (!names.includes(name)) return undefined;
+  if (!(THRESHOLD_NAMES as readonly string[]).includes(name)) return undefined;
   const most = isShare(name as ThresholdName) ? parseShare(limit) : parseDurationMs(limit);
   return most === undefined ? undefined : { name: name as ThresholdName, most };
 }
