@@ -37,7 +37,7 @@ function runClients(): void {
       running.pace.startChurn();
     } else if (message.type === 'judge' && running) {
       report();
-      tell({ type: 'judged', judgement: running.population.judge(message.last) });
+      tell({ type: 'judged', judgement: running.population.judge(message.last, message.atMs) });
     }
   });
   process.on('disconnect', () => process.exit(0));

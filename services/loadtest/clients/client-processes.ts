@@ -68,14 +68,14 @@ export class ClientProcesses {
     for (const member of this.#members) this.#tell(member, { type: 'publishing', schedule });
   }
 
-  /** Asks all who has the last updates; undefined where the signal came before all had answered. */
-  async judge(last: LastUpdates, signal: AbortSignal): Promise<readonly Judgement[] | undefined> {
+  /** Asks all who had the last updates at that time; undefined where the signal came before all had answered. */
+  async judge(last: LastUpdates, atMs: number, signal: AbortSignal): Promise<readonly Judgement[] | undefined> {
     const asked = this.#members.map(
       (member) =>
         new Promise<Judgement | undefined>((resolve) => {
           if (member.isGone) return resolve(undefined);
           member.judged = resolve;
-          this.#tell(member, { type: 'judge', last });
+          this.#tell(member, { type: 'judge', last, atMs });
         }),
     );
     const answers = await untilSignal(Promise.all(asked), signal);

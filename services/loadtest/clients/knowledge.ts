@@ -83,9 +83,10 @@ export class Knowledge {
     return versions.some((version) => version > 0) ? versions : undefined;
   }
 
-  /** Looks who has the last updates. `kindOf` says what a client is; undefined leaves it out. */
+  /** Looks who had the last updates at that time. `kindOf` says what a client is; undefined leaves it out. */
   judge(
     last: LastUpdates,
+    atMs: number,
     kindOf: (client: number) => { isOld: boolean; isSlow: boolean; topics: number } | undefined,
   ): Judgement {
     const told = new Latency();
@@ -94,15 +95,20 @@ export class Knowledge {
       const kind = kindOf(client);
       if (!kind) continue;
       count.clients += 1;
-      const tookMs = this.#tookMs(client, last, kind);
+      const tookMs = this.#tookMs(client, last, atMs, kind);
       if (tookMs === undefined) count[kind.isSlow ? 'behindSlow' : 'behind'] += 1;
       else if (tookMs > 0 && !kind.isSlow) told.record(tookMs);
     }
     return { ...count, told: told.take() };
   }
 
-  /** How long it took until a client had the last update of each of its topics; undefined where it has not. */
-  #tookMs(client: number, last: LastUpdates, kind: { isOld: boolean; topics: number }): number | undefined {
+  /** How long it took until a client had the last update of each of its topics; undefined where it had not. */
+  #tookMs(
+    client: number,
+    last: LastUpdates,
+    atMs: number,
+    kind: { isOld: boolean; topics: number },
+  ): number | undefined {
     const first = firstTopic(this.#choice, this.#numberOf(client));
     let tookMs = 0;
     for (let place = 0; place < kind.topics; place += 1) {
@@ -112,7 +118,8 @@ export class Knowledge {
       if (version === 0) continue;
       const dueMs = last.dueMs[topic] ?? 0;
       const toldAtMs = this.#toldAtMs[at] ?? 0;
-      if (kind.isOld ? toldAtMs < dueMs : (this.#versions[at] ?? 0) < version) return undefined;
+      const hasIt = kind.isOld ? toldAtMs >= dueMs : (this.#versions[at] ?? 0) >= version;
+      if (!hasIt || toldAtMs > atMs) return undefined;
       tookMs = Math.max(tookMs, toldAtMs - dueMs);
     }
     return tookMs;

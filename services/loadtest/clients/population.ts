@@ -172,10 +172,10 @@ export class Population implements ConnectionOwner {
     else this.#comeBack(client, comeBackMs ?? COME_BACK_MS * (0.5 + Math.random()));
   }
 
-  /** Looks who has the last update of each topic. */
-  judge(last: LastUpdates): Judgement {
+  /** Looks who had the last update of each topic at that time. */
+  judge(last: LastUpdates, atMs: number): Judgement {
     const { choice } = this.#plan;
-    return this.#knowledge.judge(last, (client) => {
+    return this.#knowledge.judge(last, atMs, (client) => {
       const state = this.#states[client];
       if (state !== OPEN && state !== AWAY && state !== RETURNING) return undefined;
       const transport = this.#transportOf(client);

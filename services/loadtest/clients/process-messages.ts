@@ -6,7 +6,7 @@ export type ToClients =
   | { readonly type: 'start'; readonly plan: ClientPlan }
   | { readonly type: 'end-ramp' }
   | { readonly type: 'publishing'; readonly schedule: Schedule }
-  | { readonly type: 'judge'; readonly last: LastUpdates };
+  | { readonly type: 'judge'; readonly last: LastUpdates; readonly atMs: number };
 
 /** What it tells. */
 export type FromClients =

@@ -9,8 +9,6 @@ export interface ServerFigures {
   readonly cpuPerRelayS: readonly (number | undefined)[];
 }
 
-const TIMEOUT_MS = 10_000;
-
 /** The sum of a metric over its labels in Prometheus' text format; undefined where it is not there. */
 export function sumOf(text: string, name: string): number | undefined {
   const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
@@ -18,13 +16,16 @@ export function sumOf(text: string, name: string): number | undefined {
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
 
-/** Asks each relay; a relay that does not answer makes the sums undefined, since they would be wrong. */
-export async function readServerFigures(urls: readonly string[]): Promise<ServerFigures | undefined> {
+/** Asks each relay; one that does not answer in time makes the sums undefined, since they would be wrong. */
+export async function readServerFigures(
+  urls: readonly string[],
+  timeoutMs: number,
+): Promise<ServerFigures | undefined> {
   if (urls.length === 0) return undefined;
   const texts = await Promise.all(
     urls.map(async (url) => {
       try {
-        const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+        const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
         return response.ok ? await response.text() : '';
       } catch {
         return '';

@@ -34,11 +34,11 @@ export interface Figures {
   readonly handshakeLatency: string | undefined;
 }
 
-/** What is known of the clients at some moment. */
+/** What is known of the clients. */
 export interface Judgement {
   /** Clients that have connected. */
   readonly clients: number;
-  /** Those of them that do not have the newest version of each of their topics, without slow readers. */
+  /** Those of them that did not have the newest version of each of their topics in time, without slow readers. */
   readonly behind: number;
   readonly behindSlow: number;
   /** From when the last update of their topics was due until the others had it. */

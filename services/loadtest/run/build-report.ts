@@ -11,6 +11,7 @@ import {
   type KernelSights,
   kernelPerClientBytes,
   ownCpu,
+  perClient,
   type ServerSights,
   serverCost,
 } from './costs.ts';
@@ -98,7 +99,7 @@ export function buildReport(gathered: Gathered): Report {
     server: serverCost(servers, open),
     own: {
       cpuPerDeliveryUs: clientCpuPerDeliveryUs(clientCpuS, deliveries),
-      memoryPerClientBytes: open === 0 ? undefined : (residentBytes - gathered.emptyBytes) / open,
+      memoryPerClientBytes: perClient(residentBytes - gathered.emptyBytes, open),
       residentBytes,
       kernelPerClientBytes: kernelPerClientBytes(gathered.kernel, open),
       availableBytes: availableMemoryBytes(),

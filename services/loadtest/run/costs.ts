@@ -1,7 +1,7 @@
 import type { ServerFigures } from '../cluster/server-metrics.ts';
 import type { Report } from '../report/report.ts';
 
-/** Fewer clients than these weigh less than what else this machine does meanwhile. */
+/** Fewer clients than these weigh less than what else a process or this machine needs meanwhile. */
 const MIN_WEIGHED = 5000;
 
 /** Memory of the kernel's objects before the clients came, and when all were there. */
@@ -27,8 +27,9 @@ function difference(a: number | undefined, b: number | undefined): number | unde
   return a === undefined || b === undefined ? undefined : a - b;
 }
 
-function perClient(bytes: number | undefined, clients: number): number | undefined {
-  return bytes === undefined || clients === 0 ? undefined : bytes / clients;
+/** What each client weighs; undefined for few, beside whom everything else weighs more. */
+export function perClient(bytes: number | undefined, clients: number): number | undefined {
+  return bytes === undefined || clients < MIN_WEIGHED ? undefined : bytes / clients;
 }
 
 /** What the relays have cost. */
@@ -46,8 +47,7 @@ export function serverCost({ empty, full, after }: ServerSights, clients: number
 
 /** What the kernel keeps for each client, for its ends that are on this machine. */
 export function kernelPerClientBytes(sights: KernelSights | undefined, clients: number): number | undefined {
-  if (!sights || clients < MIN_WEIGHED) return undefined;
-  return perClient(difference(sights.full, sights.empty), clients);
+  return perClient(difference(sights?.full, sights?.empty), clients);
 }
 
 /** What the processes of the clients have cost while updates were published. */

@@ -85,32 +85,44 @@ describe('who has the last update', () => {
     known.update(0, update('t1', 20), 2300);
     known.update(1, update('t0', 10), 1100);
     known.update(1, update('t1', 19), 2100);
-    const judgement = known.judge(last, () => CLIENT);
+    const judgement = known.judge(last, 30_000, () => CLIENT);
     expect(judgement).toMatchObject({ clients: 2, behind: 1, behindSlow: 0 });
     expect(told(judgement.told).summary()).toMatchObject({ count: 1, max: expect.closeTo(700, 0) });
+  });
+
+  it('is who had it at that time, however late that is asked', () => {
+    const known = create();
+    for (const client of [0, 1]) known.update(client, update('t0', 10), 1100);
+    known.update(0, update('t1', 20), 2900);
+    known.update(1, update('t1', 20), 3100);
+    expect(known.judge(last, 3000, () => CLIENT)).toMatchObject({ clients: 2, behind: 1 });
+    expect(known.judge(last, 7000, () => CLIENT)).toMatchObject({ clients: 2, behind: 0 });
   });
 
   it('is who was told at all where clients are not told what', () => {
     const known = create();
     known.updated(0, 2500);
     known.updated(1, 1500); // since then topic 1 was due
-    expect(known.judge(last, () => ({ ...CLIENT, isOld: true }))).toMatchObject({ clients: 2, behind: 1 });
+    expect(known.judge(last, 30_000, () => ({ ...CLIENT, isOld: true }))).toMatchObject({ clients: 2, behind: 1 });
   });
 
   it('leaves slow readers and strangers out of the figures of the others', () => {
     const known = create();
     known.update(1, update('t0', 10), 1100);
-    const judgement = known.judge(last, (client) => (client === 0 ? { ...CLIENT, isSlow: true } : undefined));
+    const judgement = known.judge(last, 30_000, (client) => (client === 0 ? { ...CLIENT, isSlow: true } : undefined));
     expect(judgement).toEqual({ clients: 1, behind: 0, behindSlow: 1, told: undefined });
   });
 
   it('is everybody where nothing was accepted', () => {
-    expect(create().judge({ versions: [0, 0], dueMs: [0, 0] }, () => CLIENT)).toMatchObject({ clients: 2, behind: 0 });
+    expect(create().judge({ versions: [0, 0], dueMs: [0, 0] }, 30_000, () => CLIENT)).toMatchObject({
+      clients: 2,
+      behind: 0,
+    });
   });
 
   it('looks at one topic only of who listens to one only', () => {
     const known = create();
     known.update(0, update('t0', 10), 1100);
-    expect(known.judge(last, (client) => (client === 0 ? { ...CLIENT, topics: 1 } : undefined)).behind).toBe(0);
+    expect(known.judge(last, 30_000, (client) => (client === 0 ? { ...CLIENT, topics: 1 } : undefined)).behind).toBe(0);
   });
 });

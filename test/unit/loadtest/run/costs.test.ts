@@ -21,9 +21,9 @@ describe('what relays cost', () => {
   };
 
   it('is CPU for each delivery while updates were published, and memory for each idle client', () => {
-    expect(serverCost(servers, 100)).toEqual({
+    expect(serverCost(servers, 10_000)).toEqual({
       cpuPerDeliveryUs: 2000,
-      memoryPerClientBytes: 2000,
+      memoryPerClientBytes: 20,
       residentBytes: 300_000,
       conflated: 4,
       fellBehind: 0,
@@ -37,7 +37,7 @@ describe('what relays cost', () => {
       residentBytes: 300_000,
     });
     expect(serverCost({ full: servers.full, after: servers.full }, 100).cpuPerDeliveryUs).toBeUndefined();
-    expect(serverCost(servers, 0).memoryPerClientBytes).toBeUndefined();
+    expect(serverCost(servers, 100).memoryPerClientBytes).toBeUndefined(); // too few to be weighed
     expect(busiestRelay({}, 2)).toBeUndefined();
   });
 
@@ -53,9 +53,13 @@ describe('what relays cost', () => {
     });
     const url = `http://127.0.0.1:${await server.start()}/metrics`;
     try {
-      expect(await readServerFigures([url, url])).toMatchObject({ cpuS: 5, residentBytes: 14, deliveries: undefined });
-      expect(await readServerFigures([url, 'http://127.0.0.1:1/'])).toMatchObject({ cpuS: undefined });
-      expect(await readServerFigures([])).toBeUndefined();
+      expect(await readServerFigures([url, url], 5000)).toMatchObject({
+        cpuS: 5,
+        residentBytes: 14,
+        deliveries: undefined,
+      });
+      expect(await readServerFigures([url, 'http://127.0.0.1:1/'], 5000)).toMatchObject({ cpuS: undefined });
+      expect(await readServerFigures([], 5000)).toBeUndefined();
     } finally {
       await server.stop();
     }
