@@ -35,7 +35,10 @@ export function fitPlan(
   if (fits(plan)) return { plan, refusal: undefined };
   const most = mostClients(request, machine);
   if (options.mayShrink && most > 0) {
-    return { plan: makePlan({ ...request, clients: most }, machine), refusal: undefined };
+    return {
+      plan: { ...makePlan({ ...request, clients: most }, machine), asked: request.clients },
+      refusal: undefined,
+    };
   }
   const way = most > 0 ? `give --clients ${most} or fewer, or --fit for as many as do` : 'not a single one does';
   return { plan, refusal: `${plan.clients} clients do not fit: ${way}` };

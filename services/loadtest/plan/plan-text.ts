@@ -5,11 +5,12 @@ const count = (value: number, one: string, many: string): string => `${number(va
 
 /** Says what a plan does and what will bind, one sentence a line. */
 export function planText(plan: Plan): string {
-  const { clients, processes, relays, limits, sourceAddresses } = plan;
+  const { clients, asked, processes, relays, limits, sourceAddresses } = plan;
   const most = processes[0] ?? 0;
   const addresses = sourceAddresses.flat();
   const each = processes.length === 1 ? '' : ` with ${number(most)} each`;
   const lines = [`${count(clients, 'client', 'clients')} in ${count(processes.length, 'process', 'processes')}${each}`];
+  if (clients < asked) lines.push(`as many as fit of the ${number(asked)} that were asked for`);
   if (addresses.length > 0) {
     lines.push(`from ${addresses.length === 1 ? addresses[0] : `${addresses[0]} to ${addresses.at(-1)}`}`);
   }

@@ -31,6 +31,8 @@ export interface Limit {
 /** How clients are spread over processes, and what they meet. */
 export interface Plan {
   readonly clients: number;
+  /** Clients that were asked for, where not all of them fit. */
+  readonly asked: number;
   /** How many clients each process has. */
   readonly processes: readonly number[];
   /** Where the connections of each process come from; empty lets the system choose. */
@@ -92,6 +94,7 @@ export function makePlan(request: PlanRequest, machine: Machine): Plan {
   ].sort((a, b) => a.clients - b.clients);
   return {
     clients,
+    asked: clients,
     processes,
     relays: relayCount,
     keepFreeBytes: request.keepFreeBytes,

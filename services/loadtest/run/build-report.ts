@@ -106,6 +106,7 @@ export function buildReport(gathered: Gathered): Report {
     },
     wall: findWall({
       endedRampFor: gathered.endedRampFor,
+      shrunkBy: plan.clients < plan.asked ? plan.limits[0]?.name : undefined,
       failed,
       lost,
       notBack,

@@ -4,6 +4,8 @@ import { wholePercent } from '../report/format.ts';
 /** What was seen of everything that may be a wall. Shares are from 0 to 1; undefined where it could not be seen. */
 export interface Sights {
   readonly endedRampFor: 'memory' | undefined;
+  /** What left no room for all clients that were asked for. */
+  readonly shrunkBy: string | undefined;
   readonly failed: Reasons;
   readonly lost: Reasons;
   readonly notBack: Reasons;
@@ -49,6 +51,7 @@ export function findWall(sights: Sights): string {
   const lost = addReasons([sights.lost, sights.notBack]);
   if (sights.endedRampFor === 'memory')
     return 'the memory of this machine: the ramp was ended to keep some free (--keep-free)';
+  if (sights.shrunkBy !== undefined) return `${sights.shrunkBy}: it leaves no room for more clients`;
   const reasons = { ...lost, ...failed };
   if (countReasons(failed) + countReasons(lost) > wanted / 1000) {
     for (const [pattern, wall] of WALLS) if (Object.keys(reasons).some((reason) => pattern.test(reason))) return wall;

@@ -139,6 +139,7 @@ describe('the plan of a load test', () => {
     expect(fitPlan({ ...ASKED, clients: most + 1 }, MACHINE, HERE).refusal).toBeDefined();
     const { plan } = fitPlan({ ...tooMany, mayShrink: true }, MACHINE, HERE);
     expect(plan.clients).toBe(most);
+    expect(planText(plan)).toContain('as many as fit of the 9,000,000 that were asked for');
   });
 
   it('leaves memory alone: what was asked for, else a part that suits the machine', () => {

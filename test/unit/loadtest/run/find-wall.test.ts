@@ -3,6 +3,7 @@ import { findWall, type Sights } from '../../../../services/loadtest/run/find-wa
 
 const QUIET: Sights = {
   endedRampFor: undefined,
+  shrunkBy: undefined,
   failed: {},
   lost: {},
   notBack: {},
@@ -31,6 +32,11 @@ describe('the wall of a load test', () => {
       /^none was met: busiest process of clients 20 %$/,
     ],
     ['memory', { endedRampFor: 'memory', failed: { EMFILE: 900 } }, /^the memory of this machine/],
+    [
+      'what left no room',
+      { shrunkBy: 'memory (about 16 KiB a client)' },
+      /^memory .*: it leaves no room for more clients$/,
+    ],
     ['open files', { failed: { EMFILE: 900 } }, /ulimit -n/],
     ['files of the machine', { failed: { ENFILE: 900 } }, /fs\.file-max/],
     ['ports', { failed: { EADDRNOTAVAIL: 900 } }, /ip_local_port_range/],
