@@ -59,16 +59,17 @@ describe('a publisher', () => {
   });
   afterEach(() => new Promise((resolve) => void server.close(resolve)));
 
-  it('repeats under the same id while the webhook cannot be reached', async () => {
+  it('repeats under the same id while the webhook cannot be reached, and says so to who wants to know', async () => {
     answers = [
       [503, { code: 'broker_unavailable' }],
       [0, undefined],
       [502, 'no JSON of ours'],
     ];
-    expect(await new Publisher({ url, secret: WEBHOOK_SECRET }).publish('chat')).toEqual([
-      { topic: 'chat', version: 7 },
-    ]);
+    const failures: PublishError[] = [];
+    const publisher = new Publisher({ url, secret: WEBHOOK_SECRET, retrying: (error) => failures.push(error) });
+    expect(await publisher.publish('chat')).toEqual([{ topic: 'chat', version: 7 }]);
     expect(calls).toHaveLength(4);
+    expect(failures.map(({ status }) => status)).toEqual([503, 0, 502]);
     expect(new Set(calls.map((headers) => headers['webhook-id'])).size).toBe(1);
   });
 
