@@ -2,6 +2,12 @@ import type { Point } from '../report/report.ts';
 import type { Figures } from './figures.ts';
 import { Latency } from './latency.ts';
 
+/** A second in which a process of clients was busy, from 0 to 1, and how busy this machine was then. */
+export interface Busiest {
+  readonly clients: number;
+  readonly cpu: number | undefined;
+}
+
 /** Gathers what all processes of clients report: in all, and second by second. */
 export class Recorder {
   readonly latency = new Latency();
@@ -11,14 +17,15 @@ export class Recorder {
   #second = new Latency();
   #handshakes = 0;
   #deliveries = 0;
-  #utilizations: number[] = [];
+  #utilization = 0;
+  #busiest: Busiest = { clients: 0, cpu: undefined };
 
   /** Takes a report; its latencies are those since the one before. */
   add(figures: Figures): void {
     this.#second.add(figures.latency);
     this.slowLatency.add(figures.slowLatency);
     this.handshakeLatency.add(figures.handshakeLatency);
-    this.#utilizations.push(figures.utilization);
+    this.#utilization = Math.max(this.#utilization, figures.utilization);
   }
 
   /** Ends a second. `all` are the newest figures of each process. */
@@ -36,6 +43,8 @@ export class Recorder {
       p99: second?.p99,
       max: second?.max,
     };
+    if (this.#utilization > this.#busiest.clients) this.#busiest = { clients: this.#utilization, cpu: at.cpu };
+    this.#utilization = 0;
     this.flush();
     this.#handshakes = handshakes;
     this.#deliveries = deliveries;
@@ -49,10 +58,10 @@ export class Recorder {
     this.#second = new Latency();
   }
 
-  /** How busy the busiest process was that reported since the last call, from 0 to 1. */
-  takeUtilization(): number {
-    const busiest = Math.max(0, ...this.#utilizations);
-    this.#utilizations = [];
+  /** The busiest second since the last call. */
+  takeBusiest(): Busiest {
+    const busiest = this.#busiest;
+    this.#busiest = { clients: 0, cpu: undefined };
     return busiest;
   }
 }

@@ -67,6 +67,7 @@ path { vector-effect: non-scaling-stroke; }
 .grid { stroke: var(--grid); stroke-width: 1; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .line.first { stroke: var(--first); } .line.second { stroke: var(--second); } .line.third { stroke: var(--third); stroke-width: 1.25; }
+.line.dot { stroke-width: 6; }
 .fill { fill: var(--first); opacity: 0.12; }
 .slot { position: absolute; top: 0; bottom: 0; }
 .slot:hover { border-left: 1px solid var(--faint); }

@@ -124,7 +124,7 @@ export function buildReport(gathered: Gathered): Report {
         cpus: machine.cpus,
       }),
       relayCpu: busiestRelay(servers, publish?.tookS),
-      clientsBusy: recorder.takeUtilization(),
+      busiest: recorder.takeBusiest(),
     }),
     verdicts: judge(options.thresholds, {
       ...sharesOf({ wanted: plan.clients, opened, lost, updates, deliveries, skipped, behind }),

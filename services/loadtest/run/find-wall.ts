@@ -1,4 +1,5 @@
 import { addReasons, countReasons, type Reasons } from '../measure/figures.ts';
+import type { Busiest } from '../measure/recorder.ts';
 import { wholePercent } from '../report/format.ts';
 
 /** What was seen of everything that may be a wall. Shares are from 0 to 1; undefined where it could not be seen. */
@@ -22,8 +23,8 @@ export interface Sights {
   readonly ownCpu: number | undefined;
   /** Of one core, of the busiest relay while updates were published. */
   readonly relayCpu: number | undefined;
-  /** Of one core, of the busiest process of clients while updates were published. */
-  readonly clientsBusy: number;
+  /** The busiest second of a process of clients while updates were published. */
+  readonly busiest: Busiest;
 }
 
 const FULL = 0.9;
@@ -66,8 +67,12 @@ export function findWall(sights: Sights): string {
   }
   if ((sights.relayCpu ?? 0) >= FULL)
     return `the core of one relay: ${wholePercent(sights.relayCpu ?? 0)} busy ${sights.meanwhile}`;
-  if (sights.clientsBusy >= FULL) {
-    return `the clients themselves: one process was ${wholePercent(sights.clientsBusy)} busy, so latencies hold its own wait (more --processes)`;
+  const { busiest } = sights;
+  if (busiest.clients >= FULL && (busiest.cpu ?? 0) >= FULL) {
+    return `the CPU of this machine: ${wholePercent(busiest.cpu ?? 0)} busy in the second in which most was told`;
+  }
+  if (busiest.clients >= FULL) {
+    return `the clients themselves: one process was ${wholePercent(busiest.clients)} busy, so latencies hold its own wait (more --processes)`;
   }
   if (sights.rampTookS > sights.rampS * 1.25 + 2) {
     return `the handshakes: the ramp took ${sights.rampTookS.toFixed(0)} s instead of ${sights.rampS.toFixed(0)} s, with the CPU ${wholePercent(sights.rampCpu ?? 0)} busy`;
@@ -75,7 +80,7 @@ export function findWall(sights: Sights): string {
   const seen = [
     sights.publishCpu === undefined ? '' : `CPU of this machine ${wholePercent(sights.publishCpu)} busy`,
     sights.relayCpu === undefined ? '' : `busiest relay ${wholePercent(sights.relayCpu)} of a core`,
-    `busiest process of clients ${wholePercent(sights.clientsBusy)}`,
+    `busiest process of clients ${wholePercent(busiest.clients)}`,
   ].filter((text) => text !== '');
   return `none was met: ${seen.join(', ')}`;
 }

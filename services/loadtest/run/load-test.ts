@@ -64,7 +64,7 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
     kernel = { empty, full: kernelMemoryBytes() };
     servers.full = await readServerFigures(cluster.metricsUrls, PATIENCE_MS);
     clientCpuS.full = cpuOf(processes.figures);
-    recorder.takeUtilization();
+    recorder.takeBusiest();
   }
 
   async function idle(): Promise<void> {

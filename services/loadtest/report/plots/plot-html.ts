@@ -87,7 +87,7 @@ function renderLine({ parts, hue, isFilled = false }: PlotLine): readonly Html[]
       // A lone point would not be seen.
       const places = part.length === 1 ? [...part, [firstX + 1 / SIZE, part[0]?.[1] ?? 0] as const] : part;
       const path = places.map(([atX, atY], i) => `${i === 0 ? 'M' : 'L'}${x(atX)} ${y(atY)}`).join('');
-      const line = html`<path class="line ${hue}" d="${path}"/>`;
+      const line = html`<path class="line ${hue}${part.length === 1 ? ' dot' : ''}" d="${path}"/>`;
       return isFilled
         ? [html`<path class="fill ${hue}" d="${path}L${x(lastX)} ${SIZE}L${x(firstX)} ${SIZE}Z"/>`, line]
         : [line];

@@ -26,10 +26,13 @@ describe('the seconds of a load test', () => {
     expect(recorder.series).toHaveLength(2);
   });
 
-  it('know the busiest process since it was asked before', () => {
+  it('know the one in which a process was busiest since that was asked before', () => {
     const recorder = new Recorder();
-    for (const utilization of [0.2, 0.9, 0.1]) recorder.add(clientFigures({ utilization }));
-    expect(recorder.takeUtilization()).toBe(0.9);
-    expect(recorder.takeUtilization()).toBe(0);
+    for (const [atS, utilizations] of [[0.2, 0.1], [0.9, 0.3], [0.4]].entries()) {
+      for (const utilization of utilizations) recorder.add(clientFigures({ utilization }));
+      recorder.tick([], { atS, cpu: atS / 10 });
+    }
+    expect(recorder.takeBusiest()).toEqual({ clients: 0.9, cpu: 0.1 });
+    expect(recorder.takeBusiest()).toEqual({ clients: 0, cpu: undefined });
   });
 });

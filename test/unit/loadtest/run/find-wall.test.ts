@@ -16,7 +16,7 @@ const QUIET: Sights = {
   meanwhile: 'while updates were published',
   ownCpu: 0.25,
   relayCpu: 0.1,
-  clientsBusy: 0.2,
+  busiest: { clients: 0.2, cpu: 0.9 },
 };
 
 describe('the wall of a load test', () => {
@@ -48,7 +48,12 @@ describe('the wall of a load test', () => {
     ['the CPU, by others', { publishCpu: 0.97, ownCpu: 0.2 }, /this test took 20 %: something else kept it busy$/],
     ['the CPU, of who knows', { publishCpu: 0.97, ownCpu: undefined }, /97 % busy while updates were published$/],
     ['one relay', { relayCpu: 0.95 }, /^the core of one relay: 95 %/],
-    ['the clients', { clientsBusy: 0.95 }, /^the clients themselves/],
+    ['the clients', { busiest: { clients: 0.95, cpu: 0.5 } }, /^the clients themselves: one process was 95 %/],
+    [
+      'the CPU for a second',
+      { busiest: { clients: 1, cpu: 0.98 } },
+      /^the CPU of this machine: 98 % busy in the second/,
+    ],
     ['the handshakes', { rampTookS: 15 }, /^the handshakes: the ramp took 15 s instead of 10 s/],
   ])('is %s', (_, seen, wall) => {
     expect(findWall({ ...QUIET, ...seen })).toMatch(wall);
