@@ -49,8 +49,8 @@ export function loadTestReport(more: Partial<Report> = {}): Report {
     wall: 'none was met: CPU of this machine 20 % busy',
     verdicts: [{ name: 'failed', most: 0, value: 0, isKept: true }],
     phases: [
-      { name: 'clients connect', fromS: 1, toS: 11 },
-      { name: 'updates are published', fromS: 13, toS: 24 },
+      { name: 'connect', fromS: 1, toS: 11 },
+      { name: 'publish', fromS: 13, toS: 24 },
     ],
     series: Array.from({ length: 25 }, (_, i) => ({
       atS: i + 1,

@@ -54,7 +54,9 @@ figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap
 .large .frame { grid-template-rows: 16rem 1.375rem; }
 .banded { grid-template-rows: 1.5rem 10.5rem 1.375rem; }
 .bands { position: relative; grid-column: 2; }
-.bands span { position: absolute; top: 0; height: 1.125rem; padding-left: 0.375rem; border-left: 2px solid var(--third); border-bottom: 2px solid var(--grid); color: var(--faint); font-size: 0.6875rem; line-height: 1; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.bands span { position: absolute; top: 0; height: 1.125rem; }
+.band { border-left: 2px solid var(--third); border-bottom: 2px solid var(--grid); }
+.name { padding-left: 0.5rem; color: var(--faint); font-size: 0.6875rem; line-height: 1; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .banded .ys { grid-row: 2; grid-column: 1; }
 .area { position: relative; }
 .area svg { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; }

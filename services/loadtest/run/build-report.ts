@@ -130,10 +130,7 @@ export function buildReport(gathered: Gathered): Report {
       ...sharesOf({ wanted: plan.clients, opened, lost, updates, deliveries, skipped, behind }),
       ...latency,
     }),
-    phases: [
-      ...spanOf('clients connect', phases.get('ramp')),
-      ...spanOf(publishes ? 'updates are published' : 'clients are idle', publish),
-    ],
+    phases: [...spanOf('connect', phases.get('ramp')), ...spanOf(publishes ? 'publish' : 'idle', publish)],
     series: recorder.series,
     latencyCurve: recorder.latency.curve(),
     slowLatencyCurve: recorder.slowLatency.curve(),

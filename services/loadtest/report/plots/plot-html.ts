@@ -59,7 +59,7 @@ export function renderPlot(plot: Plot): Html {
   return html`<figure class="plot">
 <figcaption><h3>${plot.title}</h3>${lines.length > 1 ? renderLegend(lines) : ''}</figcaption>
 <div class="frame${bands.length === 0 ? '' : ' banded'}">
-${bands.length === 0 ? '' : html`<div class="bands" aria-hidden="true">${bands.map(renderBand)}</div>`}
+${bands.length === 0 ? '' : html`<div class="bands" aria-hidden="true">${bands.flatMap(renderBand)}</div>`}
 <div class="ys" aria-hidden="true">${plot.y.ticks.map(({ at, label }) => html`<span style="bottom:${percent(at)}">${label}</span>`)}</div>
 <div class="area">
 <svg viewBox="0 0 ${SIZE} ${SIZE}" preserveAspectRatio="none" role="img" aria-label="${plot.words}">
@@ -94,8 +94,13 @@ function renderLine({ parts, hue, isFilled = false }: PlotLine): readonly Html[]
     });
 }
 
-function renderBand({ from, to, name }: Band): Html {
-  return html`<span style="left:${percent(from)};width:${percent(to - from)}">${name}</span>`;
+/** A band with its name, which may go on until the next one begins. */
+function renderBand({ from, to, name }: Band, i: number, bands: readonly Band[]): readonly Html[] {
+  const next = bands[i + 1]?.from ?? 1;
+  return [
+    html`<span class="band" style="left:${percent(from)};width:${percent(to - from)}"></span>`,
+    html`<span class="name" style="left:${percent(from)};width:${percent(next - from)}">${name}</span>`,
+  ];
 }
 
 function renderSlot({ from, to, title, rows }: Slot): Html {
