@@ -19,8 +19,8 @@ async function start(env: Record<string, string>): Promise<RelayFixture> {
   return relay;
 }
 
-async function refusal(relay: RelayFixture, headers: Record<string, string> = {}) {
-  const socket = new WebSocket(`${relay.url}/ws?topic=chat`, { headers });
+async function refusal(relay: RelayFixture, headers: Record<string, string | string[]> = {}) {
+  const socket = new WebSocket(`${relay.url}/ws?topic=chat`, { headers: headers as Record<string, string> });
   socket.on('error', () => {});
   const [, response] = await once(socket, 'unexpected-response');
   let body = '';
@@ -53,6 +53,9 @@ describe('a relay that is full', () => {
       code: 'too_many_connections',
     });
     expect(await refusal(relay, { 'x-forwarded-for': '203.0.113.9, 203.0.113.1' })).toMatchObject({ status: 429 });
+    // As HAProxy does it: a line of its own below the one that the client made up.
+    expect(await refusal(relay, { 'x-forwarded-for': ['203.0.113.9', '203.0.113.1'] })).toMatchObject({ status: 429 });
+    expect(await refusal(relay, { 'x-forwarded-for': ['', '203.0.113.1'] })).toMatchObject({ status: 429 });
     await relay.connect('/ws', from('203.0.113.2'));
   });
 
