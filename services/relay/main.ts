@@ -50,6 +50,7 @@ await runProcess({
       config: { ...config.relay, sharesPort: isOneOfMany },
       feed: broker,
       registry,
+      logger,
       clock,
       fresh() {
         fresh();

@@ -184,7 +184,7 @@ export function createRelayMetrics(deps: {
       fellBehind.inc();
     },
     caughtUp: () => behind.dec(),
-    refused: (code) => refusals.inc({ code }),
+    refused: ({ code }) => refusals.inc({ code }),
   };
   const connection: ConnectionReport = {
     opened(transport) {
@@ -196,6 +196,7 @@ export function createRelayMetrics(deps: {
       closed.inc({ transport, code: KNOWN_CODES.has(code) ? String(code) : 'other' });
     },
     stuck: () => stuck.inc(),
+    refused: ({ code }) => refusals.inc({ code }),
   };
   const cluster = {
     picture(count: number, connections: number) {

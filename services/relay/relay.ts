@@ -1,6 +1,7 @@
 import type { Following, Loads } from '../shared/broker/broker.ts';
 import type { ReceiptAnswering } from '../shared/broker/receipts.ts';
 import type { Clock } from '../shared/process/clock.ts';
+import type { Logger } from '../shared/process/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_STATS, type ServiceStats } from '../shared/trace/service-stats.ts';
 import { ConnectionAdmission } from './access/admission.ts';
@@ -17,6 +18,7 @@ import { drain, shed } from './drain.ts';
 import { Hub } from './hub/hub.ts';
 import { createRelayMetrics } from './metrics.ts';
 import { recordUpdates } from './record-updates.ts';
+import { logRelay } from './relay-log.ts';
 import { Sessions } from './session/sessions.ts';
 import { UwsApp } from './transport/uws-app.ts';
 import { createTransports } from './transports.ts';
@@ -37,18 +39,20 @@ export function createRelay(deps: {
   config: RelayConfig;
   feed: Following & Loads & { readonly receipts: ReceiptAnswering };
   registry: MetricsRegistry;
+  logger: Logger;
   clock: Clock;
   fresh?: () => void;
   stats?: ServiceStats;
 }): Relay {
-  const { config, feed, registry, clock, stats = NO_STATS } = deps;
+  const { config, feed, registry, logger, clock, stats = NO_STATS } = deps;
   const nowMs = () => clock.nowMs();
-  const metrics = createRelayMetrics({
+  const counted = createRelayMetrics({
     registry,
     nowMs,
     topics: () => hub.topics,
     digestAgeMs: () => hub.digestAgeMs,
   });
+  const metrics = logRelay(counted, { logger, clock });
   const recorded = recordUpdates({ stats, metrics, clock });
   const hub = new Hub({
     feed,
@@ -89,7 +93,6 @@ export function createRelay(deps: {
     origins,
     readAddress: createAddressReader(config.trustedProxies),
     nowMs: () => clock.monotonicMs(),
-    refused: metrics.session.refused,
   });
   const rebalance = new Rebalance({
     perSecond: config.rebalancePerSecond,
@@ -140,7 +143,10 @@ export function createRelay(deps: {
     const forgotten = picture.stop();
     admission.drain(); // connections that are kept alive bring new requests
     server.stopListening();
-    await drain({ sessions, clock, windowMs: config.drainWindowMs });
+    const windowMs = config.drainWindowMs;
+    logger.info({ clients: sessions.size, windowMs }, 'says goodbye to its clients');
+    await drain({ sessions, clock, windowMs });
+    logger.info('all clients have been sent away');
     transports.stop();
     hub.stop();
     server.close();

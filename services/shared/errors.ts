@@ -24,6 +24,7 @@ export const ERRORS = {
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is of a type that is not taken here' },
   too_many_connections: { status: 429, title: 'Too many connections from this address' },
+  too_fast: { status: 429, title: 'Too many messages' },
   upgrade_required: { status: 426, title: 'Only WebSockets are served here' },
   unknown_type: { status: 400, title: 'The message is of an unknown type' },
   rate_limited: { status: 429, title: 'Too many calls with these credentials' },
@@ -52,4 +53,9 @@ export class AppError extends Error {
     this.code = code;
     this.status = ERRORS[code].status;
   }
+}
+
+/** The error as one of the catalogue: what is none of ours is `internal_error`, which says nothing of the inside. */
+export function toAppError(error: unknown): AppError {
+  return error instanceof AppError ? error : new AppError('internal_error', undefined, { cause: error });
 }

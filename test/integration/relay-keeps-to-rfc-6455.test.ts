@@ -125,6 +125,13 @@ describe('a relay never understands', () => {
 describe('a relay does not upgrade', () => {
   it.each([
     ['without a key', upgradeRequest('/ws').replace(/Sec-WebSocket-Key.*\r\n/, '')],
+    ['with a key that is none', upgradeRequest('/ws').replace(/(Sec-WebSocket-Key: ).*/, `$1${'!'.repeat(24)}`)],
+    ['with a key of 17 bytes', upgradeRequest('/ws').replace(/(Sec-WebSocket-Key: ).*/, `$1${'A'.repeat(24)}`)],
+    ['without the header Upgrade', upgradeRequest('/ws').replace('Upgrade: websocket\r\n', '')],
+    ['to another protocol', upgradeRequest('/ws').replace('Upgrade: websocket', 'Upgrade: h2c')],
+    ['without saying so in Connection', upgradeRequest('/ws').replace('Connection: Upgrade', 'Connection: keep-alive')],
+    ['without a version', upgradeRequest('/ws').replace(/Sec-WebSocket-Version.*\r\n/, '')],
+    ['with a version of a draft', upgradeRequest('/ws').replace('Version: 13', 'Version: 8')],
     ['another method', upgradeRequest('/ws').replace('GET', 'POST')],
     ['what is no HTTP', 'hello\r\n\r\n'],
     ['HTTP of another kind', upgradeRequest('/ws').replace('HTTP/1.1', 'HTTP/9.9')],
@@ -135,6 +142,25 @@ describe('a relay does not upgrade', () => {
     socket.write(bytes);
     await eventually(() => expect(socket.isClosed || / (4\d\d|5\d\d) /.test(socket.response)).toBe(true), 15_000);
     expect(socket.response).not.toMatch(/ 101 /);
+  });
+});
+
+describe('a relay says to a client', () => {
+  it('of another version which one it speaks (section 4.4)', async () => {
+    const socket = connect();
+    socket.write(upgradeRequest('/ws').replace('Version: 13', 'Version: 14'));
+    await eventually(() => expect(socket.response).toMatch(/^HTTP\/1\.1 426 /));
+    expect(socket.response).toMatch(/^sec-websocket-version: 13$/im);
+  });
+
+  it('with words of its own in the headers nothing of them, and the first protocol that it offers', async () => {
+    const socket = connect();
+    const headers = ['Sec-WebSocket-Protocol: one, two', 'Sec-WebSocket-Extensions: permessage-deflate, x-unknown'];
+    socket.write(upgradeRequest('/ws', headers).replace('Connection: Upgrade', 'Connection: keep-alive, upgrade'));
+    await eventually(() => expect(socket.response).toMatch(/ 101 /));
+    expect(socket.response).toMatch(/^sec-websocket-protocol: one$/im);
+    // Nothing is compressed, so nothing can blow up (section 9.1: what is not answered is not agreed).
+    expect(socket.response).not.toMatch(/extensions/i);
   });
 });
 

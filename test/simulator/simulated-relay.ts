@@ -93,7 +93,7 @@ export class SimulatedRelay {
       app: this.server.app,
       accept: sabotageAccept(accept, sabotage),
       admission: { enter: () => '', leave() {} },
-      report: { opened() {}, closed() {}, stuck() {} },
+      report: { opened() {}, closed() {}, stuck() {}, refused() {} },
       maxTopics: MAX_TOPICS,
       nowMs: () => clock.monotonicMs(),
     };

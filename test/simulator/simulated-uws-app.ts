@@ -9,6 +9,14 @@ type Behavior = Parameters<UwsApp['ws']>[1];
 type Socket = Parameters<NonNullable<Behavior['open']>>[0];
 type Serve = Parameters<UwsApp['get']>[1];
 
+/** What a client's upgrade says (RFC 6455, section 4.1). */
+const HANDSHAKE: Readonly<Record<string, string>> = {
+  upgrade: 'websocket',
+  connection: 'Upgrade',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+};
+
 /** As much of a uWebSockets.js app as the transports use, for clients that are simulated. */
 export class SimulatedUwsApp {
   readonly sockets = new Set<SimulatedSocket>();
@@ -82,7 +90,7 @@ export class SimulatedUwsApp {
       },
       cork: () => {},
     };
-    const req = { getHeader: () => '', getQuery: () => query };
+    const req = { getHeader: (name: string) => HANDSHAKE[name] ?? '', getQuery: () => query };
     type Upgrade = Parameters<typeof behavior.upgrade>;
     behavior.upgrade(res as unknown as Upgrade[0], req as unknown as Upgrade[1], {} as Upgrade[2]);
     if (userData === undefined) return undefined;

@@ -6,6 +6,7 @@ import type { Broker } from '../../services/shared/broker/broker.ts';
 import { MemoryBroker } from '../../services/shared/broker/memory-broker.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
+import { createLogger } from '../../services/shared/process/logger.ts';
 import type { ServiceStats } from '../../services/shared/trace/service-stats.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { UpdateBody } from '../../services/shared/update/update.ts';
@@ -23,10 +24,13 @@ export async function startRelay(
   const config = readRelayConfig(new EnvReader(env));
   const broker = options.broker ?? options.ownBroker ?? new MemoryBroker();
   const registry = new Registry();
+  const log: string[] = [];
+  const logger = createLogger({ name: 'relay', level: 'info', destination: { write: (line) => void log.push(line) } });
   const relay = createRelay({
     config,
     feed: broker,
     registry,
+    logger,
     clock: SYSTEM_CLOCK,
     ...(options.stats && { stats: options.stats }),
   });
@@ -41,6 +45,8 @@ export async function startRelay(
     broker,
     port,
     url: `ws://127.0.0.1:${port}`,
+    /** What was logged. */
+    log: log as readonly string[],
     http: `http://127.0.0.1:${port}`,
     /** Connects a client, which is closed with the relay. */
     async connect(path: string, options: ClientOptions = {}): Promise<WsClient> {

@@ -23,12 +23,12 @@ await runProcess({
   env: process.env,
   defaultAdminPort: 9101,
   readConfig: readRelayProcessConfig,
-  async main({ config, lifecycle, registry, health, refuse }) {
+  async main({ config, lifecycle, logger, registry, health, refuse }) {
     const broker = new RedisBroker({ config: config.redis, report: SILENT_REPORT, refuse });
     const fresh = health.require('fresh');
     const sabotaged = sabotageFeed(broker, sabotage);
     const feed = sabotaged === broker ? broker : { ...sabotaged, receipts: broker.receipts };
-    const relay = createRelay({ config: config.relay, feed, registry, clock: SYSTEM_CLOCK, fresh });
+    const relay = createRelay({ config: config.relay, feed, registry, logger, clock: SYSTEM_CLOCK, fresh });
     await lifecycle.start('broker', broker);
     await lifecycle.start('relay', relay);
   },

@@ -17,7 +17,6 @@ export class ConnectionAdmission implements Admission {
   readonly #origins: Origins;
   readonly #readAddress: AddressReader;
   readonly #nowMs: () => number;
-  readonly #refused: (code: string) => void;
   readonly #perAddress = new Map<string, number>();
   #connections = 0;
   #draining = false;
@@ -29,13 +28,11 @@ export class ConnectionAdmission implements Admission {
     origins: Origins;
     readAddress: AddressReader;
     nowMs: () => number;
-    refused: (code: string) => void;
   }) {
     this.#limits = deps.limits;
     this.#origins = deps.origins;
     this.#readAddress = deps.readAddress;
     this.#nowMs = deps.nowMs;
-    this.#refused = deps.refused;
     this.#tokens = deps.limits.connectionsPerSecond;
   }
 
@@ -50,12 +47,18 @@ export class ConnectionAdmission implements Admission {
   }
 
   enter(caller: Caller): string {
-    try {
-      return this.#enter(caller);
-    } catch (error) {
-      if (error instanceof AppError) this.#refused(error.code);
-      throw error;
-    }
+    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
+    if (!this.#origins.mayConnect(caller.origin, caller.host)) throw new AppError('origin_forbidden');
+    if (this.#draining) throw new AppError('draining');
+    if (maxConnections > 0 && this.#connections >= maxConnections) throw new AppError('relay_full');
+    const key = maxConnectionsPerAddress === 0 ? '' : this.#readAddress(caller.address, caller.forwardedFor);
+    const held = key === '' ? 0 : (this.#perAddress.get(key) ?? 0);
+    if (key !== '' && held >= maxConnectionsPerAddress) throw new AppError('too_many_connections');
+    // Last, so that who does not come in anyway takes nobody's turn.
+    if (!this.#takeToken()) throw new AppError('connecting_too_fast');
+    if (key !== '') this.#perAddress.set(key, held + 1);
+    this.#connections += 1;
+    return key;
   }
 
   leave(key: string): void {
@@ -64,22 +67,6 @@ export class ConnectionAdmission implements Admission {
     const left = (this.#perAddress.get(key) ?? 1) - 1;
     if (left > 0) this.#perAddress.set(key, left);
     else this.#perAddress.delete(key);
-  }
-
-  #enter({ address, forwardedFor, origin, host }: Caller): string {
-    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    if (!this.#origins.mayConnect(origin, host)) throw new AppError('origin_forbidden');
-    if (this.#draining) throw new AppError('draining');
-    if (maxConnections > 0 && this.#connections >= maxConnections) throw new AppError('relay_full');
-    if (!this.#takeToken()) throw new AppError('connecting_too_fast');
-    const key = maxConnectionsPerAddress === 0 ? '' : this.#readAddress(address, forwardedFor);
-    if (key !== '') {
-      const count = (this.#perAddress.get(key) ?? 0) + 1;
-      if (count > maxConnectionsPerAddress) throw new AppError('too_many_connections');
-      this.#perAddress.set(key, count);
-    }
-    this.#connections += 1;
-    return key;
   }
 
   #takeToken(): boolean {

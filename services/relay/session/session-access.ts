@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode } from '../../shared/errors.ts';
+import { AppError, toAppError } from '../../shared/errors.ts';
 import type { Clock, Timer } from '../../shared/process/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Access, Authorization } from '../access/authorization.ts';
@@ -13,7 +13,7 @@ export interface AccessHandler {
   /** Another token, or none any more: what may be listened to has changed. */
   changed(): void;
   /** There will be no access: `unauthorized`, or `keys_unavailable`. */
-  ended(code: ErrorCode): void;
+  ended(reason: AppError): void;
 }
 
 /** What one client may listen to: from its token, until that expires. */
@@ -51,8 +51,9 @@ export class SessionAccess {
   /** Takes the first token, or waits for it where one is needed. */
   open(token: string | undefined, options: { canWait: boolean }): void {
     if (token !== undefined) this.present(token);
-    else if (this.pending && options.canWait) this.#wait(TOKEN_WAIT_MS, () => this.#handler.ended('unauthorized'));
-    else if (this.pending) this.#handler.ended('unauthorized');
+    else if (this.pending && options.canWait)
+      this.#wait(TOKEN_WAIT_MS, () => this.#handler.ended(new AppError('unauthorized')));
+    else if (this.pending) this.#handler.ended(new AppError('unauthorized'));
   }
 
   /** Checks a token, which replaces the one before; of several that come at once the last one counts. */
@@ -66,7 +67,7 @@ export class SessionAccess {
       },
       (error: unknown) => {
         if (this.#stopped || this.#checking !== token) return;
-        this.#handler.ended(error instanceof AppError ? error.code : 'internal_error');
+        this.#handler.ended(toAppError(error));
       },
     );
   }
@@ -88,7 +89,7 @@ export class SessionAccess {
     this.#wait(Math.min(Math.max(0, leftMs), MAX_WAIT_MS), () => {
       if (this.#clock.nowMs() < expiresAtMs) return this.#watchExpiry(expiresAtMs);
       this.#access = this.#authorization.anonymous;
-      if (this.#authorization.tokenRequired) this.#handler.ended('unauthorized');
+      if (this.#authorization.tokenRequired) this.#handler.ended(new AppError('unauthorized'));
       else this.#handler.changed();
     });
   }

@@ -1,3 +1,4 @@
+import type { AppError } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/process/clock.ts';
 import type { Update } from '../../shared/update/update.ts';
 import type { Authorization } from '../access/authorization.ts';
@@ -10,7 +11,7 @@ export interface SessionReport {
   caughtUp(): void;
   /** A client that was behind was told of an update on its own. */
   toldLate?(update: Update): void;
-  refused(code: string): void;
+  refused(refusal: AppError): void;
 }
 
 /** What all sessions of a relay share. */

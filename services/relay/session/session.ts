@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode } from '../../shared/errors.ts';
+import { AppError } from '../../shared/errors.ts';
 import { parseClientMessage } from '../../shared/protocol/client-message.ts';
 import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
@@ -37,7 +37,7 @@ export class Session implements Member, ConnectionOwner {
     this.#connection = connection;
     if (!hub.fresh) this.#tell(connection.sendFreshness(false));
     if (authorization) {
-      const handler = { changed: () => this.#accessChanged(), ended: (code: ErrorCode) => this.#accessEnded(code) };
+      const handler = { changed: () => this.#accessChanged(), ended: (reason: AppError) => this.#accessEnded(reason) };
       this.#access = new SessionAccess({ authorization, clock, handler });
       this.#access.open(token, { canWait: connection.listens });
     }
@@ -145,20 +145,20 @@ export class Session implements Member, ConnectionOwner {
       action();
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      this.refuse(error.code);
+      this.refuse(error);
     }
   }
 
   /** Tells the client that what it asked for cannot be had. */
-  refuse(code: ErrorCode, topic?: Topic): void {
-    this.#deps.report.refused(code);
-    this.#tell(this.#connection?.sendError(code, topic));
+  refuse(refusal: AppError, topic?: Topic): void {
+    this.#deps.report.refused(refusal);
+    this.#tell(this.#connection?.sendError(refusal.code, topic));
   }
 
   #spend(cost: number): boolean {
     if (!this.#connection) return false;
     if (this.#budget?.take(this.#deps.clock.monotonicMs(), cost)) return true;
-    this.#deps.report.refused('too_fast');
+    this.refuse(new AppError('too_fast'));
     this.close(CLOSE_CODES.tooFast, 'too fast');
     return false;
   }
@@ -175,7 +175,7 @@ export class Session implements Member, ConnectionOwner {
     for (const [topic, since] of topics) {
       const refusal = this.#access?.refusal(topic);
       if (refusal) {
-        this.refuse(refusal, topic);
+        this.refuse(new AppError(refusal), topic);
         continue;
       }
       const joined = this.#topics.has(topic);
@@ -195,16 +195,16 @@ export class Session implements Member, ConnectionOwner {
       const refusal = this.#access?.refusal(topic);
       if (!refusal) continue;
       this.#unsubscribe(topic);
-      this.refuse(refusal, topic);
+      this.refuse(new AppError(refusal), topic);
     }
     if (wanted) this.#try(() => this.#subscribe(wanted));
     if (had && this.#topics.size === 0) this.#endWithoutTopics();
   }
 
-  #accessEnded(code: ErrorCode): void {
-    this.refuse(code);
-    if (code === 'unauthorized') this.close(CLOSE_CODES.unauthorized, 'token missing or bad');
-    else this.close(CLOSE_CODES.full, code);
+  #accessEnded(reason: AppError): void {
+    this.refuse(reason);
+    if (reason.code === 'unauthorized') this.close(CLOSE_CODES.unauthorized, 'token missing or bad');
+    else this.close(CLOSE_CODES.full, reason.code);
   }
 
   #endWithoutTopics(): void {

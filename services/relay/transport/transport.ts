@@ -1,3 +1,4 @@
+import type { AppError } from '../../shared/errors.ts';
 import type { CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
@@ -77,4 +78,6 @@ export interface ConnectionReport {
   closed(transport: TransportName, code: number): void;
   /** A client that took nothing for too long was given up. */
   stuck(): void;
+  /** Somebody did not get in. */
+  refused(refusal: AppError): void;
 }

@@ -1,5 +1,5 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import { AppError } from '../../shared/errors.ts';
+import { AppError, toAppError } from '../../shared/errors.ts';
 import type { Update } from '../../shared/update/update.ts';
 import { parseGreeting } from './greeting.ts';
 import { JSON_DIALECT } from './json-dialect.ts';
@@ -45,7 +45,7 @@ export class UwsEvents implements Transport {
   }
 
   #open(res: HttpResponse, req: HttpRequest): void {
-    const { admission, corsHeaders, clock, maxTopics } = this.#deps;
+    const { admission, corsHeaders, clock, maxTopics, report } = this.#deps;
     const caller = readCaller(res, req);
     const cors = corsHeaders(caller.origin, caller.host);
     const retryMs = RETRY_MIN_MS + clock.random() * (RETRY_MAX_MS - RETRY_MIN_MS);
@@ -62,7 +62,9 @@ export class UwsEvents implements Transport {
       const { connections } = this;
       connection.request.start({ deps: this.#deps, key, greeting, connections, connection });
     } catch (error) {
-      refuseStream(res, error instanceof AppError ? error : new AppError('internal_error'), { cors, retryMs });
+      const refusal = toAppError(error);
+      report.refused(refusal);
+      refuseStream(res, refusal, { cors, retryMs });
     }
   }
 }

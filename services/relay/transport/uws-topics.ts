@@ -1,5 +1,5 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import { AppError } from '../../shared/errors.ts';
+import { AppError, toAppError } from '../../shared/errors.ts';
 import type { Update } from '../../shared/update/update.ts';
 import { parseGreeting } from './greeting.ts';
 import { TopicListeners } from './topic-listeners.ts';
@@ -39,7 +39,7 @@ export class UwsTopics implements Transport {
   }
 
   #open(res: HttpResponse, req: HttpRequest): void {
-    const { admission, corsHeaders, clock, maxWaiting } = this.#deps;
+    const { admission, corsHeaders, clock, maxWaiting, report } = this.#deps;
     const caller = readCaller(res, req);
     const cors = corsHeaders(caller.origin, caller.host);
     try {
@@ -59,7 +59,9 @@ export class UwsTopics implements Transport {
       const greeting = { topics: new Map([[asked.topic, asked.since]]), token };
       connection.request.start({ deps: this.#deps, key, greeting, connections, connection });
     } catch (error) {
-      sendProblem(res, error instanceof AppError ? error : new AppError('internal_error'), cors);
+      const refusal = toAppError(error);
+      report.refused(refusal);
+      sendProblem(res, refusal, cors);
     }
   }
 }

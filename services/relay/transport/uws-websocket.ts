@@ -1,5 +1,5 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
-import { AppError } from '../../shared/errors.ts';
+import { AppError, toAppError } from '../../shared/errors.ts';
 import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
@@ -8,7 +8,7 @@ import { parseGreeting } from './greeting.ts';
 import type { Sweepable } from './sweep.ts';
 import type { Accept, Admission, Connection, ConnectionOwner, ConnectionReport, Greeting } from './transport.ts';
 import { readCaller } from './uws-caller.ts';
-import { sendProblem } from './uws-problem.ts';
+import { readHandshake, refuseUpgrade } from './uws-handshake.ts';
 
 /** The longest message a client may send, in bytes. */
 export const MAX_MESSAGE_BYTES = 16 * 1024;
@@ -78,7 +78,7 @@ export class UwsWebsocket {
       drain: (ws) => this.#drained(ws),
       close: (ws, code) => this.#closed(ws, code),
     });
-    this.#app.any(deps.path, (res) => sendProblem(res, new AppError('upgrade_required'), { Upgrade: 'websocket' }));
+    this.#app.any(deps.path, (res) => refuseUpgrade(res, new AppError('upgrade_required')));
   }
 
   /** Tells all who listen; returns how many. */
@@ -100,10 +100,10 @@ export class UwsWebsocket {
   }
 
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
-    const key = req.getHeader('sec-websocket-key');
     const protocol = req.getHeader('sec-websocket-protocol');
     const extensions = req.getHeader('sec-websocket-extensions');
     try {
+      const key = readHandshake(req);
       const greeting = parseGreeting(req.getQuery(), {
         maxTopics: this.#maxTopics,
         authorization: req.getHeader('authorization'),
@@ -112,7 +112,9 @@ export class UwsWebsocket {
       const admission = this.#admission.enter(readCaller(res, req));
       res.upgrade<UserData>({ greeting, admission }, key, protocol, extensions, context);
     } catch (error) {
-      sendProblem(res, error instanceof AppError ? error : new AppError('internal_error'));
+      const refusal = toAppError(error);
+      this.#report.refused(refusal);
+      refuseUpgrade(res, refusal);
     }
   }
 

@@ -27,7 +27,7 @@ describe('the access of a session', () => {
           checks.set(token, (outcome) => (outcome instanceof AppError ? reject(outcome) : resolve(outcome)));
         }),
     };
-    const handler = { changed: () => void told.push('changed'), ended: (code: string) => void told.push(code) };
+    const handler = { changed: () => void told.push('changed'), ended: ({ code }: AppError) => void told.push(code) };
     return new SessionAccess({ authorization, handler, clock: SYSTEM_CLOCK });
   }
 

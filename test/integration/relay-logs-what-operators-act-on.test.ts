@@ -1,0 +1,61 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { SignJWT } from 'jose';
+import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
+
+let relay: RelayFixture | undefined;
+afterEach(async () => {
+  await relay?.stop();
+  relay = undefined;
+});
+
+const lines = (running: RelayFixture) => running.log.map((line) => JSON.parse(line));
+const sentences = (running: RelayFixture) => lines(running).map(({ msg }) => msg);
+
+describe('a relay', () => {
+  it('has no line for a client: not for one that comes, is told, is refused, misbehaves or goes', async () => {
+    relay = await startRelay({ env: { ALLOWED_ORIGINS: 'https://example.org' } });
+    expect(sentences(relay)).toEqual(['can vouch for what it says']);
+    for (let i = 0; i < 20; i += 1) {
+      const client = await relay.connect('/ws?topic=chat');
+      await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
+      client.send(i % 2 ? 'nonsense' : '{"type":"subscribe","topics":{"":null}}');
+      await eventually(() => expect(client.ofType('error')).toHaveLength(1));
+      client.terminate();
+    }
+    await relay.publish('chat');
+    await expect(relay.connect('/ws', { origin: 'https://evil.net' })).rejects.toThrow('403');
+    await eventually(async () => expect(await relay?.metric('relay_connections')).toBe(0));
+    expect(sentences(relay)).toEqual(['can vouch for what it says']);
+  });
+
+  it('says when it goes away, and how many it sends away', async () => {
+    const going = await startRelay();
+    const client = await going.connect('/ws?topic=chat');
+    await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
+    await going.relay.stop();
+    await going.stop();
+    expect(lines(going).slice(1)).toMatchObject([
+      { msg: 'says goodbye to its clients', clients: 1, windowMs: 0 },
+      { msg: 'all clients have been sent away' },
+    ]);
+  });
+
+  it('says why it cannot read the keys of tokens, once for many clients, and shows no token', async () => {
+    const port = await freePort();
+    relay = await startRelay({ env: { SUBSCRIBE_AUTH: 'required', JWKS_URL: `http://127.0.0.1:${port}/keys` } });
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const token = await new SignJWT({ topics: ['chat'] }).setProtectedHeader({ alg: 'EdDSA' }).sign(privateKey);
+    for (let i = 0; i < 10; i += 1) {
+      const client = await relay.connect(`/ws?topic=chat&token=${token}`);
+      await eventually(() => expect(client.closed?.code).toBe(1013));
+    }
+    const refusals = lines(relay).filter(({ code }) => code === 'keys_unavailable');
+    expect(refusals).toMatchObject([{ level: 40, msg: 'clients are refused' }]);
+    expect(refusals[0].err.message).toMatch(/the keys cannot be read.*ECONNREFUSED/s);
+    for (const part of token.split('.')) expect(relay.log.join('')).not.toContain(part);
+    expect(await relay.metric('relay_refusals_total')).toBe(10);
+  });
+});
