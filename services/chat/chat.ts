@@ -50,7 +50,13 @@ export function createChat(deps: {
   });
   const relayUrl = createRelayUrl({ url: config.relayUrl, port: neighbours.relayPort });
   const app = createChatApp({ store, outbox, topic, relayUrl, metrics, logger, stats });
-  const server = createHttpServer({ handler: app, host: config.host, port: config.port });
+  const server = createHttpServer({
+    handler: app,
+    host: config.host,
+    port: config.port,
+    headerTimeoutMs: config.headerTimeoutMs,
+    refused: (status) => metrics.requestRefused(status),
+  });
   return {
     async start() {
       store.open();

@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import type { EnvReader } from '../shared/config/env-reader.ts';
+import { readHeaderTimeoutMs } from '../shared/config/process-config.ts';
 import { isTopic, type Topic } from '../shared/update/topic.ts';
 
 /** How the chat proves to the webhook who it is. */
@@ -10,6 +11,8 @@ export interface ChatConfig {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  /** How long the head of a request may take to come; 0 for no limit. */
+  readonly headerTimeoutMs: number;
   /** The database's file; `:memory:` for none. */
   readonly database: string;
   readonly topic: Topic;
@@ -31,6 +34,7 @@ export function readChatConfig(env: EnvReader, fallback: { secret?: string } = {
   return Object.freeze({
     host: env.string('CHAT_HOST', '0.0.0.0'),
     port: env.port('CHAT_PORT', 8000),
+    headerTimeoutMs: readHeaderTimeoutMs(env),
     database: env.string('CHAT_DB', 'chat.db'),
     topic: topic as Topic,
     relayUrl: readUrl(env, 'RELAY_PUBLIC_URL')?.replace(/\/+$/, ''),

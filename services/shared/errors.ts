@@ -21,6 +21,8 @@ export const ERRORS = {
   unknown_update: { status: 404, title: 'There is no such update of this topic, or not any more' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
   webhook_id_reused: { status: 409, title: 'This webhook-id was used with another body' },
+  request_timeout: { status: 408, title: 'The request took too long to come' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is of a type that is not taken here' },
   too_many_connections: { status: 429, title: 'Too many connections from this address' },

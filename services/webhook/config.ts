@@ -1,4 +1,5 @@
 import type { EnvReader } from '../shared/config/env-reader.ts';
+import { readHeaderTimeoutMs } from '../shared/config/process-config.ts';
 import { requireRedisConfig } from '../shared/config/redis-config.ts';
 import { isTopic, type Topic } from '../shared/update/topic.ts';
 import { parseSigningSecret, type SigningCredential } from './credential.ts';
@@ -12,6 +13,8 @@ export interface WebhookConfig {
   readonly tokens: readonly string[];
   /** The secrets with which publishers sign. */
   readonly secrets: readonly SigningCredential[];
+  /** How long the head of a call may take to come; 0 for no limit. */
+  readonly headerTimeoutMs: number;
   /** Calls a second for each token or secret; 0 for no limit. */
   readonly callsPerSecond: number;
   /** Calls that may wait for relays at a time. */
@@ -46,6 +49,7 @@ export function readWebhookConfig(env: EnvReader, fallback: { token?: string } =
     port: env.port('WEBHOOK_PORT', 8090),
     tokens: tokens.length === 0 && fallback.token !== undefined ? Object.freeze([fallback.token]) : tokens,
     secrets,
+    headerTimeoutMs: readHeaderTimeoutMs(env),
     callsPerSecond: env.integer('WEBHOOK_RATE', { default: 1000, min: 0, max: 1_000_000 }),
     maxWaitingCalls: env.integer('MAX_WAITING_CALLS', { default: 100, min: 1, max: 10_000 }),
     legacy: env.boolean('LEGACY_WEBHOOK', false),

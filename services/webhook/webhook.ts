@@ -44,7 +44,13 @@ export function createWebhook(deps: {
     stats,
     brokerTracer,
   });
-  const server = createHttpServer({ handler: app, host: config.host, port: config.port });
+  const server = createHttpServer({
+    handler: app,
+    host: config.host,
+    port: config.port,
+    headerTimeoutMs: config.headerTimeoutMs,
+    refused: (status) => metrics.requestRefused(status),
+  });
   return {
     start() {
       publisher.start();

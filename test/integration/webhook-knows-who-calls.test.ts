@@ -165,13 +165,21 @@ describe('a webhook refuses', () => {
         '',
         BODY,
       ].join('\r\n');
-    expect(await sendRaw(webhook.port, call('webhook-id: second'))).toMatch(/^HTTP\/1.1 40[01] /);
-    expect(await sendRaw(webhook.port, call('webhook-signature: v1,AAAA'))).toMatch(/^HTTP\/1.1 401 /);
-    expect(await sendRaw(webhook.port, call(`webhook-signature: ${'A'.repeat(1024 * 1024)}`))).toMatch(
-      /^HTTP\/1.1 431 |^$/,
-    );
-    expect(await sendRaw(webhook.port, call('x-nul: a\u0000b'))).toMatch(/^HTTP\/1.1 400 /);
+    const refused = async (extra: string, status: number, code: string) => {
+      const answer = await sendRaw(webhook.port, call(extra));
+      expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ status, code });
+      expect(answer).not.toMatch(/\.(ts|js):\d/);
+    };
+    await refused('webhook-id: second', 400, 'invalid_webhook_id');
+    await refused('webhook-timestamp: 1', 401, 'invalid_timestamp');
+    await refused('webhook-signature: v1,AAAA', 401, 'invalid_signature');
+    await refused('content-type: text/plain\r\nauthorization: Bearer no', 401, 'unauthorized');
+    await refused(`webhook-signature: ${'A'.repeat(1024 * 1024)}`, 431, 'headers_too_large');
+    await refused('x-nul: a\u0000b', 400, 'invalid_request');
+    await refused('webhook-id: a\u0000b', 400, 'invalid_request');
     expect(broker.published).toEqual([]);
+    expect(await webhook.registry.metrics()).toContain('webhook_requests_total{code="431"} 1');
   });
 
   it('all that without a word about secrets in its log', async () => {

@@ -31,6 +31,7 @@ export async function startWebhook(
       port: 0,
       tokens: [WEBHOOK_TOKEN],
       secrets: [],
+      headerTimeoutMs: 10_000,
       callsPerSecond: 0,
       maxWaitingCalls: 2,
       legacy: false,

@@ -1,4 +1,4 @@
-import type { TemplatedApp } from 'uWebSockets.js';
+import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { createHash } from 'node:crypto';
 import { type CorsHeaders, writeHeaders } from './uws-problem.ts';
 
@@ -19,6 +19,7 @@ export function serveFile(
     corsHeaders: CorsHeaders;
   },
 ): void {
+  const body = Buffer.from(file.text);
   const etag = `"${createHash('sha256').update(file.text).digest('base64url').slice(0, 16)}"`;
   app.get(file.path, (res, req) => {
     const known = req.getHeader('if-none-match') === etag;
@@ -33,6 +34,17 @@ export function serveFile(
     res.writeHeader('X-Content-Type-Options', 'nosniff');
     if (known) return void res.endWithoutBody();
     res.writeHeader('Content-Type', file.type);
-    res.end(file.text);
+    endAsTaken(res, body);
   });
+}
+
+/**
+ * Hands over only what the connection takes now, and the rest as it goes on taking: who asks and asks, and reads
+ * nothing, makes the relay keep nothing. (uWebSockets.js ends a connection that asks again before it was answered.)
+ */
+function endAsTaken(res: HttpResponse, body: Buffer): void {
+  const [, isDone] = res.tryEnd(body, body.byteLength);
+  if (isDone) return;
+  res.onAborted(() => {});
+  res.onWritable((offset) => res.tryEnd(body.subarray(offset), body.byteLength)[0]);
 }

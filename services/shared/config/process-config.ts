@@ -10,6 +10,8 @@ export interface ProcessConfig {
   /** Where `/metrics`, `/livez` and `/readyz` are; 0 lets the system choose. */
   readonly adminPort: number;
   readonly adminHost: string;
+  /** How long the head of a request may take to come; 0 for no limit. */
+  readonly headerTimeoutMs: number;
   /** Milliseconds from the first signal, with readiness taken away, to the beginning of the end. */
   readonly drainWaitMs: number;
   /** Milliseconds from then to the end of the process, whatever still hangs by then. */
@@ -22,9 +24,15 @@ export function readProcessConfig(env: EnvReader, defaults: { adminPort: number 
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     adminPort: env.port('ADMIN_PORT', defaults.adminPort),
     adminHost: env.string('ADMIN_HOST', '0.0.0.0'),
+    headerTimeoutMs: readHeaderTimeoutMs(env),
     drainWaitMs: env.durationMs('DRAIN_WAIT', { default: '0s', maxMs: 600_000 }),
     shutdownTimeoutMs: readShutdownTimeoutMs(env),
   });
+}
+
+/** Reads how long the head of a request may take to come, in milliseconds; 0 for no limit. */
+export function readHeaderTimeoutMs(env: EnvReader): number {
+  return env.durationMs('HEADER_TIMEOUT', { default: '10s', maxMs: 600_000 });
 }
 
 /** Reads how long the end of a process may take, in milliseconds. */

@@ -4,6 +4,8 @@ import type { RequestHandler } from 'express';
 export interface RequestReport {
   /** A request was answered with this HTTP status, or undefined where its sender went away before. */
   requestEnded(status: number | undefined, seconds: number): void;
+  /** What came was no request and was answered so, or its connection was one too many. */
+  requestRefused(status: number | 'dropped'): void;
 }
 
 /** Creates what reports how each request ended, and how long that took from its head on. */

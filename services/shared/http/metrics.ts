@@ -7,7 +7,7 @@ export function createRequestMetrics(deps: { registry: Registry; service: string
   const registers = [deps.registry];
   const requests = new Counter({
     name: `${service}_requests_total`,
-    help: 'Requests by the HTTP status of their answer; aborted: the sender went away before',
+    help: 'Requests by the HTTP status of their answer; aborted: the sender went away before; dropped: one connection too many',
     labelNames: ['code'],
     registers,
   });
@@ -22,5 +22,6 @@ export function createRequestMetrics(deps: { registry: Registry; service: string
       requests.inc({ code: status ?? 'aborted' });
       duration.observe(seconds);
     },
+    requestRefused: (code) => requests.inc({ code }),
   };
 }

@@ -13,12 +13,13 @@ import { sendProblem } from './send-problem.ts';
 export function createAdminServer(deps: {
   host: string;
   port: number;
+  headerTimeoutMs?: number;
   registry: Pick<MetricsRegistry, 'contentType' | 'metrics'>;
   health: Health;
   logger: Logger;
   pages?: () => RequestListener | undefined;
 }): HttpServer {
-  const { host, port, registry, health, logger, pages = () => undefined } = deps;
+  const { host, port, headerTimeoutMs, registry, health, logger, pages = () => undefined } = deps;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split('?', 1)[0];
@@ -36,6 +37,7 @@ export function createAdminServer(deps: {
   return createHttpServer({
     host,
     port,
+    ...(headerTimeoutMs === undefined ? {} : { headerTimeoutMs }),
     handler: (request, response) => {
       const serve = /^\/stats(?:[/?]|$)/.test(request.url ?? '') ? pages() : undefined;
       if (serve) return serve(request, response);

@@ -51,7 +51,7 @@ export async function runProcess<Config>(options: {
   }));
   if (configs === undefined) process.exit(1);
 
-  const { logLevel, adminHost, adminPort, drainWaitMs, shutdownTimeoutMs } = configs.own;
+  const { logLevel, adminHost: host, adminPort: port, headerTimeoutMs, drainWaitMs, shutdownTimeoutMs } = configs.own;
   const logger = createLogger({ name, level: logLevel });
   const registry = createMetricsRegistry({ service: name });
   const health = new Health();
@@ -89,8 +89,9 @@ export async function runProcess<Config>(options: {
   try {
     const metrics = { contentType: registry.contentType, metrics: () => renderMetrics() };
     const admin = createAdminServer({
-      host: adminHost,
-      port: adminPort,
+      host,
+      port,
+      headerTimeoutMs,
       registry: metrics,
       health,
       logger,

@@ -15,6 +15,7 @@ describe('readChatConfig', () => {
     expect(readChatConfig(new EnvReader({ WEBHOOK_TOKEN: 'one' }))).toEqual({
       host: '0.0.0.0',
       port: 8000,
+      headerTimeoutMs: 10_000,
       database: 'chat.db',
       topic: 'chat',
       relayUrl: undefined,
@@ -39,6 +40,7 @@ describe('readChatConfig', () => {
     expect(config).toEqual({
       host: '127.0.0.1',
       port: 0,
+      headerTimeoutMs: 10_000,
       database: ':memory:',
       topic: 'chat/lobby',
       relayUrl: 'https://push.example.org/heliograph',

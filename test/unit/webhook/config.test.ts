@@ -13,6 +13,7 @@ describe('readWebhookConfig', () => {
     expect(readWebhookConfig(new EnvReader({ WEBHOOK_TOKENS: 'one' }))).toEqual({
       host: '0.0.0.0',
       port: 8090,
+      headerTimeoutMs: 10_000,
       tokens: ['one'],
       secrets: [],
       callsPerSecond: 1000,
@@ -37,6 +38,7 @@ describe('readWebhookConfig', () => {
     expect(config).toEqual({
       host: '127.0.0.1',
       port: 0,
+      headerTimeoutMs: 10_000,
       tokens: ['one', 'two'],
       secrets: [expect.anything(), expect.anything()],
       callsPerSecond: 5,

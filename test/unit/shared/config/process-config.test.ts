@@ -8,6 +8,7 @@ describe('readProcessConfig', () => {
       logLevel: 'info',
       adminPort: 9102,
       adminHost: '0.0.0.0',
+      headerTimeoutMs: 10_000,
       drainWaitMs: 0,
       shutdownTimeoutMs: 45_000,
     });
@@ -20,12 +21,14 @@ describe('readProcessConfig', () => {
       ADMIN_HOST: '127.0.0.1',
       SHUTDOWN_TIMEOUT: '3s',
       DRAIN_WAIT: '2s',
+      HEADER_TIMEOUT: '4s',
     };
     const config = readProcessConfig(new EnvReader(env), { adminPort: 9102 });
     expect(config).toEqual({
       logLevel: 'debug',
       adminPort: 0,
       adminHost: '127.0.0.1',
+      headerTimeoutMs: 4000,
       drainWaitMs: 2000,
       shutdownTimeoutMs: 3000,
     });

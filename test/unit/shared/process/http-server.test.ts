@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createHttpServer, type HttpServer } from '../../../../services/shared/process/http-server.ts';
 import { eventually } from '../../../support/eventually.ts';
+import { sendRaw } from '../../../support/raw-http.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -12,7 +13,7 @@ afterEach(async () => {
 
 async function start(
   handler: RequestListener,
-  options: { stopGraceMs?: number } = {},
+  options: Partial<Parameters<typeof createHttpServer>[0]> = {},
 ): Promise<{ server: HttpServer; port: number }> {
   const server = createHttpServer({ handler, host: '127.0.0.1', port: 0, ...options });
   cleanups.push(() => server.stop());
@@ -95,5 +96,94 @@ describe('createHttpServer', () => {
     const closed = once(silent, 'close');
     await server.stop();
     await closed;
+  });
+
+  it.each([
+    ['no HTTP', 'hello\r\n\r\n', 400, 'invalid_request'],
+    ['a NUL in a header', 'GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n', 400, 'invalid_request'],
+    ['a line within a header', 'GET / HTTP/1.1\r\nHost: x\r\nX: a\rY: b\r\n\r\n', 400, 'invalid_request'],
+    ['a space before a colon', 'GET / HTTP/1.1\r\nHost : x\r\n\r\n', 400, 'invalid_request'],
+    [
+      'two lengths that differ',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 9\r\n\r\n',
+      400,
+      'invalid_request',
+    ],
+    [
+      'a length and pieces',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+      'invalid_request',
+    ],
+    ['headers of a megabyte', `GET / HTTP/1.1\r\nX: ${'x'.repeat(1024 * 1024)}\r\n\r\n`, 431, 'headers_too_large'],
+  ])('answers %s with its code, counts it, and ends the connection', async (_, bytes, status, code) => {
+    const refused: unknown[] = [];
+    const { port } = await start((_, response) => response.end('hi'), { refused: (code) => refused.push(code) });
+    const [head, body] = (await sendRaw(port, bytes)).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(head).toMatch(/^content-type: application\/problem\+json$/im);
+    expect(JSON.parse(body ?? '')).toMatchObject({ status, code });
+    expect(refused).toEqual([status]);
+  });
+
+  it('lets nothing follow a request whose end could be seen in two ways', async () => {
+    const asked: string[] = [];
+    const { port } = await start((request, response) => response.end(asked.push(request.url ?? '')));
+    const hidden = 'GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n';
+    const lengths = `Content-Length: ${hidden.length}\r\nTransfer-Encoding: chunked`;
+    await sendRaw(port, `POST /shown HTTP/1.1\r\nHost: x\r\n${lengths}\r\n\r\n0\r\n\r\n${hidden}`);
+    expect(asked).toEqual([]);
+  });
+
+  it('gives a head that trickles in its time and no more, nor a body', async () => {
+    const { port } = await start((request, response) => void request.resume().once('end', () => response.end('hi')), {
+      headerTimeoutMs: 500,
+    });
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (data) => {
+      received += data;
+    });
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nX: ');
+    const trickle = setInterval(() => socket.write('x'), 100);
+    cleanups.push(() => clearInterval(trickle));
+    await eventually(() => expect(socket.destroyed || socket.readableEnded).toBe(true));
+    expect(received).toMatch(/^HTTP\/1\.1 408 .*"code":"request_timeout"/s);
+  });
+
+  it('ends a connection that asks on and on without waiting, and goes on with the others', async () => {
+    const waiting: ServerResponse[] = [];
+    const { port } = await start((_, response) => void waiting.push(response));
+    expect(await sendRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000))).toBe('');
+    expect(waiting).toHaveLength(8);
+    const answer = ask(port, keepAliveAgent());
+    await eventually(() => expect(waiting).toHaveLength(9));
+    waiting[8]?.end('hi');
+    expect((await answer).statusCode).toBe(200);
+  });
+
+  it('answers who asks a few things at once, in their order', async () => {
+    const { port } = await start((request, response) => void response.end(`answer to ${request.url}`));
+    const paths = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `/${n}`);
+    const asked = paths.map(
+      (path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n${path === '/8' ? 'Connection: close\r\n' : ''}\r\n`,
+    );
+    const text = await sendRaw(port, asked.join(''));
+    expect(text.match(/answer to \S+/g)).toEqual(paths.map((path) => expect.stringContaining(`answer to ${path}`)));
+  });
+
+  it('lets no more connections in than it may have, and counts them', async () => {
+    const refused: unknown[] = [];
+    const { port } = await start((_, response) => response.end('hi'), {
+      maxConnections: 2,
+      refused: (code) => refused.push(code),
+    });
+    const held = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+    cleanups.push(() => held.map((socket) => socket.destroy()));
+    await Promise.all(held.map((socket) => once(socket, 'connect')));
+    expect(await sendRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
+    expect(refused).toEqual(['dropped']);
+    held[0]?.destroy();
+    await eventually(async () => expect((await ask(port, keepAliveAgent())).statusCode).toBe(200));
   });
 });
