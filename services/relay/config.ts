@@ -8,7 +8,7 @@ import { isTopic, type Topic } from '../shared/update/topic.ts';
 import { readOriginConfig, readSubscribeConfig, type SubscribeConfig } from './access/access-config.ts';
 import type { AdmissionLimits } from './access/admission.ts';
 import { parseProxies } from './access/client-address.ts';
-import { connectionsByFileLimit } from './access/file-limit.ts';
+import { connectionsByFileLimit, socketsByFileLimit } from './access/file-limit.ts';
 import type { OriginConfig } from './access/origins.ts';
 import { type OriginBudget, parseOriginBudget } from './cluster/origin-budget.ts';
 import type { SessionLimits } from './session/limits.ts';
@@ -30,6 +30,8 @@ export interface RelayConfig {
   readonly defaultTopic: Topic;
   readonly limits: SessionLimits;
   readonly admission: AdmissionLimits;
+  /** Sockets at the public port, clients or not; 0 for no limit. */
+  readonly maxSockets: number;
   /** Requests that wait for a change at a time; 0 for no limit. */
   readonly maxLongPolls: number;
   /** Whose `X-Forwarded-For` is believed. */
@@ -76,6 +78,7 @@ export function readRelayConfig(
       maxConnectionsPerAddress: env.integer('MAX_CONNECTIONS_PER_ADDRESS', { default: 0 }),
       connectionsPerSecond: env.integer('CONNECTION_RATE', { default: 10_000 }),
     }),
+    maxSockets: socketsByFileLimit(),
     maxLongPolls: env.integer('MAX_LONG_POLLS', { default: 10_000 }),
     trustedProxies: readProxies(env),
     origins: readOriginConfig(env),

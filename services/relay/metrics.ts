@@ -10,6 +10,7 @@ const KNOWN_CODES = new Set([1000, 1001, 1005, 1006, 1008, 1009, 1012, 1013, 440
 /** Turns what a relay reports into metrics. */
 export function createRelayMetrics(deps: {
   registry: Registry;
+  sockets: () => number;
   topics: () => number;
   digestAgeMs: () => number;
   nowMs: () => number;
@@ -38,6 +39,14 @@ export function createRelayMetrics(deps: {
     help: 'Connections that were closed, by transport and close code',
     labelNames: ['transport', 'code'],
     registers,
+  });
+  new Gauge({
+    name: 'relay_sockets',
+    help: 'Open sockets of the public port: clients, and those that are none (yet), such as half a handshake',
+    registers,
+    collect() {
+      this.set(deps.sockets());
+    },
   });
   const stuck = counter('relay_connections_stuck_total', 'Connections given up because they took nothing for too long');
   new Gauge({

@@ -1,5 +1,6 @@
 import type { Following, Loads } from '../shared/broker/broker.ts';
 import type { ReceiptAnswering } from '../shared/broker/receipts.ts';
+import { AppError } from '../shared/errors.ts';
 import type { Clock } from '../shared/process/clock.ts';
 import type { Logger } from '../shared/process/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
@@ -49,6 +50,7 @@ export function createRelay(deps: {
   const counted = createRelayMetrics({
     registry,
     nowMs,
+    sockets: () => server.sockets,
     topics: () => hub.topics,
     digestAgeMs: () => hub.digestAgeMs,
   });
@@ -125,7 +127,11 @@ export function createRelay(deps: {
     },
   });
   feed.receipts.onQuestion((question) => answers.hear(question));
-  const server = new UwsApp(config.tls);
+  const server = new UwsApp({
+    tls: config.tls,
+    maxSockets: config.maxSockets,
+    refused: () => metrics.connection.refused(new AppError('relay_full')),
+  });
   const transports = createTransports({
     server,
     config,

@@ -45,7 +45,14 @@ export function createTransports(deps: {
   report: ConnectionReport;
   clock: Clock;
 }): Transports {
-  const { server, config, origins, report, clock } = deps;
+  const { server, config, origins, clock } = deps;
+  const report: ConnectionReport = {
+    ...deps.report,
+    closed(transport, code) {
+      if (transport === 'websocket' || transport === 'update_check') server.webSocketClosed();
+      deps.report.closed(transport, code);
+    },
+  };
   const { app } = server;
   const corsHeaders = (origin: string, host: string) => origins.corsHeaders(origin, host);
   const shared = { app, accept: deps.accept, admission: deps.admission, report };

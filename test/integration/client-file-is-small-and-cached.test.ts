@@ -1,5 +1,9 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UwsApp } from '../../services/relay/transport/uws-app.ts';
+import { serveFile } from '../../services/relay/transport/uws-file.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
 /** What the README promises. */
@@ -41,5 +45,24 @@ describe('the client file', () => {
     const { headers } = await get('/client.js');
     const map = await (await get(headers.get('sourcemap') ?? '')).json();
     expect(map.sources).toContainEqual(expect.stringMatching(/client\/heliograph-client\.ts$/));
+  });
+});
+
+describe('a file that a reader takes slowly', () => {
+  it('arrives whole, piece by piece', async () => {
+    const text = Array.from({ length: 3_000_000 }, (_, i) => i).join(' '); // more than any kernel buffers
+    const server = new UwsApp({ tls: undefined, maxSockets: 0, refused() {} });
+    serveFile(server.app, { path: '/long', type: 'text/plain', text, immutable: false, corsHeaders: () => ({}) });
+    const port = await server.listen({ host: '127.0.0.1', port: 0, shared: false });
+    const [response] = await once(request({ host: '127.0.0.1', port, path: '/long' }).end(), 'response');
+    let received = '';
+    for await (const chunk of response) {
+      received += chunk;
+      if (received.length < 2_000_000) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect(received.length).toBe(text.length);
+    expect(received === text).toBe(true);
+    server.stopListening();
+    server.close();
   });
 });

@@ -51,6 +51,7 @@ export function sabotageAccept(accept: Accept, sabotage: Sabotage | undefined): 
 function withoutRoom(owner: ConnectionOwner): ConnectionOwner {
   return {
     message: (text) => owner.message(text),
+    heard: () => owner.heard(),
     fellBehind: () => owner.fellBehind(),
     roomAgain() {},
     closed: () => owner.closed(),
@@ -60,6 +61,7 @@ function withoutRoom(owner: ConnectionOwner): ConnectionOwner {
 function withoutSince(owner: ConnectionOwner): ConnectionOwner {
   return {
     message: (text) => owner.message(text.replace(/":\d+/g, '":null')),
+    heard: () => owner.heard(),
     fellBehind: () => owner.fellBehind(),
     roomAgain: () => owner.roomAgain(),
     closed: () => owner.closed(),

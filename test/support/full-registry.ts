@@ -10,7 +10,7 @@ import { createWebhookMetrics } from '../../services/webhook/metrics.ts';
 export function createFullRegistry(): MetricsRegistry {
   const registry = createMetricsRegistry({ service: 'tests' });
   const logger = createLogger({ name: 'tests', level: 'silent' });
-  createRelayMetrics({ registry, topics: () => 0, digestAgeMs: () => 0, nowMs: () => 0 });
+  createRelayMetrics({ registry, sockets: () => 0, topics: () => 0, digestAgeMs: () => 0, nowMs: () => 0 });
   createWebhookMetrics({ registry });
   createChatMetrics({ registry });
   createBrokerMetrics({ registry, logger });

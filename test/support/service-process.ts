@@ -24,12 +24,12 @@ export interface ServiceProcess {
 /**
  * Starts a service and waits until it is ready. `port` is that of RELAY_PORT, WEBHOOK_PORT or CHAT_PORT (with all of
  * them in one, the chat's); a chat keeps its comments in memory. `program` is what Node runs instead of the built
- * main file.
+ * main file; `openFiles` is its limit of open files.
  */
 export async function startService(
   role: 'relay' | 'webhook' | 'chat' | 'standalone',
   env: Readonly<Record<string, string>>,
-  options: { program?: readonly string[] | undefined } = {},
+  options: { program?: readonly string[] | undefined; openFiles?: number } = {},
 ): Promise<ServiceProcess> {
   const adminPort = await freePort();
   const own: Record<string, string> = { ADMIN_PORT: String(adminPort), CHAT_DB: ':memory:' };
@@ -40,7 +40,12 @@ export async function startService(
     ports[name] = Number(own[variable]);
   }
   const main = new URL(`../../dist/${role}/main.js`, import.meta.url).pathname;
-  const child = spawnBound(process.execPath, [...(options.program ?? [main])], {
+  const command = [process.execPath, ...(options.program ?? [main])];
+  const limited = options.openFiles
+    ? ['sh', '-c', `ulimit -n ${options.openFiles} && exec "$0" "$@"`, ...command]
+    : command;
+  const [program = '', ...args] = limited;
+  const child = spawnBound(program, args, {
     PATH: process.env.PATH,
     ...own,
     ...env,

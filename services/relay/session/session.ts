@@ -64,7 +64,6 @@ export class Session implements Member, ConnectionOwner {
   }
 
   message(text: string): void {
-    this.#budget ??= new MessageBudget(this.#deps.limits.messagesPerSecond);
     this.#try(() => {
       if (!this.#spend(1)) return;
       const message = parseClientMessage(text);
@@ -83,6 +82,10 @@ export class Session implements Member, ConnectionOwner {
           break;
       }
     });
+  }
+
+  heard(): void {
+    this.#spend(1);
   }
 
   closed(): void {
@@ -157,7 +160,8 @@ export class Session implements Member, ConnectionOwner {
 
   #spend(cost: number): boolean {
     if (!this.#connection) return false;
-    if (this.#budget?.take(this.#deps.clock.monotonicMs(), cost)) return true;
+    this.#budget ??= new MessageBudget(this.#deps.limits.messagesPerSecond);
+    if (this.#budget.take(this.#deps.clock.monotonicMs(), cost)) return true;
     this.refuse(new AppError('too_fast'));
     this.close(CLOSE_CODES.tooFast, 'too fast');
     return false;

@@ -40,6 +40,8 @@ export interface Transport {
 export interface ConnectionOwner {
   /** A text message, not longer than the limit. */
   message(text: string): void;
+  /** Something that says no more than that the client lives: a ping, or whatever one of 2009 says. */
+  heard(): void;
   /** Something that was published did not fit any more. May come in the middle of a publish. */
   fellBehind(): void;
   /** There is room again after it fell behind, or after a send that returned false. */

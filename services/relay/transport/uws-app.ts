@@ -1,4 +1,4 @@
-import type { TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { createRequire } from 'node:module';
 import { AppError } from '../../shared/errors.ts';
 import { listenError, StartError } from '../../shared/process/start-error.ts';
@@ -6,22 +6,49 @@ import { sendProblem } from './uws-problem.ts';
 
 type Uws = typeof import('uWebSockets.js');
 
+/** A certificate and its key, as files. */
+interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 /** The public server of a relay, before transports add their paths. */
 export class UwsApp {
   readonly app: TemplatedApp;
   readonly #uws: Uws;
+  #sockets = 0;
   #listening: us_listen_socket | undefined;
 
-  constructor(tls?: { readonly certFile: string; readonly keyFile: string }) {
+  /** `refused` is called for each socket over the limit, which is closed before it says anything. 0 is no limit. */
+  constructor(deps: { tls: TlsFiles | undefined; maxSockets: number; refused: () => void }) {
+    const { tls, maxSockets, refused } = deps;
     this.#uws = loadUws();
+    this.app = this.#createApp(tls);
+    const count = (res: HttpResponse, difference: number): void => {
+      this.#sockets += difference;
+      if (difference < 0 || maxSockets === 0 || this.#sockets <= maxSockets) return;
+      refused();
+      res.close();
+    };
+    this.app.filter((res, difference) => count(res, Number(difference)));
+  }
+
+  /** Open sockets: clients, and those that are none (yet). */
+  get sockets(): number {
+    return this.#sockets;
+  }
+
+  /** Tells that a WebSocket is gone: uWebSockets.js' filter sees its socket come as one of HTTP, but not go. */
+  webSocketClosed(): void {
+    this.#sockets -= 1;
+  }
+
+  #createApp(tls: TlsFiles | undefined): TemplatedApp {
     // The switch of uWebSockets.js for not telling its version in every answer; its types do not know it.
     (this.#uws as unknown as { _cfg(name: string): void })._cfg('silent');
-    if (!tls) {
-      this.app = this.#uws.App();
-      return;
-    }
+    if (!tls) return this.#uws.App();
     try {
-      this.app = this.#uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+      return this.#uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
     } catch (cause) {
       throw new StartError('TLS_CERT_FILE and TLS_KEY_FILE hold no certificate and key that go together', { cause });
     }

@@ -72,8 +72,8 @@ export class UwsWebsocket {
       upgrade: (res, req, context) => this.#upgrade(res, req, context),
       open: (ws) => this.#open(ws),
       message: (ws, message, isBinary) => this.#message(ws, message, isBinary),
-      pong: (ws) => ws.getUserData().connection?.progressed(this.#nowMs()),
-      ping: (ws) => ws.getUserData().connection?.progressed(this.#nowMs()),
+      pong: (ws) => ws.getUserData().connection?.ponged(this.#nowMs()),
+      ping: (ws) => ws.getUserData().connection?.pinged(this.#nowMs()),
       dropped: (ws) => ws.getUserData().connection?.owner?.fellBehind(),
       drain: (ws) => this.#drained(ws),
       close: (ws, code) => this.#closed(ws, code),
@@ -138,7 +138,7 @@ export class UwsWebsocket {
     if (!connection) return;
     connection.progressed(this.#nowMs());
     if (message.byteLength > MAX_MESSAGE_BYTES) connection.close(CLOSE_CODES.tooBig, 'message too big');
-    else if (!this.#dialect.listens) return;
+    else if (!this.#dialect.listens) connection.owner?.heard();
     else if (isBinary) connection.close(CLOSE_CODES.abuse, 'text messages only');
     else connection.owner?.message(decoder.decode(message));
   }
@@ -171,6 +171,7 @@ class UwsConnection implements Connection, Sweepable {
   #ws: Socket | undefined;
   #progressedAtMs: number;
   #bufferedBytes = 0;
+  #awaitsPong = false;
   owner: ConnectionOwner | undefined;
 
   constructor(ws: Socket, dialect: Dialect, channel: (topic: Topic) => string, nowMs: number) {
@@ -224,6 +225,18 @@ class UwsConnection implements Connection, Sweepable {
     this.#progressedAtMs = nowMs;
   }
 
+  pinged(nowMs: number): void {
+    this.progressed(nowMs);
+    this.owner?.heard();
+  }
+
+  /** What answers a ping of ours costs nothing. */
+  ponged(nowMs: number): void {
+    this.progressed(nowMs);
+    if (!this.#awaitsPong) this.owner?.heard();
+    this.#awaitsPong = false;
+  }
+
   get isGone(): boolean {
     return this.#ws === undefined;
   }
@@ -241,6 +254,7 @@ class UwsConnection implements Connection, Sweepable {
       this.#ws.close();
       return false;
     }
+    this.#awaitsPong = true;
     this.#ws.ping();
     return true;
   }

@@ -6,6 +6,8 @@ import { AppError } from '../../../services/shared/errors.ts';
 import { createLogger } from '../../../services/shared/process/logger.ts';
 import { VirtualTime } from '../../support/virtual-time.ts';
 
+const gauges = { sockets: () => 0, topics: () => 0, digestAgeMs: () => 0 };
+
 let time: VirtualTime;
 let lines: Record<string, unknown>[];
 let reports: ReturnType<typeof createRelayMetrics>;
@@ -16,7 +18,7 @@ beforeEach(() => {
   lines = [];
   registry = new Registry();
   const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
-  const counted = createRelayMetrics({ registry, nowMs: () => time.nowMs, topics: () => 0, digestAgeMs: () => 0 });
+  const counted = createRelayMetrics({ registry, nowMs: () => time.nowMs, ...gauges });
   reports = logRelay(counted, {
     logger: createLogger({ name: 'relay', level: 'info', destination }),
     clock: time.clock(),

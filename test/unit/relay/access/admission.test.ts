@@ -2,7 +2,7 @@ import { BlockList } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type AdmissionLimits, ConnectionAdmission } from '../../../../services/relay/access/admission.ts';
 import { createAddressReader } from '../../../../services/relay/access/client-address.ts';
-import { connectionsByFileLimit } from '../../../../services/relay/access/file-limit.ts';
+import { connectionsByFileLimit, socketsByFileLimit } from '../../../../services/relay/access/file-limit.ts';
 import { Origins } from '../../../../services/relay/access/origins.ts';
 
 const OFF: AdmissionLimits = { maxConnections: 0, maxConnectionsPerAddress: 0, connectionsPerSecond: 0 };
@@ -91,12 +91,13 @@ describe('at the door of a relay', () => {
 
 describe('the default of MAX_CONNECTIONS', () => {
   it.each([
-    ['Max open files            20000                20000                files', 19_800],
-    ['Max open files            100                  1024                 files', 1],
-    ['Max open files            unlimited            unlimited            files', 0],
-    ['', 10_000],
-  ])('follows %j', (limits, expected) => {
-    expect(connectionsByFileLimit(limits)).toBe(expected);
+    ['Max open files            20000                20000                files', 19_800, 19_900],
+    ['Max open files            100                  1024                 files', 1, 1],
+    ['Max open files            unlimited            unlimited            files', 0, 0],
+    ['', 10_000, 0],
+  ])('follows %j, and leaves room to say no', (limits, connections, sockets) => {
+    expect(connectionsByFileLimit(limits)).toBe(connections);
+    expect(socketsByFileLimit(limits)).toBe(sockets);
   });
 
   it('is known on this machine', () => {
