@@ -12,6 +12,7 @@ import { connectionsByFileLimit, socketsByFileLimit } from './access/file-limit.
 import type { OriginConfig } from './access/origins.ts';
 import { type OriginBudget, parseOriginBudget } from './cluster/origin-budget.ts';
 import type { SessionLimits } from './session/limits.ts';
+import { MAX_MESSAGE_BYTES } from './transport/transport.ts';
 
 /** Where a server's certificate and its key are. */
 export interface TlsFiles {
@@ -30,6 +31,8 @@ export interface RelayConfig {
   readonly defaultTopic: Topic;
   readonly limits: SessionLimits;
   readonly admission: AdmissionLimits;
+  /** The longest message of a client, in bytes; 0 for no limit. */
+  readonly maxMessageBytes: number;
   /** Sockets at the public port, clients or not; 0 for no limit. */
   readonly maxSockets: number;
   /** Requests that wait for a change at a time; 0 for no limit. */
@@ -70,7 +73,7 @@ export function readRelayConfig(
     port: env.port('RELAY_PORT', 8080),
     defaultTopic: defaultTopic as Topic,
     limits: Object.freeze({
-      maxTopics: env.integer('MAX_TOPICS', { default: 128, min: 1, max: 1000 }),
+      maxTopics: env.integer('MAX_TOPICS', { default: 128, max: 1000 }) || Number.POSITIVE_INFINITY,
       messagesPerSecond: env.integer('FRAME_RATE', { default: 10, min: 0, max: 100_000 }),
     }),
     admission: Object.freeze({
@@ -78,6 +81,7 @@ export function readRelayConfig(
       maxConnectionsPerAddress: env.integer('MAX_CONNECTIONS_PER_ADDRESS', { default: 0 }),
       connectionsPerSecond: env.integer('CONNECTION_RATE', { default: 10_000 }),
     }),
+    maxMessageBytes: env.bytes('MAX_MESSAGE_SIZE', { default: '16KiB', max: MAX_MESSAGE_BYTES }),
     maxSockets: socketsByFileLimit(),
     maxLongPolls: env.integer('MAX_LONG_POLLS', { default: 10_000 }),
     trustedProxies: readProxies(env),

@@ -94,6 +94,7 @@ export function createRelay(deps: {
     limits: config.admission,
     origins,
     readAddress: createAddressReader(config.trustedProxies),
+    room: sessions,
     nowMs: () => clock.monotonicMs(),
   });
   const rebalance = new Rebalance({

@@ -56,7 +56,12 @@ export function createTransports(deps: {
   const { app } = server;
   const corsHeaders = (origin: string, host: string) => origins.corsHeaders(origin, host);
   const shared = { app, accept: deps.accept, admission: deps.admission, report };
-  const forSockets = { ...shared, maxTopics: config.limits.maxTopics, nowMs: () => clock.monotonicMs() };
+  const forSockets = {
+    ...shared,
+    maxTopics: config.limits.maxTopics,
+    maxMessageBytes: config.maxMessageBytes,
+    nowMs: () => clock.monotonicMs(),
+  };
   const json = new UwsWebsocket({ ...forSockets, path: '/ws', dialect: JSON_DIALECT });
   const { defaultTopic } = config;
   const old = new UwsWebsocket({ ...forSockets, path: '/update_check', dialect: UPDATE_CHECK_DIALECT, defaultTopic });

@@ -95,6 +95,7 @@ export class SimulatedRelay {
       admission: { enter: () => '', leave() {} },
       report: { opened() {}, closed() {}, stuck() {}, refused() {} },
       maxTopics: MAX_TOPICS,
+      maxMessageBytes: 0,
       nowMs: () => clock.monotonicMs(),
     };
     const json = new UwsWebsocket({ ...shared, path: '/ws', dialect: JSON_DIALECT });

@@ -63,6 +63,8 @@ export async function startRelay(
       const metric = await registry.getSingleMetric(name)?.get();
       return (metric?.values ?? []).reduce((sum, { value }) => sum + value, 0);
     },
+    /** What `/metrics` shows. */
+    metrics: () => registry.metrics(),
     async stop(): Promise<void> {
       for (const client of clients) client.terminate();
       await relay.stop();

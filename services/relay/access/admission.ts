@@ -11,11 +11,18 @@ export interface AdmissionLimits {
   readonly connectionsPerSecond: number;
 }
 
+/** Who is in, and could give way. */
+export interface Room {
+  readonly hasTokenless: boolean;
+  makeRoom(): void;
+}
+
 /** Decides at the door: before a connection costs anything. */
 export class ConnectionAdmission implements Admission {
   readonly #limits: AdmissionLimits;
   readonly #origins: Origins;
   readonly #readAddress: AddressReader;
+  readonly #room: Room;
   readonly #nowMs: () => number;
   readonly #perAddress = new Map<string, number>();
   #connections = 0;
@@ -27,11 +34,13 @@ export class ConnectionAdmission implements Admission {
     limits: AdmissionLimits;
     origins: Origins;
     readAddress: AddressReader;
+    room: Room;
     nowMs: () => number;
   }) {
     this.#limits = deps.limits;
     this.#origins = deps.origins;
     this.#readAddress = deps.readAddress;
+    this.#room = deps.room;
     this.#nowMs = deps.nowMs;
     this.#tokens = deps.limits.connectionsPerSecond;
   }
@@ -50,13 +59,16 @@ export class ConnectionAdmission implements Admission {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     if (!this.#origins.mayConnect(caller.origin, caller.host)) throw new AppError('origin_forbidden');
     if (this.#draining) throw new AppError('draining');
-    if (maxConnections > 0 && this.#connections >= maxConnections) throw new AppError('relay_full');
+    const isFull = maxConnections > 0 && this.#connections >= maxConnections;
+    if (isFull && !this.#room.hasTokenless) throw new AppError('relay_full');
     const key = maxConnectionsPerAddress === 0 ? '' : this.#readAddress(caller.address, caller.forwardedFor);
     const held = key === '' ? 0 : (this.#perAddress.get(key) ?? 0);
     if (key !== '' && held >= maxConnectionsPerAddress) throw new AppError('too_many_connections');
     // Last, so that who does not come in anyway takes nobody's turn.
     if (!this.#takeToken()) throw new AppError('connecting_too_fast');
-    if (key !== '') this.#perAddress.set(key, held + 1);
+    if (isFull) this.#room.makeRoom();
+    // Asked again, since it may have been one of the same address that made room.
+    if (key !== '') this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
     this.#connections += 1;
     return key;
   }

@@ -14,6 +14,15 @@ export interface SessionReport {
   refused(refusal: AppError): void;
 }
 
+/** What whoever holds all sessions sees of each. */
+export interface SessionOwner<S> {
+  closed(session: S): void;
+  /** Those that are behind. */
+  readonly behind: Set<S>;
+  /** Those that need a token and have shown none, the oldest first. */
+  readonly tokenless: Set<S>;
+}
+
 /** What all sessions of a relay share. */
 export interface SessionDeps {
   readonly hub: Hub;

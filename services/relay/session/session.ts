@@ -8,10 +8,10 @@ import type { Connection, ConnectionOwner, Greeting } from '../transport/transpo
 import { isNews, type Pending } from './is-news.ts';
 import { MessageBudget } from './limits.ts';
 import { SessionAccess } from './session-access.ts';
-import type { SessionDeps } from './session-deps.ts';
+import type { SessionDeps, SessionOwner } from './session-deps.ts';
 
-/** What a session needs, with its owner, who sees all that are behind. */
-type OwnedSessionDeps = SessionDeps & { readonly closed: (session: Session) => void; readonly behind: Set<Session> };
+/** What a session needs, with its owner. */
+type OwnedSessionDeps = SessionDeps & SessionOwner<Session>;
 
 /** One client's subscriptions: what it is told, and when it is behind. */
 export class Session implements Member, ConnectionOwner {
@@ -40,6 +40,7 @@ export class Session implements Member, ConnectionOwner {
       const handler = { changed: () => this.#accessChanged(), ended: (reason: AppError) => this.#accessEnded(reason) };
       this.#access = new SessionAccess({ authorization, clock, handler });
       this.#access.open(token, { canWait: connection.listens });
+      if (token === undefined && this.#access.pending && this.#connection) this.#deps.tokenless.add(this);
     }
     this.#try(() => this.#subscribe(topics));
     // Whoever only listens by its URL would wait for ever.
@@ -78,6 +79,7 @@ export class Session implements Member, ConnectionOwner {
           this.#tell(this.#connection?.sendPong());
           break;
         case 'auth':
+          this.#deps.tokenless.delete(this);
           this.#access?.present(message.token);
           break;
       }

@@ -1,16 +1,19 @@
+import { AppError } from '../../shared/errors.ts';
+import { CLOSE_CODES } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Connection, Greeting } from '../transport/transport.ts';
 import { Session } from './session.ts';
-import type { SessionDeps } from './session-deps.ts';
+import type { SessionDeps, SessionOwner } from './session-deps.ts';
 
 /** So many clients that are behind are looked at where somebody asks how many miss a topic. */
 const MAX_LOOKED_AT = 10_000;
 
 /** All sessions of a relay. */
 export class Sessions implements Iterable<Session> {
-  readonly #deps: SessionDeps & { readonly closed: (session: Session) => void; readonly behind: Set<Session> };
+  readonly #deps: SessionDeps & SessionOwner<Session>;
   readonly #all = new Set<Session>();
   readonly #behind = new Set<Session>();
+  readonly #tokenless = new Set<Session>();
   /** Those whose moment is still to come, with the mark since which they are to be told. */
   readonly #paced = new Map<Session, number>();
 
@@ -18,7 +21,11 @@ export class Sessions implements Iterable<Session> {
     this.#deps = {
       ...deps,
       behind: this.#behind,
-      closed: (session) => void this.#all.delete(session),
+      tokenless: this.#tokenless,
+      closed: (session) => {
+        this.#all.delete(session);
+        this.#tokenless.delete(session);
+      },
     };
   }
 
@@ -28,6 +35,18 @@ export class Sessions implements Iterable<Session> {
 
   [Symbol.iterator](): Iterator<Session> {
     return this.#all.values();
+  }
+
+  /** Whether somebody is there who could give way to another client. */
+  get hasTokenless(): boolean {
+    return this.#tokenless.size > 0;
+  }
+
+  /** Sends away who has been here longest without a token that is needed. */
+  makeRoom(): void {
+    const [oldest] = this.#tokenless;
+    oldest?.refuse(new AppError('relay_full'));
+    oldest?.close(CLOSE_CODES.full, 'relay_full');
   }
 
   /** Gives a new connection its session. */

@@ -1,32 +1,20 @@
-import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } from 'uWebSockets.js';
 import { AppError, toAppError } from '../../shared/errors.ts';
-import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
+import { CLOSE_CODES } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
-import type { Update, Version } from '../../shared/update/update.ts';
+import type { Update } from '../../shared/update/update.ts';
 import type { Dialect } from './dialect.ts';
 import { parseGreeting } from './greeting.ts';
-import type { Sweepable } from './sweep.ts';
-import type { Accept, Admission, Connection, ConnectionOwner, ConnectionReport, Greeting } from './transport.ts';
+import { type Accept, type Admission, type ConnectionReport, MAX_MESSAGE_BYTES } from './transport.ts';
 import { readCaller } from './uws-caller.ts';
 import { readHandshake, refuseUpgrade } from './uws-handshake.ts';
-
-/** The longest message a client may send, in bytes. */
-export const MAX_MESSAGE_BYTES = 16 * 1024;
+import { type Socket, type UserData, UwsWebsocketConnection } from './uws-websocket-connection.ts';
 
 /** The most that waits for one slow client, in bytes, beyond what the kernel holds; one message may overshoot it. */
 export const MAX_BACKPRESSURE_BYTES = 64 * 1024;
 
-/** uWebSockets.js cuts the line over its own limit without a close code: up to here we say why. */
-const MAX_FRAME_BYTES = 128 * 1024;
-
-interface UserData {
-  /** Given away when the connection opens. */
-  greeting: Greeting | undefined;
-  readonly admission: string;
-  connection?: UwsConnection;
-}
-
-type Socket = WebSocket<UserData>;
+/** uWebSockets.js cuts the line over its own limit without a close code: up to here, and to twice ours, we say why. */
+const MIN_FRAME_BYTES = 128 * 1024;
 
 const decoder = new TextDecoder();
 
@@ -36,12 +24,13 @@ export class UwsWebsocket {
   readonly #dialect: Dialect;
   readonly #accept: Accept;
   readonly #maxTopics: number;
+  readonly #maxMessageBytes: number;
   readonly #defaultTopic: Topic | undefined;
   readonly #nowMs: () => number;
   readonly #admission: Admission;
   readonly #report: ConnectionReport;
   readonly #control: string;
-  readonly connections = new Set<UwsConnection>();
+  readonly connections = new Set<UwsWebsocketConnection>();
 
   constructor(deps: {
     app: TemplatedApp;
@@ -51,6 +40,8 @@ export class UwsWebsocket {
     admission: Admission;
     report: ConnectionReport;
     maxTopics: number;
+    /** 0 for no limit. */
+    maxMessageBytes: number;
     defaultTopic?: Topic;
     nowMs: () => number;
   }) {
@@ -58,13 +49,14 @@ export class UwsWebsocket {
     this.#dialect = deps.dialect;
     this.#accept = deps.accept;
     this.#maxTopics = deps.maxTopics;
+    this.#maxMessageBytes = deps.maxMessageBytes || MAX_MESSAGE_BYTES;
     this.#defaultTopic = deps.defaultTopic;
     this.#nowMs = deps.nowMs;
     this.#admission = deps.admission;
     this.#report = deps.report;
     this.#control = `${deps.dialect.transport} `; // no topic has a space
     this.#app.ws<UserData>(deps.path, {
-      maxPayloadLength: MAX_FRAME_BYTES,
+      maxPayloadLength: Math.max(MIN_FRAME_BYTES, 2 * this.#maxMessageBytes),
       maxBackpressure: MAX_BACKPRESSURE_BYTES,
       // The sweep pings and judges: it is patient with slow readers, which this is not.
       idleTimeout: 0,
@@ -120,7 +112,7 @@ export class UwsWebsocket {
 
   #open(ws: Socket): void {
     const data = ws.getUserData();
-    const connection = new UwsConnection(ws, this.#dialect, (topic) => this.#channel(topic), this.#nowMs());
+    const connection = new UwsWebsocketConnection(ws, this.#dialect, (topic) => this.#channel(topic), this.#nowMs());
     data.connection = connection;
     this.connections.add(connection);
     this.#report.opened(this.#dialect.transport);
@@ -137,7 +129,7 @@ export class UwsWebsocket {
     const connection = ws.getUserData().connection;
     if (!connection) return;
     connection.progressed(this.#nowMs());
-    if (message.byteLength > MAX_MESSAGE_BYTES) connection.close(CLOSE_CODES.tooBig, 'message too big');
+    if (message.byteLength > this.#maxMessageBytes) connection.close(CLOSE_CODES.tooBig, 'message too big');
     else if (!this.#dialect.listens) connection.owner?.heard();
     else if (isBinary) connection.close(CLOSE_CODES.abuse, 'text messages only');
     else connection.owner?.message(decoder.decode(message));
@@ -159,108 +151,5 @@ export class UwsWebsocket {
     connection.gone();
     connection.owner?.closed();
     this.#report.closed(this.#dialect.transport, code);
-  }
-}
-
-/** uWebSockets.js: what `send` returns for a message that was not taken. */
-const DROPPED = 2;
-
-class UwsConnection implements Connection, Sweepable {
-  readonly #dialect: Dialect;
-  readonly #channel: (topic: Topic) => string;
-  #ws: Socket | undefined;
-  #progressedAtMs: number;
-  #bufferedBytes = 0;
-  #awaitsPong = false;
-  owner: ConnectionOwner | undefined;
-
-  constructor(ws: Socket, dialect: Dialect, channel: (topic: Topic) => string, nowMs: number) {
-    this.#ws = ws;
-    this.#dialect = dialect;
-    this.#channel = channel;
-    this.#progressedAtMs = nowMs;
-  }
-
-  get transport() {
-    return this.#dialect.transport;
-  }
-
-  get listens() {
-    return this.#dialect.listens;
-  }
-
-  listen(topic: Topic): void {
-    this.#ws?.subscribe(this.#channel(topic));
-  }
-
-  unlisten(topic: Topic): void {
-    this.#ws?.unsubscribe(this.#channel(topic));
-  }
-
-  sendSubscribed(numbers: ReadonlyMap<Topic, Version | null>): boolean {
-    return this.#send(this.#dialect.subscribed(numbers));
-  }
-
-  sendUpdate(update: Update): boolean {
-    return this.#send(this.#dialect.update(update));
-  }
-
-  sendFreshness(fresh: boolean): boolean {
-    return this.#send(this.#dialect.freshness(fresh));
-  }
-
-  sendPong(): boolean {
-    return this.#send(this.#dialect.pong());
-  }
-
-  sendError(code: string, topic?: Topic): boolean {
-    return this.#send(this.#dialect.error(code, topic));
-  }
-
-  close(code: CloseCode, reason: string): void {
-    this.#ws?.end(code, reason);
-  }
-
-  progressed(nowMs: number): void {
-    this.#progressedAtMs = nowMs;
-  }
-
-  pinged(nowMs: number): void {
-    this.progressed(nowMs);
-    this.owner?.heard();
-  }
-
-  /** What answers a ping of ours costs nothing. */
-  ponged(nowMs: number): void {
-    this.progressed(nowMs);
-    if (!this.#awaitsPong) this.owner?.heard();
-    this.#awaitsPong = false;
-  }
-
-  get isGone(): boolean {
-    return this.#ws === undefined;
-  }
-
-  gone(): void {
-    this.#ws = undefined;
-  }
-
-  sweep(nowMs: number, stuckMs: number): boolean {
-    if (!this.#ws) return true;
-    const buffered = this.#ws.getBufferedAmount();
-    if (buffered < this.#bufferedBytes) this.progressed(nowMs);
-    this.#bufferedBytes = buffered;
-    if (nowMs - this.#progressedAtMs > stuckMs) {
-      this.#ws.close();
-      return false;
-    }
-    this.#awaitsPong = true;
-    this.#ws.ping();
-    return true;
-  }
-
-  #send(text: string | undefined): boolean {
-    if (text === undefined || !this.#ws) return true;
-    return this.#ws.send(text) !== DROPPED;
   }
 }

@@ -13,6 +13,7 @@ function createAdmission(limits: Partial<AdmissionLimits>) {
     limits: { ...OFF, ...limits },
     origins: new Origins({ allowed: [], sameHostOnly: false, allowNone: true }),
     readAddress: createAddressReader(new BlockList()),
+    room: { hasTokenless: false, makeRoom() {} },
     nowMs: () => time.nowMs,
   });
   const enter = (address = '203.0.113.1') => admission.enter({ address, forwardedFor: '', origin: '', host: 'relay' });
