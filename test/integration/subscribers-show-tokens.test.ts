@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { expectProblem } from '../support/expect-problem.ts';
+import { sendRaw } from '../support/raw-http.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 import { JWT_SECRET, signToken } from '../support/tokens.ts';
 import type { WsClient } from '../support/ws-client.ts';
@@ -20,6 +22,39 @@ const ENV = {
   PRIVATE_TOPICS: 'user/*,secret',
 };
 const GOOD = { aud: 'relays', iss: 'app', topics: ['user/1', 'team/*'] };
+
+const hs256 = (header: unknown, payload: unknown, key: string | Buffer) => {
+  const text = `${base64(header)}.${base64(payload)}`;
+  return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
+};
+
+/** Every way for a token to be bad. */
+const BAD_TOKENS: [string, () => Promise<string> | string][] = [
+  ['empty', () => ''],
+  ['no JWT', () => 'hunter2'],
+  ['three empty parts', () => '..'],
+  ['of another secret', () => signToken(GOOD, { secret: 'another-secret-of-32-bytes-or-more--' })],
+  ['expired', () => signToken({ ...GOOD, exp: now() - 60 })],
+  ['not valid yet', () => signToken({ ...GOOD, nbf: now() + 60 })],
+  ['for another audience', () => signToken({ ...GOOD, aud: 'others' })],
+  ['without an audience', () => signToken({ ...GOOD, aud: undefined })],
+  ['of another issuer', () => signToken({ ...GOOD, iss: 'others' })],
+  ['with an expiry that is no number', () => signToken({ ...GOOD, exp: 'never' as never })],
+  ['with topics that are none', () => signToken({ ...GOOD, topics: ['a b'] })],
+  ['with topics that are an object', () => signToken({ ...GOOD, topics: { chat: true } })],
+  ['with alg none', () => `${base64({ alg: 'none' })}.${base64(GOOD)}.`],
+  ['with alg none and a signature', () => hs256({ alg: 'none' }, { ...GOOD, exp: now() + 60 }, JWT_SECRET)],
+  ['with alg in other letters', () => hs256({ alg: 'hs256' }, { ...GOOD, exp: now() + 60 }, JWT_SECRET)],
+  ['with an unknown critical header', () => hs256({ alg: 'HS256', crit: ['x'], x: 1 }, GOOD, JWT_SECRET)],
+  ['of an algorithm for other keys', () => new SignJWT(GOOD).setProtectedHeader({ alg: 'RS256' }).sign(rsa.privateKey)],
+  ['with a cut signature', async () => (await signToken(GOOD)).slice(0, -3)],
+  [
+    'with its payload changed',
+    async () => (await signToken(GOOD)).replace(/\.[^.]+\./, `.${base64({ ...GOOD, topics: ['*'] })}.`),
+  ],
+  ['with a NUL', async () => `${await signToken(GOOD)}%00`],
+  ['in Unicode', () => encodeURIComponent('t\u00f6ken.\u{1F511}.x')],
+];
 
 const subscribed = (client: WsClient) =>
   client
@@ -131,44 +166,54 @@ describe('where a token is required', () => {
   });
   afterAll(() => relay.stop());
 
-  const hs256 = (header: unknown, payload: unknown, key: string | Buffer) => {
-    const text = `${base64(header)}.${base64(payload)}`;
-    return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
-  };
-
-  it.each<[string, () => Promise<string> | string]>([
-    ['empty', () => ''],
-    ['no JWT', () => 'hunter2'],
-    ['three empty parts', () => '..'],
-    ['of another secret', () => signToken(GOOD, { secret: 'another-secret-of-32-bytes-or-more--' })],
-    ['expired', () => signToken({ ...GOOD, exp: now() - 60 })],
-    ['not valid yet', () => signToken({ ...GOOD, nbf: now() + 60 })],
-    ['for another audience', () => signToken({ ...GOOD, aud: 'others' })],
-    ['without an audience', () => signToken({ ...GOOD, aud: undefined })],
-    ['of another issuer', () => signToken({ ...GOOD, iss: 'others' })],
-    ['with an expiry that is no number', () => signToken({ ...GOOD, exp: 'never' as never })],
-    ['with topics that are none', () => signToken({ ...GOOD, topics: ['a b'] })],
-    ['with topics that are an object', () => signToken({ ...GOOD, topics: { chat: true } })],
-    ['with alg none', () => `${base64({ alg: 'none' })}.${base64(GOOD)}.`],
-    ['with alg none and a signature', () => hs256({ alg: 'none' }, { ...GOOD, exp: now() + 60 }, JWT_SECRET)],
-    ['with alg in other letters', () => hs256({ alg: 'hs256' }, { ...GOOD, exp: now() + 60 }, JWT_SECRET)],
-    ['with an unknown critical header', () => hs256({ alg: 'HS256', crit: ['x'], x: 1 }, GOOD, JWT_SECRET)],
-    [
-      'of an algorithm for other keys',
-      () => new SignJWT(GOOD).setProtectedHeader({ alg: 'RS256' }).sign(rsa.privateKey),
-    ],
-    ['with a cut signature', async () => (await signToken(GOOD)).slice(0, -3)],
-    [
-      'with its payload changed',
-      async () => (await signToken(GOOD)).replace(/\.[^.]+\./, `.${base64({ ...GOOD, topics: ['*'] })}.`),
-    ],
-    ['with a NUL', async () => `${await signToken(GOOD)}%00`],
-    ['in Unicode', () => encodeURIComponent('t\u00f6ken.\u{1F511}.x')],
-  ])('one that is %s is refused with 4401', async (_, token) => {
+  it.each(BAD_TOKENS)('one that is %s is refused with 4401', async (_, token) => {
     const client = await relay.connect(`/ws?topic=user/1&token=${await token()}`);
     await eventually(() => expect(client.closed).toMatchObject({ code: 4401, reason: 'token missing or bad' }));
     expect(client.messages).toEqual([{ type: 'error', code: 'unauthorized' }]);
     expect(relay.relay.hub.listeners('user/1' as never)).toBe(0);
+  });
+
+  it.each(BAD_TOKENS)('one that is %s is refused with 401 over HTTP, without a word on why', async (name, token) => {
+    const bad = await token();
+    const inHeader = { authorization: `Bearer ${decodeURIComponent(bad)}` };
+    const calls: [string, Record<string, string>][] = [
+      [`/events?topic=user/1&token=${bad}`, {}],
+      [`/topics/user/1?token=${bad}`, {}],
+    ];
+    // What no header can hold is tried in the URL only.
+    if (/^[\x21-\x7e]+$/.test(decodeURIComponent(bad))) {
+      calls.push(['/events?topic=user/1', inHeader], ['/topics/user/1', inHeader]);
+    }
+    for (const [path, headers] of calls) {
+      const response = await fetch(relay.http + path, { headers });
+      expect(response.headers.get('www-authenticate'), name).toBe('Bearer');
+      expect(await response.clone().text()).not.toMatch(/jose|jwt|expired|\.(ts|js)\b/i);
+      await expectProblem(response, 401, 'unauthorized');
+    }
+  });
+
+  it('the first counts where two come, and a token that reaches other topics is refused with 403 over HTTP', async () => {
+    const [good, other] = [await signToken(GOOD), await signToken({ ...GOOD, topics: ['user/2'] })];
+    const get = (path: string, headers: Record<string, string> = {}) => fetch(relay.http + path, { headers });
+    await expectProblem(await get(`/topics/user/1?token=x&token=${good}`), 401, 'unauthorized');
+    await expectProblem(await get('/topics/user/1?token=x', { authorization: `Bearer ${good}` }), 401, 'unauthorized');
+    await expectProblem(await get(`/topics/user/1?token=${other}`), 403, 'topic_forbidden');
+    await expectProblem(await get(`/events?topic=user/1&token=${other}`), 403, 'topic_forbidden');
+    expect((await get(`/topics/user/1?token=${good}`)).status).toBe(200);
+    expect((await get('/topics/user/1', { authorization: `Bearer ${good}` })).status).toBe(200);
+  });
+
+  it('one of a megabyte is refused before anything reads it', async () => {
+    const huge = 'x'.repeat(1024 * 1024);
+    const answer = await sendRaw(
+      relay.port,
+      `GET /ws HTTP/1.1\r\nHost: relay\r\nAuthorization: Bearer ${huge}\r\n\r\n`,
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 431 /);
+    const client = await relay.connect('/ws');
+    client.send({ type: 'auth', token: huge });
+    await eventually(() => expect(client.closed).toBeDefined());
+    expect(relay.relay.hub.topics).toBe(0);
   });
 
   it('a good one opens its topics and no other, public or not', async () => {

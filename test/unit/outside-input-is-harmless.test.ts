@@ -1,14 +1,17 @@
 import { BlockList } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseComment } from '../../services/chat/comment.ts';
 import { createAddressReader } from '../../services/relay/access/client-address.ts';
 import { Origins, parseOriginRule } from '../../services/relay/access/origins.ts';
 import { parseGreeting } from '../../services/relay/transport/greeting.ts';
+import { parseTopicRequest } from '../../services/relay/transport/topic-request.ts';
 import { decodeAnswer, decodeQuestion, encodeAnswer } from '../../services/shared/broker/receipt-codec.ts';
 import { AppError } from '../../services/shared/errors.ts';
+import { requireMediaType } from '../../services/shared/http/read-body.ts';
 import { parseClientMessage } from '../../services/shared/protocol/client-message.ts';
 import { parsePublishRequest } from '../../services/shared/protocol/publish-request.ts';
-import { isTopic, type Topic } from '../../services/shared/update/topic.ts';
+import { isTopic, parseTopic, type Topic } from '../../services/shared/update/topic.ts';
 import { parseTopicPattern } from '../../services/shared/update/topic-pattern.ts';
 import { isVersion, parseVersion } from '../../services/shared/update/update.ts';
 import { decodeBody, decodeSignal, encodeBody, encodeSignal } from '../../services/shared/update/update-codec.ts';
@@ -22,7 +25,7 @@ import { parseWait } from '../../services/webhook/wait-request.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
 
 /** Cases for each parser; a long run sets FUZZ_RUNS=100000. */
-const numRuns = Number(process.env.FUZZ_RUNS ?? 1000);
+const numRuns = Number(process.env.FUZZ_RUNS ?? 3000);
 
 /** Text of any kind: nonsense, JSON of any shape, and text that is almost right. */
 const almost = (...words: string[]) =>
@@ -42,6 +45,8 @@ function outcome<T>(parse: () => T): T | undefined {
 function holdsFor(arbitrary: fc.Arbitrary<string>, property: (text: string) => void): void {
   fc.assert(fc.property(arbitrary, property), { numRuns });
 }
+
+const chat = 'chat' as Topic;
 
 describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () => {
   const field = fc.oneof(fc.jsonValue(), fc.constantFrom('chat', ['a', 'b'], [], '', 'a b', [['a']], { 0: 'a' }));
@@ -88,14 +93,34 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
     });
   });
 
+  it('as a name of a topic is one of the documented letters, or an error of ours', () => {
+    holdsFor(fc.oneof(anyText, almost('chat', '/', '..', ':', '~', ' ', '\0', '\n', '\u00e4', '{', '}')), (text) => {
+      if (outcome(() => parseTopic(text)) === undefined) expect(isTopic(text)).toBe(false);
+      else expect(text).toMatch(/^[A-Za-z0-9._~:/-]{1,128}$/);
+    });
+    for (const value of [undefined, null, 7, ['chat'], { toString: () => 'chat' }]) {
+      expect(outcome(() => parseTopic(value))).toBeUndefined();
+    }
+  });
+
+  const queries = fc.oneof(
+    anyText,
+    almost('topic=', 'since=', 'token=', '&', ',', '1', '%', '%ff', '%00', '=', 'chat', '__proto__', '[]', '%2e%2e'),
+  );
+  const ids = fc.oneof(anyText, almost('1', '0', ',', ' ', '-', '1790000000000000', '9007199254740993', '\0'));
+
   it('as a query of a client becomes a greeting, or an error of ours', () => {
-    const queries = fc.oneof(
-      anyText,
-      almost('topic=', 'since=', 'token=', '&', ',', '1', '%', '%ff', '%00', '=', 'chat'),
+    const options = fc.record(
+      {
+        authorization: fc.oneof(anyText, almost('Bearer ', 'x', ' ')),
+        lastEventId: ids,
+        defaultTopic: fc.constant(chat),
+      },
+      { requiredKeys: [] },
     );
     fc.assert(
-      fc.property(queries, anyText, (query, authorization) => {
-        const greeting = outcome(() => parseGreeting(query, { maxTopics: 4, authorization }));
+      fc.property(queries, options, (query, rest) => {
+        const greeting = outcome(() => parseGreeting(query, { maxTopics: 4, ...rest }));
         if (!greeting) return;
         expect(greeting.topics.size).toBeLessThanOrEqual(4);
         for (const [topic, since] of greeting.topics)
@@ -103,6 +128,37 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
       }),
       { numRuns },
     );
+  });
+
+  it('as a Last-Event-ID never keeps a stream from beginning', () => {
+    holdsFor(ids, (lastEventId) => {
+      const { topics } = parseGreeting('topic=a&topic=b', { maxTopics: 2, lastEventId });
+      expect([...topics.keys()]).toEqual(['a', 'b']);
+      for (const since of topics.values()) expect(since === null || isVersion(since)).toBe(true);
+    });
+  });
+
+  it('as a path, an If-None-Match or a Prefer becomes a request that waits for no longer than it may, or an error of ours', () => {
+    const paths = fc.oneof(anyText, almost('chat', '%', '%2e', '%2f', '/', '..', '%00', '%0d%0a', '%ff', '?', '#'));
+    const tags = fc.oneof(anyText, almost('"', 'W/', '1', '1790000000000000', '*', ',', ' ', '\\'));
+    const preferences = fc.oneof(
+      anyText,
+      almost('wait', '=', '10', '-1', '1e9', '"', ',', ';', ' ', 'Wait', 'respond-async'),
+    );
+    fc.assert(
+      fc.property(paths, tags, preferences, (path, ifNoneMatch, prefer) => {
+        const request = outcome(() => parseTopicRequest({ path, ifNoneMatch, prefer }));
+        if (!request) return;
+        expect(isTopic(request.topic)).toBe(true);
+        expect(request.since === null || isVersion(request.since)).toBe(true);
+        expect(request.waitMs >= 0 && request.waitMs <= 25_000).toBe(true);
+      }),
+      { numRuns },
+    );
+    holdsFor(fc.oneof(tags, preferences), (text) => {
+      // What cannot be read of a header never refuses the request (RFC 9110, RFC 7240).
+      expect(parseTopicRequest({ path: 'chat', ifNoneMatch: text, prefer: text }).topic).toBe('chat');
+    });
   });
 
   it('as a version is a safe integer, or none', () => {
@@ -192,6 +248,53 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
       }),
       { numRuns },
     );
+  });
+
+  it('as a type of a body or a comment is taken as it must be, or an error of ours', () => {
+    const types = fc.oneof(anyText, almost('application/json', ';', ' ', 'charset=utf-8', ',', 'text/plain', '\t'));
+    holdsFor(types, (type) => {
+      const taken = outcome(() => requireMediaType({ 'content-type': type }, ['application/json']));
+      if (taken !== undefined) expect(type).toMatch(/^application\/json *(;|$)/i);
+    });
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom('name', 'text', '__proto__', 'x'), field), (fields) => {
+        outcome(() => parseComment(fields));
+      }),
+      { numRuns },
+    );
+  });
+
+  it('and is long takes no longer than it is long', () => {
+    const long = (part: string) => part.repeat(64 * 1024).slice(0, 64 * 1024);
+    for (const part of [
+      ' ',
+      'a',
+      '"',
+      '1',
+      ',',
+      '%',
+      '=',
+      'wait=',
+      ' wait=1 ',
+      '"1" ',
+      'Bearer ',
+      'topic=a&',
+      '[',
+      '{"a":',
+    ]) {
+      const begunAt = performance.now();
+      const text = long(part);
+      outcome(() => parseTopicRequest({ path: text, ifNoneMatch: text, prefer: text }));
+      outcome(() => parseGreeting(text, { maxTopics: 4, authorization: `Bearer ${text} x`, lastEventId: text }));
+      outcome(() => parseClientMessage(text));
+      outcome(() => parsePublishRequest(text));
+      outcome(() => parseTopic(text));
+      outcome(() => requireMediaType({ 'content-type': text }, ['application/json']));
+      decodeSignal(chat, text);
+      createAddressReader(new BlockList())('10.0.0.1', text);
+      parseOriginRule(text);
+      expect(performance.now() - begunAt, part).toBeLessThan(1000);
+    }
   });
 
   it('as an origin or a forwarded address never throws', () => {

@@ -53,6 +53,7 @@ export class Origins {
 }
 
 function parseOrigin(text: string): URL | undefined {
-  if (!/^https?:\/\/[^/?#@*\s]+$/.test(text) || !URL.canParse(text)) return undefined;
-  return new URL(text);
+  if (!/^https?:\/\/[^/?#@*\s]*[^/?#@*\s:]$/.test(text) || !URL.canParse(text)) return undefined;
+  const origin = new URL(text);
+  return /^\.|\.\./.test(origin.hostname) ? undefined : origin; // each part of a name has a letter at least
 }

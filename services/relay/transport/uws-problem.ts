@@ -18,6 +18,7 @@ export function sendProblem(res: HttpResponse, error: AppError, headers: Readonl
     if (error.status === 401) res.writeHeader('WWW-Authenticate', 'Bearer');
     res.writeHeader('Content-Type', PROBLEM_CONTENT_TYPE);
     res.writeHeader('Cache-Control', 'no-store');
+    if (!('X-Content-Type-Options' in headers)) res.writeHeader('X-Content-Type-Options', 'nosniff');
     // What comes next should go to another relay.
     res.end(JSON.stringify(toProblem(error)), error.code === 'draining');
   });

@@ -19,7 +19,7 @@ export function createRefuseMalformed(deps: {
   return (error, socket) => {
     if (known.has(socket)) return; // each further piece of it is an error of its own
     known.add(socket);
-    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    if (isGone(error) || !socket.writable) return void socket.destroy();
     const refusal = new AppError(codeOf(error));
     const waiting = answering(socket);
     const response = waiting ?? new ServerResponse(new IncomingMessage(socket));
@@ -32,6 +32,11 @@ export function createRefuseMalformed(deps: {
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
     sendProblem(response, refusal);
   };
+}
+
+/** The other side went away in the middle. */
+function isGone({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ECONNRESET' || code === 'HPE_INVALID_EOF_STATE';
 }
 
 function codeOf({ code }: NodeJS.ErrnoException): ErrorCode {

@@ -20,6 +20,7 @@ export function sendProblem(response: ServerResponse, error: AppError): void {
   response.setHeader('Content-Type', PROBLEM_CONTENT_TYPE);
   response.setHeader('Content-Length', Buffer.byteLength(body));
   response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('X-Content-Type-Options', 'nosniff');
   if (error.status === 503) response.setHeader('Retry-After', RETRY_AFTER_S);
   if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="heliograph"');
   response.end(body);
