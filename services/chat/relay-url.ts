@@ -16,5 +16,6 @@ export function createRelayUrl(options: { url: string | undefined; port: number 
 /** The name goes into the page and into a header: nothing but a name gets there. */
 function hostName(host = ''): string {
   const name = host.replace(/:\d{1,5}$/, '');
-  return /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$/.test(name) ? name : 'localhost';
+  const isName = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$/.test(name);
+  return isName && URL.canParse(`http://${name}`) ? name : 'localhost'; // 256.256.256.256 is no name
 }

@@ -1,7 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import { BlockList } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseComment } from '../../services/chat/comment.ts';
+import { createRelayUrl } from '../../services/chat/relay-url.ts';
 import { createAddressReader } from '../../services/relay/access/client-address.ts';
 import { Origins, parseOriginRule } from '../../services/relay/access/origins.ts';
 import { parseGreeting } from '../../services/relay/transport/greeting.ts';
@@ -262,6 +264,21 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
       }),
       { numRuns },
     );
+  });
+
+  it('as a host becomes the address of a relay, and nothing but that', () => {
+    const relayUrl = createRelayUrl({ url: undefined, port: 8080 });
+    const hosts = fc.oneof(
+      anyText,
+      fc.domain(),
+      fc.ipV6(),
+      almost('256', '.', '1', ':', '[', ']', 'xn--', '0x', ';', "'"),
+    );
+    holdsFor(hosts, (host) => {
+      const url = relayUrl({ headers: { host } } as IncomingMessage);
+      expect(new URL(url).port).toBe('8080');
+      expect(url).not.toMatch(/[\s;,'"<>]/);
+    });
   });
 
   it('and is long takes no longer than it is long', () => {

@@ -20,10 +20,23 @@ describe("the relay's address", () => {
     expect(createRelayUrl({ url: undefined, port: 8080 })(askedAt(host))).toBe(expected);
   });
 
-  it.each([undefined, '', 'a b', "x'; script-src *", 'x;y', 'x/y', 'user@x', '"><b>', '[x]', 'x:1:2', '\u00e4'])(
-    'never has anything of a host that is none: %j',
-    (host) => {
-      expect(createRelayUrl({ url: undefined, port: 8080 })(askedAt(host))).toBe('http://localhost:8080');
-    },
-  );
+  it.each([
+    undefined,
+    '',
+    'a b',
+    "x'; script-src *",
+    'x;y',
+    'x/y',
+    'user@x',
+    '"><b>',
+    '[x]',
+    'x:1:2',
+    '\u00e4',
+    '256.1.1.1',
+    '[:::]',
+    'xn--a',
+    '0x100000000',
+  ])('never has anything of a host that is none: %j', (host) => {
+    expect(createRelayUrl({ url: undefined, port: 8080 })(askedAt(host))).toBe('http://localhost:8080');
+  });
 });
