@@ -38,11 +38,14 @@ export function createHttpServer(options: {
   stopGraceMs?: number;
   /** How long the head of a request may take; 0 for no limit, also of the whole request. */
   headerTimeoutMs?: number;
+  /** And its body after that. */
+  bodyTimeoutMs?: number;
   maxConnections?: number;
   refused?: (status: number | 'dropped') => void;
 }): HttpServer {
   const { handler, host, port, stopGraceMs = DEFAULT_STOP_GRACE_MS } = options;
-  const { headerTimeoutMs = DEFAULT_HEADER_TIMEOUT_MS, maxConnections = MAX_CONNECTIONS, refused } = options;
+  const { headerTimeoutMs = DEFAULT_HEADER_TIMEOUT_MS, bodyTimeoutMs = BODY_TIMEOUT_MS } = options;
+  const { maxConnections = MAX_CONNECTIONS, refused } = options;
   const underWay = new Set<ServerResponse>();
   /** What each connection waits for, the oldest first. */
   const answers = new WeakMap<Socket, Set<ServerResponse>>();
@@ -52,7 +55,7 @@ export function createHttpServer(options: {
   });
   const server = createServer({
     headersTimeout: headerTimeoutMs,
-    requestTimeout: headerTimeoutMs === 0 ? 0 : headerTimeoutMs + BODY_TIMEOUT_MS,
+    requestTimeout: headerTimeoutMs === 0 ? 0 : headerTimeoutMs + bodyTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
   });

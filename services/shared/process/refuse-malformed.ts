@@ -19,9 +19,11 @@ export function createRefuseMalformed(deps: {
   return (error, socket) => {
     if (known.has(socket)) return; // each further piece of it is an error of its own
     known.add(socket);
-    if (isGone(error) || !socket.writable) return void socket.destroy();
     const refusal = new AppError(codeOf(error));
     const waiting = answering(socket);
+    // Nonsense behind a request is not its answer's matter; and Node has answers of its own, which may be on their way.
+    const isTaken = waiting ? refusal.code !== 'request_timeout' : '_httpMessage' in socket && socket._httpMessage;
+    if (isGone(error) || !socket.writable || isTaken) return void socket.destroy();
     const response = waiting ?? new ServerResponse(new IncomingMessage(socket));
     if (!waiting) {
       response.assignSocket(socket);

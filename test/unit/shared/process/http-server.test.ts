@@ -126,6 +126,22 @@ describe('createHttpServer', () => {
     expect(refused).toEqual([status]);
   });
 
+  it.each(['Expect: what', 'Content-Length: 3\r\nExpect: what', 'Host: y'])(
+    'goes on after what Node refuses by itself, with nonsense behind it: %s',
+    async (header) => {
+      const { port } = await start((request, response) => void request.resume().once('end', () => response.end('hi')));
+      for (const rest of ['hello\r\n\r\n', 'GET / HTTP/9.9\r\n\r\n', '\0']) {
+        for (const head of [`GET / HTTP/1.1\r\n${header}`, `POST / HTTP/1.1\r\nHost: x\r\n${header}`]) {
+          const socket = connect(port, '127.0.0.1').on('error', () => {});
+          socket.write(`${head}\r\n\r\n${rest}`);
+          await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+          socket.destroy();
+        }
+      }
+      expect((await ask(port, keepAliveAgent())).statusCode).toBe(200);
+    },
+  );
+
   it('lets nothing follow a request whose end could be seen in two ways', async () => {
     const asked: string[] = [];
     const { port } = await start((request, response) => response.end(asked.push(request.url ?? '')));
@@ -149,6 +165,27 @@ describe('createHttpServer', () => {
     cleanups.push(() => clearInterval(trickle));
     await eventually(() => expect(socket.destroyed || socket.readableEnded).toBe(true));
     expect(received).toMatch(/^HTTP\/1\.1 408 .*"code":"request_timeout"/s);
+  });
+
+  it('answers a body that does not come in time, in place of who waits for it', async () => {
+    const { port } = await start((request, response) => void request.resume().once('end', () => response.end('hi')), {
+      headerTimeoutMs: 100,
+      bodyTimeoutMs: 100,
+    });
+    const answer = await sendRaw(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhi');
+    expect(answer).toMatch(/^HTTP\/1\.1 408 .*"code":"request_timeout"/s);
+  });
+
+  it('lets a request that is under way alone with the nonsense behind it', async () => {
+    const answered: boolean[] = [];
+    const { port } = await start((_, response) => {
+      setImmediate(() => {
+        answered.push(response.headersSent);
+        response.end('hi');
+      });
+    });
+    await sendRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\nhello\r\n\r\n');
+    expect(answered).toEqual([false]);
   });
 
   it('ends a connection that asks on and on without waiting, and goes on with the others', async () => {
