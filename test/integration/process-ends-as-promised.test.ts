@@ -87,6 +87,24 @@ describe('a process that is told to stop', () => {
   });
 });
 
+describe('a process whose log nobody reads any more', () => {
+  it('goes on, and ends when it is told to', async () => {
+    const program = start();
+    await running(program);
+    const url = adminUrl(program);
+    program.process.stdout?.destroy();
+    program.process.kill('SIGTERM');
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+    await expect(fetch(`${url}/livez`)).rejects.toThrow();
+  });
+
+  it('ends also where it has to say why', async () => {
+    const program = start({ FIXTURE_DOES: 'throw-later' });
+    program.process.stdout?.destroy();
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+  });
+});
+
 describe('a process that fails', () => {
   it('says in one line why it cannot start, stops what was started and ends with 1', async () => {
     const program = start({ FIXTURE_DOES: 'fail-at-start' });

@@ -27,5 +27,16 @@ const REDACTED_PATHS = ['', '*', '*.*'].flatMap((parent) =>
 export function createLogger(options: { name: string; level: LogLevel; destination?: DestinationStream }): Logger {
   const { name, level, destination } = options;
   const settings = { name, level, redact: { paths: REDACTED_PATHS, censor: '[redacted]' } };
-  return destination === undefined ? pino(settings) : pino(settings, destination);
+  return pino(settings, destination ?? standardOutput());
+}
+
+/** Where nobody reads it any more, a process goes on without a log rather than not at all. */
+function standardOutput(): DestinationStream {
+  const stream = pino.destination({ dest: 1, sync: true });
+  // Each line is written at once. pino would flush after a fatal one, and never come back where the reader is gone.
+  stream.flushSync = () => {};
+  stream.on('error', () => {
+    stream.write = () => true;
+  });
+  return stream;
 }
