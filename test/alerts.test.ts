@@ -67,10 +67,21 @@ describe('the alerts', () => {
     expect([...runbook.matchAll(/^\| `Heliograph\w+` \|/gm)]).toHaveLength(rules.length);
   });
 
+  it('say of every number why it is what it is', () => {
+    for (const rule of read('alerts.yaml')
+      .split(/^(?= *- alert:)/m)
+      .slice(1)) {
+      const [alert = ''] = rule.split('\n');
+      const isNumber = /[<>] (?!0$|1$)\d/m.test(rule);
+      expect(rule, alert).toMatch(isNumber ? /^ *# .{10,}\n *expr:/m : /# .{10,}/);
+      expect(rule, alert).not.toMatch(/^ *for: \S+$/m);
+    }
+  });
+
   it('are the same for the Prometheus operator', async () => {
     const [, groups = ''] = read('alerts.yaml').split(/^(?=groups:)/m);
     const head = [
-      '# Made of deploy/prometheus/alerts.yaml by `npx vitest run -u test/alerts.test.ts`.',
+      '# Made of deploy/prometheus/alerts.yaml by `npx vitest run test/alerts.test.ts -u`.',
       'apiVersion: monitoring.coreos.com/v1',
       'kind: PrometheusRule',
       'metadata:',

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { createFullRegistry } from './support/full-registry.ts';
 import { expressionsOf, metricsIn, type Panel } from './support/promql.ts';
 
-const dashboard = JSON.parse(readFileSync(new URL('../deploy/grafana/heliograph.json', import.meta.url), 'utf8'));
+const read = (path: string) => readFileSync(new URL(`../deploy/${path}`, import.meta.url), 'utf8');
+const dashboard = JSON.parse(read('grafana/heliograph.json'));
 const rows: Panel[] = dashboard.panels.filter(({ type }: Panel) => type === 'row');
 const panels: Panel[] = dashboard.panels.filter(({ type }: Panel) => type !== 'row');
 const own = createFullRegistry()
@@ -76,8 +78,22 @@ describe('the dashboard', () => {
     expect(own.filter((name) => !/^(process|nodejs)_/.test(name)).filter((name) => !shown.has(name))).toEqual([]);
   });
 
+  it('is named by the help of every metric of ours, as are the alerts that use it', async () => {
+    const rules: { alert: string; expr: string }[] = parse(read('prometheus/alerts.yaml')).groups.flatMap(
+      (group: { rules: unknown[] }) => group.rules,
+    );
+    for (const { name, help } of await createFullRegistry().getMetricsAsJSON()) {
+      if (/^(process|nodejs)_/.test(name)) continue;
+      const [, panel] = /\. Panel "([^"]+)"/.exec(help) ?? [];
+      const expressions = panels.find(({ title }) => title === panel)?.targets?.map(({ expr }) => expr) ?? [];
+      expect(expressions.flatMap(metricsIn), `${name}: ${help}`).toContain(name);
+      const users = rules.filter(({ expr }) => metricsIn(expr).includes(name)).map(({ alert }) => alert);
+      expect(help.match(/Heliograph\w+/g)?.sort() ?? [], name).toEqual(users.sort());
+    }
+  });
+
   it('names alerts that there are', () => {
-    const alerts = readFileSync(new URL('../deploy/prometheus/alerts.yaml', import.meta.url), 'utf8');
+    const alerts = read('prometheus/alerts.yaml');
     const named = panels.flatMap(({ description = '' }) => description.match(/Heliograph[A-Z]\w+/g) ?? []);
     expect(named.length).toBeGreaterThan(8);
     for (const name of named) expect(alerts).toContain(`alert: ${name}\n`);

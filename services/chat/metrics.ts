@@ -11,20 +11,28 @@ export interface ChatMetrics extends RequestReport, OutboxReport {
 /** Turns what the chat reports into metrics. */
 export function createChatMetrics(deps: { registry: Registry }): ChatMetrics {
   const registers = [deps.registry];
-  const comments = new Counter({ name: 'chat_comments_total', help: 'Comments that were saved', registers });
+  const comments = new Counter({
+    name: 'chat_comments_total',
+    help: 'Comments that were saved. Panel "Comments, and calls to the webhook"',
+    registers,
+  });
   const calls = new Counter({
     name: 'chat_webhook_calls_total',
-    help: 'Calls to the webhook, by outcome',
+    help: 'Calls to the webhook, by outcome. Panel "Comments, and calls to the webhook"',
     labelNames: ['outcome'],
     registers,
   });
   const pending = new Gauge({
     name: 'chat_publish_pending',
-    help: '1 while there are comments that the cluster was not told of',
+    help: '1 while there are comments that the cluster was not told of. Panel "Untold"; alert HeliographChatUntold',
     registers,
   });
   return {
-    ...createRequestMetrics({ registry: deps.registry, service: 'chat' }),
+    ...createRequestMetrics({
+      registry: deps.registry,
+      service: 'chat',
+      seenIn: { requests: 'Panel "Requests by status"', duration: 'Panel "Duration of requests"' },
+    }),
     commentSaved: () => comments.inc(),
     published: () => calls.inc({ outcome: 'ok' }),
     failed: () => calls.inc({ outcome: 'failed' }),

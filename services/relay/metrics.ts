@@ -20,13 +20,13 @@ export function createRelayMetrics(deps: {
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
   const connections = new Gauge({
     name: 'relay_connections',
-    help: 'Open connections, by transport',
+    help: 'Open connections, by transport. Panel "Connections by relay"; alerts HeliographRelaysUneven, HeliographClientsBehind',
     labelNames: ['transport'],
     registers,
   });
   const opened = new Counter({
     name: 'relay_connections_opened_total',
-    help: 'Connections that were opened, by transport',
+    help: 'Connections that were opened, by transport. Panel "Opened and closed"',
     labelNames: ['transport'],
     registers,
   });
@@ -36,71 +36,80 @@ export function createRelayMetrics(deps: {
   }
   const closed = new Counter({
     name: 'relay_connections_closed_total',
-    help: 'Connections that were closed, by transport and close code',
+    help: 'Connections that were closed, by transport and close code. Panel "Opened and closed"',
     labelNames: ['transport', 'code'],
     registers,
   });
   new Gauge({
     name: 'relay_sockets',
-    help: 'Open sockets of the public port: clients, and those that are none (yet), such as half a handshake',
+    help: 'Open sockets of the public port: clients, and those that are none (yet), such as half a handshake. Panel "Connections by transport"',
     registers,
     collect() {
       this.set(deps.sockets());
     },
   });
-  const stuck = counter('relay_connections_stuck_total', 'Connections given up because they took nothing for too long');
+  const stuck = counter(
+    'relay_connections_stuck_total',
+    'Connections given up because they took nothing for too long. Panel "Fell behind, and given up"',
+  );
   new Gauge({
     name: 'relay_topics',
-    help: 'Topics that clients of this relay listen to',
+    help: 'Topics that clients of this relay listen to. Panel "Topics"',
     registers,
     collect() {
       this.set(deps.topics());
     },
   });
-  const deliveries = counter('relay_deliveries_total', 'Updates handed to clients: one for each update and client');
+  const deliveries = counter(
+    'relay_deliveries_total',
+    'Updates handed to clients: one for each update and client. Panel "Deliveries"',
+  );
   const latency = new Histogram({
     name: 'relay_delivery_latency_seconds',
-    help: 'From the version of an update, which is its time in Redis, to its hand-over to the clients',
+    help: 'From the version of an update, which is its time in Redis, to its hand-over to the clients. Panel "Delivery latency"; alert HeliographDeliverySlow',
     buckets: LATENCY_BUCKETS_S,
     registers,
   });
   const fanout = new Histogram({
     name: 'relay_fanout_duration_seconds',
-    help: 'How long it took to hand one update to all clients of this relay that listen to its topic',
+    help: 'How long it took to hand one update to all clients of this relay that listen to its topic. Panel "Fan-out"',
     buckets: [0.000_01, 0.000_1, ...LATENCY_BUCKETS_S],
     registers,
   });
   const conflated = counter(
     'relay_updates_conflated_total',
-    'Updates replaced by a newer one before they were handed over',
+    'Updates replaced by a newer one before they were handed over. Panel "Deliveries and conflated updates"',
   );
   const behind = new Gauge({
     name: 'relay_sessions_behind',
-    help: 'Clients that take less than is published',
+    help: 'Clients that take less than is published. Panel "Clients behind"; alert HeliographClientsBehind',
     registers,
   });
-  const fellBehind = counter('relay_sessions_fell_behind_total', 'Times that a client fell behind');
+  const fellBehind = counter(
+    'relay_sessions_fell_behind_total',
+    'Times that a client fell behind. Panel "Fell behind, and given up"',
+  );
   const refusals = new Counter({
     name: 'relay_refusals_total',
-    help: 'What clients asked for and did not get, by error code',
+    help: 'What clients asked for and did not get, by error code. Panel "Refused"; alert HeliographRelayFull',
     labelNames: ['code'],
     registers,
   });
   const digests = new Counter({
     name: 'relay_digests_total',
-    help: 'Digests that were asked for, by outcome',
+    help: 'Digests that were asked for, by outcome. Panel "Repair"',
     labelNames: ['outcome'],
     registers,
   });
   const digestSeconds = new Histogram({
     name: 'relay_digest_duration_seconds',
-    help: 'How long digests took',
+    help: 'How long digests took. Panel "Digests"',
     buckets: LATENCY_BUCKETS_S,
     registers,
   });
   new Gauge({
     name: 'relay_digest_age_seconds',
-    help: "How long ago the oldest of the partitions' last digests was asked for",
+    help: `How long ago the oldest of the partitions' last digests was asked for. Panel "Age of digests"`,
     aggregator: 'max',
     registers,
     collect() {
@@ -109,23 +118,32 @@ export function createRelayMetrics(deps: {
   });
   const rounds = new Counter({
     name: 'relay_repairs_total',
-    help: 'Rounds of digests, by cause: the interval, or a link to Redis that came up',
+    help: 'Rounds of digests, by cause: the interval, or a link to Redis that came up. Panel "Rounds of digests"',
     labelNames: ['cause'],
     registers,
   });
-  const repaired = counter('relay_updates_repaired_total', 'Updates that a digest brought because pub/sub had not');
-  const floorRaises = counter('relay_floor_raises_total', 'Times that a floor was raised: Redis may have lost updates');
-  const deaf = counter('relay_subscriptions_replaced_total', 'Subscriptions replaced because signals did not arrive');
+  const repaired = counter(
+    'relay_updates_repaired_total',
+    'Updates that a digest brought because pub/sub had not. Panel "Repair"; alert HeliographPubSubLosesSignals',
+  );
+  const floorRaises = counter(
+    'relay_floor_raises_total',
+    'Times that a floor was raised: Redis may have lost updates. Panel "Repair"; alert HeliographRedisForgot',
+  );
+  const deaf = counter(
+    'relay_subscriptions_replaced_total',
+    'Subscriptions replaced because signals did not arrive. Panel "Repair"; alert HeliographPubSubLosesSignals',
+  );
   const fresh = new Gauge({
     name: 'relay_fresh',
-    help: 'Whether this relay can vouch for what it says (1)',
+    help: 'Whether this relay can vouch for what it says (1). Panel "Relays that vouch"; alerts HeliographNoRelay, HeliographRelayStale',
     aggregator: 'min',
     registers,
   });
   let staleSinceMs: number | undefined = nowMs();
   const stale = new Counter({
     name: 'relay_stale_seconds_total',
-    help: 'For how long this relay could not vouch for what it says',
+    help: 'For how long this relay could not vouch for what it says. Panel "Cannot vouch"',
     registers,
     collect() {
       if (staleSinceMs === undefined) return;
@@ -137,26 +155,29 @@ export function createRelayMetrics(deps: {
 
   const relays = new Gauge({
     name: 'relay_cluster_relays',
-    help: 'Relays of the cluster, as this one sees it',
+    help: 'Relays of the cluster, as this one sees it. Panel "Relays, as relays see them"',
     aggregator: 'max',
     registers,
   });
   const clusterConnections = new Gauge({
     name: 'relay_cluster_connections',
-    help: 'Connections of all relays of the cluster, as this one sees it',
+    help: 'Connections of all relays of the cluster, as this one sees it. Panel "Connections, as relays see them"',
     aggregator: 'max',
     registers,
   });
-  const shed = counter('relay_connections_shed_total', 'Clients sent away because this relay held more than its share');
+  const shed = counter(
+    'relay_connections_shed_total',
+    'Clients sent away because this relay held more than its share. Panel "Going away, and sent away"',
+  );
   const draining = new Gauge({
     name: 'relay_draining',
-    help: 'Whether this relay is going away (1)',
+    help: 'Whether this relay is going away (1). Panel "Going away, and sent away"',
     aggregator: 'max',
     registers,
   });
   const spread = new Gauge({
     name: 'relay_spread_seconds',
-    help: 'Over how long clients were asked to spread the refetch of the update that was told last',
+    help: 'Over how long clients were asked to spread the refetch of the update that was told last. Panel "Spread"',
     aggregator: 'max',
     registers,
   });

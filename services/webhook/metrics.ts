@@ -15,12 +15,12 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
   const registers = [deps.registry];
   const updates = new Counter({
     name: 'webhook_updates_total',
-    help: 'Updates that were published and acknowledged, one a topic',
+    help: 'Updates that were published and acknowledged, one a topic. Panel "Updates, and repeated calls"',
     registers,
   });
   const repeated = new Counter({
     name: 'webhook_repeated_calls_total',
-    help: 'Calls whose webhook-id was known: they got their first answer and published nothing',
+    help: 'Calls whose webhook-id was known: they got their first answer and published nothing. Panel "Updates, and repeated calls"',
     registers,
   });
   const asked = new Counter({
@@ -41,7 +41,14 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
     registers,
   });
   return {
-    ...createRequestMetrics({ registry: deps.registry, service: 'webhook' }),
+    ...createRequestMetrics({
+      registry: deps.registry,
+      service: 'webhook',
+      seenIn: {
+        requests: 'Panel "Calls by status"; alerts HeliographPublishFails, HeliographCredentialsRefused',
+        duration: 'Panel "Duration of calls"',
+      },
+    }),
     callRepeated: () => repeated.inc(),
     receiptsAsked: (updates) => asked.inc(updates),
     waited(outcome, seconds) {

@@ -8,19 +8,19 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
   const registers = [registry];
   const links = new Gauge({
     name: 'broker_links',
-    help: 'Connections to Redis that stand, by purpose',
+    help: 'Connections to Redis that stand, by purpose. Panel "Links"; alert HeliographRedisUnreachable',
     labelNames: ['link'],
     registers,
   });
   const connects = new Counter({
     name: 'broker_connects_total',
-    help: 'Connections to Redis that were made, by purpose: all but the first are reconnects',
+    help: 'Connections to Redis that were made, by purpose: all but the first are reconnects. Panel "Connects"',
     labelNames: ['link'],
     registers,
   });
   const evictionRisk = new Gauge({
     name: 'broker_eviction_risk',
-    help: 'Whether Redis may evict registers silently (1): its maxmemory-policy is not noeviction',
+    help: 'Whether Redis may evict registers silently (1): its maxmemory-policy is not noeviction. Panel "May evict"; alert HeliographRedisMayEvict',
     aggregator: 'max',
     registers,
   });

@@ -9,7 +9,7 @@ export function createMetricsRegistry(options: { service: string }): MetricsRegi
   collectDefaultMetrics({ register: registry });
   new Gauge({
     name: 'heliograph_build_info',
-    help: 'Always 1; the labels say what runs here',
+    help: 'Always 1; the labels say what runs here. Panel "Versions"; alerts HeliographProcessDown, HeliographMixedVersions, HeliographEventLoopBusy, HeliographFilesRunOut',
     labelNames: ['service', 'version', 'node'],
     aggregator: 'first',
     registers: [registry],
