@@ -32,13 +32,15 @@ export function shed(deps: { sessions: Sessions; clock: Clock; count: number }):
 export async function drain(deps: { sessions: Sessions; clock: Clock; windowMs: number }): Promise<void> {
   const { sessions, clock, windowMs } = deps;
   const wait = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
-  if (sessions.size === 0) return;
-  const perStep = Math.ceil(sessions.size / Math.max(1, Math.floor(windowMs / STEP_MS)));
+  const [all, begunAtMs] = [sessions.size, clock.monotonicMs()];
+  let away = 0;
   while (sessions.size > 0) {
-    let left = perStep;
+    // By the time that has passed, so that a few are spread as well as many.
+    const share = (clock.monotonicMs() - begunAtMs + STEP_MS) / windowMs;
+    const due = share < 1 ? Math.ceil(all * share) : Number.POSITIVE_INFINITY;
     for (const session of sessions) {
-      if (left === 0) break;
-      left -= 1;
+      if (away >= due) break;
+      away += 1;
       sendAway(session, clock);
     }
     await wait(sessions.size > 0 ? STEP_MS : LAST_WORDS_MS);
