@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { findProgram } from '../support/find-program.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
@@ -78,6 +79,44 @@ describe('the proxy of deploy/compose.yaml', () => {
     } finally {
       sse.close();
       for (const client of [websocket, legacy]) client?.terminate();
+    }
+  });
+
+  it('hands out the client under each of its names, with its source map', async () => {
+    const { headers } = await fetch(`${http}/client.js`);
+    for (const name of ['content-location', 'sourcemap']) {
+      expect((await fetch(`${http}${headers.get(name)}`)).status, name).toBe(200);
+    }
+  });
+
+  it('tells relays the addresses of clients, whatever those say themselves', async () => {
+    const { port, adminPort } = { port: await freePort(), adminPort: await freePort() };
+    const relay = await startService('relay', {
+      REDIS_URL: inject('redisUrl'),
+      HELIOGRAPH_PREFIX: randomPrefix(),
+      RELAY_PORT: String(port),
+      ADMIN_PORT: String(adminPort),
+      MAX_CONNECTIONS_PER_ADDRESS: '2',
+      TRUSTED_PROXIES: '127.0.0.1',
+      DRAIN_WINDOW: '0s',
+    });
+    const own = await startHaproxy({ relay: [{ port, adminPort }] });
+    try {
+      await eventually(async () =>
+        expect((await fetch(`${own.url.replace('ws', 'http')}/client.js`)).status).toBe(200),
+      );
+      const connect = (made: string) =>
+        WsClient.open(`${own.url}/ws?topic=chat`, {
+          headers: { 'x-forwarded-for': made },
+          localAddress: '127.0.0.9', // another one than the proxy's
+        });
+      const clients = [await connect('203.0.113.1'), await connect('203.0.113.2')];
+      // HAProxy adds the client's own address in a line below the one that it made up.
+      await expect(connect('203.0.113.3')).rejects.toThrow('429');
+      for (const client of clients) client.terminate();
+    } finally {
+      await own.stop();
+      await relay.stop('SIGKILL');
     }
   });
 

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { makeCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
+import { expectProblem } from '../support/expect-problem.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 import { WsClient } from '../support/ws-client.ts';
 
@@ -82,6 +83,26 @@ describe('a relay with a list of origins', () => {
     expect(ours.get('access-control-allow-origin')).toBe('https://app.example.org');
     expect(theirs.get('access-control-allow-origin')).toBeNull();
     expect([ours.get('vary'), theirs.get('vary')]).toEqual(['Origin', 'Origin']);
+  });
+
+  it('holds for fetches and Server-Sent Events too, and what is refused cannot be read', async () => {
+    const relay = await start({ ALLOWED_ORIGINS: 'https://app.example.org' });
+    for (const path of ['/topics/chat', '/events?topic=chat']) {
+      const abort = new AbortController();
+      const ask = (origin: string, method = 'GET') =>
+        fetch(relay.http + path, { method, headers: { origin }, signal: abort.signal });
+      const refused = await ask('https://evil.net');
+      expect(refused.headers.get('access-control-allow-origin'), path).toBeNull();
+      expect(refused.headers.get('vary'), path).toBe('Origin');
+      await expectProblem(refused, 403, 'origin_forbidden');
+      const [served, preflight] = [await ask('https://app.example.org'), await ask('https://evil.net', 'OPTIONS')];
+      expect([served.status, served.headers.get('access-control-allow-origin')]).toEqual([
+        200,
+        'https://app.example.org',
+      ]);
+      expect(preflight.headers.get('access-control-allow-methods')).toBeNull();
+      abort.abort();
+    }
   });
 });
 

@@ -118,6 +118,7 @@ describe('a webhook', () => {
     expect(refused.length).toBeGreaterThanOrEqual(10); // a second may have passed in between
     expect(refused[0]?.answer).toMatchObject({ code: 'rate_limited' });
     expect(broker.published.length).toBe(20 - refused.length);
+    expect(await webhook.registry.metrics()).toContain(`webhook_requests_total{code="429"} ${refused.length}`);
     const response = await fetch(`${webhook.url}/webhook`, { method: 'POST', headers: token, body: BODY });
     if (response.status === 429) expect(response.headers.get('retry-after')).toBe('1');
     expect((await post(webhook, signedHeaders(BODY))).status).toBe(200);
