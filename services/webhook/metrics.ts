@@ -25,18 +25,18 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
   });
   const asked = new Counter({
     name: 'webhook_receipts_asked_total',
-    help: 'Updates that relays were asked about, one a topic',
+    help: 'Updates that relays were asked about, one a topic. Panel "Waits for delivery"',
     registers,
   });
   const waits = new Counter({
     name: 'webhook_waits_total',
-    help: 'Calls that waited until an update was delivered, by outcome',
+    help: 'Calls that waited until an update was delivered, by outcome. Panel "Waits for delivery"',
     labelNames: ['outcome'],
     registers,
   });
   const waited = new Histogram({
     name: 'webhook_wait_duration_seconds',
-    help: 'How long calls waited until an update was delivered, or the time was up',
+    help: 'How long calls waited until an update was delivered, or the time was up. Panel "Duration of calls"',
     buckets: [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   });

@@ -1,5 +1,6 @@
-import { AppError, toAppError } from '../../shared/errors.ts';
+import { AppError, type ErrorCode, toAppError } from '../../shared/errors.ts';
 import type { Clock, Timer } from '../../shared/process/clock.ts';
+import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Access, Authorization } from '../access/authorization.ts';
 
@@ -7,6 +8,14 @@ import type { Access, Authorization } from '../access/authorization.ts';
 export const TOKEN_WAIT_MS = 10_000;
 /** What a timer can wait at most; longer-lived tokens are looked at again then. */
 const MAX_WAIT_MS = 2 ** 31 - 1;
+
+/** How a connection ends to which this is said: by which close code, and with which words. */
+export function goodbyeFor(code: ErrorCode): [CloseCode, string] {
+  if (code === 'unauthorized') return [CLOSE_CODES.unauthorized, 'token missing or bad'];
+  if (code === 'topic_forbidden') return [CLOSE_CODES.forbidden, 'topic denied'];
+  if (code === 'too_fast') return [CLOSE_CODES.tooFast, 'too fast'];
+  return [CLOSE_CODES.full, code];
+}
 
 /** What a session is told about its access. */
 export interface AccessHandler {

@@ -1,21 +1,18 @@
 import { AppError } from '../../shared/errors.ts';
 import { parseClientMessage } from '../../shared/protocol/client-message.ts';
-import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
+import type { CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
 import type { Member } from '../hub/waiting-members.ts';
 import type { Connection, ConnectionOwner, Greeting } from '../transport/transport.ts';
 import { isNews, type Pending } from './is-news.ts';
 import { MessageBudget } from './limits.ts';
-import { SessionAccess } from './session-access.ts';
+import { goodbyeFor, SessionAccess } from './session-access.ts';
 import type { SessionDeps, SessionOwner } from './session-deps.ts';
-
-/** What a session needs, with its owner. */
-type OwnedSessionDeps = SessionDeps & SessionOwner<Session>;
 
 /** One client's subscriptions: what it is told, and when it is behind. */
 export class Session implements Member, ConnectionOwner {
-  readonly #deps: OwnedSessionDeps;
+  readonly #deps: SessionDeps & SessionOwner<Session>;
   /** Its topics; with what is still owed where no number was said yet. */
   readonly #topics = new Map<Topic, Pending | undefined>();
   #connection: Connection | undefined;
@@ -27,7 +24,7 @@ export class Session implements Member, ConnectionOwner {
   /** What was asked for before it was known what may be listened to. */
   #wanted: Map<Topic, Version | null> | undefined;
 
-  constructor(deps: OwnedSessionDeps) {
+  constructor(deps: SessionDeps & SessionOwner<Session>) {
     this.#deps = deps;
   }
 
@@ -37,7 +34,7 @@ export class Session implements Member, ConnectionOwner {
     this.#connection = connection;
     if (!hub.fresh) this.#tell(connection.sendFreshness(false));
     if (authorization) {
-      const handler = { changed: () => this.#accessChanged(), ended: (reason: AppError) => this.#accessEnded(reason) };
+      const handler = { changed: () => this.#accessChanged(), ended: (reason: AppError) => this.end(reason) };
       this.#access = new SessionAccess({ authorization, clock, handler });
       this.#access.open(token, { canWait: connection.listens });
       if (token === undefined && this.#access.pending && this.#connection) this.#deps.tokenless.add(this);
@@ -160,12 +157,17 @@ export class Session implements Member, ConnectionOwner {
     this.#tell(this.#connection?.sendError(refusal.code, topic));
   }
 
+  /** Says why, and goodbye. */
+  end(reason: AppError): void {
+    this.refuse(reason);
+    this.close(...goodbyeFor(reason.code));
+  }
+
   #spend(cost: number): boolean {
     if (!this.#connection) return false;
     this.#budget ??= new MessageBudget(this.#deps.limits.messagesPerSecond);
     if (this.#budget.take(this.#deps.clock.monotonicMs(), cost)) return true;
-    this.refuse(new AppError('too_fast'));
-    this.close(CLOSE_CODES.tooFast, 'too fast');
+    this.end(new AppError('too_fast'));
     return false;
   }
 
@@ -207,15 +209,8 @@ export class Session implements Member, ConnectionOwner {
     if (had && this.#topics.size === 0) this.#endWithoutTopics();
   }
 
-  #accessEnded(reason: AppError): void {
-    this.refuse(reason);
-    if (reason.code === 'unauthorized') this.close(CLOSE_CODES.unauthorized, 'token missing or bad');
-    else this.close(CLOSE_CODES.full, reason.code);
-  }
-
   #endWithoutTopics(): void {
-    if (this.#access?.hasToken) this.close(CLOSE_CODES.forbidden, 'topic denied');
-    else this.close(CLOSE_CODES.unauthorized, 'token missing or bad');
+    this.close(...goodbyeFor(this.#access?.hasToken ? 'topic_forbidden' : 'unauthorized'));
   }
 
   #unsubscribe(topic: Topic): void {

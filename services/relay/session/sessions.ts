@@ -1,5 +1,4 @@
 import { AppError } from '../../shared/errors.ts';
-import { CLOSE_CODES } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Connection, Greeting } from '../transport/transport.ts';
 import { Session } from './session.ts';
@@ -45,8 +44,7 @@ export class Sessions implements Iterable<Session> {
   /** Sends away who has been here longest without a token that is needed. */
   makeRoom(): void {
     const [oldest] = this.#tokenless;
-    oldest?.refuse(new AppError('relay_full'));
-    oldest?.close(CLOSE_CODES.full, 'relay_full');
+    oldest?.end(new AppError('relay_full'));
   }
 
   /** Gives a new connection its session. */
