@@ -26,6 +26,8 @@ export interface Authorization {
 const CLOCK_TOLERANCE_S = 5;
 const JWKS_TIMEOUT_MS = 3000;
 const JWKS_MAX_BYTES = 256 * 1024;
+/** Keys are asked for once in so long at most, however many tokens come for which there is none. */
+const JWKS_RETRY_MS = 1000;
 const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512'];
 const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
 const OTHER_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
@@ -40,7 +42,7 @@ export function createAuthorization(deps: { config: SubscribeConfig; nowMs: () =
   if (config.auth === 'none' || !config.keys) return undefined;
   const { isPrivate, audience, issuer } = config;
   const tokenRequired = config.auth === 'required';
-  const verify = createVerify(config.keys);
+  const verify = createVerify(config.keys, nowMs);
   const isPublic: TopicPattern = tokenRequired ? () => false : (topic) => !isPrivate(topic);
   return {
     tokenRequired,
@@ -64,8 +66,11 @@ export function createAuthorization(deps: { config: SubscribeConfig; nowMs: () =
   };
 }
 
-function createVerify(keys: TokenKeys): (token: string, options: JWTVerifyOptions) => Promise<JWTPayload> {
-  const run = createRun(keys);
+function createVerify(
+  keys: TokenKeys,
+  nowMs: () => number,
+): (token: string, options: JWTVerifyOptions) => Promise<JWTPayload> {
+  const run = createRun(keys, nowMs);
   return async (token, options) => {
     try {
       return (await run(token, options)).payload;
@@ -76,7 +81,10 @@ function createVerify(keys: TokenKeys): (token: string, options: JWTVerifyOption
   };
 }
 
-function createRun(keys: TokenKeys): (token: string, options: JWTVerifyOptions) => ReturnType<typeof jwtVerify> {
+function createRun(
+  keys: TokenKeys,
+  nowMs: () => number,
+): (token: string, options: JWTVerifyOptions) => ReturnType<typeof jwtVerify> {
   if (keys.kind === 'secret') {
     return (token, options) => jwtVerify(token, keys.secret, { ...options, algorithms: SECRET_ALGORITHMS });
   }
@@ -84,7 +92,7 @@ function createRun(keys: TokenKeys): (token: string, options: JWTVerifyOptions) 
   if (keys.kind === 'public') return (token, options) => jwtVerify(token, keys.key, { ...options, algorithms });
   const remote = createRemoteJWKSet(new URL(keys.url), {
     timeoutDuration: JWKS_TIMEOUT_MS,
-    [customFetch]: fetchBounded,
+    [customFetch]: createFetchSeldom(nowMs),
   });
   return (token, options) => jwtVerify(token, remote, { ...options, algorithms });
 }
@@ -95,10 +103,29 @@ function isOurFault(error: unknown): boolean {
   return error instanceof errors.JOSEError && error.code === 'ERR_JOSE_GENERIC';
 }
 
+/** Creates a fetch that does not try again at once what did not help. */
+function createFetchSeldom(nowMs: () => number): typeof fetchBounded {
+  let againAtMs = 0;
+  let error: unknown;
+  return async (url, options) => {
+    if (nowMs() < againAtMs) throw error;
+    error = new errors.JWKSInvalid('what was read a moment ago is no set of keys');
+    try {
+      return await fetchBounded(url, options);
+    } catch (failure) {
+      error = failure;
+      throw failure;
+    } finally {
+      againAtMs = nowMs() + JWKS_RETRY_MS;
+    }
+  };
+}
+
 /** Reads no more than a set of keys can be long, whatever comes. */
 async function fetchBounded(url: string, options: RequestInit): Promise<Response> {
   try {
     const response = await fetch(url, options);
+    if (response.status !== 200) throw new Error(`the answer is ${response.status}`);
     const chunks: Uint8Array[] = [];
     let size = 0;
     for await (const chunk of response.body ?? []) {
@@ -106,7 +133,7 @@ async function fetchBounded(url: string, options: RequestInit): Promise<Response
       if (size > JWKS_MAX_BYTES) throw new Error('the set of keys is too long');
       chunks.push(chunk);
     }
-    return new Response(Buffer.concat(chunks), { status: response.status });
+    return new Response(Buffer.concat(chunks));
   } catch (cause) {
     throw new errors.JWKSInvalid('the keys cannot be read', { cause });
   }
