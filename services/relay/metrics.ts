@@ -91,7 +91,7 @@ export function createRelayMetrics(deps: {
   );
   const refusals = new Counter({
     name: 'relay_refusals_total',
-    help: 'What clients asked for and did not get, by error code. Panel "Refused"; alert HeliographRelayFull',
+    help: 'What clients asked for and did not get, by error code. Panel "Refused"; alerts HeliographRelayFull, HeliographKeysUnavailable',
     labelNames: ['code'],
     registers,
   });
