@@ -74,6 +74,7 @@ export function readRelayConfig(
     defaultTopic: defaultTopic as Topic,
     limits: Object.freeze({
       maxTopics: env.integer('MAX_TOPICS', { default: 128, max: 1000 }) || Number.POSITIVE_INFINITY,
+      maxRelayTopics: env.integer('MAX_RELAY_TOPICS', { default: 1_000_000 }) || Number.POSITIVE_INFINITY,
       messagesPerSecond: env.integer('FRAME_RATE', { default: 10, min: 0, max: 100_000 }),
     }),
     admission: Object.freeze({

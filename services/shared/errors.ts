@@ -34,7 +34,7 @@ export const ERRORS = {
   broker_unavailable: { status: 503, title: 'The broker cannot be reached; repeating the call is harmless' },
   too_many_waiting: { status: 503, title: 'Too many calls wait for relays at the moment' },
   not_replicated: { status: 503, title: 'Too few replicas have confirmed the update; repeating the call is harmless' },
-  relay_full: { status: 503, title: 'This relay holds as many connections as it may' },
+  relay_full: { status: 503, title: 'This relay holds as many connections or topics as it may' },
   connecting_too_fast: { status: 503, title: 'Too many clients connect at the moment' },
   keys_unavailable: { status: 503, title: 'The keys that tokens are checked with cannot be read' },
   draining: { status: 503, title: 'This relay is going away; another one takes you' },

@@ -35,7 +35,7 @@ async function say(...messages: readonly string[]): Promise<string> {
   return eventually(() => {
     const [error] = client.ofType('error');
     if (client.closed) return `${client.closed.code} ${error?.code ?? ''}`.trim();
-    if (error && error.code !== 'too_fast') return error.code;
+    if (error && !/too_fast|relay_full/.test(error.code)) return error.code; // after these it ends
     expect(client.ofType('pong')).toHaveLength(1);
     return 'pong';
   });
@@ -100,6 +100,18 @@ const LIMITS: [variable: string, low: string, attempt: () => Promise<string[]>, 
     'relay_refusals_total{code="too_many_topics"} 2',
   ],
   [
+    'MAX_RELAY_TOPICS',
+    '1',
+    async () => {
+      const subscribe = (...names: string[]) =>
+        JSON.stringify({ type: 'subscribe', topics: Object.fromEntries(names.map((name) => [name, null])) });
+      // One that somebody has already costs nothing more.
+      return [await say(subscribe('a')), await say(subscribe('b')), await say(subscribe('a', 'c'))];
+    },
+    '1013 relay_full',
+    'relay_refusals_total{code="relay_full"} 2',
+  ],
+  [
     'FRAME_RATE',
     '1',
     async () => {
@@ -137,6 +149,21 @@ describe('the limit', () => {
   it.each(LIMITS)('%s is off at 0', async (name, _, attempt) => {
     relay = await startRelay({ env: { [name]: '0' } });
     for (const outcome of await attempt()) expect(['in', 'pong']).toContain(outcome);
+  });
+});
+
+describe('a relay that has as many topics as it may', () => {
+  it('refuses more over plain HTTP too, and serves those that it has', async () => {
+    relay = await startRelay({ env: { MAX_RELAY_TOPICS: '1' } });
+    const client = await relay.connect('/ws?topic=chat');
+    await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
+    const refused = await fetch(`${relay.http}/topics/other`);
+    expect([refused.status, (await refused.json()).code]).toEqual([503, 'relay_full']);
+    const stream = await fetch(`${relay.http}/events?topic=other`);
+    expect(await stream.text()).toMatch(/^retry: \d+\n\n$/); // come back later
+    expect(await poll()).toBe('in');
+    await relay.publish('chat');
+    await eventually(() => expect(client.ofType('update')).toHaveLength(1));
   });
 });
 

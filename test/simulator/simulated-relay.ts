@@ -84,7 +84,7 @@ export class SimulatedRelay {
     this.sessions = new Sessions({
       hub: this.hub,
       clock,
-      limits: { maxTopics: MAX_TOPICS, messagesPerSecond: 0 },
+      limits: { maxTopics: MAX_TOPICS, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 },
       authorization: undefined,
       report: { fellBehind() {}, caughtUp() {}, refused() {} },
     });

@@ -1,17 +1,10 @@
-import type { Update, Version } from '../../shared/update/update.ts';
+import type { Update } from '../../shared/update/update.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { TransportName } from '../transport/transport.ts';
+import type { Pending } from './owed-numbers.ts';
 
 /** How young an update must be for a client to be told that has no number to compare, in microseconds. */
 const RECENT_US = 60_000_000;
-
-/** A topic of a session that is not answered with a number yet. */
-export interface Pending {
-  readonly since: Version | null;
-  /** By the clock that never steps. */
-  readonly joinedAtMs: number;
-  saidNull: boolean;
-}
 
 /** Whether a client that joined like this must be told what the topic is now. */
 export function isNews(

@@ -5,8 +5,9 @@ import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
 import type { Member } from '../hub/waiting-members.ts';
 import type { Connection, ConnectionOwner, Greeting } from '../transport/transport.ts';
-import { isNews, type Pending } from './is-news.ts';
-import { MessageBudget } from './limits.ts';
+import { isNews } from './is-news.ts';
+import { hasRoom, MessageBudget } from './limits.ts';
+import { owedNumbers, type Pending } from './owed-numbers.ts';
 import { goodbyeFor, SessionAccess } from './session-access.ts';
 import type { SessionDeps, SessionOwner } from './session-deps.ts';
 
@@ -187,6 +188,7 @@ export class Session implements Member, ConnectionOwner {
         continue;
       }
       const joined = this.#topics.has(topic);
+      if (!joined && !hasRoom(hub, limits, topic)) return void this.end(new AppError('relay_full'));
       this.#topics.set(topic, { since, joinedAtMs: clock.monotonicMs(), saidNull: false });
       if (!joined) hub.join(topic);
       hub.awaitAnswer(topic, this);
@@ -232,13 +234,7 @@ export class Session implements Member, ConnectionOwner {
   /** Says the numbers that can be said and were not, and tells who comes back with another one. */
   #sendOwedAnswers(connection: Connection): boolean {
     const { hub } = this.#deps;
-    const numbers = new Map<Topic, Version | null>();
-    for (const [topic, pending] of this.#topics) {
-      if (!pending) continue;
-      hub.awaitAnswer(topic, this); // it may have been called back before, when there was no room
-      if (hub.vouches(topic)) numbers.set(topic, hub.current(topic).version);
-      else if (!hub.fresh && !pending.saidNull) numbers.set(topic, null);
-    }
+    const numbers = owedNumbers(hub, this, this.#topics);
     if (numbers.size === 0) return true;
     if (!connection.sendSubscribed(numbers)) return false;
     for (const [topic, number] of numbers) {

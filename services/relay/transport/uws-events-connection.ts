@@ -85,7 +85,7 @@ export class UwsEventsConnection implements Connection, Sweepable {
     if (!res) return;
     const isDrain = code === CLOSE_CODES.drain;
     const retryMs = isDrain && reason !== '' ? Number(reason) : this.#retryMs;
-    if (!this.#begun && !isDrain) refuseStream(res, refusalOf(code), { cors: this.#cors, retryMs });
+    if (!this.#begun && !isDrain) refuseStream(res, refusalOf(code, reason), { cors: this.#cors, retryMs });
     else {
       res.cork(() => {
         if (!this.#begun) writeStreamHead(res, this.#cors);

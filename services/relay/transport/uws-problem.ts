@@ -28,10 +28,10 @@ export function writeHeaders(res: HttpResponse, headers: Readonly<Record<string,
   for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
 }
 
-/** What a close code of a WebSocket is over plain HTTP. */
-export function refusalOf(code: CloseCode): AppError {
+/** What a close code of a WebSocket, and its reason, is over plain HTTP. */
+export function refusalOf(code: CloseCode, reason: string): AppError {
   if (code === CLOSE_CODES.unauthorized) return new AppError('unauthorized');
   if (code === CLOSE_CODES.forbidden) return new AppError('topic_forbidden');
-  if (code === CLOSE_CODES.full) return new AppError('keys_unavailable');
+  if (code === CLOSE_CODES.full) return new AppError(reason === 'relay_full' ? reason : 'keys_unavailable');
   return new AppError('not_fresh');
 }

@@ -90,9 +90,9 @@ export class UwsTopicsConnection implements Connection {
   sendPong = () => true; // nobody can ask
   sendError = () => true; // the status of the answer says it
 
-  close(code: CloseCode): void {
+  close(code: CloseCode, reason: string): void {
     if (code === CLOSE_CODES.drain) this.#endWait(code);
-    else this.#refuse(refusalOf(code), code);
+    else this.#refuse(refusalOf(code, reason), code);
   }
 
   get #isCurrent(): boolean {

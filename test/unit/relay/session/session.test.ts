@@ -10,6 +10,7 @@ const chat = 'chat' as Topic;
 
 /** As much of a hub as a session asks, with one topic that is known; it can be made stale. */
 class StubHub {
+  readonly topics = 0;
   readonly waiting = new WaitingMembers();
   readonly mark = 1;
   readonly freshnessFlush = 0;
@@ -64,7 +65,7 @@ function createSession(options: { room: boolean; fresh: boolean }) {
   const sessions = new Sessions({
     hub: hub as unknown as Hub,
     clock: time.clock(),
-    limits: { maxTopics: 1, messagesPerSecond: 0 },
+    limits: { maxTopics: 1, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 },
     authorization: undefined,
     report: { fellBehind() {}, caughtUp() {}, refused() {} },
   });

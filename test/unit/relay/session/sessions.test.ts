@@ -61,7 +61,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
         pace: (mark, windowMs) => sessions.pace(mark, windowMs),
       },
     });
-    const limits = { maxTopics: 10, messagesPerSecond: 0 };
+    const limits = { maxTopics: 10, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 };
     const shared = { hub, clock: SYSTEM_CLOCK, limits, authorization: undefined };
     sessions = new Sessions({ ...shared, report: silent as never });
     await broker.start();
