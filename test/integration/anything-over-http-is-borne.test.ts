@@ -25,7 +25,7 @@ const junk = fc.oneof(
 const text = fc.array(junk, { maxLength: 4 }).map((parts) => parts.join(''));
 const paths: Record<string, readonly string[]> = {
   relay: ['/ws', '/update_check', '/events', '/topics/', '/client.js', '/'],
-  webhook: ['/webhook', '/update_webhook.cgi', '/'],
+  webhook: ['/webhook', '/update_webhook.cgi', '/updates/', '/updates/1', '/'],
   chat: ['/', '/comments', '/chat.css', '/page.js'],
   admin: ['/metrics', '/livez', '/readyz'],
 };
@@ -59,7 +59,13 @@ const request = fc
   .record({
     place: fc.constantFrom(...Object.keys(paths)),
     path: fc.nat(5),
-    query: fc.option(fc.tuple(fc.constantFrom('topic=', 'since=', 'token=', 'after=', 'name='), text)),
+    rest: fc.oneof({ weight: 2, arbitrary: fc.constant('') }, { weight: 1, arbitrary: text }),
+    query: fc.option(
+      fc.tuple(
+        fc.constantFrom('topic=', 'since=', 'token=', 'after=', 'name=', 'wait=', 'wait=delivered&timeout=1ms&'),
+        text,
+      ),
+    ),
     method: fc.constantFrom('GET', 'GET', 'POST', 'POST', 'HEAD', 'OPTIONS', 'PUT', 'FOO'),
     lines: fc.array(fc.tuple(fc.constantFrom(...headers), value), { maxLength: 6 }),
     isUpgrade: fc.boolean(),
@@ -67,9 +73,9 @@ const request = fc
     body: fc.option(body),
     frames: fc.uint8Array({ maxLength: 60 }),
   })
-  .map(({ place, path, query, method, lines, isUpgrade, isMeasured, body, frames }) => {
+  .map(({ place, path, rest, query, method, lines, isUpgrade, isMeasured, body, frames }) => {
     const known = paths[place] ?? [];
-    const target = `${known[path % known.length]}${query ? `?${query.join('')}` : ''}`.replace(/[\s]/g, '');
+    const target = `${known[path % known.length]}${rest}${query ? `?${query.join('')}` : ''}`.replace(/[\s]/g, '');
     const all = ['Host: relay', ...lines.map(([name, value]) => `${name}: ${value}`)];
     if (isUpgrade) all.push(...UPGRADE, 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==');
     if (body !== null && isMeasured) all.push(`Content-Length: ${Buffer.byteLength(body)}`);

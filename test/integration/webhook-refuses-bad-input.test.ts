@@ -166,6 +166,14 @@ describe('a bad request', () => {
     },
   );
 
+  it('to a path that cannot be read is answered with 400', async () => {
+    for (const version of ['%ff', '%', '%2', '1%00%ff']) {
+      const response = await fetch(`${webhook.url}/updates/${version}?topic=chat`, { headers: GOOD_HEADERS });
+      await expectProblem(response, 400, 'invalid_request');
+    }
+    expect(webhook.log).toEqual([]);
+  });
+
   it('that is no HTTP is answered with 400 and closed', async () => {
     expect(await sendRaw(webhook.port, 'hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 .*"code":"invalid_request"/s);
   });

@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler } from 'express';
-import { AppError } from '../errors.ts';
+import { AppError, toAppError } from '../errors.ts';
 import type { Logger } from '../process/logger.ts';
 import { sendProblem } from '../process/send-problem.ts';
 import { requestIdOf } from './request-id.ts';
@@ -8,12 +8,14 @@ import { requestIdOf } from './request-id.ts';
 export function createErrorHandler(deps: { logger: Logger }): ErrorRequestHandler {
   const { logger } = deps;
   // Express tells an error handler by its four parameters.
-  return (error: unknown, request, response, _next) => {
+  return (thrown: unknown, request, response, _next) => {
     if (request.socket.destroyed) return; // the caller is gone, and that is the error
+    // Express throws it for what it cannot decode of a path.
+    const error = thrown instanceof URIError ? new AppError('invalid_request', 'The path cannot be read') : thrown;
     if (!(error instanceof AppError)) {
       const requestId = requestIdOf(request);
       logger.error({ err: error, path: request.path, requestId }, 'a request failed unexpectedly');
     }
-    sendProblem(response, error instanceof AppError ? error : new AppError('internal_error'));
+    sendProblem(response, toAppError(error));
   };
 }
