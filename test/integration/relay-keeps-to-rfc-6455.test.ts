@@ -164,6 +164,28 @@ describe('a relay says to a client', () => {
   });
 });
 
+describe('a client library (ws), which is strict with what it gets,', () => {
+  it('is spoken to by the rules: upgrade, fragments, pings, many languages, goodbye', async () => {
+    const client = await relay.connect('/ws?topic=chat', { perMessageDeflate: true });
+    const { socket } = client;
+    expect([socket.extensions, socket.protocol]).toEqual(['', '']);
+    const pongs: string[] = [];
+    socket.on('pong', (payload) => pongs.push(String(payload)));
+    for (const payload of ['', 'a', 'x'.repeat(125)]) socket.ping(payload);
+    socket.send('{"type":', { fin: false });
+    socket.send('"pi', { fin: false });
+    socket.send('ng"}', { fin: true });
+    await eventually(() => expect(client.ofType('pong')).toHaveLength(1));
+    expect(pongs).toEqual(['', 'a', 'x'.repeat(125)]);
+    const data = { text: 'caf\u00e9 \u4f60\u597d \u{1F44B}', long: '\u20ac'.repeat(20_000) };
+    await relay.publish('chat', { data });
+    await eventually(() => expect(client.ofType('update').at(-1)?.data).toEqual(data));
+    socket.close(4000, 'bye');
+    await eventually(() => expect(client.closed).toEqual({ code: 4000, reason: 'bye' }));
+    expect(await relay.metric('relay_connections')).toBe(1);
+  });
+});
+
 describe('whoever', () => {
   it('cuts a thousand upgrades half-way leaves nothing behind, and nobody waits for it', async () => {
     const half = upgradeRequest('/ws?topic=chat').slice(0, 60);
