@@ -7,7 +7,7 @@ export function createStatsMetrics(deps: { registry: Registry }): StoreReport {
   let spans = 0; // counted by hand: it happens several times for each request
   new Counter({
     name: 'stats_spans_recorded_total',
-    help: 'Spans that were recorded, whether they are kept or not',
+    help: 'Spans that were recorded, whether they are kept or not. Panel "Call statistics"',
     registers,
     collect() {
       this.inc(spans);
@@ -16,30 +16,30 @@ export function createStatsMetrics(deps: { registry: Registry }): StoreReport {
   });
   const dropped = new Counter({
     name: 'stats_spans_dropped_total',
-    help: 'Spans that should have been kept and were not: over a limit, or since the store did not take them',
+    help: 'Spans that should have been kept and were not: over a limit, or since the store did not take them. Panel "Call statistics"',
     labelNames: ['reason'],
     registers,
   });
   const kept = new Counter({
     name: 'stats_traces_kept_total',
-    help: 'Traces that this process keeps, and why: a sample, slow, failed, or wanted by another process',
+    help: 'Traces that this process keeps, and why: a sample, slow, failed, or wanted by another process. Panel "Call statistics"',
     labelNames: ['reason'],
     registers,
   });
   const failures = new Counter({
     name: 'stats_store_failures_total',
-    help: 'Reports that the store did not take',
+    help: 'Reports that the store did not take. Panel "Call statistics"',
     registers,
   });
   const traces = new Gauge({
     name: 'stats_store_traces',
-    help: 'Traces in the store that all processes share',
+    help: 'Traces in the store that all processes share. Panel "Kept statistics"',
     aggregator: 'max',
     registers,
   });
   const bytes = new Gauge({
     name: 'stats_store_bytes',
-    help: 'Size of the traces in the store that all processes share',
+    help: 'Size of the traces in the store that all processes share. Panel "Kept statistics"',
     aggregator: 'max',
     registers,
   });
