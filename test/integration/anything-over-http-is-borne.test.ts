@@ -12,7 +12,13 @@ const TOKEN = 'a-token-of-the-tests';
 
 let service: ServiceProcess;
 beforeAll(async () => {
-  const env = { WEBHOOK_TOKENS: TOKEN, LEGACY_WEBHOOK: 'true', CONNECTION_RATE: '0', DRAIN_WINDOW: '0s' };
+  const env = {
+    WEBHOOK_TOKENS: TOKEN,
+    STATS_TOKEN: TOKEN,
+    LEGACY_WEBHOOK: 'true',
+    CONNECTION_RATE: '0',
+    DRAIN_WINDOW: '0s',
+  };
   service = await startService('standalone', env);
 });
 afterAll(() => service?.stop('SIGKILL'));
@@ -27,7 +33,7 @@ const paths: Record<string, readonly string[]> = {
   relay: ['/ws', '/update_check', '/events', '/topics/', '/client.js', '/'],
   webhook: ['/webhook', '/update_webhook.cgi', '/updates/', '/updates/1', '/'],
   chat: ['/', '/comments', '/chat.css', '/page.js'],
-  admin: ['/metrics', '/livez', '/readyz'],
+  admin: ['/metrics', '/livez', '/stats', '/stats/login', '/stats/traces/', '/readyz'],
 };
 const headers = [
   ...['Host', 'Origin', 'Authorization', 'Content-Type', 'Content-Encoding', 'Content-Length', 'Transfer-Encoding'],
