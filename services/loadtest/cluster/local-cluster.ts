@@ -50,6 +50,7 @@ export async function startLocalCluster(options: {
     WEBHOOK_TOKENS: token,
     WEBHOOK_RATE: '0',
     MAX_LONG_POLLS: '0',
+    MAX_RELAY_TOPICS: '0',
     PING_INTERVAL: options.pingInterval,
     // The clients are spread evenly; sending them about would be measured as churn.
     REBALANCE: '0',
