@@ -2,9 +2,10 @@
 // is no TypeScript at the mirrored place in `dist`. Each file appears whole or not at all, since tests and a
 // running service may read it meanwhile.
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { minify } from 'terser';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const ASSETS = new Set(['.lua', '.html', '.css', '.js', '.svg', '.ico', '.png', '.json']);
@@ -16,7 +17,7 @@ function writeWhole(path, contents) {
   renameSync(temporary, path);
 }
 
-for (const [entry, outfile, sourcemap] of [
+for (const [entry, outfile, sourceMap] of [
   ['services/client/heliograph-client.ts', 'dist/client/client.js', 'external'], // a header says where it is
   ['services/chat/page/chat-page.ts', 'dist/chat/public/chat.js', 'linked'],
   ['services/stats/pages/script/stats-page.ts', 'dist/stats/public/stats.js', undefined],
@@ -29,10 +30,24 @@ for (const [entry, outfile, sourcemap] of [
     format: 'esm',
     target: 'es2022',
     minify: true,
-    ...(sourcemap && { sourcemap }),
+    sourcemap: 'external',
     write: false,
   });
-  for (const file of outputFiles) writeWhole(file.path, file.contents);
+  const [map, bundle] = outputFiles;
+  // What esbuild leaves is made smaller once more, by a twentieth: every browser has to load it.
+  const { code, map: minified } = await minify(bundle.text, {
+    module: true,
+    ecma: 2022,
+    compress: { passes: 2 },
+    sourceMap: {
+      content: map.text,
+      filename: basename(outfile),
+      url: sourceMap === 'linked' ? basename(map.path) : undefined,
+      includeSources: true,
+    },
+  });
+  writeWhole(bundle.path, code);
+  if (sourceMap) writeWhole(map.path, minified);
 }
 
 for (const path of readdirSync(join(root, 'services'), { recursive: true })) {
