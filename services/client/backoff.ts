@@ -1,3 +1,5 @@
+import { RETRY_CAP_MS, RETRY_MS } from './numbers.ts';
+
 /** How long to wait before the next try, in milliseconds. */
 export interface BackoffOptions {
   /** The most to wait before the first retry; doubled for each further one. */
@@ -21,7 +23,7 @@ export class Backoff {
 
   /** The next delay; from now on at least as if there had been this many tries before. */
   nextMs(atLeastTries = 0): number {
-    const { firstMs = 1000, capMs = 30_000, random = Math.random } = this.#options;
+    const { firstMs = RETRY_MS, capMs = RETRY_CAP_MS, random = Math.random } = this.#options;
     const tries = Math.max(this.#tries, atLeastTries);
     this.#tries = tries + 1;
     return random() * Math.min(capMs, firstMs * 2 ** tries);

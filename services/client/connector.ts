@@ -1,18 +1,8 @@
 import { DRAIN, mayRetry, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
 import type { ServerMessage } from '../shared/protocol/server-message.ts';
 import { Backoff } from './backoff.ts';
+import { ANSWER_MS, LIVED_MS, MAX_AWAY_MS, OPEN_MS, PATIENT_TRIES, SILENCE_MS } from './numbers.ts';
 import { type Known, type Line, LOST, type OpenLine, type Source, type Status } from './transport.ts';
-
-/** A line that says nothing for so long when it should open is given up. */
-const OPEN_MS = 8_000;
-const SILENCE_MS = 30_000;
-const ANSWER_MS = 10_000;
-/** A connection that held for so long starts the delays anew. */
-const LIVED_MS = 10_000;
-/** The longest that a relay may send a client away for. */
-const MAX_AWAY_MS = 60_000;
-/** Where the relay is full or angry the delays begin as if there had been so many tries. */
-const PATIENT_TRIES = 3;
 
 /** What a connector needs. */
 export interface ConnectorDeps {
@@ -33,6 +23,7 @@ export function createConnector(deps: ConnectorDeps): Source {
   let silence: ReturnType<typeof setTimeout> | undefined;
   let unanswered = new Set<string>();
   let heard = false;
+  let refused = false;
   let provedAtMs = 0;
   let fresh = true;
   /** Sent away by the relay: not even a sign of the browser brings it back earlier. */
@@ -42,7 +33,7 @@ export function createConnector(deps: ConnectorDeps): Source {
     if (line || listening.signal.aborted) return;
     clearTimeout(retry);
     retry = undefined;
-    away = heard = false;
+    away = heard = refused = false;
     provedAtMs = 0;
     fresh = true;
     unanswered = new Set(deps.topics.keys());
@@ -52,6 +43,7 @@ export function createConnector(deps: ConnectorDeps): Source {
   }
 
   function message(message: ServerMessage): void {
+    if (!line) return;
     const { type } = message;
     heard = true;
     listen(SILENCE_MS);
@@ -64,7 +56,10 @@ export function createConnector(deps: ConnectorDeps): Source {
         fresh = true; // only a fresh relay says a number, and a stream that was made anew says nothing else of that
       }
     }
-    if (type === 'error') proves = unanswered.delete(message.topic ?? '');
+    if (type === 'error') {
+      proves = unanswered.delete(message.topic ?? '');
+      refused = true;
+    }
     if (proves && unanswered.size === 0) {
       provedAtMs ||= Date.now();
       if (Date.now() - provedAtMs >= LIVED_MS) backoff.reset();
@@ -87,16 +82,18 @@ export function createConnector(deps: ConnectorDeps): Source {
 
   function lost(code: number, reason: string): void {
     end();
-    deps.status('offline');
-    if (!mayRetry(code)) {
-      deps.message({ type: 'error', code: code === UNAUTHORIZED ? 'unauthorized' : 'topic_forbidden' });
-      return;
+    const isFinal = !mayRetry(code);
+    if (!isFinal) {
+      // Whatever else is said than that a line was lost, or will be, is a reason to wait.
+      const isPatient = code > LOST && code !== DRAIN;
+      away = code === DRAIN && /^\d+$/.test(reason);
+      const delayMs = away ? Math.min(Number(reason), MAX_AWAY_MS) : backoff.nextMs(isPatient ? PATIENT_TRIES : 0);
+      retry = setTimeout(connect, delayMs);
     }
-    // Whatever else is said than that a line was lost, or will be, is a reason to wait.
-    const isPatient = code > LOST && code !== DRAIN;
-    away = code === DRAIN && /^\d+$/.test(reason);
-    const delayMs = away ? Math.min(Number(reason), MAX_AWAY_MS) : backoff.nextMs(isPatient ? PATIENT_TRIES : 0);
-    retry = setTimeout(connect, delayMs);
+    deps.status('offline');
+    if (isFinal && !refused) {
+      deps.message({ type: 'error', code: code === UNAUTHORIZED ? 'unauthorized' : 'topic_forbidden' });
+    }
   }
 
   function end(): void {
@@ -113,7 +110,7 @@ export function createConnector(deps: ConnectorDeps): Source {
 
   const { signal } = listening;
   globalThis.addEventListener?.('online', wake, { signal });
-  globalThis.document?.addEventListener('visibilitychange', wake, { signal });
+  globalThis.document?.addEventListener('visibilitychange', () => document.hidden || wake(), { signal });
   return {
     connect,
     wake,

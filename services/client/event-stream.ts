@@ -11,7 +11,9 @@ export function createEventReader(event: (fields: StreamEvent) => void): (text: 
     const blocks = (rest + text).split(/\r?\n\r?\n/);
     rest = blocks.pop() ?? '';
     for (const block of blocks) {
-      event(Object.fromEntries([...block.matchAll(/^(\w+): ?([^\r\n]*)/gm)].map(([, name, value]) => [name, value])));
+      const fields: Record<string, string> = {};
+      for (const [, name, value] of block.matchAll(/^(\w+): ?([^\r\n]*)/gm)) fields[name as string] = value as string;
+      event(fields);
     }
   };
 }

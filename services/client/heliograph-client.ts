@@ -1,11 +1,12 @@
 import type { ErrorMessage, ServerMessage } from '../shared/protocol/server-message.ts';
+import { isTopic } from '../shared/update/topic.ts';
 import { createConnector } from './connector.ts';
 import { type KnownVersions, learn } from './known-versions.ts';
 import { openLongPoll } from './long-poll-line.ts';
 import { openSse } from './sse-line.ts';
 import { canShare, createTabSource } from './tab-source.ts';
 import { openWithToken, type TokenOption } from './token-line.ts';
-import type { OpenLine, Source, Status, TransportName } from './transport.ts';
+import type { OpenLine, Source, Status, TokenLine, TransportName } from './transport.ts';
 import { createTransportChoice } from './transport-choice.ts';
 import { createWatch, type Fetcher, type TopicUpdate } from './watch.ts';
 import { openWebSocket, type WebSocketClass } from './websocket-line.ts';
@@ -57,18 +58,14 @@ export class Heliograph {
   readonly #source: Source;
   readonly #topics: KnownVersions = new Map();
   readonly #handlers = new Set<readonly [event: keyof HeliographEvents, handler: (value: never) => void]>();
-  /** What was asked for by name, not only by a watch. */
-  readonly #wanted = new Set<string>();
-  /** What ends each watch, with its topic. */
-  readonly #watches = new Map<() => void, string>();
-  #status: Status | undefined;
+  /** Who wants which topic: whoever asked for it by its name, and each watch by what ends it. */
+  readonly #wanted = new Map<string | (() => void), string>();
+  #isClosed = false;
+  #status: Status = 'connecting';
 
   /** `url` is the relay's address, http(s) or ws(s); in a page it may be relative to the page's. */
   constructor(url: string, options: HeliographOptions = {}) {
-    for (const topic of options.topics ?? []) {
-      this.#wanted.add(topic);
-      this.#topics.set(topic, options.since?.[topic] ?? null);
-    }
+    for (const topic of options.topics ?? []) this.#want(topic, topic, options.since?.[topic]);
     const address = new URL(url, globalThis.location?.href).href.replace(/^ws/, 'http').replace(/\/*([?#].*)?$/, '');
     const name = `heliograph ${address} ${options.shared}`;
     const deps = {
@@ -84,7 +81,7 @@ export class Heliograph {
   }
 
   get status(): Status {
-    return this.#status ?? 'connecting';
+    return this.#status;
   }
 
   /** Calls back on each event; returns what ends that. */
@@ -96,13 +93,12 @@ export class Heliograph {
 
   /** Listens to one more topic. With `since` the relay tells at once where something changed after it. */
   subscribe(topic: string, since: number | null = null): void {
-    this.#wanted.add(topic);
-    this.#ask(topic, since);
+    this.#source.subscribe(this.#want(topic, topic, since));
   }
 
+  /** Listens to a topic no more, but for watches. */
   unsubscribe(topic: string): void {
-    this.#wanted.delete(topic);
-    if (this.#topics.delete(topic)) this.#source.unsubscribe([topic]);
+    this.#release(topic);
   }
 
   /**
@@ -112,6 +108,13 @@ export class Heliograph {
    */
   watch(topic: string, fetcher: Fetcher, options: WatchOptions = {}): () => void {
     const { since = null, signal } = options;
+    if (signal?.aborted || this.#isClosed) return () => {};
+    const stop = () => {
+      for (const end of ends.splice(0)) end();
+      this.#release(stop);
+    };
+    const isAsked = this.#topics.has(topic);
+    const asked = this.#want(stop, topic, since);
     const watch = createWatch(fetcher);
     const ends = [
       watch.stop,
@@ -122,29 +125,33 @@ export class Heliograph {
     watch.status(this.status);
     if (since === null) watch.start();
     if (this.status === 'live' && this.#topics.get(topic)) watch.subscribed();
-    if (since !== null || !this.#topics.has(topic)) this.#ask(topic, since);
-    const stop = () => {
-      if (!this.#watches.delete(stop)) return;
-      for (const end of ends) end();
-      if (!this.#wanted.has(topic) && ![...this.#watches.values()].includes(topic)) this.unsubscribe(topic);
-    };
-    this.#watches.set(stop, topic);
+    if (since !== null || !isAsked) this.#source.subscribe(asked);
     signal?.addEventListener('abort', stop);
-    if (signal?.aborted) stop();
     return stop;
   }
 
-  /** Ends everything; no handler is called after the last status. */
+  /** Ends everything, watches too; no handler is called after the last status. */
   close(): void {
-    for (const stop of [...this.#watches.keys()]) stop();
+    this.#isClosed = true;
     this.#source.close();
     this.#handlers.clear();
+    for (const by of this.#wanted.keys()) if (typeof by === 'function') by();
   }
 
-  #ask(topic: string, since: number | null): void {
+  /** Notes who wants a topic, and from which version on; answers what to ask for. */
+  #want(by: string | (() => void), topic: string, since: number | null = null): KnownVersions {
+    if (!isTopic(topic)) throw new TypeError(`no topic: ${topic}`);
     const known = since ?? this.#topics.get(topic) ?? null;
     this.#topics.set(topic, known);
-    this.#source.subscribe(new Map([[topic, known]]));
+    this.#wanted.set(by, topic);
+    return new Map([[topic, known]]);
+  }
+
+  #release(by: string | (() => void)): void {
+    const topic = this.#wanted.get(by) as string;
+    this.#wanted.delete(by);
+    const isWanted = [...this.#wanted.values()].includes(topic);
+    if (!isWanted && this.#topics.delete(topic)) this.#source.unsubscribe([topic]);
   }
 
   #message(message: ServerMessage): void {
@@ -178,14 +185,14 @@ export class Heliograph {
   }
 }
 
-function openBest(key: string, options: HeliographOptions): OpenLine {
+function openBest(key: string, options: HeliographOptions): OpenLine<TokenLine> {
   const Socket = (options.WebSocket ?? globalThis.WebSocket) as WebSocketClass | undefined;
-  const all: [TransportName, OpenLine | undefined][] = [
+  const all: [TransportName, OpenLine<TokenLine> | undefined][] = [
     ['websocket', Socket && ((line) => openWebSocket(Socket, line))],
     ['sse', openSse],
     ['longpoll', openLongPoll],
   ];
   const openers = all.filter(([name, open]) => open && (options.transports ?? [name]).includes(name));
   if (openers.length === 0) throw new TypeError('no transport');
-  return createTransportChoice({ openers: openers as [TransportName, OpenLine][], key });
+  return createTransportChoice({ openers: openers as [TransportName, OpenLine<TokenLine>][], key });
 }

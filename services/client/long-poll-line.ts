@@ -1,24 +1,17 @@
 import { mayRetry } from '../shared/protocol/close-codes.ts';
 import { readRefusal, tokenHeader } from './http-answer.ts';
-import { type Line, type LineOptions, LOST } from './transport.ts';
-
-/**
- * Browsers hold six connections to one HTTP/1.1 server at a time: so many are used for waiting, the rest is for the
- * page. Where there are more topics nobody waits, and each is asked for now and then.
- */
-const MAX_WAITING = 4;
-/** For how long a request waits for an update. The same for all clients, so that a cache can ask once for many. */
-const WAIT_S = 25;
-/** An answer that takes so long, or so much longer than it may wait, does not come any more. */
-const ANSWER_MS = 10_000;
-/** After news a topic is left alone for so long: what comes meanwhile is one update. */
-const NEWS_PAUSE_MS = 250;
-/** The longest pause after an answer that did not wait for news, and the same for each topic where there are many. */
-const POLL_PAUSE_MS = 5000;
-const POLL_PAUSE_PER_TOPIC_MS = 300;
+import {
+  ANSWER_MS,
+  LONG_POLL_S,
+  MAX_LONG_POLLS,
+  NEWS_PAUSE_MS,
+  POLL_PAUSE_MS,
+  POLL_PAUSE_PER_TOPIC_MS,
+} from './numbers.ts';
+import { type LineOptions, LOST, type TokenLine } from './transport.ts';
 
 /** Opens a line that asks for each topic anew as soon as it was answered, and lets the relay wait for news. */
-export function openLongPoll(options: LineOptions): Line {
+export function openLongPoll(options: LineOptions): TokenLine {
   const { url, topics, message, closed } = options;
   const requests = new Map<string, AbortController>();
   let { token } = options;
@@ -32,17 +25,17 @@ export function openLongPoll(options: LineOptions): Line {
   async function poll(topic: string, signal: AbortSignal): Promise<void> {
     for (let isAnswered = false; ; ) {
       const known = topics.get(topic) ?? null;
-      const waits = isAnswered && fresh && requests.size <= MAX_WAITING;
+      const waits = isAnswered && fresh && requests.size <= MAX_LONG_POLLS;
       const askedAtMs = Date.now();
       const headers = tokenHeader(token);
       if (known !== null) headers['If-None-Match'] = `"${known}"`;
-      if (waits) headers.Prefer = `wait=${WAIT_S}`;
+      if (waits) headers.Prefer = `wait=${LONG_POLL_S}`;
       // One dead request among others that are answered is nothing that the line as a whole would notice.
-      const patience = setTimeout(() => start([topic]), (waits ? WAIT_S * 1000 : 0) + ANSWER_MS);
+      const patience = setTimeout(() => start([topic]), (waits ? LONG_POLL_S * 1000 : 0) + ANSWER_MS);
       const asked = fetch(`${url}/topics/${encodeURIComponent(topic)}`, { signal, headers });
       const response = await asked.finally(() => clearTimeout(patience));
       let isNews = false;
-      let mayGoOn = waits ? Date.now() - askedAtMs > WAIT_S * 500 : !isAnswered;
+      let mayGoOn = waits ? Date.now() - askedAtMs > LONG_POLL_S * 500 : !isAnswered;
       if (response.ok || response.status === 304) {
         const register = response.ok ? await response.json() : { version: known };
         if (signal.aborted) return;
@@ -58,7 +51,7 @@ export function openLongPoll(options: LineOptions): Line {
         if (code !== 'not_fresh') return refuse(topic, code, closeCode);
         setFresh(false);
       }
-      mayGoOn &&= fresh && requests.size <= MAX_WAITING;
+      mayGoOn &&= fresh && requests.size <= MAX_LONG_POLLS;
       const pollMs = Math.max(POLL_PAUSE_MS, requests.size * POLL_PAUSE_PER_TOPIC_MS) * (0.5 + Math.random() / 2);
       await pause(isNews ? NEWS_PAUSE_MS : mayGoOn ? 0 : pollMs, signal);
       if (signal.aborted) return;
@@ -72,7 +65,7 @@ export function openLongPoll(options: LineOptions): Line {
   }
 
   function stop(names: Iterable<string>): void {
-    for (const topic of [...names]) {
+    for (const topic of names) {
       requests.get(topic)?.abort();
       requests.delete(topic);
     }
@@ -99,6 +92,7 @@ export function openLongPoll(options: LineOptions): Line {
     ping: () => start(requests.keys()),
     auth(renewed) {
       token = renewed;
+      start(requests.keys());
     },
     close: () => stop(requests.keys()),
   };

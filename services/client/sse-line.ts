@@ -1,13 +1,11 @@
 import { DRAIN } from '../shared/protocol/close-codes.ts';
 import { createEventReader } from './event-stream.ts';
 import { readRefusal, tokenHeader } from './http-answer.ts';
-import { type Line, type LineOptions, LOST } from './transport.ts';
-
-/** The most topics that a relay takes on one stream. */
-export const MAX_SSE_TOPICS = 16;
+import { MAX_SSE_TOPICS } from './numbers.ts';
+import { type LineOptions, LOST, type TokenLine } from './transport.ts';
 
 /** Opens a line over Server-Sent Events. Whatever changes what is asked for makes the stream anew, from where it was. */
-export function openSse(options: LineOptions): Line {
+export function openSse(options: LineOptions): TokenLine {
   const { url, topics, message, closed } = options;
   let { token } = options;
   let stream: AbortController | undefined;
@@ -23,9 +21,9 @@ export function openSse(options: LineOptions): Line {
       else if (data) message(JSON.parse(data));
     });
     try {
-      const names = [...topics.keys()].map((topic) => `topic=${encodeURIComponent(topic)}&`).join('');
-      const since = [...topics.values()].map((version) => version ?? '').join();
-      const address = `${url}/events?${names}since=${since}`;
+      // No topic has a character that would have to be escaped here, and what is not known is empty.
+      const names = [...topics.keys()].map((topic) => `topic=${topic}&`).join('');
+      const address = `${url}/events?${names}since=${[...topics.values()].join()}`;
       const response = await fetch(address, { signal, headers: tokenHeader(token) });
       if (response.ok && response.body) {
         const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

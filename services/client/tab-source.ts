@@ -1,12 +1,8 @@
 import type { ServerMessage } from '../shared/protocol/server-message.ts';
 import type { ConnectorDeps } from './connector.ts';
+import { ANSWER_MS, LEADER_SILENCE_MS } from './numbers.ts';
 import { leadTabs, type TabNews, type TabWish } from './tab-leader.ts';
 import type { Source } from './transport.ts';
-
-/** The tab that leads says something at least every 30 s, and then the relay may take 10 s to answer. */
-const SILENCE_MS = 45_000;
-/** After that a tab that does not answer is frozen or gone, and another one leads. */
-const ANSWER_MS = 10_000;
 
 /** Whether this is a tab that can share a line: with `https:` or on localhost, in every browser since 2022. */
 export function canShare(): boolean {
@@ -27,7 +23,7 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
   let stopLeading = () => {};
 
   function wish(wish: Partial<TabWish>): void {
-    channel.postMessage({ tab, topics, all: true, ...wish });
+    if (!listening.signal.aborted) channel.postMessage({ tab, topics, all: true, ...wish });
   }
 
   /** Waits for its turn to lead, or takes it from who does not answer. */
@@ -46,7 +42,10 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
       });
     navigator.locks
       .request(name, steal ? { steal } : { signal }, lead)
-      .catch(() => {}) // it is not wanted any more, or was taken away
+      .catch(({ name: error }) => {
+        // Otherwise it is not wanted any more, or was taken away. Where a page may use no locks it is on its own.
+        if (error !== 'AbortError') return lead();
+      })
       .then(() => {
         stop();
         if (!signal.aborted) queue();
@@ -63,7 +62,7 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
   /** Waits for the next sign of the tab that leads. */
   function listen(): void {
     clearTimeout(silence);
-    silence = setTimeout(wake, SILENCE_MS);
+    silence = setTimeout(wake, LEADER_SILENCE_MS);
   }
 
   function take(message: ServerMessage): void {
@@ -81,7 +80,7 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
   const { signal } = listening;
   globalThis.addEventListener('online', wake, { signal });
   globalThis.addEventListener('pagehide', () => wish({ topics: new Map() }), { signal });
-  document.addEventListener('visibilitychange', wake, { signal });
+  document.addEventListener('visibilitychange', () => document.hidden || wake(), { signal });
   return {
     connect() {
       deps.status('connecting');

@@ -1,24 +1,16 @@
 import { FULL, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
 import { Backoff } from './backoff.ts';
-import { type Line, LOST, type OpenLine } from './transport.ts';
+import { MAX_TIMER_MS, RENEW_AFTER, RENEW_CHANCE } from './numbers.ts';
+import { LOST, type OpenLine, type TokenLine } from './transport.ts';
 
 /** A token, or what gets one: undefined where there is none at the moment. */
 export type TokenOption = string | (() => string | undefined | Promise<string | undefined>);
-
-/** The code of the error that is told where the app's own function gives no token. */
-export const TOKEN_FAILED = 'token_failed';
-
-/** Which part of a token's life passes at least before it is renewed, and how much of it is left to chance. */
-const RENEW_AFTER = 0.7;
-const RENEW_CHANCE = 0.2;
-/** What a timer can wait at most. */
-const MAX_WAIT_MS = 2 ** 31 - 1;
 
 /**
  * Opens lines that show a token. One that a function gave is kept for the next line, and renewed well before it
  * expires; where the relay does not take it, the line ends as if it had been lost, and the next one shows another.
  */
-export function openWithToken(option: TokenOption | undefined, open: OpenLine): OpenLine {
+export function openWithToken(option: TokenOption | undefined, open: OpenLine<TokenLine>): OpenLine {
   if (typeof option !== 'function') return (options) => open({ ...options, token: option });
   const ask = option;
   let kept: string | undefined;
@@ -36,9 +28,10 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine): 
 
   return (options) => {
     const backoff = new Backoff();
-    const before = kept;
+    /** The newest token that the relay has taken. */
+    let good = kept;
     let shown: string | undefined;
-    let line: Line | undefined;
+    let line: TokenLine | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isClosed = false;
 
@@ -57,7 +50,7 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine): 
     /** A token that was good until now has expired. Where one was got only now, the next may be no better. */
     function refused(): void {
       kept = undefined;
-      const hasExpired = shown !== undefined && shown === before;
+      const hasExpired = shown !== undefined && shown === good;
       if (!hasExpired) options.message({ type: 'error', code: 'unauthorized' });
       closed(hasExpired ? LOST : FULL, '');
     }
@@ -68,7 +61,7 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine): 
         shown = await get();
       } catch {
         if (isClosed) return;
-        options.message({ type: 'error', code: TOKEN_FAILED });
+        options.message({ type: 'error', code: 'token_failed' }); // it is the app's own function that failed
         if (line) timer = setTimeout(show, backoff.nextMs());
         else closed(LOST, '');
         return;
@@ -79,16 +72,16 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine): 
         ...options,
         token: shown,
         message(message) {
-          const isRefused = message.type === 'error' && message.code === 'unauthorized' && shown !== undefined;
-          if (isRefused) refused();
-          else options.message(message);
+          if (message.type === 'error' && message.code === 'unauthorized' && shown !== undefined) return refused();
+          if (message.type === 'subscribed') good = shown;
+          options.message(message);
         },
         closed(code, reason) {
           if (code === UNAUTHORIZED) refused();
           else closed(code, reason);
         },
       });
-      if (renewAtMs) timer = setTimeout(show, Math.min(renewAtMs - Date.now(), MAX_WAIT_MS));
+      if (renewAtMs) timer = setTimeout(show, Math.min(renewAtMs - Date.now(), MAX_TIMER_MS));
     }
 
     void show();
@@ -96,17 +89,16 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine): 
       subscribe: (topics) => line?.subscribe(topics),
       unsubscribe: (topics) => line?.unsubscribe(topics),
       ping: () => line?.ping(),
-      auth: (token) => line?.auth(token),
       close,
     };
   };
 }
 
 /** How long a JWT is good by its `exp`, which is not judged; 0 where it does not say. */
-function leftMsOf(token = ''): number {
+function leftMsOf(token: string | undefined): number {
   try {
-    const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
-    return JSON.parse(atob(payload)).exp * 1000 - Date.now();
+    const [, payload] = (token as string).split('.') as [string, string];
+    return JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))).exp * 1000 - Date.now();
   } catch {
     return 0;
   }

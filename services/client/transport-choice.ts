@@ -1,26 +1,20 @@
 import { DRAIN } from '../shared/protocol/close-codes.ts';
 import { Backoff } from './backoff.ts';
-import { MAX_SSE_TOPICS } from './sse-line.ts';
-import { LOST, type OpenLine, type TransportName } from './transport.ts';
+import { CLIMB_CAP_MS, CLIMB_MS, MAX_SSE_TOPICS, NEXT_TRANSPORT_MS, PATIENCE } from './numbers.ts';
+import { LOST, type OpenLine, type TokenLine, type TransportName } from './transport.ts';
 
-/** A transport that has worked here is given up after so many lines in a row that said nothing. */
-const PATIENCE = 3;
-/** The next transport is tried within so long. */
-const NEXT_MS = 500;
-/** After how long a better one is tried: at least, and in doubt longer each time that it fails. */
-const CLIMB_MS = 60_000;
-const CLIMB_CAP_MS = 3_600_000;
+type Opener = readonly [name: TransportName, open: OpenLine<TokenLine>];
 
 /** What a choice of transports needs. */
 export interface TransportChoiceDeps {
   /** The ways to open a line, best first. */
-  readonly openers: readonly (readonly [name: TransportName, open: OpenLine])[];
+  readonly openers: readonly Opener[];
   /** Under which name `sessionStorage` keeps which of them worked, where there is one that may be used. */
   readonly key: string;
 }
 
 /** Opens lines over the best transport that works here, and goes on looking for a better one. */
-export function createTransportChoice({ openers, key }: TransportChoiceDeps): OpenLine {
+export function createTransportChoice({ openers, key }: TransportChoiceDeps): OpenLine<TokenLine> {
   const climbs = new Backoff({ firstMs: CLIMB_MS, capMs: CLIMB_CAP_MS });
   let patience = 1;
   let index = 0;
@@ -30,9 +24,10 @@ export function createTransportChoice({ openers, key }: TransportChoiceDeps): Op
     // There is none, or it may not be used.
   }
 
-  function pick(topics: number): OpenLine | undefined {
-    const isTooMuch = openers[index]?.[0] === 'sse' && topics > MAX_SSE_TOPICS;
-    return (isTooMuch && openers[index + 1]?.[1]) || openers[index]?.[1];
+  /** The transport whose turn it is, or the next one where there are too many topics for it. */
+  function pick(topics: number): OpenLine<TokenLine> {
+    const [own, next] = openers.slice(index) as [Opener, Opener?];
+    return (own[0] === 'sse' && topics > MAX_SSE_TOPICS && next ? next : own)[1];
   }
 
   /** Turns to the next transport where it is time; whether that may be tried at once. */
@@ -73,8 +68,7 @@ export function createTransportChoice({ openers, key }: TransportChoiceDeps): Op
       }, CLIMB_MS + climbs.nextMs());
     }
 
-    const open = pick(options.topics.size) as OpenLine;
-    const line = open({
+    const line = pick(options.topics.size)({
       ...options,
       message(message) {
         if (!worked) {
@@ -87,7 +81,7 @@ export function createTransportChoice({ openers, key }: TransportChoiceDeps): Op
       },
       closed(code, reason) {
         if (code !== LOST) worked = true; // it was the relay that said so
-        if (end()) options.closed(DRAIN, String(Math.floor(Math.random() * NEXT_MS)));
+        if (end()) options.closed(DRAIN, String(Math.floor(Math.random() * NEXT_TRANSPORT_MS)));
         else options.closed(code, reason);
       },
     });

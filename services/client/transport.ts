@@ -24,9 +24,12 @@ export interface Line {
   unsubscribe(topics: readonly string[]): void;
   /** Asks for a sign of life, where the transport cannot wait for one. */
   ping(): void;
-  /** Renews the token. */
-  auth(token: string): void;
   close(): void;
+}
+
+/** A line that shows a token, which can be renewed. */
+export interface TokenLine extends Line {
+  auth(token: string): void;
 }
 
 /** What a line is opened with. */
@@ -45,7 +48,7 @@ export interface LineOptions {
 }
 
 /** Begins to connect. */
-export type OpenLine = (options: LineOptions) => Line;
+export type OpenLine<L extends Line = Line> = (options: LineOptions) => L;
 
 /** What keeps topics told, whatever happens to its lines. */
 export interface Source {

@@ -1,5 +1,6 @@
 import type { UpdateMessage } from '../shared/protocol/server-message.ts';
 import { Backoff } from './backoff.ts';
+import { FIRST_FETCH_MS, MAX_FETCH_MS, SLOW_FETCH_MS } from './numbers.ts';
 import type { Status } from './transport.ts';
 
 /** "Look now": what a topic has become. */
@@ -16,12 +17,6 @@ export interface FetchReason {
 /** Gets what is new and shows it. Where it rejects it is run again, later each time. */
 export type Fetcher = (reason: FetchReason) => unknown;
 
-/** For so long a first run waits for the topic's number. */
-const START_MS = 1000;
-/** While nobody can be relied on to say when: the shortest wait between two runs; the longest is twice that. */
-const SLOW_MS = 15_000;
-const MAX_RUN_MS = 30_000;
-
 /** What decides when to fetch. */
 export interface Watch {
   /** Runs for the first time: as soon as the relay has said what the topic's number is, and soon in any case. */
@@ -30,8 +25,6 @@ export interface Watch {
   subscribed(): void;
   /** Runs after the update's spread. */
   told(update: TopicUpdate): void;
-  /** Runs now, or as soon as it may. */
-  now(): void;
   /** Runs slowly as long as the status is not `live`. */
   status(status: Status): void;
   stop(): void;
@@ -71,7 +64,7 @@ export function createWatch(fetcher: Fetcher): Watch {
     newest = undefined;
     controller = new AbortController();
     const { signal } = controller;
-    next = setTimeout(() => controller?.abort(), MAX_RUN_MS);
+    next = setTimeout(() => controller?.abort(), MAX_FETCH_MS);
     let restMs = 0;
     try {
       await fetcher({ signal, update });
@@ -100,7 +93,7 @@ export function createWatch(fetcher: Fetcher): Watch {
           now();
           status('offline');
         },
-        SLOW_MS * (1 + Math.random()),
+        SLOW_FETCH_MS * (1 + Math.random()),
       );
     }
   }
@@ -109,7 +102,7 @@ export function createWatch(fetcher: Fetcher): Watch {
   return {
     start() {
       isNew = true;
-      first = setTimeout(now, START_MS);
+      first = setTimeout(now, FIRST_FETCH_MS);
     },
     subscribed() {
       if (isNew) now();
@@ -127,7 +120,6 @@ export function createWatch(fetcher: Fetcher): Watch {
         (update.spread ?? 0) * Math.random(),
       );
     },
-    now,
     status,
     stop() {
       stopping.abort();

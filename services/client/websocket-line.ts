@@ -1,4 +1,5 @@
-import type { Line, LineOptions } from './transport.ts';
+import { TOPICS_PER_MESSAGE } from './numbers.ts';
+import type { LineOptions, TokenLine } from './transport.ts';
 
 /** What is needed of a WebSocket: the browser's own, or the class of the `ws` package. */
 export type WebSocketClass = new (
@@ -10,25 +11,24 @@ export type WebSocketClass = new (
   onerror: unknown;
 };
 
-/** A subscribe frame with this many of the longest topics stays below the relay's limit of 16 KiB. */
-const TOPICS_PER_FRAME = 64;
-
 /** Opens a line over a WebSocket. */
-export function openWebSocket(WebSocket: WebSocketClass, options: LineOptions): Line {
+export function openWebSocket(WebSocket: WebSocketClass, options: LineOptions): TokenLine {
+  let { token } = options;
   const socket = new WebSocket(`${options.url.replace(/^http/, 'ws')}/ws`);
   const send = (message: unknown) => {
     if (socket.readyState === 1) socket.send(JSON.stringify(message));
   };
-  const line: Line = {
-    subscribe(topics) {
-      const entries = [...topics];
-      for (let i = 0; i < entries.length; i += TOPICS_PER_FRAME) {
-        send({ type: 'subscribe', topics: Object.fromEntries(entries.slice(i, i + TOPICS_PER_FRAME)) });
-      }
-    },
-    unsubscribe: (topics) => send({ type: 'unsubscribe', topics }),
+  function inFrames<T>(items: readonly T[], render: (part: readonly T[]) => unknown): void {
+    for (let i = 0; i < items.length; i += TOPICS_PER_MESSAGE) send(render(items.slice(i, i + TOPICS_PER_MESSAGE)));
+  }
+  const line: TokenLine = {
+    subscribe: (topics) => inFrames([...topics], (part) => ({ type: 'subscribe', topics: Object.fromEntries(part) })),
+    unsubscribe: (topics) => inFrames(topics, (part) => ({ type: 'unsubscribe', topics: part })),
     ping: () => send({ type: 'ping' }),
-    auth: (token) => send({ type: 'auth', token }),
+    auth(renewed) {
+      token = renewed;
+      send({ type: 'auth', token });
+    },
     close() {
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();
@@ -36,7 +36,7 @@ export function openWebSocket(WebSocket: WebSocketClass, options: LineOptions): 
   };
   socket.onopen = () => {
     // Not in the URL, which proxies write down.
-    if (options.token !== undefined) line.auth(options.token);
+    if (token !== undefined) line.auth(token);
     line.subscribe(options.topics);
     // Without topics nothing would be said that shows whether the relay is there.
     if (options.topics.size === 0) line.ping();

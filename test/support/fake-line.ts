@@ -1,8 +1,8 @@
-import type { Known, Line, LineOptions, OpenLine } from '../../services/client/transport.ts';
+import type { Known, LineOptions, OpenLine, TokenLine } from '../../services/client/transport.ts';
 import type { ServerMessage } from '../../services/shared/protocol/server-message.ts';
 
 /** A line of which a test decides what it says. */
-export class FakeLine implements Line {
+export class FakeLine implements TokenLine {
   /** What it was opened as, where a test has several ways. */
   readonly name: string;
   readonly options: LineOptions;
@@ -56,7 +56,7 @@ export class FakeLines {
   answer = false;
 
   /** What opens one more. */
-  opener(name = ''): OpenLine {
+  opener(name = ''): OpenLine<TokenLine> {
     return (options) => {
       const line = new FakeLine(options, name, this.answer);
       this.all.push(line);

@@ -156,6 +156,35 @@ describe('a connector', () => {
     expect(statuses.at(-1)).toBe('offline');
   });
 
+  it('says once why it does not come back where the relay has said so itself', () => {
+    line().says({ type: 'error', code: 'origin_forbidden' });
+    line().ends(4403, '');
+    expect(messages).toEqual([{ type: 'error', code: 'origin_forbidden' }]);
+  });
+
+  it('hears nothing more from a line that it gave up, and leaves no timer for it', () => {
+    const given = line();
+    given.ends(4401, '');
+    messages.length = 0;
+    given.says({ type: 'subscribed', topics: { chat: 7 } });
+    expect([messages, statuses.at(-1), vi.getTimerCount()]).toEqual([[], 'offline', 0]);
+  });
+
+  it('does not look at its line because its tab is hidden, but when it is shown', () => {
+    const page = Object.assign(new EventTarget(), { hidden: true });
+    vi.stubGlobal('document', page);
+    const shown = createConnector({ url: 'http://relay', topics, open: lines.opener(), message() {}, status() {} });
+    shown.connect();
+    subscribed(7);
+    page.dispatchEvent(new Event('visibilitychange'));
+    expect(line().said).toEqual([]);
+    page.hidden = false;
+    page.dispatchEvent(new Event('visibilitychange'));
+    expect(line().said).toEqual(['ping']);
+    shown.close();
+    vi.unstubAllGlobals();
+  });
+
   it('is offline for good after it was closed', () => {
     connector.close();
     connector.wake();

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { learn } from '../../../services/client/known-versions.ts';
 import { openLongPoll } from '../../../services/client/long-poll-line.ts';
-import type { Line } from '../../../services/client/transport.ts';
+import type { TokenLine } from '../../../services/client/transport.ts';
 import { FakeFetch, type FakeRequest } from '../../support/fake-fetch.ts';
 
 describe('a line over long-polls', () => {
   let http: FakeFetch;
-  let line: Line;
+  let line: TokenLine;
   let topics: Map<string, number | null>;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
   const messages: any[] = [];
@@ -217,11 +217,16 @@ describe('a line over long-polls', () => {
     expect(ends).toEqual([]);
   });
 
-  it('shows a renewed token from the next request on', async () => {
+  it('shows a renewed token at once: a request that waits would end with the old one', async () => {
     await open('t1');
-    line.auth('t2');
     await answers(304);
+    expect(wait()).toBe('wait=25');
+    line.auth('t2');
+    await passes();
+    expect(http.open).toHaveLength(1);
     expect(http.last.headers.get('authorization')).toBe('Bearer t2');
+    expect(messages.filter(({ type }) => type === 'error')).toEqual([]);
+    expect(ends).toEqual([]);
   });
 
   it('tells nothing more after it was closed, and leaves no timer', async () => {

@@ -161,6 +161,37 @@ describe('tabs that share a line', () => {
     expect(lines.open).toBe(1);
   });
 
+  it('are each on its own where the browser refuses them locks, and do not ask for them again and again', async () => {
+    const request = vi.fn(() => Promise.reject(new DOMException('not in this page', 'SecurityError')));
+    vi.stubGlobal('navigator', { locks: { request } });
+    const a = await open({ x: null });
+    await says({ type: 'subscribed', topics: { x: 1 } });
+    expect(a.statuses.at(-1)).toBe('live');
+    expect(request).toHaveBeenCalledTimes(1);
+    a.source.close();
+    await passes();
+    expect([lines.open, request.mock.calls.length]).toEqual([0, 1]);
+  });
+
+  it('do nothing any more once they are closed', async () => {
+    const a = await open({ x: 1 });
+    a.source.close();
+    a.source.subscribe(new Map([['y', null]]));
+    a.source.unsubscribe(['x']);
+    a.source.close();
+    await passes(120_000);
+    expect([lines.open, lines.all.length, vi.getTimerCount()]).toEqual([0, 1, 0]);
+  });
+
+  it('leave the one that leads alone when they are hidden', async () => {
+    await open({ x: 1 });
+    await says({ type: 'subscribed', topics: { x: 1 } });
+    browser.document.hidden = true;
+    browser.document.dispatchEvent(new Event('visibilitychange'));
+    await passes();
+    expect(lines.last.said.filter((said) => said === 'ping')).toEqual([]);
+  });
+
   it('ask when they are shown whether the one that leads is still there', async () => {
     await open({ x: 1 });
     await open({ x: 1 });

@@ -143,6 +143,16 @@ describe('a line with a token', () => {
     expect(lines.last.options.token).toBe('t2');
   });
 
+  it('comes back at once, with another token, where one expires that the relay had taken, and tells no error', async () => {
+    let calls = 0;
+    await start(() => `t${++calls}`);
+    works();
+    refuse();
+    await passes(1000);
+    expect(lines.last.options.token).toBe('t2');
+    expect(errors).toEqual([]);
+  });
+
   it('is patient and says so where a token is refused that was just got', async () => {
     const ask = vi.fn(() => 'bad');
     await start(ask);

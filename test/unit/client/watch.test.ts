@@ -128,7 +128,7 @@ describe('a watch', () => {
       throw new Error('a mistake');
     });
     watch = createWatch(fetcher);
-    watch.now();
+    await told(1);
     await passes(500);
     expect(fetcher).toHaveBeenCalledTimes(2);
   });

@@ -1,0 +1,59 @@
+import type { WebSocketClass } from '../../services/client/websocket-line.ts';
+import type { ServerMessage } from '../../services/shared/protocol/server-message.ts';
+
+type Handler<E> = ((event: E) => void) | null;
+
+/** A WebSocket of which a test decides when it opens and what comes. */
+export class FakeWebSocket {
+  readonly url: string;
+  readyState = 0;
+  onopen: Handler<unknown> = null;
+  onmessage: Handler<{ data: string }> = null;
+  onclose: Handler<{ code: number; reason: string }> = null;
+  onerror: Handler<unknown> = null;
+  /** What was sent, read as JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
+  readonly sent: any[] = [];
+  /** The lengths of what was sent, in bytes. */
+  readonly sizes: number[] = [];
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  send(text: string): void {
+    if (this.readyState !== 1) throw new DOMException('still connecting', 'InvalidStateError');
+    this.sent.push(JSON.parse(text));
+    this.sizes.push(Buffer.byteLength(text));
+  }
+
+  close(): void {
+    this.readyState = 3;
+  }
+
+  opens(): void {
+    this.readyState = 1;
+    this.onopen?.({});
+  }
+
+  says(message: ServerMessage | string): void {
+    this.onmessage?.({ data: typeof message === 'string' ? message : JSON.stringify(message) });
+  }
+
+  ends(code: number, reason = ''): void {
+    this.readyState = 3;
+    this.onclose?.({ code, reason });
+  }
+}
+
+/** Makes a class of fake WebSockets, and the list of all that were made of it, newest last. */
+export function createFakeWebSockets(): { WebSocket: WebSocketClass; sockets: FakeWebSocket[] } {
+  const sockets: FakeWebSocket[] = [];
+  class Noted extends FakeWebSocket {
+    constructor(url: string) {
+      super(url);
+      sockets.push(this);
+    }
+  }
+  return { WebSocket: Noted as unknown as WebSocketClass, sockets };
+}

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Heliograph, type HeliographOptions } from '../../../services/client/heliograph-client.ts';
+import { createFakeWebSockets, type FakeWebSocket } from '../../support/fake-web-socket.ts';
+
+describe('a client', () => {
+  let sockets: FakeWebSocket[];
+  let heliograph: Heliograph;
+  const told: unknown[] = [];
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    told.length = 0;
+  });
+  afterEach(() => {
+    heliograph?.close();
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  const last = () => sockets.at(-1) as FakeWebSocket;
+  const passes = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
+  const asked = () => last().sent.filter(({ type }) => type.endsWith('subscribe'));
+
+  /** A client whose line is open, and whose relay has answered for its topics. */
+  function start(options: HeliographOptions = {}): void {
+    const fake = createFakeWebSockets();
+    sockets = fake.sockets;
+    heliograph = new Heliograph('http://relay', { WebSocket: fake.WebSocket, transports: ['websocket'], ...options });
+    for (const event of ['update', 'status', 'error'] as const) heliograph.on(event, (value) => told.push(value));
+    last().opens();
+    const topics = Object.fromEntries((options.topics ?? []).map((topic) => [topic, 1]));
+    last().says({ type: 'subscribed', topics });
+  }
+
+  it.each(['a b', '', 'ä', 'x'.repeat(129)])('refuses at once what is no topic: %j', (name) => {
+    start({ topics: ['chat'] });
+    expect(() => new Heliograph('http://relay', { topics: [name] })).toThrow(TypeError);
+    expect(() => heliograph.subscribe(name)).toThrow(TypeError);
+    expect(() => heliograph.watch(name, () => {})).toThrow(TypeError);
+    expect(asked()).toEqual([{ type: 'subscribe', topics: { chat: null } }]);
+  });
+
+  it('goes on watching a topic that it is unsubscribed from by name, and the other way round', async () => {
+    start({ topics: ['chat'] });
+    const fetcher = vi.fn();
+    const stop = heliograph.watch('chat', fetcher, { since: 1 });
+    heliograph.unsubscribe('chat');
+    last().says({ type: 'update', topic: 'chat', version: 2 });
+    await passes();
+    expect(fetcher).toHaveBeenCalledTimes(1);
+    heliograph.subscribe('chat');
+    stop();
+    last().says({ type: 'update', topic: 'chat', version: 3 });
+    await passes();
+    expect(fetcher).toHaveBeenCalledTimes(1);
+    expect(told).toContainEqual({ topic: 'chat', version: 3 });
+    expect(asked().map(({ type }) => type)).not.toContain('unsubscribe');
+    heliograph.unsubscribe('chat');
+    expect(asked().at(-1)).toEqual({ type: 'unsubscribe', topics: ['chat'] });
+    last().says({ type: 'update', topic: 'chat', version: 4 });
+    expect(told).not.toContainEqual({ topic: 'chat', version: 4 });
+  });
+
+  it('asks once for a topic that is named or watched twice', async () => {
+    start({ topics: ['chat', 'chat'] });
+    const ends = [heliograph.watch('new', () => {}), heliograph.watch('new', () => {})];
+    expect(asked()).toEqual([
+      { type: 'subscribe', topics: { chat: null } },
+      { type: 'subscribe', topics: { new: null } },
+    ]);
+    ends[0]?.();
+    ends[0]?.();
+    expect(asked()).toHaveLength(2);
+    ends[1]?.();
+    expect(asked().at(-1)).toEqual({ type: 'unsubscribe', topics: ['new'] });
+  });
+
+  it('ends a watch by its signal', async () => {
+    start({ topics: ['chat'] });
+    const fetcher = vi.fn();
+    const controller = new AbortController();
+    heliograph.watch('chat', fetcher, { since: 1, signal: controller.signal });
+    controller.abort();
+    heliograph.watch('chat', fetcher, { signal: controller.signal });
+    last().says({ type: 'update', topic: 'chat', version: 2 });
+    await passes(60_000);
+    expect(fetcher).not.toHaveBeenCalled();
+  });
+
+  it('says which topic it may not listen to, and goes on with the others', () => {
+    start({ topics: ['chat'] });
+    heliograph.subscribe('secret');
+    last().says({ type: 'error', code: 'topic_forbidden', topic: 'secret' });
+    last().says({ type: 'update', topic: 'chat', version: 2 });
+    expect(told).toEqual(['live', { code: 'topic_forbidden', topic: 'secret' }, { topic: 'chat', version: 2 }]);
+  });
+
+  it('goes on with what was said though a handler throws', () => {
+    const complain = vi.spyOn(console, 'error').mockImplementation(() => {});
+    start({ topics: ['chat'] });
+    heliograph.on('update', () => {
+      throw new Error('a mistake of the page');
+    });
+    const after: unknown[] = [];
+    heliograph.on('update', ({ version }) => after.push(version));
+    last().says({ type: 'update', topic: 'chat', version: 2 });
+    expect(after).toEqual([2]);
+    expect(complain).toHaveBeenCalledTimes(1);
+  });
+
+  it('does nothing any more once it is closed, whatever it is asked, and leaves no timer', async () => {
+    start({ topics: ['chat'] });
+    const fetcher = vi.fn();
+    const stop = heliograph.watch('chat', fetcher, { since: 1 });
+    told.length = 0;
+    heliograph.close();
+    expect(told).toEqual(['offline']);
+    stop();
+    heliograph.watch('chat', fetcher);
+    heliograph.subscribe('more');
+    heliograph.unsubscribe('more');
+    heliograph.close();
+    expect(vi.getTimerCount()).toBe(0);
+    await passes(3_600_000);
+    expect([fetcher.mock.calls.length, sockets.length, told]).toEqual([0, 1, ['offline']]);
+  });
+
+  it('may be closed by the handler that is told of the loss of its line', () => {
+    start({ topics: ['chat'] });
+    heliograph.on('status', (status) => status === 'offline' && heliograph.close());
+    last().ends(1006);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(heliograph.status).toBe('offline');
+  });
+});

@@ -1,0 +1,90 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { TokenLine } from '../../../services/client/transport.ts';
+import { openWebSocket } from '../../../services/client/websocket-line.ts';
+import { createFakeWebSockets, type FakeWebSocket } from '../../support/fake-web-socket.ts';
+
+/** What a relay takes in one message. */
+const MAX_MESSAGE_BYTES = 16 * 1024;
+
+describe('a line over a WebSocket', () => {
+  let line: TokenLine;
+  let socket: FakeWebSocket;
+  let topics: Map<string, number | null>;
+  const messages: unknown[] = [];
+  const ends: [code: number, reason: string][] = [];
+
+  beforeEach(() => {
+    topics = new Map([['a', 5]]);
+    messages.length = ends.length = 0;
+  });
+
+  function open(token?: string): void {
+    const { WebSocket, sockets } = createFakeWebSockets();
+    line = openWebSocket(WebSocket, {
+      url: 'https://relay/push',
+      topics,
+      token,
+      message: (message) => messages.push(message),
+      closed: (code, reason) => ends.push([code, reason]),
+    });
+    socket = sockets[0] as FakeWebSocket;
+  }
+
+  it('shows its token, and nothing of it in the URL, and asks for its topics as they are once it is open', () => {
+    open('t1');
+    topics.set('a', 6).set('b', null);
+    line.subscribe(new Map([['b', null]]));
+    socket.opens();
+    expect(socket.url).toBe('wss://relay/push/ws');
+    expect(socket.sent).toEqual([
+      { type: 'auth', token: 't1' },
+      { type: 'subscribe', topics: { a: 6, b: null } },
+    ]);
+  });
+
+  it('shows the newest token where that was renewed before it was open', () => {
+    open('t1');
+    line.auth('t2');
+    socket.opens();
+    expect(socket.sent[0]).toEqual({ type: 'auth', token: 't2' });
+    line.auth('t3');
+    expect(socket.sent.at(-1)).toEqual({ type: 'auth', token: 't3' });
+  });
+
+  it('asks for a sign of life where there is no topic that would be answered', () => {
+    topics.clear();
+    open();
+    socket.opens();
+    expect(socket.sent).toEqual([{ type: 'ping' }]);
+  });
+
+  it('asks for a thousand of the longest topics, and gives them up, in messages that a relay takes', () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `${i}`.padEnd(128, '-'));
+    topics = new Map(names.map((name) => [name, Number.MAX_SAFE_INTEGER]));
+    open();
+    socket.opens();
+    line.unsubscribe(names);
+    expect(Math.max(...socket.sizes)).toBeLessThan(MAX_MESSAGE_BYTES);
+    const of = (type: string) => socket.sent.filter((message) => message.type === type);
+    expect(of('subscribe').flatMap((message) => Object.keys(message.topics))).toEqual(names);
+    expect(of('unsubscribe').flatMap((message) => message.topics)).toEqual(names);
+  });
+
+  it('hands on what is said, passes over what is not understood, and tells how it ends', () => {
+    open();
+    socket.opens();
+    for (const text of ['', '{', 'null', '{"type":"pong"}']) socket.says(text);
+    expect(messages).toEqual([{ type: 'pong' }]);
+    socket.ends(1012, '750');
+    expect(ends).toEqual([[1012, '750']]);
+  });
+
+  it('tells nothing more after it was closed, also where it was never open', () => {
+    open();
+    line.close();
+    socket.opens();
+    socket.says({ type: 'pong' });
+    socket.ends(1006);
+    expect([socket.sent, messages, ends]).toEqual([[], [], []]);
+  });
+});
