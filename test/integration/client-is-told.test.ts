@@ -89,3 +89,28 @@ describe.each(['websocket', 'sse', 'longpoll'] as const)('the client library on 
     }
   });
 });
+
+it('the client library listens to a thousand topics where a relay allows it, and comes back to all of them', async () => {
+  const env = { RELAY_PORT: String(await freePort()), MAX_TOPICS: '1000' };
+  const first = await startRelay({ env });
+  const topics = Array.from({ length: 1000 }, (_, i) => `t${i}`.padEnd(100, '-'));
+  const client = new Heliograph(first.http, { WebSocket, topics, transports: ['websocket'] });
+  const updates: string[] = [];
+  const errors: string[] = [];
+  client.on('update', ({ topic }) => updates.push(topic));
+  client.on('error', ({ code }) => errors.push(code));
+  await eventually(() => expect(client.status).toBe('live'));
+  const { broker } = first;
+  await first.relay.stop();
+  await eventually(() => expect(client.status).not.toBe('live'));
+  const last = topics.at(-1) as string;
+  await first.publish(last);
+  const next = await startRelay({ env, broker });
+  await eventually(() => expect(client.status).toBe('live'), 10_000);
+  expect([updates, errors]).toEqual([[last], []]);
+  client.subscribe('one-more');
+  await eventually(() => expect(errors).toEqual(['too_many_topics']));
+  client.close();
+  await next.stop();
+  await first.stop();
+});

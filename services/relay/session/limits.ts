@@ -1,3 +1,4 @@
+import { MAX_TOPICS_PER_MESSAGE } from '../../shared/protocol/client-message.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Hub } from '../hub/hub.ts';
 
@@ -16,23 +17,26 @@ export function hasRoom(hub: Pick<Hub, 'topics' | 'listeners'>, limits: SessionL
   return hub.topics < limits.maxRelayTopics || hub.listeners(topic) > 0;
 }
 
-/** Messages that a client may send at once after a silence: enough to subscribe to everything twice. */
-const BURST = 256;
+/** Messages that a client may send at once after a silence: at least these, and enough to subscribe to everything twice. */
+const MIN_BURST = 256;
 
 /** A token bucket, full at first. */
 export class MessageBudget {
   readonly #perMs: number;
-  #tokens = BURST;
+  readonly #burst: number;
+  #tokens: number;
   #filledAtMs = 0;
 
-  constructor(messagesPerSecond: number) {
+  constructor({ maxTopics, messagesPerSecond }: SessionLimits) {
     this.#perMs = messagesPerSecond / 1000;
+    this.#burst = Math.max(MIN_BURST, 2 * Math.min(maxTopics, MAX_TOPICS_PER_MESSAGE));
+    this.#tokens = this.#burst;
   }
 
   /** Takes what a message costs; false where there is too little left. */
   take(nowMs: number, cost: number): boolean {
     if (this.#perMs === 0) return true;
-    this.#tokens = Math.min(BURST, this.#tokens + Math.max(0, nowMs - this.#filledAtMs) * this.#perMs);
+    this.#tokens = Math.min(this.#burst, this.#tokens + Math.max(0, nowMs - this.#filledAtMs) * this.#perMs);
     this.#filledAtMs = nowMs;
     if (this.#tokens < cost) return false;
     this.#tokens -= cost;

@@ -166,7 +166,7 @@ export class Session implements Member, ConnectionOwner {
 
   #spend(cost: number): boolean {
     if (!this.#connection) return false;
-    this.#budget ??= new MessageBudget(this.#deps.limits.messagesPerSecond);
+    this.#budget ??= new MessageBudget(this.#deps.limits);
     if (this.#budget.take(this.#deps.clock.monotonicMs(), cost)) return true;
     this.end(new AppError('too_fast'));
     return false;
