@@ -4,6 +4,8 @@ const open: OpenClient = async ({ http, topics, since, token }) => {
   const abort = new AbortController();
   const updates: { topic: string; version: number }[] = [];
   const known = new Map<string, number>();
+  let mayRead = Promise.resolve();
+  let resume = () => {};
   const state = { fresh: true, refusal: undefined as string | undefined, sentAway: false };
 
   async function ask(topic: string, etag: string | undefined, wait: number) {
@@ -19,6 +21,7 @@ const open: OpenClient = async ({ http, topics, since, token }) => {
     let etag = resumed === undefined ? undefined : `"${resumed}"`;
     for (let first = resumed === undefined; ; first = false) {
       const response = await ask(topic, etag, known.has(topic) ? 1 : 0);
+      await mayRead;
       if (response.status === 200) {
         const update = await response.json();
         if (!first) updates.push(update);
@@ -61,6 +64,12 @@ const open: OpenClient = async ({ http, topics, since, token }) => {
     get sentAway() {
       return state.sentAway;
     },
+    pause() {
+      mayRead = new Promise((resolve) => {
+        resume = resolve;
+      });
+    },
+    resume: () => resume(),
     close: () => abort.abort(),
   };
 };

@@ -35,6 +35,8 @@ const open: OpenClient = async ({ http, topics, since, token }) => {
     get sentAway() {
       return ended() && client.retryMs !== undefined;
     },
+    pause: () => client.pause(),
+    resume: () => client.resume(),
     close: () => client.close(),
   };
 };

@@ -17,6 +17,9 @@ export interface TransportClient {
   readonly refusal: string | undefined;
   /** Whether the relay has ended the line, and asks to come back. */
   readonly sentAway: boolean;
+  /** Reads nothing, as a client does that hangs. */
+  pause(): void;
+  resume(): void;
   close(): void;
 }
 
@@ -197,17 +200,81 @@ export function describeTransport(name: string, open: OpenClient): void {
       await eventually(() => expect(client.fresh).toBe(true));
     });
 
-    it('come in again when a full relay has room', async () => {
-      const small = await start({ MAX_CONNECTIONS: '1' });
+    it('that stop reading keep nothing waiting in the relay, and are told the newest once they read again', async () => {
+      const [slow, quick] = [await listen(['a', 'b']), await listen(['a', 'b'])];
+      await knows(slow, ['a', 'b']);
+      await knows(quick, ['a', 'b']);
+      slow.pause();
+      let published = 0;
+      const publish = async (topic: string, data: unknown) => {
+        published += 1;
+        return relay.publish(topic, { data });
+      };
+      // More than a kernel holds for one connection; by then a client that is always connected has fallen behind.
+      const data = 'x'.repeat(50_000);
+      while (published < 400 && (await relay.metric('relay_sessions_behind')) === 0) {
+        await publish('a', data);
+        await new Promise(setImmediate);
+      }
+      for (let n = 0; n < 100; n += 1) await publish('a', n);
+      const newest = [await publish('a', 'newest'), await publish('b', 'newest')];
+      const versions = ({ known }: TransportClient) => [known.get('a'), known.get('b')];
+      await eventually(() => expect(versions(quick)).toEqual(newest));
+      slow.resume();
+      await eventually(() => expect(versions(slow)).toEqual(newest));
+      expect(slow.updates.length).toBeLessThan(published - 50);
+      for (const client of [slow, quick]) {
+        const ofA = client.updates.filter(({ topic }) => topic === 'a').map(({ version }) => version);
+        expect(ofA).toEqual([...new Set(ofA)].sort((a, b) => a - b));
+      }
+      await eventually(async () => expect(await relay.metric('relay_sessions_behind')).toBe(0));
+    });
+
+    it('are told over which time to spread their fetch where there are many for what the app wants', async () => {
+      const careful = await start({ ORIGIN_RPS: '10' });
+      const many = await Promise.all(Array.from({ length: 4 }, () => listen(['a'], { to: careful })));
+      for (const client of many) await knows(client, ['a']);
+      await eventually(async () => expect(await careful.metric('relay_connections')).toBe(4));
+      const version = await careful.publish('a');
+      for (const client of many) {
+        await eventually(() => expect(client.updates).toEqual([{ topic: 'a', version, spread: expect.any(Number) }]));
+        const { spread } = client.updates[0] as { spread: number };
+        expect(spread).toBeGreaterThanOrEqual(100);
+        expect(spread).toBeLessThanOrEqual(400);
+      }
+    });
+
+    it.each([
+      ['MAX_CONNECTIONS', 'relay_full'],
+      ['MAX_CONNECTIONS_PER_ADDRESS', 'too_many_connections'],
+    ])('come in again when there is room within %s', async (limit, code) => {
+      const small = await start({ [limit]: '1' });
       const first = await listen(['a'], { to: small });
       await knows(first, ['a']);
       const second = await listen(['a'], { to: small });
-      await eventually(() => expect(second.refusal ?? (second.sentAway ? 'relay_full' : undefined)).toBe('relay_full'));
+      await eventually(() => expect(second.refusal ?? (second.sentAway ? code : undefined)).toBe(code));
       second.close();
       first.close();
       await eventually(async () => {
         const third = await listen(['a'], { to: small });
         await eventually(() => expect([...third.known.keys()]).toEqual(['a']), 500);
+      });
+    });
+
+    it('are counted: who comes, what is handed over, what is refused, and who goes', async () => {
+      const guarded = await start({ SUBSCRIBE_AUTH: 'optional', PRIVATE_TOPICS: 'secret', JWT_SECRET });
+      const client = await listen(['a'], { to: guarded });
+      await knows(client, ['a']);
+      await eventually(async () => expect(await guarded.metric('relay_connections')).toBe(1));
+      await guarded.publish('a');
+      await eventually(async () => expect(await guarded.metric('relay_deliveries_total')).toBe(1));
+      await listen(['secret'], { to: guarded });
+      await eventually(async () => expect(await guarded.metric('relay_refusals_total')).toBeGreaterThan(0));
+      client.close();
+      await eventually(async () => {
+        const opened = await guarded.metric('relay_connections_opened_total');
+        expect(opened).toBeGreaterThanOrEqual(2);
+        expect(await guarded.metric('relay_connections_closed_total')).toBe(opened);
       });
     });
 

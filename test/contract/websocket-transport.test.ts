@@ -38,6 +38,8 @@ const open: OpenClient = async ({ http, topics, since, token }) => {
     get sentAway() {
       return client.closed?.code === 1012;
     },
+    pause: () => client.pause(),
+    resume: () => client.resume(),
     close: () => client.terminate(),
   };
 };

@@ -17,6 +17,8 @@ export class SseClient {
   ended = false;
   readonly #abort = new AbortController();
   #text = '';
+  #mayRead = Promise.resolve();
+  #resume = () => {};
 
   /** Connects; resolves once there is an answer. */
   static async open(url: string, headers: Record<string, string> = {}): Promise<SseClient> {
@@ -40,6 +42,17 @@ export class SseClient {
     return this.events.filter((event) => event.name === name).map(({ data }) => JSON.parse(data));
   }
 
+  /** Stops reading, as a client does that hangs. */
+  pause(): void {
+    this.#mayRead = new Promise((resolve) => {
+      this.#resume = resolve;
+    });
+  }
+
+  resume(): void {
+    this.#resume();
+  }
+
   close(): void {
     this.#abort.abort();
   }
@@ -47,6 +60,7 @@ export class SseClient {
   async #read(response: Response, isStream: boolean): Promise<void> {
     const decoder = new TextDecoder();
     for await (const chunk of response.body ?? []) {
+      await this.#mayRead;
       if (isStream) this.#take(decoder.decode(chunk, { stream: true }));
       else this.body += decoder.decode(chunk, { stream: true });
     }
