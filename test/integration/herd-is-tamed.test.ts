@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import WebSocket from 'ws';
-import { Spread } from '../../services/client/spread.ts';
+import { Heliograph } from '../../services/client/heliograph-client.ts';
 import type { Broker } from '../../services/shared/broker/broker.ts';
 import { type CountingOrigin, startCountingOrigin } from '../support/counting-origin.ts';
 import { eventually } from '../support/eventually.ts';
@@ -13,6 +13,7 @@ describe('the app behind two relays', () => {
   let brokers: Broker[];
   let relays: RelayFixture[];
   let origin: CountingOrigin;
+  const clients: Heliograph[] = [];
   const sockets: WebSocket[] = [];
 
   beforeEach(async () => {
@@ -23,72 +24,95 @@ describe('the app behind two relays', () => {
     origin = await startCountingOrigin();
   });
   afterEach(async () => {
+    for (const client of clients.splice(0)) client.close();
     for (const socket of sockets.splice(0)) socket.terminate();
     for (const relay of relays) await relay.stop();
     await origin.stop();
   });
 
-  /** Connects clients that fetch when they are told, within the spread that comes along. */
-  async function listen(count: number, path: string): Promise<void> {
-    let listening = 0;
+  /** Connects clients, two of three to the first relay, by what answers how many of them listen. */
+  async function listen(count: number, connect: (relay: RelayFixture) => void, listening: () => number): Promise<void> {
     for (let i = 0; i < count; i += 1) {
-      // Two of three come to the first relay.
-      const socket = new WebSocket(`${relays[i % 3 === 0 ? 1 : 0]?.url}${path}`);
-      sockets.push(socket);
-      const spread = new Spread(() => origin.fetch());
-      socket.on('open', () => {
-        if (path.startsWith('/update_check')) listening += 1;
-      });
-      socket.on('message', (text) => {
-        const message = String(text).startsWith('{') ? JSON.parse(String(text)) : { type: 'update' };
-        if (message.type === 'subscribed') listening += 1;
-        else if (message.type === 'update') spread.within(message.spread);
-      });
-      if (i % 200 === 199) await eventually(() => expect(listening).toBe(i + 1), 15_000);
+      connect(relays[i % 3 === 0 ? 1 : 0] as RelayFixture);
+      if (i % 200 === 199) await eventually(() => expect(listening()).toBe(i + 1), 15_000);
     }
-    await eventually(() => expect(listening).toBe(count), 15_000);
+    await eventually(() => expect(listening()).toBe(count), 15_000);
     // Both relays have seen what the other one holds.
     await eventually(async () => {
       for (const relay of relays) expect(await relay.metric('relay_cluster_connections')).toBe(count);
     }, 10_000);
   }
 
-  /** The most fetches within any second. */
-  function busiestSecond(fetchedAtMs: readonly number[]): number {
+  /** Pages that watch a topic by the library, and have what is current. */
+  async function watch(count: number): Promise<void> {
+    const since = await (relays[0] as RelayFixture).publish('page');
+    await listen(
+      count,
+      (relay) => {
+        const client = new Heliograph(relay.http, { WebSocket, transports: ['websocket'] });
+        client.watch('page', () => origin.fetch(), { since });
+        clients.push(client);
+      },
+      () => clients.filter(({ status }) => status === 'live').length,
+    );
+    expect(await origin.requests()).toEqual([]);
+  }
+
+  /** Pages of 2009, which know no spread. */
+  async function listenAsIn2009(count: number): Promise<void> {
+    let open = 0;
+    await listen(
+      count,
+      (relay) => {
+        const socket = new WebSocket(`${relay.url}/update_check?topic=page`);
+        socket.on('open', () => {
+          open += 1;
+        });
+        socket.on('message', () => origin.fetch());
+        sockets.push(socket);
+      },
+      () => open,
+    );
+  }
+
+  /** The most fetches within any so many milliseconds. */
+  function mostWithin(ms: number, fetchedAtMs: readonly number[]): number {
     const sorted = [...fetchedAtMs].sort((a, b) => a - b);
     let first = 0;
     return sorted.reduce((most, atMs, i) => {
-      while ((sorted[first] ?? 0) < atMs - 1000) first += 1;
+      while ((sorted[first] ?? 0) < atMs - ms) first += 1;
       return Math.max(most, i - first + 1);
     }, 0);
   }
 
   it.each([
-    ['the library', '/ws?topic=page'],
-    ['the protocol of 2009', '/update_check?topic=page'],
+    ['the library', watch],
+    ['the protocol of 2009', listenAsIn2009],
   ])(
     'gets the fetches of 2,000 clients with %s within its budget, and all of them in time',
-    async (_, path) => {
-      await listen(2000, path);
-      const begunAtMs = performance.now();
+    async (_, connect) => {
+      await connect(2000);
+      const begunAtMs = performance.timeOrigin + performance.now();
       await relays[0]?.publish('page');
       const fetches = await eventually(async () => {
         const requests = await origin.requests();
         expect(requests.length).toBe(2000);
         return requests;
       }, 15_000);
-      const tookMs = performance.now() - begunAtMs;
-      const most = busiestSecond(fetches);
-      const seconds = (tookMs / 1000).toFixed(1);
-      console.info(`2,000 fetches in ${seconds} s, ${most} in the busiest second of a budget of ${BUDGET}`);
+      const tookMs = Math.max(...fetches) - begunAtMs;
+      const most = mostWithin(1000, fetches);
+      console.info(
+        `2,000 fetches in ${(tookMs / 1000).toFixed(1)} s, at most ${most} in a second of a budget of ${BUDGET}, ` +
+          `and ${mostWithin(100, fetches)} in 100 ms`,
+      );
       expect(most).toBeLessThanOrEqual(BUDGET * 1.2);
-      expect(tookMs).toBeLessThan((2000 / BUDGET) * 1000 * 2 + 1000);
+      expect(tookMs).toBeLessThan((2000 / BUDGET) * 1000 * 1.2 + 1000);
     },
     60_000,
   );
 
   it('gets those of five clients at once', async () => {
-    await listen(5, '/ws?topic=page');
+    await watch(5);
     const begunAtMs = performance.now();
     await relays[0]?.publish('page');
     await eventually(async () => expect((await origin.requests()).length).toBe(5));
@@ -96,10 +120,8 @@ describe('the app behind two relays', () => {
   });
 
   it('may say itself over which time it wants to be asked', async () => {
-    await listen(5, '/ws?topic=page');
-    const told = new Promise((resolve) =>
-      sockets[0]?.once('message', (text) => resolve(JSON.parse(String(text)).spread)),
-    );
+    await watch(5);
+    const told = new Promise((resolve) => clients[0]?.on('update', ({ spread }) => resolve(spread)));
     await relays[0]?.publish('page', { spread: 77 });
     expect(await told).toBe(77);
   });
