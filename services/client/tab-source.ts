@@ -34,6 +34,7 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
     let stop = () => {};
     const lead = () =>
       new Promise<void>((resolve) => {
+        if (signal.aborted) return resolve();
         const end = leadTabs(deps);
         stop = stopLeading = () => {
           end();
@@ -65,6 +66,19 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
     silence = setTimeout(wake, LEADER_SILENCE_MS);
   }
 
+  /** A tab that is left, or frozen, cannot lead: its channel goes on, but neither its line nor its timers do. */
+  function leave(): void {
+    wish({ topics: new Map() });
+    clearTimeout(silence);
+    queueing?.abort();
+    stopLeading();
+  }
+
+  function comeBack(): void {
+    wake();
+    queue();
+  }
+
   function take(message: ServerMessage): void {
     // What is known was meant for a tab that was further behind.
     if (message.type !== 'update' || topics.get(message.topic) !== message.version) deps.message(message);
@@ -79,23 +93,22 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
   };
   const { signal } = listening;
   globalThis.addEventListener('online', wake, { signal });
-  globalThis.addEventListener('pagehide', () => wish({ topics: new Map() }), { signal });
+  globalThis.addEventListener('pagehide', leave, { signal });
+  globalThis.addEventListener('pageshow', ({ persisted }) => persisted && comeBack(), { signal });
+  document.addEventListener('freeze', leave, { signal });
+  document.addEventListener('resume', comeBack, { signal });
   document.addEventListener('visibilitychange', () => document.hidden || wake(), { signal });
   return {
     connect() {
       deps.status('connecting');
-      wake();
-      queue();
+      comeBack();
     },
     wake,
     subscribe: (asked) => wish({ topics: asked, all: false }),
     unsubscribe: () => wish({}),
     close() {
-      wish({ topics: new Map() });
+      leave();
       listening.abort();
-      clearTimeout(silence);
-      queueing?.abort();
-      stopLeading();
       channel.close();
       deps.status('offline');
     },

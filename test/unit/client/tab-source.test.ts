@@ -14,6 +14,8 @@ interface Tab {
   readonly statuses: Status[];
 }
 
+const shown = (persisted: boolean) => Object.assign(new Event('pageshow'), { persisted });
+
 describe('tabs that share a line', () => {
   let browser: FakeBrowser;
   let lines: FakeLines;
@@ -181,6 +183,32 @@ describe('tabs that share a line', () => {
     a.source.close();
     await passes(120_000);
     expect([lines.open, lines.all.length, vi.getTimerCount()]).toEqual([0, 1, 0]);
+  });
+
+  it.each([
+    ['frozen', 'document', new Event('freeze'), new Event('resume')],
+    ['left and come back to', 'window', new Event('pagehide'), shown(true)],
+  ] as const)('let go of the line when they are %s, and go on from where they were', async (_, where, ends, begins) => {
+    const a = await open({ x: 1 });
+    await says({ type: 'subscribed', topics: { x: 1 } });
+    browser[where].dispatchEvent(ends);
+    await passes(120_000);
+    expect([lines.open, lines.all.length]).toEqual([0, 1]);
+    browser[where].dispatchEvent(begins);
+    await passes();
+    expect([lines.open, lines.all.length]).toEqual([1, 2]);
+    expect(lines.last.options.topics).toEqual(new Map([['x', 1]]));
+    await says({ type: 'subscribed', topics: { x: 2 } });
+    await says({ type: 'update', topic: 'x', version: 2 });
+    expect(updates(a)).toHaveLength(1);
+    expect(a.statuses.at(-1)).toBe('live');
+  });
+
+  it('keep their line when they are shown for the first time', async () => {
+    await open({ x: 1 });
+    browser.window.dispatchEvent(shown(false));
+    await passes();
+    expect([lines.open, lines.all.length]).toEqual([1, 1]);
   });
 
   it('leave the one that leads alone when they are hidden', async () => {

@@ -1,0 +1,118 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { CLIMB_MS, NEXT_TRANSPORT_MS, OPEN_MS } from '../../services/client/numbers.ts';
+import { openPage, startBrowser } from '../support/browser.ts';
+import { eventually } from '../support/eventually.ts';
+import { type LibraryApp, LibraryPage, type PageOptions, startLibraryApp } from '../support/library-page.ts';
+import { Middlebox } from '../support/middlebox.ts';
+import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
+
+/** A page whose time a test can let run fast. */
+const FAST = { prepare: (page: Page) => page.clock.install() };
+
+let browser: Browser;
+let relay: RelayFixture;
+let middlebox: Middlebox;
+let app: LibraryApp;
+
+beforeAll(async () => {
+  browser = await startBrowser(inject('chromiumPath'));
+});
+afterAll(() => browser.close());
+beforeEach(async () => {
+  relay = await startRelay();
+  middlebox = await Middlebox.start(relay.port);
+  app = await startLibraryApp({ relay: middlebox.url });
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  await app.stop();
+  await middlebox.stop();
+  await relay.stop();
+});
+
+async function open(options: PageOptions, pageOptions: Parameters<typeof openPage>[2] = {}): Promise<LibraryPage> {
+  const { page } = await openPage(browser, app.url, pageOptions);
+  const library = new LibraryPage(page);
+  await library.listen(options);
+  return library;
+}
+
+/** Publishes and waits until it was told, as the only one since. */
+async function isTold(library: LibraryPage): Promise<void> {
+  const before = await library.versions('chat');
+  const version = await relay.publish('chat');
+  await library.knows('chat', [...before, version]);
+}
+
+describe('a page in Chromium', { timeout: 60_000 }, () => {
+  it('comes by WebSocket where that may pass', async () => {
+    const library = await open({ topics: ['chat'] });
+    await library.is('live');
+    await isTold(library);
+    expect(middlebox.seen).toEqual(['websocket']);
+  });
+
+  it.each([
+    ['Server-Sent Events where WebSockets are blocked', ['websocket'], 'sse'],
+    ['long-polls where Server-Sent Events are too', ['websocket', 'sse'], 'longpoll'],
+  ] as const)('comes by %s, at once, and next time without a detour', async (_, blocked, transport) => {
+    for (const name of blocked) middlebox.blocks.set(name, 'refused');
+    const begunAtMs = performance.now();
+    const library = await open({ topics: ['chat'] });
+    await library.is('live');
+    expect(performance.now() - begunAtMs).toBeLessThan(blocked.length * NEXT_TRANSPORT_MS + 2000);
+    expect(middlebox.seen.slice(0, blocked.length + 1)).toEqual([...blocked, transport]);
+    await isTold(library);
+
+    middlebox.seen.length = 0;
+    await library.page.reload();
+    await library.listen({ topics: ['chat'] });
+    await library.is('live');
+    await isTold(library);
+    expect(new Set(middlebox.seen)).toEqual(new Set([transport]));
+  });
+
+  it.each([
+    ['WebSockets', ['websocket'], 'sse'],
+    ['WebSockets and event streams', ['websocket', 'sse'], 'longpoll'],
+  ] as const)('comes through a proxy that swallows %s without a word', async (_, blocked, transport) => {
+    for (const name of blocked) middlebox.blocks.set(name, 'swallowed');
+    const library = await open({ topics: ['chat'] }, FAST);
+    for (const name of blocked) {
+      await eventually(() => expect(middlebox.seen.at(-1)).toBe(name));
+      await library.page.clock.fastForward(OPEN_MS);
+      await library.page.clock.fastForward(NEXT_TRANSPORT_MS);
+    }
+    await eventually(() => expect(middlebox.seen.at(-1)).toBe(transport));
+    await library.is('live');
+    await isTold(library);
+  });
+
+  it('finds its way back up, misses nothing meanwhile, and never holds two lines', async () => {
+    middlebox.blocks.set('websocket', 'refused').set('sse', 'refused');
+    const library = await open({ topics: ['chat'] }, FAST);
+    await library.is('live');
+    expect(middlebox.seen.at(-1)).toBe('longpoll');
+    const versions = [await relay.publish('chat')];
+    await library.knows('chat', versions);
+
+    // It looks whether a better one works, which that does not yet.
+    middlebox.blocks.delete('sse');
+    await library.page.clock.fastForward(2 * CLIMB_MS);
+    await eventually(() => expect(middlebox.seen.filter((name) => name === 'websocket')).toHaveLength(2));
+    versions.push(await relay.publish('chat'));
+    await library.page.clock.fastForward(NEXT_TRANSPORT_MS);
+    await library.knows('chat', versions);
+    expect(middlebox.seen.at(-1)).toBe('sse');
+    expect(await relay.metric('relay_connections')).toBe(1);
+
+    middlebox.blocks.clear();
+    await library.page.clock.fastForward(3 * CLIMB_MS);
+    await eventually(() => expect(middlebox.seen.at(-1)).toBe('websocket'));
+    versions.push(await relay.publish('chat'));
+    await library.knows('chat', versions);
+    await library.is('live');
+    await eventually(async () => expect(await relay.metric('relay_connections')).toBe(1));
+  });
+});

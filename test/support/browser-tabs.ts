@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core';
+import { spawnBound } from './redis-process.ts';
+
+/** A browser as people use it: one profile, and tabs of which one is shown and the others are really hidden. */
+export interface TabbedBrowser {
+  readonly context: BrowserContext;
+  /** Opens a tab and shows it. */
+  open(url: string, prepare?: (page: Page) => Promise<unknown>): Promise<Page>;
+  /** Stops or goes on with everything in a tab, as browsers do with those that were not shown for long. */
+  freeze(page: Page, isFrozen: boolean): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const ARGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'];
+
+/** Starts it, without a window. Playwright's own way of starting a browser shows every page at the same time. */
+export async function startTabbedBrowser(executablePath: string): Promise<TabbedBrowser> {
+  const profile = await mkdtemp(join(tmpdir(), 'heliograph-profile-'));
+  const args = [...ARGS, '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'];
+  const child = spawnBound(executablePath, args);
+  child.stdout?.resume();
+  const address = await new Promise<string>((resolve, reject) => {
+    let output = '';
+    child.stderr?.on('data', (text) => {
+      output += text;
+      const [found] = /ws:\/\/\S+/.exec(output) ?? [];
+      if (found) resolve(found);
+    });
+    child.once('exit', () => reject(new Error(`the browser ended: ${output}`)));
+  });
+  const browser = await chromium.connectOverCDP(address, { noDefaults: true });
+  const [context] = browser.contexts();
+  if (!context) throw new Error('the browser has no profile');
+  const sessions = new Map<Page, CDPSession>();
+  return {
+    context,
+    async open(url, prepare) {
+      const page = await context.newPage();
+      await prepare?.(page);
+      await page.goto(url);
+      await page.bringToFront();
+      return page;
+    },
+    async freeze(page, isFrozen) {
+      const session = sessions.get(page) ?? (await context.newCDPSession(page));
+      sessions.set(page, session);
+      await session.send('Page.setWebLifecycleState', { state: isFrozen ? 'frozen' : 'active' });
+    },
+    async stop() {
+      await browser.close();
+      if (child.exitCode === null && child.signalCode === null) {
+        const gone = once(child, 'exit');
+        child.kill('SIGKILL');
+        await gone;
+      }
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
