@@ -1,0 +1,87 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import type { TransportName } from '../../services/client/heliograph-client.ts';
+import { openPage, startBrowser } from '../support/browser.ts';
+import { eventually } from '../support/eventually.ts';
+import { type LibraryApp, LibraryPage, startLibraryApp } from '../support/library-page.ts';
+import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
+import { JWT_SECRET, signToken } from '../support/tokens.ts';
+
+const TRANSPORTS: readonly TransportName[] = ['websocket', 'sse', 'longpoll'];
+/** The longest that a page may hear nothing of a topic that changes all the time. */
+const GAP_MS = 1500;
+
+let browser: Browser;
+let relay: RelayFixture;
+let app: LibraryApp | undefined;
+
+beforeAll(async () => {
+  browser = await startBrowser(inject('chromiumPath'));
+});
+afterAll(() => browser.close());
+beforeEach(async () => {
+  relay = await startRelay({ env: { SUBSCRIBE_AUTH: 'required', JWT_SECRET } });
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  await app?.stop();
+  await relay.stop();
+});
+
+/** A token that is good for this long, and perhaps a second less. */
+const tokenFor = (seconds: number) => signToken({ topics: ['chat'], exp: Math.floor(Date.now() / 1000) + seconds });
+
+async function open(options: { transports?: readonly TransportName[]; clockMs?: number } = {}): Promise<LibraryPage> {
+  const { transports = TRANSPORTS, clockMs } = options;
+  const { page } = await openPage(browser, app?.url ?? '', {
+    prepare: async (opened) => clockMs !== undefined && opened.clock.install({ time: clockMs }),
+  });
+  const library = new LibraryPage(page);
+  await library.listen({ topics: ['chat'], token: true, transports });
+  return library;
+}
+
+describe('a page in Chromium whose token lives for seconds', { timeout: 60_000 }, () => {
+  it('shows another one before, by every transport, and hears all the time what changes', async () => {
+    app = await startLibraryApp({ relay: relay.http, token: () => tokenFor(4) });
+    const pages = await Promise.all(TRANSPORTS.map((transport) => open({ transports: [transport] })));
+    for (const page of pages) await page.is('live');
+    let version = 0;
+    const publishing = setInterval(async () => {
+      version = await relay.publish('chat');
+    }, 100);
+    // Everybody has lived on the third token for a while.
+    await eventually(() => expect(app?.tokens).toBeGreaterThanOrEqual(3 * TRANSPORTS.length), 15_000);
+    clearInterval(publishing);
+    for (const page of pages) {
+      await eventually(async () => expect((await page.versions('chat')).at(-1)).toBe(version));
+      const { updates, statuses, errors } = await page.told();
+      const gaps = updates.slice(1).map(({ atMs }, i) => atMs - (updates[i]?.atMs ?? 0));
+      expect(Math.max(...gaps)).toBeLessThan(GAP_MS);
+      expect([statuses, errors]).toEqual([['live'], []]);
+    }
+  });
+
+  it('is back at once with another one where its clock is wrong and the relay has to tell it', async () => {
+    app = await startLibraryApp({ relay: relay.http, token: () => tokenFor(2) });
+    const page = await open({ clockMs: Date.now() + 3_600_000 });
+    await page.is('live');
+    await eventually(async () =>
+      expect((await page.told()).statuses.slice(1)).toEqual(['offline', 'connecting', 'live']),
+    );
+    expect(app.tokens).toBe(2);
+    const version = await relay.publish('chat');
+    await page.knows('chat', [version]);
+    expect((await page.told()).errors).toEqual([]);
+  });
+
+  it('is told where its app gives one that is refused, and goes on with the next', async () => {
+    const given = [Promise.resolve('x.y.z'), tokenFor(60)];
+    app = await startLibraryApp({ relay: relay.http, token: async () => given.shift() ?? '' });
+    const page = await open({ clockMs: Date.now() });
+    await eventually(async () => expect((await page.told()).errors).toEqual(['unauthorized']));
+    await page.is('offline');
+    await page.page.clock.fastForward(8000);
+    await page.is('live');
+  });
+});
