@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readChatConfig } from '../services/chat/config.ts';
+import { Heliograph } from '../services/client/heliograph-client.ts';
+import * as library from '../services/client/numbers.ts';
 import { FLAG_TABLE, OPTION_TABLE, type OptionRow, PRESETS } from '../services/loadtest/options/option-table.ts';
 import { THRESHOLD_NAMES } from '../services/loadtest/options/thresholds.ts';
 import { readRelayProcessConfig } from '../services/relay/config.ts';
+import { COME_BACK_WITHIN_MS } from '../services/relay/drain.ts';
+import { MAX_EVENT_TOPICS, RETRY_MAX_MS } from '../services/relay/transport/uws-events.ts';
 import { EnvReader } from '../services/shared/config/env-reader.ts';
 import { readProcessConfig } from '../services/shared/config/process-config.ts';
 import { ERRORS } from '../services/shared/errors.ts';
@@ -14,14 +18,14 @@ import { createFullRegistry } from './support/full-registry.ts';
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
-/** The rows of all tables under a heading of the README, without the lines that make them tables. */
-function rows(heading: string): string[][] {
+/** The rows of the tables under a heading of the README, or of the one that begins so, without the lines that make them tables. */
+function rows(heading: string, begins = ''): string[][] {
   const section = README.split(/^## /m).find((text) => text.startsWith(`${heading}\n`));
   if (section === undefined) throw new Error(`the README has no section "${heading}"`);
   return section
     .split(/\n(?!\|)/)
     .map((block) => block.trim())
-    .filter((block) => block.startsWith('|'))
+    .filter((block) => block.startsWith(`| ${begins}`))
     .flatMap((table) => table.split('\n').slice(2))
     .map((line) =>
       line
@@ -86,6 +90,52 @@ describe('the README', () => {
 
   it('lists every close code, and no other', () => {
     expect(Object.keys(table('Close codes')).sort()).toEqual(Object.values(CLOSE_CODES).map(String).sort());
+  });
+
+  it('says how long a page is without its relay, as the numbers of the library and the relay are', () => {
+    const seconds = (ms: number) => `${ms / 1000} s`;
+    const minutes = (ms: number) => `${ms / 60_000} minutes`;
+    expect(Object.fromEntries(rows('Listen', 'when'))).toEqual({
+      'its relay is killed, or the connection is cut': seconds(library.RETRY_MS),
+      'its relay is stopped in order, or sheds load': seconds(COME_BACK_WITHIN_MS),
+      'no relay answers for a while': `${seconds(library.RETRY_CAP_MS)} after one does: the waits are random and grow`,
+      'every relay is full': `${seconds(RETRY_MAX_MS)} after one has room`,
+      'the page was too fast (4429)': `${seconds(library.RETRY_MS * 2 ** library.PATIENT_TRIES)}, then more`,
+      'the connection dies without a word':
+        `${seconds(library.SILENCE_MS + library.ANSWER_MS + library.RETRY_MS)}: it asks after ` +
+        `${seconds(library.SILENCE_MS)} of silence, and gives up ${seconds(library.ANSWER_MS)} later`,
+      'the network comes back, or the tab is shown': `at once; ${seconds(library.ANSWER_MS)} where it does not know yet that its connection is dead`,
+      'a transport is refused by a proxy': `${seconds(library.NEXT_TRANSPORT_MS)} for each`,
+      'a transport is swallowed by a proxy': `${seconds(library.OPEN_MS + library.NEXT_TRANSPORT_MS)} for each`,
+      'a better transport works again':
+        `${minutes(2 * library.CLIMB_MS)} at first; where it fails it is tried more rarely, ` +
+        `at least every ${minutes(library.CLIMB_MS + library.CLIMB_CAP_MS)}`,
+      'the tab that holds the shared connection is closed or frozen': 'at once',
+      'the tab that holds the shared connection hangs': seconds(library.LEADER_SILENCE_MS + library.ANSWER_MS),
+    });
+  });
+
+  it('says the other numbers of the library as they are', () => {
+    const slowS = library.SLOW_FETCH_MS / 1000;
+    expect(README).toContain(`every ${slowS} to ${2 * slowS} s while the status is not`);
+    expect(README).toContain(`a run takes longer than ${library.MAX_FETCH_MS / 1000} s`);
+    expect(README).toContain(
+      `up to ${library.MAX_SSE_TOPICS} topics; by \`longpoll\` more than ${library.MAX_LONG_POLLS} are`,
+    );
+    expect(library.MAX_SSE_TOPICS).toBe(MAX_EVENT_TOPICS);
+  });
+
+  it('lists every option and every member of the library, and no other', () => {
+    const source = readFileSync(new URL('../services/client/heliograph-client.ts', import.meta.url), 'utf8');
+    const [, options = ''] = /interface HeliographOptions \{(.*?)\n\}/s.exec(source) ?? [];
+    const named = [...options.matchAll(/readonly (\w+)\?:/g)].map(([, name]) => name);
+    expect(rows('Listen', '`new Heliograph(url, …)`').map(([name]) => plain(name))).toEqual(named);
+    const members = Object.getOwnPropertyNames(Heliograph.prototype).filter((name) => name !== 'constructor');
+    expect(
+      rows('Listen', 'Member')
+        .map(([name]) => /\w+/.exec(name ?? '')?.[0])
+        .sort(),
+    ).toEqual(members.sort());
   });
 
   it('lists every metric with its type, and no other', async () => {

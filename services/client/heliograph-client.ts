@@ -26,18 +26,18 @@ export interface HeliographEvents {
 }
 
 export interface HeliographOptions {
-  readonly topics?: readonly string[];
+  readonly topics?: readonly string[] | undefined;
   /** The version of each topic that the page already shows; what changed since is told. */
-  readonly since?: Readonly<Record<string, number | null>>;
+  readonly since?: Readonly<Record<string, number | null>> | undefined;
   /** Opens private topics. A function is called again before its token expires, and where the relay refuses it. */
-  readonly token?: TokenOption;
+  readonly token?: TokenOption | undefined;
   /** The ways to a relay that may be used; without it all. */
-  readonly transports?: readonly TransportName[];
+  readonly transports?: readonly TransportName[] | undefined;
   /**
    * Shares one line with all tabs of this origin that listen to this relay: true, or a name for those who may, such
    * as a user's. Where a browser cannot, each tab has its own.
    */
-  readonly shared?: boolean | string;
+  readonly shared?: boolean | string | undefined;
   /** For Node before 22, which has none of its own: the class of the `ws` package. */
   readonly WebSocket?: unknown;
 }
@@ -45,9 +45,9 @@ export interface HeliographOptions {
 /** How a topic is watched. */
 export interface WatchOptions {
   /** The version that the page already shows: nothing is fetched at the start. */
-  readonly since?: number | null;
+  readonly since?: number | null | undefined;
   /** Ends the watch. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

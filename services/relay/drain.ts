@@ -7,7 +7,7 @@ const STEP_MS = 50;
 /** How long the last goodbyes get to leave before the server closes. */
 const LAST_WORDS_MS = 100;
 /** The latest that a client is asked to come back, in milliseconds after its goodbye: it finds another relay at once. */
-const COME_BACK_WITHIN_MS = 1000;
+export const COME_BACK_WITHIN_MS = 1000;
 
 /** Says goodbye to a client, and when to come back. Whoever balances sends it to another relay. */
 export function sendAway(session: Session, clock: Clock): void {

@@ -6,6 +6,7 @@ import {
   type Status,
   type TopicUpdate,
 } from '../../services/client/heliograph-client.ts';
+import { RETRY_MAX_MS } from '../../services/relay/transport/uws-events.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
@@ -113,4 +114,18 @@ it('the client library listens to a thousand topics where a relay allows it, and
   client.close();
   await next.stop();
   await first.stop();
+});
+
+it('the client library is let in soon after a full relay has room', async () => {
+  const relay = await startRelay({ env: { MAX_CONNECTIONS: '1' } });
+  const first = await relay.connect('/ws?topic=chat');
+  const client = new Heliograph(relay.http, { WebSocket, topics: ['chat'] });
+  await eventually(async () => expect(await relay.metric('relay_refusals_total')).toBeGreaterThan(1));
+  expect(client.status).not.toBe('live');
+  first.terminate();
+  const begunAtMs = performance.now();
+  await eventually(() => expect(client.status).toBe('live'), RETRY_MAX_MS + 2000);
+  console.info(`let in ${Math.round(performance.now() - begunAtMs)} ms after there was room`);
+  client.close();
+  await relay.stop();
 });

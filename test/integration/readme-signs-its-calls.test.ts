@@ -1,26 +1,17 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
 import { findProgram } from '../support/find-program.ts';
+import { readmeExample } from '../support/readme-example.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
 import { type RunningWebhook, startWebhook } from '../support/webhook-fixture.ts';
 
 const run = promisify(execFile);
-const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-
-/** The first block of this language that holds the words. */
-function example(language: string, words: string): string {
-  const blocks = [...README.matchAll(/```(\w+)\n(.*?)```/gs)];
-  const block = blocks.find(([, name, text]) => name === language && text?.includes(words));
-  if (!block?.[2]) throw new Error(`the README has no ${language} example with ${words}`);
-  return block[2];
-}
-
 describe('the example of the README', () => {
   const broker = new RecordingBroker();
   let webhook: RunningWebhook;
@@ -34,7 +25,7 @@ describe('the example of the README', () => {
   const env = { ...process.env, WEBHOOK_SECRET };
 
   it('that signs in Python is accepted', async () => {
-    const script = `${here(example('python', 'hmac.new'))}\nprint(json.dumps(publish("chat")))`;
+    const script = `${here(readmeExample('python', 'hmac.new'))}\nprint(json.dumps(publish("chat")))`;
     const { stdout } = await run(findProgram('python3', 'python3'), ['-c', script], { env });
     expect(JSON.parse(stdout)).toMatchObject({ updates: [{ topic: 'chat' }] });
   });
@@ -42,19 +33,19 @@ describe('the example of the README', () => {
   it('that signs in a shell is accepted', async () => {
     findProgram('openssl', 'openssl');
     findProgram('curl', 'curl');
-    const { stdout } = await run('sh', ['-c', here(example('sh', 'openssl dgst'))], { env });
+    const { stdout } = await run('sh', ['-c', here(readmeExample('sh', 'openssl dgst'))], { env });
     expect(JSON.parse(stdout)).toMatchObject({ updates: [{ topic: 'chat' }] });
   });
 
   it('with a bearer token is one line of curl', async () => {
-    const script = here(example('sh', 'Bearer change-me')).replace('change-me', 'a-token-of-the-tests');
+    const script = here(readmeExample('sh', 'Bearer change-me')).replace('change-me', 'a-token-of-the-tests');
     const { stdout } = await run('sh', ['-c', script], { env });
     expect(JSON.parse(stdout)).toMatchObject({ updates: [{ topic: 'chat' }] });
   });
 
   it('that waits for delivery ends well where all relays have delivered, and shows who has not otherwise', async () => {
     const cwd = mkdtempSync(join(tmpdir(), 'heliograph-readme-'));
-    const script = here(example('sh', 'wait=delivered')).replace('change-me', 'a-token-of-the-tests');
+    const script = here(readmeExample('sh', 'wait=delivered')).replace('change-me', 'a-token-of-the-tests');
     const runIt = () => run('sh', ['-c', script.replace('timeout=10s', 'timeout=1s')], { env, cwd });
     try {
       broker.relays = ['relay'];

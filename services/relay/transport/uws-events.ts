@@ -15,7 +15,7 @@ export const MAX_EVENT_TOPICS = 16;
 
 /** A browser that lost its stream comes back after a random time between these, in milliseconds. */
 const RETRY_MIN_MS = 1000;
-const RETRY_MAX_MS = 4000;
+export const RETRY_MAX_MS = 4000;
 
 /** Server-Sent Events at `/events`: a native `EventSource` is a full client, and comes back where it was. */
 export class UwsEvents implements Transport {

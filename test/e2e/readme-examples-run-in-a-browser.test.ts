@@ -1,0 +1,126 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { openPage, startBrowser } from '../support/browser.ts';
+import { eventually } from '../support/eventually.ts';
+import { readmeExample } from '../support/readme-example.ts';
+import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+let browser: Browser;
+let relay: RelayFixture;
+let app: Server;
+let html: string;
+/** What the app answers, and how often it was asked. */
+let comments: string;
+let asked: number;
+
+beforeAll(async () => {
+  browser = await startBrowser(inject('chromiumPath'));
+});
+afterAll(() => browser.close());
+beforeEach(async () => {
+  relay = await startRelay();
+  comments = 'one';
+  asked = 0;
+  app = createServer((request, response) => {
+    if (request.url === '/') return void response.setHeader('content-type', 'text/html').end(html);
+    if (request.url !== '/comments') return void response.writeHead(204).end();
+    asked += 1;
+    response.end(comments);
+  });
+  app.listen(0, '127.0.0.1');
+  await once(app, 'listening');
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  app.closeAllConnections();
+  app.close();
+  await relay.stop();
+});
+
+/** Shows an example, with what its page has besides. */
+async function show(body: string) {
+  html = `<!doctype html><html lang="en"><title></title><main></main>${body.replaceAll('http://localhost:8080', relay.http)}`;
+  const { page, complaints } = await openPage(browser, `http://127.0.0.1:${(app.address() as AddressInfo).port}/`);
+  const main = () => page.textContent('main');
+  return { page, complaints, main };
+}
+
+describe('the example of the README', { timeout: 30_000 }, () => {
+  it('for a page shows what the app has, and again as soon as that changes', async () => {
+    const { page, complaints, main } = await show(readmeExample('html', 'heliograph.watch'));
+    await eventually(async () => expect(await main()).toBe('one'));
+    await eventually(async () => expect(await page.title()).toBe('chat (live)'));
+    const before = asked;
+    comments = 'two';
+    await relay.publish('chat');
+    await eventually(async () => expect(await main()).toBe('two'));
+    expect(asked).toBe(before + 1);
+    expect(complaints).toEqual([]);
+  });
+
+  it('for content that comes along shows it without asking the app, and asks where there is none', async () => {
+    const { main } = await show(`<script type="module">
+      import { Heliograph } from '${relay.http}/client.js';
+      const show = (data) => { document.querySelector('main').textContent = JSON.stringify(data); };
+      const refresh = async () => show(await (await fetch('/comments')).text());
+      ${readmeExample('js', 'if (data !== undefined)')}
+    </script>`);
+    await eventually(() => expect(relay.relay.hub.vouches('price' as never)).toBe(true));
+    await relay.publish('price', { data: { euro: 7 }, spread: 60_000 });
+    await eventually(async () => expect(await main()).toBe('{"euro":7}'));
+    expect(asked).toBe(0);
+    await relay.publish('price', { spread: 20 });
+    await eventually(async () => expect(await main()).toBe('"one"'));
+  });
+
+  it('for React shows what was loaded, what came along, and the status, and lets go of what is not shown', async () => {
+    const { outputFiles } = await build({
+      stdin: {
+        loader: 'jsx',
+        resolveDir: ROOT,
+        contents: `${readmeExample('jsx', 'useSyncExternalStore')}
+          import { StrictMode } from 'react';
+          import { createRoot } from 'react-dom/client';
+          const load = async (signal) => (await fetch('/comments', { signal })).text();
+          const Comments = ({ topic }) => <p>{useTopic(topic, load) ?? 'loading'} ({useStatus()})</p>;
+          const Page = () => {
+            const [topic, setTopic] = useState('chat');
+            const choose = ({ target }) => setTopic(target.name);
+            return <><button name="news" onClick={choose}>News</button><button name="" onClick={choose}>Nothing</button>
+              {topic && <Comments topic={topic} />}</>;
+          };
+          createRoot(document.querySelector('main')).render(<StrictMode><Page /></StrictMode>);`,
+      },
+      bundle: true,
+      jsx: 'automatic',
+      format: 'esm',
+      write: false,
+      define: { 'process.env.NODE_ENV': '"development"' },
+      alias: { 'heliograph/client': fileURLToPath(new URL('dist/client/heliograph-client.js', `file://${ROOT}`)) },
+    });
+    const { page, complaints } = await show(`<script type="module">${outputFiles[0]?.text}</script>`);
+    const text = () => page.textContent('p');
+    await eventually(async () => expect(await text()).toBe('one (live)'));
+    comments = 'two';
+    await relay.publish('chat');
+    await eventually(async () => expect(await text()).toBe('two (live)'));
+    const before = asked;
+    await relay.publish('chat', { data: 'three' });
+    await eventually(async () => expect(await text()).toBe('three (live)'));
+    expect(asked).toBe(before);
+    await page.click('text=News');
+    await eventually(() => expect(relay.relay.hub.vouches('news' as never)).toBe(true));
+    await eventually(async () => expect(await text()).toBe('two (live)'));
+    await page.click('text=Nothing');
+    await eventually(() => expect(relay.relay.hub.topics).toBe(0));
+    expect(await relay.metric('relay_connections')).toBe(1);
+    expect(complaints).toEqual([]);
+  });
+});

@@ -1,0 +1,102 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { readmeExample } from '../support/readme-example.ts';
+import { startRelay } from '../support/relay-fixture.ts';
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+const listens = readmeExample('js', "import WebSocket from 'ws'");
+const publishes = readmeExample('js', 'heliograph/publisher');
+
+/** What a strict compiler must take, and what not. */
+const TYPED = `
+import { Heliograph, type HeliographOptions, type Status, type TopicUpdate } from 'heliograph/client';
+
+declare const token: string | undefined;
+const options: HeliographOptions = { topics: ['a'] as const, since: { a: 1, b: null }, token, shared: 'ada' };
+const heliograph = new Heliograph('https://push.example.org', { ...options, transports: ['sse'], token: async () => token });
+heliograph.on('update', ({ topic, version, data, spread }: TopicUpdate) => {
+  const [text, numbers]: [string, (number | undefined)[]] = [topic, [version, spread]];
+  console.log(text, numbers, data);
+});
+heliograph.on('status', (status) => status satisfies Status);
+heliograph.on('error', ({ code, topic }) => console.log(code.length, topic?.length));
+const stop: () => void = heliograph.watch('a', async ({ signal, update }) => {
+  await fetch('/', { signal });
+  return update?.version;
+}, { since: undefined, signal: AbortSignal.timeout(1) });
+stop();
+// @ts-expect-error
+heliograph.on('nothing', () => {});
+// @ts-expect-error
+new Heliograph('https://push.example.org', { transports: ['carrier pigeon'] });
+// @ts-expect-error
+heliograph.subscribe(7);
+`;
+
+describe('a project that has installed this repository', () => {
+  let dir: string;
+  beforeAll(() => {
+    dir = mkdtempSync(join(tmpdir(), 'heliograph-user-'));
+    mkdirSync(join(dir, 'node_modules'));
+    symlinkSync(ROOT, join(dir, 'node_modules/heliograph'));
+    for (const name of ['ws', '@types']) symlinkSync(join(ROOT, 'node_modules', name), join(dir, 'node_modules', name));
+    writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
+  });
+  afterAll(() => rmSync(dir, { recursive: true }));
+
+  it('listens in Node as the README shows it', async () => {
+    const relay = await startRelay();
+    writeFileSync(join(dir, 'listen.js'), listens.replace('http://localhost:8080', relay.http));
+    const child = spawn(process.execPath, ['listen.js'], { cwd: dir, stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      let output = '';
+      child.stdout.on('data', (text) => {
+        output += text;
+      });
+      await eventually(() => expect(relay.relay.hub.vouches('chat' as never)).toBe(true), 10_000);
+      const version = await relay.publish('chat');
+      await eventually(() => expect(output).toBe(`chat ${version}\n`));
+    } finally {
+      child.kill();
+      await relay.stop();
+    }
+  });
+
+  it('finds types for all of it', async () => {
+    const files = { 'listen.ts': listens, 'publish.ts': publishes, 'typed.ts': TYPED };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
+    const compilerOptions = {
+      target: 'es2022',
+      lib: ['es2022', 'dom'],
+      module: 'nodenext',
+      types: ['node'],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: true,
+      noEmit: true,
+    };
+    writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: Object.keys(files) }));
+    const { stdout } = await run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', dir]).catch((error) => error);
+    expect(stdout).toBe('');
+  });
+
+  it('gets the library and its types by npm', async () => {
+    const { stdout } = await run('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], { cwd: ROOT });
+    const [{ files }] = JSON.parse(stdout);
+    const packed = files.map(({ path }: { path: string }) => `./${path}`);
+    const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const named = Object.values<string | Record<string, string>>(exports).flatMap((target) =>
+      typeof target === 'string' ? target : Object.values(target),
+    );
+    expect(named.length).toBeGreaterThan(4);
+    expect(packed).toEqual(expect.arrayContaining(named));
+  });
+});
