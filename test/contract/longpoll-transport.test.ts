@@ -1,4 +1,5 @@
-import { describeTransport, type OpenClient } from './transport-contract.ts';
+import type { OpenClient } from '../support/transport-client.ts';
+import { describeTransport } from './transport-contract.ts';
 
 const open: OpenClient = async ({ http, topics, since, token }) => {
   const abort = new AbortController();

@@ -1,5 +1,6 @@
 import { SseClient } from '../support/sse-client.ts';
-import { describeTransport, type OpenClient } from './transport-contract.ts';
+import type { OpenClient } from '../support/transport-client.ts';
+import { describeTransport } from './transport-contract.ts';
 
 const open: OpenClient = async ({ http, topics, since, token }) => {
   const query = new URLSearchParams(topics.map((topic) => ['topic', topic]));

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
+import type { OpenClient } from '../support/transport-client.ts';
 import { WsClient } from '../support/ws-client.ts';
-import { describeTransport, type OpenClient } from './transport-contract.ts';
+import { describeTransport } from './transport-contract.ts';
 
 const open: OpenClient = async ({ http, topics, since, token }) => {
   const query = new URLSearchParams(topics.map((topic) => ['topic', topic]));
