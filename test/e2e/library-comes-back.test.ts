@@ -1,10 +1,9 @@
-import type { Page } from 'playwright-core';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { ANSWER_MS, RETRY_MS, SILENCE_MS } from '../../services/client/numbers.ts';
 import type { Broker } from '../../services/shared/broker/broker.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
-import { startTabbedBrowser, type TabbedBrowser } from '../support/browser-tabs.ts';
-import { eventually } from '../support/eventually.ts';
+import { openPage, startBrowser } from '../support/browser.ts';
 import { type LibraryApp, LibraryPage, startLibraryApp } from '../support/library-page.ts';
 import { Middlebox } from '../support/middlebox.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
@@ -12,17 +11,19 @@ import { redisBrokers } from '../support/redis-brokers.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 
 /** What this machine may need for a new connection, a cold one and with other tests beside it. */
-const MARGIN_MS = 1500;
-const fast = (page: Page) => page.clock.install();
+const MARGIN_MS = 2000;
 
-let browser: TabbedBrowser;
+let browser: Browser;
 let relays: ServiceProcess[];
 let broker: Broker;
 let middlebox: Middlebox;
 let app: LibraryApp;
 
+beforeAll(async () => {
+  browser = await startBrowser(inject('chromiumPath'));
+});
+afterAll(() => browser.close());
 beforeEach(async () => {
-  browser = await startTabbedBrowser(inject('chromiumPath')); // all its tabs have the same clock
   const env = {
     REDIS_URL: inject('redisUrl'),
     HELIOGRAPH_PREFIX: randomPrefix(),
@@ -37,7 +38,7 @@ beforeEach(async () => {
   app = await startLibraryApp({ relay: middlebox.url });
 });
 afterEach(async () => {
-  await browser.stop();
+  for (const context of browser.contexts()) await context.close();
   await app.stop();
   await middlebox.stop();
   await broker.stop();
@@ -47,18 +48,11 @@ afterEach(async () => {
 const publish = async (topic: string) =>
   (await broker.publish(topic as Topic, {}, { history: '', version: 0 })).version;
 
-async function open(options: Parameters<LibraryPage['listen']>[0], prepare?: (page: Page) => Promise<unknown>) {
-  const library = new LibraryPage(await browser.open(app.url, prepare));
-  await library.listen(options);
+async function open(topics: readonly string[], options: Parameters<typeof openPage>[2] = {}): Promise<LibraryPage> {
+  const library = new LibraryPage((await openPage(browser, app.url, options)).page);
+  await library.listen({ topics });
   await library.is('live');
   return library;
-}
-
-/** Takes the network away, or gives it back. */
-async function setOffline(isOffline: boolean): Promise<void> {
-  await browser.context.setOffline(isOffline);
-  // Chromium leaves WebSockets alone that stand already.
-  if (isOffline) middlebox.cut();
 }
 
 describe('a page in Chromium', { timeout: 60_000 }, () => {
@@ -68,7 +62,7 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
   ] as const)(
     'whose relay is %s is back on another within a second, and told what it missed, once',
     async (_, signal) => {
-      const library = await open({ topics: ['a', 'b'] });
+      const library = await open(['a', 'b']);
       const before = await publish('a');
       await library.knows('a', [before]);
       const [first, second] = relays as [ServiceProcess, ServiceProcess];
@@ -87,7 +81,7 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
   );
 
   it('whose relay hangs notices by itself, within 40 s, and is told what it missed', async () => {
-    const library = await open({ topics: ['a'] }, fast);
+    const library = await open(['a'], { prepare: (page) => page.clock.install() });
     relays[0]?.kill('SIGSTOP');
     middlebox.targets = middlebox.targets.slice(1); // it fails its health checks
     const missed = await publish('a');
@@ -95,67 +89,6 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     expect((await library.told()).statuses.at(-1)).toBe('live');
     await library.page.clock.fastForward(ANSWER_MS);
     await library.page.clock.fastForward(RETRY_MS);
-    await library.knows('a', [missed]);
-    await library.is('live');
-  });
-
-  it('that was offline is back as soon as the network is, without waiting for its next try', async () => {
-    const library = await open({ topics: ['a'] }, fast);
-    await library.page.clock.pauseAt(Date.now() + 60_000); // from here on no time passes
-    await setOffline(true);
-    await library.is('offline');
-    const missed = await publish('a');
-    await setOffline(false);
-    await library.knows('a', [missed]);
-    await library.is('live');
-  });
-
-  it('whose line was lost while its tab was hidden is back as soon as that is shown', async () => {
-    const library = await open({ topics: ['a'] }, fast);
-    await library.page.clock.pauseAt(Date.now() + 60_000);
-    await browser.open('about:blank');
-    await eventually(async () => expect(await library.page.evaluate('document.visibilityState')).toBe('hidden'));
-    middlebox.cut();
-    await library.is('offline');
-    const missed = await publish('a');
-    await library.page.bringToFront();
-    await library.knows('a', [missed]);
-    await library.is('live');
-  });
-
-  it('fetches nothing while its tab is hidden, and once when that is shown', async () => {
-    const library = await open({ watch: 'a' });
-    await eventually(async () => expect((await library.told()).fetches).toEqual([null]));
-    await browser.open('about:blank');
-    await eventually(async () => expect(await library.page.evaluate('document.visibilityState')).toBe('hidden'));
-    for (let n = 0; n < 2; n += 1) await publish('a');
-    const newest = await publish('a');
-    await eventually(async () => expect((await library.versions('a')).at(-1)).toBe(newest));
-    expect((await library.told()).fetches).toEqual([null]);
-    await library.page.bringToFront();
-    await eventually(async () => expect((await library.told()).fetches).toEqual([null, newest]));
-  });
-
-  it.each([
-    ['by itself', false],
-    ['with other tabs', true],
-  ])('that is left, and come back to, goes on %s where it was', async (_, shared) => {
-    const library = await open({ topics: ['a'], shared });
-    await library.page.goto('about:blank');
-    const missed = await publish('a');
-    // The browser has kept the page as it was; a new one would know nothing.
-    await library.page.evaluate('history.back()');
-    await library.knows('a', [missed]);
-    await library.is('live');
-  });
-
-  it('that was frozen goes on where it was', async () => {
-    const library = await open({ topics: ['a'] });
-    await browser.open('about:blank');
-    await browser.freeze(library.page, true);
-    const missed = await publish('a');
-    await browser.freeze(library.page, false);
-    await library.page.bringToFront();
     await library.knows('a', [missed]);
     await library.is('live');
   });

@@ -63,7 +63,7 @@ describe('a page in Chromium whose token lives for seconds', { timeout: 60_000 }
   });
 
   it('is back at once with another one where its clock is wrong and the relay has to tell it', async () => {
-    app = await startLibraryApp({ relay: relay.http, token: () => tokenFor(2) });
+    app = await startLibraryApp({ relay: relay.http, token: () => tokenFor(4) });
     const page = await open({ clockMs: Date.now() + 3_600_000 });
     await page.is('live');
     await eventually(async () =>
