@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import WebSocket from 'ws';
 import { Heliograph } from '../../services/client/heliograph-client.ts';
@@ -8,6 +9,8 @@ import { redisBrokers } from '../support/redis-brokers.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
 const BUDGET = 500;
+/** So late this process moves 30 fetches into another second, which the 20 % allow for. */
+const MAX_LATE_MS = 60;
 
 describe('the app behind two relays', () => {
   let brokers: Broker[];
@@ -55,7 +58,7 @@ describe('the app behind two relays', () => {
       },
       () => clients.filter(({ status }) => status === 'live').length,
     );
-    expect(await origin.requests()).toEqual([]);
+    expect(await origin.requests(0)).toEqual([]);
   }
 
   /** Pages of 2009, which know no spread. */
@@ -85,6 +88,18 @@ describe('the app behind two relays', () => {
     }, 0);
   }
 
+  /** Publishes, and answers how the app was asked then, and by how much this process itself was late meanwhile. */
+  async function round(before: number, clients: number) {
+    const lateness = monitorEventLoopDelay({ resolution: 10 });
+    lateness.enable();
+    const begunAtMs = performance.timeOrigin + performance.now();
+    await relays[0]?.publish('page');
+    const fetches = (await origin.requests(before + clients)).slice(before);
+    lateness.disable();
+    const lateMs = lateness.max / 1e6;
+    return { tookMs: Math.max(...fetches) - begunAtMs, most: mostWithin(1000, fetches), fetches, lateMs };
+  }
+
   it.each([
     ['the library', watch],
     ['the protocol of 2009', listenAsIn2009],
@@ -92,31 +107,26 @@ describe('the app behind two relays', () => {
     'gets the fetches of 2,000 clients with %s within its budget, and all of them in time',
     async (_, connect) => {
       await connect(2000);
-      const begunAtMs = performance.timeOrigin + performance.now();
-      await relays[0]?.publish('page');
-      const fetches = await eventually(async () => {
-        const requests = await origin.requests();
-        expect(requests.length).toBe(2000);
-        return requests;
-      }, 15_000);
-      const tookMs = Math.max(...fetches) - begunAtMs;
-      const most = mostWithin(1000, fetches);
-      console.info(
-        `2,000 fetches in ${(tookMs / 1000).toFixed(1)} s, at most ${most} in a second of a budget of ${BUDGET}, ` +
-          `and ${mostWithin(100, fetches)} in 100 ms`,
-      );
-      expect(most).toBeLessThanOrEqual(BUDGET * 1.2);
-      expect(tookMs).toBeLessThan((2000 / BUDGET) * 1000 * 1.2 + 1000);
+      // All clients are in this process: where others keep it from running they are late, and then all at once.
+      for (let rounds = 1; ; rounds += 1) {
+        const { tookMs, most, fetches, lateMs } = await round((rounds - 1) * 2000, 2000);
+        console.info(
+          `2,000 fetches in ${(tookMs / 1000).toFixed(1)} s, at most ${most} in a second of a budget of ${BUDGET}, ` +
+            `and ${mostWithin(100, fetches)} in 100 ms; at most ${Math.round(lateMs)} ms late`,
+        );
+        if (lateMs > MAX_LATE_MS && rounds < 4) continue;
+        expect(most).toBeLessThanOrEqual(BUDGET * 1.2);
+        expect(tookMs).toBeLessThan((2000 / BUDGET) * 1000 * 1.2 + 1000);
+        break;
+      }
     },
     60_000,
   );
 
   it('gets those of five clients at once', async () => {
     await watch(5);
-    const begunAtMs = performance.now();
-    await relays[0]?.publish('page');
-    await eventually(async () => expect((await origin.requests()).length).toBe(5));
-    expect(performance.now() - begunAtMs).toBeLessThan(500);
+    const { tookMs } = await round(0, 5);
+    expect(tookMs).toBeLessThan(500);
   });
 
   it('may say itself over which time it wants to be asked', async () => {

@@ -6,8 +6,8 @@ import { Worker } from 'node:worker_threads';
 export interface CountingOrigin {
   /** Fetches the page once. */
   fetch(): void;
-  /** When each request came, in milliseconds. */
-  requests(): Promise<readonly number[]>;
+  /** When each request came, in milliseconds, once so many have. */
+  requests(count: number): Promise<readonly number[]>;
   stop(): Promise<void>;
 }
 
@@ -15,13 +15,23 @@ const SOURCE = `
 const { createServer } = require('node:http');
 const { parentPort } = require('node:worker_threads');
 const times = [];
+let wanted = Infinity;
+const tell = () => {
+  if (times.length < wanted) return;
+  wanted = Infinity;
+  parentPort.postMessage(times);
+};
 const server = createServer((request, response) => {
   times.push(performance.timeOrigin + performance.now());
   response.end('ok');
+  tell();
 });
 server.keepAliveTimeout = 60_000;
 server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
-parentPort.on('message', () => parentPort.postMessage(times));
+parentPort.on('message', (count) => {
+  wanted = count;
+  tell();
+});
 `;
 
 /** Starts an app that notes when it is asked. */
@@ -31,9 +41,9 @@ export async function startCountingOrigin(): Promise<CountingOrigin> {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   return {
     fetch: () => void get({ host: '127.0.0.1', port, agent }, (response) => response.resume()).on('error', () => {}),
-    async requests() {
+    async requests(count) {
       const answer = once(worker, 'message');
-      worker.postMessage('requests');
+      worker.postMessage(count);
       const [times] = await answer;
       return times;
     },
