@@ -200,7 +200,8 @@ export class Session implements Member, ConnectionOwner {
   #accessChanged(): void {
     const wanted = this.#wanted;
     this.#wanted = undefined;
-    const had = this.#topics.size > 0 || wanted !== undefined;
+    // Whoever has not asked for anything yet may do so next.
+    const had = this.#topics.size > 0 || (wanted?.size ?? 0) > 0;
     for (const topic of [...this.#topics.keys()]) {
       const refusal = this.#access?.refusal(topic);
       if (!refusal) continue;

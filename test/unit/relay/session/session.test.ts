@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Authorization } from '../../../../services/relay/access/authorization.ts';
 import type { Hub } from '../../../../services/relay/hub/hub.ts';
 import { WaitingMembers } from '../../../../services/relay/hub/waiting-members.ts';
 import { Sessions } from '../../../../services/relay/session/sessions.ts';
@@ -44,7 +45,9 @@ class StubConnection implements Connection {
 
   listen(): void {}
   unlisten(): void {}
-  close(): void {}
+  close(code: number): void {
+    this.said.push(`close ${code}`);
+  }
   sendSubscribed = (numbers: ReadonlyMap<Topic, number | null>) => this.#say(`subscribed ${[...numbers]}`);
   sendUpdate = ({ topic, version }: { topic: Topic; version: number }) => this.#say(`update ${topic} ${version}`);
   sendFreshness = (fresh: boolean) => this.#say(`fresh ${fresh}`);
@@ -58,7 +61,12 @@ class StubConnection implements Connection {
 }
 
 /** A client whose line has room or has none, of a relay that is fresh or is not. */
-function createSession(options: { room: boolean; fresh: boolean }) {
+function createSession(options: {
+  room: boolean;
+  fresh: boolean;
+  topics?: readonly Topic[];
+  authorization?: Authorization;
+}) {
   const [time, hub, connection] = [new VirtualTime(), new StubHub(), new StubConnection()];
   connection.room = options.room;
   hub.fresh = options.fresh;
@@ -66,10 +74,11 @@ function createSession(options: { room: boolean; fresh: boolean }) {
     hub: hub as unknown as Hub,
     clock: time.clock(),
     limits: { maxTopics: 1, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 },
-    authorization: undefined,
+    authorization: options.authorization,
     report: { fellBehind() {}, caughtUp() {}, refused() {} },
   });
-  const session = sessions.accept(connection, { topics: new Map([[chat, 7]]), token: undefined });
+  const topics = new Map((options.topics ?? [chat]).map((topic) => [topic, 7]));
+  const session = sessions.accept(connection, { topics, token: undefined });
   return { time, hub, connection, session };
 }
 
@@ -102,5 +111,25 @@ describe('a session', () => {
     hub.becomes(true);
     await time.runFor(1);
     expect(connection.said.slice(2)).toEqual(['subscribed chat,7']);
+  });
+
+  it.each([
+    ['and is told so', [chat], ['subscribed chat,7']],
+    ['and is refused what it does not open', [], ['error topic_forbidden']],
+  ])('may ask for its first topic after its token was taken, %s', async (_, opened, said) => {
+    const access = (hasToken: boolean, topics: readonly Topic[]) => ({
+      hasToken,
+      mayListen: (topic: Topic) => topics.includes(topic),
+      expiresAtMs: Number.POSITIVE_INFINITY,
+    });
+    const check = async () => access(true, opened);
+    const authorization = { tokenRequired: true, anonymous: access(false, []), check };
+    const { time, connection, session } = createSession({ room: true, fresh: true, topics: [], authorization });
+    session.message('{"type":"auth","token":"t"}');
+    await time.runFor(1);
+    expect(connection.said).toEqual([]);
+    session.message('{"type":"subscribe","topics":{"chat":null}}');
+    await time.runFor(1);
+    expect(connection.said).toEqual(said);
   });
 });
