@@ -1,0 +1,134 @@
+import { Latency } from '../../../services/loadtest/measure/latency.ts';
+import type { ConnectionOwner, RawConnection } from '../../../services/loadtest/wire/raw-connection.ts';
+import { parseTarget } from '../../../services/loadtest/wire/target.ts';
+import { createHandshake, WebsocketConnection } from '../../../services/loadtest/wire/websocket-connection.ts';
+import { machineNowMs } from './machine-time.ts';
+import type { Ages, ClientPlan } from './messages.ts';
+import { SocketIoConnection } from './socket-io-connection.ts';
+
+/** So many connect at a time: fewer than wait in the backlog of a server. */
+const OPENING_AT_ONCE = 256;
+const READ_BUFFER_BYTES = 64 * 1024;
+const MARK = Buffer.from('"at":');
+
+/** The clients of one process, which only count what they are told and note how old it is. */
+export class ClientPopulation implements ConnectionOwner {
+  readonly #handshake = createHandshake();
+  readonly #readBuffer = Buffer.alloc(READ_BUFFER_BYTES);
+  readonly #ages = new Latency();
+  #connections: RawConnection[] = [];
+  #plan: ClientPlan | undefined;
+  #next = 0;
+  #ready = 0;
+  #updates = 0;
+  #updatesBefore = 0;
+  #failure: string | undefined;
+  #wake: (() => void) | undefined;
+
+  /** Connects all; resolves once each of them listens. */
+  async connect(plan: ClientPlan): Promise<void> {
+    this.#plan = plan;
+    this.#next = 0;
+    this.#ready = 0;
+    for (let i = 0; i < OPENING_AT_ONCE; i += 1) this.#connectNext();
+    await this.#until(() => this.#ready >= plan.count);
+  }
+
+  /** Resolves once so many updates have come in all. */
+  receive(updates: number): Promise<void> {
+    return this.#until(() => this.#updates >= updates);
+  }
+
+  takeAges(): Ages {
+    const updates = this.#updates - this.#updatesBefore;
+    this.#updatesBefore = this.#updates;
+    return { updates, histogram: this.#ages.take() };
+  }
+
+  disconnect(): void {
+    for (const connection of this.#connections) connection.close();
+    this.#connections = [];
+  }
+
+  opened(): void {
+    if (this.#plan?.isGreeted === false) this.#isReady();
+  }
+
+  message(_client: number, payload: Buffer): void {
+    const isSocketIo = this.#plan?.protocol === 'socket.io';
+    // Socket.IO: 40 stands for "connected", 42 for an event. Else `update` or `subscribed` is what differs first.
+    const kind = isSocketIo ? payload[1] : payload[9];
+    if (kind === (isSocketIo ? 0x32 : 0x75)) this.#update(payload);
+    else if (kind === (isSocketIo ? 0x30 : 0x73)) this.#isReady();
+  }
+
+  updated(): void {
+    this.#count();
+  }
+
+  ended(client: number, reason: string): void {
+    this.#failure ??= `client ${client}: ${reason}`;
+    this.#wake?.();
+  }
+
+  #update(payload: Buffer): void {
+    const at = payload.indexOf(MARK);
+    if (at >= 0) {
+      const text = payload.toString('latin1', at + MARK.length, at + MARK.length + 20);
+      this.#ages.record(machineNowMs() - Number.parseFloat(text));
+    }
+    this.#count();
+  }
+
+  #count(): void {
+    this.#updates += 1;
+    this.#wake?.();
+  }
+
+  #isReady(): void {
+    this.#ready += 1;
+    this.#wake?.();
+    this.#connectNext();
+  }
+
+  async #until(isDone: () => boolean): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = () => {
+        if (!isDone() && this.#failure === undefined) return;
+        this.#wake = undefined;
+        resolve();
+      };
+      this.#wake();
+    });
+    if (this.#failure !== undefined) throw new Error(this.#failure);
+  }
+
+  #connectNext(): void {
+    const plan = this.#plan;
+    if (!plan || this.#next >= plan.count) return;
+    const number = this.#next;
+    this.#next += 1;
+    const target = parseTarget(`ws://127.0.0.1:${plan.port}`);
+    if (!target) throw new TypeError('the target is no address');
+    const options = {
+      client: number,
+      owner: this,
+      target,
+      sourceAddress: undefined,
+      readBuffer: this.#readBuffer,
+      handshake: this.#handshake,
+      isOld: plan.protocol === 'update_check',
+      path: pathOf(plan, number),
+    };
+    const isSocketIo = plan.protocol === 'socket.io';
+    this.#connections.push(isSocketIo ? new SocketIoConnection(options) : new WebsocketConnection(options));
+  }
+}
+
+function pathOf({ protocol, topics, topicsPerClient, since }: ClientPlan, client: number): string {
+  const own = Array.from({ length: topicsPerClient }, (_, i) => (client * topicsPerClient + i) % topics);
+  const query = own.map((topic) => `topic=t${topic}`);
+  if (since !== undefined) query.push(`since=${own.map(() => since).join(',')}`);
+  if (protocol === 'socket.io') return `/socket.io/?EIO=4&transport=websocket&${query.join('&')}`;
+  return `/${protocol}?${query.join('&')}`;
+}

@@ -1,0 +1,14 @@
+import { clientFrame } from '../../../services/loadtest/wire/frame-reader.ts';
+import { WebsocketConnection } from '../../../services/loadtest/wire/websocket-connection.ts';
+
+const TEXT = 1;
+const [OPEN, PING] = [0x30, 0x32]; // '0' and '2' of Engine.IO's protocol
+
+/** A client of Socket.IO that speaks as much of its protocol as it needs to listen. */
+export class SocketIoConnection extends WebsocketConnection {
+  override text(payload: Buffer): void {
+    if (payload[0] === OPEN) this.write(clientFrame(TEXT, Buffer.from('40')));
+    else if (payload[0] === PING) this.write(clientFrame(TEXT, Buffer.from('3')));
+    else super.text(payload);
+  }
+}

@@ -1,0 +1,48 @@
+import type { Bench, BenchContext, BenchResult } from './bench.ts';
+import { inTurn, withFields } from './field.ts';
+import { BASELINE, RELAY, SOCKET_IO, WS } from './servers/contenders.ts';
+import { ratios, showSummary, summarize } from './statistics.ts';
+
+const CONTENDERS = [BASELINE, RELAY, WS, SOCKET_IO];
+
+async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+  const clients = quick ? 1000 : 10_000;
+  const rounds = quick ? 3 : 9;
+  const updates = quick ? 20 : 8;
+  const samples: Record<string, number[]> = {};
+  await withFields(CONTENDERS, redis.url, async (fields) => {
+    for (const field of fields) {
+      progress(`${clients} clients connect to ${field.name}`);
+      await field.connect(clients);
+      await field.publishInTurn(updates, clients);
+    }
+    for (let round = 0; round < rounds; round += 1) {
+      progress(`round ${round + 1} of ${rounds}`);
+      for (const field of inTurn(fields, round)) {
+        await field.publishInTurn(1, clients);
+        const cpuUs = await field.cpuUs(() => field.publishInTurn(updates, clients));
+        samples[field.name] = [...(samples[field.name] ?? []), cpuUs / (updates * clients)];
+      }
+    }
+  });
+  const base = samples[BASELINE.name] ?? [];
+  const ratiosOf = (name: string) => ratios(samples[name] ?? [], base);
+  return {
+    columns: ['server', 'CPU for each delivery, µs', 'against the baseline'],
+    rows: CONTENDERS.map(({ name }) => [name, showSummary(samples[name] ?? [], 2), showSummary(ratiosOf(name), 2)]),
+    goals: [
+      {
+        what: 'CPU for each delivery, against bare uWebSockets.js',
+        atMost: 1.1,
+        measured: summarize(ratiosOf(RELAY.name)).median,
+      },
+    ],
+    samples,
+  };
+}
+
+export const FAN_OUT: Bench = {
+  name: 'fan-out',
+  what: 'What it costs a server to hand one update to each of 10,000 clients on one topic (1,000 with --quick)',
+  run,
+};

@@ -1,0 +1,38 @@
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import type { Bench, BenchResult } from './bench.ts';
+
+/** Renders what came out as Markdown that also reads well on a terminal. */
+export function renderReport(deps: {
+  benches: readonly Bench[];
+  results: Readonly<Record<string, BenchResult>>;
+  /** The machine's load before and after each bench. */
+  loads: readonly number[];
+}): string {
+  const { benches, results, loads } = deps;
+  const parts = [machineText(loads)];
+  for (const { name, what } of benches) {
+    const result = results[name];
+    if (result) parts.push(`### ${name}\n\n${what}.`, renderTable(result.columns, result.rows));
+  }
+  const goals = Object.values(results).flatMap((result) => result.goals);
+  const verdicts = goals.map(({ what, atMost, measured }) => [
+    what,
+    `≤ ${atMost}`,
+    measured.toFixed(2),
+    measured <= atMost ? 'yes' : 'NO',
+  ]);
+  if (goals.length > 0) parts.push('### Goals', renderTable(['what', 'goal', 'measured', 'reached'], verdicts));
+  return `${parts.join('\n\n')}\n`;
+}
+
+function machineText(loads: readonly number[]): string {
+  const memory = `${Math.round(totalmem() / 1024 ** 3)} GiB`;
+  const [least, most] = [Math.min(...loads), Math.max(...loads)].map((load) => load.toFixed(1));
+  return `${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), ${memory}, Node ${process.version}; load from ${least} to ${most}.`;
+}
+
+function renderTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = columns.map((column, i) => Math.max(column.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  return [line(columns), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}

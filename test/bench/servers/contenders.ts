@@ -1,0 +1,85 @@
+import { fileURLToPath } from 'node:url';
+import { createAdapter } from '@socket.io/redis-adapter';
+import { Redis } from 'ioredis';
+import { Server } from 'socket.io';
+import { freePort } from '../../support/free-port.ts';
+import type { Contender, RunningServer } from './contender.ts';
+import { startRelayCluster } from './relay.ts';
+import { ServerProcess } from './server-process.ts';
+
+/** Starts one of the servers beside this file. */
+async function startOwn(file: string, options: { env?: Record<string, string>; hears: boolean }) {
+  const port = await freePort();
+  const process = await ServerProcess.start({
+    main: fileURLToPath(new URL(file, import.meta.url)),
+    args: ['--import', fileURLToPath(new URL('../../support/typescript-loader.mjs', import.meta.url))],
+    env: { ...options.env, PORT: String(port) },
+    hears: options.hears,
+    isUp: (output) => output.includes('up\n'),
+  });
+  return { process, port };
+}
+
+/** One that only hands on texts: they are those of a relay. */
+async function startPublisher(file: string): Promise<RunningServer> {
+  const { process, port } = await startOwn(file, { hears: true });
+  return {
+    process,
+    port,
+    async publish(topic, data) {
+      process.send({ topic, text: JSON.stringify({ type: 'update', topic, version: Date.now() * 1000, data }) });
+    },
+    stop: () => process.stop(),
+  };
+}
+
+async function startRelay(redisUrl: string): Promise<RunningServer> {
+  const cluster = await startRelayCluster(redisUrl);
+  const relay = await cluster.addRelay();
+  return { ...relay, stop: () => cluster.stop() };
+}
+
+async function startSocketIo(redisUrl: string): Promise<RunningServer> {
+  const { process, port } = await startOwn('socket-io-server.ts', { env: { REDIS_URL: redisUrl }, hears: false });
+  const redis = new Redis(redisUrl);
+  const subscriber = redis.duplicate();
+  const otherNode = new Server({ adapter: createAdapter(redis, subscriber) });
+  return {
+    process,
+    port,
+    async publish(topic, data) {
+      otherNode.to(topic).emit('update', { topic, version: Date.now() * 1000, data });
+    },
+    async stop() {
+      redis.disconnect();
+      subscriber.disconnect();
+      await process.stop();
+    },
+  };
+}
+
+/** uWebSockets.js alone: what the others are measured by. */
+export const BASELINE: Contender = {
+  name: 'bare uWebSockets.js',
+  protocol: 'ws',
+  greets: false,
+  start: () => startPublisher('uws-server.ts'),
+};
+
+export const RELAY: Contender = { name: 'Heliograph', protocol: 'ws', greets: true, start: startRelay };
+
+export const OLD_RELAY: Contender = {
+  name: 'Heliograph, /update_check',
+  protocol: 'update_check',
+  greets: false,
+  start: startRelay,
+};
+
+export const WS: Contender = { name: 'ws', protocol: 'ws', greets: false, start: () => startPublisher('ws-server.ts') };
+
+export const SOCKET_IO: Contender = {
+  name: 'Socket.IO with Redis',
+  protocol: 'socket.io',
+  greets: true,
+  start: startSocketIo,
+};
