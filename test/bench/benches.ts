@@ -1,6 +1,23 @@
 import type { Bench } from './bench.ts';
+import { CATCH_UP_STORM } from './catch-up-storm.ts';
 import { FAN_OUT } from './fan-out.ts';
+import { GROWTH_IN_CLIENTS } from './growth-in-clients.ts';
+import { GROWTH_IN_RELAYS } from './growth-in-relays.ts';
+import { GROWTH_IN_TOPICS } from './growth-in-topics.ts';
+import { HANDSHAKES } from './handshakes.ts';
 import { IDLE_MEMORY } from './idle-memory.ts';
+import { OVERLOAD } from './overload.ts';
+import { REDIS_COMMANDS } from './redis-commands.ts';
 
 /** All of them, in the order in which they run. */
-export const BENCHES: readonly Bench[] = [FAN_OUT, IDLE_MEMORY];
+export const BENCHES: readonly Bench[] = [
+  FAN_OUT,
+  IDLE_MEMORY,
+  HANDSHAKES,
+  CATCH_UP_STORM,
+  OVERLOAD,
+  GROWTH_IN_CLIENTS,
+  GROWTH_IN_TOPICS,
+  GROWTH_IN_RELAYS,
+  REDIS_COMMANDS,
+];

@@ -1,7 +1,7 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { inTurn, withFields } from './field.ts';
 import { BASELINE, RELAY, SOCKET_IO, WS } from './servers/contenders.ts';
-import { ratios, showSummary, summarize } from './statistics.ts';
+import { collect, ratios, type Samples, showSummary, summarize } from './statistics.ts';
 
 const CONTENDERS = [BASELINE, RELAY, WS, SOCKET_IO];
 
@@ -9,8 +9,8 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
   const clients = quick ? 1000 : 10_000;
   const rounds = quick ? 3 : 9;
   const updates = quick ? 20 : 8;
-  const samples: Record<string, number[]> = {};
-  await withFields(CONTENDERS, redis.url, async (fields) => {
+  const samples: Samples = {};
+  await withFields(CONTENDERS, { redisUrl: redis.url }, async (fields) => {
     for (const field of fields) {
       progress(`${clients} clients connect to ${field.name}`);
       await field.connect(clients);
@@ -21,15 +21,15 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
       for (const field of inTurn(fields, round)) {
         await field.publishInTurn(1, clients);
         const cpuUs = await field.cpuUs(() => field.publishInTurn(updates, clients));
-        samples[field.name] = [...(samples[field.name] ?? []), cpuUs / (updates * clients)];
+        collect(samples, field.name, cpuUs / (updates * clients));
       }
     }
   });
-  const base = samples[BASELINE.name] ?? [];
-  const ratiosOf = (name: string) => ratios(samples[name] ?? [], base);
+  const base = samples[BASELINE.name];
+  const ratiosOf = (name: string) => ratios(samples[name], base);
   return {
     columns: ['server', 'CPU for each delivery, µs', 'against the baseline'],
-    rows: CONTENDERS.map(({ name }) => [name, showSummary(samples[name] ?? [], 2), showSummary(ratiosOf(name), 2)]),
+    rows: CONTENDERS.map(({ name }) => [name, showSummary(samples[name], 2), showSummary(ratiosOf(name), 2)]),
     goals: [
       {
         what: 'CPU for each delivery, against bare uWebSockets.js',

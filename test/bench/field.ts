@@ -1,7 +1,7 @@
 import { Clients } from './clients/clients.ts';
 import { machineNowMs } from './clients/machine-time.ts';
 import type { ClientPlan } from './clients/messages.ts';
-import type { Contender, RunningServer } from './servers/contender.ts';
+import type { Contender, RunningServer, StartOptions } from './servers/contender.ts';
 
 /** How much text an update carries beside its marks, in bytes: about that of a short chat message. */
 export const PADDING_BYTES = 100;
@@ -20,8 +20,8 @@ export class Field {
     this.clients = clients;
   }
 
-  static async start(contender: Contender, redisUrl: string): Promise<Field> {
-    const server = await contender.start(redisUrl);
+  static async start(contender: Contender, options: StartOptions): Promise<Field> {
+    const server = await contender.start(options);
     return new Field(contender, server, new Clients());
   }
 
@@ -38,10 +38,10 @@ export class Field {
   }
 
   /** Publishes updates of a topic, each as soon as so many listeners all have the one before. */
-  async publishInTurn(updates: number, listeners: number): Promise<void> {
+  async publishInTurn(updates: number, listeners: number, paddingBytes = PADDING_BYTES): Promise<void> {
     for (let i = 0; i < updates; i += 1) {
       const received = this.clients.receive(listeners);
-      await this.publish();
+      await this.publish('t0', paddingBytes);
       await received;
     }
   }
@@ -62,12 +62,12 @@ export class Field {
 /** Starts a field for each contender, does something with them, and stops them whatever comes. */
 export async function withFields<T>(
   contenders: readonly Contender[],
-  redisUrl: string,
+  options: StartOptions,
   action: (fields: readonly Field[]) => Promise<T>,
 ): Promise<T> {
   const fields: Field[] = [];
   try {
-    for (const contender of contenders) fields.push(await Field.start(contender, redisUrl));
+    for (const contender of contenders) fields.push(await Field.start(contender, options));
     return await action(fields);
   } finally {
     await Promise.all(fields.map((field) => field.stop()));
@@ -78,4 +78,9 @@ export async function withFields<T>(
 export function inTurn<T>(items: readonly T[], round: number): T[] {
   const first = round % items.length;
   return [...items.slice(first), ...items.slice(0, first)];
+}
+
+/** Lets what goes on by itself come to its end. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

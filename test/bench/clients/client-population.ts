@@ -8,6 +8,7 @@ import { SocketIoConnection } from './socket-io-connection.ts';
 
 /** So many connect at a time: fewer than wait in the backlog of a server. */
 const OPENING_AT_ONCE = 256;
+const CLIENTS_PER_ADDRESS = 5000;
 const READ_BUFFER_BYTES = 64 * 1024;
 const MARK = Buffer.from('"at":');
 
@@ -23,7 +24,7 @@ export class ClientPopulation implements ConnectionOwner {
   #updates = 0;
   #updatesBefore = 0;
   #failure: string | undefined;
-  #wake: (() => void) | undefined;
+  readonly #waits = new Set<() => void>();
 
   /** Connects all; resolves once each of them listens. */
   async connect(plan: ClientPlan): Promise<void> {
@@ -68,7 +69,7 @@ export class ClientPopulation implements ConnectionOwner {
 
   ended(client: number, reason: string): void {
     this.#failure ??= `client ${client}: ${reason}`;
-    this.#wake?.();
+    this.#wake();
   }
 
   #update(payload: Buffer): void {
@@ -82,25 +83,30 @@ export class ClientPopulation implements ConnectionOwner {
 
   #count(): void {
     this.#updates += 1;
-    this.#wake?.();
+    this.#wake();
   }
 
   #isReady(): void {
     this.#ready += 1;
-    this.#wake?.();
+    this.#wake();
     this.#connectNext();
   }
 
   async #until(isDone: () => boolean): Promise<void> {
     await new Promise<void>((resolve) => {
-      this.#wake = () => {
+      const look = () => {
         if (!isDone() && this.#failure === undefined) return;
-        this.#wake = undefined;
+        this.#waits.delete(look);
         resolve();
       };
-      this.#wake();
+      this.#waits.add(look);
+      look();
     });
     if (this.#failure !== undefined) throw new Error(this.#failure);
+  }
+
+  #wake(): void {
+    for (const look of this.#waits) look();
   }
 
   #connectNext(): void {
@@ -114,7 +120,7 @@ export class ClientPopulation implements ConnectionOwner {
       client: number,
       owner: this,
       target,
-      sourceAddress: undefined,
+      sourceAddress: sourceAddress(number),
       readBuffer: this.#readBuffer,
       handshake: this.#handshake,
       isOld: plan.protocol === 'update_check',
@@ -123,6 +129,11 @@ export class ClientPopulation implements ConnectionOwner {
     const isSocketIo = plan.protocol === 'socket.io';
     this.#connections.push(isSocketIo ? new SocketIoConnection(options) : new WebsocketConnection(options));
   }
+}
+
+/** An address of loopback: each has ports for so many connections, and each process has addresses of its own. */
+function sourceAddress(client: number): string {
+  return `127.${1 + (process.pid % 250)}.0.${1 + Math.floor(client / CLIENTS_PER_ADDRESS)}`;
 }
 
 function pathOf({ protocol, topics, topicsPerClient, since }: ClientPlan, client: number): string {

@@ -12,12 +12,19 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** What a server is started with. */
+export interface StartOptions {
+  /** The Redis that it may use. */
+  readonly redisUrl: string;
+  /** Options for Node. */
+  readonly nodeArgs?: readonly string[];
+}
+
 /** One of those that are compared. */
 export interface Contender {
   readonly name: string;
   readonly protocol: Protocol;
   /** Whether it says when a client's subscription stands. */
   readonly greets: boolean;
-  /** Starts one of its servers, which may use this Redis. */
-  start(redisUrl: string): Promise<RunningServer>;
+  start(options: StartOptions): Promise<RunningServer>;
 }

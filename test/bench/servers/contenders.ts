@@ -3,26 +3,27 @@ import { createAdapter } from '@socket.io/redis-adapter';
 import { Redis } from 'ioredis';
 import { Server } from 'socket.io';
 import { freePort } from '../../support/free-port.ts';
-import type { Contender, RunningServer } from './contender.ts';
-import { startRelayCluster } from './relay.ts';
+import type { Contender, RunningServer, StartOptions } from './contender.ts';
+import { startRelayCluster } from './relay-cluster.ts';
 import { ServerProcess } from './server-process.ts';
 
 /** Starts one of the servers beside this file. */
-async function startOwn(file: string, options: { env?: Record<string, string>; hears: boolean }) {
+async function startOwn(file: string, { redisUrl, nodeArgs = [] }: StartOptions, hears: boolean) {
   const port = await freePort();
+  const loader = fileURLToPath(new URL('../../support/typescript-loader.mjs', import.meta.url));
   const process = await ServerProcess.start({
     main: fileURLToPath(new URL(file, import.meta.url)),
-    args: ['--import', fileURLToPath(new URL('../../support/typescript-loader.mjs', import.meta.url))],
-    env: { ...options.env, PORT: String(port) },
-    hears: options.hears,
+    args: [...nodeArgs, '--import', loader],
+    env: { REDIS_URL: redisUrl, PORT: String(port) },
+    hears,
     isUp: (output) => output.includes('up\n'),
   });
   return { process, port };
 }
 
 /** One that only hands on texts: they are those of a relay. */
-async function startPublisher(file: string): Promise<RunningServer> {
-  const { process, port } = await startOwn(file, { hears: true });
+async function startPublisher(file: string, options: StartOptions): Promise<RunningServer> {
+  const { process, port } = await startOwn(file, options, true);
   return {
     process,
     port,
@@ -33,15 +34,15 @@ async function startPublisher(file: string): Promise<RunningServer> {
   };
 }
 
-async function startRelay(redisUrl: string): Promise<RunningServer> {
-  const cluster = await startRelayCluster(redisUrl);
+async function startRelay(options: StartOptions): Promise<RunningServer> {
+  const cluster = await startRelayCluster(options);
   const relay = await cluster.addRelay();
   return { ...relay, stop: () => cluster.stop() };
 }
 
-async function startSocketIo(redisUrl: string): Promise<RunningServer> {
-  const { process, port } = await startOwn('socket-io-server.ts', { env: { REDIS_URL: redisUrl }, hears: false });
-  const redis = new Redis(redisUrl);
+async function startSocketIo(options: StartOptions): Promise<RunningServer> {
+  const { process, port } = await startOwn('socket-io-server.ts', options, false);
+  const redis = new Redis(options.redisUrl);
   const subscriber = redis.duplicate();
   const otherNode = new Server({ adapter: createAdapter(redis, subscriber) });
   return {
@@ -63,7 +64,7 @@ export const BASELINE: Contender = {
   name: 'bare uWebSockets.js',
   protocol: 'ws',
   greets: false,
-  start: () => startPublisher('uws-server.ts'),
+  start: (options) => startPublisher('uws-server.ts', options),
 };
 
 export const RELAY: Contender = { name: 'Heliograph', protocol: 'ws', greets: true, start: startRelay };
@@ -75,7 +76,12 @@ export const OLD_RELAY: Contender = {
   start: startRelay,
 };
 
-export const WS: Contender = { name: 'ws', protocol: 'ws', greets: false, start: () => startPublisher('ws-server.ts') };
+export const WS: Contender = {
+  name: 'ws',
+  protocol: 'ws',
+  greets: false,
+  start: (options) => startPublisher('ws-server.ts', options),
+};
 
 export const SOCKET_IO: Contender = {
   name: 'Socket.IO with Redis',

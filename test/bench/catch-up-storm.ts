@@ -1,0 +1,78 @@
+import type { Bench, BenchContext, BenchResult } from './bench.ts';
+import { Clients } from './clients/clients.ts';
+import { pause } from './field.ts';
+import { readCommands } from './redis-counts.ts';
+import { startRelayCluster } from './servers/relay-cluster.ts';
+import { collect, type Samples, showSummary, summarize } from './statistics.ts';
+
+const TOPICS = 100;
+const SETTLE_MS = 500;
+
+/** Clients of a relay that is gone all come to another one, which has never heard of their topics. */
+async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+  const clients = quick ? 1000 : 10_000;
+  const rounds = quick ? 1 : 3;
+  const samples: Samples = {};
+  for (let round = 0; round < rounds; round += 1) {
+    const cluster = await startRelayCluster({ redisUrl: redis.url });
+    const connections = new Clients();
+    try {
+      for (let i = 0; i < TOPICS; i += 1) await cluster.publish(`t${i}`, { text: 'x'.repeat(100) });
+      for (const [kind, since] of [
+        ['all are told', 1],
+        ['nobody is told', undefined],
+      ] as const) {
+        progress(`round ${round + 1} of ${rounds}: ${kind}`);
+        const relay = await cluster.addRelay();
+        const plan = { protocol: 'ws', port: relay.port, count: clients, topics: TOPICS, topicsPerClient: 1 } as const;
+        const before = { cpuUs: relay.process.cpuUs, commands: await readCommands(redis), ms: performance.now() };
+        const told = since === undefined ? undefined : connections.receive(clients);
+        await connections.connect({ ...plan, isGreeted: true, ...(since === undefined ? {} : { since }) });
+        await told;
+        collect(samples, `${kind}: seconds`, (performance.now() - before.ms) / 1000);
+        const after = await readCommands(redis);
+        collect(samples, `${kind}: CPU of a client, µs`, (relay.process.cpuUs - before.cpuUs) / clients);
+        // Each digest reads the state of its partition by the same command, beside its index.
+        const reads = after.count('hmget') - before.commands.count('hmget');
+        const digests = after.count('zrangebyscore') - before.commands.count('zrangebyscore');
+        collect(samples, `${kind}: reads of a topic`, (reads - digests) / TOPICS);
+        await connections.disconnect();
+        await pause(SETTLE_MS);
+        await relay.stop();
+      }
+    } finally {
+      await connections.stop();
+      await cluster.stop();
+    }
+  }
+  const kinds = ['all are told', 'nobody is told'];
+  const show = (kind: string, what: string, digits: number) => showSummary(samples[`${kind}: ${what}`], digits);
+  return {
+    columns: [
+      'clients that come back',
+      'until all have what they need, s',
+      'CPU of the relay for each, µs',
+      'reads in Redis for each topic',
+    ],
+    rows: kinds.map((kind) => [
+      `${clients}, ${kind}`,
+      show(kind, 'seconds', 2),
+      show(kind, 'CPU of a client, µs', 0),
+      show(kind, 'reads of a topic', 2),
+    ]),
+    goals: [
+      {
+        what: 'reads of a register for each topic in a catch-up storm',
+        atMost: 1.1,
+        measured: summarize(samples['all are told: reads of a topic']).median,
+      },
+    ],
+    samples,
+  };
+}
+
+export const CATCH_UP_STORM: Bench = {
+  name: 'catch-up-storm',
+  what: `10,000 clients of ${TOPICS} topics come at once to a relay that has just started, with an old version or without one (1,000 with --quick)`,
+  run,
+};

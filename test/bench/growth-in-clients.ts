@@ -1,0 +1,46 @@
+import type { Bench, BenchContext, BenchResult } from './bench.ts';
+import { inTurn, withFields } from './field.ts';
+import { RELAY } from './servers/contenders.ts';
+import { collect, type Samples, showSummary, summarize } from './statistics.ts';
+
+async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+  const counts = quick ? [250, 500, 1000] : [1250, 2500, 5000, 10_000];
+  const rounds = quick ? 2 : 5;
+  const deliveries = quick ? 5000 : 40_000;
+  const samples: Samples = {};
+  const contenders = counts.map((count) => ({ ...RELAY, name: `${count} clients` }));
+  await withFields(contenders, { redisUrl: redis.url }, async (fields) => {
+    const all = fields.map((field, i) => ({ field, clients: counts[i] ?? 0 }));
+    for (const { field, clients } of all) {
+      progress(`${clients} clients connect`);
+      await field.connect(clients);
+      await field.publishInTurn(10, clients);
+    }
+    for (let round = 0; round < rounds; round += 1) {
+      progress(`round ${round + 1} of ${rounds}`);
+      for (const { field, clients } of inTurn(all, round)) {
+        const cpuUs = await field.cpuUs(() => field.publishInTurn(deliveries / clients, clients));
+        collect(samples, field.name, cpuUs / deliveries);
+      }
+    }
+  });
+  const median = (count: number | undefined) => summarize(samples[`${count} clients`]).median;
+  return {
+    columns: ['clients of one relay', 'CPU for each delivery, µs'],
+    rows: counts.map((count) => [String(count), showSummary(samples[`${count} clients`], 2)]),
+    goals: [
+      {
+        what: 'CPU for each delivery, most clients against fewest',
+        atMost: 1.25,
+        measured: median(counts.at(-1)) / median(counts[0]),
+      },
+    ],
+    samples,
+  };
+}
+
+export const GROWTH_IN_CLIENTS: Bench = {
+  name: 'growth-in-clients',
+  what: 'Twice the clients, twice the work',
+  run,
+};

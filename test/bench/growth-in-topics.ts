@@ -1,0 +1,104 @@
+import { askRedis } from '../support/redis-admin.ts';
+import type { Bench, BenchContext, BenchResult } from './bench.ts';
+import { Clients } from './clients/clients.ts';
+import { pause } from './field.ts';
+import { startRelayCluster } from './servers/relay-cluster.ts';
+import { collect, type Samples, showSummary, summarize } from './statistics.ts';
+
+const TOPICS_PER_CLIENT = 100;
+const IDLE_MS = 6000; // two rounds of digests
+const AT_ONCE = 100;
+
+const COSTS = {
+  joined: 'CPU to join a topic, µs',
+  updated: 'to hand on an update, µs',
+  foreign: 'for an update of a topic without clients, µs',
+  rewatched: 'to watch a topic again, µs',
+  idle: 'idle, ms each second',
+  heap: 'memory for a topic, KiB',
+} as const;
+
+/** What a relay pays that holds so many topics, each with one client. */
+async function measure(options: { context: BenchContext; topics: number; updates: number; samples: Samples }) {
+  const { context, topics, updates, samples } = options;
+  const { redis } = context;
+  const note = (cost: keyof typeof COSTS, value: number) => collect(samples, `${topics} topics: ${COSTS[cost]}`, value);
+  const cluster = await startRelayCluster({ redisUrl: redis.url });
+  const clients = new Clients();
+  try {
+    const relay = await cluster.addRelay();
+    const cpuUs = async (action: () => Promise<unknown>) => {
+      const before = relay.process.cpuUs;
+      await action();
+      return relay.process.cpuUs - before;
+    };
+    const publish = async (prefix: string) => {
+      for (let i = 0; i < updates; i += AT_ONCE) {
+        const names = Array.from({ length: AT_ONCE }, (_, k) => `${prefix}${((i + k) * 7919) % topics}`);
+        await Promise.all(names.map((name) => cluster.publish(name, {})));
+      }
+    };
+    const connect = (count: number) =>
+      clients.connect({
+        protocol: 'ws',
+        port: relay.port,
+        count,
+        topics,
+        topicsPerClient: TOPICS_PER_CLIENT,
+        isGreeted: true,
+      });
+    const before = await relay.process.memory();
+    note('joined', (await cpuUs(() => connect(topics / TOPICS_PER_CLIENT))) / topics);
+    note('heap', ((await relay.process.memory()).rss - before.rss) / topics / 1024);
+    await publish('t');
+    await clients.receive(updates);
+    const both = () => Promise.all([publish('t'), clients.receive(updates)]);
+    note('updated', (await cpuUs(both)) / updates);
+    note('foreign', (await cpuUs(() => publish('nobody'))) / updates);
+    note('idle', (await cpuUs(() => pause(IDLE_MS))) / IDLE_MS);
+    await askRedis(redis.url, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
+    note('rewatched', (await cpuUs(() => pause(IDLE_MS))) / topics);
+  } finally {
+    await clients.stop();
+    await cluster.stop();
+  }
+}
+
+async function run(context: BenchContext): Promise<BenchResult> {
+  const counts = context.quick ? [2500, 10_000] : [25_000, 50_000, 100_000];
+  const rounds = context.quick ? 1 : 2;
+  const updates = context.quick ? 500 : 2000;
+  const samples: Samples = {};
+  for (let round = 0; round < rounds; round += 1) {
+    for (const topics of counts) {
+      context.progress(`round ${round + 1} of ${rounds}: ${topics} topics`);
+      await measure({ context, topics, updates, samples });
+    }
+  }
+  const median = (count: number | undefined, cost: string) => summarize(samples[`${count} topics: ${cost}`]).median;
+  const growth = (what: string, cost: string) => ({
+    what: `${what}, most topics against fewest`,
+    atMost: 1.5,
+    measured: median(counts.at(-1), cost) / median(counts[0], cost),
+  });
+  const costs = Object.values(COSTS);
+  return {
+    columns: ['topics, each with one client', ...costs],
+    rows: counts.map((count) => [
+      String(count),
+      ...costs.map((cost) => showSummary(samples[`${count} topics: ${cost}`], cost === COSTS.heap ? 2 : 1)),
+    ]),
+    goals: [
+      growth('CPU to join a topic', COSTS.joined),
+      growth('CPU to hand on an update', COSTS.updated),
+      growth('CPU to watch a topic again', COSTS.rewatched),
+    ],
+    samples,
+  };
+}
+
+export const GROWTH_IN_TOPICS: Bench = {
+  name: 'growth-in-topics',
+  what: `Twice the topics, twice the work, and twice the topics without clients, none: each client listens to ${TOPICS_PER_CLIENT} topics of its own`,
+  run,
+};

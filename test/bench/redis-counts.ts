@@ -1,0 +1,26 @@
+import { askRedis } from '../support/redis-admin.ts';
+import type { RedisProcess } from '../support/redis-process.ts';
+
+/** How often each command was called, also from within scripts. */
+export interface CommandCounts {
+  count(...names: string[]): number;
+  /** Those that were called since another count. */
+  since(before: CommandCounts): ReadonlyMap<string, number>;
+  readonly all: ReadonlyMap<string, number>;
+}
+
+/** Reads the counts of a server. This itself counts as an `info`. */
+export async function readCommands(redis: RedisProcess): Promise<CommandCounts> {
+  const text = String(await askRedis(redis.url, 'INFO', 'commandstats'));
+  const all = new Map(
+    [...text.matchAll(/^cmdstat_(\S+?):calls=(\d+)/gm)].map(([, name = '', calls]) => [name, Number(calls)]),
+  );
+  return {
+    all,
+    count: (...names) => names.reduce((sum, name) => sum + (all.get(name) ?? 0), 0),
+    since: (before) =>
+      new Map(
+        [...all].map(([name, calls]) => [name, calls - (before.all.get(name) ?? 0)] as const).filter(([, n]) => n > 0),
+      ),
+  };
+}

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { Publisher } from '../../../services/client/publisher.ts';
+import { parseTopic } from '../../../services/shared/update/topic.ts';
+import { freePort } from '../../support/free-port.ts';
+import { randomPrefix } from '../../support/random-prefix.ts';
+import { redisBrokers } from '../../support/redis-brokers.ts';
+import type { RunningServer, StartOptions } from './contender.ts';
+import { ServerProcess } from './server-process.ts';
+
+/** A cluster as it is shipped, on a prefix of its own. */
+export interface RelayCluster {
+  /** Publishes as a webhook does: by the script in Redis. */
+  publish(topic: string, data: unknown): Promise<void>;
+  /** Adds a relay; resolves once it is fresh. */
+  addRelay(): Promise<RunningServer>;
+  /** Adds a webhook, by which it publishes with signed calls. */
+  addWebhook(): Promise<RunningServer>;
+  /** Stops all that belongs to it. */
+  stop(): Promise<void>;
+}
+
+/** Starts a cluster without processes. */
+export async function startRelayCluster({ redisUrl, nodeArgs = [] }: StartOptions): Promise<RelayCluster> {
+  const settings = { REDIS_URL: redisUrl, HELIOGRAPH_PREFIX: randomPrefix(), PARTITIONS: '16' };
+  const broker = redisBrokers(settings).connect();
+  await broker.start();
+  const processes: ServerProcess[] = [];
+  const publish: RunningServer['publish'] = async (topic, data) => {
+    await broker.publish(parseTopic(topic), { data }, { history: '', version: 0 });
+  };
+  const start = async (role: 'relay' | 'webhook', env: Readonly<Record<string, string>>) => {
+    const port = await freePort();
+    const process = await startRole({ role, port, args: nodeArgs, env: { ...settings, ...env } });
+    processes.push(process);
+    return { process, port, publish, stop: () => process.stop() };
+  };
+  return {
+    publish,
+    addRelay: () =>
+      start('relay', {
+        ALLOWED_ORIGINS: '*',
+        CONNECTION_RATE: '0',
+        // The clients stay where they are put, and are pinged as rarely as those of the others.
+        REBALANCE: '0',
+        PING_INTERVAL: '55s',
+      }),
+    async addWebhook() {
+      const secret = `whsec_${randomBytes(24).toString('base64')}`;
+      const webhook = await start('webhook', { WEBHOOK_SECRETS: secret, WEBHOOK_RATE: '0' });
+      const publisher = new Publisher({ url: `http://127.0.0.1:${webhook.port}/webhook`, secret });
+      return { ...webhook, publish: async (topic, data) => void (await publisher.publish(topic, { data })) };
+    },
+    async stop() {
+      await Promise.all(processes.map((process) => process.stop()));
+      await broker.stop();
+    },
+  };
+}
+
+async function startRole(options: {
+  role: 'relay' | 'webhook';
+  port: number;
+  args: readonly string[];
+  env: Readonly<Record<string, string>>;
+}): Promise<ServerProcess> {
+  const { role, port, args, env } = options;
+  const adminPort = await freePort();
+  const name = role.toUpperCase();
+  return ServerProcess.start({
+    main: fileURLToPath(new URL(`../../../dist/${role}/main.js`, import.meta.url)),
+    args,
+    env: {
+      ...env,
+      [`${name}_HOST`]: '127.0.0.1',
+      [`${name}_PORT`]: String(port),
+      ADMIN_HOST: '127.0.0.1',
+      ADMIN_PORT: String(adminPort),
+    },
+    isUp: async () => {
+      const ready = await fetch(`http://127.0.0.1:${adminPort}/readyz`).catch(() => undefined);
+      return ready?.ok === true;
+    },
+  });
+}
