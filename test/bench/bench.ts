@@ -5,6 +5,8 @@ export interface BenchContext {
   readonly redis: RedisProcess;
   /** Fewer clients and rounds: shows that it runs, and roughly what comes out. */
   readonly quick: boolean;
+  /** The folder of another build to compare relays with, instead of with what others use. */
+  readonly against: string | undefined;
   /** Says what is being done. */
   progress(text: string): void;
 }

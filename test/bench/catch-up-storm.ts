@@ -1,5 +1,6 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
+import { topicName } from './clients/messages.ts';
 import { pause } from './field.ts';
 import { readCommands } from './redis-counts.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
@@ -17,7 +18,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
     const cluster = await startRelayCluster({ redisUrl: redis.url });
     const connections = new Clients();
     try {
-      for (let i = 0; i < TOPICS; i += 1) await cluster.publish(`t${i}`, { text: 'x'.repeat(100) });
+      for (let i = 0; i < TOPICS; i += 1) await cluster.publish(topicName(i), { text: 'x'.repeat(100) });
       for (const [kind, since] of [
         ['all are told', 1],
         ['nobody is told', undefined],

@@ -1,16 +1,17 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { inTurn, withFields } from './field.ts';
-import { BASELINE, RELAY, SOCKET_IO, WS } from './servers/contenders.ts';
+import { BASELINE, RELAY, rivals } from './servers/contenders.ts';
 import { collect, ratios, type Samples, showSummary, summarize } from './statistics.ts';
 
-const CONTENDERS = [BASELINE, RELAY, WS, SOCKET_IO];
+const RELAYS = [RELAY];
 
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
+  const contenders = [BASELINE, ...RELAYS, ...rivals(RELAYS, against)];
   const clients = quick ? 1000 : 10_000;
   const rounds = quick ? 3 : 9;
   const updates = quick ? 20 : 8;
   const samples: Samples = {};
-  await withFields(CONTENDERS, { redisUrl: redis.url }, async (fields) => {
+  await withFields(contenders, { redisUrl: redis.url }, async (fields) => {
     for (const field of fields) {
       progress(`${clients} clients connect to ${field.name}`);
       await field.connect(clients);
@@ -29,7 +30,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
   const ratiosOf = (name: string) => ratios(samples[name], base);
   return {
     columns: ['server', 'CPU for each delivery, µs', 'against the baseline'],
-    rows: CONTENDERS.map(({ name }) => [name, showSummary(samples[name], 2), showSummary(ratiosOf(name), 2)]),
+    rows: contenders.map(({ name }) => [name, showSummary(samples[name], 2), showSummary(ratiosOf(name), 2)]),
     goals: [
       {
         what: 'CPU for each delivery, against bare uWebSockets.js',

@@ -1,6 +1,6 @@
 import { Clients } from './clients/clients.ts';
 import { machineNowMs } from './clients/machine-time.ts';
-import type { ClientPlan } from './clients/messages.ts';
+import { type ClientPlan, topicName } from './clients/messages.ts';
 import type { Contender, RunningServer, StartOptions } from './servers/contender.ts';
 
 /** How much text an update carries beside its marks, in bytes: about that of a short chat message. */
@@ -32,16 +32,16 @@ export class Field {
     await this.clients.connect({ protocol, port, count, topics: 1, topicsPerClient: 1, isGreeted, ...plan });
   }
 
-  /** Publishes an update that says when it was published. */
-  async publish(topic = 't0', paddingBytes = PADDING_BYTES): Promise<void> {
-    await this.server.publish(topic, { at: machineNowMs(), text: 'x'.repeat(paddingBytes) });
+  /** Publishes an update of the first topic that says when it was published. */
+  async publish(paddingBytes = PADDING_BYTES): Promise<void> {
+    await this.server.publish(topicName(0), { at: machineNowMs(), text: 'x'.repeat(paddingBytes) });
   }
 
   /** Publishes updates of a topic, each as soon as so many listeners all have the one before. */
   async publishInTurn(updates: number, listeners: number, paddingBytes = PADDING_BYTES): Promise<void> {
     for (let i = 0; i < updates; i += 1) {
       const received = this.clients.receive(listeners);
-      await this.publish('t0', paddingBytes);
+      await this.publish(paddingBytes);
       await received;
     }
   }

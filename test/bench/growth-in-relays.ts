@@ -1,5 +1,6 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
+import { topicName } from './clients/messages.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
 
@@ -19,7 +20,8 @@ async function measure(options: { redisUrl: string; relays: number; clients: num
       await clients.connect({ ...plan, count: total / count });
     }
     const publish = async (times: number) => {
-      for (let i = 0; i < times; i += 1) await Promise.all([clients.receive(total), cluster.publish('t0', { i })]);
+      for (let i = 0; i < times; i += 1)
+        await Promise.all([clients.receive(total), cluster.publish(topicName(0), { i })]);
     };
     await publish(updates);
     const before = relays.map(({ cpuUs }) => cpuUs);

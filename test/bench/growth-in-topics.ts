@@ -1,6 +1,7 @@
 import { askRedis } from '../support/redis-admin.ts';
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
+import { topicName } from './clients/messages.ts';
 import { pause } from './field.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
@@ -32,9 +33,9 @@ async function measure(options: { context: BenchContext; topics: number; updates
       await action();
       return relay.process.cpuUs - before;
     };
-    const publish = async (prefix: string) => {
+    const publish = async (nameOf: (n: number) => string) => {
       for (let i = 0; i < updates; i += AT_ONCE) {
-        const names = Array.from({ length: AT_ONCE }, (_, k) => `${prefix}${((i + k) * 7919) % topics}`);
+        const names = Array.from({ length: AT_ONCE }, (_, k) => nameOf(((i + k) * 7919) % topics));
         await Promise.all(names.map((name) => cluster.publish(name, {})));
       }
     };
@@ -50,11 +51,11 @@ async function measure(options: { context: BenchContext; topics: number; updates
     const before = await relay.process.memory();
     note('joined', (await cpuUs(() => connect(topics / TOPICS_PER_CLIENT))) / topics);
     note('heap', ((await relay.process.memory()).rss - before.rss) / topics / 1024);
-    await publish('t');
+    await publish(topicName);
     await clients.receive(updates);
-    const both = () => Promise.all([publish('t'), clients.receive(updates)]);
+    const both = () => Promise.all([publish(topicName), clients.receive(updates)]);
     note('updated', (await cpuUs(both)) / updates);
-    note('foreign', (await cpuUs(() => publish('nobody'))) / updates);
+    note('foreign', (await cpuUs(() => publish((n) => `nobody/${n}`))) / updates);
     note('idle', (await cpuUs(() => pause(IDLE_MS))) / IDLE_MS);
     await askRedis(redis.url, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
     note('rewatched', (await cpuUs(() => pause(IDLE_MS))) / topics);

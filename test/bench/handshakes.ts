@@ -1,17 +1,18 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { inTurn, pause, withFields } from './field.ts';
-import { BASELINE, OLD_RELAY, RELAY, SOCKET_IO, WS } from './servers/contenders.ts';
+import { BASELINE, OLD_RELAY, RELAY, rivals } from './servers/contenders.ts';
 import { collect, prefixed, ratios, type Samples, showSummary } from './statistics.ts';
 
-const CONTENDERS = [BASELINE, RELAY, OLD_RELAY, WS, SOCKET_IO];
+const RELAYS = [RELAY, OLD_RELAY];
 const SETTLE_MS = 500;
 
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
+  const contenders = [BASELINE, ...RELAYS, ...rivals(RELAYS, against)];
   const clients = quick ? 500 : 3000;
   const rounds = quick ? 2 : 6;
   const cpu: Samples = {};
   const perSecond: Samples = {};
-  await withFields(CONTENDERS, { redisUrl: redis.url }, async (fields) => {
+  await withFields(contenders, { redisUrl: redis.url }, async (fields) => {
     // The first round is for the compilers.
     for (let round = -1; round < rounds; round += 1) {
       progress(`round ${round + 1} of ${rounds}`);
@@ -34,7 +35,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
       'against the baseline',
       'handshakes a second, with these clients',
     ],
-    rows: CONTENDERS.map(({ name }) => [
+    rows: contenders.map(({ name }) => [
       name,
       showSummary(cpu[name], 0),
       showSummary(ratios(cpu[name], cpu[BASELINE.name]), 2),

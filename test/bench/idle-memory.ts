@@ -1,9 +1,9 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Field, inTurn, pause } from './field.ts';
-import { BASELINE, OLD_RELAY, RELAY, SOCKET_IO, WS } from './servers/contenders.ts';
+import { BASELINE, OLD_RELAY, RELAY, rivals } from './servers/contenders.ts';
 import { collect, prefixed, type Samples, showSummary, summarize } from './statistics.ts';
 
-const CONTENDERS = [BASELINE, RELAY, OLD_RELAY, WS, SOCKET_IO];
+const RELAYS = [RELAY, OLD_RELAY];
 const SETTLE_MS = 500;
 /**
  * V8's young generation grows by up to 48 MiB where many clients come at once. It is there once for all of them, so
@@ -11,13 +11,14 @@ const SETTLE_MS = 500;
  */
 const SMALL_YOUNG_GENERATION = ['--max-semi-space-size=1'];
 
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
+  const contenders = [BASELINE, ...RELAYS, ...rivals(RELAYS, against)];
   const [first, more] = quick ? [500, 1500] : [2000, 14_000];
   const rounds = quick ? 1 : 3;
   const resident: Samples = {};
   const heap: Samples = {};
   for (let round = 0; round < rounds; round += 1) {
-    for (const contender of inTurn(CONTENDERS, round)) {
+    for (const contender of inTurn(contenders, round)) {
       progress(`round ${round + 1} of ${rounds}: ${contender.name}`);
       const field = await Field.start(contender, { redisUrl: redis.url, nodeArgs: SMALL_YOUNG_GENERATION });
       try {
@@ -41,7 +42,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
   });
   return {
     columns: ['server', 'resident memory, KiB', "of it in JavaScript's heap, KiB"],
-    rows: CONTENDERS.map(({ name }) => [name, showSummary(resident[name], 2), showSummary(heap[name], 2)]),
+    rows: contenders.map(({ name }) => [name, showSummary(resident[name], 2), showSummary(heap[name], 2)]),
     goals: [goal(RELAY.name), goal(OLD_RELAY.name)],
     samples: {
       ...prefixed('resident', resident),

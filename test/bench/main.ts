@@ -11,6 +11,7 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true },
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
+    against: { type: 'string' },
   },
 });
 const unknown = (values.only ?? []).filter((name) => !BENCHES.some((bench) => bench.name === name));
@@ -25,12 +26,9 @@ try {
   for (const bench of BENCHES) {
     if (values.only && !values.only.includes(bench.name)) continue;
     const begunMs = performance.now();
-    const { quick } = values;
-    results[bench.name] = await bench.run({
-      redis,
-      quick,
-      progress: (text) => console.error(`${bench.name}: ${text}`),
-    });
+    const { quick, against } = values;
+    const progress = (text: string) => console.error(`${bench.name}: ${text}`);
+    results[bench.name] = await bench.run({ redis, quick, against, progress });
     loads.push(loadavg()[0] ?? 0);
     console.error(`${bench.name}: done after ${((performance.now() - begunMs) / 1000).toFixed(0)} s`);
   }

@@ -1,9 +1,9 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Field, pause } from './field.ts';
-import { BASELINE, RELAY, SOCKET_IO, WS } from './servers/contenders.ts';
+import { BASELINE, RELAY, rivals } from './servers/contenders.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
 
-const CONTENDERS = [BASELINE, RELAY, WS, SOCKET_IO];
+const RELAYS = [RELAY];
 const TOO_MUCH = 4;
 const PADDING_BYTES = 1000;
 const TICK_MS = 10;
@@ -24,7 +24,7 @@ async function overload(field: Field, options: { clients: number; seconds: numbe
     while (performance.now() < endMs) {
       const due = ((performance.now() - begunMs) / 1000) * perSecond * TOO_MUCH;
       const batch: Promise<void>[] = [];
-      for (; published < due; published += 1) batch.push(field.publish('t0', PADDING_BYTES));
+      for (; published < due; published += 1) batch.push(field.publish(PADDING_BYTES));
       await Promise.all(batch);
       await pause(TICK_MS);
     }
@@ -45,13 +45,14 @@ async function updatesPerSecond(field: Field, options: { clients: number; second
   return (updates / (performance.now() - begunMs)) * 1000;
 }
 
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
+  const contenders = [BASELINE, ...RELAYS, ...rivals(RELAYS, against)];
   const clients = quick ? 300 : 2000;
   const rounds = quick ? 1 : 3;
   const seconds = quick ? 3 : 6;
   const samples: Samples = {};
   for (let round = 0; round < rounds; round += 1) {
-    for (const contender of CONTENDERS) {
+    for (const contender of contenders) {
       progress(`round ${round + 1} of ${rounds}: ${contender.name}`);
       const field = await Field.start(contender, { redisUrl: redis.url });
       try {
@@ -79,7 +80,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
       'memory, MiB',
       'at the end, MiB',
     ],
-    rows: CONTENDERS.map(({ name }) => [
+    rows: contenders.map(({ name }) => [
       name,
       show(name, 'can send'),
       show(name, 'age 1'),

@@ -1,5 +1,6 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
+import { topicName } from './clients/messages.ts';
 import { pause } from './field.ts';
 import { type CommandCounts, readCommands } from './redis-counts.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
@@ -30,7 +31,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
     const idle = await countWhile(redis, () => pause(idleMs));
     progress('updates');
     const busy = await countWhile(redis, async () => {
-      for (let i = 0; i < updates; i += 1) await webhook.publish(`t${i % TOPICS}`, { i });
+      for (let i = 0; i < updates; i += 1) await webhook.publish(topicName(i % TOPICS), { i });
     });
     const busySeconds = busy.seconds;
     const idlePerSecond = (name: string) => (idle.calls.get(name) ?? 0) / idle.seconds;

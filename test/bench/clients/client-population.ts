@@ -3,7 +3,7 @@ import type { ConnectionOwner, RawConnection } from '../../../services/loadtest/
 import { parseTarget } from '../../../services/loadtest/wire/target.ts';
 import { createHandshake, WebsocketConnection } from '../../../services/loadtest/wire/websocket-connection.ts';
 import { machineNowMs } from './machine-time.ts';
-import type { Ages, ClientPlan } from './messages.ts';
+import { type Ages, type ClientPlan, topicName } from './messages.ts';
 import { SocketIoConnection } from './socket-io-connection.ts';
 
 /** So many connect at a time: fewer than wait in the backlog of a server. */
@@ -138,7 +138,7 @@ function sourceAddress(client: number): string {
 
 function pathOf({ protocol, topics, topicsPerClient, since }: ClientPlan, client: number): string {
   const own = Array.from({ length: topicsPerClient }, (_, i) => (client * topicsPerClient + i) % topics);
-  const query = own.map((topic) => `topic=t${topic}`);
+  const query = own.map((topic) => `topic=${topicName(topic)}`);
   if (since !== undefined) query.push(`since=${own.map(() => since).join(',')}`);
   if (protocol === 'socket.io') return `/socket.io/?EIO=4&transport=websocket&${query.join('&')}`;
   return `/${protocol}?${query.join('&')}`;

@@ -1,11 +1,16 @@
 import type { Protocol } from '../servers/contender.ts';
 
+/** The n-th topic: as long as topics are, since short texts cost less than they do. */
+export function topicName(n: number): string {
+  return `bench/topic-${n}`;
+}
+
 /** Clients that are to connect. */
 export interface ClientPlan {
   readonly protocol: Protocol;
   readonly port: number;
   readonly count: number;
-  /** The clients share so many topics, each with its own ones in turn: `t0`, `t1`… */
+  /** The clients share so many topics, each has the next ones in turn. */
   readonly topics: number;
   readonly topicsPerClient: number;
   /** The version that they say they have of each topic. */

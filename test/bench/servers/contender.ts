@@ -18,6 +18,8 @@ export interface StartOptions {
   readonly redisUrl: string;
   /** Options for Node. */
   readonly nodeArgs?: readonly string[];
+  /** The folder of the build that relays are started from, where it is not ours. */
+  readonly build?: string;
 }
 
 /** One of those that are compared. */

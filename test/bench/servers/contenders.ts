@@ -76,16 +76,26 @@ export const OLD_RELAY: Contender = {
   start: startRelay,
 };
 
-export const WS: Contender = {
+const WS: Contender = {
   name: 'ws',
   protocol: 'ws',
   greets: false,
   start: (options) => startPublisher('ws-server.ts', options),
 };
 
-export const SOCKET_IO: Contender = {
+const SOCKET_IO: Contender = {
   name: 'Socket.IO with Redis',
   protocol: 'socket.io',
   greets: true,
   start: startSocketIo,
 };
+
+/** Whom the relays are compared with: those of another build, where its folder is named, else what others use. */
+export function rivals(relays: readonly Contender[], against: string | undefined): readonly Contender[] {
+  if (against === undefined) return [WS, SOCKET_IO];
+  return relays.map((relay) => ({
+    ...relay,
+    name: `${relay.name}, the other build`,
+    start: (options) => relay.start({ ...options, build: against }),
+  }));
+}

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Publisher } from '../../../services/client/publisher.ts';
 import { parseTopic } from '../../../services/shared/update/topic.ts';
@@ -7,6 +8,8 @@ import { randomPrefix } from '../../support/random-prefix.ts';
 import { redisBrokers } from '../../support/redis-brokers.ts';
 import type { RunningServer, StartOptions } from './contender.ts';
 import { ServerProcess } from './server-process.ts';
+
+const OUR_BUILD = fileURLToPath(new URL('../../../dist', import.meta.url));
 
 /** A cluster as it is shipped, on a prefix of its own. */
 export interface RelayCluster {
@@ -21,7 +24,8 @@ export interface RelayCluster {
 }
 
 /** Starts a cluster without processes. */
-export async function startRelayCluster({ redisUrl, nodeArgs = [] }: StartOptions): Promise<RelayCluster> {
+export async function startRelayCluster(options: StartOptions): Promise<RelayCluster> {
+  const { redisUrl, nodeArgs = [], build = OUR_BUILD } = options;
   const settings = { REDIS_URL: redisUrl, HELIOGRAPH_PREFIX: randomPrefix(), PARTITIONS: '16' };
   const broker = redisBrokers(settings).connect();
   await broker.start();
@@ -31,7 +35,13 @@ export async function startRelayCluster({ redisUrl, nodeArgs = [] }: StartOption
   };
   const start = async (role: 'relay' | 'webhook', env: Readonly<Record<string, string>>) => {
     const port = await freePort();
-    const process = await startRole({ role, port, args: nodeArgs, env: { ...settings, ...env } });
+    const process = await startRole({
+      main: join(build, role, 'main.js'),
+      role,
+      port,
+      args: nodeArgs,
+      env: { ...settings, ...env },
+    });
     processes.push(process);
     return { process, port, publish, stop: () => process.stop() };
   };
@@ -59,16 +69,17 @@ export async function startRelayCluster({ redisUrl, nodeArgs = [] }: StartOption
 }
 
 async function startRole(options: {
+  main: string;
   role: 'relay' | 'webhook';
   port: number;
   args: readonly string[];
   env: Readonly<Record<string, string>>;
 }): Promise<ServerProcess> {
-  const { role, port, args, env } = options;
+  const { main, role, port, args, env } = options;
   const adminPort = await freePort();
   const name = role.toUpperCase();
   return ServerProcess.start({
-    main: fileURLToPath(new URL(`../../../dist/${role}/main.js`, import.meta.url)),
+    main,
     args,
     env: {
       ...env,
