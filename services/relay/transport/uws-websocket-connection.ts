@@ -5,6 +5,7 @@ import type { Update, Version } from '../../shared/update/update.ts';
 import type { Dialect } from './dialect.ts';
 import type { Sweepable } from './sweep.ts';
 import type { Connection, ConnectionOwner, Greeting } from './transport.ts';
+import { channelOf } from './uws-channels.ts';
 
 /** What uWebSockets.js keeps for each WebSocket. */
 export interface UserData {
@@ -22,17 +23,15 @@ const DROPPED = 2;
 /** One client's WebSocket, whatever its dialect. */
 export class UwsWebsocketConnection implements Connection, Sweepable {
   readonly #dialect: Dialect;
-  readonly #channel: (topic: Topic) => string;
   #ws: Socket | undefined;
   #progressedAtMs: number;
   #bufferedBytes = 0;
   #awaitsPong = false;
   owner: ConnectionOwner | undefined;
 
-  constructor(ws: Socket, dialect: Dialect, channel: (topic: Topic) => string, nowMs: number) {
+  constructor(ws: Socket, dialect: Dialect, nowMs: number) {
     this.#ws = ws;
     this.#dialect = dialect;
-    this.#channel = channel;
     this.#progressedAtMs = nowMs;
   }
 
@@ -45,11 +44,11 @@ export class UwsWebsocketConnection implements Connection, Sweepable {
   }
 
   listen(topic: Topic): void {
-    this.#ws?.subscribe(this.#channel(topic));
+    this.#ws?.subscribe(channelOf(this.#dialect, topic));
   }
 
   unlisten(topic: Topic): void {
-    this.#ws?.unsubscribe(this.#channel(topic));
+    this.#ws?.unsubscribe(channelOf(this.#dialect, topic));
   }
 
   sendSubscribed(numbers: ReadonlyMap<Topic, Version | null>): boolean {

@@ -7,6 +7,7 @@ import type { Dialect } from './dialect.ts';
 import { parseGreeting } from './greeting.ts';
 import { type Accept, type Admission, type ConnectionReport, MAX_MESSAGE_BYTES } from './transport.ts';
 import { readCaller } from './uws-caller.ts';
+import { channelOf, controlOf } from './uws-channels.ts';
 import { readHandshake, refuseUpgrade } from './uws-handshake.ts';
 import { type Socket, type UserData, UwsWebsocketConnection } from './uws-websocket-connection.ts';
 
@@ -29,7 +30,6 @@ export class UwsWebsocket {
   readonly #nowMs: () => number;
   readonly #admission: Admission;
   readonly #report: ConnectionReport;
-  readonly #control: string;
   readonly connections = new Set<UwsWebsocketConnection>();
 
   constructor(deps: {
@@ -54,7 +54,6 @@ export class UwsWebsocket {
     this.#nowMs = deps.nowMs;
     this.#admission = deps.admission;
     this.#report = deps.report;
-    this.#control = `${deps.dialect.transport} `; // no topic has a space
     this.#app.ws<UserData>(deps.path, {
       maxPayloadLength: Math.max(MIN_FRAME_BYTES, 2 * this.#maxMessageBytes),
       maxBackpressure: MAX_BACKPRESSURE_BYTES,
@@ -75,7 +74,7 @@ export class UwsWebsocket {
 
   /** Tells all who listen; returns how many. */
   publish(update: Update, paced: boolean): number {
-    const channel = this.#channel(update.topic);
+    const channel = channelOf(this.#dialect, update.topic);
     const listeners = this.#app.numSubscribers(channel);
     if (listeners === 0 || (paced && !this.#dialect.knowsSpread)) return 0;
     this.#app.publish(channel, this.#dialect.update(update));
@@ -84,11 +83,7 @@ export class UwsWebsocket {
 
   publishFreshness(fresh: boolean): void {
     const text = this.#dialect.freshness(fresh);
-    if (text !== undefined) this.#app.publish(this.#control, text);
-  }
-
-  #channel(topic: Topic): string {
-    return this.#control + topic;
+    if (text !== undefined) this.#app.publish(controlOf(this.#dialect), text);
   }
 
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
@@ -112,11 +107,11 @@ export class UwsWebsocket {
 
   #open(ws: Socket): void {
     const data = ws.getUserData();
-    const connection = new UwsWebsocketConnection(ws, this.#dialect, (topic) => this.#channel(topic), this.#nowMs());
+    const connection = new UwsWebsocketConnection(ws, this.#dialect, this.#nowMs());
     data.connection = connection;
     this.connections.add(connection);
     this.#report.opened(this.#dialect.transport);
-    ws.subscribe(this.#control);
+    ws.subscribe(controlOf(this.#dialect));
     const { greeting } = data;
     data.greeting = undefined;
     if (!greeting) return;
