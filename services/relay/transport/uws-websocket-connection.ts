@@ -5,7 +5,6 @@ import type { Update, Version } from '../../shared/update/update.ts';
 import type { Dialect } from './dialect.ts';
 import type { Sweepable } from './sweep.ts';
 import type { Connection, ConnectionOwner, Greeting } from './transport.ts';
-import { channelOf } from './uws-channels.ts';
 
 /** What uWebSockets.js keeps for each WebSocket. */
 export interface UserData {
@@ -16,6 +15,11 @@ export interface UserData {
 }
 
 export type Socket = WebSocket<UserData>;
+
+/** The topic of uWebSockets.js for those of a dialect who listen to one of ours. */
+export function channelOf({ transport }: Dialect, topic: Topic): string {
+  return `${transport} ${topic}`;
+}
 
 /** uWebSockets.js: what `send` returns for a message that was not taken. */
 const DROPPED = 2;

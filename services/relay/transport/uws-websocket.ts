@@ -7,9 +7,8 @@ import type { Dialect } from './dialect.ts';
 import { parseGreeting } from './greeting.ts';
 import { type Accept, type Admission, type ConnectionReport, MAX_MESSAGE_BYTES } from './transport.ts';
 import { readCaller } from './uws-caller.ts';
-import { channelOf, controlOf } from './uws-channels.ts';
 import { readHandshake, refuseUpgrade } from './uws-handshake.ts';
-import { type Socket, type UserData, UwsWebsocketConnection } from './uws-websocket-connection.ts';
+import { channelOf, type Socket, type UserData, UwsWebsocketConnection } from './uws-websocket-connection.ts';
 
 /** The most that waits for one slow client, in bytes, beyond what the kernel holds; one message may overshoot it. */
 export const MAX_BACKPRESSURE_BYTES = 64 * 1024;
@@ -82,8 +81,9 @@ export class UwsWebsocket {
   }
 
   publishFreshness(fresh: boolean): void {
-    const text = this.#dialect.freshness(fresh);
-    if (text !== undefined) this.#app.publish(controlOf(this.#dialect), text);
+    for (const connection of this.connections) {
+      if (!connection.sendFreshness(fresh)) connection.owner?.fellBehind();
+    }
   }
 
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
@@ -111,7 +111,6 @@ export class UwsWebsocket {
     data.connection = connection;
     this.connections.add(connection);
     this.#report.opened(this.#dialect.transport);
-    ws.subscribe(controlOf(this.#dialect));
     const { greeting } = data;
     data.greeting = undefined;
     if (!greeting) return;
