@@ -3,7 +3,7 @@ import type { Version } from '../../shared/update/update.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { Member } from '../hub/waiting-members.ts';
 
-/** A topic of a session that is not answered with a number yet. */
+/** What is owed for a topic of a session that is not answered with a number yet. */
 export interface Pending {
   readonly since: Version | null;
   /** By the clock that never steps. */
@@ -18,11 +18,10 @@ export interface Pending {
 export function owedNumbers(
   hub: Pick<Hub, 'vouches' | 'current' | 'fresh' | 'awaitAnswer'>,
   session: Member,
-  topics: Iterable<readonly [Topic, Pending | undefined]>,
+  owed: ReadonlyMap<Topic, Pending>,
 ): Map<Topic, Version | null> {
   const numbers = new Map<Topic, Version | null>();
-  for (const [topic, pending] of topics) {
-    if (!pending) continue;
+  for (const [topic, pending] of owed) {
     hub.awaitAnswer(topic, session);
     if (hub.vouches(topic)) numbers.set(topic, hub.current(topic).version);
     else if (!hub.fresh && !pending.saidNull) numbers.set(topic, null);

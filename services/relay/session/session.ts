@@ -7,15 +7,15 @@ import type { Member } from '../hub/waiting-members.ts';
 import type { Connection, ConnectionOwner, Greeting } from '../transport/transport.ts';
 import { isNews } from './is-news.ts';
 import { hasRoom, MessageBudget } from './limits.ts';
-import { owedNumbers, type Pending } from './owed-numbers.ts';
+import { owedNumbers } from './owed-numbers.ts';
 import { goodbyeFor, SessionAccess } from './session-access.ts';
 import type { SessionDeps, SessionOwner } from './session-deps.ts';
+import { SessionTopics } from './session-topics.ts';
 
 /** One client's subscriptions: what it is told, and when it is behind. */
 export class Session implements Member, ConnectionOwner {
   readonly #deps: SessionDeps & SessionOwner<Session>;
-  /** Its topics; with what is still owed where no number was said yet. */
-  readonly #topics = new Map<Topic, Pending | undefined>();
+  readonly #topics = new SessionTopics();
   #connection: Connection | undefined;
   #budget: MessageBudget | undefined;
   #toAnswer: Set<Topic> | undefined;
@@ -94,7 +94,7 @@ export class Session implements Member, ConnectionOwner {
     if (this.#behind !== undefined) this.#deps.report.caughtUp();
     this.#behind = undefined;
     this.#deps.behind.delete(this);
-    for (const topic of this.#topics.keys()) this.#deps.hub.leave(topic, this);
+    for (const topic of this.#topics) this.#deps.hub.leave(topic, this);
     this.#topics.clear();
     this.#deps.closed(this);
   }
@@ -121,7 +121,7 @@ export class Session implements Member, ConnectionOwner {
     if (!connection || this.#behind === undefined) return;
     if (hub.freshnessFlush >= this.#behind && !connection.sendFreshness(hub.fresh)) return;
     if (!this.#sendOwedAnswers(connection)) return;
-    const missed = [...this.#topics.keys()]
+    const missed = [...this.#topics]
       .map((topic) => ({ topic, flush: hub.flushOf(topic) }))
       .filter(({ flush }) => flush >= (this.#behind ?? 0))
       .sort((a, b) => a.flush - b.flush);
@@ -187,10 +187,9 @@ export class Session implements Member, ConnectionOwner {
         this.refuse(new AppError(refusal), topic);
         continue;
       }
-      const joined = this.#topics.has(topic);
-      if (!joined && !hasRoom(hub, limits, topic)) return void this.end(new AppError('relay_full'));
-      this.#topics.set(topic, { since, joinedAtMs: clock.monotonicMs(), saidNull: false });
-      if (!joined) hub.join(topic);
+      if (!this.#topics.has(topic) && !hasRoom(hub, limits, topic)) return void this.end(new AppError('relay_full'));
+      const isNew = this.#topics.add(topic, { since, joinedAtMs: clock.monotonicMs(), saidNull: false });
+      if (isNew) hub.join(topic);
       hub.awaitAnswer(topic, this);
       if (hub.vouches(topic) || !hub.fresh) this.answer(topic);
     }
@@ -202,7 +201,7 @@ export class Session implements Member, ConnectionOwner {
     this.#wanted = undefined;
     // Whoever has not asked for anything yet may do so next.
     const had = this.#topics.size > 0 || (wanted?.size ?? 0) > 0;
-    for (const topic of [...this.#topics.keys()]) {
+    for (const topic of [...this.#topics]) {
       const refusal = this.#access?.refusal(topic);
       if (!refusal) continue;
       this.#unsubscribe(topic);
@@ -235,11 +234,11 @@ export class Session implements Member, ConnectionOwner {
   /** Says the numbers that can be said and were not, and tells who comes back with another one. */
   #sendOwedAnswers(connection: Connection): boolean {
     const { hub } = this.#deps;
-    const numbers = owedNumbers(hub, this, this.#topics);
+    const numbers = owedNumbers(hub, this, this.#topics.owed);
     if (numbers.size === 0) return true;
     if (!connection.sendSubscribed(numbers)) return false;
     for (const [topic, number] of numbers) {
-      const pending = this.#topics.get(topic);
+      const pending = this.#topics.owed.get(topic);
       if (!pending) continue;
       pending.saidNull ||= number === null;
       if (number === null) continue;
@@ -248,7 +247,7 @@ export class Session implements Member, ConnectionOwner {
       // What it is about to hear with all the others it need not be told twice.
       const news = !hub.isAboutToTell(topic) && isNews(hub, pending, update, connection.transport);
       if (news && !connection.sendUpdate(update)) return false;
-      this.#topics.set(topic, undefined);
+      this.#topics.settle(topic);
     }
     return true;
   }
