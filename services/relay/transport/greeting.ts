@@ -14,7 +14,7 @@ export function parseGreeting(
   const parameters = new URLSearchParams(query);
   const names = parameters.getAll('topic');
   if (names.length > options.maxTopics) throw new AppError('too_many_topics');
-  const topics = names.map(parseTopic);
+  const topics = names.map((name) => intern(parseTopic(name)));
   if (topics.length === 0 && options.defaultTopic !== undefined) topics.push(options.defaultTopic);
   const { lastEventId } = options;
   const since = lastEventId
@@ -24,6 +24,14 @@ export function parseGreeting(
     topics: new Map(topics.map((topic, i) => [topic, since[i] ?? null])),
     token: parameters.get('token') ?? /^Bearer +(\S+) *$/i.exec(options.authorization ?? '')?.[1],
   };
+}
+
+/**
+ * The same text as a name of properties, which exists once however many clients name it. As it was read it is a part
+ * of the URL, and would keep all of that, token included, for as long as the client stays.
+ */
+function intern(topic: Topic): Topic {
+  return Object.keys({ [topic]: topic })[0] as Topic;
 }
 
 /**

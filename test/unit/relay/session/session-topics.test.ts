@@ -8,7 +8,11 @@ const pending = (since: number | null) => ({ since, joinedAtMs: 0, saidNull: fal
 describe('the topics of a session', () => {
   it('are those that were added and not deleted, each once', () => {
     const topics = new SessionTopics();
-    expect([topics.add(A, pending(1)), topics.add(A, pending(2)), topics.add(B, pending(3))]).toEqual([true, false, true]);
+    expect([topics.add(A, pending(1)), topics.add(A, pending(2)), topics.add(B, pending(3))]).toEqual([
+      true,
+      false,
+      true,
+    ]);
     expect([...topics]).toEqual([A, B]);
     expect(topics.size).toBe(2);
     expect([topics.delete(A), topics.delete(A), topics.delete(C)]).toEqual([true, false, false]);
