@@ -3,6 +3,8 @@ import type { Flushable } from './flushes.ts';
 
 /** A topic's state on this relay. */
 export interface Register extends Flushable {
+  /** Where its topic belongs. */
+  readonly partition: number;
   /** The newest that clients are to be told: an update, or a raised floor. */
   update: Update;
   /** The version of the newest update that is known of; 0 for none. */

@@ -33,7 +33,7 @@ export class Registers {
   /** The settled registers of a partition, with the version that their clients were told. */
   *settledIn(partition: number): Iterable<readonly [Topic, Version]> {
     for (const [topic, register] of this.#registers) {
-      if (register.settled && this.#partitionOf(topic) === partition) yield [topic, register.update.version];
+      if (register.settled && register.partition === partition) yield [topic, register.update.version];
     }
   }
 
@@ -43,8 +43,8 @@ export class Registers {
 
   /** What a client of the topic should have: its newest update, under the topic's number. */
   current(topic: Topic): Update {
-    const { update, stored } = this.#registers.get(topic) ?? { update: { topic, version: 0 }, stored: 0 };
-    const number = this.#numberOf(this.#partitionOf(topic), stored);
+    const { update, stored, partition } = this.#registers.get(topic) ?? this.#create(topic);
+    const number = this.#numberOf(partition, stored);
     return number === update.version ? update : { topic, version: number };
   }
 
@@ -78,7 +78,7 @@ export class Registers {
   lift(topic: Topic, spreadMs: number): Register | undefined {
     const register = this.#registers.get(topic);
     if (!register) return undefined;
-    const version = this.#numberOf(this.#partitionOf(topic), register.stored);
+    const version = this.#numberOf(register.partition, register.stored);
     if (version <= register.update.version) return undefined;
     register.update = { topic, version, spread: spreadMs };
     register.paced = true;
@@ -88,9 +88,13 @@ export class Registers {
   #provide(topic: Topic): Register {
     let register = this.#registers.get(topic);
     if (!register) {
-      register = { ...FIRST_STATE, update: { topic, version: 0 } };
+      register = this.#create(topic);
       this.#registers.set(topic, register);
     }
     return register;
+  }
+
+  #create(topic: Topic): Register {
+    return { ...FIRST_STATE, partition: this.#partitionOf(topic), update: { topic, version: 0 } };
   }
 }
