@@ -15,6 +15,7 @@ const COSTS = {
   updated: 'to hand on an update, µs',
   foreign: 'for an update of a topic without clients, µs',
   rewatched: 'to watch a topic again, µs',
+  lifted: 'to tell of a raised floor, µs',
   idle: 'idle, ms each second',
   heap: 'memory for a topic, KiB',
 } as const;
@@ -59,6 +60,9 @@ async function measure(options: { context: BenchContext; topics: number; updates
     note('idle', (await cpuUs(() => pause(IDLE_MS))) / IDLE_MS);
     await askRedis(redis.url, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
     note('rewatched', (await cpuUs(() => pause(IDLE_MS))) / topics);
+    // Redis has forgotten everything: each topic's clients are told that there may be something new.
+    const emptied = () => Promise.all([clients.receive(topics), askRedis(redis.url, 'FLUSHALL')]);
+    note('lifted', (await cpuUs(emptied)) / topics);
   } finally {
     await clients.stop();
     await cluster.stop();
@@ -93,6 +97,7 @@ async function run(context: BenchContext): Promise<BenchResult> {
       growth('CPU to join a topic', COSTS.joined),
       growth('CPU to hand on an update', COSTS.updated),
       growth('CPU to watch a topic again', COSTS.rewatched),
+      growth('CPU to tell of a raised floor', COSTS.lifted),
     ],
     samples,
   };

@@ -13,7 +13,7 @@ const SMALL_YOUNG_GENERATION = ['--max-semi-space-size=1'];
 
 async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
   const contenders = [BASELINE, ...RELAYS, ...rivals(RELAYS, against)];
-  const [first, more] = quick ? [500, 1500] : [2000, 14_000];
+  const [first, more] = quick ? [1000, 4000] : [2000, 14_000];
   const rounds = quick ? 1 : 3;
   const resident: Samples = {};
   const heap: Samples = {};
