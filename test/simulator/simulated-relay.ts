@@ -76,6 +76,7 @@ export class SimulatedRelay {
         publish: (update, paced) =>
           this.#transports.reduce((sum, transport) => sum + transport.publish(update, paced), 0),
         publishFreshness: (fresh) => {
+          if (!this.process.alive) return; // a promise may be settled after the end
           for (const transport of this.#transports) transport.publishFreshness(fresh);
         },
         pace: (mark, windowMs) => this.sessions.pace(mark, windowMs),
