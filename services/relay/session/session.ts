@@ -40,7 +40,10 @@ export class Session implements Member, ConnectionOwner {
       this.#access.open(token, { canWait: connection.listens });
       if (token === undefined && this.#access.pending && this.#connection) this.#deps.tokenless.add(this);
     }
+    // Where topics can be vouched for, their numbers go out together with the answer to the handshake.
+    if (hub.fresh) this.#toAnswer = new Set();
     this.#try(() => this.#subscribe(topics));
+    if (hub.fresh) this.#sendAnswers();
     // Whoever only listens by its URL would wait for ever.
     if (topics.size > 0 && this.#topics.size === 0 && !this.#access?.pending) this.#endWithoutTopics();
   }

@@ -83,6 +83,21 @@ function createSession(options: {
 }
 
 describe('a session', () => {
+  it('says what is known at once, in the same write as the answer to the handshake', async () => {
+    const [time, hub, connection] = [new VirtualTime(), new StubHub(), new StubConnection()];
+    const sessions = new Sessions({
+      hub: hub as unknown as Hub,
+      clock: time.clock(),
+      limits: { maxTopics: 1, messagesPerSecond: 0 },
+      authorization: undefined,
+      report: { fellBehind() {}, caughtUp() {}, refused() {} },
+    });
+    sessions.accept(connection, { topics: new Map([[chat, 6]]), token: undefined });
+    expect(connection.said).toEqual(['subscribed chat,7', 'update chat 7']);
+    await time.runFor(1);
+    expect(connection.said).toHaveLength(2);
+  });
+
   it('says a number in the end, also where the relay ceased to be fresh while there was no room for it', async () => {
     const { time, hub, connection, session } = createSession({ room: false, fresh: true });
     await time.runFor(1);
