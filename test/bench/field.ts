@@ -40,9 +40,7 @@ export class Field {
   /** Publishes updates of a topic, each as soon as so many listeners all have the one before. */
   async publishInTurn(updates: number, listeners: number, paddingBytes = PADDING_BYTES): Promise<void> {
     for (let i = 0; i < updates; i += 1) {
-      const received = this.clients.receive(listeners);
-      await this.publish(paddingBytes);
-      await received;
+      await Promise.all([this.clients.receive(listeners), this.publish(paddingBytes)]);
     }
   }
 

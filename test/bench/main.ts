@@ -6,6 +6,9 @@ import type { BenchResult } from './bench.ts';
 import { BENCHES } from './benches.ts';
 import { renderReport } from './render-report.ts';
 
+/** Longer than all take on a slow machine. */
+const MAX_MINUTES = 30;
+
 const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
@@ -14,23 +17,33 @@ const { values } = parseArgs({
     against: { type: 'string' },
   },
 });
-const unknown = (values.only ?? []).filter((name) => !BENCHES.some((bench) => bench.name === name));
+const { only, quick, against } = values;
+const unknown = (only ?? []).filter((name) => !BENCHES.some((bench) => bench.name === name));
 if (unknown.length > 0) {
   console.error(`there is no bench ${unknown.join(', ')}, but ${BENCHES.map(({ name }) => name).join(', ')}`);
   process.exit(2);
 }
+setTimeout(() => {
+  console.error(`given up after ${MAX_MINUTES} minutes`);
+  process.exit(1); // servers and clients end with it
+}, MAX_MINUTES * 60_000).unref();
+
 const redis = await RedisProcess.start();
 const results: Record<string, BenchResult> = {};
 const loads = [loadavg()[0] ?? 0];
 try {
   for (const bench of BENCHES) {
-    if (values.only && !values.only.includes(bench.name)) continue;
+    if (only && !only.includes(bench.name)) continue;
     const begunMs = performance.now();
-    const { quick, against } = values;
     const progress = (text: string) => console.error(`${bench.name}: ${text}`);
-    results[bench.name] = await bench.run({ redis, quick, against, progress });
+    try {
+      results[bench.name] = await bench.run({ redis, quick, against, progress });
+    } catch (error) {
+      progress(`failed: ${error instanceof Error ? error.stack : error}`);
+      process.exitCode = 1;
+    }
     loads.push(loadavg()[0] ?? 0);
-    console.error(`${bench.name}: done after ${((performance.now() - begunMs) / 1000).toFixed(0)} s`);
+    progress(`ended after ${((performance.now() - begunMs) / 1000).toFixed(0)} s`);
   }
 } finally {
   await redis.stop();

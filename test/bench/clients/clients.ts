@@ -19,6 +19,9 @@ export class Clients {
       this.#waiting.get(answer.id)?.(answer);
       this.#waiting.delete(answer.id);
     });
+    this.#child.on('exit', () => {
+      for (const [id, answered] of this.#waiting) answered({ id, failure: 'the process of the clients has ended' });
+    });
   }
 
   /** Connects so many more, as the plan says; resolves once all of them listen. */
