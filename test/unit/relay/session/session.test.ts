@@ -88,7 +88,7 @@ describe('a session', () => {
     const sessions = new Sessions({
       hub: hub as unknown as Hub,
       clock: time.clock(),
-      limits: { maxTopics: 1, messagesPerSecond: 0 },
+      limits: { maxTopics: 1, maxRelayTopics: 1000, messagesPerSecond: 0 },
       authorization: undefined,
       report: { fellBehind() {}, caughtUp() {}, refused() {} },
     });
