@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.ts';
 import { publishCall } from '../support/publish-call.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
-import { startRelay } from '../support/start-relay.ts';
+import { startRelayProcess } from '../support/relay-process.ts';
 import { WsClient } from '../support/ws-client.ts';
 
 /** For how long clients may still be told before they count as never told. */
@@ -68,7 +68,7 @@ describe('a client that reads again after a pause', () => {
     ['catch-up', 'is never told what it missed where relays do not let clients catch up'],
   ] as const satisfies [Sabotage | undefined, string][]) {
     it(what, async () => {
-      const relay = await startRelay(env, sabotage);
+      const relay = await startRelayProcess(env, sabotage);
       const client = await WsClient.open(`ws://127.0.0.1:${relay.port}/ws?topic=large&topic=missed&topic=later`);
       await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
       const told = (topic: string) => client.ofType('update').filter((update) => update.topic === topic).length;

@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core';
-import { spawnBound } from './redis-process.ts';
+import { endProcess, spawnBound } from './bound-process.ts';
 
 /** A browser as people use it: one profile, and tabs of which one is shown and the others are really hidden. */
 export interface TabbedBrowser {
@@ -52,11 +51,7 @@ export async function startTabbedBrowser(executablePath: string): Promise<Tabbed
     },
     async stop() {
       await browser.close();
-      if (child.exitCode === null && child.signalCode === null) {
-        const gone = once(child, 'exit');
-        child.kill('SIGKILL');
-        await gone;
-      }
+      await endProcess(child);
       await rm(profile, { recursive: true, force: true, maxRetries: 5 });
     },
   };

@@ -6,7 +6,7 @@ import { nowMs } from './now-ms.ts';
 import { randomPrefix } from './random-prefix.ts';
 import { askRedis } from './redis-admin.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
-import { startRelay } from './start-relay.ts';
+import { startRelayProcess } from './relay-process.ts';
 import { SteadyPublisher } from './steady-publisher.ts';
 
 const TOKEN = 'a-token-of-the-tests';
@@ -58,7 +58,7 @@ export class ChaosCluster {
     const cluster = new ChaosCluster();
     const env = { HELIOGRAPH_PREFIX: randomPrefix(), WEBHOOK_TOKENS: TOKEN, DRAIN_WINDOW: '0s', ...options.env };
     try {
-      const relays = [0, 1, 2].map((i) => startRelay({ ...env, ...options.relayEnv?.(i) }, options.sabotage));
+      const relays = [0, 1, 2].map((i) => startRelayProcess({ ...env, ...options.relayEnv?.(i) }, options.sabotage));
       const webhooks = [0, 1].map(() => startService('webhook', env));
       cluster.relays.push(...(await Promise.all(relays)));
       cluster.webhooks.push(...(await Promise.all(webhooks)));

@@ -24,7 +24,7 @@ export async function findRedis(): Promise<SharedRedis> {
 }
 
 /** Whether a Docker engine answers on its socket. */
-export async function dockerAnswers(path = process.env.DOCKER_SOCKET ?? '/var/run/docker.sock'): Promise<boolean> {
+async function dockerAnswers(path = process.env.DOCKER_SOCKET ?? '/var/run/docker.sock'): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection({ path });
     const end = (answer: boolean) => {

@@ -1,12 +1,9 @@
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from './eventually.ts';
+import { endProcess, spawnBound, untilListening } from './bound-process.ts';
 import { findProgram } from './find-program.ts';
 import { freePort } from './free-port.ts';
-import { spawnBound } from './redis-process.ts';
 
 /** Where a service listens. */
 export interface Place {
@@ -46,28 +43,11 @@ export async function startHaproxy(services: {
   const file = join(dir, 'haproxy.cfg');
   await writeFile(file, config);
   const child = spawnBound(program, ['-f', file, '-db']);
-  let output = '';
-  child.stderr?.on('data', (text) => {
-    output += text;
-  });
-  child.stdout?.resume();
-  await eventually(async () => {
-    if (child.exitCode !== null) throw new Error(`haproxy ended: ${output}`);
-    const socket = createConnection(port, '127.0.0.1');
-    try {
-      await once(socket, 'connect');
-    } finally {
-      socket.destroy();
-    }
-  });
+  await untilListening(child, port);
   return {
     url: `ws://127.0.0.1:${port}`,
     async stop() {
-      if (child.exitCode === null && child.signalCode === null) {
-        const gone = once(child, 'exit');
-        child.kill('SIGKILL');
-        await gone;
-      }
+      await endProcess(child);
       await rm(dir, { recursive: true, force: true });
     },
   };

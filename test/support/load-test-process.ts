@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Report } from '../../services/loadtest/report/report.ts';
-import { spawnBound } from './redis-process.ts';
+import { spawnBound } from './bound-process.ts';
 
 /** A load test as a process of its own, as built. */
 export interface LoadTestProcess {

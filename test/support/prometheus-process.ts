@@ -1,13 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { endProcess, spawnBound } from './bound-process.ts';
 import { eventually } from './eventually.ts';
 import { findProgram } from './find-program.ts';
 import { freePort } from './free-port.ts';
-import { spawnBound } from './redis-process.ts';
 
 /** One series of an answer. */
 export interface Sample {
@@ -91,11 +90,7 @@ export class PrometheusProcess {
 
   /** Ends it and removes its folder. */
   async stop(): Promise<void> {
-    if (this.#child.exitCode === null) {
-      const gone = once(this.#child, 'exit');
-      this.#child.kill('SIGKILL');
-      await gone;
-    }
+    await endProcess(this.#child);
     await rm(this.#dir, { recursive: true, force: true });
   }
 

@@ -1,11 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endProcess, spawnBound } from './bound-process.ts';
 import { eventually } from './eventually.ts';
-import { findProgram, thisMachine } from './find-program.ts';
+import { findProgram } from './find-program.ts';
 import { freePort } from './free-port.ts';
 
 /** A `redis-server` of its own, on loopback, with its own folder. */
@@ -78,11 +79,7 @@ export class RedisProcess {
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGCONT');
-    child.kill(signal);
-    await gone;
+    if (child) await endProcess(child, signal);
   }
 
   /** Stops it in its tracks: connections stay, nothing is answered. */
@@ -99,17 +96,6 @@ export class RedisProcess {
     await this.kill();
     await rm(this.dir, { recursive: true, force: true });
   }
-}
-
-/** Spawns a program that the kernel ends when this process ends, however that happens. */
-export function spawnBound(
-  program: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = process.env,
-): ChildProcess {
-  const bound = thisMachine().isExecutable('/usr/bin/setpriv');
-  const [file, rest] = bound ? ['/usr/bin/setpriv', ['--pdeathsig', 'KILL', program, ...args]] : [program, args];
-  return spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
 }
 
 async function answersPing(port: number): Promise<void> {

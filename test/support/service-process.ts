@@ -1,7 +1,7 @@
 import { once } from 'node:events';
+import { spawnBound } from './bound-process.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
-import { spawnBound } from './redis-process.ts';
 
 /** A service as a process of its own, as built, with its admin port on loopback. */
 export interface ServiceProcess {

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Latency } from '../../../services/loadtest/measure/latency.ts';
+import { endProcess } from '../../support/bound-process.ts';
 import type { Answer, Asked, ClientPlan, Question } from './messages.ts';
 
 const ANSWER_TIMEOUT_MS = 120_000;
@@ -47,11 +47,8 @@ export class Clients {
     await this.#ask({ type: 'disconnect' });
   }
 
-  async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const gone = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
-    await gone;
+  stop(): Promise<void> {
+    return endProcess(this.#child);
   }
 
   async #ask(question: Question): Promise<Answer> {

@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { thisMachine } from '../../support/find-program.ts';
+import { endProcess, spawnBound } from '../../support/bound-process.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const PAGE_BYTES = 4096;
@@ -45,13 +44,12 @@ export class ServerProcess {
   }): Promise<ServerProcess> {
     const { main, isUp, env = {}, args = [], hears = false } = options;
     const hook = fileURLToPath(new URL('report-memory.mjs', import.meta.url));
-    const node = [process.execPath, '--expose-gc', '--import', hook, ...args, main];
-    const setpriv = '/usr/bin/setpriv';
-    const [file = '', ...rest] = thisMachine().isExecutable(setpriv) ? [setpriv, '--pdeathsig', 'KILL', ...node] : node;
-    const child = spawn(file, rest, {
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(hears ? (['ipc'] as const) : [])],
-      env: { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
-    });
+    const child = spawnBound(
+      process.execPath,
+      ['--expose-gc', '--import', hook, ...args, main],
+      { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
+      ['ignore', 'pipe', 'pipe', 'pipe', ...(hears ? (['ipc'] as const) : [])],
+    );
     const server = new ServerProcess(child);
     const deadline = performance.now() + START_TIMEOUT_MS;
     while (!(await isUp(server.#output))) {
@@ -90,10 +88,7 @@ export class ServerProcess {
     return JSON.parse(value) as Memory;
   }
 
-  async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const gone = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL'); // its clients are ours, and need no goodbye
-    await gone;
+  stop(): Promise<void> {
+    return endProcess(this.#child); // its clients are ours, and need no goodbye
   }
 }

@@ -7,7 +7,7 @@ const [loader, sabotaged] = ['typescript-loader.mjs', 'sabotaged-relay.ts'].map(
 ) as [string, string];
 
 /** Starts a relay as built, or one from which a part of what keeps the promise is taken out. */
-export function startRelay(env: Readonly<Record<string, string>>, sabotage?: Sabotage): Promise<ServiceProcess> {
+export function startRelayProcess(env: Readonly<Record<string, string>>, sabotage?: Sabotage): Promise<ServiceProcess> {
   if (sabotage === undefined) return startService('relay', env);
   // Clients stay where they are, or one that is sent away would be told when it comes back.
   return startService(
