@@ -1,7 +1,7 @@
 import type { Update } from '../../shared/update/update.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { TransportName } from '../transport/transport.ts';
-import type { Pending } from './owed-numbers.ts';
+import type { Pending } from './session-topics.ts';
 
 /** How young an update must be for a client to be told that has no number to compare, in microseconds. */
 const RECENT_US = 60_000_000;

@@ -1,5 +1,13 @@
 import type { Topic } from '../../shared/update/topic.ts';
-import type { Pending } from './owed-numbers.ts';
+import type { Version } from '../../shared/update/update.ts';
+
+/** What is owed for a topic of a session that is not answered with a number yet. */
+export interface Pending {
+  readonly since: Version | null;
+  /** By the clock that never steps. */
+  readonly joinedAtMs: number;
+  saidNull: boolean;
+}
 
 const NOTHING: ReadonlyMap<Topic, Pending> = new Map();
 

@@ -5,9 +5,8 @@ import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
 import type { Member } from '../hub/waiting-members.ts';
 import type { Connection, ConnectionOwner, Greeting } from '../transport/transport.ts';
-import { isNews } from './is-news.ts';
 import { hasRoom, MessageBudget } from './limits.ts';
-import { owedNumbers } from './owed-numbers.ts';
+import { sendOwedNumbers } from './send-owed-numbers.ts';
 import { goodbyeFor, SessionAccess } from './session-access.ts';
 import type { SessionDeps, SessionOwner } from './session-deps.ts';
 import { SessionTopics } from './session-topics.ts';
@@ -123,7 +122,7 @@ export class Session implements Member, ConnectionOwner {
     const { hub, report, behind } = this.#deps;
     if (!connection || this.#behind === undefined) return;
     if (hub.freshnessFlush >= this.#behind && !connection.sendFreshness(hub.fresh)) return;
-    if (!this.#sendOwedAnswers(connection)) return;
+    if (!this.#sendOwedNumbers(connection)) return;
     const missed = [...this.#topics]
       .map((topic) => ({ topic, flush: hub.flushOf(topic) }))
       .filter(({ flush }) => flush >= (this.#behind ?? 0))
@@ -231,27 +230,10 @@ export class Session implements Member, ConnectionOwner {
     this.#toAnswer = undefined;
     if (!this.#connection || !topics) return;
     for (const topic of topics) this.#connection.listen(topic);
-    if (this.#behind === undefined && !this.#sendOwedAnswers(this.#connection)) this.fellBehind();
+    if (this.#behind === undefined && !this.#sendOwedNumbers(this.#connection)) this.fellBehind();
   }
 
-  /** Says the numbers that can be said and were not, and tells who comes back with another one. */
-  #sendOwedAnswers(connection: Connection): boolean {
-    const { hub } = this.#deps;
-    const numbers = owedNumbers(hub, this, this.#topics.owed);
-    if (numbers.size === 0) return true;
-    if (!connection.sendSubscribed(numbers)) return false;
-    for (const [topic, number] of numbers) {
-      const pending = this.#topics.owed.get(topic);
-      if (!pending) continue;
-      pending.saidNull ||= number === null;
-      if (number === null) continue;
-      const update = hub.current(topic);
-      // Where it does not fit, the topic stays owed and is answered again once there is room.
-      // What it is about to hear with all the others it need not be told twice.
-      const news = !hub.isAboutToTell(topic) && isNews(hub, pending, update, connection.transport);
-      if (news && !connection.sendUpdate(update)) return false;
-      this.#topics.settle(topic);
-    }
-    return true;
+  #sendOwedNumbers(connection: Connection): boolean {
+    return sendOwedNumbers({ hub: this.#deps.hub, session: this, topics: this.#topics, connection });
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isNews } from '../../../../services/relay/session/is-news.ts';
-import type { Pending } from '../../../../services/relay/session/owed-numbers.ts';
+import type { Pending } from '../../../../services/relay/session/session-topics.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 
 const topic = 'chat' as Topic;
