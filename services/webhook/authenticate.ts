@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '../shared/errors.ts';
+import { parseBearerToken } from '../shared/protocol/bearer-token.ts';
 import type { Credential, SigningCredential, TokenCredential } from './credential.ts';
 
 /** How old a signed call may be, and how far ahead its clock, in seconds. */
@@ -25,7 +26,7 @@ export function createAuthenticate(deps: {
   const { secrets, tokens, nowMs } = deps;
 
   function byToken(authorization: string): VerifyBody {
-    const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+    const token = parseBearerToken(authorization);
     if (token === undefined) throw new AppError('unauthorized');
     // All are compared each time, so that the time it takes does not tell which one matched.
     const [credential] = tokens.filter((candidate) => candidate.matches(token));

@@ -1,11 +1,13 @@
 import { AppError } from '../../shared/errors.ts';
+import { parseBearerToken } from '../../shared/protocol/bearer-token.ts';
 import { parseTopic, type Topic } from '../../shared/update/topic.ts';
 import { parseVersion, type Version } from '../../shared/update/update.ts';
 import type { Greeting } from './transport.ts';
 
 /**
  * Reads what a client asks for in its URL: `topic` (repeated), `since` (versions with commas, aligned with
- * the topics; an empty one counts as none) and `token`, which may also come as `Authorization: Bearer`. Throws `invalid_topic`, `invalid_since` or `too_many_topics`.
+ * the topics; an empty one counts as none) and `token`, which may also come as `Authorization: Bearer`. Throws
+ * `invalid_topic`, `invalid_since` or `too_many_topics`.
  */
 export function parseGreeting(
   query: string,
@@ -22,7 +24,7 @@ export function parseGreeting(
     : parseSince(parameters.get('since'), topics.length);
   return {
     topics: new Map(topics.map((topic, i) => [topic, since[i] ?? null])),
-    token: parameters.get('token') ?? /^Bearer +(\S+) *$/i.exec(options.authorization ?? '')?.[1],
+    token: parameters.get('token') ?? parseBearerToken(options.authorization),
   };
 }
 

@@ -2,6 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { Request } from 'express';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../../shared/errors.ts';
+import { parseBearerToken } from '../../shared/protocol/bearer-token.ts';
 
 /** For how long somebody who has logged in stays so, in seconds. */
 const SESSION_S = 12 * 3600;
@@ -25,7 +26,7 @@ export class Access {
 
   /** Whether somebody may. Rejects with `rate_limited` where the same address was wrong too often. */
   async mayEnter(request: Request): Promise<boolean> {
-    const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+    const bearer = parseBearerToken(request.headers.authorization);
     if (bearer !== undefined) return this.isToken(request, bearer);
     const [, cookie] = new RegExp(`(?:^|; *)${COOKIE}=([^;]{1,100})`).exec(request.headers.cookie ?? '') ?? [];
     return cookie !== undefined && this.#isGood(cookie);
