@@ -11,6 +11,12 @@ export type TransportName = (typeof TRANSPORT_NAMES)[number];
 /** The longest message that a client may ever send, in bytes: MAX_MESSAGE_SIZE allows less. */
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
+/** Where a server's certificate and its key are, as PEM. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 /**
  * One client's line. Sending never queues without bound: where it returns false, the client takes too little,
  * nothing was sent, and the owner is told by `roomAgain` when to go on.

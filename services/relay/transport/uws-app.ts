@@ -2,15 +2,10 @@ import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.j
 import { createRequire } from 'node:module';
 import { AppError } from '../../shared/errors.ts';
 import { listenError, StartError } from '../../shared/process/start-error.ts';
+import type { TlsFiles } from './transport.ts';
 import { sendProblem } from './uws-problem.ts';
 
 type Uws = typeof import('uWebSockets.js');
-
-/** A certificate and its key, as files. */
-interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
 
 /** The public server of a relay, before transports add their paths. */
 export class UwsApp {
