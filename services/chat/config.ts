@@ -1,7 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import type { EnvReader } from '../shared/config/env-reader.ts';
 import { readHeaderTimeoutMs } from '../shared/config/process-config.ts';
-import { isTopic, type Topic } from '../shared/update/topic.ts';
+import type { Topic } from '../shared/update/topic.ts';
 
 /** How the chat proves to the webhook who it is. */
 export type ChatCredential = { readonly secret: string } | { readonly token: string };
@@ -29,14 +29,12 @@ export interface ChatConfig {
  * brings a secret for this case.
  */
 export function readChatConfig(env: EnvReader, fallback: { secret?: string } = {}): ChatConfig {
-  const topic = env.string('CHAT_TOPIC', 'chat');
-  if (!isTopic(topic)) env.fail('CHAT_TOPIC', 'must be a topic: 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -');
   return Object.freeze({
     host: env.string('CHAT_HOST', '0.0.0.0'),
     port: env.port('CHAT_PORT', 8000),
     headerTimeoutMs: readHeaderTimeoutMs(env),
     database: env.string('CHAT_DB', 'chat.db'),
-    topic: topic as Topic,
+    topic: env.topic('CHAT_TOPIC', 'chat'),
     relayUrl: readUrl(env, 'RELAY_PUBLIC_URL')?.replace(/\/+$/, ''),
     webhookUrl: readUrl(env, 'WEBHOOK_URL'),
     webhookTimeoutMs: env.durationMs('WEBHOOK_TIMEOUT', { default: '3s', minMs: 100, maxMs: 30_000 }),

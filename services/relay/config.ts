@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { EnvReader } from '../shared/config/env-reader.ts';
 import { readShutdownTimeoutMs } from '../shared/config/process-config.ts';
 import { requireRedisConfig } from '../shared/config/redis-config.ts';
-import { isTopic, type Topic } from '../shared/update/topic.ts';
+import type { Topic } from '../shared/update/topic.ts';
 import { readOriginConfig, readSubscribeConfig, type SubscribeConfig } from './access/access-config.ts';
 import type { AdmissionLimits } from './access/admission.ts';
 import { parseProxies } from './access/client-address.ts';
@@ -12,13 +12,7 @@ import { connectionsByFileLimit, socketsByFileLimit } from './access/file-limit.
 import type { OriginConfig } from './access/origins.ts';
 import { type OriginBudget, parseOriginBudget } from './cluster/origin-budget.ts';
 import type { SessionLimits } from './session/limits.ts';
-import { MAX_MESSAGE_BYTES } from './transport/transport.ts';
-
-/** Where a server's certificate and its key are. */
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
+import { MAX_MESSAGE_BYTES, type TlsFiles } from './transport/transport.ts';
 
 /** What a relay needs to know. Durations are in milliseconds. */
 export interface RelayConfig {
@@ -64,14 +58,12 @@ export function readRelayConfig(
   env: EnvReader,
   defaults: { drainWindow: string } = { drainWindow: '30s' },
 ): RelayConfig {
-  const defaultTopic = env.string('DEFAULT_TOPIC', 'default');
   const drainWindowMs = env.durationMs('DRAIN_WINDOW', { default: defaults.drainWindow, maxMs: 3_600_000 });
   if (drainWindowMs >= readShutdownTimeoutMs(env)) env.fail('DRAIN_WINDOW', 'must be shorter than SHUTDOWN_TIMEOUT');
-  if (!isTopic(defaultTopic)) env.fail('DEFAULT_TOPIC', 'must be a topic: 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -');
   return Object.freeze({
     host: env.string('RELAY_HOST', '0.0.0.0'),
     port: env.port('RELAY_PORT', 8080),
-    defaultTopic: defaultTopic as Topic,
+    defaultTopic: env.topic('DEFAULT_TOPIC', 'default'),
     limits: Object.freeze({
       maxTopics: env.integer('MAX_TOPICS', { default: 128, max: 1000 }) || Number.POSITIVE_INFINITY,
       maxRelayTopics: env.integer('MAX_RELAY_TOPICS', { default: 1_000_000 }) || Number.POSITIVE_INFINITY,

@@ -1,7 +1,7 @@
 import type { EnvReader } from '../shared/config/env-reader.ts';
 import { readHeaderTimeoutMs } from '../shared/config/process-config.ts';
 import { requireRedisConfig } from '../shared/config/redis-config.ts';
-import { isTopic, type Topic } from '../shared/update/topic.ts';
+import type { Topic } from '../shared/update/topic.ts';
 import { parseSigningSecret, type SigningCredential } from './credential.ts';
 
 /** What a webhook service needs to know. */
@@ -42,8 +42,6 @@ export function readWebhookConfig(env: EnvReader, fallback: { token?: string } =
   if (tokens.some((token) => !/^[\x21-\x7e]+$/.test(token))) {
     env.fail('WEBHOOK_TOKENS', 'must hold tokens of printable ASCII without spaces: others cannot be sent in a header');
   }
-  const defaultTopic = env.string('DEFAULT_TOPIC', 'default');
-  if (!isTopic(defaultTopic)) env.fail('DEFAULT_TOPIC', 'must be a topic: 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -');
   return Object.freeze({
     host: env.string('WEBHOOK_HOST', '0.0.0.0'),
     port: env.port('WEBHOOK_PORT', 8090),
@@ -53,7 +51,7 @@ export function readWebhookConfig(env: EnvReader, fallback: { token?: string } =
     callsPerSecond: env.integer('WEBHOOK_RATE', { default: 1000, min: 0, max: 1_000_000 }),
     maxWaitingCalls: env.integer('MAX_WAITING_CALLS', { default: 100, min: 1, max: 10_000 }),
     legacy: env.boolean('LEGACY_WEBHOOK', false),
-    defaultTopic: defaultTopic as Topic,
+    defaultTopic: env.topic('DEFAULT_TOPIC', 'default'),
   });
 }
 

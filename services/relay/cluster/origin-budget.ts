@@ -1,4 +1,4 @@
-import { isTopic, type Topic } from '../../shared/update/topic.ts';
+import type { Topic } from '../../shared/update/topic.ts';
 import { parseTopicPattern, type TopicPattern } from '../../shared/update/topic-pattern.ts';
 
 /** How many requests a second the app behind us wants to get from the clients of a topic. */
@@ -21,7 +21,7 @@ export function parseOriginBudget(texts: readonly string[]): OriginBudget | unde
       rest = Number(digits);
       continue;
     }
-    const pattern = isTopic(name) ? (topic: Topic) => topic === name : parseTopicPattern(name);
+    const pattern = parseTopicPattern(name);
     if (!pattern) return undefined;
     rules.push({ pattern, perSecond: Number(digits) });
   }

@@ -1,3 +1,4 @@
+import { isTopic, parseTopic, type Topic } from '../update/topic.ts';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
 import { parseBytes, parseDurationMs } from './units.ts';
 
@@ -91,6 +92,14 @@ export class EnvReader {
     const value = values.find((candidate) => candidate === text);
     if (value === undefined) this.fail(name, `must be one of: ${values.join(', ')}`);
     return value ?? defaultValue;
+  }
+
+  /** The name of a topic. */
+  topic(name: string, defaultValue: string): Topic {
+    const text = this.string(name, defaultValue);
+    if (isTopic(text)) return text;
+    this.fail(name, 'must be a topic: 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -');
+    return parseTopic(defaultValue);
   }
 
   /** An absolute URL of one of the schemes (without colon). */

@@ -3,8 +3,6 @@ import { AppError } from '../errors.ts';
 /** The name of something that can change: 1 to 128 bytes of `A-Z a-z 0-9 . _ ~ : / -`. */
 export type Topic = string & { readonly __brand: 'Topic' };
 
-export const MAX_TOPIC_LENGTH = 128;
-
 const TOPIC_PATTERN = /^[A-Za-z0-9._~:/-]{1,128}$/;
 
 /** Whether the value is a valid topic name. */

@@ -103,6 +103,12 @@ describe('EnvReader', () => {
     ]);
   });
 
+  it.each(['a b', 'a'.repeat(129), '#'])('refuses %j as a topic, and goes on with the default', (text) => {
+    expect(problemsOf({ A: text }, (env) => expect(env.topic('A', 'chat')).toBe('chat'))).toEqual([
+      'A must be a topic: 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -',
+    ]);
+  });
+
   it('tells every problem in one error, in the order of reading, with those that the caller found', () => {
     const env = new EnvReader({ A: 'x', B: 'y' });
     env.integer('A', { default: 1, max: 9 });
