@@ -12,7 +12,7 @@ import type { Outbox } from './outbox.ts';
 import type { ShowPage } from './show-page.ts';
 
 /** The longest comment takes less than 12 KiB, whatever its letters and however they are written. */
-export const MAX_BODY_BYTES = 16 * 1024;
+const MAX_BODY_BYTES = 16 * 1024;
 
 const JSON_TYPE = 'application/json';
 const FORM_TYPE = 'application/x-www-form-urlencoded';

@@ -10,7 +10,7 @@ const LAST_WORDS_MS = 100;
 export const COME_BACK_WITHIN_MS = 1000;
 
 /** Says goodbye to a client, and when to come back. Whoever balances sends it to another relay. */
-export function sendAway(session: Session, clock: Clock): void {
+function sendAway(session: Session, clock: Clock): void {
   session.close(CLOSE_CODES.drain, String(Math.round(clock.random() * COME_BACK_WITHIN_MS)));
 }
 

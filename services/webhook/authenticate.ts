@@ -4,8 +4,8 @@ import { parseBearerToken } from '../shared/protocol/bearer-token.ts';
 import type { Credential, SigningCredential, TokenCredential } from './credential.ts';
 
 /** How old a signed call may be, and how far ahead its clock, in seconds. */
-export const MAX_AGE_S = 300;
-export const MAX_AHEAD_S = 60;
+const MAX_AGE_S = 300;
+const MAX_AHEAD_S = 60;
 
 const MAX_SIGNATURE_LENGTH = 2048;
 

@@ -16,7 +16,7 @@ import type { ReceiptDesk } from './receipt-desk.ts';
 import { queryOf, whenGone } from './request-parts.ts';
 import { parseWait } from './wait-request.ts';
 
-export const MAX_BODY_BYTES = 64 * 1024;
+const MAX_BODY_BYTES = 64 * 1024;
 
 /**
  * Creates the handler of `POST /webhook`: publishes, then answers with the versions in the order of the

@@ -3,7 +3,7 @@ import { AppError } from '../shared/errors.ts';
 
 const DEFAULT_TIMEOUT_MS = 5000;
 const MIN_TIMEOUT_MS = 100;
-export const MAX_TIMEOUT_MS = 30_000;
+const MAX_TIMEOUT_MS = 30_000;
 
 /**
  * Reads whether, and for how many milliseconds, a call wants to wait: `wait=delivered`, and perhaps `timeout=5s`.

@@ -4,7 +4,7 @@ import { type ClientPlan, topicName } from './clients/messages.ts';
 import type { Contender, RunningServer, StartOptions } from './servers/contender.ts';
 
 /** How much text an update carries beside its marks, in bytes: about that of a short chat message. */
-export const PADDING_BYTES = 100;
+const PADDING_BYTES = 100;
 
 /** A contender's server with clients of its own. */
 export class Field {

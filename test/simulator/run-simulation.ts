@@ -26,12 +26,12 @@ const RETURN_MS = 120_000;
  * How long repair may take once faults have ended: a dead link is noticed and made anew, the webhooks remind their
  * broker, the relays look, and those who cannot spread their refetch are told one after another.
  */
-export const REPAIRED_MS = 4000 + 2.2 * REPAIR_INTERVAL_MS + FLOOR_SPREAD_MS + 500;
+const REPAIRED_MS = 4000 + 2.2 * REPAIR_INTERVAL_MS + FLOOR_SPREAD_MS + 500;
 /** For so long nobody may be told anything after that. */
 const SILENT_MS = 30_000;
 
 /** All that may happen in a run. */
-export const ALL_FAULTS: readonly Fault[] = [
+const ALL_FAULTS: readonly Fault[] = [
   PUBLISHING,
   ...CLIENT_FAULTS,
   ...NETWORK_FAULTS,

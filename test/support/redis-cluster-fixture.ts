@@ -7,7 +7,7 @@ import { RedisProcess } from './redis-process.ts';
 const SLOTS = 16_384;
 const MASTERS = 3;
 /** After how long a silent node counts as down, in milliseconds. */
-export const NODE_TIMEOUT_MS = 1500;
+const NODE_TIMEOUT_MS = 1500;
 
 /** A Redis Cluster of three masters with a replica each, where services are the user that the README recommends. */
 export interface RedisClusterFixture {

@@ -11,7 +11,7 @@ const SENTINEL_PASSWORD = 'the-password-of-the-sentinels';
 const SENTINELS = 3;
 const REPLICAS = 2;
 /** After how long a silent master counts as down, in milliseconds. */
-export const DOWN_AFTER_MS = 1000;
+const DOWN_AFTER_MS = 1000;
 
 /** A master with two replicas, watched by three Sentinels, all of which ask for passwords. */
 export interface SentinelFixture {

@@ -2,7 +2,7 @@ import { parseTopic, type Topic } from '../../shared/update/topic.ts';
 import { parseVersion, type Version } from '../../shared/update/update.ts';
 
 /** The longest that a request may wait for a change, in seconds. */
-export const MAX_WAIT_S = 25;
+const MAX_WAIT_S = 25;
 
 /** What somebody wants to know of a topic. */
 export interface TopicRequest {

@@ -11,7 +11,7 @@ import { readHandshake, refuseUpgrade } from './uws-handshake.ts';
 import { channelOf, type Socket, type UserData, UwsWebsocketConnection } from './uws-websocket-connection.ts';
 
 /** The most that waits for one slow client, in bytes, beyond what the kernel holds; one message may overshoot it. */
-export const MAX_BACKPRESSURE_BYTES = 64 * 1024;
+const MAX_BACKPRESSURE_BYTES = 64 * 1024;
 
 /** uWebSockets.js cuts the line over its own limit without a close code: up to here, and to twice ours, we say why. */
 const MIN_FRAME_BYTES = 128 * 1024;

@@ -11,7 +11,7 @@ export interface PublishedTopic {
 }
 
 /** How often a publisher looks whether what it was promised still stands, in milliseconds. */
-export const WATCH_INTERVAL_MS = 3000;
+const WATCH_INTERVAL_MS = 3000;
 
 /**
  * Publishes to the cluster, and remembers of each partition what this process was promised there. Every

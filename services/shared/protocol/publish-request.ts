@@ -14,7 +14,7 @@ export interface PublishRequest {
 export const MAX_TOPICS_PER_REQUEST = 100;
 
 /** The longest spread that a publisher may ask for, in milliseconds. */
-export const MAX_REQUESTED_SPREAD_MS = 3_600_000;
+const MAX_REQUESTED_SPREAD_MS = 3_600_000;
 
 /** How deep arrays and objects may be nested within `data`: what writes JSON recurses, on every hop. */
 export const MAX_DATA_DEPTH = 64;
