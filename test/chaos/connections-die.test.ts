@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isQuiet, QUIET_TOPICS } from '../support/chaos-cluster.ts';
 import { type ChaosRedis, startChaosRedis } from '../support/chaos-redis.ts';
 import { eventually } from '../support/eventually.ts';
-import { nowMs } from '../support/now-ms.ts';
+import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 import { askRedis } from '../support/redis-admin.ts';
 
 describe('no acknowledged update is lost to a client', () => {
@@ -33,11 +33,11 @@ describe('no acknowledged update is lost to a client', () => {
     const outcome = await chaos.cluster.measure('no signals to one relay', async () => {
       chaos.link.set('drops signals');
       await chaos.cluster.publish(QUIET_TOPICS);
-      const ackedAtMs = nowMs();
+      const ackedAtMs = preciseNowMs();
       const behind = () => listeners.flatMap((client) => client.behind(ledger)).filter(isQuiet);
       expect(behind()).not.toEqual([]);
       await eventually(() => expect(behind()).toEqual([]), 4000);
-      console.info(`without signals, updates arrived within ${Math.round(nowMs() - ackedAtMs)} ms`);
+      console.info(`without signals, updates arrived within ${Math.round(preciseNowMs() - ackedAtMs)} ms`);
       await eventually(async () =>
         expect(await relay?.metric('relay_subscriptions_replaced_total')).toBeGreaterThan(0),
       );

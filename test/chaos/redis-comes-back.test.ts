@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { QUIET_TOPICS } from '../support/chaos-cluster.ts';
 import { type ChaosRedis, startChaosRedis } from '../support/chaos-redis.ts';
 import { eventually } from '../support/eventually.ts';
-import { nowMs } from '../support/now-ms.ts';
+import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 import { askRedis } from '../support/redis-admin.ts';
 
 /** Keeps every write on disk before it is acknowledged. */
@@ -79,13 +79,13 @@ describe('no acknowledged update is lost to a client', () => {
     };
     expect(await links()).toBe(2 * chaos.cluster.relays.length + chaos.cluster.webhooks.length);
     const outcome = await chaos.cluster.measure('Redis frozen for 10 s', async () => {
-      const frozenAtMs = nowMs();
+      const frozenAtMs = preciseNowMs();
       chaos.redis.freeze();
       await eventually(async () => expect(await links()).toBe(0), 5000);
-      console.info(`a frozen Redis was noticed on every connection within ${Math.round(nowMs() - frozenAtMs)} ms`);
+      console.info(`a frozen Redis was noticed on every connection within ${Math.round(preciseNowMs() - frozenAtMs)} ms`);
       const told = () => chaos.cluster.clients.filter(({ kind, isFresh }) => kind === 'websocket' && isFresh).length;
-      await eventually(() => expect(told()).toBe(0), frozenAtMs + 9800 - nowMs());
-      await pass(frozenAtMs + 10_000 - nowMs());
+      await eventually(() => expect(told()).toBe(0), frozenAtMs + 9800 - preciseNowMs());
+      await pass(frozenAtMs + 10_000 - preciseNowMs());
       chaos.redis.thaw();
       const refused = chaos.cluster.steady.refusals.filter(({ atMs }) => atMs >= frozenAtMs);
       expect(refused.length).toBeGreaterThan(10);

@@ -1,6 +1,6 @@
 import WebSocket from 'ws';
 import type { Ledger } from './ledger.ts';
-import { nowMs } from './now-ms.ts';
+import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 
 /** When a client was told a topic, and under which version where its protocol says one. */
 interface Telling {
@@ -132,7 +132,7 @@ export class ChaosClient {
     }
     const message = JSON.parse(text);
     if (message.type === 'update') this.#tell(message.topic, message.version);
-    else if (message.type === 'freshness') this.freshness.push({ fresh: message.fresh, atMs: nowMs() });
+    else if (message.type === 'freshness') this.freshness.push({ fresh: message.fresh, atMs: preciseNowMs() });
     else if (message.type === 'subscribed') {
       for (const [topic, version] of Object.entries(message.topics)) {
         // The first number names what the page shows, since it was just fetched; later ones tell nothing by themselves.
@@ -143,7 +143,7 @@ export class ChaosClient {
 
   #tell(topic: string, version: number): void {
     const told = this.#told.get(topic) ?? [];
-    told.push({ version, atMs: nowMs() });
+    told.push({ version, atMs: preciseNowMs() });
     this.#told.set(topic, told);
   }
 
@@ -151,7 +151,7 @@ export class ChaosClient {
     if (this.#ended) return;
     this.breaks += 1;
     // A new line says so where its relay is not fresh, and says nothing where it is.
-    if (!this.isFresh) this.freshness.push({ fresh: true, atMs: nowMs() });
+    if (!this.isFresh) this.freshness.push({ fresh: true, atMs: preciseNowMs() });
     this.#retry = setTimeout(() => this.#connect(), this.#retryMs * (0.5 + Math.random()));
     this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
   }

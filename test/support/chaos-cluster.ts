@@ -2,7 +2,7 @@ import { setTimeout as pass } from 'node:timers/promises';
 import type { Sabotage } from '../simulator/sabotage.ts';
 import { ChaosClient } from './chaos-client.ts';
 import { eventually } from './eventually.ts';
-import { nowMs } from './now-ms.ts';
+import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 import { randomPrefix } from './random-prefix.ts';
 import { askRedis } from './redis-admin.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
@@ -133,15 +133,15 @@ export class ChaosCluster {
     options: { raisesFloor?: boolean; patienceMs?: number } = {},
   ): Promise<Outcome> {
     const { ledger, refusals } = this.steady;
-    const before = { atMs: nowMs(), acknowledged: ledger.size, refused: refusals.length };
+    const before = { atMs: preciseNowMs(), acknowledged: ledger.size, refused: refusals.length };
     await fault();
-    const endedAtMs = nowMs();
+    const endedAtMs = preciseNowMs();
     const patienceMs = options.patienceMs ?? 20_000;
     await eventually(() => this.#requireRepaired(endedAtMs), patienceMs);
-    const repairMs = Math.round(nowMs() - endedAtMs);
+    const repairMs = Math.round(preciseNowMs() - endedAtMs);
     await this.steady.pause();
     await eventually(() => this.#requireNobodyBehind(), patienceMs).catch(() => {});
-    const allToldMs = Math.round(nowMs() - endedAtMs);
+    const allToldMs = Math.round(preciseNowMs() - endedAtMs);
     if (options.raisesFloor) await pass(Math.max(0, repairMs + FLOOR_SPREAD_MS + 200 - allToldMs));
     const outcome = {
       repairMs,
@@ -194,7 +194,7 @@ export class ChaosCluster {
     }, 15_000);
     this.publisher.resume();
     await this.publish(QUIET_TOPICS);
-    const startedAtMs = nowMs();
+    const startedAtMs = preciseNowMs();
     await eventually(() => this.#requireRepaired(startedAtMs), 15_000);
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Ledger } from './ledger.ts';
-import { nowMs } from './now-ms.ts';
+import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 
 /** How a webhook refused a call. */
 export interface Refusal {
@@ -84,7 +84,7 @@ export class SteadyPublisher {
 
   async #call(topics: readonly string[], webhook: { url: string; token: string } | undefined): Promise<boolean> {
     if (!webhook) throw new Error('there is no webhook');
-    const sentAtMs = nowMs();
+    const sentAtMs = preciseNowMs();
     try {
       const response = await fetch(`${webhook.url}/webhook`, {
         method: 'POST',
@@ -95,7 +95,7 @@ export class SteadyPublisher {
         code?: string;
         updates?: { topic: string; version: number }[];
       };
-      const ackedAtMs = nowMs();
+      const ackedAtMs = preciseNowMs();
       if (response.status === 200) {
         for (const update of answer.updates ?? []) this.ledger.record({ ...update, sentAtMs, ackedAtMs });
         return true;
@@ -110,7 +110,7 @@ export class SteadyPublisher {
       });
     } catch (error) {
       const code = error instanceof Error ? error.message : String(error);
-      const tookMs = nowMs() - sentAtMs;
+      const tookMs = preciseNowMs() - sentAtMs;
       this.refusals.push({ status: 0, contentType: '', retryAfter: null, code, atMs: sentAtMs, tookMs });
     }
     return false;
