@@ -25,6 +25,7 @@ export interface HeliographEvents {
   error: Omit<ErrorMessage, 'type'>;
 }
 
+/** What a client may be made with. */
 export interface HeliographOptions {
   readonly topics?: readonly string[] | undefined;
   /** The version of each topic that the page already shows; what changed since is told. */

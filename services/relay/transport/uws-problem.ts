@@ -24,6 +24,7 @@ export function sendProblem(res: HttpResponse, error: AppError, headers: Readonl
   });
 }
 
+/** Writes headers, after the status and before the body. */
 export function writeHeaders(res: HttpResponse, headers: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
 }

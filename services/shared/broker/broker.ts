@@ -108,11 +108,13 @@ export interface Witness {
   readonly raise?: string;
 }
 
+/** Which version an update got, and under which history: a promise that goes along with later calls. */
 export interface Published {
   readonly version: Version;
   readonly history: string;
 }
 
+/** The state of a partition, and what changed in it. */
 export interface Digest {
   /** Names the line of states that this partition's data belong to; another name means that writes may be lost. */
   readonly history: string;
@@ -133,6 +135,7 @@ export interface Digest {
   readonly more: boolean;
 }
 
+/** A topic that changed, with its newest version. */
 export interface Changed {
   readonly topic: Topic;
   readonly version: Version;

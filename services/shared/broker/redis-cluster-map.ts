@@ -23,6 +23,7 @@ export async function askSlotMap(redis: Redis, asked: Address): Promise<SlotMap>
   };
 }
 
+/** Names a node, by `host:port`. */
 export function formatAddress({ host, port }: Address): string {
   return `${host}:${port}`;
 }

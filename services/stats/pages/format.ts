@@ -15,6 +15,7 @@ export function formatRoundUs(us: number): string {
     .replace(/(\.\d*?)0+ /, '$1 ');
 }
 
+/** A duration for people, from milliseconds. */
 export function formatMs(ms: number): string {
   return formatUs(ms * 1000);
 }
@@ -26,6 +27,7 @@ export function formatSkew(skewUs: number | null, uncertainUs: number): string {
   return `${sign}${formatUs(Math.abs(skewUs))} ± ${formatUs(uncertainUs)}`;
 }
 
+/** A count for people, its thousands set apart. */
 export function formatCount(count: number): string {
   return count.toLocaleString('en');
 }

@@ -29,6 +29,7 @@ export function lightToRecord(span: LightSpan): SpanRecord {
   return bounded({ id, parent, service, name, kind: kindOf(span), startMs, durationMs, error, attributes });
 }
 
+/** The name of a span's kind. */
 export function kindOf({ kind }: { readonly kind: SpanKind }): SpanKindName {
   return SPAN_KINDS[kind] ?? 'internal';
 }
@@ -38,6 +39,7 @@ export function errorOf({ status }: ReadableSpan): string {
   return status.code === SpanStatusCode.ERROR ? status.message || 'failed' : '';
 }
 
+/** A time of OpenTelemetry's SDK in milliseconds. */
 export function toMs([seconds, nanoseconds]: HrTime): number {
   return seconds * 1000 + nanoseconds / 1_000_000;
 }

@@ -36,6 +36,7 @@ export function parseFilter(query: Query): TraceFilter {
   };
 }
 
+/** Whether a trace is one of those that somebody wants to see. */
 export function matches(filter: TraceFilter, trace: TraceSummary): boolean {
   return (
     trace.topic.includes(filter.topic) &&

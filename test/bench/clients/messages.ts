@@ -28,6 +28,7 @@ export type Question =
   | { readonly type: 'ages' }
   | { readonly type: 'disconnect' };
 
+/** What came since somebody asked the last time. */
 export interface Ages {
   readonly updates: number;
   /** How old they were when they came: an HDR histogram as text. */
