@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readChatConfig } from '../services/chat/config.ts';
 import { Heliograph } from '../services/client/heliograph-client.ts';
@@ -153,16 +153,36 @@ describe('the README', () => {
       expect(name).not.toMatch(/_(ms|milliseconds|kib|mb)(_|$)/);
     }
   });
+});
 
-  it('links only to headings that it has', () => {
-    const headings = [...README.matchAll(/^#+ (.+)$/gm)].map(([, text]) =>
-      (text ?? '')
+describe('every page', () => {
+  const ROOT = new URL('../', import.meta.url);
+  const pages = ['README.md', 'SECURITY.md', 'deploy/README.md', 'services/README.md', 'test/bench/README.md'];
+
+  /** The headings of a page, as links name them. */
+  function headings(page: URL): readonly string[] {
+    return [...readFileSync(page, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, text = '']) =>
+      text
         .toLowerCase()
         .replace(/[^\w\- ]/g, '')
         .replaceAll(' ', '-'),
     );
-    const links = [...README.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor);
-    expect(links.length).toBeGreaterThan(0);
-    expect(links.filter((link) => !headings.includes(link ?? ''))).toEqual([]);
+  }
+
+  it('links only to files and headings that there are', () => {
+    const links = pages.flatMap((page) =>
+      [...readFileSync(new URL(page, ROOT), 'utf8').matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link = '']) => ({
+        page,
+        link,
+      })),
+    );
+    expect(links.length).toBeGreaterThan(20);
+    const broken = links.filter(({ page, link }) => {
+      const target = new URL(link, new URL(page, ROOT));
+      const heading = target.hash.slice(1);
+      target.hash = '';
+      return !existsSync(target) || (heading !== '' && !headings(target).includes(heading));
+    });
+    expect(broken).toEqual([]);
   });
 });
