@@ -1,6 +1,6 @@
-// The part of the build that tsc does not do: the browser client and the scripts of pages as one file each, and every file of `services` that
-// is no TypeScript at the mirrored place in `dist`. Each file appears whole or not at all, since tests and a
-// running service may read it meanwhile.
+// The part of the build that tsc does not do: the browser client and the scripts of pages as one file each, and what
+// services read beside their code at the mirrored place in `dist`. Each file appears whole or not at all, since tests and
+// a running service may read it meanwhile.
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 import { minify } from 'terser';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const ASSETS = new Set(['.lua', '.html', '.css', '.js', '.svg', '.ico', '.png', '.json']);
+const ASSETS = new Set(['.lua', '.css', '.svg']);
 
 function writeWhole(path, contents) {
   mkdirSync(dirname(path), { recursive: true });
