@@ -157,7 +157,14 @@ describe('the README', () => {
 
 describe('every page', () => {
   const ROOT = new URL('../', import.meta.url);
-  const pages = ['README.md', 'SECURITY.md', 'deploy/README.md', 'services/README.md', 'test/README.md', 'test/bench/README.md'];
+  const pages = [
+    'README.md',
+    'SECURITY.md',
+    'deploy/README.md',
+    'services/README.md',
+    'test/README.md',
+    'test/bench/README.md',
+  ];
 
   /** The headings of a page, as links name them. */
   function headings(page: URL): readonly string[] {

@@ -1,9 +1,9 @@
 import { setTimeout as pass } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 import { isQuiet, QUIET_TOPICS } from '../support/chaos-cluster.ts';
 import { type ChaosRedis, startChaosRedis } from '../support/chaos-redis.ts';
 import { eventually } from '../support/eventually.ts';
-import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 import { askRedis } from '../support/redis-admin.ts';
 
 describe('no acknowledged update is lost to a client', () => {

@@ -5,8 +5,8 @@ import { type ChaosRedis, startChaosRedis } from '../support/chaos-redis.ts';
 import { eventually } from '../support/eventually.ts';
 import { publishCall } from '../support/publish-call.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
-import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { startRelayProcess } from '../support/relay-process.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { WsClient } from '../support/ws-client.ts';
 
 /** For how long clients may still be told before they count as never told. */

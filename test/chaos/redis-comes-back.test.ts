@@ -2,10 +2,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 import { QUIET_TOPICS } from '../support/chaos-cluster.ts';
 import { type ChaosRedis, startChaosRedis } from '../support/chaos-redis.ts';
 import { eventually } from '../support/eventually.ts';
-import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 import { askRedis } from '../support/redis-admin.ts';
 
 /** Keeps every write on disk before it is acknowledged. */
@@ -82,7 +82,9 @@ describe('no acknowledged update is lost to a client', () => {
       const frozenAtMs = preciseNowMs();
       chaos.redis.freeze();
       await eventually(async () => expect(await links()).toBe(0), 5000);
-      console.info(`a frozen Redis was noticed on every connection within ${Math.round(preciseNowMs() - frozenAtMs)} ms`);
+      console.info(
+        `a frozen Redis was noticed on every connection within ${Math.round(preciseNowMs() - frozenAtMs)} ms`,
+      );
       const told = () => chaos.cluster.clients.filter(({ kind, isFresh }) => kind === 'websocket' && isFresh).length;
       await eventually(() => expect(told()).toBe(0), frozenAtMs + 9800 - preciseNowMs());
       await pass(frozenAtMs + 10_000 - preciseNowMs());

@@ -1,6 +1,6 @@
 import WebSocket from 'ws';
-import type { Ledger } from './ledger.ts';
 import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
+import type { Ledger } from './ledger.ts';
 
 /** When a client was told a topic, and under which version where its protocol says one. */
 interface Telling {

@@ -1,12 +1,12 @@
 import { setTimeout as pass } from 'node:timers/promises';
+import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 import type { Sabotage } from '../simulator/sabotage.ts';
 import { ChaosClient } from './chaos-client.ts';
 import { eventually } from './eventually.ts';
-import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 import { randomPrefix } from './random-prefix.ts';
 import { askRedis } from './redis-admin.ts';
-import { type ServiceProcess, startService } from './service-process.ts';
 import { startRelayProcess } from './relay-process.ts';
+import { type ServiceProcess, startService } from './service-process.ts';
 import { SteadyPublisher } from './steady-publisher.ts';
 
 const TOKEN = 'a-token-of-the-tests';

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { Ledger } from './ledger.ts';
 import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
+import { Ledger } from './ledger.ts';
 
 /** How a webhook refused a call. */
 export interface Refusal {
