@@ -14,10 +14,7 @@ const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
 
 /** Reads what call statistics need. Where the tracing system is, and what it wants, its library reads by itself. */
 export function readStatsConfig(env: EnvReader): StatsConfig {
-  const token = env.optional('STATS_TOKEN');
-  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
-    env.fail('STATS_TOKEN', 'must be printable ASCII without spaces: anything else cannot be sent in a header');
-  }
+  const token = env.token('STATS_TOKEN');
   const endpoints = [
     env.url('OTEL_EXPORTER_OTLP_ENDPOINT', { default: '' }),
     env.url('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', { default: '' }),

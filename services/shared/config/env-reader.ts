@@ -102,6 +102,15 @@ export class EnvReader {
     return parseTopic(defaultValue);
   }
 
+  /** A token that can be sent in a header; undefined where it is not set. */
+  token(name: string): string | undefined {
+    const text = this.optional(name);
+    if (text !== undefined && !/^[\x21-\x7e]+$/.test(text)) {
+      this.fail(name, 'must be printable ASCII without spaces: anything else cannot be sent in a header');
+    }
+    return text;
+  }
+
   /** An absolute URL of one of the schemes (without colon). */
   url(name: string, options: { default: string; schemes?: readonly string[] }): string {
     const { default: defaultValue, schemes = ['http', 'https'] } = options;
