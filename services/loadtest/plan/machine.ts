@@ -35,6 +35,15 @@ export function kernelMemoryBytes(): number | undefined {
   return kib === undefined ? undefined : Number(kib) * 1024;
 }
 
+/** How often the kernel had too little memory for TCP (`net.ipv4.tcp_mem`) since its start; 0 where that cannot be read. */
+export function tcpShortages(): number {
+  const [names = [], values = []] = [...read('/proc/net/netstat').matchAll(/^TcpExt: (.*)$/gm)].map(([, line = '']) =>
+    line.split(' '),
+  );
+  const count = (name: string) => Number(values[names.indexOf(name)] ?? 0);
+  return count('TCPMemoryPressures') + count('TCPAbortOnMemory');
+}
+
 /** CPU seconds that the whole machine has spent working since its start; undefined where that cannot be read. */
 export function busyCpuS(): number | undefined {
   const times = /^cpu +(\d.*)$/m.exec(read('/proc/stat'))?.[1]?.split(' ').map(Number);

@@ -38,6 +38,7 @@ export interface Gathered extends Omit<LoadTestDeps, 'progress' | 'cluster' | 'c
   readonly clientCpuS: CpuSights;
   readonly publishing: Publishing | undefined;
   readonly kernel: KernelSights | undefined;
+  readonly tcpRanShort: boolean;
   readonly endedRampFor: 'memory' | undefined;
 }
 
@@ -111,6 +112,7 @@ export function buildReport(gathered: Gathered): Report {
       lost,
       notBack,
       updatesFailed: updates.failed,
+      tcpRanShort: gathered.tcpRanShort,
       wanted: plan.clients,
       rampS: options.rampMs / 1000,
       rampTookS,

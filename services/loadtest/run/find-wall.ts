@@ -11,6 +11,8 @@ export interface Sights {
   readonly lost: Reasons;
   readonly notBack: Reasons;
   readonly updatesFailed: Reasons;
+  /** Whether the kernel here had too little memory for what was on its way. */
+  readonly tcpRanShort: boolean;
   readonly wanted: number;
   readonly rampS: number;
   readonly rampTookS: number;
@@ -57,6 +59,8 @@ export function findWall(sights: Sights): string {
   if (countReasons(failed) + countReasons(lost) > wanted / 1000) {
     for (const [pattern, wall] of WALLS) if (Object.keys(reasons).some((reason) => pattern.test(reason))) return wall;
   }
+  if (sights.tcpRanShort)
+    return 'the memory that the kernel here keeps for TCP: it ran short, and what was on its way came late (sysctl net.ipv4.tcp_mem)';
   if (countReasons(sights.updatesFailed) > 0) return 'the webhook: it did not accept every update';
   const { publishCpu = 0, ownCpu } = sights;
   if (publishCpu >= FULL) {

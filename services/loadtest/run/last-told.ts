@@ -1,6 +1,7 @@
 import type { Judgement } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
 import type { Curve } from '../report/report.ts';
+import { CHECKS_S } from './load-test-deps.ts';
 
 /** What a process of clients has answered, so many seconds after the last update was due. */
 export type Check = Judgement & { readonly afterS: number };
@@ -22,6 +23,15 @@ export function behindAfter(checks: readonly Check[], afterS: number): Behind {
   // The test ended before it could look.
   if (isOver && clients + slow > 0) return { clients: undefined, slow: undefined };
   return { clients, slow };
+}
+
+/** Whether a later look would see nothing else: nobody is behind, or where that takes long, nobody was told since the look before. */
+export function isSettled(checks: readonly Check[]): boolean {
+  const last = checks.at(-1)?.afterS;
+  const before = checks.findLast(({ afterS }) => afterS !== last)?.afterS;
+  const behindAt = (at: number | undefined) =>
+    checks.reduce((total, one) => (one.afterS === at ? total + one.behind + one.behindSlow : total), 0);
+  return behindAt(last) === 0 || ((last ?? 0) >= (CHECKS_S.at(-1) ?? 0) && behindAt(last) === behindAt(before));
 }
 
 /** Within how long which share of all clients had the last update of each of their topics, by the last look. */

@@ -5,14 +5,14 @@ import { ClientProcesses } from '../clients/client-processes.ts';
 import { readServerFigures } from '../cluster/server-metrics.ts';
 import type { Figures } from '../measure/figures.ts';
 import { Recorder } from '../measure/recorder.ts';
-import { availableMemoryBytes, busyCpuS, kernelMemoryBytes } from '../plan/machine.ts';
+import { availableMemoryBytes, busyCpuS, kernelMemoryBytes, tcpShortages } from '../plan/machine.ts';
 import type { Report } from '../report/report.ts';
 import { preciseNowMs } from '../timing/precise-now.ts';
 import { sleep } from '../timing/until-signal.ts';
 import { buildReport, type Gathered } from './build-report.ts';
 import { clientPlans } from './client-plans.ts';
-import type { Check } from './last-told.ts';
-import { CHECKS_S, type LoadTestDeps } from './load-test-deps.ts';
+import { type Check, isSettled } from './last-told.ts';
+import { CHECKS_S, LATER_CHECKS_S, type LoadTestDeps } from './load-test-deps.ts';
 import { Phases } from './phases.ts';
 import { Publishing } from './publishing.ts';
 
@@ -37,6 +37,7 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
   const clientCpuS: { full?: number; after?: number } = {};
   let publishing: Publishing | undefined;
   let kernel: Gathered['kernel'];
+  const tcpShortagesBefore = tcpShortages();
   let endedRampFor: 'memory' | undefined;
   const startedMs = performance.now();
   const tick = () => {
@@ -93,7 +94,7 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
   }
 
   async function check(lastDueMs: number, { last }: Publishing): Promise<void> {
-    for (const afterS of CHECKS_S) {
+    for (const afterS of [...CHECKS_S, ...LATER_CHECKS_S]) {
       progress.phase(`waiting until ${afterS} s after the last update`, 0);
       const atMs = lastDueMs + afterS * 1000;
       await sleep(Math.max(0, atMs - preciseNowMs()), signal);
@@ -102,7 +103,7 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
       if (!judgements) return;
       checks.push(...judgements.map((one) => ({ ...one, afterS })));
       if (!servers.after) await endOfPublishing();
-      if (judgements.every((one) => one.behind + one.behindSlow === 0)) return; // nobody can fall behind any more
+      if (isSettled(checks)) return;
     }
   }
 
@@ -119,7 +120,8 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
     tick();
     const { figures, diedClients: died, emptyBytes } = processes;
     const seen = { recorder, figures, died, emptyBytes, phases, checks, servers, clientCpuS, publishing, kernel };
-    return buildReport({ ...deps, startedAt, ...seen, endedRampFor });
+    const tcpRanShort = tcpShortages() > tcpShortagesBefore;
+    return buildReport({ ...deps, startedAt, ...seen, tcpRanShort, endedRampFor });
   } finally {
     clearInterval(ticker);
     progress.end();

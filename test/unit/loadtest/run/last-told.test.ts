@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { behindAfter, type Check, LastTold } from '../../../../services/loadtest/run/last-told.ts';
+import { behindAfter, type Check, isSettled, LastTold } from '../../../../services/loadtest/run/last-told.ts';
 import { latencyText } from '../../../support/client-figures.ts';
 
 const check = (afterS: number, behind: number, told: number[], behindSlow = 0): Check => ({
@@ -25,6 +25,18 @@ describe('who was behind', () => {
     expect(behindAfter([check(1, 2, [5])], 30)).toEqual({ clients: undefined, slow: undefined });
     expect(behindAfter([check(1, 0, [5], 1)], 30)).toEqual({ clients: undefined, slow: undefined });
     expect(behindAfter([], 1)).toEqual({ clients: undefined, slow: undefined });
+  });
+});
+
+describe('how long it is looked who is behind', () => {
+  it.each<[string, Check[], boolean]>([
+    ['until nobody is', [check(1, 2, []), check(5, 0, [5])], true],
+    ['not less long while some are', [check(1, 2, []), check(5, 2, [])], false],
+    ['longer, as long as some are still told', [check(5, 9, []), check(30, 2, []), check(30, 1, [])], false],
+    ['no longer where nobody is told any more', [check(5, 9, []), check(30, 5, []), check(30, 4, [])], true],
+    ['no longer where slow ones stay behind', [check(30, 0, [], 3), check(60, 0, [], 3)], true],
+  ])('is %s', (_, checks, settled) => {
+    expect(isSettled(checks)).toBe(settled);
   });
 });
 
