@@ -64,7 +64,7 @@ describe('the README', () => {
       ...[`--${name} ${value}`, text, `${help}${multiple ? '; may be repeated' : ''}`],
     ]);
     const flags = Object.entries(FLAG_TABLE).map(([name, help]) => [`--${name}`, '', help]);
-    const documented = rows('Load test').map((row) => row.map((cell) => plain(cell).replaceAll('\\|', '|')));
+    const documented = rows('Load test', 'Option').map((row) => row.map((cell) => plain(cell).replaceAll('\\|', '|')));
     expect(documented).toEqual([...options, ...flags]);
   });
 

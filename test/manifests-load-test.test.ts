@@ -92,6 +92,7 @@ describe('the load test in a cluster', () => {
       files: Number.POSITIVE_INFINITY,
       ports: 28_232,
       trackedConnections: Number.POSITIVE_INFINITY,
+      tcpPages: Number.POSITIVE_INFINITY,
     };
     const relays = options.cluster?.relays ?? [];
     expect(fitPlan(options, machine, { relays, hasRedis: false }).refusal).toBeUndefined();

@@ -101,6 +101,7 @@ export const PRESETS: Readonly<Record<string, Partial<Record<OptionName | keyof 
     ramp: '5m',
     rate: '0.1',
     duration: '10s',
+    threshold: 'failed=0%,lost=0%,publish-failed=0%,behind-120s=0%',
     fit: 'true',
   },
 };
@@ -130,7 +131,7 @@ Credentials come from the environment: WEBHOOK_SECRET or WEBHOOK_TOKEN to publis
 private topics.
 
 Thresholds, as the most that may be:
-  failed, lost, behind-1s, behind-5s, behind-30s      shares of the clients, such as 0.1%
+  failed, lost, behind-1s, -5s, -30s, -120s           shares of the clients, such as 0.1%
   publish-failed, conflated                           shares of the updates, and of the deliveries
   p50, p90, p99, p99.9, max                           latency from when an update was due, such as 250ms
 

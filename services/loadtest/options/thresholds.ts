@@ -1,6 +1,15 @@
 import { parseDurationMs } from '../../shared/config/units.ts';
 
-const SHARES = ['failed', 'lost', 'behind-1s', 'behind-5s', 'behind-30s', 'publish-failed', 'conflated'] as const;
+const SHARES = [
+  'failed',
+  'lost',
+  'behind-1s',
+  'behind-5s',
+  'behind-30s',
+  'behind-120s',
+  'publish-failed',
+  'conflated',
+] as const;
 const LATENCIES = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const;
 
 /** Everything that a threshold can look at. */

@@ -45,7 +45,7 @@ export function fitPlan(
 }
 
 function fits(plan: Plan): boolean {
-  return plan.limits.every(({ clients }) => clients >= plan.clients);
+  return plan.limits.every(({ clients, beyond }) => clients >= plan.clients || beyond !== undefined);
 }
 
 /** How many clients fit. Fewer need fewer processes, which leaves room for more: found by halving. */

@@ -14,6 +14,8 @@ export interface Machine {
   readonly ports: number;
   /** Connections that the firewall may still follow; `Infinity` where it follows none. */
   readonly trackedConnections: number;
+  /** Pages of memory that the kernel keeps for what TCP connections have sent or received. */
+  readonly tcpPages: number;
 }
 
 function read(path: string): string {
@@ -65,6 +67,7 @@ export function readMachine(): Machine {
     files: used === undefined || most === undefined ? Number.POSITIVE_INFINITY : most - used,
     ports: high - low + 1,
     trackedConnections: readTrackedConnections(),
+    tcpPages: Number(read('/proc/sys/net/ipv4/tcp_mem').trim().split(/\s+/)[2] ?? Number.POSITIVE_INFINITY),
   };
 }
 

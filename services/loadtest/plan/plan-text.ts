@@ -15,11 +15,12 @@ export function planText(plan: Plan): string {
     lines.push(`from ${addresses.length === 1 ? addresses[0] : `${addresses[0]} to ${addresses.at(-1)}`}`);
   }
   if (relays > 0) lines.push(`to ${count(relays, 'relay', 'relays')} that ${relays === 1 ? 'is' : 'are'} started here`);
-  const [binding] = limits;
-  if (binding && Number.isFinite(binding.clients)) {
-    const verb = binding.clients >= clients ? 'the first limit would be' : 'THE LIMIT IS';
-    lines.push(`${verb} ${count(binding.clients, 'client', 'clients')}, by ${binding.name}`);
-    lines.push(`to lift it: ${binding.remedy}`);
+  const firstHard = limits.findIndex(({ beyond }) => beyond === undefined);
+  for (const [i, { clients: most, name, remedy, beyond }] of limits.slice(0, firstHard + 1).entries()) {
+    if (!Number.isFinite(most)) break;
+    const verb = most < clients ? 'THE LIMIT IS' : `the ${i === 0 ? 'first' : 'next'} limit would be`;
+    lines.push(`${verb} ${count(most, 'client', 'clients')}, by ${name}${beyond === undefined ? '' : `: ${beyond}`}`);
+    lines.push(`to lift it: ${remedy}`);
   }
   return lines.map((line) => `  ${line}\n`).join('');
 }

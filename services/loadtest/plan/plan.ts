@@ -26,6 +26,8 @@ export interface Limit {
   readonly clients: number;
   /** How to lift it. */
   readonly remedy: string;
+  /** More clients are allowed, but this is what happens to them. */
+  readonly beyond?: string;
 }
 
 /** How clients are spread over processes, and what they meet. */
@@ -89,6 +91,7 @@ export function makePlan(request: PlanRequest, machine: Machine): Plan {
   const limits = [
     ...fileLimits({ request, machine, perProcess, processCount, relayCount }),
     trackingLimit(machine),
+    tcpLimit(machine),
     ...(usesLoopback ? [] : [portLimit(request, machine)]),
     memoryLimit({ request, machine, processes: processCount + relayCount }),
   ].sort((a, b) => a.clients - b.clients);
@@ -152,6 +155,16 @@ function trackingLimit(machine: Machine): Limit {
     clients: Math.max(0, machine.trackedConnections),
     remedy:
       'raise it with sysctl net.netfilter.nf_conntrack_max, or let the firewall pass these without following them',
+  };
+}
+
+/** An update that waits for its reader takes a page; measured with a million that were told at once. */
+function tcpLimit(machine: Machine): Limit {
+  return {
+    name: 'memory that the kernel here keeps for TCP (the last of net.ipv4.tcp_mem), where all are told at once',
+    clients: machine.tcpPages,
+    remedy: 'raise it with sysctl net.ipv4.tcp_mem',
+    beyond: 'more are told later, and some lose their connection',
   };
 }
 

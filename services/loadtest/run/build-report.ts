@@ -107,7 +107,7 @@ export function buildReport(gathered: Gathered): Report {
     },
     wall: findWall({
       endedRampFor: gathered.endedRampFor,
-      shrunkBy: plan.clients < plan.asked ? plan.limits[0]?.name : undefined,
+      shrunkBy: plan.clients < plan.asked ? plan.limits.find(({ beyond }) => beyond === undefined)?.name : undefined,
       failed,
       lost,
       notBack,

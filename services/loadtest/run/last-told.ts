@@ -1,7 +1,6 @@
 import type { Judgement } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
 import type { Curve } from '../report/report.ts';
-import { CHECKS_S } from './load-test-deps.ts';
 
 /** What a process of clients has answered, so many seconds after the last update was due. */
 export type Check = Judgement & { readonly afterS: number };
@@ -25,13 +24,16 @@ export function behindAfter(checks: readonly Check[], afterS: number): Behind {
   return { clients, slow };
 }
 
+/** After so long, whoever is still to be told is being told, or never will be. */
+const LONG_S = 30;
+
 /** Whether a later look would see nothing else: nobody is behind, or where that takes long, nobody was told since the look before. */
 export function isSettled(checks: readonly Check[]): boolean {
   const last = checks.at(-1)?.afterS;
   const before = checks.findLast(({ afterS }) => afterS !== last)?.afterS;
   const behindAt = (at: number | undefined) =>
     checks.reduce((total, one) => (one.afterS === at ? total + one.behind + one.behindSlow : total), 0);
-  return behindAt(last) === 0 || ((last ?? 0) >= (CHECKS_S.at(-1) ?? 0) && behindAt(last) === behindAt(before));
+  return behindAt(last) === 0 || ((last ?? 0) >= LONG_S && behindAt(last) === behindAt(before));
 }
 
 /** Within how long which share of all clients had the last update of each of their topics, by the last look. */

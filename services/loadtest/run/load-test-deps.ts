@@ -5,10 +5,7 @@ import type { Credentials } from './client-plans.ts';
 import type { Progress } from './progress.ts';
 
 /** When it is looked who is up to date, in seconds after the last update was due. */
-export const CHECKS_S = [1, 5, 30] as const;
-
-/** When it is looked after that, for as long as some are still being told. */
-export const LATER_CHECKS_S = [60, 120] as const;
+export const CHECKS_S = [1, 5, 30, 120] as const;
 
 /** What a load test needs. */
 export interface LoadTestDeps {

@@ -12,7 +12,7 @@ import { sleep } from '../timing/until-signal.ts';
 import { buildReport, type Gathered } from './build-report.ts';
 import { clientPlans } from './client-plans.ts';
 import { type Check, isSettled } from './last-told.ts';
-import { CHECKS_S, LATER_CHECKS_S, type LoadTestDeps } from './load-test-deps.ts';
+import { CHECKS_S, type LoadTestDeps } from './load-test-deps.ts';
 import { Phases } from './phases.ts';
 import { Publishing } from './publishing.ts';
 
@@ -94,7 +94,7 @@ export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
   }
 
   async function check(lastDueMs: number, { last }: Publishing): Promise<void> {
-    for (const afterS of [...CHECKS_S, ...LATER_CHECKS_S]) {
+    for (const afterS of CHECKS_S) {
       progress.phase(`waiting until ${afterS} s after the last update`, 0);
       const atMs = lastDueMs + afterS * 1000;
       await sleep(Math.max(0, atMs - preciseNowMs()), signal);

@@ -19,6 +19,7 @@ const MACHINE: Machine = {
   files: 2_400_000,
   ports: 28_232,
   trackedConnections: Number.POSITIVE_INFINITY,
+  tcpPages: 575_796,
 };
 const REQUEST: PlanRequest = {
   clients: 1000,
@@ -159,6 +160,14 @@ describe('the plan of a load test', () => {
     const { plan, refusal } = fitPlan({ ...ASKED, clients: 1_000_000 }, MACHINE, HERE);
     expect(refusal).toBeUndefined();
     expect(planText(plan)).toMatch(/^ {2}1,000,000 clients in \d+ processes with 17,\d+ each\n {2}from 127\./);
+  });
+
+  it('says which limit would only slow clients down, and takes them all the same', () => {
+    const { plan, refusal } = fitPlan({ ...ASKED, clients: 1_000_000 }, MACHINE, HERE);
+    expect(refusal).toBeUndefined();
+    expect(planText(plan)).toMatch(
+      /THE LIMIT IS 575,796 clients, .*tcp_mem.*: more are told later.*\n.*tcp_mem\n.*next limit/,
+    );
   });
 
   it('knows no limit where it cannot see any', () => {
