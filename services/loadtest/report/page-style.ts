@@ -31,7 +31,7 @@ main { display: grid; gap: 2.25rem; margin-top: 1.75rem; }
 main > section { display: grid; gap: 0.875rem; min-width: 0; }
 main > .tiles { display: flex; flex-wrap: wrap; }
 .card { min-width: 0; padding: 1rem 1.125rem; border: 1px solid var(--line); border-radius: 0.75rem; background: var(--card); }
-.tile { flex: 1 1 8.75rem; }
+.tile { flex: 1 1 11rem; }
 .tile h2 { color: var(--faint); font-size: 0.8125rem; font-weight: 600; letter-spacing: 0; }
 .tile .value { font-size: 1.625rem; line-height: 1.35; font-weight: 650; letter-spacing: -0.02em; white-space: nowrap; }
 .tile p:last-child { color: var(--faint); font-size: 0.8125rem; line-height: 1.35; }

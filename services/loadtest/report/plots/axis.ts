@@ -60,7 +60,9 @@ export function logAxis(min: number, max: number, label: (value: number) => stri
 /** Shares from 0 to 1 that come nearer and nearer to 1, each nine as wide as the one before; `count` values have them. */
 export function percentileAxis(count: number): Axis {
   const end = Math.max(2, Math.log10(Math.max(1, count)));
-  const nines = Array.from({ length: Math.floor(end + 1e-9) }, (_, i) => i + 1);
+  const most = Math.floor(end + 1e-9);
+  // Of many, the last has no room beside the one before.
+  const nines = Array.from({ length: most }, (_, i) => i + 1).filter((n) => most < 6 || n !== most - 1);
   const position = (share: number) => (share >= 1 ? 1 : clamp(-Math.log10(1 - share) / end));
   return {
     position,

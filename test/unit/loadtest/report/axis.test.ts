@@ -33,6 +33,7 @@ describe('an axis', () => {
   it('of percentiles gives each nine the same room', () => {
     const axis = percentileAxis(100_000);
     expect(labels(axis)).toEqual(['0 %', '50 %', '90 %', '99 %', '99.9 %', '99.99 %', '99.999 %']);
+    expect(labels(percentileAxis(1_000_000)).slice(-3)).toEqual(['99.9 %', '99.99 %', '99.9999 %']);
     expect(axis.position(0.999) - axis.position(0.99)).toBeCloseTo(axis.position(0.99) - axis.position(0.9));
     expect(axis.position(1)).toBe(1);
   });
