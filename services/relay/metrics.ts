@@ -62,7 +62,7 @@ export function createRelayMetrics(deps: {
   });
   const deliveries = counter(
     'relay_deliveries_total',
-    'Updates handed to clients: one for each update and client. Panel "Deliveries"',
+    'Updates handed to clients: one for each update and client, also where one comes back for it. Panel "Deliveries"',
   );
   const latency = new Histogram({
     name: 'relay_delivery_latency_seconds',
@@ -214,6 +214,7 @@ export function createRelayMetrics(deps: {
       fellBehind.inc();
     },
     caughtUp: () => behind.dec(),
+    told: () => deliveries.inc(),
     refused: ({ code }) => refusals.inc({ code }),
   };
   const connection: ConnectionReport = {

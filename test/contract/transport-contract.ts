@@ -77,10 +77,12 @@ export function describeTransport(name: string, open: OpenClient): void {
       first.close();
       await relay.publish('a', { data: 'skipped' });
       const version = await relay.publish('a', { data: 'newest' });
-      const back = await listen(['a', 'b'], { since, to: await start() });
+      const other = await start();
+      const back = await listen(['a', 'b'], { since, to: other });
       await eventually(() => expect(back.updates).toEqual([{ topic: 'a', version, data: 'newest' }]));
       const marker = await relay.publish('b');
       await eventually(() => expect(back.updates.slice(1)).toEqual([{ topic: 'b', version: marker }]));
+      expect(await other.metric('relay_deliveries_total')).toBe(2);
     });
 
     it('that come while an update is on its way are told of it once', async () => {

@@ -4,6 +4,7 @@ import type { Hub } from '../hub/hub.ts';
 import type { Member } from '../hub/waiting-members.ts';
 import type { Connection } from '../transport/transport.ts';
 import { isNews } from './is-news.ts';
+import type { SessionReport } from './session-deps.ts';
 import type { Pending, SessionTopics } from './session-topics.ts';
 
 /**
@@ -12,11 +13,12 @@ import type { Pending, SessionTopics } from './session-topics.ts';
  */
 export function sendOwedNumbers(deps: {
   hub: Hub;
+  report: Pick<SessionReport, 'told'>;
   session: Member;
   topics: SessionTopics;
   connection: Connection;
 }): boolean {
-  const { hub, session, topics, connection } = deps;
+  const { hub, report, session, topics, connection } = deps;
   const numbers = owedNumbers(hub, session, topics.owed);
   if (numbers.size === 0) return true;
   if (!connection.sendSubscribed(numbers)) return false;
@@ -29,6 +31,8 @@ export function sendOwedNumbers(deps: {
     // What it is about to hear with all the others it need not be told twice.
     const news = !hub.isAboutToTell(topic) && isNews(hub, pending, update, connection.transport);
     if (news && !connection.sendUpdate(update)) return false;
+    // Who has nothing fetches the register, whatever it is.
+    if (news && pending.since !== 0) report.told();
     topics.settle(topic);
   }
   return true;

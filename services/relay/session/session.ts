@@ -134,6 +134,8 @@ export class Session implements Member, ConnectionOwner {
         return;
       }
       report.toldLate?.(update);
+      // Those of 2009 were left out when it was told to all.
+      if (connection.transport === 'update_check' && update.spread) report.told();
     }
     this.#behind = undefined;
     behind.delete(this);
@@ -234,6 +236,7 @@ export class Session implements Member, ConnectionOwner {
   }
 
   #sendOwedNumbers(connection: Connection): boolean {
-    return sendOwedNumbers({ hub: this.#deps.hub, session: this, topics: this.#topics, connection });
+    const { hub, report } = this.#deps;
+    return sendOwedNumbers({ hub, report, session: this, topics: this.#topics, connection });
   }
 }

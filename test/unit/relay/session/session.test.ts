@@ -75,7 +75,7 @@ function createSession(options: {
     clock: time.clock(),
     limits: { maxTopics: 1, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 },
     authorization: options.authorization,
-    report: { fellBehind() {}, caughtUp() {}, refused() {} },
+    report: { fellBehind() {}, caughtUp() {}, told() {}, refused() {} },
   });
   const topics = new Map((options.topics ?? [chat]).map((topic) => [topic, 7]));
   const session = sessions.accept(connection, { topics, token: undefined });
@@ -90,12 +90,33 @@ describe('a session', () => {
       clock: time.clock(),
       limits: { maxTopics: 1, maxRelayTopics: 1000, messagesPerSecond: 0 },
       authorization: undefined,
-      report: { fellBehind() {}, caughtUp() {}, refused() {} },
+      report: { fellBehind() {}, caughtUp() {}, told() {}, refused() {} },
     });
     sessions.accept(connection, { topics: new Map([[chat, 6]]), token: undefined });
     expect(connection.said).toEqual(['subscribed chat,7', 'update chat 7']);
     await time.runFor(1);
     expect(connection.said).toHaveLength(2);
+  });
+
+  it.each([
+    ['6', 'who comes back to something newer', 6, 1],
+    ['7', 'not who has what is current', 7, 0],
+    ['0', 'not who has nothing and only fetches', 0, 0],
+  ])('that comes with %s is counted as a delivery: %s', (_, __, since, deliveries) => {
+    const [time, hub, connection] = [new VirtualTime(), new StubHub(), new StubConnection()];
+    let counted = 0;
+    const told = () => {
+      counted += 1;
+    };
+    const sessions = new Sessions({
+      hub: hub as unknown as Hub,
+      clock: time.clock(),
+      limits: { maxTopics: 1, maxRelayTopics: 1000, messagesPerSecond: 0 },
+      authorization: undefined,
+      report: { fellBehind() {}, caughtUp() {}, told, refused() {} },
+    });
+    sessions.accept(connection, { topics: new Map([[chat, since]]), token: undefined });
+    expect(counted).toBe(deliveries);
   });
 
   it('says a number in the end, also where the relay ceased to be fresh while there was no room for it', async () => {

@@ -44,9 +44,11 @@ describe('sessions of clients that cannot spread their refetch', () => {
   let connection: FakeConnection;
   let sessions: Sessions;
   let session: ReturnType<Sessions['accept']>;
+  let counted: number;
 
   beforeEach(async () => {
     vi.useFakeTimers();
+    counted = 0;
     broker = new UnimpressedBroker();
     const silent = new Proxy({}, { get: () => () => {} });
     hub = new Hub({
@@ -63,7 +65,10 @@ describe('sessions of clients that cannot spread their refetch', () => {
     });
     const limits = { maxTopics: 10, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 };
     const shared = { hub, clock: SYSTEM_CLOCK, limits, authorization: undefined };
-    sessions = new Sessions({ ...shared, report: silent as never });
+    const told = () => {
+      counted += 1;
+    };
+    sessions = new Sessions({ ...shared, report: { fellBehind() {}, caughtUp() {}, told, refused() {} } });
     await broker.start();
     hub.start();
     connection = new FakeConnection();
@@ -85,6 +90,24 @@ describe('sessions of clients that cannot spread their refetch', () => {
     expect(connection.told).toEqual([]);
     await vi.advanceTimersByTimeAsync(WINDOW_MS);
     expect(connection.told).toEqual(TOPICS);
+  });
+
+  it('are counted when their moment within a spread comes, and not before', async () => {
+    await broker.publish('a' as Topic, { spread: 1000 }, { history: '', version: 0 });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(counted).toBe(0);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect({ told: connection.told, counted }).toEqual({ told: ['a'], counted: 1 });
+  });
+
+  it('are not counted again where they get late what they were counted for when all were told', async () => {
+    connection.room = false;
+    await broker.publish('a' as Topic, {}, { history: '', version: 0 });
+    await vi.advanceTimersByTimeAsync(0);
+    session.fellBehind();
+    connection.room = true;
+    session.roomAgain();
+    expect({ told: connection.told, counted }).toEqual({ told: ['a'], counted: 0 });
   });
 
   it('are told again of a floor that is raised after they were told', async () => {
