@@ -8,6 +8,7 @@ import { HANDSHAKES } from './handshakes.ts';
 import { IDLE_MEMORY } from './idle-memory.ts';
 import { OVERLOAD } from './overload.ts';
 import { REDIS_COMMANDS } from './redis-commands.ts';
+import { STATS_COST } from './stats-cost.ts';
 
 /** All of them, in the order in which they run. */
 export const BENCHES: readonly Bench[] = [
@@ -20,4 +21,5 @@ export const BENCHES: readonly Bench[] = [
   GROWTH_IN_TOPICS,
   GROWTH_IN_RELAYS,
   REDIS_COMMANDS,
+  STATS_COST,
 ];

@@ -1,22 +1,14 @@
-/**
- * What call statistics cost: the CPU time of a webhook, and of a relay with clients, for the same updates, with the
- * recorder off, at its default, and recording everything. All three run at the same time and get their updates by
- * turns, so that whatever else the machine does falls on all of them.
- *
- *   npm run build && node --import ./test/support/typescript-loader.mjs test/bench/stats-cost.ts [seconds]
- */
-import { setTimeout as wait } from 'node:timers/promises';
-import { randomPrefix } from '../support/random-prefix.ts';
-import { RedisProcess } from '../support/redis-process.ts';
-import { type ServiceProcess, startService } from '../support/service-process.ts';
-import { WsClient } from '../support/ws-client.ts';
+import type { Bench, BenchContext, BenchResult } from './bench.ts';
+import { Clients } from './clients/clients.ts';
+import { topicName } from './clients/messages.ts';
+import { pause } from './field.ts';
+import type { RunningServer } from './servers/contender.ts';
+import { startRelayCluster } from './servers/relay-cluster.ts';
+import { collect, ratios, type Samples, showSummary, summarize } from './statistics.ts';
 
-const SECONDS = Number(process.argv[2] ?? 60);
 const PER_SECOND = 100;
 const CLIENTS = 200;
-const WARM_UP_SECONDS = 15;
-/** The time is taken for each of so many parts of it, so that one bad moment does not decide. */
-const PARTS = 10;
+const MIB = 1024 * 1024;
 
 const MODES = {
   off: {},
@@ -24,92 +16,107 @@ const MODES = {
   always: { STATS_TOKEN: 'token', STATS_SAMPLE_RATE: '1' },
 } as const;
 
-type Mode = keyof typeof MODES;
-
-const MODE_NAMES = Object.keys(MODES) as Mode[];
-
-interface Cluster {
-  readonly webhook: ServiceProcess;
-  readonly relay: ServiceProcess;
-  readonly clients: readonly WsClient[];
+/** A webhook, and a relay with clients, whose recorder is in one of the modes. */
+interface Side {
+  readonly mode: string;
+  readonly webhook: RunningServer;
+  readonly relay: RunningServer;
+  stop(): Promise<void>;
 }
 
-async function startCluster(mode: Mode, redis: RedisProcess): Promise<Cluster> {
-  const env = { REDIS_URL: redis.url, HELIOGRAPH_PREFIX: randomPrefix(), LOG_LEVEL: 'error', ...MODES[mode] };
-  const webhook = await startService('webhook', { ...env, WEBHOOK_TOKENS: 'token', WEBHOOK_RATE: '0' });
-  const relay = await startService('relay', { ...env, DRAIN_WINDOW: '0ms' });
-  const clients = await Promise.all(
-    Array.from({ length: CLIENTS }, () => WsClient.open(`ws://127.0.0.1:${relay.port}/ws?topic=chat`)),
-  );
-  for (const { socket } of clients) socket.removeAllListeners('message');
-  return { webhook, relay, clients };
+async function startSide(mode: keyof typeof MODES, redisUrl: string): Promise<Side> {
+  const cluster = await startRelayCluster({ redisUrl, env: MODES[mode] });
+  const clients = new Clients();
+  const stop = async () => {
+    await clients.stop();
+    await cluster.stop();
+  };
+  try {
+    const relay = await cluster.addRelay();
+    const webhook = await cluster.addWebhook();
+    const plan = { protocol: 'ws', port: relay.port, topics: 1, topicsPerClient: 1, isGreeted: true } as const;
+    await clients.connect({ ...plan, count: CLIENTS });
+    return { mode, webhook, relay, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
-async function publish(clusters: readonly Cluster[], seconds: number): Promise<void> {
-  const begun = performance.now();
-  const calls: Promise<unknown>[] = [];
+/** Publishes at all sides by turns, so that whatever else the machine does falls on all of them. */
+async function publish(sides: readonly Side[], seconds: number): Promise<void> {
+  const begunMs = performance.now();
+  const calls: Promise<void>[] = [];
   for (let i = 0; i < seconds * PER_SECOND; i += 1) {
-    for (const { webhook } of clusters) {
-      const id = { 'webhook-id': `m${Math.random()}` };
-      const headers = { 'content-type': 'application/json', authorization: 'Bearer token', ...id };
-      const call = { method: 'POST', headers, body: JSON.stringify({ topic: 'chat', data: { i } }) };
-      calls.push(fetch(`http://127.0.0.1:${webhook.port}/webhook`, call).then((answer) => answer.arrayBuffer()));
+    for (const { webhook } of sides) {
+      const call = webhook.publish(topicName(0), { i });
+      call.catch(() => {}); // told at the end
+      calls.push(call);
     }
-    const dueMs = begun + ((i + 1) * 1000) / PER_SECOND;
-    if (dueMs > performance.now()) await wait(dueMs - performance.now());
+    await pause(Math.max(0, begunMs + ((i + 1) * 1000) / PER_SECOND - performance.now()));
   }
   await Promise.all(calls);
 }
 
-/** The CPU time that each process has taken so far, in microseconds. */
-function cpuOf(clusters: readonly Cluster[]): Promise<number[]> {
-  const services = clusters.flatMap(({ webhook, relay }) => [webhook, relay]);
-  return Promise.all(services.map(async (service) => (await service.metric('process_cpu_seconds_total')) * 1e6));
-}
-
-const median = (numbers: number[]) => numbers.sort((one, other) => one - other)[Math.floor(numbers.length / 2)] ?? 0;
-
-const redis = await RedisProcess.start();
-const clusters = await Promise.all(MODE_NAMES.map((mode) => startCluster(mode, redis)));
-await publish(clusters, WARM_UP_SECONDS);
-const parts: number[][] = [];
-for (let part = 0; part < PARTS; part += 1) {
-  const before = await cpuOf(clusters);
-  await publish(clusters, SECONDS / PARTS);
-  const after = await cpuOf(clusters);
-  parts.push(after.map((us, i) => ((us - (before[i] ?? 0)) * PARTS) / (SECONDS * PER_SECOND)));
-}
-const memory = await Promise.all(
-  clusters.map(async ({ webhook, relay }) => {
-    const bytes = [webhook, relay].map((service) => service.metric('process_resident_memory_bytes'));
-    return (await Promise.all(bytes)).map((size) => `${(size / 2 ** 20).toFixed(0)} MiB`).join(', ');
-  }),
-);
-for (const { webhook, relay, clients } of clusters) {
-  for (const client of clients) client.terminate();
-  await Promise.all([webhook.stop(), relay.stop()]);
-}
-await redis.stop();
-
-const row = (...cells: string[]) => process.stdout.write(`${cells.map((cell) => cell.padStart(20)).join('')}\n`);
-process.stdout.write(
-  `CPU time for an update, at ${PER_SECOND} a second and ${CLIENTS} clients; medians of ${PARTS} parts\n`,
-);
-row('recorder', 'webhook', 'relay', 'both, of a core', 'memory');
-for (const [i, mode] of MODE_NAMES.entries()) {
-  const of = (column: number) => median(parts.map((part) => part[column] ?? 0));
-  /** Against what it was with the recorder off, in the same parts. */
-  const more = (column: number) => {
-    const ratio = median(parts.map((part) => (part[column] ?? 0) / (part[column % 2] ?? 1)));
-    return i === 0 ? '' : ` (${ratio.toFixed(3)} x)`;
+async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+  const [warmUpSeconds, parts, partSeconds] = quick ? [2, 3, 2] : [15, 10, 6];
+  const samples: Samples = {};
+  const sides: Side[] = [];
+  try {
+    for (const mode of Object.keys(MODES) as (keyof typeof MODES)[]) sides.push(await startSide(mode, redis.url));
+    progress('warm-up');
+    await publish(sides, warmUpSeconds);
+    for (let part = 0; part < parts; part += 1) {
+      progress(`part ${part + 1} of ${parts}`);
+      const before = sides.map(({ webhook, relay }) => [webhook.process.cpuUs, relay.process.cpuUs] as const);
+      await publish(sides, partSeconds);
+      for (const [i, { mode, webhook, relay }] of sides.entries()) {
+        const [webhookBefore = 0, relayBefore = 0] = before[i] ?? [];
+        const updates = partSeconds * PER_SECOND;
+        const [webhookUs, relayUs] = [webhook.process.cpuUs - webhookBefore, relay.process.cpuUs - relayBefore];
+        collect(samples, `${mode}: webhook`, webhookUs / updates);
+        collect(samples, `${mode}: relay`, relayUs / updates);
+        collect(samples, `${mode}: both`, (webhookUs + relayUs) / partSeconds / 1e4);
+      }
+    }
+    for (const { mode, webhook, relay } of sides) {
+      collect(samples, `${mode}: memory`, (webhook.process.residentBytes + relay.process.residentBytes) / MIB);
+    }
+  } finally {
+    await Promise.all(sides.map((side) => side.stop()));
+  }
+  const against = (mode: string, what: string) => ratios(samples[`${mode}: ${what}`], samples[`off: ${what}`]);
+  const more = (mode: string) => (samples[`${mode}: both`] ?? []).map((share, i) => share - (samples['off: both']?.[i] ?? 0));
+  return {
+    columns: [
+      'recorder',
+      'CPU of the webhook for an update, µs',
+      'of the relay, µs',
+      'of both, against off',
+      'of both, % of a core',
+      'memory of both, MiB',
+    ],
+    rows: Object.keys(MODES).map((mode) => [
+      mode,
+      showSummary(samples[`${mode}: webhook`], 0),
+      showSummary(samples[`${mode}: relay`], 0),
+      showSummary(against(mode, 'both'), 3),
+      showSummary(samples[`${mode}: both`], 1),
+      showSummary(samples[`${mode}: memory`], 0),
+    ]),
+    goals: [
+      {
+        what: 'CPU of call statistics at their default, % of a core',
+        atMost: 1,
+        measured: summarize(more('default')).median,
+      },
+    ],
+    samples,
   };
-  const [webhook, relay] = [2 * i, 2 * i + 1];
-  const share = ((of(webhook) + of(relay)) * PER_SECOND) / 1e4;
-  row(
-    mode,
-    `${of(webhook).toFixed(0)} µs${more(webhook)}`,
-    `${of(relay).toFixed(0)} µs${more(relay)}`,
-    `${share.toFixed(2)} %`,
-    memory[i] ?? '',
-  );
 }
+
+export const STATS_COST: Bench = {
+  name: 'stats-cost',
+  what: `What call statistics cost a webhook and a relay with ${CLIENTS} clients, at ${PER_SECOND} updates a second by signed calls`,
+  run,
+};

@@ -23,10 +23,12 @@ export interface RelayCluster {
   stop(): Promise<void>;
 }
 
-/** Starts a cluster without processes. */
-export async function startRelayCluster(options: StartOptions): Promise<RelayCluster> {
-  const { redisUrl, nodeArgs = [], build = OUR_BUILD } = options;
-  const settings = { REDIS_URL: redisUrl, HELIOGRAPH_PREFIX: randomPrefix(), PARTITIONS: '16' };
+/** Starts a cluster without processes; `env` is for all that are added. */
+export async function startRelayCluster(
+  options: StartOptions & { env?: Readonly<Record<string, string>> },
+): Promise<RelayCluster> {
+  const { redisUrl, nodeArgs = [], build = OUR_BUILD, env: shared = {} } = options;
+  const settings = { REDIS_URL: redisUrl, HELIOGRAPH_PREFIX: randomPrefix(), PARTITIONS: '16', ...shared };
   const broker = redisBrokers(settings).connect();
   await broker.start();
   const processes: ServerProcess[] = [];
