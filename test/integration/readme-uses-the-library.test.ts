@@ -14,6 +14,19 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 const listens = readmeExample('js', "import WebSocket from 'ws'");
 const publishes = readmeExample('js', 'heliograph/publisher');
+const records = readmeExample('js', 'heliograph/stats');
+
+/** An app around the README's lines, which shows its statistics itself and says where it is. */
+const RECORDED_APP = `
+import { createServer } from 'node:http';
+import express from 'express';
+const app = express();
+${records}
+app.get('/hello/:name', (_request, response) => void response.send('hello'));
+for (const handler of [app, stats.pages]) {
+  const server = createServer(handler).listen(0, '127.0.0.1', () => console.log(server.address().port));
+}
+`;
 
 /** What a strict compiler must take, and what not. */
 const TYPED = `
@@ -41,13 +54,23 @@ new Heliograph('https://push.example.org', { transports: ['carrier pigeon'] });
 heliograph.subscribe(7);
 `;
 
+const TYPED_STATS = `
+import express from 'express';
+import { createStatsMiddleware } from 'heliograph/stats/middleware';
+const app = express();
+${records}
+const { tracer } = stats;
+tracer.startSpan('query').end();
+app.use(createStatsMiddleware({ tracer, trustsCallers: false, followsCalls: false }));
+`;
+
 describe('a project that has installed this repository', () => {
   let dir: string;
   beforeAll(() => {
     dir = mkdtempSync(join(tmpdir(), 'heliograph-user-'));
     mkdirSync(join(dir, 'node_modules'));
     symlinkSync(ROOT, join(dir, 'node_modules/heliograph'));
-    for (const name of ['ws', '@types']) symlinkSync(join(ROOT, 'node_modules', name), join(dir, 'node_modules', name));
+    for (const name of ['ws', 'express', '@types']) symlinkSync(join(ROOT, 'node_modules', name), join(dir, 'node_modules', name));
     writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
   });
   afterAll(() => rmSync(dir, { recursive: true }));
@@ -70,8 +93,33 @@ describe('a project that has installed this repository', () => {
     }
   });
 
+  it('records what its own Express app does as the README shows it', async () => {
+    writeFileSync(join(dir, 'app.js'), RECORDED_APP);
+    const env = { PATH: process.env.PATH, STATS_TOKEN: 'token', STATS_SAMPLE_RATE: '1' };
+    const child = spawn(process.execPath, ['app.js'], { cwd: dir, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      let output = '';
+      child.stdout.on('data', (text) => {
+        output += text;
+      });
+      const [app, pages] = await eventually(() => {
+        const ports = output.match(/^\d+$/gm) ?? [];
+        expect(ports).toHaveLength(2);
+        return ports;
+      }, 10_000);
+      expect(await (await fetch(`http://127.0.0.1:${app}/hello/world`)).text()).toBe('hello');
+      await eventually(async () => {
+        const headers = { authorization: 'Bearer token' };
+        const { traces } = await (await fetch(`http://127.0.0.1:${pages}/stats`, { headers })).json();
+        expect(traces).toMatchObject([{ service: 'shop', name: 'GET /hello/:name', path: '/hello/world' }]);
+      }, 10_000);
+    } finally {
+      child.kill();
+    }
+  });
+
   it('finds types for all of it', async () => {
-    const files = { 'listen.ts': listens, 'publish.ts': publishes, 'typed.ts': TYPED };
+    const files = { 'listen.ts': listens, 'publish.ts': publishes, 'typed.ts': TYPED, 'stats.ts': TYPED_STATS };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
     const compilerOptions = {
       target: 'es2022',
