@@ -93,6 +93,19 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       expect((await all(many)).map(({ id }) => id)).toEqual(Array.from({ length: 120 }, (_, n) => idOf(119 - n)));
     });
 
+    it('shows each once, also where more come meanwhile', async () => {
+      const many = await connect({ ...LIMITS, traces: 200, bytes: 1_000_000 });
+      const write = (n: number) =>
+        many.write(report({ parts: [{ traceId: idOf(n), text: partOf('one', spanOf('a')) }] }));
+      for (let n = 0; n < 120; n += 1) await write(n);
+      const shown: string[] = [];
+      for await (const traces of many.traces()) {
+        shown.push(...traces.map(({ id }) => id));
+        await write(1000 + shown.length);
+      }
+      expect(shown).toEqual(Array.from({ length: 120 }, (_, n) => idOf(119 - n)));
+    });
+
     it('never keeps more than its limits, also under ten times as much', async () => {
       for (let n = 0; n < 10 * LIMITS.traces; n += 5) {
         const parts = [0, 1, 2, 3, 4].map((i) => ({ traceId: idOf(n + i), text: partOf('one', spanOf('a')) }));

@@ -90,13 +90,9 @@ export class RedisStatsStore implements StatsStore {
   }
 
   async *traces(): AsyncIterable<readonly StoredTrace[]> {
-    for (let first = 0; ; first += PAGE) {
-      const ids = await this.#attempt((redis) =>
-        redis.zrange(`${this.#base}traces`, String(first), String(first + PAGE - 1), 'REV'),
-      );
-      if (ids.length > 0) yield await this.#read(ids);
-      if (ids.length < PAGE) return;
-    }
+    // All names at once: where more come meanwhile, pages by rank would show some twice.
+    const ids = await this.#attempt((redis) => redis.zrange(`${this.#base}traces`, '0', '-1', 'REV'));
+    for (let i = 0; i < ids.length; i += PAGE) yield await this.#read(ids.slice(i, i + PAGE));
   }
 
   async processes(): Promise<readonly ProcessRecord[]> {
