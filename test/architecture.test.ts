@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -164,6 +164,25 @@ describe('the borders of the source tree', () => {
     };
     for (const path of graph.keys()) visit(path, []);
     expect(cycles).toEqual([]);
+  });
+});
+
+describe('the map of the source tree', () => {
+  const map = readFileSync(join(SERVICES, 'README.md'), 'utf8');
+  const files = readdirSync(SERVICES, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name !== 'README.md')
+    .map(({ parentPath, name }) => relative(SERVICES, join(parentPath, name)));
+
+  it('names every folder, and no other', () => {
+    const named = [...map.matchAll(/`([\w/-]+)\/`/g)].map(([, path]) => path);
+    expect(named.sort()).toEqual([...new Set(files.map(dirname))].sort());
+  });
+
+  it('names files that there are', () => {
+    const named = [...map.matchAll(/`([\w/-]+\.(?:ts|lua))`/g)].map(([, path]) => path ?? '');
+    expect(named.length).toBeGreaterThan(10);
+    const known = (path: string) => files.some((file) => file === path || file.endsWith(`/${path}`));
+    expect(named.filter((path) => !known(path))).toEqual([]);
   });
 });
 
