@@ -122,6 +122,7 @@ export class Heliograph {
       this.on('update', (update) => update.topic === topic && watch.told(update)),
       this.on('subscribed', (subscribed) => subscribed.topic === topic && watch.subscribed()),
       this.on('status', watch.status),
+      () => signal?.removeEventListener('abort', stop),
     ];
     watch.status(this.status);
     if (since === null) watch.start();

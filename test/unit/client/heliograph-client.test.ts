@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Heliograph, type HeliographOptions } from '../../../services/client/heliograph-client.ts';
 import { createFakeWebSockets, type FakeWebSocket } from '../../support/fake-web-socket.ts';
@@ -85,6 +86,15 @@ describe('a client', () => {
     last().says({ type: 'update', topic: 'chat', version: 2 });
     await passes(60_000);
     expect(fetcher).not.toHaveBeenCalled();
+  });
+
+  it('leaves nothing at a signal that outlives its watch', () => {
+    start({ topics: ['chat'] });
+    const { signal } = new AbortController();
+    const stop = heliograph.watch('chat', () => {}, { since: 1, signal });
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    stop();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('says which topic it may not listen to, and goes on with the others', () => {
