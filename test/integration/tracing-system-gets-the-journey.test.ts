@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp-receiver.ts';
@@ -100,5 +102,27 @@ describe('a tracing system', { timeout: 60_000 }, () => {
     expect(body.includes('our-webhook')).toBe(true);
     expect(body.includes('sampled-by-its-caller')).toBe(true);
     expect(body.includes('not-a-sample')).toBe(false);
+  });
+
+  it('holds no process up that ends, though it takes spans and never answers', async () => {
+    const sockets = new Set<Socket>();
+    const deaf = createServer((socket) => void sockets.add(socket)).listen(0, '127.0.0.1');
+    await once(deaf, 'listening');
+    const { port } = deaf.address() as AddressInfo;
+    const webhook = await startService('webhook', {
+      REDIS_URL: inject('redisUrl'),
+      WEBHOOK_TOKENS: 'token',
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      STATS_SAMPLE_RATE: '1',
+    });
+    const headers = { 'content-type': 'application/json', authorization: 'Bearer token' };
+    const call = { method: 'POST', headers, body: '{"topic":"chat"}' };
+    expect((await fetch(`http://127.0.0.1:${webhook.port}/webhook`, call)).status).toBe(200);
+    await eventually(() => expect(sockets.size).toBeGreaterThan(0), 10_000);
+    const begunAtMs = performance.now();
+    expect(await webhook.stop()).toBe(0);
+    expect(performance.now() - begunAtMs).toBeLessThan(6000); // it would wait for 10 s for each answer
+    for (const socket of sockets) socket.destroy();
+    deaf.close();
   });
 });

@@ -7,6 +7,9 @@ import { FetchCalls } from './fetch-calls.ts';
 import { LightSpan, type LightTrace } from './light-span.ts';
 import { RecordingTracer } from './recording-tracer.ts';
 
+/** For so long the end of a process waits for a tracing system to take the last spans. */
+const LAST_SPANS_MS = 2000;
+
 /** Records spans for the services of one process: samples with OpenTelemetry's SDK, everything else lightly. */
 export class Recorder {
   readonly #provider: TracerProvider;
@@ -62,7 +65,13 @@ export class Recorder {
 
   async stop(): Promise<void> {
     if (this.#followsCalls) this.#fetchCalls.stop();
-    await this.#provider.shutdown().catch(() => {}); // a tracing system that cannot be reached holds nothing up
+    // A tracing system that cannot be reached, or does not answer, holds nothing up.
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LAST_SPANS_MS);
+    });
+    await Promise.race([this.#provider.shutdown().catch(() => {}), late]);
+    clearTimeout(timer);
   }
 
   #tracerOf(parent: Span): Tracer | undefined {
