@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readChatConfig } from '../services/chat/config.ts';
 import { Heliograph } from '../services/client/heliograph-client.ts';
 import * as library from '../services/client/numbers.ts';
-import { FLAG_TABLE, OPTION_TABLE, type OptionRow, PRESETS } from '../services/loadtest/options/option-table.ts';
+import { FLAG_TABLE, helpText, OPTION_TABLE, type OptionRow, PRESETS } from '../services/loadtest/options/option-table.ts';
 import { THRESHOLD_NAMES } from '../services/loadtest/options/thresholds.ts';
 import { readRelayProcessConfig } from '../services/relay/config.ts';
 import { COME_BACK_WITHIN_MS } from '../services/relay/drain.ts';
@@ -72,6 +72,18 @@ describe('the README', () => {
     const section = README.split(/^## /m).find((text) => text.startsWith('Load test\n'));
     for (const name of THRESHOLD_NAMES) expect(section).toContain(`\`${name}\``);
     for (const name of Object.keys(PRESETS)) expect(section).toContain(`\`--preset ${name}\``);
+  });
+
+  it('names the credentials that the load test takes from the environment, as its help does', () => {
+    const section = README.split(/^## /m).find((text) => text.startsWith('Load test\n'));
+    const main = readFileSync(new URL('../services/loadtest/main.ts', import.meta.url), 'utf8');
+    const [, read = ''] = /const \{ PATH: [^,]*,([^}]*)\} = process\.env/.exec(main) ?? [];
+    const names = read.match(/[A-Z]+_[A-Z]+/g) ?? [];
+    expect(names).toHaveLength(3);
+    for (const name of names) {
+      expect(section).toContain(`\`${name}\``);
+      expect(helpText()).toContain(name);
+    }
   });
 
   it('lists every error code with its status, and no other', () => {
