@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { readChatConfig } from '../services/chat/config.ts';
 import { Heliograph } from '../services/client/heliograph-client.ts';
 import * as library from '../services/client/numbers.ts';
-import { FLAG_TABLE, helpText, OPTION_TABLE, type OptionRow, PRESETS } from '../services/loadtest/options/option-table.ts';
+import {
+  FLAG_TABLE,
+  helpText,
+  OPTION_TABLE,
+  type OptionRow,
+  PRESETS,
+} from '../services/loadtest/options/option-table.ts';
 import { THRESHOLD_NAMES } from '../services/loadtest/options/thresholds.ts';
 import { readRelayProcessConfig } from '../services/relay/config.ts';
 import { COME_BACK_WITHIN_MS } from '../services/relay/drain.ts';

@@ -86,7 +86,8 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
     await Promise.all(sides.map((side) => side.stop()));
   }
   const against = (mode: string, what: string) => ratios(samples[`${mode}: ${what}`], samples[`off: ${what}`]);
-  const more = (mode: string) => (samples[`${mode}: both`] ?? []).map((share, i) => share - (samples['off: both']?.[i] ?? 0));
+  const more = (mode: string) =>
+    (samples[`${mode}: both`] ?? []).map((share, i) => share - (samples['off: both']?.[i] ?? 0));
   return {
     columns: [
       'recorder',

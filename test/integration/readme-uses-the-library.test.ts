@@ -70,7 +70,8 @@ describe('a project that has installed this repository', () => {
     dir = mkdtempSync(join(tmpdir(), 'heliograph-user-'));
     mkdirSync(join(dir, 'node_modules'));
     symlinkSync(ROOT, join(dir, 'node_modules/heliograph'));
-    for (const name of ['ws', 'express', '@types']) symlinkSync(join(ROOT, 'node_modules', name), join(dir, 'node_modules', name));
+    for (const name of ['ws', 'express', '@types'])
+      symlinkSync(join(ROOT, 'node_modules', name), join(dir, 'node_modules', name));
     writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
   });
   afterAll(() => rmSync(dir, { recursive: true }));
