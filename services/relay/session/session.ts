@@ -116,30 +116,43 @@ export class Session implements Member, ConnectionOwner {
     this.#behind = Math.min(this.#behind ?? mark, mark);
   }
 
-  /** Control state first, then the newest version of each topic that changed since it fell behind, oldest first. */
+  /** Control state first, then the newest version of each topic that changed since it fell behind. */
   roomAgain(): void {
     const connection = this.#connection;
     const { hub, report, behind } = this.#deps;
     if (!connection || this.#behind === undefined) return;
     if (hub.freshnessFlush >= this.#behind && !connection.sendFreshness(hub.fresh)) return;
     if (!this.#sendOwedNumbers(connection)) return;
+    this.#behind = this.#sendMissed(connection, this.#behind);
+    if (this.#behind !== undefined) return;
+    behind.delete(this);
+    report.caughtUp();
+  }
+
+  /** Its moment has come to be told of what changed since the mark, which it was left out of. */
+  tellSince(mark: number): void {
+    if (!this.#connection) return;
+    const wasBehind = this.#behind !== undefined;
+    const left = wasBehind ? mark : this.#sendMissed(this.#connection, mark);
+    if (left !== undefined) this.fellBehind(left);
+    if (wasBehind) this.roomAgain();
+  }
+
+  /** Tells the newest version of each topic that changed since the mark, oldest first; answers where there was no room. */
+  #sendMissed(connection: Connection, since: number): number | undefined {
+    const { hub, report } = this.#deps;
     const missed = [...this.#topics]
       .map((topic) => ({ topic, flush: hub.flushOf(topic) }))
-      .filter(({ flush }) => flush >= (this.#behind ?? 0))
+      .filter(({ flush }) => flush >= since)
       .sort((a, b) => a.flush - b.flush);
     for (const { topic, flush } of missed) {
       const update = hub.current(topic);
-      if (!connection.sendUpdate(update)) {
-        this.#behind = flush;
-        return;
-      }
+      if (!connection.sendUpdate(update)) return flush;
       report.toldLate?.(update);
       // Those of 2009 were left out when it was told to all.
       if (connection.transport === 'update_check' && update.spread) report.told();
     }
-    this.#behind = undefined;
-    behind.delete(this);
-    report.caughtUp();
+    return undefined;
   }
 
   /** Notes whether something went out; what did not will be made up for once there is room. */

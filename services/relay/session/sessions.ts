@@ -84,10 +84,7 @@ export class Sessions implements Iterable<Session> {
       clock.after(clock.random() * windowMs, () => {
         this.#paced.delete(session);
         // At the end of the turn, so that what changed in this one is told too.
-        clock.atTurnEnd(() => {
-          session.fellBehind(mark);
-          session.roomAgain();
-        });
+        clock.atTurnEnd(() => session.tellSince(mark));
       });
     }
   }

@@ -45,10 +45,12 @@ describe('sessions of clients that cannot spread their refetch', () => {
   let sessions: Sessions;
   let session: ReturnType<Sessions['accept']>;
   let counted: number;
+  let fellBehind: number;
 
   beforeEach(async () => {
     vi.useFakeTimers();
     counted = 0;
+    fellBehind = 0;
     broker = new UnimpressedBroker();
     const silent = new Proxy({}, { get: () => () => {} });
     hub = new Hub({
@@ -68,7 +70,10 @@ describe('sessions of clients that cannot spread their refetch', () => {
     const told = () => {
       counted += 1;
     };
-    sessions = new Sessions({ ...shared, report: { fellBehind() {}, caughtUp() {}, told, refused() {} } });
+    const fell = () => {
+      fellBehind += 1;
+    };
+    sessions = new Sessions({ ...shared, report: { fellBehind: fell, caughtUp() {}, told, refused() {} } });
     await broker.start();
     hub.start();
     connection = new FakeConnection();
@@ -98,6 +103,17 @@ describe('sessions of clients that cannot spread their refetch', () => {
     expect(counted).toBe(0);
     await vi.advanceTimersByTimeAsync(1000);
     expect({ told: connection.told, counted }).toEqual({ told: ['a'], counted: 1 });
+    expect(fellBehind).toBe(0); // it was made to wait
+  });
+
+  it('have fallen behind where there is no room when their moment comes', async () => {
+    connection.room = false;
+    await broker.publish('a' as Topic, { spread: 1000 }, { history: '', version: 0 });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect({ told: connection.told, counted, fellBehind }).toEqual({ told: [], counted: 0, fellBehind: 1 });
+    connection.room = true;
+    session.roomAgain();
+    expect({ told: connection.told, counted, fellBehind }).toEqual({ told: ['a'], counted: 1, fellBehind: 1 });
   });
 
   it('are not counted again where they get late what they were counted for when all were told', async () => {
