@@ -184,9 +184,11 @@ export function createRelayMetrics(deps: {
 
   const hub: HubReport = {
     delivered(update, clients, live) {
+      const spreadMs = update.spread ?? 0;
+      // Where there is a spread, those who do not know it are told later.
+      if (clients > 0 || spreadMs > 0) spread.set(spreadMs / 1000);
       if (clients === 0) return;
       deliveries.inc(clients);
-      spread.set((update.spread ?? 0) / 1000);
       if (live) latency.observe(Math.max(0, nowMs() / 1000 - update.version / 1_000_000));
     },
     conflated: () => conflated.inc(),
