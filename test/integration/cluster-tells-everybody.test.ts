@@ -21,6 +21,8 @@ describe('a webhook and three relays on one Redis', () => {
       WEBHOOK_TOKENS: TOKEN,
       DEFAULT_TOPIC: 'chat',
       DRAIN_WINDOW: '200ms',
+      // On a busy machine one relay may hold more than the others for a while; the clients here do not come back.
+      REBALANCE: '0',
     };
     [webhook, ...relays] = await Promise.all([
       startService('webhook', env),
