@@ -20,6 +20,7 @@ export class Sweep {
   readonly #stuckMs: number;
   readonly #stuck: () => void;
   #rest: Iterator<Sweepable> | undefined;
+  #nextRoundAtMs = 0;
   #timer: Timer | undefined;
 
   constructor(deps: {
@@ -51,14 +52,24 @@ export class Sweep {
 
   #tick(): void {
     const nowMs = this.#clock.monotonicMs();
-    for (let left = Math.ceil((this.#size() * TICK_MS) / this.#intervalMs); left > 0; left -= 1) {
-      this.#rest ??= this.#connections[Symbol.iterator]();
+    let left = Math.ceil((this.#size() * TICK_MS) / this.#intervalMs);
+    while (left > 0) {
+      this.#rest ??= this.#beginRound(nowMs);
+      if (!this.#rest) return;
       const next = this.#rest.next();
       if (next.done) {
         this.#rest = undefined;
-        return;
+        continue;
       }
+      left -= 1;
       if (!next.value.sweep(nowMs, this.#stuckMs)) this.#stuck();
     }
+  }
+
+  /** A few connections are done with long before the interval is over: they are not looked at again until then. */
+  #beginRound(nowMs: number): Iterator<Sweepable> | undefined {
+    if (nowMs < this.#nextRoundAtMs) return undefined;
+    this.#nextRoundAtMs = nowMs + this.#intervalMs;
+    return this.#connections[Symbol.iterator]();
   }
 }

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { Sweep, type Sweepable } from '../../../../services/relay/transport/sweep.ts';
+import { VirtualTime } from '../../../support/virtual-time.ts';
+
+const INTERVAL_MS = 15_000;
+const STUCK_MS = 60_000;
+const TICK_MS = 1000;
+
+/** A connection that notes when it was looked at; it is closed where it took nothing for too long. */
+class FakeConnection implements Sweepable {
+  readonly sweptAtMs: number[] = [];
+  isStuck = false;
+
+  sweep(nowMs: number, stuckMs: number): boolean {
+    expect(stuckMs).toBe(STUCK_MS);
+    this.sweptAtMs.push(nowMs);
+    return !this.isStuck;
+  }
+}
+
+function createSweep(count: number) {
+  const time = new VirtualTime();
+  const connections = new Set(Array.from({ length: count }, () => new FakeConnection()));
+  const seen = { stuck: 0 };
+  const sweep = new Sweep({
+    clock: time.clock(),
+    connections,
+    size: () => connections.size,
+    intervalMs: INTERVAL_MS,
+    stuckMs: STUCK_MS,
+    stuck() {
+      seen.stuck += 1;
+    },
+  });
+  sweep.start();
+  return { time, connections, sweep, seen };
+}
+
+describe('a sweep', () => {
+  it.each([1, 2, 7, 15, 16, 30, 1000])(
+    'looks at each of %i connections once an interval, not oftener',
+    async (count) => {
+      const { time, connections } = createSweep(count);
+      await time.runFor(10 * INTERVAL_MS);
+      for (const { sweptAtMs } of connections) {
+        expect(sweptAtMs.length).toBeGreaterThanOrEqual(9);
+        expect(sweptAtMs.length).toBeLessThanOrEqual(10);
+        for (const [i, atMs] of sweptAtMs.entries()) {
+          const beforeMs = sweptAtMs[i - 1];
+          if (beforeMs !== undefined) expect(Math.abs(atMs - beforeMs - INTERVAL_MS)).toBeLessThanOrEqual(TICK_MS);
+        }
+      }
+    },
+  );
+
+  it('looks at many a few at a time', async () => {
+    const { time, connections } = createSweep(1500);
+    await time.runFor(INTERVAL_MS);
+    const perTick = new Map<number, number>();
+    for (const { sweptAtMs } of connections) {
+      const [atMs = 0] = sweptAtMs;
+      perTick.set(atMs, (perTick.get(atMs) ?? 0) + 1);
+    }
+    expect([...perTick.values()]).toEqual(Array(INTERVAL_MS / TICK_MS).fill(100));
+  });
+
+  it('comes to who connects later within an interval, and says who is stuck', async () => {
+    const { time, connections, sweep, seen } = createSweep(3);
+    await time.runFor(INTERVAL_MS / 2);
+    const late = new FakeConnection();
+    connections.add(late);
+    await time.runFor(INTERVAL_MS);
+    expect(late.sweptAtMs).toHaveLength(1);
+    late.isStuck = true;
+    await time.runFor(INTERVAL_MS);
+    expect(seen.stuck).toBe(1);
+    sweep.stop();
+    await time.runFor(2 * INTERVAL_MS);
+    expect(seen.stuck).toBe(1);
+  });
+});
