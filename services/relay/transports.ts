@@ -1,4 +1,3 @@
-import { AppError } from '../shared/errors.ts';
 import type { Clock } from '../shared/process/clock.ts';
 import type { Update } from '../shared/update/update.ts';
 import type { Origins } from './access/origins.ts';
@@ -12,7 +11,7 @@ import type { UwsApp } from './transport/uws-app.ts';
 import { UwsEvents } from './transport/uws-events.ts';
 import { serveFile } from './transport/uws-file.ts';
 import { servePreflight } from './transport/uws-preflight.ts';
-import { sendProblem } from './transport/uws-problem.ts';
+import { refuseOthers } from './transport/uws-problem.ts';
 import { UwsTopics } from './transport/uws-topics.ts';
 import { UwsWebsocket } from './transport/uws-websocket.ts';
 
@@ -71,7 +70,7 @@ export function createTransports(deps: {
   for (const file of readClientFiles()) serveFile(app, { ...file, corsHeaders });
   for (const path of ['/events', '/topics/*']) {
     servePreflight(app, { path, corsHeaders });
-    app.any(path, (res) => sendProblem(res, new AppError('method_not_allowed'), { Allow: 'GET' }));
+    refuseOthers(app, path, 'method_not_allowed', { Allow: 'GET' });
   }
 
   const all: readonly (readonly [TransportName, Transport])[] = [

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UwsApp } from '../../services/relay/transport/uws-app.ts';
 import { serveFile } from '../../services/relay/transport/uws-file.ts';
+import { expectProblem } from '../support/expect-problem.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
 /** What the README promises. */
@@ -39,6 +40,21 @@ describe('the client file', () => {
     expect(hashed.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
     expect(hashed.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
     expect(await hashed.text()).toBe(await plain.text());
+  });
+
+  it('answers HEAD as GET, without a body, and says to any other method which ones it knows', async () => {
+    for (const path of ['/client.js', '/client.js.map', (await get('/client.js')).headers.get('content-location')]) {
+      const ask = (method: string) => fetch(`${relay.http}${path}`, { method });
+      const [full, head, other] = [await ask('GET'), await ask('HEAD'), await ask('POST')];
+      const withoutDate = ({ headers }: Response) => [...headers].filter(([name]) => name !== 'date');
+      expect([head.status, withoutDate(head)]).toEqual([200, withoutDate(full)]);
+      expect([await head.text(), Number(head.headers.get('content-length'))]).toEqual([
+        '',
+        Buffer.byteLength(await full.text()),
+      ]);
+      await expectProblem(other, 405, 'method_not_allowed');
+      expect(other.headers.get('allow')).toBe('GET, HEAD');
+    }
   });
 
   it('has a source map where it says', async () => {

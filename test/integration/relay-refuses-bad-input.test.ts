@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { eventually } from '../support/eventually.ts';
+import { sendRaw } from '../support/raw-http.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
 let relay: RelayFixture;
@@ -142,6 +143,23 @@ describe('a URL that a relay cannot use', () => {
     expect(response.status).toBe(status);
     expect(response.headers.get('content-type')).toBe('application/problem+json');
     expect(await response.json()).toMatchObject({ code });
+  });
+
+  it.each([
+    ['/nothing', 404],
+    ['/ws', 426],
+    ['/events?topic=chat', 405],
+    ['/topics/chat', 405],
+  ])('HEAD %s is answered without a body, which would pass for the next answer', async (path, status) => {
+    const ask = (method: string, connection: string) =>
+      `${method} ${path} HTTP/1.1\r\nHost: relay\r\nConnection: ${connection}\r\n\r\n`;
+    const answer = await sendRaw(relay.port, ask('HEAD', 'keep-alive') + ask('PUT', 'close'));
+    const [head, next, ...rest] = answer.split(/(?=HTTP\/1\.1 )/);
+    expect([head, next]).toEqual([
+      expect.stringMatching(new RegExp(`^HTTP/1.1 ${status} [^{]*\r\n\r\n$`)),
+      expect.stringMatching(new RegExp(`^HTTP/1.1 ${status} [^{]*\r\n\r\n\\{`)),
+    ]);
+    expect(rest).toEqual([]);
   });
 
   it('a WebSocket to another path is refused', async () => {

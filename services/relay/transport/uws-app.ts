@@ -1,9 +1,8 @@
 import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { createRequire } from 'node:module';
-import { AppError } from '../../shared/errors.ts';
 import { listenError, StartError } from '../../shared/process/start-error.ts';
 import type { TlsFiles } from './transport.ts';
-import { sendProblem } from './uws-problem.ts';
+import { refuseOthers } from './uws-problem.ts';
 
 type Uws = typeof import('uWebSockets.js');
 
@@ -52,7 +51,7 @@ export class UwsApp {
   /** Listens, alone on its port unless it is shared; resolves with the port, also where 0 was asked for. */
   listen({ host, port, shared }: { host: string; port: number; shared: boolean }): Promise<number> {
     // Answered last: what no transport has taken.
-    this.app.any('/*', (res) => sendProblem(res, new AppError('not_found')));
+    refuseOthers(this.app, '/*', 'not_found');
     const { LIBUS_LISTEN_EXCLUSIVE_PORT } = this.#uws as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number };
     return new Promise((resolve, reject) => {
       const listening = (socket: us_listen_socket | false) => {

@@ -1,6 +1,6 @@
-import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { createHash } from 'node:crypto';
-import { type CorsHeaders, writeHeaders } from './uws-problem.ts';
+import { type CorsHeaders, endHead, refuseOthers, writeHeaders } from './uws-problem.ts';
 
 /** A year: as long as a cache can be asked to keep something (RFC 9111). */
 const FOR_EVER = 'public, max-age=31536000, immutable';
@@ -21,7 +21,7 @@ export function serveFile(
 ): void {
   const body = Buffer.from(file.text);
   const etag = `"${createHash('sha256').update(file.text).digest('base64url').slice(0, 16)}"`;
-  app.get(file.path, (res, req) => {
+  const serve = (res: HttpResponse, req: HttpRequest, end: () => void): void => {
     const known = req.getHeader('if-none-match') === etag;
     const cors = file.corsHeaders(req.getHeader('origin'), req.getHeader('host'));
     res.writeStatus(known ? '304 Not Modified' : '200 OK');
@@ -34,8 +34,11 @@ export function serveFile(
     res.writeHeader('X-Content-Type-Options', 'nosniff');
     if (known) return void res.endWithoutBody();
     res.writeHeader('Content-Type', file.type);
-    endAsTaken(res, body);
-  });
+    end();
+  };
+  app.get(file.path, (res, req) => serve(res, req, () => endAsTaken(res, body)));
+  app.head(file.path, (res, req) => serve(res, req, () => endHead(res, body)));
+  refuseOthers(app, file.path, 'method_not_allowed', { Allow: 'GET, HEAD' });
 }
 
 /**

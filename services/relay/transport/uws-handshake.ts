@@ -18,10 +18,12 @@ export function readHandshake(req: HttpRequest): string {
   return key;
 }
 
-/** Answers an upgrade with an error; where none was meant, with what would be one (RFC 6455, section 4.4). */
+/** What an upgrade would be (RFC 6455, section 4.4). */
+export const UPGRADE_HEADERS = { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' };
+
+/** Answers an upgrade with an error. */
 export function refuseUpgrade(res: HttpResponse, error: AppError): void {
-  const isRequired = error.code === 'upgrade_required';
-  sendProblem(res, error, isRequired ? { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' } : {});
+  sendProblem(res, error, error.code === 'upgrade_required' ? UPGRADE_HEADERS : {});
 }
 
 /** Whether a list of words between commas has this one, in whatever case. */

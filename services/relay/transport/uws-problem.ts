@@ -1,6 +1,6 @@
-import type { HttpResponse } from 'uWebSockets.js';
+import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
-import { AppError } from '../../shared/errors.ts';
+import { AppError, type ErrorCode } from '../../shared/errors.ts';
 import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../../shared/protocol/problem.ts';
 
@@ -9,8 +9,14 @@ export type CorsHeaders = (origin: string, host: string) => Readonly<Record<stri
 
 const RETRY_AFTER_S = '2';
 
-/** Answers a request with an error (RFC 9457). */
-export function sendProblem(res: HttpResponse, error: AppError, headers: Readonly<Record<string, string>> = {}): void {
+/** Answers a request with an error (RFC 9457); `isHead` leaves out its body. */
+export function sendProblem(
+  res: HttpResponse,
+  error: AppError,
+  headers: Readonly<Record<string, string>> = {},
+  isHead = false,
+): void {
+  const body = JSON.stringify(toProblem(error));
   res.cork(() => {
     res.writeStatus(`${error.status} ${STATUS_CODES[error.status] ?? 'Error'}`);
     writeHeaders(res, headers);
@@ -19,9 +25,29 @@ export function sendProblem(res: HttpResponse, error: AppError, headers: Readonl
     res.writeHeader('Content-Type', PROBLEM_CONTENT_TYPE);
     res.writeHeader('Cache-Control', 'no-store');
     if (!('X-Content-Type-Options' in headers)) res.writeHeader('X-Content-Type-Options', 'nosniff');
+    if (isHead) endHead(res, body);
     // What comes next should go to another relay.
-    res.end(JSON.stringify(toProblem(error)), error.code === 'draining');
+    else res.end(body, error.code === 'draining');
   });
+}
+
+/**
+ * Answers with an error whatever else is asked for under a path. HEAD gets no body (RFC 9110, section 9.3.2): whoever
+ * stands in between would take it for the next answer.
+ */
+export function refuseOthers(
+  app: TemplatedApp,
+  path: string,
+  code: ErrorCode,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  app.any(path, (res, req) => sendProblem(res, new AppError(code), headers, req.getMethod() === 'head'));
+}
+
+/** Ends the answer to HEAD, which says how long the body of GET is. (uWebSockets.js waits for the body where it says so.) */
+export function endHead(res: HttpResponse, body: string | Buffer): void {
+  res.writeHeader('Content-Length', String(Buffer.byteLength(body)));
+  res.endWithoutBody();
 }
 
 /** Writes headers, after the status and before the body. */

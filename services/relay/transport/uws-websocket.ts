@@ -1,5 +1,5 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } from 'uWebSockets.js';
-import { AppError, toAppError } from '../../shared/errors.ts';
+import { toAppError } from '../../shared/errors.ts';
 import { CLOSE_CODES } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update } from '../../shared/update/update.ts';
@@ -7,7 +7,8 @@ import type { Dialect } from './dialect.ts';
 import { parseGreeting } from './greeting.ts';
 import { type Accept, type Admission, type ConnectionReport, MAX_MESSAGE_BYTES } from './transport.ts';
 import { readCaller } from './uws-caller.ts';
-import { readHandshake, refuseUpgrade } from './uws-handshake.ts';
+import { readHandshake, refuseUpgrade, UPGRADE_HEADERS } from './uws-handshake.ts';
+import { refuseOthers } from './uws-problem.ts';
 import { channelOf, type Socket, type UserData, UwsWebsocketConnection } from './uws-websocket-connection.ts';
 
 /** The most that waits for one slow client, in bytes, beyond what the kernel holds; one message may overshoot it. */
@@ -68,7 +69,7 @@ export class UwsWebsocket {
       drain: (ws) => this.#drained(ws),
       close: (ws, code) => this.#closed(ws, code),
     });
-    this.#app.any(deps.path, (res) => refuseUpgrade(res, new AppError('upgrade_required')));
+    refuseOthers(this.#app, deps.path, 'upgrade_required', UPGRADE_HEADERS);
   }
 
   /** Tells all who listen; returns how many. */
