@@ -4,6 +4,11 @@ import { EXCHANGE_INTERVAL_MS } from './cluster-picture.ts';
 /** A relay sheds when it holds more than so much above the mean, and until it is near it. */
 const BEGIN_ABOVE = 1.1;
 const END_ABOVE = 1.02;
+/**
+ * The others' numbers are as they were up to an interval ago, and an interval is somewhat longer or shorter each time.
+ * So that growth, which all have, does not pass for a surplus, only what this relay held at so many pictures counts.
+ */
+const PICTURES = 3;
 /** Differences of so few connections are none. */
 const MIN_SURPLUS = 10;
 const STEP_MS = 100;
@@ -18,6 +23,8 @@ export class Rebalance {
   readonly #perSecond: number;
   readonly #clock: Clock;
   readonly #shed: (count: number) => number;
+  /** What this relay held at the last pictures, the newest first. */
+  #held: readonly number[] = [];
   #timer: Timer | undefined;
   #left = 0;
   #before = 0;
@@ -37,16 +44,18 @@ export class Rebalance {
     const { relays, own, connections } = picture;
     if (this.#perSecond === 0) return;
     this.#judge(own);
-    const mean = connections / relays;
+    this.#held = [own, ...this.#held].slice(0, PICTURES);
+    const held = Math.min(...this.#held);
+    const mean = (connections - own + held) / relays;
     const limit = mean * (this.#shedding ? END_ABOVE : BEGIN_ABOVE);
-    if (own <= limit || own - mean < MIN_SURPLUS || this.#clock.monotonicMs() < this.#pausedUntilMs) {
+    if (held <= limit || held - mean < MIN_SURPLUS || this.#clock.monotonicMs() < this.#pausedUntilMs) {
       this.#rest();
       return;
     }
     this.#shedding = true;
     this.#before = own;
     const perExchange = (this.#perSecond * EXCHANGE_INTERVAL_MS) / 1000;
-    this.#left = Math.ceil(Math.min(own - mean, perExchange));
+    this.#left = Math.ceil(Math.min(held - mean, perExchange));
     this.#step();
   }
 

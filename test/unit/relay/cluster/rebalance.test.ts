@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EXCHANGE_INTERVAL_MS } from '../../../../services/relay/cluster/cluster-picture.ts';
+import { ClusterPicture, EXCHANGE_INTERVAL_MS } from '../../../../services/relay/cluster/cluster-picture.ts';
 import { Rebalance } from '../../../../services/relay/cluster/rebalance.ts';
+import { MemoryBroker } from '../../../../services/shared/broker/memory-broker.ts';
 import { SYSTEM_CLOCK } from '../../../../services/shared/process/clock.ts';
+import { SeededRandom } from '../../../simulator/seeded-random.ts';
+import { VirtualTime } from '../../../support/virtual-time.ts';
 
 describe('a relay that holds more than its share', () => {
   let own: number;
@@ -77,5 +80,95 @@ describe('a relay that holds more than its share', () => {
     const before = away;
     await vi.advanceTimersByTimeAsync(10_000);
     expect(away).toBe(before);
+  });
+});
+
+describe('relays that hear of each other every two seconds', () => {
+  const PER_SECOND = 50;
+
+  /** Relays of one cluster, each with a clock of its own beat, behind a proxy that gives the emptiest one the next client. */
+  function createCluster(seed: number) {
+    const [time, random] = [new VirtualTime(), new SeededRandom(seed)];
+    const clock = time.clock(() => random.next());
+    const broker = new MemoryBroker({ nowMs: () => time.nowMs });
+    const relays: { held: number; shed: number }[] = [];
+    function comeBack(count: number): void {
+      const [emptiest] = [...relays].sort((a, b) => a.held - b.held);
+      if (emptiest) emptiest.held += count;
+    }
+    function add(held: number): void {
+      const relay = { held, shed: 0 };
+      relays.push(relay);
+      const rebalance = new Rebalance({
+        perSecond: PER_SECOND,
+        clock,
+        shed(count) {
+          relay.held -= count;
+          relay.shed += count;
+          clock.after(random.between(0, 1000), () => comeBack(count));
+          return count;
+        },
+      });
+      const picture = new ClusterPicture({
+        id: `relay-${relays.length}`,
+        loads: broker,
+        clock,
+        connections: () => relay.held,
+        exchanged: () => rebalance.look({ relays: picture.relays, own: relay.held, connections: picture.connections }),
+      });
+      clock.after(random.between(0, EXCHANGE_INTERVAL_MS), () => picture.start());
+    }
+    /** So many clients a second come to each of these relays, a part of them every 50 ms. */
+    async function storm(perSecond: number, seconds: number, to = relays): Promise<void> {
+      for (let n = 0; n < seconds * 20; n += 1) {
+        for (const relay of to) relay.held += perSecond / 20;
+        await time.runFor(50);
+      }
+    }
+    const shed = () => relays.reduce((sum, relay) => sum + relay.shed, 0);
+    const worst = () => {
+      const mean = relays.reduce((sum, { held }) => sum + held, 0) / relays.length;
+      return Math.max(...relays.map(({ held }) => Math.abs(held / mean - 1)));
+    };
+    return { time, relays, add, storm, shed, worst };
+  }
+
+  it.each([
+    ['two', 2],
+    ['four', 4],
+    ['twenty', 20],
+  ])('shed nothing while clients come to all of %s at once, be they empty or not', async (_, count) => {
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const cluster = createCluster(seed);
+      for (let n = 0; n < count; n += 1) cluster.add(0);
+      await cluster.time.runFor(EXCHANGE_INTERVAL_MS + seed * 100); // all have begun before the first client comes
+      await cluster.storm(1000, 8);
+      await cluster.time.runFor(5000);
+      await cluster.storm(8000, 4);
+      await cluster.time.runFor(10_000);
+      expect([seed, cluster.shed()]).toEqual([seed, 0]);
+    }
+  });
+
+  it('shed what only one of them got, once it is over, in the time that it takes', async () => {
+    const cluster = createCluster(1);
+    for (let n = 0; n < 2; n += 1) cluster.add(0);
+    await cluster.time.runFor(EXCHANGE_INTERVAL_MS);
+    await cluster.storm(500, 4, cluster.relays.slice(0, 1));
+    await cluster.time.runFor((1000 / PER_SECOND) * 1000 + 4 * EXCHANGE_INTERVAL_MS);
+    expect(cluster.worst()).toBeLessThan(0.1);
+    expect(cluster.shed()).toBeLessThan(1100);
+  });
+
+  it('are within 10 % of the mean 100 s, and a few, after a fourth joins three of 20,000, as deploy/README.md says', async () => {
+    const cluster = createCluster(1);
+    for (let n = 0; n < 3; n += 1) cluster.add(20_000);
+    await cluster.time.runFor(10_000);
+    cluster.add(0);
+    await cluster.time.runFor(80_000);
+    expect(cluster.worst()).toBeGreaterThan(0.1);
+    await cluster.time.runFor(20_000 + 3 * EXCHANGE_INTERVAL_MS);
+    expect(cluster.worst()).toBeLessThan(0.1);
+    expect(cluster.shed()).toBeLessThan(15_000 * 1.05);
   });
 });
