@@ -91,6 +91,11 @@ export class Hub implements FeedHandler {
     return this.#members.size;
   }
 
+  /** Whether the topic is kept, or so many topics may be kept that it may be too; those just left are kept for a while. */
+  hasRoom(topic: Topic, maxTopics: number): boolean {
+    return this.#interest.size < maxTopics || this.#interest.has(topic);
+  }
+
   /** The number of this node's members of a topic. */
   listeners(topic: Topic): number {
     return this.#members.count(topic);

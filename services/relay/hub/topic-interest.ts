@@ -32,7 +32,7 @@ export class TopicInterest {
   readonly #clock: Clock;
   readonly #stages = new Map<Topic, Stage>();
   readonly #unfinished = new Set<Topic>();
-  /** Topics without members, and when to release them. */
+  /** Topics without members, and when to release them: the first one first. */
   readonly #idle = new Map<Topic, number>();
   /** Topics of the call under way for which its answer will count. */
   #asked = new Set<Topic>();
@@ -47,6 +47,15 @@ export class TopicInterest {
     this.#feed = deps.feed;
     this.#handler = deps.handler;
     this.#clock = deps.clock;
+  }
+
+  /** Topics that are kept: those that have members, and those whose last one has just gone. */
+  get size(): number {
+    return this.#stages.size;
+  }
+
+  has(topic: Topic): boolean {
+    return this.#stages.has(topic);
   }
 
   /** The topic has its first member. */
@@ -181,8 +190,10 @@ export class TopicInterest {
 
   #takeIdle(): Topic[] {
     const now = this.#clock.monotonicMs();
-    const due = [...this.#idle].filter(([, at]) => at <= now).map(([topic]) => topic);
-    for (const topic of due) {
+    const due: Topic[] = [];
+    for (const [topic, at] of this.#idle) {
+      if (at > now) break; // the others were left later
+      due.push(topic);
       this.#idle.delete(topic);
       this.#stages.delete(topic);
       this.#unfinished.delete(topic);

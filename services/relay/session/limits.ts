@@ -1,20 +1,13 @@
 import { MAX_TOPICS_PER_MESSAGE } from '../../shared/protocol/client-message.ts';
-import type { Topic } from '../../shared/update/topic.ts';
-import type { Hub } from '../hub/hub.ts';
 
 /** What one client may do. */
 export interface SessionLimits {
   /** Topics at a time. */
   readonly maxTopics: number;
-  /** Topics of all clients of this relay together: each holds memory here and a watch in Redis. */
+  /** Topics of all clients of this relay together, and of those just gone: each holds memory here and a watch in Redis. */
   readonly maxRelayTopics: number;
   /** Messages a second in the long run; 0 for no limit. */
   readonly messagesPerSecond: number;
-}
-
-/** Whether a relay may watch this topic, too; one that somebody listens to already costs nothing more. */
-export function hasRoom(hub: Pick<Hub, 'topics' | 'listeners'>, limits: SessionLimits, topic: Topic): boolean {
-  return hub.topics < limits.maxRelayTopics || hub.listeners(topic) > 0;
 }
 
 /** Messages that a client may send at once after a silence: at least these, and enough to subscribe to everything twice. */

@@ -1,11 +1,11 @@
 import { AppError } from '../../shared/errors.ts';
 import { parseClientMessage } from '../../shared/protocol/client-message.ts';
-import type { CloseCode } from '../../shared/protocol/close-codes.ts';
+import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
 import type { Member } from '../hub/waiting-members.ts';
 import type { Connection, ConnectionOwner, Greeting } from '../transport/transport.ts';
-import { hasRoom, MessageBudget } from './limits.ts';
+import { MessageBudget } from './limits.ts';
 import { sendOwedNumbers } from './send-owed-numbers.ts';
 import { goodbyeFor, SessionAccess } from './session-access.ts';
 import type { SessionDeps, SessionOwner } from './session-deps.ts';
@@ -155,9 +155,10 @@ export class Session implements Member, ConnectionOwner {
     return undefined;
   }
 
-  /** Notes whether something went out; what did not will be made up for once there is room. */
-  #tell(sent: boolean | undefined): void {
+  /** Answers whether something went out; what did not will be made up for once there is room. */
+  #tell(sent: boolean | undefined): boolean {
     if (sent === false) this.fellBehind();
+    return sent !== false;
   }
 
   #try(action: () => void): void {
@@ -169,10 +170,10 @@ export class Session implements Member, ConnectionOwner {
     }
   }
 
-  /** Tells the client that what it asked for cannot be had. */
-  refuse(refusal: AppError, topic?: Topic): void {
+  /** Tells the client that what it asked for cannot be had; false where that does not go out. */
+  refuse(refusal: AppError, topic?: Topic): boolean {
     this.#deps.report.refused(refusal);
-    this.#tell(this.#connection?.sendError(refusal.code, topic));
+    return this.#tell(this.#connection?.sendError(refusal.code, topic));
   }
 
   /** Says why, and goodbye. */
@@ -204,7 +205,7 @@ export class Session implements Member, ConnectionOwner {
         this.refuse(new AppError(refusal), topic);
         continue;
       }
-      if (!this.#topics.has(topic) && !hasRoom(hub, limits, topic)) return void this.end(new AppError('relay_full'));
+      if (!hub.hasRoom(topic, limits.maxRelayTopics)) return void this.end(new AppError('relay_full'));
       const isNew = this.#topics.add(topic, { since, joinedAtMs: clock.monotonicMs(), saidNull: false });
       if (isNew) hub.join(topic);
       hub.awaitAnswer(topic, this);
@@ -222,7 +223,8 @@ export class Session implements Member, ConnectionOwner {
       const refusal = this.#access?.refusal(topic);
       if (!refusal) continue;
       this.#unsubscribe(topic);
-      this.refuse(new AppError(refusal), topic);
+      // Whoever is not told would take the silence for "nothing new". It learns the reason when it comes back.
+      if (!this.refuse(new AppError(refusal), topic)) return void this.close(CLOSE_CODES.drain, '0');
     }
     if (wanted) this.#try(() => this.#subscribe(wanted));
     if (had && this.#topics.size === 0) this.#endWithoutTopics();

@@ -1,4 +1,5 @@
 import { AppError } from '../../shared/errors.ts';
+import type { Timer } from '../../shared/process/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Connection, Greeting } from '../transport/transport.ts';
 import { Session } from './session.ts';
@@ -13,8 +14,10 @@ export class Sessions implements Iterable<Session> {
   readonly #all = new Set<Session>();
   readonly #behind = new Set<Session>();
   readonly #tokenless = new Set<Session>();
-  /** Those whose moment is still to come, with the mark since which they are to be told. */
-  readonly #paced = new Map<Session, number>();
+  /** Those who cannot spread their refetch by themselves. */
+  readonly #unspread = new Set<Session>();
+  /** Those of them whose moment is still to come, with the mark since which they are to be told. */
+  readonly #paced = new Map<Session, { readonly mark: number; readonly moment: Timer }>();
 
   constructor(deps: SessionDeps) {
     this.#deps = {
@@ -24,6 +27,9 @@ export class Sessions implements Iterable<Session> {
       closed: (session) => {
         this.#all.delete(session);
         this.#tokenless.delete(session);
+        this.#unspread.delete(session);
+        this.#paced.get(session)?.moment.cancel();
+        this.#paced.delete(session);
       },
     };
   }
@@ -51,6 +57,7 @@ export class Sessions implements Iterable<Session> {
   accept(connection: Connection, greeting: Greeting): Session {
     const session = new Session(this.#deps);
     this.#all.add(session);
+    if (connection.transport === 'update_check') this.#unspread.add(session);
     session.open(connection, greeting);
     return session;
   }
@@ -64,7 +71,7 @@ export class Sessions implements Iterable<Session> {
       left -= 1;
       if (left === 0) return owed;
     }
-    for (const [session, mark] of this.#paced) {
+    for (const [session, { mark }] of this.#paced) {
       if (!session.isBehind && session.isOwed(topic, mark)) owed += 1;
       left -= 1;
       if (left === 0) return owed;
@@ -78,14 +85,14 @@ export class Sessions implements Iterable<Session> {
    */
   pace(mark: number, windowMs: number): void {
     const { clock } = this.#deps;
-    for (const session of this.#all) {
-      if (session.connection?.transport !== 'update_check' || this.#paced.has(session)) continue;
-      this.#paced.set(session, mark);
-      clock.after(clock.random() * windowMs, () => {
+    for (const session of this.#unspread) {
+      if (this.#paced.has(session)) continue;
+      const moment = clock.after(clock.random() * windowMs, () => {
         this.#paced.delete(session);
         // At the end of the turn, so that what changed in this one is told too.
         clock.atTurnEnd(() => session.tellSince(mark));
       });
+      this.#paced.set(session, { mark, moment });
     }
   }
 }

@@ -190,4 +190,24 @@ describe('TopicInterest', () => {
     expect([...handler.known.keys()]).toEqual(['b1', 'b2']);
     interest.stop();
   });
+
+  it('counts a topic that was left until it is released, and releases the one first that was left first', async () => {
+    const time = new VirtualTime();
+    const feed = new FatefulFeed(time, () => ({ delayMs: 0, fails: false, takesEffect: true }));
+    const interest = new TopicInterest({ feed, handler: new KnownRegisters(), clock: time.clock() });
+    const [first, second] = ['a1', 'b1'] as [Topic, Topic];
+    for (const topic of [first, second]) interest.want(topic);
+    await time.runFor(100);
+    interest.release(second);
+    interest.release(first);
+    await time.runFor(LINGER_MS / 2);
+    interest.want(second);
+    interest.release(second);
+    expect([interest.size, interest.has(first)]).toEqual([2, true]);
+    await time.runFor(LINGER_MS * 0.6);
+    expect([interest.size, interest.has(first), interest.has(second)]).toEqual([1, false, true]);
+    await time.runFor(LINGER_MS);
+    expect(interest.size).toBe(0);
+    interest.stop();
+  });
 });

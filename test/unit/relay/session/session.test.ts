@@ -11,7 +11,6 @@ const chat = 'chat' as Topic;
 
 /** As much of a hub as a session asks, with one topic that is known; it can be made stale. */
 class StubHub {
-  readonly topics = 0;
   readonly waiting = new WaitingMembers();
   readonly mark = 1;
   readonly freshnessFlush = 0;
@@ -19,6 +18,7 @@ class StubHub {
 
   join(): void {}
   leave(): void {}
+  hasRoom = () => true;
   vouches = () => this.fresh;
   flushOf = () => 0;
   isAboutToTell = () => false;
@@ -73,7 +73,7 @@ function createSession(options: {
   const sessions = new Sessions({
     hub: hub as unknown as Hub,
     clock: time.clock(),
-    limits: { maxTopics: 1, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 },
+    limits: { maxTopics: 2, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 },
     authorization: options.authorization,
     report: { fellBehind() {}, caughtUp() {}, told() {}, refused() {} },
   });
@@ -167,5 +167,36 @@ describe('a session', () => {
     session.message('{"type":"subscribe","topics":{"chat":null}}');
     await time.runFor(1);
     expect(connection.said).toEqual(said);
+  });
+
+  it.each([
+    ['told of it', true, ['subscribed chat,7', 'error unauthorized']],
+    [
+      'sent away where there is no room for that, so as not to take silence for no news',
+      false,
+      ['subscribed chat,7', 'close 1012'],
+    ],
+  ])('that loses one of its topics is %s', async (_, room, said) => {
+    const other = 'other' as Topic;
+    const access = (topics: readonly Topic[], expiresAtMs: number) => ({
+      hasToken: true,
+      mayListen: (topic: Topic) => topics.includes(topic),
+      expiresAtMs,
+    });
+    const authorization = {
+      tokenRequired: false,
+      anonymous: { ...access([other], Number.POSITIVE_INFINITY), hasToken: false },
+      check: async () => access([chat, other], 1000),
+    };
+    const { time, connection, session } = createSession({ room: true, fresh: true, topics: [], authorization });
+    session.message('{"type":"auth","token":"t"}');
+    await time.runFor(1);
+    session.message('{"type":"subscribe","topics":{"chat":7}}');
+    await time.runFor(1);
+    session.message('{"type":"subscribe","topics":{"other":7}}');
+    await time.runFor(1);
+    connection.room = room;
+    await time.runFor(1000);
+    expect(connection.said.filter((what) => !what.includes('other'))).toEqual(said);
   });
 });

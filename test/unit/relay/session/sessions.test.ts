@@ -149,6 +149,18 @@ describe('sessions of clients that cannot spread their refetch', () => {
     expect(new Set(connection.told)).toEqual(new Set(TOPICS));
   });
 
+  it('leave nothing behind that waits for their moment when they go', async () => {
+    // So that the hub waits already for topics that were left.
+    sessions.accept(new FakeConnection(), { topics: new Map([['c' as Topic, null]]), token: undefined }).closed();
+    hub.raiseFloor(0, soon());
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sessions.owed('a' as Topic)).toBe(1);
+    const before = vi.getTimerCount();
+    session.closed();
+    expect(vi.getTimerCount()).toBe(before - 1);
+    expect([sessions.owed('a' as Topic), sessions.size]).toEqual([0, 0]);
+  });
+
   it('are told of a floor raised in the last minute when they come from elsewhere, and not of an older one', async () => {
     const come = async () => {
       connection = new FakeConnection();
