@@ -1,4 +1,7 @@
+import { expect, it } from 'vitest';
 import { MemoryBroker } from '../../services/shared/broker/memory-broker.ts';
+import { REACH_US } from '../../services/shared/broker/retention.ts';
+import type { Topic } from '../../services/shared/update/topic.ts';
 import { describeBroker } from './broker-contract.ts';
 import { describeReceipts } from './receipts-contract.ts';
 
@@ -9,3 +12,32 @@ const inMemory = async () => {
 
 describeBroker('in memory', inMemory);
 describeReceipts('in memory', inMemory);
+
+it('a broker in memory says how far back it knows what changed, and forgets what is older', async () => {
+  let nowMs = 1_700_000_000_000;
+  const broker = new MemoryBroker({ nowMs: () => nowMs });
+  await broker.start();
+  const nothing = { history: '', version: 0 };
+  const publish = async (topic: string) => (await broker.publish(topic as Topic, {}, nothing)).version;
+  const digest = () => broker.digest(0, nothing, 0);
+  const old = await publish('old');
+  await publish('kept');
+  nowMs += REACH_US / 1000 / 2;
+  const kept = await publish('kept');
+  expect(await digest()).toMatchObject({
+    reach: 0,
+    changed: [
+      { topic: 'old', version: old },
+      { topic: 'kept', version: kept },
+    ],
+  });
+  nowMs += REACH_US / 1000 / 2 + 1;
+  const newest = await publish('new');
+  expect(await digest()).toMatchObject({
+    reach: old,
+    changed: [
+      { topic: 'kept', version: kept },
+      { topic: 'new', version: newest },
+    ],
+  });
+});

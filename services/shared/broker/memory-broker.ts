@@ -23,7 +23,8 @@ export class MemoryBroker implements Broker {
   #floor = 0;
   #raises = 0;
   #last = 0;
-  #recent: Changed[] = [];
+  /** The topics that changed of late, with their newest version, in the order of those. */
+  readonly #recent = new Map<Topic, Version>();
   /** What is not in `recent` any more, up to here. */
   #trimmed: Version = 0;
 
@@ -58,7 +59,9 @@ export class MemoryBroker implements Broker {
     this.#last = version;
     this.#registers.delete(topic); // so that the map stays in the order of versions
     this.#registers.set(topic, { version, body: text });
-    this.#recent.push({ topic, version });
+    this.#recent.delete(topic);
+    this.#recent.set(topic, version);
+    this.#trimRecent();
     this.#forgetOld();
     const signal = encodeSignal(version, text);
     setImmediate(() => this.#signal(topic, signal));
@@ -155,8 +158,8 @@ export class MemoryBroker implements Broker {
   }
 
   #changedAfter(cursor: Version): Changed[] {
-    const first = this.#recent.findLastIndex(({ version }) => version <= cursor) + 1;
-    return this.#recent.slice(first).filter(({ topic, version }) => this.#registers.get(topic)?.version === version);
+    const changed = [...this.#recent].map(([topic, version]) => ({ topic, version }));
+    return changed.filter(({ version }) => version > cursor);
   }
 
   #signal(topic: Topic, text: string): void {
@@ -165,14 +168,17 @@ export class MemoryBroker implements Broker {
     if (update !== undefined) this.#handler?.deliver(update);
   }
 
-  #forgetOld(): void {
+  /** Only publishing does: where the floor or the base have risen, it still reaches back as far as before. */
+  #trimRecent(): void {
     const cutoff = this.#last - REACH_US;
-    const kept = this.#recent.findIndex(({ version }) => version > cutoff);
-    if (kept > 1000) {
-      // In large steps: each copies what stays.
-      this.#trimmed = this.#recent[kept - 1]?.version ?? 0;
-      this.#recent = this.#recent.slice(kept);
+    for (const [topic, version] of this.#recent) {
+      if (version > cutoff) return;
+      this.#recent.delete(topic);
+      this.#trimmed = version;
     }
+  }
+
+  #forgetOld(): void {
     const expired = this.#now() - REGISTER_TTL_MS * 1000;
     for (const [topic, { version }] of this.#registers) {
       if (version > expired) break;
