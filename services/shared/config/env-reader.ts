@@ -111,13 +111,16 @@ export class EnvReader {
     return text;
   }
 
-  /** An absolute URL of one of the schemes (without colon). */
+  /** An absolute URL of one of the schemes (without colon), with no secret in it: URLs stand in log lines. */
   url(name: string, options: { default: string; schemes?: readonly string[] }): string {
     const { default: defaultValue, schemes = ['http', 'https'] } = options;
     const text = this.#read(name, defaultValue);
     if (text === undefined) return defaultValue;
-    if (URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1))) return text;
-    this.fail(name, `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`);
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (!url || !schemes.includes(url.protocol.slice(0, -1))) {
+      this.fail(name, `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`);
+    } else if (url.username !== '' || url.password !== '') this.fail(name, 'must hold no user name and no password');
+    else return text;
     return defaultValue;
   }
 

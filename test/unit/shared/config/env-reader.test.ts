@@ -109,6 +109,15 @@ describe('EnvReader', () => {
     ]);
   });
 
+  it.each(['http://user@host', 'https://user:hunter2@host/keys', 'https://:hunter2@host'])(
+    'refuses %j as a URL: it may come to stand in a log line',
+    (text) => {
+      expect(problemsOf({ A: text }, (env) => env.url('A', { default: 'http://x' }))).toEqual([
+        'A must hold no user name and no password',
+      ]);
+    },
+  );
+
   it('tells every problem in one error, in the order of reading, with those that the caller found', () => {
     const env = new EnvReader({ A: 'x', B: 'y' });
     env.integer('A', { default: 1, max: 9 });
