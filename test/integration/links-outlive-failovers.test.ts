@@ -1,8 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Broker } from '../../services/shared/broker/broker.ts';
+import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
+import { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
+import { EnvReader } from '../../services/shared/config/env-reader.ts';
+import { requireRedisConfig } from '../../services/shared/config/redis-config.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeSentinel } from '../support/fake-sentinel.ts';
+import { randomPrefix } from '../support/random-prefix.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 
@@ -43,5 +48,26 @@ describe('links to a master that Sentinel names', () => {
       await broker.publish(topic, {}, { history: '', version: 0 });
       await broker.watch([topic]);
     }, 5000);
+  });
+});
+
+describe('links that a process gives up', () => {
+  it('are counted out as those are that it loses', async () => {
+    const config = requireRedisConfig(
+      new EnvReader({
+        REDIS_URL: inject('redisUrl'),
+        HELIOGRAPH_PREFIX: randomPrefix(),
+        PUBLISH_WAIT_REPLICAS: '1', // so that publishing has a link of its own
+      }),
+    );
+    const links = new Map<string, number>();
+    const count = (difference: number) => (link: string) => void links.set(link, (links.get(link) ?? 0) + difference);
+    const report = { ...SILENT_REPORT, linkUp: count(1), linkDown: count(-1) };
+    const broker = new RedisBroker({ config, report, refuse() {} });
+    broker.follow({ deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} });
+    await broker.start();
+    await eventually(() => expect(Object.fromEntries(links)).toEqual({ commands: 1, publisher: 1, subscriber: 1 }));
+    await broker.stop();
+    await eventually(() => expect(Object.fromEntries(links)).toEqual({ commands: 0, publisher: 0, subscriber: 0 }));
   });
 });

@@ -68,8 +68,8 @@ export class RedisCommands {
     refuse = this.#agreement.refuse;
   }
 
+  /** What becomes of the link is reported when it is closed, as it is where Redis closes it. */
   stop(): void {
-    this.#usable = false;
     this.#redis.disconnect();
   }
 
