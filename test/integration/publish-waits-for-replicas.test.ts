@@ -17,7 +17,13 @@ describe('with PUBLISH_WAIT_REPLICAS=1', () => {
   beforeAll(async () => {
     master = await RedisProcess.start({ args: ['--repl-diskless-sync-delay', '0'] });
     replica = await RedisProcess.start({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
-    const env = { REDIS_URL: master.url, WEBHOOK_TOKENS: TOKEN, PUBLISH_WAIT_REPLICAS: '1', DRAIN_WINDOW: '0s' };
+    const env = {
+      REDIS_URL: master.url,
+      REDIS_TIMEOUT: '1999ms', // any number of milliseconds will do, also one that cannot be shared out evenly
+      WEBHOOK_TOKENS: TOKEN,
+      PUBLISH_WAIT_REPLICAS: '1',
+      DRAIN_WINDOW: '0s',
+    };
     [webhook, relay] = await Promise.all([startService('webhook', env), startService('relay', env)]);
     await eventually(
       async () => expect(await askRedis(master.port, 'INFO', 'replication')).toMatch(/state=online/),

@@ -75,7 +75,7 @@ export class RedisReplicatedPublisher {
   async #send(redis: ScriptedRedis, calls: readonly Call[]): Promise<void> {
     const pipeline = redis.pipeline() as unknown as ScriptedPipeline;
     for (const { args } of calls) pipeline.heliographPublish(...args);
-    const answers = (await pipeline.wait(this.#replicas, this.#timeoutMs * WAIT_SHARE).exec()) ?? [];
+    const answers = (await pipeline.wait(this.#replicas, Math.floor(this.#timeoutMs * WAIT_SHARE)).exec()) ?? [];
     const waited = answers[calls.length];
     for (const [i, call] of calls.entries()) {
       const published = answers[i];
