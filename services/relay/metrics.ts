@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Clock } from '../shared/process/clock.ts';
 import type { HubReport } from './hub/fanout.ts';
 import type { SessionReport } from './session/session-deps.ts';
 import { type ConnectionReport, TRANSPORT_NAMES } from './transport/transport.ts';
@@ -13,9 +14,9 @@ export function createRelayMetrics(deps: {
   sockets: () => number;
   topics: () => number;
   digestAgeMs: () => number;
-  nowMs: () => number;
+  clock: Clock;
 }) {
-  const { nowMs } = deps;
+  const { clock } = deps;
   const registers = [deps.registry];
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
   const connections = new Gauge({
@@ -140,15 +141,15 @@ export function createRelayMetrics(deps: {
     aggregator: 'min',
     registers,
   });
-  let staleSinceMs: number | undefined = nowMs();
+  let staleSinceMs: number | undefined = clock.monotonicMs();
   const stale = new Counter({
     name: 'relay_stale_seconds_total',
     help: 'For how long this relay could not vouch for what it says. Panel "Cannot vouch"',
     registers,
     collect() {
       if (staleSinceMs === undefined) return;
-      const now = nowMs();
-      this.inc(Math.max(0, now - staleSinceMs) / 1000);
+      const now = clock.monotonicMs();
+      this.inc((now - staleSinceMs) / 1000);
       staleSinceMs = now;
     },
   });
@@ -189,7 +190,7 @@ export function createRelayMetrics(deps: {
       if (clients > 0 || spreadMs > 0) spread.set(spreadMs / 1000);
       if (clients === 0) return;
       deliveries.inc(clients);
-      if (live) latency.observe(Math.max(0, nowMs() / 1000 - update.version / 1_000_000));
+      if (live) latency.observe(Math.max(0, clock.nowMs() / 1000 - update.version / 1_000_000));
     },
     conflated: () => conflated.inc(),
     digested(seconds) {
@@ -203,9 +204,9 @@ export function createRelayMetrics(deps: {
     deafSubscriptionReplaced: () => deaf.inc(),
     freshness(isFresh) {
       fresh.set(isFresh ? 1 : 0);
-      if (!isFresh) staleSinceMs = nowMs();
+      if (!isFresh) staleSinceMs = clock.monotonicMs();
       else if (staleSinceMs !== undefined) {
-        stale.inc(Math.max(0, nowMs() - staleSinceMs) / 1000);
+        stale.inc((clock.monotonicMs() - staleSinceMs) / 1000);
         staleSinceMs = undefined;
       }
     },

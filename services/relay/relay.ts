@@ -46,10 +46,9 @@ export function createRelay(deps: {
   stats?: ServiceStats;
 }): Relay {
   const { config, feed, registry, logger, clock, stats = NO_STATS } = deps;
-  const nowMs = () => clock.nowMs();
   const counted = createRelayMetrics({
     registry,
-    nowMs,
+    clock,
     sockets: () => server.sockets,
     topics: () => hub.topics,
     digestAgeMs: () => hub.digestAgeMs,
@@ -86,7 +85,7 @@ export function createRelay(deps: {
     hub,
     clock,
     limits: config.limits,
-    authorization: createAuthorization({ config: config.subscribe, nowMs }),
+    authorization: createAuthorization({ config: config.subscribe, clock }),
     report: recorded.session,
   });
   const origins = new Origins(config.origins);

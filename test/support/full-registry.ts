@@ -1,6 +1,7 @@
 import { createChatMetrics } from '../../services/chat/metrics.ts';
 import { createRelayMetrics } from '../../services/relay/metrics.ts';
 import { createBrokerMetrics } from '../../services/shared/broker/metrics.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
 import { createLogger } from '../../services/shared/process/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
 import { createStatsMetrics } from '../../services/stats/metrics.ts';
@@ -10,7 +11,7 @@ import { createWebhookMetrics } from '../../services/webhook/metrics.ts';
 export function createFullRegistry(): MetricsRegistry {
   const registry = createMetricsRegistry({ service: 'tests' });
   const logger = createLogger({ name: 'tests', level: 'silent' });
-  createRelayMetrics({ registry, sockets: () => 0, topics: () => 0, digestAgeMs: () => 0, nowMs: () => 0 });
+  createRelayMetrics({ registry, sockets: () => 0, topics: () => 0, digestAgeMs: () => 0, clock: SYSTEM_CLOCK });
   createWebhookMetrics({ registry });
   createChatMetrics({ registry });
   createBrokerMetrics({ registry, logger });

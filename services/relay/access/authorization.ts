@@ -1,5 +1,6 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { AppError } from '../../shared/errors.ts';
+import type { Clock } from '../../shared/process/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import { parseTopicPatterns, type TopicPattern } from '../../shared/update/topic-pattern.ts';
 import type { SubscribeConfig, TokenKeys } from './access-config.ts';
@@ -37,24 +38,24 @@ const OTHER_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
  * beginnings followed by `*`. Which algorithms are allowed follows from the kind of key, never from the token.
  * undefined where nobody needs a token.
  */
-export function createAuthorization(deps: { config: SubscribeConfig; nowMs: () => number }): Authorization | undefined {
-  const { config, nowMs } = deps;
+export function createAuthorization(deps: { config: SubscribeConfig; clock: Clock }): Authorization | undefined {
+  const { config, clock } = deps;
   if (config.auth === 'none' || !config.keys) return undefined;
   const { isPrivate, audience, issuer } = config;
   const tokenRequired = config.auth === 'required';
-  const verify = createVerify(config.keys, nowMs);
+  const verify = createVerify(config.keys, clock);
   const isPublic: TopicPattern = tokenRequired ? () => false : (topic) => !isPrivate(topic);
   return {
     tokenRequired,
     anonymous: { hasToken: false, mayListen: isPublic, expiresAtMs: Number.POSITIVE_INFINITY },
     async check(token) {
       const { exp, topics } = await verify(token, {
-        currentDate: new Date(nowMs()),
+        currentDate: new Date(clock.nowMs()),
         clockTolerance: CLOCK_TOLERANCE_S,
         ...(audience === undefined ? {} : { audience }),
         ...(issuer === undefined ? {} : { issuer }),
       });
-      if (exp !== undefined && exp * 1000 <= nowMs()) throw new AppError('unauthorized');
+      if (exp !== undefined && exp * 1000 <= clock.nowMs()) throw new AppError('unauthorized');
       const granted = parseTopicPatterns(Array.isArray(topics) ? topics : topics === undefined ? [] : [topics]);
       if (!granted) throw new AppError('unauthorized');
       return {
@@ -68,9 +69,9 @@ export function createAuthorization(deps: { config: SubscribeConfig; nowMs: () =
 
 function createVerify(
   keys: TokenKeys,
-  nowMs: () => number,
+  clock: Clock,
 ): (token: string, options: JWTVerifyOptions) => Promise<JWTPayload> {
-  const run = createRun(keys, nowMs);
+  const run = createRun(keys, clock);
   return async (token, options) => {
     try {
       return (await run(token, options)).payload;
@@ -83,7 +84,7 @@ function createVerify(
 
 function createRun(
   keys: TokenKeys,
-  nowMs: () => number,
+  clock: Clock,
 ): (token: string, options: JWTVerifyOptions) => ReturnType<typeof jwtVerify> {
   if (keys.kind === 'secret') {
     return (token, options) => jwtVerify(token, keys.secret, { ...options, algorithms: SECRET_ALGORITHMS });
@@ -92,7 +93,7 @@ function createRun(
   if (keys.kind === 'public') return (token, options) => jwtVerify(token, keys.key, { ...options, algorithms });
   const remote = createRemoteJWKSet(new URL(keys.url), {
     timeoutDuration: JWKS_TIMEOUT_MS,
-    [customFetch]: createFetchSeldom(nowMs),
+    [customFetch]: createFetchSeldom(clock),
   });
   return (token, options) => jwtVerify(token, remote, { ...options, algorithms });
 }
@@ -104,11 +105,11 @@ function isOurFault(error: unknown): boolean {
 }
 
 /** Creates a fetch that does not try again at once what did not help. */
-function createFetchSeldom(nowMs: () => number): typeof fetchBounded {
-  let againAtMs = 0;
+function createFetchSeldom(clock: Clock): typeof fetchBounded {
+  let againAtMs = Number.NEGATIVE_INFINITY;
   let error: unknown;
   return async (url, options) => {
-    if (nowMs() < againAtMs) throw error;
+    if (clock.monotonicMs() < againAtMs) throw error;
     error = new errors.JWKSInvalid('what was read a moment ago is no set of keys');
     try {
       return await fetchBounded(url, options);
@@ -116,7 +117,7 @@ function createFetchSeldom(nowMs: () => number): typeof fetchBounded {
       error = failure;
       throw failure;
     } finally {
-      againAtMs = nowMs() + JWKS_RETRY_MS;
+      againAtMs = clock.monotonicMs() + JWKS_RETRY_MS;
     }
   };
 }

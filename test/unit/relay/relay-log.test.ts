@@ -9,16 +9,22 @@ import { VirtualTime } from '../../support/virtual-time.ts';
 const gauges = { sockets: () => 0, topics: () => 0, digestAgeMs: () => 0 };
 
 let time: VirtualTime;
+let steppedMs: number;
 let lines: Record<string, unknown>[];
 let reports: ReturnType<typeof createRelayMetrics>;
 let registry: Registry;
 
 beforeEach(() => {
   time = new VirtualTime();
+  steppedMs = 0;
   lines = [];
   registry = new Registry();
   const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
-  const counted = createRelayMetrics({ registry, nowMs: () => time.nowMs, ...gauges });
+  const counted = createRelayMetrics({
+    registry,
+    clock: { ...time.clock(), nowMs: () => time.nowMs + steppedMs },
+    ...gauges,
+  });
   reports = logRelay(counted, {
     logger: createLogger({ name: 'relay', level: 'info', destination }),
     clock: time.clock(),
@@ -65,8 +71,10 @@ describe('the log of a relay', () => {
     reports.hub.freshness(true);
     await time.runFor(1000);
     reports.hub.freshness(false);
+    steppedMs = 3_600_000; // somebody sets the clock: an hour more is no hour without freshness
     await time.runFor(9000);
     reports.hub.freshness(true);
+    expect(await registry.metrics()).toContain('relay_stale_seconds_total 9.12\n');
     expect(lines).toMatchObject([{ staleMs: 120 }, { level: 40 }, { staleMs: 9000 }]);
   });
 

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readSubscribeConfig } from '../../../../services/relay/access/access-config.ts';
 import { type Authorization, createAuthorization } from '../../../../services/relay/access/authorization.ts';
 import { EnvReader } from '../../../../services/shared/config/env-reader.ts';
+import { SYSTEM_CLOCK } from '../../../../services/shared/process/clock.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -44,7 +45,10 @@ describe('keys from a URL', () => {
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
     const config = readSubscribeConfig(new EnvReader({ SUBSCRIBE_AUTH: 'required', JWKS_URL: url }));
-    authorization = createAuthorization({ config, nowMs: () => Date.now() }) as Authorization;
+    authorization = createAuthorization({
+      config,
+      clock: { ...SYSTEM_CLOCK, monotonicMs: () => Date.now() },
+    }) as Authorization;
   });
   afterEach(() => {
     vi.useRealTimers();
