@@ -59,6 +59,7 @@ export class Repair {
   #round: Promise<void> | undefined;
   #again = false;
   #fresh = false;
+  #freshUntilMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(deps: { feed: Feed; handler: RepairHandler; report: RepairReport; clock: Clock; intervalMs: number }) {
@@ -70,9 +71,9 @@ export class Repair {
     this.partitions = Array.from({ length: deps.feed.partitions }, () => new Partition());
   }
 
-  /** Whether this relay can vouch for its registers. */
+  /** Whether this relay can vouch for its registers. A process that stood still finds out before its timers do. */
   get fresh(): boolean {
-    return this.#fresh;
+    return this.#fresh && this.#clock.monotonicMs() < this.#freshUntilMs;
   }
 
   /** How long ago the oldest of the partitions' last digests was asked for, in milliseconds; Infinity without one. */
@@ -226,11 +227,16 @@ export class Repair {
 
   #judgeFreshness(): void {
     if (this.#stopped) return;
+    if (!this.fresh) this.#become(false); // whoever has asked meanwhile knows it already
     const oldest = Math.min(...this.partitions.map((state) => state.digestedAtMs));
-    const leftMs = oldest + FRESH_INTERVALS * this.#intervalMs - this.#clock.monotonicMs();
+    this.#freshUntilMs = oldest + FRESH_INTERVALS * this.#intervalMs;
+    const leftMs = this.#freshUntilMs - this.#clock.monotonicMs();
     this.#expiry?.cancel();
     if (leftMs > 0) this.#expiry = this.#clock.after(leftMs, () => this.#judgeFreshness());
-    const fresh = leftMs > 0;
+    this.#become(leftMs > 0);
+  }
+
+  #become(fresh: boolean): void {
     if (fresh === this.#fresh) return;
     this.#fresh = fresh;
     this.#report.freshness(fresh);

@@ -24,6 +24,7 @@ const DIGEST: Digest = {
 function createRepair() {
   const time = new VirtualTime();
   const day = { offsetMs: 0 };
+  const stood = { stillMs: 0 };
   const broker: { isLost: boolean; digest: Digest; register: Update | undefined; reading(): void } = {
     isLost: false,
     digest: DIGEST,
@@ -35,7 +36,11 @@ function createRepair() {
   const raises: string[] = [];
   const named: unknown[] = [];
   const chatIs = { version: 5 };
-  const clock = { ...time.clock(), nowMs: () => time.nowMs + day.offsetMs };
+  const clock = {
+    ...time.clock(),
+    nowMs: () => time.nowMs + day.offsetMs,
+    monotonicMs: () => time.nowMs + stood.stillMs,
+  };
   const repair = new Repair({
     clock,
     intervalMs: INTERVAL_MS,
@@ -71,7 +76,7 @@ function createRepair() {
       freshness() {},
     },
   });
-  return { time, day, broker, freshness, heard, raises, named, chatIs, repair };
+  return { time, day, stood, broker, freshness, heard, raises, named, chatIs, repair };
 }
 
 describe('repair', () => {
@@ -158,6 +163,17 @@ describe('freshness', () => {
     day.offsetMs = -3_600_000;
     await time.runFor(FRESH_INTERVALS * INTERVAL_MS);
     expect(freshness).toEqual([true, false]);
+    repair.stop();
+  });
+
+  it('has ended when a process that stood still goes on, before any timer says so', async () => {
+    const { time, stood, freshness, repair } = createRepair();
+    repair.start();
+    await time.runFor(1);
+    stood.stillMs = FRESH_INTERVALS * INTERVAL_MS;
+    expect(repair.fresh).toBe(false);
+    await time.runFor(2 * INTERVAL_MS);
+    expect([repair.fresh, freshness]).toEqual([true, [true, false, true]]);
     repair.stop();
   });
 
