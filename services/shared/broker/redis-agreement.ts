@@ -25,8 +25,13 @@ export class RedisAgreement {
     this.#report = deps.report;
   }
 
-  /** Rejects with `settings_differ` where this process must not take part; looks at the eviction policy too. */
+  /**
+   * Rejects with `settings_differ` where this process must not take part, and with another error where this server
+   * cannot be used, as one that was made a replica; looks at the eviction policy too.
+   */
   async check(redis: Redis): Promise<void> {
+    if (!(await redis.info('replication')).includes('role:master'))
+      throw new Error('READONLY this server is a replica');
     const theirs = await this.#exchange(redis);
     if (theirs !== this.#settings) {
       throw new AppError('settings_differ', `this cluster runs with ${theirs}, this process with ${this.#settings}`);
@@ -37,6 +42,9 @@ export class RedisAgreement {
 
   async #exchange(redis: Redis): Promise<string> {
     try {
+      // Nothing is written where that is not needed: a Redis that is full can be read all the same.
+      const known = await redis.get(this.#key);
+      if (known !== null) return known;
       await redis.set(this.#key, this.#settings, 'NX');
       return (await redis.get(this.#key)) ?? this.#settings;
     } catch (error) {
