@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createRelayMetrics } from '../../../services/relay/metrics.ts';
+import { SYSTEM_CLOCK } from '../../../services/shared/process/clock.ts';
 import type { Topic } from '../../../services/shared/update/topic.ts';
 
 const NOW_MS = 1_790_000_000_000;
@@ -18,7 +19,7 @@ beforeEach(() => {
     sockets: () => 7,
     topics: () => 3,
     digestAgeMs: () => 1500,
-    nowMs: () => nowMs,
+    clock: { ...SYSTEM_CLOCK, nowMs: () => nowMs, monotonicMs: () => nowMs - NOW_MS },
   });
 });
 
