@@ -74,6 +74,10 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine<To
         message(message) {
           if (message.type === 'error' && message.code === 'unauthorized' && shown !== undefined) return refused();
           if (message.type === 'subscribed') good = shown;
+          if (message.type === 'error' && message.code === 'keys_unavailable') {
+            clearTimeout(timer);
+            timer = setTimeout(show, backoff.nextMs()); // the token before counts on
+          }
           options.message(message);
         },
         closed(code, reason) {

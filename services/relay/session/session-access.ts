@@ -23,6 +23,8 @@ export interface AccessHandler {
   changed(): void;
   /** There will be no access: `unauthorized`, or `keys_unavailable`. */
   ended(reason: AppError): void;
+  /** A new token cannot be judged now: the one before goes on to count. */
+  kept(reason: AppError): void;
 }
 
 /** What one client may listen to: from its token, until that expires. */
@@ -76,7 +78,11 @@ export class SessionAccess {
       },
       (error: unknown) => {
         if (this.#stopped || this.#checking !== token) return;
-        this.#handler.ended(toAppError(error));
+        const reason = toAppError(error);
+        if (reason.code !== 'keys_unavailable' || !this.#access.hasToken) return this.#handler.ended(reason);
+        this.#checking = undefined;
+        this.#handler.kept(reason);
+        this.#handler.changed(); // for what was asked for meanwhile
       },
     );
   }

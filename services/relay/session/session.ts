@@ -34,8 +34,15 @@ export class Session implements Member, ConnectionOwner {
     this.#connection = connection;
     if (!hub.fresh) this.#tell(connection.sendFreshness(false));
     if (authorization) {
-      const handler = { changed: () => this.#accessChanged(), ended: (reason: AppError) => this.end(reason) };
-      this.#access = new SessionAccess({ authorization, clock, handler });
+      this.#access = new SessionAccess({
+        authorization,
+        clock,
+        handler: {
+          changed: () => this.#accessChanged(),
+          ended: (reason) => this.end(reason),
+          kept: (reason) => this.refuse(reason),
+        },
+      });
       this.#access.open(token, { canWait: connection.listens });
       if (token === undefined && this.#access.pending && this.#connection) this.#deps.tokenless.add(this);
     }

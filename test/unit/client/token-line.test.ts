@@ -108,6 +108,18 @@ describe('a line with a token', () => {
     expect(lines.last.said).toHaveLength(1);
   });
 
+  it('shows a new token again soon where the relay cannot judge it, and keeps the line', async () => {
+    await start(async () => tokenFor(20_000));
+    works();
+    await passes(16_000);
+    lines.last.says({ type: 'error', code: 'keys_unavailable' });
+    await passes(500);
+    expect(errors).toEqual(['keys_unavailable']);
+    expect(lines.all).toHaveLength(1);
+    const [first, second] = lines.last.said;
+    expect([first, lines.last.said.length]).toEqual([second, 2]);
+  });
+
   it('shows the same token on the next line as long as it is good for a while', async () => {
     const ask = vi.fn(async () => tokenFor(600_000));
     await start(ask);

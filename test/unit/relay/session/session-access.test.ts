@@ -27,7 +27,11 @@ describe('the access of a session', () => {
           checks.set(token, (outcome) => (outcome instanceof AppError ? reject(outcome) : resolve(outcome)));
         }),
     };
-    const handler = { changed: () => void told.push('changed'), ended: ({ code }: AppError) => void told.push(code) };
+    const handler = {
+      changed: () => void told.push('changed'),
+      ended: ({ code }: AppError) => void told.push(code),
+      kept: ({ code }: AppError) => void told.push(`kept: ${code}`),
+    };
     return new SessionAccess({ authorization, handler, clock: SYSTEM_CLOCK });
   }
 
@@ -56,6 +60,34 @@ describe('the access of a session', () => {
     await vi.advanceTimersByTimeAsync(0);
     expect(told).toEqual(['changed']);
     expect(access.pending).toBe(false);
+  });
+
+  it('goes on by the token before where a new one cannot be judged, and ends with that', async () => {
+    const access = createAccess(true);
+    access.open('one', { canWait: true });
+    checks.get('one')?.(good(DAY_MS));
+    await vi.advanceTimersByTimeAsync(0);
+    access.present('two');
+    checks.get('two')?.(new AppError('keys_unavailable'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect([access.pending, access.hasToken]).toEqual([false, true]);
+    await vi.advanceTimersByTimeAsync(DAY_MS);
+    expect(told).toEqual(['changed', 'kept: keys_unavailable', 'changed', 'unauthorized']);
+  });
+
+  it('ends where the first token cannot be judged, and where a new one is bad', async () => {
+    const first = createAccess(true);
+    first.open('one', { canWait: true });
+    checks.get('one')?.(new AppError('keys_unavailable'));
+    await vi.advanceTimersByTimeAsync(0);
+    const second = createAccess(true);
+    second.open('two', { canWait: true });
+    checks.get('two')?.(good(DAY_MS));
+    await vi.advanceTimersByTimeAsync(0);
+    second.present('three');
+    checks.get('three')?.(new AppError('unauthorized'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toEqual(['keys_unavailable', 'changed', 'unauthorized']);
   });
 
   it('ends with its token, though that lives longer than a timer can wait', async () => {
