@@ -12,13 +12,25 @@ await runProcess({
   env: process.env,
   defaultAdminPort: 9102,
   readConfig: (env) => ({ ...readWebhookProcessConfig(env), stats: readStatsConfig(env) }),
-  async main({ config, lifecycle, logger, registry, servePages, refuse }) {
+  async main({ config, lifecycle, logger, registry, health, servePages, refuse }) {
     const clock = SYSTEM_CLOCK;
     const { redis } = config;
     const stats = await createStats({ config: config.stats, name: 'webhook', redis, registry, logger, clock });
     servePages(stats.pages);
     await lifecycle.start('statistics', stats);
-    const broker = new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), refuse });
+    const report = createBrokerMetrics({ registry, logger });
+    const reached = health.require('redis');
+    const broker = new RedisBroker({
+      config: redis,
+      report: {
+        ...report,
+        linkUp(link) {
+          report.linkUp(link);
+          reached();
+        },
+      },
+      refuse,
+    });
     const webhook = createWebhook({
       config: config.webhook,
       broker,

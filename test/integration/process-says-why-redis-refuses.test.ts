@@ -28,22 +28,30 @@ describe('a webhook whose Redis answers, but refuses what it needs', () => {
   it.each([
     ['its password is wrong', 'somebody:wrong', 'WRONGPASS'],
     ['its user may not do what is needed', 'somebody:right', 'NOPERM'],
-  ])('starts, answers 503 and logs why, once: %s', async (_, credentials, reason) => {
+  ])('starts, is not ready, answers 503 and logs why, once: %s', async (_, credentials, reason) => {
     await askRedis(redis.port, 'ACL', 'LOG', 'RESET');
     const url = redis.url.replace('://', `://${credentials}@`);
-    webhook = await startService('webhook', { REDIS_URL: url, WEBHOOK_TOKENS: TOKEN });
+    webhook = await startService('webhook', { REDIS_URL: url, WEBHOOK_TOKENS: TOKEN }, { until: 'livez' });
     try {
-      const response = await fetch(`http://127.0.0.1:${webhook.port}/webhook`, {
+      const { port, adminPort, log } = webhook;
+      await eventually(() => expect(log()).toContain('the webhook listens'));
+      const response = await fetch(`http://127.0.0.1:${port}/webhook`, {
         method: 'POST',
         headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
         body: '{"topic":"chat"}',
       });
       expect([response.status, (await response.json()).code]).toEqual([503, 'broker_unavailable']);
-      const { log } = webhook;
+      const readiness = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
+      expect([readiness.status, await readiness.json()]).toMatchObject([503, { conditions: { redis: false } }]);
       await eventually(() => expect(log()).toContain(reason));
       await eventually(async () => expect(await refusals()).toBeGreaterThan(5)); // it goes on trying
       expect(log().split(reason)).toHaveLength(2);
       expect(log()).not.toContain('wrong');
+      // Not as fast as it can: it has come to half a second between attempts.
+      const before = await refusals();
+      const begun = performance.now();
+      await eventually(async () => expect(await refusals()).toBeGreaterThan(before + 3));
+      expect(performance.now() - begun).toBeGreaterThan(700);
     } finally {
       await webhook.stop();
     }

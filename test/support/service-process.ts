@@ -24,12 +24,12 @@ export interface ServiceProcess {
 /**
  * Starts a service and waits until it is ready. `port` is that of RELAY_PORT, WEBHOOK_PORT or CHAT_PORT (with all of
  * them in one, the chat's); a chat keeps its comments in memory. `program` is what Node runs instead of the built
- * main file; `openFiles` is its limit of open files.
+ * main file; `openFiles` is its limit of open files; `until` is what it waits for.
  */
 export async function startService(
   role: 'relay' | 'webhook' | 'chat' | 'standalone',
   env: Readonly<Record<string, string>>,
-  options: { program?: readonly string[] | undefined; openFiles?: number } = {},
+  options: { program?: readonly string[] | undefined; openFiles?: number; until?: 'readyz' | 'livez' } = {},
 ): Promise<ServiceProcess> {
   const adminPort = await freePort();
   const own: Record<string, string> = { ADMIN_PORT: String(adminPort), CHAT_DB: ':memory:' };
@@ -60,7 +60,7 @@ export async function startService(
   const admin = `http://127.0.0.1:${env.ADMIN_PORT ?? adminPort}`;
   await eventually(async () => {
     if (child.exitCode !== null) return;
-    const { status } = await fetch(`${admin}/readyz`);
+    const { status } = await fetch(`${admin}/${options.until ?? 'readyz'}`);
     if (status !== 200) throw new Error(`${role} is not ready: ${log}`);
   }, 15_000);
   if (child.exitCode !== null) throw new Error(`${role} ended with ${child.exitCode}: ${log}`);

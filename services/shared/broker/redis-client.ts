@@ -75,7 +75,8 @@ class LastingRedis extends Redis {
   }
 }
 
-function reconnectDelayMs(attempt: number): number {
+/** How long to wait before the next of several attempts, in milliseconds: longer each time, up to half a second. */
+export function reconnectDelayMs(attempt: number): number {
   return Math.min(25 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS) * (0.5 + Math.random() / 2);
 }
 

@@ -1,6 +1,7 @@
 import { AppError } from '../errors.ts';
 import type { BrokerReport, LinkName } from './broker-report.ts';
 import type { RedisAgreement } from './redis-agreement.ts';
+import { reconnectDelayMs } from './redis-client.ts';
 import type { ScriptedRedis } from './redis-scripts.ts';
 
 /**
@@ -15,6 +16,9 @@ export class RedisCommands {
   readonly #up: () => void;
   readonly #down: () => void;
   #usable = false;
+  /** How often in a row it answered, but not as it must. */
+  #rejections = 0;
+  #retry: NodeJS.Timeout | undefined;
 
   constructor(deps: {
     redis: ScriptedRedis;
@@ -38,6 +42,7 @@ export class RedisCommands {
    */
   async start(): Promise<void> {
     this.#redis.on('close', () => {
+      clearTimeout(this.#retry);
       if (this.#usable) this.#report.linkDown(this.#link);
       this.#usable = false;
       this.#down();
@@ -50,6 +55,7 @@ export class RedisCommands {
         this.#agreement.check(this.#redis).then(
           () => {
             this.#usable = true;
+            this.#rejections = 0;
             this.#report.linkUp(this.#link);
             this.#up();
             resolve();
@@ -58,7 +64,9 @@ export class RedisCommands {
             if (error instanceof AppError) return refuse(error);
             // It answers, but not as it must: it may be full, read-only, or this user may not do what is needed.
             this.#report.linkFailed(this.#link, error instanceof Error ? error.message : String(error));
-            this.#redis.disconnect(true);
+            // To ioredis this is a good connection, after which it would come back at once.
+            this.#rejections += 1;
+            this.#retry = setTimeout(() => this.#redis.disconnect(true), reconnectDelayMs(this.#rejections));
             resolve();
           },
         );
@@ -70,6 +78,7 @@ export class RedisCommands {
 
   /** What becomes of the link is reported when it is closed, as it is where Redis closes it. */
   stop(): void {
+    clearTimeout(this.#retry);
     this.#redis.disconnect();
   }
 
