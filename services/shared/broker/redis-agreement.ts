@@ -30,12 +30,12 @@ export class RedisAgreement {
    * cannot be used, as one that was made a replica; looks at the eviction policy too.
    */
   async check(redis: Redis): Promise<void> {
-    if (!(await redis.info('replication')).includes('role:master'))
-      throw new Error('READONLY this server is a replica');
     const theirs = await this.#exchange(redis);
     if (theirs !== this.#settings) {
       throw new AppError('settings_differ', `this cluster runs with ${theirs}, this process with ${this.#settings}`);
     }
+    if (!(await redis.info('replication')).includes('role:master'))
+      throw new Error('READONLY this server is a replica');
     const policy = /maxmemory_policy:(\S+)/.exec(await redis.info('memory'))?.[1];
     if (policy !== undefined) this.#report.evictionPolicy(policy);
   }
