@@ -6,6 +6,7 @@ import type { Version } from '../../shared/update/update.ts';
 import type { Member } from '../hub/waiting-members.ts';
 import type { Connection, ConnectionOwner, Greeting } from '../transport/transport.ts';
 import { MessageBudget } from './limits.ts';
+import { sendMissed } from './send-missed.ts';
 import { sendOwedNumbers } from './send-owed-numbers.ts';
 import { goodbyeFor, SessionAccess } from './session-access.ts';
 import type { SessionDeps, SessionOwner } from './session-deps.ts';
@@ -145,21 +146,9 @@ export class Session implements Member, ConnectionOwner {
     if (wasBehind) this.roomAgain();
   }
 
-  /** Tells the newest version of each topic that changed since the mark, oldest first; answers where there was no room. */
   #sendMissed(connection: Connection, since: number): number | undefined {
     const { hub, report } = this.#deps;
-    const missed = [...this.#topics]
-      .map((topic) => ({ topic, flush: hub.flushOf(topic) }))
-      .filter(({ flush }) => flush >= since)
-      .sort((a, b) => a.flush - b.flush);
-    for (const { topic, flush } of missed) {
-      const update = hub.current(topic);
-      if (!connection.sendUpdate(update)) return flush;
-      report.toldLate?.(update);
-      // Those of 2009 were left out when it was told to all.
-      if (connection.transport === 'update_check' && update.spread) report.told();
-    }
-    return undefined;
+    return sendMissed({ hub, report, topics: this.#topics, connection, since });
   }
 
   /** Answers whether something went out; what did not will be made up for once there is room. */
