@@ -5,6 +5,7 @@ import { Heliograph } from '../../services/client/heliograph-client.ts';
 import type { Broker } from '../../services/shared/broker/broker.ts';
 import { type CountingOrigin, startCountingOrigin } from '../support/counting-origin.ts';
 import { eventually } from '../support/eventually.ts';
+import { goFirst } from '../support/go-first.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
@@ -16,10 +17,12 @@ describe('the app behind two relays', () => {
   let brokers: Broker[];
   let relays: RelayFixture[];
   let origin: CountingOrigin;
+  let goOn: () => void;
   const clients: Heliograph[] = [];
   const sockets: WebSocket[] = [];
 
   beforeEach(async () => {
+    goOn = goFirst();
     const env = { ORIGIN_RPS: String(BUDGET), CONNECTION_RATE: '0', REBALANCE: '0' };
     const cluster = redisBrokers({ REDIS_URL: inject('redisUrl') });
     brokers = [cluster.connect(), cluster.connect()];
@@ -27,6 +30,7 @@ describe('the app behind two relays', () => {
     origin = await startCountingOrigin();
   });
   afterEach(async () => {
+    goOn();
     for (const client of clients.splice(0)) client.close();
     for (const socket of sockets.splice(0)) socket.terminate();
     for (const relay of relays) await relay.stop();
