@@ -1,5 +1,5 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
-import { createHash } from 'node:crypto';
+import { etagOf } from '../../shared/http/etag.ts';
 import { type CorsHeaders, endHead, refuseOthers, writeHeaders } from './uws-problem.ts';
 
 /** A year: as long as a cache can be asked to keep something (RFC 9111). */
@@ -20,7 +20,7 @@ export function serveFile(
   },
 ): void {
   const body = Buffer.from(file.text);
-  const etag = `"${createHash('sha256').update(file.text).digest('base64url').slice(0, 16)}"`;
+  const etag = etagOf(file.text);
   const serve = (res: HttpResponse, req: HttpRequest, end: () => void): void => {
     const known = req.getHeader('if-none-match') === etag;
     const cors = file.corsHeaders(req.getHeader('origin'), req.getHeader('host'));

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import type { RequestHandler } from 'express';
 import { StartError } from '../process/start-error.ts';
+import { etagOf } from './etag.ts';
 
 /** A file of a page, ready to be served. */
 export interface Asset {
@@ -18,7 +18,7 @@ export function readAssets(types: Readonly<Record<string, string>>, folders: rea
     const found = folders.map((folder) => new URL(`.${path}`, folder)).find((place) => existsSync(place));
     if (!found) throw new StartError(`the page's ${path} is not built: run npm run build`);
     const bytes = readFileSync(found);
-    const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 16)}"`;
+    const etag = etagOf(bytes);
     return {
       path,
       handler: (_request, response) => {

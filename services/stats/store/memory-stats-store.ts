@@ -7,10 +7,8 @@ import {
   type StatsReport,
   type StatsStore,
   type StoreLimits,
+  TRACES_AT_A_TIME,
 } from './stats-store.ts';
-
-/** Traces that are read at a time, so that reading many holds up nothing else. */
-const PAGE = 50;
 
 interface Kept {
   readonly atMs: number;
@@ -56,8 +54,8 @@ export class MemoryStatsStore implements StatsStore {
 
   async *traces(): AsyncIterable<readonly StoredTrace[]> {
     const all = [...this.#traces].reverse();
-    for (let i = 0; i < all.length; i += PAGE) {
-      yield all.slice(i, i + PAGE).map(([id, { texts }]) => read(id, texts));
+    for (let i = 0; i < all.length; i += TRACES_AT_A_TIME) {
+      yield all.slice(i, i + TRACES_AT_A_TIME).map(([id, { texts }]) => read(id, texts));
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

@@ -14,10 +14,8 @@ import {
   type StatsReport,
   type StatsStore,
   type StoreLimits,
+  TRACES_AT_A_TIME,
 } from './stats-store.ts';
-
-/** Traces that are read at a time, so that reading many holds up nothing else. */
-const PAGE = 50;
 
 const SCRIPT = readFileSync(new URL('./scripts/write-stats.lua', import.meta.url), 'utf8');
 
@@ -92,7 +90,7 @@ export class RedisStatsStore implements StatsStore {
   async *traces(): AsyncIterable<readonly StoredTrace[]> {
     // All names at once: where more come meanwhile, pages by rank would show some twice.
     const ids = await this.#attempt((redis) => redis.zrange(`${this.#base}traces`, '0', '-1', 'REV'));
-    for (let i = 0; i < ids.length; i += PAGE) yield await this.#read(ids.slice(i, i + PAGE));
+    for (let i = 0; i < ids.length; i += TRACES_AT_A_TIME) yield await this.#read(ids.slice(i, i + TRACES_AT_A_TIME));
   }
 
   async processes(): Promise<readonly ProcessRecord[]> {

@@ -23,6 +23,9 @@ export const STORE_LIMITS: StoreLimits = {
   wanted: 100,
 };
 
+/** Traces that are read at a time, so that reading many holds up nothing else. */
+export const TRACES_AT_A_TIME = 50;
+
 /** For how long calls are counted. */
 export const CALLS_MINUTES = 15;
 
