@@ -1,4 +1,4 @@
-import { type Asset, readAssets } from '../shared/http/assets.ts';
+import { type Asset, readAssets } from '../shared/express/assets.ts';
 
 /** The page's files, by their paths. */
 const TYPES = {

@@ -1,7 +1,7 @@
 import { Publisher } from '../client/publisher.ts';
-import type { Clock } from '../shared/process/clock.ts';
-import { createHttpServer, type HttpServer } from '../shared/process/http-server.ts';
-import type { Logger } from '../shared/process/logger.ts';
+import type { Clock } from '../shared/clock.ts';
+import { createHttpServer, type HttpServer } from '../shared/http/http-server.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_STATS, type ServiceStats } from '../shared/trace/service-stats.ts';
 import { createChatApp } from './app.ts';

@@ -1,5 +1,5 @@
 import Database from 'libsql';
-import { StartError } from '../shared/process/start-error.ts';
+import { StartError } from '../shared/start-error.ts';
 import type { Comment, NewComment, News } from './comment.ts';
 
 /** How many comments a page shows. */

@@ -1,5 +1,5 @@
+import { SYSTEM_CLOCK } from '../shared/clock.ts';
 import { readRedisConfig } from '../shared/config/redis-config.ts';
-import { SYSTEM_CLOCK } from '../shared/process/clock.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
 import { createStats } from '../stats/stats.ts';

@@ -1,7 +1,7 @@
 import { context } from '@opentelemetry/api';
 import { Backoff } from '../client/backoff.ts';
-import type { Clock, Timer } from '../shared/process/clock.ts';
-import type { Logger } from '../shared/process/logger.ts';
+import type { Clock, Timer } from '../shared/clock.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { CommentStore } from './comment-store.ts';
 
 /** The wait before a failed call is repeated is up to the first, then up to twice as long, up to the cap. */

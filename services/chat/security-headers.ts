@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
-import { createPageHeaders } from '../shared/http/page-headers.ts';
+import { createPageHeaders } from '../shared/express/page-headers.ts';
 import type { RelayUrl } from './relay-url.ts';
 
 /** Creates what forbids the page everything that it does not need: beside its own files, it needs the relay. */

@@ -2,16 +2,16 @@ import type { ErrorMessage, ServerMessage } from '../shared/protocol/server-mess
 import { isTopic } from '../shared/update/topic.ts';
 import { createConnector } from './connector.ts';
 import { type KnownVersions, learn } from './known-versions.ts';
-import { openLongPoll } from './long-poll-line.ts';
-import { openSse } from './sse-line.ts';
+import { openLongPoll } from './long-poll-connection.ts';
+import { openSse } from './sse-connection.ts';
 import { canShare, createTabSource } from './tab-source.ts';
-import { openWithToken, type TokenOption } from './token-line.ts';
+import { openWithToken, type TokenOption } from './token-connection.ts';
 import type { OpenLine, Source, Status, TokenLine, TransportName } from './transport.ts';
 import { createTransportChoice } from './transport-choice.ts';
 import { createWatch, type Fetcher, type TopicUpdate } from './watch.ts';
-import { openWebSocket, type WebSocketClass } from './websocket-line.ts';
+import { openWebSocket, type WebSocketClass } from './websocket-connection.ts';
 
-export type { TokenOption } from './token-line.ts';
+export type { TokenOption } from './token-connection.ts';
 export type { Status, TransportName } from './transport.ts';
 export type { Fetcher, FetchReason, TopicUpdate } from './watch.ts';
 

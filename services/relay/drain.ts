@@ -1,4 +1,4 @@
-import type { Clock } from '../shared/process/clock.ts';
+import type { Clock } from '../shared/clock.ts';
 import { CLOSE_CODES } from '../shared/protocol/close-codes.ts';
 import type { Session } from './session/session.ts';
 import type { Sessions } from './session/sessions.ts';

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { createBrokerMetrics } from '../shared/broker/metrics.ts';
-import { RedisBroker } from '../shared/broker/redis-broker.ts';
-import { SYSTEM_CLOCK } from '../shared/process/clock.ts';
+import { RedisBroker } from '../shared/broker/redis/redis-broker.ts';
+import { SYSTEM_CLOCK } from '../shared/clock.ts';
 import { renderTogether } from '../shared/process/metrics-registry.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';

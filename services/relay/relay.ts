@@ -1,8 +1,8 @@
-import type { Following, Loads } from '../shared/broker/broker.ts';
+import type { BrokerFeed, RelayRegistry } from '../shared/broker/broker.ts';
 import type { ReceiptAnswering } from '../shared/broker/receipts.ts';
+import type { Clock } from '../shared/clock.ts';
 import { AppError } from '../shared/errors.ts';
-import type { Clock } from '../shared/process/clock.ts';
-import type { Logger } from '../shared/process/logger.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_STATS, type ServiceStats } from '../shared/trace/service-stats.ts';
 import { ConnectionAdmission } from './access/admission.ts';
@@ -15,14 +15,14 @@ import { Rebalance } from './cluster/rebalance.ts';
 import { ReceiptAnswers } from './cluster/receipt-answers.ts';
 import { createRelayId } from './cluster/relay-id.ts';
 import type { RelayConfig } from './config.ts';
+import { createTransports } from './create-transports.ts';
 import { drain, shed } from './drain.ts';
 import { Hub } from './hub/hub.ts';
-import { createRelayMetrics } from './metrics.ts';
-import { recordUpdates } from './record-updates.ts';
-import { logRelay } from './relay-log.ts';
 import { Sessions } from './session/sessions.ts';
+import { createRelayMetrics } from './telemetry/metrics.ts';
+import { recordUpdates } from './telemetry/record-updates.ts';
+import { logRelay } from './telemetry/relay-log.ts';
 import { UwsApp } from './transport/uws-app.ts';
-import { createTransports } from './transports.ts';
 
 /** A node that holds clients. */
 export interface Relay {
@@ -38,7 +38,7 @@ export interface Relay {
 /** Puts a relay together without starting it. `fresh` is called when it can vouch for what it says, each time anew. */
 export function createRelay(deps: {
   config: RelayConfig;
-  feed: Following & Loads & { readonly receipts: ReceiptAnswering };
+  feed: BrokerFeed & RelayRegistry & { readonly receipts: ReceiptAnswering };
   registry: MetricsRegistry;
   logger: Logger;
   clock: Clock;
@@ -68,14 +68,14 @@ export function createRelay(deps: {
       return spreadMs({ perSecond, listeners, connections, clusterConnections, maxMs: config.maxSpreadMs });
     },
     fanout: {
-      publish(update, paced) {
+      deliver(update, paced) {
         const begunMs = clock.monotonicMs();
         const listeners = recorded.publish(transports, update, paced);
         metrics.cluster.fannedOut((clock.monotonicMs() - begunMs) / 1000);
         return listeners;
       },
-      publishFreshness(fresh) {
-        transports.publishFreshness(fresh);
+      sendFreshness(fresh) {
+        transports.sendFreshness(fresh);
         if (fresh) deps.fresh?.();
       },
       pace: (mark, windowMs) => sessions.pace(mark, windowMs),
@@ -122,7 +122,7 @@ export function createRelay(deps: {
     relay: id,
     clock,
     receiptOf(topic) {
-      const last = hub.lastTold(topic);
+      const last = hub.lastDelivered(topic);
       return last && { ...last, listening: hub.listeners(topic), behind: sessions.owed(topic) };
     },
   });

@@ -1,11 +1,11 @@
 import type { RequestListener } from 'node:http';
 import type { Tracer } from '@opentelemetry/api';
 import type { RequestHandler } from 'express';
+import { SYSTEM_CLOCK } from '../shared/clock.ts';
 import { type Environment, EnvReader } from '../shared/config/env-reader.ts';
 import { readRedisConfig } from '../shared/config/redis-config.ts';
-import { SYSTEM_CLOCK } from '../shared/process/clock.ts';
+import { createLogger } from '../shared/logger.ts';
 import type { Part } from '../shared/process/lifecycle.ts';
-import { createLogger } from '../shared/process/logger.ts';
 import { createMetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { readStatsConfig } from './config.ts';
 import { createStats } from './stats.ts';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { Clock } from '../shared/clock.ts';
 import type { RedisConfig } from '../shared/config/redis-config.ts';
-import type { Clock } from '../shared/process/clock.ts';
-import type { Logger } from '../shared/process/logger.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_TRACER } from '../shared/trace/no-tracer.ts';
 import { NO_STATS } from '../shared/trace/service-stats.ts';

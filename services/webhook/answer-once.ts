@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Context, SpanKind, type Tracer } from '@opentelemetry/api';
-import type { Answers } from '../shared/broker/broker.ts';
+import type { IdempotencyStore } from '../shared/broker/broker.ts';
 import { AppError } from '../shared/errors.ts';
-import type { Logger } from '../shared/process/logger.ts';
+import type { Logger } from '../shared/logger.ts';
 import { NO_TRACER } from '../shared/trace/no-tracer.ts';
 import { record } from '../shared/trace/record.ts';
 
@@ -21,7 +21,7 @@ export interface RepeatableCall {
  * that a crash in between costs one spurious update and never a lost one.
  */
 export function createAnswerOnce(deps: {
-  answers: Answers;
+  answers: IdempotencyStore;
   logger: Logger;
   tracer?: Tracer;
 }): (call: RepeatableCall, work: () => Promise<string>) => Promise<{ answer: string; repeated: boolean }> {
@@ -40,7 +40,7 @@ export function createAnswerOnce(deps: {
     underWay.set(id, { digest, answer });
     try {
       const kept = `${digest} ${await answer}`;
-      await record(tracer, 'keep answer', { kind, within }, () => answers.keepAnswer(id, kept)).catch(
+      await record(tracer, 'keep answer', { kind, within }, () => answers.storeAnswer(id, kept)).catch(
         (error: unknown) => {
           // The update is out; only a repetition will be one more.
           logger.warn({ err: error }, 'the answer to a publisher could not be kept');
@@ -55,7 +55,7 @@ export function createAnswerOnce(deps: {
   return async ({ credentialId, webhookId, body, within }, work) => {
     const id = createHash('sha256').update(`${credentialId}\n${webhookId}`).digest('base64url');
     const digest = createHash('sha256').update(body).digest('base64url');
-    const kept = await record(tracer, 'recall answer', { kind, within }, () => answers.recallAnswer(id));
+    const kept = await record(tracer, 'recall answer', { kind, within }, () => answers.loadAnswer(id));
     if (kept !== undefined) {
       if (kept.slice(0, digest.length) !== digest) throw new AppError('webhook_id_reused');
       return { answer: kept.slice(digest.length + 1), repeated: true };

@@ -1,5 +1,5 @@
-import type { PublishedTopic } from '../shared/broker/cluster-publisher.ts';
 import type { Receipt, ReceiptAnswer, RelayCensus } from '../shared/broker/receipts.ts';
+import type { PublishedTopic } from './cluster-publisher.ts';
 
 /**
  * How far a relay is with an update. `delivered`: it has handed it over, or a newer one of the topic. `idle`: nobody

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { PublishedTopic } from '../shared/broker/cluster-publisher.ts';
 import type { ReceiptAnswer, ReceiptAsking, ReceiptQuestion, RelayCensus } from '../shared/broker/receipts.ts';
-import type { Clock } from '../shared/process/clock.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { PublishedTopic } from './cluster-publisher.ts';
 import { type Delivery, judgeDelivery } from './delivery.ts';
 
 /** How long until the question is put again, in milliseconds, twice as long each time. */

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
-import type { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
 import type { Topic } from '../shared/update/topic.ts';
+import type { ClusterPublisher } from './cluster-publisher.ts';
 import type { WebhookMetrics } from './metrics.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { createBrokerMetrics } from '../shared/broker/metrics.ts';
-import { RedisBroker } from '../shared/broker/redis-broker.ts';
-import { SYSTEM_CLOCK } from '../shared/process/clock.ts';
+import { RedisBroker } from '../shared/broker/redis/redis-broker.ts';
+import { SYSTEM_CLOCK } from '../shared/clock.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
 import { createStats } from '../stats/stats.ts';

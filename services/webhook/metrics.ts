@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { RequestReport } from '../shared/http/measure.ts';
-import { createRequestMetrics } from '../shared/http/metrics.ts';
+import type { RequestReport } from '../shared/express/measure.ts';
+import { createRequestMetrics } from '../shared/express/metrics.ts';
 import type { ReceiptReport } from './receipt-desk.ts';
 
 /** What the webhook reports. */

@@ -1,6 +1,5 @@
 import { SpanKind, type Tracer, trace } from '@opentelemetry/api';
 import type { RequestHandler } from 'express';
-import type { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
 import { AppError } from '../shared/errors.ts';
 import { decodeUtf8, readBody, requireMediaType } from '../shared/http/read-body.ts';
 import { parsePublishRequest } from '../shared/protocol/publish-request.ts';
@@ -10,6 +9,7 @@ import { formatTraceparent, parseTraceparent } from '../shared/trace/traceparent
 import type { UpdateBody } from '../shared/update/update.ts';
 import type { createAnswerOnce } from './answer-once.ts';
 import { type createAuthenticate, readWebhookId } from './authenticate.ts';
+import type { ClusterPublisher } from './cluster-publisher.ts';
 import type { WebhookMetrics } from './metrics.ts';
 import type { createRateLimit } from './rate-limit.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';

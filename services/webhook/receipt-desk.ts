@@ -1,7 +1,7 @@
-import type { PublishedTopic } from '../shared/broker/cluster-publisher.ts';
 import type { ReceiptAsking } from '../shared/broker/receipts.ts';
+import type { Clock } from '../shared/clock.ts';
 import { AppError } from '../shared/errors.ts';
-import type { Clock } from '../shared/process/clock.ts';
+import type { PublishedTopic } from './cluster-publisher.ts';
 import type { Delivery } from './delivery.ts';
 import { Inquiry } from './inquiry.ts';
 

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express';
-import type { Following } from '../shared/broker/broker.ts';
+import type { BrokerFeed } from '../shared/broker/broker.ts';
 import { AppError } from '../shared/errors.ts';
 import { parseTopic } from '../shared/update/topic.ts';
 import { parseVersion } from '../shared/update/update.ts';
@@ -17,7 +17,7 @@ const NO_BODY = Buffer.alloc(0);
  */
 export function createReceiptsHandler(deps: {
   desk: ReceiptDesk;
-  registers: Pick<Following, 'read'>;
+  registers: Pick<BrokerFeed, 'read'>;
   authenticate: ReturnType<typeof createAuthenticate>;
   limitRate: ReturnType<typeof createRateLimit>;
 }): RequestHandler {

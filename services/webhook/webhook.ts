@@ -1,20 +1,22 @@
 import type { Tracer } from '@opentelemetry/api';
-import type { Answers, Following, Publishing } from '../shared/broker/broker.ts';
-import { ClusterPublisher } from '../shared/broker/cluster-publisher.ts';
+import type { BrokerFeed, BrokerPublisher, IdempotencyStore } from '../shared/broker/broker.ts';
 import type { ReceiptAsking } from '../shared/broker/receipts.ts';
-import type { Clock } from '../shared/process/clock.ts';
-import { createHttpServer, type HttpServer } from '../shared/process/http-server.ts';
-import type { Logger } from '../shared/process/logger.ts';
+import type { Clock } from '../shared/clock.ts';
+import { createHttpServer, type HttpServer } from '../shared/http/http-server.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_TRACER } from '../shared/trace/no-tracer.ts';
 import { NO_STATS, type ServiceStats } from '../shared/trace/service-stats.ts';
 import { createWebhookApp } from './app.ts';
+import { ClusterPublisher } from './cluster-publisher.ts';
 import type { WebhookConfig } from './config.ts';
 import { createWebhookMetrics } from './metrics.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
 
 /** What a webhook needs of a broker. */
-export type WebhookBroker = Publishing & Answers & Pick<Following, 'read'> & { readonly receipts: ReceiptAsking };
+export type WebhookBroker = BrokerPublisher &
+  IdempotencyStore &
+  Pick<BrokerFeed, 'read'> & { readonly receipts: ReceiptAsking };
 
 /** Creates the service that publishers call. The broker is started before it and stopped after it, by its owner. */
 export function createWebhook(deps: {

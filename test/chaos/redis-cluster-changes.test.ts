@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RedisKeys } from '../../services/shared/broker/redis-keys.ts';
+import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
 import { ChaosCluster } from '../support/chaos-cluster.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { type RedisClusterFixture, startRedisCluster } from '../support/redis-cluster-fixture.ts';

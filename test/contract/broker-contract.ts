@@ -14,7 +14,7 @@ export interface BrokerCluster {
   close(): Promise<void>;
 }
 
-const NOTHING_SEEN: Witness = { history: '', version: 0 };
+const NOTHING_SEEN: Witness = { epoch: '', version: 0 };
 
 class RecordingHandler implements FeedHandler {
   readonly updates: Update[] = [];
@@ -106,9 +106,9 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
 
     it('assigns a version above the highest that the caller has seen', async () => {
       const topic = topicNamed('hint');
-      const { version, history } = await webhook.publish(topic, {}, NOTHING_SEEN);
+      const { version, epoch } = await webhook.publish(topic, {}, NOTHING_SEEN);
       const ahead = version + 60_000_000;
-      expect((await webhook.publish(topic, {}, { history, version: ahead })).version).toBeGreaterThan(ahead);
+      expect((await webhook.publish(topic, {}, { epoch, version: ahead })).version).toBeGreaterThan(ahead);
     });
 
     it('reads the newest update of each topic, aligned, and undefined where there is none', async () => {
@@ -150,17 +150,17 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const topic = topicNamed('history');
       const partition = relay.partitionOf(topic);
       const mine = await relay.digest(partition, NOTHING_SEEN, 0);
-      const { history } = await webhook.publish(topic, {}, NOTHING_SEEN);
-      const theirs = await webhook.digest(webhook.partitionOf(topic), { history, version: 1 }, 0);
-      expect([mine.history, mine.floor]).toEqual([theirs.history, theirs.floor]);
-      expect(history).toBe(mine.history);
+      const { epoch } = await webhook.publish(topic, {}, NOTHING_SEEN);
+      const theirs = await webhook.digest(webhook.partitionOf(topic), { epoch, version: 1 }, 0);
+      expect([mine.epoch, mine.floor]).toEqual([theirs.epoch, theirs.floor]);
+      expect(epoch).toBe(mine.epoch);
       expect(mine.floor).toBeGreaterThan(0);
     });
 
     it('raises the floor above what a caller was told under a history that is gone', async () => {
       const topic = topicNamed('split');
       const before = await digestOf(topic, 0);
-      const witness = { history: 'another history', version: before.last + 3_600_000_000 };
+      const witness = { epoch: 'another history', version: before.last + 3_600_000_000 };
       const after = await webhook.digest(webhook.partitionOf(topic), witness, 0);
       expect(after.floor).toBeGreaterThan(witness.version);
       expect((await digestOf(topic, 0)).floor).toBe(after.floor);
@@ -171,18 +171,18 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const topic = topicNamed('promised');
       const partition = webhook.partitionOf(topic);
       const before = await digestOf(topic, 0);
-      const witness = { history: 'another history', version: 1 };
+      const witness = { epoch: 'another history', version: 1 };
       expect((await webhook.digest(partition, witness, 0)).floor).toBe(before.floor);
       const after = await webhook.digest(partition, { ...witness, promised: true }, 0);
       expect(after.floor).toBeGreaterThan(before.last);
-      const mine = { history: after.history, version: after.last, promised: true };
+      const mine = { epoch: after.epoch, version: after.last, promised: true };
       expect((await webhook.digest(partition, mine, 0)).floor).toBe(after.floor);
     });
 
     it('raises the floor above what a caller was told under this history, where that is gone', async () => {
       const topic = topicNamed('flushed');
       const before = await digestOf(topic, 0);
-      const witness = { history: before.history, version: before.last + 3_600_000_000 };
+      const witness = { epoch: before.epoch, version: before.last + 3_600_000_000 };
       const after = await relay.digest(relay.partitionOf(topic), witness, 0);
       expect(after.floor).toBeGreaterThan(witness.version);
       const again = await webhook.digest(webhook.partitionOf(topic), { ...witness, version: after.last }, 0);
@@ -193,7 +193,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const topic = topicNamed('twice');
       const partition = relay.partitionOf(topic);
       const before = await digestOf(topic, 0);
-      const known = { history: before.history, version: before.last, raise: before.raise };
+      const known = { epoch: before.epoch, version: before.last, raise: before.raise };
       expect((await relay.digest(partition, known, 0)).floor).toBe(before.floor);
       const after = await relay.digest(partition, { ...known, raise: 'another raise' }, 0);
       expect(after.floor).toBeGreaterThan(before.last);
@@ -204,7 +204,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const topic = topicNamed('reach');
       const cursor = (await digestOf(topic, 0)).last;
       const { version } = await webhook.publish(topic, {}, NOTHING_SEEN);
-      const witness = { history: 'another history', version: version + 3_600_000_000 };
+      const witness = { epoch: 'another history', version: version + 3_600_000_000 };
       const after = await relay.digest(relay.partitionOf(topic), witness, cursor);
       expect(after.floor).toBeGreaterThan(witness.version);
       expect(after.reach).toBeLessThanOrEqual(cursor);
@@ -213,9 +213,9 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
 
     it('recalls the answer that was kept under an id, from every process, and none under another', async () => {
       const id = randomUUID();
-      await webhook.keepAnswer(id, '{"updates":[]}');
-      expect(await relay.recallAnswer(id)).toBe('{"updates":[]}');
-      expect(await relay.recallAnswer(randomUUID())).toBeUndefined();
+      await webhook.storeAnswer(id, '{"updates":[]}');
+      expect(await relay.loadAnswer(id)).toBe('{"updates":[]}');
+      expect(await relay.loadAnswer(randomUUID())).toBeUndefined();
     });
 
     it('gives a renewed subscription up and says so', async () => {
@@ -230,12 +230,12 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
 
     it('shows every relay what each of them holds, until it goes', async () => {
       const [one, two] = [randomUUID(), randomUUID()];
-      expect(await relay.exchangeLoads(one, { connections: 7 })).toEqual([{ connections: 7 }]);
-      const both = await webhook.exchangeLoads(two, { connections: 3 });
+      expect(await relay.exchange(one, { connections: 7 })).toEqual([{ connections: 7 }]);
+      const both = await webhook.exchange(two, { connections: 3 });
       expect(both.map(({ connections }) => connections).sort()).toEqual([3, 7]);
-      expect(await relay.exchangeLoads(one, { connections: 8 })).toContainEqual({ connections: 8 });
-      expect(await relay.exchangeLoads(one, undefined)).toEqual([{ connections: 3 }]);
-      expect(await relay.exchangeLoads(two, undefined)).toEqual([]);
+      expect(await relay.exchange(one, { connections: 8 })).toContainEqual({ connections: 8 });
+      expect(await relay.exchange(one, undefined)).toEqual([{ connections: 3 }]);
+      expect(await relay.exchange(two, undefined)).toEqual([]);
     });
   });
 }

@@ -17,7 +17,7 @@ it('a broker in memory says how far back it knows what changed, and forgets what
   let nowMs = 1_700_000_000_000;
   const broker = new MemoryBroker({ nowMs: () => nowMs });
   await broker.start();
-  const nothing = { history: '', version: 0 };
+  const nothing = { epoch: '', version: 0 };
   const publish = async (topic: string) => (await broker.publish(topic as Topic, {}, nothing)).version;
   const digest = () => broker.digest(0, nothing, 0);
   const old = await publish('old');

@@ -57,11 +57,11 @@ export function describeReceipts(
     it('a question that is insisted on reaches a relay when it exchanges its load', async () => {
       const question = questionAbout(2);
       await webhook.receipts.insist(question);
-      await relay.exchangeLoads('relay', { connections: 1 });
+      await relay.exchange('relay', { connections: 1 });
       await eventually(() => expect(heard).toContainEqual(question));
       await webhook.receipts.forget(question);
       heard.length = 0;
-      await relay.exchangeLoads('relay', { connections: 1 });
+      await relay.exchange('relay', { connections: 1 });
       expect(heard).toEqual([]);
     });
 
@@ -86,12 +86,12 @@ export function describeReceipts(
     });
 
     it('the census names the relays that are there, until they go', async () => {
-      await relay.exchangeLoads('one', { connections: 0 });
-      await webhook.exchangeLoads('two', { connections: 5 });
+      await relay.exchange('one', { connections: 0 });
+      await webhook.exchange('two', { connections: 5 });
       const { names, missing } = await webhook.receipts.relays();
       expect([[...names].sort(), missing]).toEqual([['one', 'two'], 0]);
-      await relay.exchangeLoads('one', undefined);
-      await webhook.exchangeLoads('two', { connections: 5 });
+      await relay.exchange('one', undefined);
+      await webhook.exchange('two', { connections: 5 });
       expect(await webhook.receipts.relays()).toEqual({ names: ['two'], missing: 0 });
     });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Broker } from '../../services/shared/broker/broker.ts';
-import { RedisKeys } from '../../services/shared/broker/redis-keys.ts';
+import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
 import { REGISTER_TTL_MS } from '../../services/shared/broker/retention.ts';
 import { parseTopic } from '../../services/shared/update/topic.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
@@ -22,7 +22,7 @@ describe('the census of relays, where Redis has lost them', () => {
     const [one, two, three] = relays.map(
       ({ name, broker }) =>
         () =>
-          broker.exchangeLoads(name, { connections: 7 }),
+          broker.exchange(name, { connections: 7 }),
     );
     for (const { broker } of relays) await broker.start();
     for (const exchange of [one, two, three, one, two]) await exchange?.();
@@ -62,7 +62,7 @@ describe('a register in Redis', () => {
   it('is kept until its version is that old, also where the clock is behind the versions', async () => {
     for (const aheadMs of [0, 30 * 3600 * 1000]) {
       const seen = (Date.now() + aheadMs) * 1000;
-      await broker.publish(topic, {}, { history: '', version: aheadMs === 0 ? 0 : seen });
+      await broker.publish(topic, {}, { epoch: '', version: aheadMs === 0 ? 0 : seen });
       const leftMs = await askRedis(REDIS_URL, 'PTTL', new RedisKeys({ prefix, partitions: 4 }).register(topic));
       expect(Math.abs(Number(leftMs) - REGISTER_TTL_MS - aheadMs)).toBeLessThan(60_000);
     }

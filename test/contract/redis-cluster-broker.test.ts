@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
+import type { RedisBroker } from '../../services/shared/broker/redis/redis-broker.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { type RedisClusterFixture, startRedisCluster } from '../support/redis-cluster-fixture.ts';
@@ -24,8 +24,8 @@ describe('a broker on Redis Cluster with fewer partitions than masters', () => {
     const broker = redisBrokers({ ...redis.env, PARTITIONS: '1' }).connect();
     await broker.start();
     const ids = Array.from({ length: 20 }, (_, i) => `answer-${i}`);
-    await Promise.all(ids.map((id) => broker.keepAnswer(id, `to ${id}`)));
-    expect(await Promise.all(ids.map((id) => broker.recallAnswer(id)))).toEqual(ids.map((id) => `to ${id}`));
+    await Promise.all(ids.map((id) => broker.storeAnswer(id, `to ${id}`)));
+    expect(await Promise.all(ids.map((id) => broker.loadAnswer(id)))).toEqual(ids.map((id) => `to ${id}`));
     await broker.stop();
   });
 

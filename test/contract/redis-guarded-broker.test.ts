@@ -42,7 +42,7 @@ describe('a broker on a Redis with TLS and an ACL user', () => {
     const broker = redisBrokers({ REDIS_URL: url }).connect();
     await broker.start();
     const topic = 'chat' as never;
-    await expect(broker.publish(topic, {}, { history: '', version: 0 })).rejects.toThrow(/cannot be reached/);
+    await expect(broker.publish(topic, {}, { epoch: '', version: 0 })).rejects.toThrow(/cannot be reached/);
     await broker.stop();
   });
 
@@ -56,7 +56,7 @@ describe('a broker on a Redis with TLS and an ACL user', () => {
     const broker = redisBrokers(env).connect();
     await broker.start();
     await eventually(async () => {
-      const published = broker.publish('chat' as never, {}, { history: '', version: 0 });
+      const published = broker.publish('chat' as never, {}, { epoch: '', version: 0 });
       await expect(published).rejects.toMatchObject({ code: 'not_replicated' });
     });
     await broker.stop();

@@ -1,4 +1,4 @@
-import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
 import { createSimulatedCluster } from '../simulator/create-simulated-cluster.ts';
 import { SeededRandom } from '../simulator/seeded-random.ts';
 import { SimulatedBroker } from '../simulator/simulated-broker.ts';

@@ -3,11 +3,11 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Broker, Digest, Witness } from '../../services/shared/broker/broker.ts';
 import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
-import { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
-import { RedisKeys } from '../../services/shared/broker/redis-keys.ts';
+import { RedisBroker } from '../../services/shared/broker/redis/redis-broker.ts';
+import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { requireRedisConfig } from '../../services/shared/config/redis-config.ts';
-import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 import { createSimulatedCluster } from '../simulator/create-simulated-cluster.ts';
@@ -71,7 +71,7 @@ describe('the simulated Redis', () => {
   beforeAll(async () => {
     redis = new Redis(inject('redisUrl'));
     const { broker, end } = await connectReal();
-    history = (await broker.digest(0, { history: '', version: 0 }, 0)).history;
+    history = (await broker.digest(0, { epoch: '', version: 0 }, 0)).epoch;
     await end();
   });
 
@@ -137,26 +137,26 @@ describe('the simulated Redis', () => {
     const { broker } = side;
     const all: unknown[] = [];
     // So that the clock is behind from the first step on.
-    const first = await broker.publish('first' as Topic, {}, { history: '', version: AHEAD_US });
+    const first = await broker.publish('first' as Topic, {}, { epoch: '', version: AHEAD_US });
     const raises: string[] = [];
     let newest = first.version;
     const near = ({ what, plus }: Near): Version => (what === 'first' ? AHEAD_US : newest) + plus;
     const witness = ({ seen: name, version, raise }: Caller): Witness => ({
-      history: name === 'nothing' ? '' : name === 'this' ? first.history : 'another',
+      epoch: name === 'nothing' ? '' : name === 'this' ? first.epoch : 'another',
       version: near(version),
       promised: name === 'a promise of another',
       raise: (raise === 'none' ? '' : raise === 'first' ? raises[0] : raises.at(-1)) ?? '',
     });
     for (const step of list) {
       if (step.kind === 'publish') {
-        const { version, history } = await broker.publish(step.topic, { data: all.length }, witness(step));
+        const { version, epoch } = await broker.publish(step.topic, { data: all.length }, witness(step));
         newest = version;
-        all.push({ version, same: history === first.history });
+        all.push({ version, same: epoch === first.epoch });
       } else if (step.kind === 'digest') {
-        const { history, raise, ...rest }: Digest = await broker.digest(0, witness(step), near(step.cursor));
+        const { epoch, raise, ...rest }: Digest = await broker.digest(0, witness(step), near(step.cursor));
         newest = rest.last;
         if (!raises.includes(raise)) raises.push(raise);
-        all.push({ ...rest, raise: raises.indexOf(raise), same: history === first.history });
+        all.push({ ...rest, raise: raises.indexOf(raise), same: epoch === first.epoch });
       } else if (step.kind === 'read') all.push(await broker.read(TOPICS));
       else await side.lose(step);
     }

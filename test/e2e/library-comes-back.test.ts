@@ -45,8 +45,7 @@ afterEach(async () => {
   await Promise.all(relays.map((relay) => relay.stop('SIGKILL')));
 });
 
-const publish = async (topic: string) =>
-  (await broker.publish(topic as Topic, {}, { history: '', version: 0 })).version;
+const publish = async (topic: string) => (await broker.publish(topic as Topic, {}, { epoch: '', version: 0 })).version;
 
 async function open(topics: readonly string[], options: Parameters<typeof openPage>[2] = {}): Promise<LibraryPage> {
   const library = new LibraryPage((await openPage(browser, app.url, options)).page);

@@ -72,7 +72,7 @@ describe('the example of the README', { timeout: 30_000 }, () => {
       const refresh = async () => show(await (await fetch('/comments')).text());
       ${readmeExample('js', 'if (data !== undefined)')}
     </script>`);
-    await eventually(() => expect(relay.relay.hub.vouches('price' as never)).toBe(true));
+    await eventually(() => expect(relay.relay.hub.isFresh('price' as never)).toBe(true));
     await relay.publish('price', { data: { euro: 7 }, spread: 60_000 });
     await eventually(async () => expect(await main()).toBe('{"euro":7}'));
     expect(asked).toBe(0);
@@ -116,7 +116,7 @@ describe('the example of the README', { timeout: 30_000 }, () => {
     await eventually(async () => expect(await text()).toBe('three (live)'));
     expect(asked).toBe(before);
     await page.click('text=News');
-    await eventually(() => expect(relay.relay.hub.vouches('news' as never)).toBe(true));
+    await eventually(() => expect(relay.relay.hub.isFresh('news' as never)).toBe(true));
     await eventually(async () => expect(await text()).toBe('two (live)'));
     await page.click('text=Nothing');
     await eventually(() => expect(relay.relay.hub.topics).toBe(0));

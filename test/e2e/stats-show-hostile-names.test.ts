@@ -1,8 +1,8 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
-import { createHttpServer, type HttpServer } from '../../services/shared/process/http-server.ts';
-import { createLogger } from '../../services/shared/process/logger.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
+import { createHttpServer, type HttpServer } from '../../services/shared/http/http-server.ts';
+import { createLogger } from '../../services/shared/logger.ts';
 import { createStatsApp } from '../../services/stats/pages/app.ts';
 import { MemoryStatsStore } from '../../services/stats/store/memory-stats-store.ts';
 import { openPage, startBrowser } from '../support/browser.ts';

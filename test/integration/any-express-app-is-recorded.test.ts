@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { trace } from '@opentelemetry/api';
 import express from 'express';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createHttpServer, type HttpServer } from '../../services/shared/process/http-server.ts';
+import { createHttpServer, type HttpServer } from '../../services/shared/http/http-server.ts';
 import { record } from '../../services/shared/trace/record.ts';
 import type { ServiceStats } from '../../services/shared/trace/service-stats.ts';
 import { eventually } from '../support/eventually.ts';

@@ -108,7 +108,7 @@ describe('curl', () => {
       String(error.stdout),
     );
     await eventually(async () => expect(await relay.metric('relay_connections')).toBe(1));
-    await eventually(() => expect(relay.relay.hub.vouches('chat' as never)).toBe(true));
+    await eventually(() => expect(relay.relay.hub.isFresh('chat' as never)).toBe(true));
     const version = await relay.publish('chat', { data: 'x' });
     const text = await stream;
     expect(text).toMatch(/^retry: \d+\n\nid: \d+\nevent: subscribed\ndata: \{/);

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serveFile } from '../../services/relay/transport/http/uws-file.ts';
 import { UwsApp } from '../../services/relay/transport/uws-app.ts';
-import { serveFile } from '../../services/relay/transport/uws-file.ts';
 import { expectProblem } from '../support/expect-problem.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Broker } from '../../services/shared/broker/broker.ts';
 import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
-import { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
+import { RedisBroker } from '../../services/shared/broker/redis/redis-broker.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { requireRedisConfig } from '../../services/shared/config/redis-config.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
@@ -33,7 +33,7 @@ describe('links to a master that Sentinel names', () => {
 
   it('come back also where the news of a failover comes while they ask who is master', async () => {
     await eventually(async () => {
-      await broker.publish(topic, {}, { history: '', version: 0 });
+      await broker.publish(topic, {}, { epoch: '', version: 0 });
       await broker.watch([topic]);
       expect(sentinel.listening).toBe(2);
     });
@@ -45,7 +45,7 @@ describe('links to a master that Sentinel names', () => {
     sentinel.answers = true;
     sentinel.answer();
     await eventually(async () => {
-      await broker.publish(topic, {}, { history: '', version: 0 });
+      await broker.publish(topic, {}, { epoch: '', version: 0 });
       await broker.watch([topic]);
     }, 5000);
   });

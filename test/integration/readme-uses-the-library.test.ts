@@ -85,7 +85,7 @@ describe('a project that has installed this repository', () => {
       child.stdout.on('data', (text) => {
         output += text;
       });
-      await eventually(() => expect(relay.relay.hub.vouches('chat' as never)).toBe(true), 10_000);
+      await eventually(() => expect(relay.relay.hub.isFresh('chat' as never)).toBe(true), 10_000);
       const version = await relay.publish('chat');
       await eventually(() => expect(output).toBe(`chat ${version}\n`));
     } finally {

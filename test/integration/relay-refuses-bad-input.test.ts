@@ -95,7 +95,7 @@ describe('what a relay closes for', () => {
   it('a client of 2009 may say what it likes, within 16 KiB', async () => {
     const client = await relay.connect('/update_check?topic=page');
     for (const frame of ['NOOP', '', 'no JSON', Buffer.from([0, 255])]) client.socket.send(frame);
-    await eventually(() => expect(relay.relay.hub.vouches('page' as never)).toBe(true));
+    await eventually(() => expect(relay.relay.hub.isFresh('page' as never)).toBe(true));
     await relay.publish('page');
     await eventually(() => expect(client.texts).toEqual(['UPDATED']));
     client.socket.send('x'.repeat(17 * KIB));

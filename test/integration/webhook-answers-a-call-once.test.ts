@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Broker } from '../../services/shared/broker/broker.ts';
 import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
 import { MemoryBroker } from '../../services/shared/broker/memory-broker.ts';
-import { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
+import { RedisBroker } from '../../services/shared/broker/redis/redis-broker.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { requireRedisConfig } from '../../services/shared/config/redis-config.ts';
 import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';

@@ -81,7 +81,7 @@ describe('a client of 2009 on /update_check', () => {
     const client = await relay.connect('/update_check');
     client.send('NOOP');
     await eventually(() => expect(relay.relay.hub.listeners('page' as never)).toBe(1));
-    await eventually(() => expect(relay.relay.hub.vouches('page' as never)).toBe(true));
+    await eventually(() => expect(relay.relay.hub.isFresh('page' as never)).toBe(true));
     await relay.publish('page', { data: 1 });
     await eventually(() => expect(client.texts).toEqual(['UPDATED']));
     await relay.publish('page');

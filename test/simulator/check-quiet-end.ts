@@ -32,7 +32,7 @@ export function checkClient({ app }: Simulation, client: SimulatedClient): strin
 export function checkRelays({ relays, topics }: Simulation): string[] {
   const wrong: string[] = [];
   for (const topic of topics) {
-    const numbers = relays.filter(({ hub }) => hub.vouches(topic)).map(({ hub }) => hub.current(topic).version);
+    const numbers = relays.filter(({ hub }) => hub.isFresh(topic)).map(({ hub }) => hub.current(topic).version);
     if (new Set(numbers).size > 1) wrong.push(`the relays say different numbers of ${topic}: ${numbers.join()}`);
   }
   for (const { process, hub, sessions, server, broker } of relays) {

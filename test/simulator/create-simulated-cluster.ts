@@ -1,5 +1,5 @@
 import { DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from '../../services/shared/broker/retention.ts';
-import type { Clock } from '../../services/shared/process/clock.ts';
+import type { Clock } from '../../services/shared/clock.ts';
 import type { ScriptSettings } from './redis-scripts-model.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedCluster } from './simulated-broker.ts';

@@ -1,5 +1,5 @@
 import { createEventReader } from '../../services/client/event-stream.ts';
-import type { Clock, Timer } from '../../services/shared/process/clock.ts';
+import type { Clock, Timer } from '../../services/shared/clock.ts';
 import type { ServerMessage } from '../../services/shared/protocol/server-message.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { type ClientLine, type Entrance, reaches } from './entrance.ts';

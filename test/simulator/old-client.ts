@@ -1,4 +1,4 @@
-import type { Clock } from '../../services/shared/process/clock.ts';
+import type { Clock } from '../../services/shared/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { type ClientLine, type Entrance, reaches } from './entrance.ts';
 import type { Page } from './page.ts';

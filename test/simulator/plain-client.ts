@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../services/shared/process/clock.ts';
+import type { Clock, Timer } from '../../services/shared/clock.ts';
 import type { ServerMessage, UpdateMessage } from '../../services/shared/protocol/server-message.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';

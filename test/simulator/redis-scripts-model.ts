@@ -39,10 +39,10 @@ function checkHistory(
   let raise = meta?.raise ?? '';
   let trimmed = meta?.trimmed;
   let forgot = false;
-  if (witness.history === '') forgot = false;
+  if (witness.epoch === '') forgot = false;
   else if (last < seen) forgot = true;
   else if ((witness.raise ?? '') !== '') forgot = witness.raise !== raise && floor <= seen;
-  else if (witness.history !== history) forgot = floor < seen || witness.promised === true;
+  else if (witness.epoch !== history) forgot = floor < seen || witness.promised === true;
   if (meta?.history !== history || forgot) {
     floor = Math.max(last, seen);
     if (floor >= nowUs) floor += Number.parseInt(createHash('sha1').update(history).digest('hex').slice(0, 5), 16);
@@ -77,7 +77,7 @@ export function runPublish(
     for (const [name, at] of data.recent) if (at <= version - settings.reachUs) data.recent.delete(name);
   });
   context.signalUpdate(partition, topic, version, body);
-  return { version, history: context.history };
+  return { version, epoch: context.history };
 }
 
 /** `digest.lua`, line by line. */
@@ -88,7 +88,7 @@ export function runDigest(
 ): Digest {
   const { partition, witness, cursor } = call;
   const checked = checkHistory(context, partition, witness);
-  const { nowUs, history } = context;
+  const { nowUs, history: epoch } = context;
   const timeUs = Math.max(nowUs, checked.last);
   const base = timeUs - (timeUs % (settings.retentionUs / 2));
   let last = checked.last;
@@ -106,7 +106,7 @@ export function runDigest(
     .slice(0, settings.digestLimit)
     .map(([topic, version]) => ({ topic, version }));
   return {
-    history,
+    epoch,
     floor: checked.floor,
     raise: checked.raise,
     last,

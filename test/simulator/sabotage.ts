@@ -1,5 +1,5 @@
 import type { Accept, ConnectionOwner } from '../../services/relay/transport/transport.ts';
-import type { Following, Loads } from '../../services/shared/broker/broker.ts';
+import type { BrokerFeed, RelayRegistry } from '../../services/shared/broker/broker.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 
@@ -7,7 +7,10 @@ import type { Version } from '../../services/shared/update/update.ts';
 export type Sabotage = 'repair' | 'floor' | 'resume' | 'catch-up';
 
 /** Relays without repair are told by every digest that nothing changed; without floor, that it never rose. */
-export function sabotageFeed(feed: Following & Loads, sabotage: Sabotage | undefined): Following & Loads {
+export function sabotageFeed(
+  feed: BrokerFeed & RelayRegistry,
+  sabotage: Sabotage | undefined,
+): BrokerFeed & RelayRegistry {
   if (sabotage !== 'repair' && sabotage !== 'floor') return feed;
   const firstFloors = new Map<number, Version>();
   return {
@@ -17,7 +20,7 @@ export function sabotageFeed(feed: Following & Loads, sabotage: Sabotage | undef
     unwatch: (topics) => feed.unwatch(topics),
     read: (topics) => feed.read(topics),
     renew: (partition) => feed.renew(partition),
-    exchangeLoads: (id, load) => feed.exchangeLoads(id, load),
+    exchange: (id, load) => feed.exchange(id, load),
     follow(handler) {
       feed.follow({
         deliver: (update) => handler.deliver(update),
@@ -51,9 +54,9 @@ export function sabotageAccept(accept: Accept, sabotage: Sabotage | undefined): 
 function withoutRoom(owner: ConnectionOwner): ConnectionOwner {
   return {
     message: (text) => owner.message(text),
-    heard: () => owner.heard(),
+    alive: () => owner.alive(),
     fellBehind: () => owner.fellBehind(),
-    roomAgain() {},
+    drained() {},
     closed: () => owner.closed(),
   };
 }
@@ -61,9 +64,9 @@ function withoutRoom(owner: ConnectionOwner): ConnectionOwner {
 function withoutSince(owner: ConnectionOwner): ConnectionOwner {
   return {
     message: (text) => owner.message(text.replace(/":\d+/g, '":null')),
-    heard: () => owner.heard(),
+    alive: () => owner.alive(),
     fellBehind: () => owner.fellBehind(),
-    roomAgain: () => owner.roomAgain(),
+    drained: () => owner.drained(),
     closed: () => owner.closed(),
   };
 }

@@ -6,7 +6,7 @@ import type {
   RelayLoad,
   Witness,
 } from '../../services/shared/broker/broker.ts';
-import type { Clock } from '../../services/shared/process/clock.ts';
+import type { Clock } from '../../services/shared/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Update, UpdateBody, Version } from '../../services/shared/update/update.ts';
 import { decodeBody, encodeBody } from '../../services/shared/update/update-codec.ts';
@@ -142,18 +142,18 @@ export class SimulatedBroker implements Omit<Broker, 'receipts'> {
     );
   }
 
-  exchangeLoads(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
+  exchange(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
     return this.#linksOf(0).commands.call((server) => {
       server.write(({ loads }) => void (load ? loads.set(relayId, load) : loads.delete(relayId)));
       return [...server.data.loads.values()];
     });
   }
 
-  recallAnswer(id: string): Promise<string | undefined> {
+  loadAnswer(id: string): Promise<string | undefined> {
     return this.#linksOf(0).commands.call((server) => server.data.answers.get(id));
   }
 
-  keepAnswer(id: string, answer: string): Promise<void> {
+  storeAnswer(id: string, answer: string): Promise<void> {
     return this.#linksOf(0).commands.call((server) => server.write((data) => void data.answers.set(id, answer)));
   }
 

@@ -1,5 +1,5 @@
+import type { Clock, Timer } from '../../services/shared/clock.ts';
 import { AppError } from '../../services/shared/errors.ts';
-import type { Clock, Timer } from '../../services/shared/process/clock.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 import type { SimulatedShard } from './simulated-shard.ts';

@@ -1,13 +1,13 @@
 import { drain } from '../../services/relay/drain.ts';
 import { Hub } from '../../services/relay/hub/hub.ts';
 import { Sessions } from '../../services/relay/session/sessions.ts';
-import { JSON_DIALECT } from '../../services/relay/transport/json-dialect.ts';
+import { UwsLongPoll } from '../../services/relay/transport/long-poll/uws-long-poll.ts';
+import { UwsSse } from '../../services/relay/transport/sse/uws-sse.ts';
 import { Sweep, type Sweepable } from '../../services/relay/transport/sweep.ts';
 import type { Accept, Transport } from '../../services/relay/transport/transport.ts';
-import { UPDATE_CHECK_DIALECT } from '../../services/relay/transport/update-check-dialect.ts';
-import { UwsEvents } from '../../services/relay/transport/uws-events.ts';
-import { UwsTopics } from '../../services/relay/transport/uws-topics.ts';
-import { UwsWebsocket } from '../../services/relay/transport/uws-websocket.ts';
+import { JSON_ENCODER } from '../../services/relay/transport/websocket/json-encoder.ts';
+import { LEGACY_ENCODER } from '../../services/relay/transport/websocket/legacy-encoder.ts';
+import { UwsWebsocket } from '../../services/relay/transport/websocket/uws-websocket.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
 import { type Sabotage, sabotageAccept, sabotageFeed } from './sabotage.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -73,11 +73,11 @@ export class SimulatedRelay {
       repairIntervalMs: REPAIR_INTERVAL_MS,
       floorSpreadMs: FLOOR_SPREAD_MS,
       fanout: {
-        publish: (update, paced) =>
-          this.#transports.reduce((sum, transport) => sum + transport.publish(update, paced), 0),
-        publishFreshness: (fresh) => {
+        deliver: (update, paced) =>
+          this.#transports.reduce((sum, transport) => sum + transport.deliver(update, paced), 0),
+        sendFreshness: (fresh) => {
           if (!this.process.alive) return; // a promise may be settled after the end
-          for (const transport of this.#transports) transport.publishFreshness(fresh);
+          for (const transport of this.#transports) transport.sendFreshness(fresh);
         },
         pace: (mark, windowMs) => this.sessions.pace(mark, windowMs),
       },
@@ -99,10 +99,10 @@ export class SimulatedRelay {
       maxMessageBytes: 0,
       nowMs: () => clock.monotonicMs(),
     };
-    const json = new UwsWebsocket({ ...shared, path: '/ws', dialect: JSON_DIALECT });
-    const old = new UwsWebsocket({ ...shared, path: '/update_check', dialect: UPDATE_CHECK_DIALECT });
-    const events = new UwsEvents({ ...shared, clock, corsHeaders: () => ({}) });
-    const topics = new UwsTopics({ ...shared, clock, corsHeaders: () => ({}), maxWaiting: 0 });
+    const json = new UwsWebsocket({ ...shared, path: '/ws', dialect: JSON_ENCODER });
+    const old = new UwsWebsocket({ ...shared, path: '/update_check', dialect: LEGACY_ENCODER });
+    const events = new UwsSse({ ...shared, clock, corsHeaders: () => ({}) });
+    const topics = new UwsLongPoll({ ...shared, clock, corsHeaders: () => ({}), maxWaiting: 0 });
     this.#transports = [json, old, events, topics];
     this.#sweeps = [json.connections, old.connections, events.connections].map(
       (connections: ReadonlySet<Sweepable>) =>

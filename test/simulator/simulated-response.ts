@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../services/shared/process/clock.ts';
+import type { Clock, Timer } from '../../services/shared/clock.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedPipe } from './simulated-pipe.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../services/shared/process/clock.ts';
+import type { Clock } from '../../services/shared/clock.ts';
 import type { RedisData } from './redis-data.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedServer } from './simulated-server.ts';

@@ -1,5 +1,5 @@
 import type { FeedHandler } from '../../services/shared/broker/broker.ts';
-import type { Clock } from '../../services/shared/process/clock.ts';
+import type { Clock } from '../../services/shared/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 import { decodeSignal } from '../../services/shared/update/update-codec.ts';

@@ -1,5 +1,5 @@
-import type { UwsWebsocket } from '../../services/relay/transport/uws-websocket.ts';
-import type { Clock } from '../../services/shared/process/clock.ts';
+import type { UwsWebsocket } from '../../services/relay/transport/websocket/uws-websocket.ts';
+import type { Clock } from '../../services/shared/clock.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { type ResponsePeer, SimulatedResponse } from './simulated-response.ts';
 import { type Peer, SimulatedSocket } from './simulated-socket.ts';

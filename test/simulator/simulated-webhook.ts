@@ -1,8 +1,8 @@
-import { ClusterPublisher } from '../../services/shared/broker/cluster-publisher.ts';
-import { createLogger } from '../../services/shared/process/logger.ts';
+import { createLogger } from '../../services/shared/logger.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { UpdateBody, Version } from '../../services/shared/update/update.ts';
 import { createAnswerOnce } from '../../services/webhook/answer-once.ts';
+import { ClusterPublisher } from '../../services/webhook/cluster-publisher.ts';
 import { SimulatedBroker, type SimulatedCluster } from './simulated-broker.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 

@@ -1,4 +1,4 @@
-import type { Timer } from '../../services/shared/process/clock.ts';
+import type { Timer } from '../../services/shared/clock.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
 import type { SeededRandom } from './seeded-random.ts';
 

@@ -36,7 +36,7 @@ export class Watchman {
     const missing = app.missing(topic, client.page.shown(topic));
     const { line } = client;
     // A page of 2009 is told nothing of freshness: it may rely on what its relay would tell others.
-    const vouched = client.hears && client.page.has(topic) && (client.believesFresh ?? line?.relay?.hub.vouches(topic));
+    const vouched = client.hears && client.page.has(topic) && (client.believesFresh ?? line?.relay?.hub.isFresh(topic));
     // Who holds on to a replaced master cannot know.
     const split = cluster.shards.some(({ isSplit }) => isSplit);
     if (!missing || !vouched || split) {

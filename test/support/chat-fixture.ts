@@ -1,8 +1,8 @@
 import { createChat } from '../../services/chat/chat.ts';
 import { type ChatConfig, readChatConfig } from '../../services/chat/config.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
-import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
-import { createLogger } from '../../services/shared/process/logger.ts';
+import { createLogger } from '../../services/shared/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
 import { WEBHOOK_TOKEN } from './webhook-fixture.ts';
 

@@ -1,4 +1,4 @@
-import type { WebSocketClass } from '../../services/client/websocket-line.ts';
+import type { WebSocketClass } from '../../services/client/websocket-connection.ts';
 import type { ServerMessage } from '../../services/shared/protocol/server-message.ts';
 
 type Handler<E> = ((event: E) => void) | null;

@@ -1,8 +1,8 @@
 import { createChatMetrics } from '../../services/chat/metrics.ts';
-import { createRelayMetrics } from '../../services/relay/metrics.ts';
+import { createRelayMetrics } from '../../services/relay/telemetry/metrics.ts';
 import { createBrokerMetrics } from '../../services/shared/broker/metrics.ts';
-import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
-import { createLogger } from '../../services/shared/process/logger.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
+import { createLogger } from '../../services/shared/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
 import { createStatsMetrics } from '../../services/stats/metrics.ts';
 import { createWebhookMetrics } from '../../services/webhook/metrics.ts';

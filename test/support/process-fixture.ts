@@ -1,8 +1,8 @@
 // A service for the tests of how a process begins and ends. FIXTURE_DOES says how it behaves.
 import { setTimeout as wait } from 'node:timers/promises';
-import { createHttpServer } from '../../services/shared/process/http-server.ts';
+import { createHttpServer } from '../../services/shared/http/http-server.ts';
 import { runProcess } from '../../services/shared/process/run-process.ts';
-import { StartError } from '../../services/shared/process/start-error.ts';
+import { StartError } from '../../services/shared/start-error.ts';
 
 const BEHAVIOURS = [
   'run',

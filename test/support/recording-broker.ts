@@ -22,7 +22,7 @@ export class RecordingBroker implements WebhookBroker {
     if (this.failWith !== undefined) throw this.failWith;
     const version = this.published.length + 1;
     this.published.push({ topic, body, version });
-    return { version, history: 'recorded' };
+    return { version, epoch: 'recorded' };
   }
 
   async read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {
@@ -32,11 +32,11 @@ export class RecordingBroker implements WebhookBroker {
     });
   }
 
-  async recallAnswer(id: string): Promise<string | undefined> {
+  async loadAnswer(id: string): Promise<string | undefined> {
     return this.#answers.get(id);
   }
 
-  async keepAnswer(id: string, answer: string): Promise<void> {
+  async storeAnswer(id: string, answer: string): Promise<void> {
     this.#answers.set(id, answer);
   }
 

@@ -1,5 +1,5 @@
 import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
-import { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
+import { RedisBroker } from '../../services/shared/broker/redis/redis-broker.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { requireRedisConfig } from '../../services/shared/config/redis-config.ts';
 import { randomPrefix } from './random-prefix.ts';

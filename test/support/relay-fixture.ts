@@ -4,9 +4,9 @@ import { readRelayConfig } from '../../services/relay/config.ts';
 import { createRelay } from '../../services/relay/relay.ts';
 import type { Broker } from '../../services/shared/broker/broker.ts';
 import { MemoryBroker } from '../../services/shared/broker/memory-broker.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
-import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
-import { createLogger } from '../../services/shared/process/logger.ts';
+import { createLogger } from '../../services/shared/logger.ts';
 import type { ServiceStats } from '../../services/shared/trace/service-stats.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { UpdateBody } from '../../services/shared/update/update.ts';
@@ -55,7 +55,7 @@ export async function startRelay(
       return client;
     },
     async publish(topic: string, body: UpdateBody = {}): Promise<number> {
-      const { version } = await broker.publish(topic as Topic, body, { history: '', version: 0 });
+      const { version } = await broker.publish(topic as Topic, body, { epoch: '', version: 0 });
       return version;
     },
     /** The value of a metric, summed over its labels. */

@@ -4,8 +4,8 @@ import { readRelayProcessConfig } from '../../services/relay/config.ts';
 import { createRelay } from '../../services/relay/relay.ts';
 import { Sessions } from '../../services/relay/session/sessions.ts';
 import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
-import { RedisBroker } from '../../services/shared/broker/redis-broker.ts';
-import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
+import { RedisBroker } from '../../services/shared/broker/redis/redis-broker.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
 import { runProcess } from '../../services/shared/process/run-process.ts';
 import { type Sabotage, sabotageAccept, sabotageFeed } from '../simulator/sabotage.ts';
 

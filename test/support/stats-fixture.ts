@@ -1,10 +1,10 @@
 import { Registry } from 'prom-client';
+import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { readRedisConfig } from '../../services/shared/config/redis-config.ts';
+import { createLogger } from '../../services/shared/logger.ts';
 import { createAdminServer } from '../../services/shared/process/admin-server.ts';
-import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
 import { Health } from '../../services/shared/process/health.ts';
-import { createLogger } from '../../services/shared/process/logger.ts';
 import { readStatsConfig } from '../../services/stats/config.ts';
 import { createStats } from '../../services/stats/stats.ts';
 

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Clock, Timer } from '../../services/shared/process/clock.ts';
+import type { Clock, Timer } from '../../services/shared/clock.ts';
 import { EventQueue } from './event-queue.ts';
 
 /**

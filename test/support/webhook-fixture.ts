@@ -1,5 +1,5 @@
-import { SYSTEM_CLOCK } from '../../services/shared/process/clock.ts';
-import { createLogger } from '../../services/shared/process/logger.ts';
+import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
+import { createLogger } from '../../services/shared/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
 import type { ServiceStats } from '../../services/shared/trace/service-stats.ts';
 import { parseTopic } from '../../services/shared/update/topic.ts';

@@ -7,7 +7,7 @@ import { createRelayUrl } from '../../services/chat/relay-url.ts';
 import { createAddressReader } from '../../services/relay/access/client-address.ts';
 import { Origins, parseOriginRule } from '../../services/relay/access/origins.ts';
 import { parseGreeting } from '../../services/relay/transport/greeting.ts';
-import { parseTopicRequest } from '../../services/relay/transport/topic-request.ts';
+import { parseTopicRequest } from '../../services/relay/transport/long-poll/topic-request.ts';
 import { decodeAnswer, decodeQuestion, encodeAnswer } from '../../services/shared/broker/receipt-codec.ts';
 import { AppError } from '../../services/shared/errors.ts';
 import { requireMediaType } from '../../services/shared/http/read-body.ts';

@@ -1,5 +1,5 @@
-import type { Loads, RelayLoad } from '../../shared/broker/broker.ts';
-import type { Clock, Timer } from '../../shared/process/clock.ts';
+import type { RelayLoad, RelayRegistry } from '../../shared/broker/broker.ts';
+import type { Clock, Timer } from '../../shared/clock.ts';
 
 /** How often relays tell each other what they hold: the picture is no older than that, and what a call takes. */
 export const EXCHANGE_INTERVAL_MS = 2000;
@@ -10,7 +10,7 @@ const RETRY_INTERVAL_MS = 200;
 /** What this relay knows of all relays of the cluster, itself included. */
 export class ClusterPicture {
   readonly #id: string;
-  readonly #loads: Loads;
+  readonly #loads: RelayRegistry;
   readonly #clock: Clock;
   readonly #connections: () => number;
   readonly #exchanged: () => void;
@@ -22,7 +22,13 @@ export class ClusterPicture {
    * `id` is this relay's among all. `connections` tells how many it holds; `exchanged` is called after each exchange that
    * succeeded.
    */
-  constructor(deps: { id: string; loads: Loads; clock: Clock; connections: () => number; exchanged: () => void }) {
+  constructor(deps: {
+    id: string;
+    loads: RelayRegistry;
+    clock: Clock;
+    connections: () => number;
+    exchanged: () => void;
+  }) {
     this.#id = deps.id;
     this.#loads = deps.loads;
     this.#clock = deps.clock;
@@ -49,15 +55,15 @@ export class ClusterPicture {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.cancel();
-    await this.#loads.exchangeLoads(this.#id, undefined).catch(() => {}); // it is forgotten soon anyway
+    await this.#loads.exchange(this.#id, undefined).catch(() => {}); // it is forgotten soon anyway
   }
 
   async #exchange(): Promise<void> {
     let intervalMs = EXCHANGE_INTERVAL_MS;
     try {
       const own: RelayLoad = { connections: this.#connections() };
-      const all = await this.#loads.exchangeLoads(this.#id, own);
-      if (this.#stopped) return void (await this.#loads.exchangeLoads(this.#id, undefined));
+      const all = await this.#loads.exchange(this.#id, own);
+      if (this.#stopped) return void (await this.#loads.exchange(this.#id, undefined));
       const connections = all.reduce((sum, load) => sum + load.connections, 0) - own.connections;
       this.#others = { relays: Math.max(0, all.length - 1), connections: Math.max(0, connections) };
       this.#exchanged();

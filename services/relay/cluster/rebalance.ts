@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../shared/process/clock.ts';
+import type { Clock, Timer } from '../../shared/clock.ts';
 import { EXCHANGE_INTERVAL_MS } from './cluster-picture.ts';
 
 /** A relay sheds when it holds more than so much above the mean, and until it is near it. */

@@ -1,5 +1,5 @@
 import type { Receipt, ReceiptAnswer, ReceiptAnswering, ReceiptQuestion } from '../../shared/broker/receipts.ts';
-import type { Clock } from '../../shared/process/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 
 /** So many topics are answered for in a turn, if it is not one question that has more; the rest in the next ones. */

@@ -7,9 +7,9 @@ export interface Fanout {
    * Tells all who listen to the update's topic; returns how many. A paced update leaves out those who cannot
    * spread their refetch by themselves: `pace` is for them.
    */
-  publish(update: Update, paced: boolean): number;
+  deliver(update: Update, paced: boolean): number;
   /** Tells everybody whether this relay can vouch for what it says. */
-  publishFreshness(fresh: boolean): void;
+  sendFreshness(fresh: boolean): void;
   /** Tells those who cannot spread their refetch of what changed since the mark, one after another. */
   pace(mark: number, windowMs: number): void;
 }

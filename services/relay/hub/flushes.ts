@@ -1,4 +1,4 @@
-import type { Clock } from '../../shared/process/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 
 /** Something that is told to clients at the end of the turn. */
 export interface Flushable {

@@ -1,11 +1,11 @@
-import type { Following } from '../../shared/broker/broker.ts';
-import type { Clock } from '../../shared/process/clock.ts';
+import type { BrokerFeed } from '../../shared/broker/broker.ts';
+import type { Clock } from '../../shared/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Fanout, HubReport } from './fanout.ts';
 
 /** What a hub needs. Durations are in milliseconds. */
 export interface HubDeps {
-  readonly feed: Following;
+  readonly feed: BrokerFeed;
   readonly fanout: Fanout;
   readonly clock: Clock;
   readonly report: HubReport;

@@ -1,4 +1,4 @@
-import type { FeedHandler, Following } from '../../shared/broker/broker.ts';
+import type { BrokerFeed, FeedHandler } from '../../shared/broker/broker.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
 import type { Fanout, HubReport } from './fanout.ts';
@@ -8,24 +8,24 @@ import type { Register } from './register.ts';
 import { Registers } from './registers.ts';
 import { Repair } from './repair.ts';
 import { TopicInterest } from './topic-interest.ts';
-import { TopicMembers } from './topic-members.ts';
-import { type Member, WaitingMembers } from './waiting-members.ts';
+import { SubscriberCounts } from './topic-members.ts';
+import { PendingSubscribers, type Subscriber } from './waiting-members.ts';
 
 /**
  * The core of a relay: the registers of the topics that its clients listen to. What arrives is merged first;
  * at the end of the turn each changed topic is handed to the fanout once.
  */
 export class Hub implements FeedHandler {
-  readonly #feed: Following;
+  readonly #feed: BrokerFeed;
   readonly #fanout: Fanout;
   readonly #report: HubReport;
   readonly #floorSpreadMs: number;
-  readonly #spreadOf: (topic: Topic, listeners: number) => number;
-  readonly #members = new TopicMembers();
+  readonly #spreadOf: (topic: Topic, subscribers: number) => number;
+  readonly #members = new SubscriberCounts();
   readonly #interest: TopicInterest;
   readonly #repair: Repair;
   readonly #registers: Registers;
-  readonly #waiting = new WaitingMembers();
+  readonly #waiting = new PendingSubscribers();
   readonly #flushes: Flushes<Register>;
   #freshnessFlushed = 0;
 
@@ -102,7 +102,7 @@ export class Hub implements FeedHandler {
   }
 
   /** Adds a member to a topic: from now on its register is kept. */
-  join(topic: Topic): void {
+  subscribe(topic: Topic): void {
     if (this.#members.join(topic)) this.#interest.want(topic);
   }
 
@@ -110,17 +110,17 @@ export class Hub implements FeedHandler {
    * Unless the topic can be vouched for now, the member is called back when it can be, and whenever the relay
    * ceases to be fresh before that.
    */
-  awaitAnswer(topic: Topic, member: Member): void {
-    if (!this.vouches(topic)) this.#waiting.add(topic, member);
+  awaitAnswer(topic: Topic, member: Subscriber): void {
+    if (!this.isFresh(topic)) this.#waiting.add(topic, member);
   }
 
-  leave(topic: Topic, member: Member): void {
+  unsubscribe(topic: Topic, member: Subscriber): void {
     this.#waiting.remove(topic, member);
     if (this.#members.leave(topic)) this.#interest.release(topic);
   }
 
   /** Whether this relay knows the topic's register and can vouch for it. */
-  vouches(topic: Topic): boolean {
+  isFresh(topic: Topic): boolean {
     return this.fresh && this.#registers.settled(topic) !== undefined;
   }
 
@@ -155,7 +155,7 @@ export class Hub implements FeedHandler {
    * The version that the topic's clients were told last, 0 where they are still to be told something, and how many
    * they were then; undefined where this relay knows nothing of the topic, and nobody listens to it.
    */
-  lastTold(topic: Topic): { version: Version; told: number } | undefined {
+  lastDelivered(topic: Topic): { version: Version; told: number } | undefined {
     const register = this.#registers.settled(topic);
     if (!register && this.#members.count(topic) === 0) return undefined;
     return register && !register.dirty
@@ -196,7 +196,7 @@ export class Hub implements FeedHandler {
     const { update, paced, flushed } = register;
     const told = this.#spread(update);
     const { spread = 0 } = told;
-    register.told = this.#fanout.publish(told, paced || spread > 0);
+    register.told = this.#fanout.deliver(told, paced || spread > 0);
     this.#report.delivered(told, register.told, !paced);
     if (!paced && spread > 0) this.#fanout.pace(flushed, spread);
   }
@@ -234,9 +234,9 @@ export class Hub implements FeedHandler {
 
   #freshnessChanged(fresh: boolean): void {
     this.#freshnessFlushed = this.#flushes.next();
-    this.#fanout.publishFreshness(fresh);
+    this.#fanout.sendFreshness(fresh);
     for (const topic of this.#waiting.topics) {
-      if (!fresh || this.vouches(topic)) this.#waiting.answer(topic, fresh);
+      if (!fresh || this.isFresh(topic)) this.#waiting.answer(topic, fresh);
     }
   }
 

@@ -5,7 +5,7 @@ import type { Version } from '../../shared/update/update.ts';
 
 /** What a relay knows of one partition from its digests. */
 export class Partition {
-  #witness: Witness = { history: '', version: 0 };
+  #witness: Witness = { epoch: '', version: 0 };
   #floor: Version = 0;
   #raised: Version = 0;
   #base: Version = 0;
@@ -44,8 +44,8 @@ export class Partition {
   /** Takes a digest's numbers over, all but its changes. */
   learn(digest: Digest, askedAtMs: number): void {
     this.#aheadUs = digest.retained + RETENTION_US - askedAtMs * 1000;
-    const { history, raise } = digest;
-    this.#witness = { history, raise, version: Math.max(this.#witness.version, digest.last) };
+    const { epoch, raise } = digest;
+    this.#witness = { epoch, raise, version: Math.max(this.#witness.version, digest.last) };
     this.raiseFloor(digest.floor);
     this.#base = Math.max(this.#base, digest.base);
     this.#retained = Math.max(this.#retained, digest.retained);

@@ -1,5 +1,5 @@
-import type { Changed, Digest, Following } from '../../shared/broker/broker.ts';
-import type { Clock, Timer } from '../../shared/process/clock.ts';
+import type { BrokerFeed, Changed, Digest } from '../../shared/broker/broker.ts';
+import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
 import { Partition } from './partition.ts';
@@ -41,7 +41,7 @@ interface Wanted {
   readonly version?: Version;
 }
 
-type Feed = Pick<Following, 'partitions' | 'partitionOf' | 'digest' | 'read' | 'renew'>;
+type Feed = Pick<BrokerFeed, 'partitions' | 'partitionOf' | 'digest' | 'read' | 'renew'>;
 
 /**
  * Makes up for everything that signals may lose: at every interval, and whenever the link comes up, it reads

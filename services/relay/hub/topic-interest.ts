@@ -1,5 +1,5 @@
-import type { Following } from '../../shared/broker/broker.ts';
-import type { Clock, Timer } from '../../shared/process/clock.ts';
+import type { BrokerFeed } from '../../shared/broker/broker.ts';
+import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update } from '../../shared/update/update.ts';
 
@@ -19,7 +19,7 @@ export interface InterestHandler {
   forget(topic: Topic): void;
 }
 
-type Feed = Pick<Following, 'watch' | 'unwatch' | 'read' | 'partitionOf'>;
+type Feed = Pick<BrokerFeed, 'watch' | 'unwatch' | 'read' | 'partitionOf'>;
 
 /**
  * Keeps the broker's watches equal to the topics that have members. Works in batches, one at a time, a turn's joins

@@ -1,7 +1,7 @@
 import type { Topic } from '../../shared/update/topic.ts';
 
 /** Counts the members of each topic, and says who is the first and the last. */
-export class TopicMembers {
+export class SubscriberCounts {
   readonly #counts = new Map<Topic, number>();
 
   /** Topics that have members. */

@@ -1,27 +1,27 @@
 import type { Topic } from '../../shared/update/topic.ts';
 
 /** Somebody who joins topics: a client's session. */
-export interface Member {
+export interface Subscriber {
   /** Whether the topic can be vouched for is known anew. */
   answer(topic: Topic): void;
 }
 
 /** Members whose topics cannot be vouched for yet. */
-export class WaitingMembers {
-  readonly #members = new Map<Topic, Set<Member>>();
+export class PendingSubscribers {
+  readonly #members = new Map<Topic, Set<Subscriber>>();
 
   /** The topics that somebody waits for. */
   get topics(): readonly Topic[] {
     return [...this.#members.keys()];
   }
 
-  add(topic: Topic, member: Member): void {
+  add(topic: Topic, member: Subscriber): void {
     const members = this.#members.get(topic);
     if (members) members.add(member);
     else this.#members.set(topic, new Set([member]));
   }
 
-  remove(topic: Topic, member: Member): void {
+  remove(topic: Topic, member: Subscriber): void {
     const members = this.#members.get(topic);
     if (members?.delete(member) && members.size === 0) this.#members.delete(topic);
   }

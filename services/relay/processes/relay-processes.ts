@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Environment } from '../../shared/config/env-reader.ts';
-import type { Clock, Timer } from '../../shared/process/clock.ts';
-import type { Logger } from '../../shared/process/logger.ts';
+import type { Logger } from '../../shared/logger.ts';
 import { keepCounters, type MetricJson } from '../../shared/process/metrics-registry.ts';
-import { StartError } from '../../shared/process/start-error.ts';
+import { StartError } from '../../shared/start-error.ts';
 import type { FromRelayProcess, ToRelayProcess } from './process-message.ts';
 
 /** After a process ended, the wait until it is started again doubles from the first up to the cap. */

@@ -1,7 +1,7 @@
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
 import type { Hub } from '../hub/hub.ts';
-import type { Member } from '../hub/waiting-members.ts';
+import type { Subscriber } from '../hub/waiting-members.ts';
 import type { Connection } from '../transport/transport.ts';
 import { isNews } from './is-news.ts';
 import type { SessionReport } from './session-deps.ts';
@@ -14,7 +14,7 @@ import type { Pending, SessionTopics } from './session-topics.ts';
 export function sendOwedNumbers(deps: {
   hub: Hub;
   report: Pick<SessionReport, 'told'>;
-  session: Member;
+  session: Subscriber;
   topics: SessionTopics;
   connection: Connection;
 }): boolean {
@@ -42,11 +42,11 @@ export function sendOwedNumbers(deps: {
  * The numbers of a session's topics that can be said and were not; null where nobody can vouch. It is called back
  * for all of them, since that may have come before, when there was no room.
  */
-function owedNumbers(hub: Hub, session: Member, owed: ReadonlyMap<Topic, Pending>): Map<Topic, Version | null> {
+function owedNumbers(hub: Hub, session: Subscriber, owed: ReadonlyMap<Topic, Pending>): Map<Topic, Version | null> {
   const numbers = new Map<Topic, Version | null>();
   for (const [topic, pending] of owed) {
     hub.awaitAnswer(topic, session);
-    if (hub.vouches(topic)) numbers.set(topic, hub.current(topic).version);
+    if (hub.isFresh(topic)) numbers.set(topic, hub.current(topic).version);
     else if (!hub.fresh && !pending.saidNull) numbers.set(topic, null);
   }
   return numbers;

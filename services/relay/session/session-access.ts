@@ -1,5 +1,5 @@
+import type { Clock, Timer } from '../../shared/clock.ts';
 import { AppError, type ErrorCode, toAppError } from '../../shared/errors.ts';
-import type { Clock, Timer } from '../../shared/process/clock.ts';
 import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Access, Authorization } from '../access/authorization.ts';

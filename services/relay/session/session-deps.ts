@@ -1,5 +1,5 @@
+import type { Clock } from '../../shared/clock.ts';
 import type { AppError } from '../../shared/errors.ts';
-import type { Clock } from '../../shared/process/clock.ts';
 import type { Update } from '../../shared/update/update.ts';
 import type { Authorization } from '../access/authorization.ts';
 import type { Hub } from '../hub/hub.ts';

@@ -3,7 +3,7 @@ import { parseClientMessage } from '../../shared/protocol/client-message.ts';
 import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
-import type { Member } from '../hub/waiting-members.ts';
+import type { Subscriber } from '../hub/waiting-members.ts';
 import type { Connection, ConnectionOwner, Greeting } from '../transport/transport.ts';
 import { MessageBudget } from './limits.ts';
 import { sendMissed } from './send-missed.ts';
@@ -13,7 +13,7 @@ import type { SessionDeps, SessionOwner } from './session-deps.ts';
 import { SessionTopics } from './session-topics.ts';
 
 /** One client's subscriptions: what it is told, and when it is behind. */
-export class Session implements Member, ConnectionOwner {
+export class Session implements Subscriber, ConnectionOwner {
   readonly #deps: SessionDeps & SessionOwner<Session>;
   readonly #topics = new SessionTopics();
   #connection: Connection | undefined;
@@ -44,7 +44,7 @@ export class Session implements Member, ConnectionOwner {
           kept: (reason) => this.refuse(reason),
         },
       });
-      this.#access.open(token, { canWait: connection.listens });
+      this.#access.open(token, { canWait: connection.acceptsMessages });
       if (token === undefined && this.#access.pending && this.#connection) this.#deps.tokenless.add(this);
     }
     // Where topics can be vouched for, their numbers go out together with the answer to the handshake.
@@ -94,7 +94,7 @@ export class Session implements Member, ConnectionOwner {
     });
   }
 
-  heard(): void {
+  alive(): void {
     this.#spend(1);
   }
 
@@ -104,7 +104,7 @@ export class Session implements Member, ConnectionOwner {
     if (this.#behind !== undefined) this.#deps.report.caughtUp();
     this.#behind = undefined;
     this.#deps.behind.delete(this);
-    for (const topic of this.#topics) this.#deps.hub.leave(topic, this);
+    for (const topic of this.#topics) this.#deps.hub.unsubscribe(topic, this);
     this.#topics.clear();
     this.#deps.closed(this);
   }
@@ -125,7 +125,7 @@ export class Session implements Member, ConnectionOwner {
   }
 
   /** Control state first, then the newest version of each topic that changed since it fell behind. */
-  roomAgain(): void {
+  drained(): void {
     const connection = this.#connection;
     const { hub, report, behind } = this.#deps;
     if (!connection || this.#behind === undefined) return;
@@ -138,12 +138,12 @@ export class Session implements Member, ConnectionOwner {
   }
 
   /** Its moment has come to be told of what changed since the mark, which it was left out of. */
-  tellSince(mark: number): void {
+  sendSince(mark: number): void {
     if (!this.#connection) return;
     const wasBehind = this.#behind !== undefined;
     const left = wasBehind ? mark : this.#sendMissed(this.#connection, mark);
     if (left !== undefined) this.fellBehind(left);
-    if (wasBehind) this.roomAgain();
+    if (wasBehind) this.drained();
   }
 
   #sendMissed(connection: Connection, since: number): number | undefined {
@@ -203,9 +203,9 @@ export class Session implements Member, ConnectionOwner {
       }
       if (!hub.hasRoom(topic, limits.maxRelayTopics)) return void this.end(new AppError('relay_full'));
       const isNew = this.#topics.add(topic, { since, joinedAtMs: clock.monotonicMs(), saidNull: false });
-      if (isNew) hub.join(topic);
+      if (isNew) hub.subscribe(topic);
       hub.awaitAnswer(topic, this);
-      if (hub.vouches(topic) || !hub.fresh) this.answer(topic);
+      if (hub.isFresh(topic) || !hub.fresh) this.answer(topic);
     }
   }
 
@@ -234,15 +234,15 @@ export class Session implements Member, ConnectionOwner {
     this.#wanted?.delete(topic);
     if (!this.#topics.delete(topic)) return;
     this.#toAnswer?.delete(topic);
-    this.#connection?.unlisten(topic);
-    this.#deps.hub.leave(topic, this);
+    this.#connection?.unsubscribe(topic);
+    this.#deps.hub.unsubscribe(topic, this);
   }
 
   #sendAnswers(): void {
     const topics = this.#toAnswer;
     this.#toAnswer = undefined;
     if (!this.#connection || !topics) return;
-    for (const topic of topics) this.#connection.listen(topic);
+    for (const topic of topics) this.#connection.subscribe(topic);
     if (this.#behind === undefined && !this.#sendOwedNumbers(this.#connection)) this.fellBehind();
   }
 

@@ -1,5 +1,5 @@
+import type { Timer } from '../../shared/clock.ts';
 import { AppError } from '../../shared/errors.ts';
-import type { Timer } from '../../shared/process/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Connection, Greeting } from '../transport/transport.ts';
 import { Session } from './session.ts';
@@ -90,7 +90,7 @@ export class Sessions implements Iterable<Session> {
       const moment = clock.after(clock.random() * windowMs, () => {
         this.#paced.delete(session);
         // At the end of the turn, so that what changed in this one is told too.
-        clock.atTurnEnd(() => session.tellSince(mark));
+        clock.atTurnEnd(() => session.sendSince(mark));
       });
       this.#paced.set(session, { mark, moment });
     }

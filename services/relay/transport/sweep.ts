@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../shared/process/clock.ts';
+import type { Clock, Timer } from '../../shared/clock.ts';
 
 /** A connection that is looked at from time to time. */
 export interface Sweepable {

@@ -24,10 +24,10 @@ export interface TlsFiles {
 export interface Connection {
   readonly transport: TransportName;
   /** Whether its client can say something, such as a token. */
-  readonly listens: boolean;
+  readonly acceptsMessages: boolean;
   /** Begins to hand over what is published under the topic. */
-  listen(topic: Topic): void;
-  unlisten(topic: Topic): void;
+  subscribe(topic: Topic): void;
+  unsubscribe(topic: Topic): void;
   /** Says what the relay vouches for; null where it cannot yet. */
   sendSubscribed(numbers: ReadonlyMap<Topic, Version | null>): boolean;
   sendUpdate(update: Update): boolean;
@@ -41,8 +41,8 @@ export interface Connection {
 /** All connections of one kind. */
 export interface Transport {
   /** Tells all who listen; returns how many. A paced update leaves out those who cannot spread their refetch. */
-  publish(update: Update, paced: boolean): number;
-  publishFreshness(fresh: boolean): void;
+  deliver(update: Update, paced: boolean): number;
+  sendFreshness(fresh: boolean): void;
 }
 
 /** What a connection tells its owner. */
@@ -50,11 +50,11 @@ export interface ConnectionOwner {
   /** A text message, not longer than the limit. */
   message(text: string): void;
   /** Something that says no more than that the client lives: a ping, or whatever one of 2009 says. */
-  heard(): void;
+  alive(): void;
   /** Something that was published did not fit any more. May come in the middle of a publish. */
   fellBehind(): void;
   /** There is room again after it fell behind, or after a send that returned false. */
-  roomAgain(): void;
+  drained(): void;
   closed(): void;
 }
 

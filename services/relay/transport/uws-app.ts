@@ -1,8 +1,8 @@
 import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { createRequire } from 'node:module';
-import { listenError, StartError } from '../../shared/process/start-error.ts';
+import { listenError, StartError } from '../../shared/start-error.ts';
+import { refuseOthers } from './http/uws-problem.ts';
 import type { TlsFiles } from './transport.ts';
-import { refuseOthers } from './uws-problem.ts';
 
 type Uws = typeof import('uWebSockets.js');
 

@@ -9,7 +9,7 @@ import type { Receipts } from './receipts.ts';
  * Every method fails with `broker_unavailable` within the broker's deadline when the broker cannot be
  * reached. A call that failed may have taken effect or not, or take it when a frozen server wakes up; none is repeated.
  */
-export interface Broker extends Publishing, Following, Answers, Loads {
+export interface Broker extends BrokerPublisher, BrokerFeed, IdempotencyStore, RelayRegistry {
   readonly receipts: Receipts;
   /** Connects. Resolves when usable; rejects where this process must not take part (other settings). */
   start(): Promise<void>;
@@ -28,7 +28,7 @@ interface Partitioned {
 }
 
 /** The half of a broker that a webhook needs. */
-export interface Publishing extends Partitioned {
+export interface BrokerPublisher extends Partitioned {
   /**
    * Assigns the next version, stores, indexes and signals the update, all or nothing. The version is
    * above every one that the partition or the witness has seen.
@@ -37,20 +37,20 @@ export interface Publishing extends Partitioned {
 }
 
 /** Answers that were given to publishers' calls, for as long as a call may be repeated or replayed. */
-export interface Answers {
+export interface IdempotencyStore {
   /** The answer kept under this id; undefined where there is none (any more). */
-  recallAnswer(id: string): Promise<string | undefined>;
+  loadAnswer(id: string): Promise<string | undefined>;
   /** Keeps an answer for ten minutes, which is longer than a signature is valid; the first one stays. */
-  keepAnswer(id: string, answer: string): Promise<void>;
+  storeAnswer(id: string, answer: string): Promise<void>;
 }
 
 /** What each relay of the cluster holds: the picture by which they share. */
-export interface Loads {
+export interface RelayRegistry {
   /**
    * Notes a relay's load for ten seconds, and answers the loads of all relays that were noted within that time, this
    * one included. Without a load it is forgotten at once.
    */
-  exchangeLoads(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]>;
+  exchange(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]>;
 }
 
 /** What one relay holds. */
@@ -59,7 +59,7 @@ export interface RelayLoad {
 }
 
 /** The half of a broker that a relay needs. */
-export interface Following extends Partitioned {
+export interface BrokerFeed extends Partitioned {
   /** Names who is told of signals and of the link. Called once, before `start`. */
   follow(handler: FeedHandler): void;
   /**
@@ -91,7 +91,7 @@ export interface FeedHandler {
  */
 export interface Witness {
   /** The history last seen; empty at first. */
-  readonly history: string;
+  readonly epoch: string;
   /** The highest version seen in this partition; 0 at first. */
   readonly version: Version;
   /**
@@ -111,13 +111,13 @@ export interface Witness {
 /** Which version an update got, and under which history: a promise that goes along with later calls. */
 export interface Published {
   readonly version: Version;
-  readonly history: string;
+  readonly epoch: string;
 }
 
 /** The state of a partition, and what changed in it. */
 export interface Digest {
   /** Names the line of states that this partition's data belong to; another name means that writes may be lost. */
-  readonly history: string;
+  readonly epoch: string;
   /** Nobody may believe anything older. */
   readonly floor: Version;
   /** Names the raise that made the floor: no two have the same name, also where they have the same number. */

@@ -65,7 +65,7 @@ export class MemoryBroker implements Broker {
     this.#forgetOld();
     const signal = encodeSignal(version, text);
     setImmediate(() => this.#signal(topic, signal));
-    return { version, history: this.#history };
+    return { version, epoch: this.#history };
   }
 
   async watch(topics: readonly Topic[]): Promise<void> {
@@ -92,7 +92,7 @@ export class MemoryBroker implements Broker {
     this.#forgetOld();
     const newest = this.#changedAfter(cursor);
     return {
-      history: this.#history,
+      epoch: this.#history,
       floor: this.#floor,
       raise: String(this.#raises),
       last: this.#last,
@@ -104,12 +104,12 @@ export class MemoryBroker implements Broker {
     };
   }
 
-  async recallAnswer(id: string): Promise<string | undefined> {
+  async loadAnswer(id: string): Promise<string | undefined> {
     const kept = this.#answers.get(id);
     return kept && kept.expiresAtMs > this.#nowMs() ? kept.answer : undefined;
   }
 
-  async keepAnswer(id: string, answer: string): Promise<void> {
+  async storeAnswer(id: string, answer: string): Promise<void> {
     const now = this.#nowMs();
     for (const [old, { expiresAtMs }] of this.#answers) {
       if (expiresAtMs > now) break;
@@ -118,7 +118,7 @@ export class MemoryBroker implements Broker {
     if (!this.#answers.has(id)) this.#answers.set(id, { answer, expiresAtMs: now + ANSWER_TTL_MS });
   }
 
-  async exchangeLoads(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
+  async exchange(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
     this.#loads.delete(relayId);
     if (load) this.#loads.set(relayId, { load, expiresAtMs: this.#nowMs() + LOAD_TTL_MS });
     return this.#freshLoads().map(([, { load }]) => load);
@@ -150,11 +150,11 @@ export class MemoryBroker implements Broker {
   }
 
   /** As the scripts in Redis judge; in one process only a test can bring it about. */
-  #hasForgotten({ history, version, promised, raise }: Witness): boolean {
-    if (history === '') return false;
+  #hasForgotten({ epoch, version, promised, raise }: Witness): boolean {
+    if (epoch === '') return false;
     if (this.#last < version) return true;
     if (raise !== undefined) return raise !== String(this.#raises) && this.#floor <= version;
-    return history !== this.#history && (this.#floor < version || promised === true);
+    return epoch !== this.#history && (this.#floor < version || promised === true);
   }
 
   #changedAfter(cursor: Version): Changed[] {

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Logger } from '../process/logger.ts';
+import type { Logger } from '../logger.ts';
 import type { BrokerReport } from './broker-report.ts';
 
 /** Turns what a broker reports into metrics and log lines. */

@@ -1,10 +1,10 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
+import { createHttpServer, type HttpServer } from '../http/http-server.ts';
+import { sendProblem } from '../http/send-problem.ts';
+import type { Logger } from '../logger.ts';
 import type { Health } from './health.ts';
-import { createHttpServer, type HttpServer } from './http-server.ts';
-import type { Logger } from './logger.ts';
 import type { MetricsRegistry } from './metrics-registry.ts';
-import { sendProblem } from './send-problem.ts';
 
 /**
  * Creates the server of `/metrics`, `/livez` and `/readyz`, which belongs on a port that the public cannot reach; and of

@@ -1,5 +1,5 @@
-import type { Logger } from './logger.ts';
-import { StartError } from './start-error.ts';
+import type { Logger } from '../logger.ts';
+import { StartError } from '../start-error.ts';
 
 /** Something with a beginning and an end. `stop` must be harmless before, during and after a failed `start`. */
 export interface Part<T = unknown> {

@@ -3,12 +3,12 @@ import { constants } from 'node:os';
 import { ConfigError } from '../config/config-error.ts';
 import { type Environment, EnvReader } from '../config/env-reader.ts';
 import { readProcessConfig } from '../config/process-config.ts';
+import { createLogger, type Logger } from '../logger.ts';
+import { StartError } from '../start-error.ts';
 import { createAdminServer } from './admin-server.ts';
 import { Health } from './health.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { createLogger, type Logger } from './logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from './metrics-registry.ts';
-import { StartError } from './start-error.ts';
 
 /** What a main file gets to build its service from. */
 export interface ProcessParts<Config> {

@@ -1,7 +1,7 @@
 import type { SpanProcessor } from '@opentelemetry/sdk-trace';
+import type { Clock } from '../../shared/clock.ts';
 import type { RedisConfig } from '../../shared/config/redis-config.ts';
-import type { Clock } from '../../shared/process/clock.ts';
-import type { Logger } from '../../shared/process/logger.ts';
+import type { Logger } from '../../shared/logger.ts';
 import type { MetricsRegistry } from '../../shared/process/metrics-registry.ts';
 import type { StatsByHand } from '../../shared/trace/service-stats.ts';
 import type { StatsConfig } from '../config.ts';

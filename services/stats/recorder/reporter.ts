@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../shared/process/clock.ts';
+import type { Clock, Timer } from '../../shared/clock.ts';
 import type { AttributeValue, ProcessRecord, SpanRecord, TracePart } from '../store/records.ts';
 import type { StatsStore } from '../store/stats-store.ts';
 import type { CallCounts } from './call-counts.ts';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { SILENT_REPORT } from '../../shared/broker/broker-report.ts';
-import { RedisKeys } from '../../shared/broker/redis-keys.ts';
-import { createRedisTopology } from '../../shared/broker/redis-topologies.ts';
-import type { RedisTopology } from '../../shared/broker/redis-topology.ts';
+import { RedisKeys } from '../../shared/broker/redis/redis-keys.ts';
+import { createRedisTopology } from '../../shared/broker/redis/redis-topologies.ts';
+import type { RedisTopology } from '../../shared/broker/redis/redis-topology.ts';
 import type { RedisConfig } from '../../shared/config/redis-config.ts';
 import { parseCalls, parsePart, parseProcess } from './parse-records.ts';
 import type { MinuteOfCalls, ProcessRecord, StoredTrace } from './records.ts';

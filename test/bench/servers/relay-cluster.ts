@@ -33,7 +33,7 @@ export async function startRelayCluster(
   await broker.start();
   const processes: ServerProcess[] = [];
   const publish: RunningServer['publish'] = async (topic, data) => {
-    await broker.publish(parseTopic(topic), { data }, { history: '', version: 0 });
+    await broker.publish(parseTopic(topic), { data }, { epoch: '', version: 0 });
   };
   const start = async (role: 'relay' | 'webhook', env: Readonly<Record<string, string>>) => {
     const port = await freePort();

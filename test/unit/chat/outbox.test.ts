@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CommentStore } from '../../../services/chat/comment-store.ts';
 import { Outbox } from '../../../services/chat/outbox.ts';
-import { SYSTEM_CLOCK } from '../../../services/shared/process/clock.ts';
-import { createLogger } from '../../../services/shared/process/logger.ts';
+import { SYSTEM_CLOCK } from '../../../services/shared/clock.ts';
+import { createLogger } from '../../../services/shared/logger.ts';
 
 const PATIENCE_MS = 3000;
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createConnector } from '../../../services/client/connector.ts';
 import type { Source, Status } from '../../../services/client/transport.ts';
-import { FakeLines } from '../../support/fake-line.ts';
+import { FakeLines } from '../../support/fake-connection.ts';
 
 describe('a connector', () => {
   let lines: FakeLines;

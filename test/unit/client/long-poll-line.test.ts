@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { learn } from '../../../services/client/known-versions.ts';
-import { openLongPoll } from '../../../services/client/long-poll-line.ts';
+import { openLongPoll } from '../../../services/client/long-poll-connection.ts';
 import type { TokenLine } from '../../../services/client/transport.ts';
 import { FakeFetch, type FakeRequest } from '../../support/fake-fetch.ts';
 

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openSse } from '../../../services/client/sse-line.ts';
+import { openSse } from '../../../services/client/sse-connection.ts';
 import type { TokenLine } from '../../../services/client/transport.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeFetch } from '../../support/fake-fetch.ts';

@@ -4,7 +4,7 @@ import { createTabSource } from '../../../services/client/tab-source.ts';
 import type { Source, Status } from '../../../services/client/transport.ts';
 import type { ServerMessage } from '../../../services/shared/protocol/server-message.ts';
 import { FakeBrowser } from '../../support/fake-browser.ts';
-import { FakeLines } from '../../support/fake-line.ts';
+import { FakeLines } from '../../support/fake-connection.ts';
 
 /** What one tab was told. */
 interface Tab {

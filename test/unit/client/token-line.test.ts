@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createConnector } from '../../../services/client/connector.ts';
-import { openWithToken, type TokenOption } from '../../../services/client/token-line.ts';
+import { openWithToken, type TokenOption } from '../../../services/client/token-connection.ts';
 import type { Source, Status } from '../../../services/client/transport.ts';
-import { FakeLines } from '../../support/fake-line.ts';
+import { FakeLines } from '../../support/fake-connection.ts';
 
 const START_MS = Date.UTC(2030, 0, 1);
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createConnector } from '../../../services/client/connector.ts';
 import type { Source, Status } from '../../../services/client/transport.ts';
 import { createTransportChoice } from '../../../services/client/transport-choice.ts';
-import { FakeLines } from '../../support/fake-line.ts';
+import { FakeLines } from '../../support/fake-connection.ts';
 
 const NAMES = ['websocket', 'sse', 'longpoll'] as const;
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { TokenLine } from '../../../services/client/transport.ts';
-import { openWebSocket } from '../../../services/client/websocket-line.ts';
+import { openWebSocket } from '../../../services/client/websocket-connection.ts';
 import { createFakeWebSockets, type FakeWebSocket } from '../../support/fake-web-socket.ts';
 
 /** What a relay takes in one message. */

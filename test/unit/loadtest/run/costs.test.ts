@@ -7,7 +7,7 @@ import {
   ownCpu,
   serverCost,
 } from '../../../../services/loadtest/run/costs.ts';
-import { createHttpServer } from '../../../../services/shared/process/http-server.ts';
+import { createHttpServer } from '../../../../services/shared/http/http-server.ts';
 
 const figures = (cpuS: number, residentBytes: number, deliveries: number, cpuPerRelayS = [cpuS]) => ({
   ...{ cpuS, residentBytes, deliveries, conflated: 1, fellBehind: 2, cpuPerRelayS },

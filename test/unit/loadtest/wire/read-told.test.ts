@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readTold, ToldCache } from '../../../../services/loadtest/wire/read-told.ts';
-import { JSON_DIALECT } from '../../../../services/relay/transport/json-dialect.ts';
+import { JSON_ENCODER } from '../../../../services/relay/transport/websocket/json-encoder.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 import type { Version } from '../../../../services/shared/update/update.ts';
 
@@ -11,7 +11,7 @@ const version = 1_790_000_000_000_001 as Version;
 describe('what a relay says', () => {
   it('is an update with the mark that the test has put into it', () => {
     const data = JSON.stringify({ dueMs: 12.5, sequence: 3, padding: 'xxx' });
-    expect(readTold(JSON_DIALECT.update({ topic, version, body: { data } } as never))).toMatchObject({
+    expect(readTold(JSON_ENCODER.update({ topic, version, body: { data } } as never))).toMatchObject({
       type: 'update',
     });
     const text = `{"type":"update","topic":"a/1","version":${version},"data":${data}}`;
@@ -32,7 +32,7 @@ describe('what a relay says', () => {
   it('is what is current, with null where nobody can vouch', () => {
     expect(
       readTold(
-        JSON_DIALECT.subscribed(
+        JSON_ENCODER.subscribed(
           new Map([
             [topic, version],
             ['b' as Topic, null],
@@ -49,7 +49,7 @@ describe('what a relay says', () => {
   });
 
   it('is a refusal', () => {
-    expect(readTold(JSON_DIALECT.error('topic_forbidden', topic) ?? '')).toEqual({
+    expect(readTold(JSON_ENCODER.error('topic_forbidden', topic) ?? '')).toEqual({
       type: 'error',
       code: 'topic_forbidden',
     });

@@ -6,8 +6,8 @@ import { exportJWK, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readSubscribeConfig } from '../../../../services/relay/access/access-config.ts';
 import { type Authorization, createAuthorization } from '../../../../services/relay/access/authorization.ts';
+import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import { EnvReader } from '../../../../services/shared/config/env-reader.ts';
-import { SYSTEM_CLOCK } from '../../../../services/shared/process/clock.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;

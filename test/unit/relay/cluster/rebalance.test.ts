@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ClusterPicture, EXCHANGE_INTERVAL_MS } from '../../../../services/relay/cluster/cluster-picture.ts';
 import { Rebalance } from '../../../../services/relay/cluster/rebalance.ts';
 import { MemoryBroker } from '../../../../services/shared/broker/memory-broker.ts';
-import { SYSTEM_CLOCK } from '../../../../services/shared/process/clock.ts';
+import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import { SeededRandom } from '../../../simulator/seeded-random.ts';
 import { VirtualTime } from '../../../support/virtual-time.ts';
 

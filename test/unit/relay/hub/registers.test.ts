@@ -13,7 +13,7 @@ function createRegisters() {
   const registers = new Registers({ partitionOf: () => 0, numberOf: (_, stored) => partition.numberOf(stored) });
   const digest = (numbers: Pick<Digest, 'floor' | 'base'>) =>
     partition.learn(
-      { history: 'h', raise: 'r', last: 1000, retained: 10, reach: 0, changed: [], more: false, ...numbers },
+      { epoch: 'h', raise: 'r', last: 1000, retained: 10, reach: 0, changed: [], more: false, ...numbers },
       0,
     );
   return { registers, digest };

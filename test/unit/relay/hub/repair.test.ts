@@ -9,7 +9,7 @@ import { VirtualTime } from '../../../support/virtual-time.ts';
 const INTERVAL_MS = 3000;
 const chat = 'chat' as Topic;
 const DIGEST: Digest = {
-  history: 'h',
+  epoch: 'h',
   floor: 1,
   raise: 'r',
   last: 1,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TopicMembers } from '../../../../services/relay/hub/topic-members.ts';
+import { SubscriberCounts } from '../../../../services/relay/hub/topic-members.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 
 const TOPICS = ['a', 'b', 'c'] as Topic[];
@@ -11,7 +11,7 @@ describe('TopicMembers', () => {
   it('counts joins minus leaves, and says who is the first and the last', () => {
     fc.assert(
       fc.property(moves, (list) => {
-        const members = new TopicMembers();
+        const members = new SubscriberCounts();
         const expected = new Map<Topic, number>(TOPICS.map((topic) => [topic, 0]));
         for (const { topic, joins } of list) {
           const before = expected.get(topic) ?? 0;

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RelayProcesses } from '../../../../services/relay/processes/relay-processes.ts';
-import { type Clock, SYSTEM_CLOCK } from '../../../../services/shared/process/clock.ts';
+import { type Clock, SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import { renderTogether } from '../../../../services/shared/process/metrics-registry.ts';
 import { eventually } from '../../../support/eventually.ts';
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Access, Authorization } from '../../../../services/relay/access/authorization.ts';
 import { SessionAccess, TOKEN_WAIT_MS } from '../../../../services/relay/session/session-access.ts';
+import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import { AppError } from '../../../../services/shared/errors.ts';
-import { SYSTEM_CLOCK } from '../../../../services/shared/process/clock.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 const nothing: Access = { hasToken: false, mayListen: () => false, expiresAtMs: Number.POSITIVE_INFINITY };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Authorization } from '../../../../services/relay/access/authorization.ts';
 import type { Hub } from '../../../../services/relay/hub/hub.ts';
-import { WaitingMembers } from '../../../../services/relay/hub/waiting-members.ts';
+import { PendingSubscribers } from '../../../../services/relay/hub/waiting-members.ts';
 import { Sessions } from '../../../../services/relay/session/sessions.ts';
 import type { Connection } from '../../../../services/relay/transport/transport.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
@@ -11,15 +11,15 @@ const chat = 'chat' as Topic;
 
 /** As much of a hub as a session asks, with one topic that is known; it can be made stale. */
 class StubHub {
-  readonly waiting = new WaitingMembers();
+  readonly waiting = new PendingSubscribers();
   readonly mark = 1;
   readonly freshnessFlush = 0;
   fresh = true;
 
-  join(): void {}
-  leave(): void {}
+  subscribe(): void {}
+  unsubscribe(): void {}
   hasRoom = () => true;
-  vouches = () => this.fresh;
+  isFresh = () => this.fresh;
   flushOf = () => 0;
   isAboutToTell = () => false;
   newsVersion = () => 7;
@@ -39,12 +39,12 @@ class StubHub {
 /** A client's line that has room or has none. */
 class StubConnection implements Connection {
   readonly transport = 'websocket';
-  readonly listens = true;
+  readonly acceptsMessages = true;
   readonly said: string[] = [];
   room = true;
 
-  listen(): void {}
-  unlisten(): void {}
+  subscribe(): void {}
+  unsubscribe(): void {}
   close(code: number): void {
     this.said.push(`close ${code}`);
   }
@@ -124,7 +124,7 @@ describe('a session', () => {
     await time.runFor(1);
     hub.becomes(false);
     connection.room = true;
-    session.roomAgain();
+    session.drained();
     await time.runFor(1);
     expect(connection.said).toEqual(['subscribed chat,']);
     hub.becomes(true);
@@ -142,7 +142,7 @@ describe('a session', () => {
     await time.runFor(1);
     hub.becomes(false);
     connection.room = true;
-    session.roomAgain();
+    session.drained();
     await time.runFor(1);
     hub.becomes(true);
     await time.runFor(1);

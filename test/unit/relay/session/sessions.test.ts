@@ -4,7 +4,7 @@ import { Sessions } from '../../../../services/relay/session/sessions.ts';
 import type { Connection } from '../../../../services/relay/transport/transport.ts';
 import type { Digest, Witness } from '../../../../services/shared/broker/broker.ts';
 import { MemoryBroker } from '../../../../services/shared/broker/memory-broker.ts';
-import { SYSTEM_CLOCK } from '../../../../services/shared/process/clock.ts';
+import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 
 const TOPICS = ['a', 'b'] as Topic[];
@@ -13,14 +13,14 @@ const WINDOW_MS = 10_000;
 /** Believes no witness, so that floors are raised by the tests alone. */
 class UnimpressedBroker extends MemoryBroker {
   override digest(partition: number, _witness: Witness, cursor: number): Promise<Digest> {
-    return super.digest(partition, { history: '', version: 0 }, cursor);
+    return super.digest(partition, { epoch: '', version: 0 }, cursor);
   }
 }
 
 /** A client of 2009 that notes when it was told what; `room` says whether anything fits. */
 class FakeConnection implements Connection {
   readonly transport = 'update_check';
-  readonly listens = false;
+  readonly acceptsMessages = false;
   readonly told: Topic[] = [];
   room = true;
 
@@ -29,8 +29,8 @@ class FakeConnection implements Connection {
     return this.room;
   }
 
-  listen(): void {}
-  unlisten(): void {}
+  subscribe(): void {}
+  unsubscribe(): void {}
   close(): void {}
   sendSubscribed = () => true;
   sendFreshness = () => true;
@@ -60,8 +60,8 @@ describe('sessions of clients that cannot spread their refetch', () => {
       repairIntervalMs: 3000,
       floorSpreadMs: WINDOW_MS,
       fanout: {
-        publish: (update, paced) => Number(!paced && connection.sendUpdate(update)),
-        publishFreshness() {},
+        deliver: (update, paced) => Number(!paced && connection.sendUpdate(update)),
+        sendFreshness() {},
         pace: (mark, windowMs) => sessions.pace(mark, windowMs),
       },
     });
@@ -98,7 +98,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
   });
 
   it('are counted when their moment within a spread comes, and not before', async () => {
-    await broker.publish('a' as Topic, { spread: 1000 }, { history: '', version: 0 });
+    await broker.publish('a' as Topic, { spread: 1000 }, { epoch: '', version: 0 });
     await vi.advanceTimersByTimeAsync(0);
     expect(counted).toBe(0);
     await vi.advanceTimersByTimeAsync(1000);
@@ -108,21 +108,21 @@ describe('sessions of clients that cannot spread their refetch', () => {
 
   it('have fallen behind where there is no room when their moment comes', async () => {
     connection.room = false;
-    await broker.publish('a' as Topic, { spread: 1000 }, { history: '', version: 0 });
+    await broker.publish('a' as Topic, { spread: 1000 }, { epoch: '', version: 0 });
     await vi.advanceTimersByTimeAsync(1000);
     expect({ told: connection.told, counted, fellBehind }).toEqual({ told: [], counted: 0, fellBehind: 1 });
     connection.room = true;
-    session.roomAgain();
+    session.drained();
     expect({ told: connection.told, counted, fellBehind }).toEqual({ told: ['a'], counted: 1, fellBehind: 1 });
   });
 
   it('are not counted again where they get late what they were counted for when all were told', async () => {
     connection.room = false;
-    await broker.publish('a' as Topic, {}, { history: '', version: 0 });
+    await broker.publish('a' as Topic, {}, { epoch: '', version: 0 });
     await vi.advanceTimersByTimeAsync(1);
     session.fellBehind();
     connection.room = true;
-    session.roomAgain();
+    session.drained();
     expect({ told: connection.told, counted }).toEqual({ told: ['a'], counted: 0 });
   });
 
@@ -139,13 +139,13 @@ describe('sessions of clients that cannot spread their refetch', () => {
     await vi.advanceTimersByTimeAsync(0);
     connection.room = false;
     for (let n = 0; n < 2; n += 1) {
-      await broker.publish('a' as Topic, {}, { history: '', version: soon() });
+      await broker.publish('a' as Topic, {}, { epoch: '', version: soon() });
       await vi.advanceTimersByTimeAsync(1);
     }
     session.fellBehind();
     await vi.advanceTimersByTimeAsync(WINDOW_MS);
     connection.room = true;
-    session.roomAgain();
+    session.drained();
     expect(new Set(connection.told)).toEqual(new Set(TOPICS));
   });
 

@@ -1,9 +1,9 @@
 import { Gauge } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { HttpServer } from '../../../../services/shared/http/http-server.ts';
+import { createLogger } from '../../../../services/shared/logger.ts';
 import { createAdminServer } from '../../../../services/shared/process/admin-server.ts';
 import { Health } from '../../../../services/shared/process/health.ts';
-import type { HttpServer } from '../../../../services/shared/process/http-server.ts';
-import { createLogger } from '../../../../services/shared/process/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../../../services/shared/process/metrics-registry.ts';
 
 let health: Health;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createLogger } from '../../../../services/shared/logger.ts';
 import { Lifecycle, type Part } from '../../../../services/shared/process/lifecycle.ts';
-import { createLogger } from '../../../../services/shared/process/logger.ts';
-import { StartError } from '../../../../services/shared/process/start-error.ts';
+import { StartError } from '../../../../services/shared/start-error.ts';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 let done: string[];

@@ -1,0 +1,118 @@
+import { type RedisOptions as AnyRedisOptions, Redis } from 'ioredis';
+import type { Address, RedisConfig } from '../../config/redis-config.ts';
+
+/** All but the one option that decides ioredis' types. */
+type RedisOptions = Omit<AnyRedisOptions, 'replyMapping'>;
+
+const PING_INTERVAL_MS = 1000;
+const MAX_RECONNECT_DELAY_MS = 500;
+
+/** Which server to connect to: the one that the configuration names, or a node of Redis Cluster. */
+export type RedisTarget = 'configured' | Address;
+
+/**
+ * Creates a connection to Redis that never queues and never repeats: a command fails at once while there is
+ * no connection, and after the time-out at the latest. A link that goes silent (frozen server, swallowed
+ * packets) is given up within two time-outs, so within 5 s by default. Reconnects for as long as it lives.
+ */
+export function createRedisClient(config: RedisConfig, target: RedisTarget, name: string): Redis {
+  const options: RedisOptions = {
+    ...serverOptions(config, target),
+    lazyConnect: true,
+    connectionName: name,
+    connectTimeout: config.timeoutMs,
+    commandTimeout: config.timeoutMs,
+    socketTimeout: config.timeoutMs + PING_INTERVAL_MS,
+    disconnectTimeout: 200,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: reconnectDelayMs,
+    // A master that was made a replica answers so until Sentinel names the new one.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  };
+  const redis = new LastingRedis(options);
+  // The link's state is reported by its owner; without a listener ioredis would print every failed attempt.
+  redis.on('error', () => {});
+  const pinger = setInterval(() => {
+    if (redis.hasEnded) clearInterval(pinger);
+    else if (redis.status === 'ready') redis.ping().catch(() => {});
+  }, PING_INTERVAL_MS);
+  pinger.unref();
+  return redis;
+}
+
+/**
+ * A connection that only its owner ends. ioredis gives up for good where its failover detector hears of a new master
+ * just while it asks Sentinel for one: to the detector that is a connection to the old one.
+ */
+class LastingRedis extends Redis {
+  #ended = false;
+
+  constructor(options: RedisOptions) {
+    super(options);
+    let attempt = 0;
+    this.on('ready', () => {
+      attempt = 0;
+    });
+    this.on('end', () => {
+      if (this.#ended) return;
+      attempt += 1;
+      setTimeout(() => {
+        if (!this.#ended) this.connect().catch(() => {}); // it goes on trying
+      }, reconnectDelayMs(attempt)).unref();
+    });
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  override disconnect(reconnect = false): void {
+    if (!reconnect) this.#ended = true;
+    super.disconnect(reconnect);
+  }
+}
+
+/** How long to wait before the next of several attempts, in milliseconds: longer each time, up to half a second. */
+export function reconnectDelayMs(attempt: number): number {
+  return Math.min(25 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS) * (0.5 + Math.random() / 2);
+}
+
+function serverOptions(config: RedisConfig, target: RedisTarget): RedisOptions {
+  const { servers, credentials } = config;
+  const { username, password, sentinelPassword, ca } = credentials;
+  const tls: RedisOptions = credentials.tls ? { tls: ca === '' ? {} : { ca } } : {};
+  const common: RedisOptions = { ...tls, ...login(username, password) };
+  if (target !== 'configured') return { ...common, host: target.host, port: target.port };
+  if (servers.kind === 'single') return { ...common, ...urlOptions(servers.url, ca) };
+  if (servers.kind === 'cluster') throw new TypeError('Redis Cluster has no single server: name a node');
+  return {
+    ...common,
+    sentinels: servers.sentinels.map(({ host, port }) => ({ host, port })),
+    name: servers.name,
+    failoverDetector: true,
+    sentinelRetryStrategy: reconnectDelayMs,
+    sentinelCommandTimeout: config.timeoutMs,
+    enableTLSForSentinelMode: credentials.tls,
+    ...(sentinelPassword === '' ? {} : { sentinelPassword }),
+    ...(tls.tls ? { sentinelTLS: tls.tls } : {}),
+  };
+}
+
+function urlOptions(text: string, ca: string): RedisOptions {
+  const url = new URL(text);
+  const [username, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
+  return {
+    host: url.hostname.replace(/[[\]]/g, '') || '127.0.0.1',
+    port: Number(url.port || 6379),
+    db: Number(url.pathname.slice(1)) || 0,
+    ...login(username, password),
+    ...(url.protocol === 'rediss:' ? { tls: ca === '' ? {} : { ca } } : {}),
+  };
+}
+
+function login(username: string, password: string): RedisOptions {
+  return { ...(username === '' ? {} : { username }), ...(password === '' ? {} : { password }) };
+}

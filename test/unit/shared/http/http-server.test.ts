@@ -1,0 +1,226 @@
+import { once } from 'node:events';
+import { Agent, get, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createHttpServer, type HttpServer } from '../../../../services/shared/http/http-server.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { sendRaw } from '../../../support/raw-http.ts';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function start(
+  handler: RequestListener,
+  options: Partial<Parameters<typeof createHttpServer>[0]> = {},
+): Promise<{ server: HttpServer; port: number }> {
+  const server = createHttpServer({ handler, host: '127.0.0.1', port: 0, ...options });
+  cleanups.push(() => server.stop());
+  return { server, port: await server.start() };
+}
+
+function ask(port: number, agent: Agent): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, agent }, (response) => resolve(response.resume())).once('error', reject);
+  });
+}
+
+function keepAliveAgent(): Agent {
+  const agent = new Agent({ keepAlive: true });
+  cleanups.push(() => agent.destroy());
+  return agent;
+}
+
+describe('createHttpServer', () => {
+  it('rejects with a clear sentence where the port is in use', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    cleanups.push(() => other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const server = createHttpServer({ handler: () => {}, host: '127.0.0.1', port });
+    await expect(server.start()).rejects.toThrow(
+      `port ${port} of 127.0.0.1 is in use by another process: stop that one or choose another port`,
+    );
+    await server.stop();
+  });
+
+  it('rejects with a clear sentence where the address is not of this machine', async () => {
+    const server = createHttpServer({ handler: () => {}, host: '192.0.2.1', port: 0 });
+    await expect(server.start()).rejects.toThrow('port 0 of 192.0.2.1 cannot be used: this machine does not have');
+  });
+
+  it('can be stopped before it was started, and twice', async () => {
+    const server = createHttpServer({ handler: () => {}, host: '127.0.0.1', port: 0 });
+    await server.stop();
+    await server.stop();
+  });
+
+  it('stops at once where connections are kept alive but idle', async () => {
+    const { server, port } = await start((_, response) => response.end('hi'), { stopGraceMs: 60_000 });
+    await ask(port, keepAliveAgent());
+    await server.stop();
+    await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow();
+  });
+
+  it('lets a request that is under way finish, tells its sender to close, and then stops', async () => {
+    const waiting: ServerResponse[] = [];
+    const { server, port } = await start((_, response) => void waiting.push(response), { stopGraceMs: 60_000 });
+    const answer = ask(port, keepAliveAgent());
+    await eventually(() => expect(waiting).toHaveLength(1));
+    const stopped = server.stop();
+    waiting[0]?.end('done');
+    const response = await answer;
+    expect([response.statusCode, response.headers.connection]).toEqual([200, 'close']);
+    await stopped;
+  });
+
+  it('cuts off what is still under way after the grace', async () => {
+    let asked = false;
+    const { server, port } = await start(
+      () => {
+        asked = true;
+      },
+      { stopGraceMs: 20 },
+    );
+    const answer = ask(port, keepAliveAgent()).catch((error: NodeJS.ErrnoException) => error.code);
+    await eventually(() => expect(asked).toBe(true));
+    await server.stop();
+    expect(await answer).toBe('ECONNRESET');
+  });
+
+  it('cuts off after the grace also who connected and said nothing', async () => {
+    const { server, port } = await start(() => {}, { stopGraceMs: 20 });
+    const silent = connect(port, '127.0.0.1');
+    await once(silent, 'connect');
+    const closed = once(silent, 'close');
+    await server.stop();
+    await closed;
+  });
+
+  it.each([
+    ['no HTTP', 'hello\r\n\r\n', 400, 'invalid_request'],
+    ['a NUL in a header', 'GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n', 400, 'invalid_request'],
+    ['a line within a header', 'GET / HTTP/1.1\r\nHost: x\r\nX: a\rY: b\r\n\r\n', 400, 'invalid_request'],
+    ['a space before a colon', 'GET / HTTP/1.1\r\nHost : x\r\n\r\n', 400, 'invalid_request'],
+    [
+      'two lengths that differ',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 9\r\n\r\n',
+      400,
+      'invalid_request',
+    ],
+    [
+      'a length and pieces',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+      'invalid_request',
+    ],
+    ['headers of a megabyte', `GET / HTTP/1.1\r\nX: ${'x'.repeat(1024 * 1024)}\r\n\r\n`, 431, 'headers_too_large'],
+  ])('answers %s with its code, counts it, and ends the connection', async (_, bytes, status, code) => {
+    const refused: unknown[] = [];
+    const { port } = await start((_, response) => response.end('hi'), { refused: (code) => refused.push(code) });
+    const [head, body] = (await sendRaw(port, bytes)).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(head).toMatch(/^content-type: application\/problem\+json$/im);
+    expect(JSON.parse(body ?? '')).toMatchObject({ status, code });
+    expect(refused).toEqual([status]);
+  });
+
+  it.each(['Expect: what', 'Content-Length: 3\r\nExpect: what', 'Host: y'])(
+    'goes on after what Node refuses by itself, with nonsense behind it: %s',
+    async (header) => {
+      const { port } = await start((request, response) => void request.resume().once('end', () => response.end('hi')));
+      for (const rest of ['hello\r\n\r\n', 'GET / HTTP/9.9\r\n\r\n', '\0']) {
+        for (const head of [`GET / HTTP/1.1\r\n${header}`, `POST / HTTP/1.1\r\nHost: x\r\n${header}`]) {
+          const socket = connect(port, '127.0.0.1').on('error', () => {});
+          socket.write(`${head}\r\n\r\n${rest}`);
+          await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+          socket.destroy();
+        }
+      }
+      expect((await ask(port, keepAliveAgent())).statusCode).toBe(200);
+    },
+  );
+
+  it('lets nothing follow a request whose end could be seen in two ways', async () => {
+    const asked: string[] = [];
+    const { port } = await start((request, response) => response.end(asked.push(request.url ?? '')));
+    const hidden = 'GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n';
+    const lengths = `Content-Length: ${hidden.length}\r\nTransfer-Encoding: chunked`;
+    await sendRaw(port, `POST /shown HTTP/1.1\r\nHost: x\r\n${lengths}\r\n\r\n0\r\n\r\n${hidden}`);
+    expect(asked).toEqual([]);
+  });
+
+  it('gives a head that trickles in its time and no more, nor a body', async () => {
+    const { port } = await start((request, response) => void request.resume().once('end', () => response.end('hi')), {
+      headerTimeoutMs: 500,
+    });
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (data) => {
+      received += data;
+    });
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nX: ');
+    const trickle = setInterval(() => socket.write('x'), 100);
+    cleanups.push(() => clearInterval(trickle));
+    await eventually(() => expect(socket.destroyed || socket.readableEnded).toBe(true));
+    expect(received).toMatch(/^HTTP\/1\.1 408 .*"code":"request_timeout"/s);
+  });
+
+  it('answers a body that does not come in time, in place of who waits for it', async () => {
+    const { port } = await start((request, response) => void request.resume().once('end', () => response.end('hi')), {
+      headerTimeoutMs: 100,
+      bodyTimeoutMs: 100,
+    });
+    const answer = await sendRaw(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhi');
+    expect(answer).toMatch(/^HTTP\/1\.1 408 .*"code":"request_timeout"/s);
+  });
+
+  it('lets a request that is under way alone with the nonsense behind it', async () => {
+    const answered: boolean[] = [];
+    const { port } = await start((_, response) => {
+      setImmediate(() => {
+        answered.push(response.headersSent);
+        response.end('hi');
+      });
+    });
+    await sendRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\nhello\r\n\r\n');
+    expect(answered).toEqual([false]);
+  });
+
+  it('ends a connection that asks on and on without waiting, and goes on with the others', async () => {
+    const waiting: ServerResponse[] = [];
+    const { port } = await start((_, response) => void waiting.push(response));
+    expect(await sendRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000))).toBe('');
+    expect(waiting).toHaveLength(8);
+    const answer = ask(port, keepAliveAgent());
+    await eventually(() => expect(waiting).toHaveLength(9));
+    waiting[8]?.end('hi');
+    expect((await answer).statusCode).toBe(200);
+  });
+
+  it('answers who asks a few things at once, in their order', async () => {
+    const { port } = await start((request, response) => void response.end(`answer to ${request.url}`));
+    const paths = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `/${n}`);
+    const asked = paths.map(
+      (path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n${path === '/8' ? 'Connection: close\r\n' : ''}\r\n`,
+    );
+    const text = await sendRaw(port, asked.join(''));
+    expect(text.match(/answer to \S+/g)).toEqual(paths.map((path) => expect.stringContaining(`answer to ${path}`)));
+  });
+
+  it('lets no more connections in than it may have, and counts them', async () => {
+    const refused: unknown[] = [];
+    const { port } = await start((_, response) => response.end('hi'), {
+      maxConnections: 2,
+      refused: (code) => refused.push(code),
+    });
+    const held = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+    cleanups.push(() => held.map((socket) => socket.destroy()));
+    await Promise.all(held.map((socket) => once(socket, 'connect')));
+    expect(await sendRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
+    expect(refused).toEqual(['dropped']);
+    held[0]?.destroy();
+    await eventually(async () => expect((await ask(port, keepAliveAgent())).statusCode).toBe(200));
+  });
+});
