@@ -45,7 +45,7 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
       .request(name, steal ? { steal } : { signal }, lead)
       .catch(({ name: error }) => {
         // Otherwise it is not wanted any more, or was taken away. Where a page may use no locks it is on its own.
-        if (error !== 'AbortError') return lead();
+        return error === 'AbortError' ? undefined : lead();
       })
       .then(() => {
         stop();
