@@ -1,4 +1,5 @@
 import type { Clock } from '../shared/clock.ts';
+import type { TransportName } from '../shared/protocol/transport-name.ts';
 import type { Update } from '../shared/update/update.ts';
 import type { Origins } from './access/origins.ts';
 import type { RelayConfig } from './config.ts';
@@ -9,7 +10,7 @@ import { refuseOthers } from './transport/http/uws-problem.ts';
 import { UwsLongPoll } from './transport/long-poll/uws-long-poll.ts';
 import { UwsSse } from './transport/sse/uws-sse.ts';
 import { Sweep, type Sweepable } from './transport/sweep.ts';
-import type { Accept, Admission, ConnectionReport, Transport, TransportName } from './transport/transport.ts';
+import type { Accept, Admission, ConnectionReport, Transport } from './transport/transport.ts';
 import type { UwsApp } from './transport/uws-app.ts';
 import { JSON_ENCODER } from './transport/websocket/json-encoder.ts';
 import { LEGACY_ENCODER } from './transport/websocket/legacy-encoder.ts';
@@ -48,7 +49,7 @@ export function createTransports(deps: {
   const report: ConnectionReport = {
     ...deps.report,
     closed(transport, code) {
-      if (transport === 'websocket' || transport === 'update_check') server.webSocketClosed();
+      if (transport === 'websocket' || transport === 'legacy') server.webSocketClosed();
       deps.report.closed(transport, code);
     },
   };
@@ -75,9 +76,9 @@ export function createTransports(deps: {
 
   const all: readonly (readonly [TransportName, Transport])[] = [
     ['websocket', json],
-    ['update_check', old],
+    ['legacy', old],
     ['sse', events],
-    ['longpoll', topics],
+    ['long-poll', topics],
   ];
   const sweepOf = (connections: ReadonlySet<Sweepable>, intervalMs: number) =>
     new Sweep({

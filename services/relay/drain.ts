@@ -19,7 +19,7 @@ export function shed(deps: { sessions: Sessions; clock: Clock; count: number }):
   const leaving = [];
   for (const session of deps.sessions) {
     if (leaving.length >= deps.count) break;
-    if (session.connection?.transport !== 'longpoll') leaving.push(session); // a long-poll ends by itself
+    if (session.connection?.transport !== 'long-poll') leaving.push(session); // a long-poll ends by itself
   }
   for (const session of leaving) sendAway(session, deps.clock);
   return leaving.length;

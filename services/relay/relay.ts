@@ -123,7 +123,7 @@ export function createRelay(deps: {
     clock,
     receiptOf(topic) {
       const last = hub.lastDelivered(topic);
-      return last && { ...last, listening: hub.listeners(topic), behind: sessions.owed(topic) };
+      return last && { ...last, listening: hub.subscribers(topic), behind: sessions.countBehind(topic) };
     },
   });
   feed.receipts.onQuestion((question) => answers.hear(question));

@@ -62,7 +62,7 @@ describe('a relay that records', () => {
     await start();
     const clients = await Promise.all(Array.from({ length: 30 }, () => relay.connect('/ws?topic=chat')));
     const events = await SseClient.open(`${relay.http}/events?topic=chat`);
-    await eventually(() => expect(relay.relay.hub.listeners('chat' as Topic)).toBe(31));
+    await eventually(() => expect(relay.relay.hub.subscribers('chat' as Topic)).toBe(31));
     for (const client of clients) await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
     const { id, traceparent } = newTrace({ sampled: true });
     const version = await relay.publish('chat', { traceparent, data: { secret: 1 } });

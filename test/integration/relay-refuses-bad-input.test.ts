@@ -42,7 +42,7 @@ describe('a message that a relay cannot use', () => {
     const client = await relay.connect('/ws?topic=chat');
     client.send(text);
     await eventually(() => expect(client.ofType('error')).toEqual([{ type: 'error', code }]));
-    expect(relay.relay.hub.listeners('good' as never)).toBe(0);
+    expect(relay.relay.hub.subscribers('good' as never)).toBe(0);
     const version = await relay.publish('chat');
     await eventually(() => expect(client.ofType('update').map((update) => update.version)).toEqual([version]));
     expect(await relay.metric('relay_refusals_total')).toBe(1);
@@ -73,7 +73,7 @@ describe('what a relay closes for', () => {
     await eventually(() => expect(client.closed?.code).toBe(code));
     await relay.publish('chat');
     await eventually(() => expect(other.ofType('update')).toHaveLength(1));
-    expect(relay.relay.hub.listeners('chat' as never)).toBe(1);
+    expect(relay.relay.hub.subscribers('chat' as never)).toBe(1);
   });
 
   it('a hundred thousand messages in a row: 4429, at a bounded cost, and nobody else notices', async () => {

@@ -87,7 +87,7 @@ describe('where a token is optional', () => {
     async (path) => {
       const client = await relay.connect(path);
       await eventually(() => expect(client.closed?.code).toBe(4401));
-      expect(relay.relay.hub.listeners('secret' as never)).toBe(0);
+      expect(relay.relay.hub.subscribers('secret' as never)).toBe(0);
     },
   );
 
@@ -104,7 +104,7 @@ describe('where a token is optional', () => {
       expect(errors(client)).toEqual([]);
     }
     const old = await relay.connect(`/update_check?topic=user/1&token=${token}`);
-    await eventually(() => expect(relay.relay.hub.listeners('user/1' as never)).toBe(4));
+    await eventually(() => expect(relay.relay.hub.subscribers('user/1' as never)).toBe(4));
     await relay.publish('user/1');
     await eventually(() => expect(old.texts).toContain('UPDATED'));
   });
@@ -170,7 +170,7 @@ describe('where a token is required', () => {
     const client = await relay.connect(`/ws?topic=user/1&token=${await token()}`);
     await eventually(() => expect(client.closed).toMatchObject({ code: 4401, reason: 'token missing or bad' }));
     expect(client.messages).toEqual([{ type: 'error', code: 'unauthorized' }]);
-    expect(relay.relay.hub.listeners('user/1' as never)).toBe(0);
+    expect(relay.relay.hub.subscribers('user/1' as never)).toBe(0);
   });
 
   it.each(BAD_TOKENS)('one that is %s is refused with 401 over HTTP, without a word on why', async (name, token) => {

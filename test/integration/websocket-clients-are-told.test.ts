@@ -80,7 +80,7 @@ describe('a client of 2009 on /update_check', () => {
   it('hears UPDATED and nothing else, and may say NOOP', async () => {
     const client = await relay.connect('/update_check');
     client.send('NOOP');
-    await eventually(() => expect(relay.relay.hub.listeners('page' as never)).toBe(1));
+    await eventually(() => expect(relay.relay.hub.subscribers('page' as never)).toBe(1));
     await eventually(() => expect(relay.relay.hub.isFresh('page' as never)).toBe(true));
     await relay.publish('page', { data: 1 });
     await eventually(() => expect(client.texts).toEqual(['UPDATED']));

@@ -87,7 +87,7 @@ export class SimulatedRelay {
       clock,
       limits: { maxTopics: MAX_TOPICS, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 },
       authorization: undefined,
-      report: { fellBehind() {}, caughtUp() {}, told() {}, refused() {} },
+      report: { fellBehind() {}, caughtUp() {}, sent() {}, refused() {} },
     });
     const accept: Accept = (connection, greeting) => this.sessions.accept(connection, greeting);
     const shared = {

@@ -4,12 +4,12 @@ import type { Update, Version } from '../../shared/update/update.ts';
 import type { Fanout, HubReport } from './fanout.ts';
 import { Flushes } from './flushes.ts';
 import type { HubDeps } from './hub-deps.ts';
+import { PendingSubscribers, type Subscriber } from './pending-subscribers.ts';
 import type { Register } from './register.ts';
 import { Registers } from './registers.ts';
 import { Repair } from './repair.ts';
+import { SubscriberCounts } from './subscriber-counts.ts';
 import { TopicInterest } from './topic-interest.ts';
-import { SubscriberCounts } from './topic-members.ts';
-import { PendingSubscribers, type Subscriber } from './waiting-members.ts';
 
 /**
  * The core of a relay: the registers of the topics that its clients listen to. What arrives is merged first;
@@ -39,19 +39,19 @@ export class Hub implements FeedHandler {
     this.#flushes = new Flushes({ clock, flush: (register) => this.#deliver(register) });
     this.#registers = new Registers({
       partitionOf: (topic) => feed.partitionOf(topic),
-      numberOf: (partition, stored) => this.#repair.partitions[partition]?.numberOf(stored) ?? stored,
+      numberOf: (partition, stored) => this.#repair.partitions[partition]?.currentVersion(stored) ?? stored,
     });
-    const settle = (topic: Topic, stored: Update | undefined) => this.#settle(topic, stored);
+    const loaded = (topic: Topic, stored: Update | undefined) => this.#settle(topic, stored);
     const forget = (topic: Topic) => this.#registers.forget(topic);
-    this.#interest = new TopicInterest({ feed, clock, handler: { settle, forget } });
+    this.#interest = new TopicInterest({ feed, clock, handler: { loaded, forget } });
     this.#repair = new Repair({
       feed,
       clock,
       report,
       intervalMs: deps.repairIntervalMs,
       handler: {
-        watchedIn: (partition) => this.#registers.settledIn(partition),
-        versionOf: (topic) => this.#registers.settled(topic)?.stored,
+        watchedIn: (partition) => this.#registers.loadedIn(partition),
+        versionOf: (topic) => this.#registers.loaded(topic)?.stored,
         changed: (partition, topics) => this.#interest.changed(partition, topics),
         repaired: (updates, askedAtMs) => {
           for (const update of updates) this.#merge(update, askedAtMs);
@@ -60,7 +60,7 @@ export class Hub implements FeedHandler {
           for (const topic of topics) this.#registers.expire(topic);
           this.#lift(topics);
         },
-        floorRaised: (partition) => this.#lift([...this.#registers.settledIn(partition)].map(([topic]) => topic)),
+        floorRaised: (partition) => this.#lift([...this.#registers.loadedIn(partition)].map(([topic]) => topic)),
         freshnessChanged: (fresh) => this.#freshnessChanged(fresh),
       },
     });
@@ -97,20 +97,20 @@ export class Hub implements FeedHandler {
   }
 
   /** The number of this node's members of a topic. */
-  listeners(topic: Topic): number {
+  subscribers(topic: Topic): number {
     return this.#members.count(topic);
   }
 
   /** Adds a member to a topic: from now on its register is kept. */
   subscribe(topic: Topic): void {
-    if (this.#members.join(topic)) this.#interest.want(topic);
+    if (this.#members.join(topic)) this.#interest.acquire(topic);
   }
 
   /**
    * Unless the topic can be vouched for now, the member is called back when it can be, and whenever the relay
    * ceases to be fresh before that.
    */
-  awaitAnswer(topic: Topic, member: Subscriber): void {
+  awaitFreshness(topic: Topic, member: Subscriber): void {
     if (!this.isFresh(topic)) this.#waiting.add(topic, member);
   }
 
@@ -121,7 +121,7 @@ export class Hub implements FeedHandler {
 
   /** Whether this relay knows the topic's register and can vouch for it. */
   isFresh(topic: Topic): boolean {
-    return this.fresh && this.#registers.settled(topic) !== undefined;
+    return this.fresh && this.#registers.loaded(topic) !== undefined;
   }
 
   /** What a client of the topic should have: its newest update, under the topic's number. */
@@ -130,7 +130,7 @@ export class Hub implements FeedHandler {
   }
 
   /** The newest that clients of the topic were to be told while they were away: its update, or a floor raised since. */
-  newsVersion(topic: Topic): Version {
+  newestVersion(topic: Topic): Version {
     const partition = this.#repair.partitions[this.#feed.partitionOf(topic)];
     return Math.max(this.#registers.get(topic)?.update.version ?? 0, partition?.raised ?? 0);
   }
@@ -146,7 +146,7 @@ export class Hub implements FeedHandler {
   }
 
   /** Whether all who listen to the topic are told at the end of this turn. */
-  isAboutToTell(topic: Topic): boolean {
+  isDeliveryPending(topic: Topic): boolean {
     const register = this.#registers.get(topic);
     return register?.dirty === true && !register.paced;
   }
@@ -156,10 +156,10 @@ export class Hub implements FeedHandler {
    * they were then; undefined where this relay knows nothing of the topic, and nobody listens to it.
    */
   lastDelivered(topic: Topic): { version: Version; told: number } | undefined {
-    const register = this.#registers.settled(topic);
+    const register = this.#registers.loaded(topic);
     if (!register && this.#members.count(topic) === 0) return undefined;
     return register && !register.dirty
-      ? { version: register.update.version, told: register.told }
+      ? { version: register.update.version, told: register.delivered }
       : { version: 0, told: 0 };
   }
 
@@ -196,8 +196,8 @@ export class Hub implements FeedHandler {
     const { update, paced, flushed } = register;
     const told = this.#spread(update);
     const { spread = 0 } = told;
-    register.told = this.#fanout.deliver(told, paced || spread > 0);
-    this.#report.delivered(told, register.told, !paced);
+    register.delivered = this.#fanout.deliver(told, paced || spread > 0);
+    this.#report.delivered(told, register.delivered, !paced);
     if (!paced && spread > 0) this.#fanout.pace(flushed, spread);
   }
 
@@ -223,20 +223,20 @@ export class Hub implements FeedHandler {
 
   #settle(topic: Topic, stored: Update | undefined): void {
     if (stored) this.#repair.saw(topic, stored.version);
-    if (this.#registers.settled(topic)) {
+    if (this.#registers.loaded(topic)) {
       // Watched again after the watch was lost: what came in between is news.
       if (stored) this.#merge(stored);
       return;
     }
-    this.#registers.settle(topic, stored);
-    if (this.fresh) this.#waiting.answer(topic, true);
+    this.#registers.load(topic, stored);
+    if (this.fresh) this.#waiting.notify(topic, true);
   }
 
   #freshnessChanged(fresh: boolean): void {
     this.#freshnessFlushed = this.#flushes.next();
     this.#fanout.sendFreshness(fresh);
     for (const topic of this.#waiting.topics) {
-      if (!fresh || this.isFresh(topic)) this.#waiting.answer(topic, fresh);
+      if (!fresh || this.isFresh(topic)) this.#waiting.notify(topic, fresh);
     }
   }
 

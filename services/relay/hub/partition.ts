@@ -76,7 +76,7 @@ export class Partition {
    * The number of a topic whose stored register has this version, 0 for none: equal on every relay that has
    * seen the same digest, never lower than an update the topic has had, never as high as one to come.
    */
-  numberOf(version: Version): Version {
+  currentVersion(version: Version): Version {
     // One below the floor may be gone from the broker, and then relays that start know nothing of it.
     const counts = version > this.#retained && version > this.#floor;
     return counts ? version : Math.max(version, this.#base, this.#floor);

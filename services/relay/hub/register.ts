@@ -10,9 +10,9 @@ export interface Register extends Flushable {
   /** The version of the newest update that is known of; 0 for none. */
   stored: Version;
   /** How many clients were told when it was told last. */
-  told: number;
+  delivered: number;
   /** Read once since it is watched, so that signals and digests keep it true. */
-  settled: boolean;
+  loaded: boolean;
   /** What is to be told is a raised floor. */
   paced: boolean;
 }

@@ -3,7 +3,7 @@ import { merge, type Update, type Version } from '../../shared/update/update.ts'
 import type { Register } from './register.ts';
 
 /** What every register begins as. */
-const FIRST_STATE = { stored: 0, told: 0, flushed: 0, settled: false, dirty: false, paced: false };
+const FIRST_STATE = { stored: 0, delivered: 0, flushed: 0, loaded: false, dirty: false, paced: false };
 
 /** The registers of the topics that a relay's clients listen to. */
 export class Registers {
@@ -25,15 +25,15 @@ export class Registers {
   }
 
   /** The register, if signals and digests keep it true. */
-  settled(topic: Topic): Register | undefined {
+  loaded(topic: Topic): Register | undefined {
     const register = this.#registers.get(topic);
-    return register?.settled ? register : undefined;
+    return register?.loaded ? register : undefined;
   }
 
   /** The settled registers of a partition, with the version that their clients were told. */
-  *settledIn(partition: number): Iterable<readonly [Topic, Version]> {
+  *loadedIn(partition: number): Iterable<readonly [Topic, Version]> {
     for (const [topic, register] of this.#registers) {
-      if (register.settled && register.partition === partition) yield [topic, register.update.version];
+      if (register.loaded && register.partition === partition) yield [topic, register.update.version];
     }
   }
 
@@ -60,9 +60,9 @@ export class Registers {
   }
 
   /** Takes in what was read before anything was known: nobody has to be told of it. */
-  settle(topic: Topic, stored: Update | undefined): void {
+  load(topic: Topic, stored: Update | undefined): void {
     const register = this.#provide(topic);
-    register.settled = true;
+    register.loaded = true;
     if (!stored) return;
     register.stored = Math.max(register.stored, stored.version);
     register.update = merge(register.update, stored);

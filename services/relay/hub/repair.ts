@@ -166,7 +166,7 @@ export class Repair {
   async #apply(partition: number, state: Partition, digest: Digest, askedAtMs: number): Promise<void> {
     const floorBefore = state.floor;
     const complete = digest.reach <= state.cursor && digest.last >= state.cursor;
-    const baseBefore = state.numberOf(0);
+    const baseBefore = state.currentVersion(0);
     state.learn(digest, askedAtMs);
     if (state.floor > floorBefore && floorBefore > 0) {
       this.#report.floorRaised();
@@ -184,7 +184,7 @@ export class Repair {
       this.#repaired(state, updates, { complete, askedAtMs });
       // An update that was signalled after the read is not gone.
       const gone = wanted.filter(({ topic }, i) => !registers[i] && this.#handler.versionOf(topic) === known[i]);
-      if (!complete && state.numberOf(0) > baseBefore) this.#handler.expired(gone.map(({ topic }) => topic));
+      if (!complete && state.currentVersion(0) > baseBefore) this.#handler.expired(gone.map(({ topic }) => topic));
     }
     // Only now: a digest whose registers could not be read is asked for again.
     state.moveCursor(digest.more && complete ? (digest.changed.at(-1)?.version ?? digest.last) : digest.last);

@@ -14,7 +14,7 @@ type Stage = 'unwatched' | 'unread' | 'ready';
 /** What interest tells the hub. */
 export interface InterestHandler {
   /** The topic is watched and this is its stored register. */
-  settle(topic: Topic, stored: Update | undefined): void;
+  loaded(topic: Topic, stored: Update | undefined): void;
   /** The topic is about to be watched no longer: its register must not be used again. */
   forget(topic: Topic): void;
 }
@@ -59,7 +59,7 @@ export class TopicInterest {
   }
 
   /** The topic has its first member. */
-  want(topic: Topic): void {
+  acquire(topic: Topic): void {
     this.#idle.delete(topic);
     if (this.#stages.has(topic)) return;
     this.#stages.set(topic, 'unwatched');
@@ -155,7 +155,7 @@ export class TopicInterest {
       topics.forEach((topic, i) => {
         if (!this.#take(topic, 'ready')) return;
         this.#unfinished.delete(topic);
-        this.#handler.settle(topic, answer[i]);
+        this.#handler.loaded(topic, answer[i]);
       });
     }
     return !watched.hasFailed && !read.hasFailed;

@@ -22,9 +22,9 @@ export function sendMissed(deps: {
   for (const { topic, flush } of missed) {
     const update = hub.current(topic);
     if (!connection.sendUpdate(update)) return flush;
-    report.toldLate?.(update);
+    report.sentLate?.(update);
     // Those of 2009 were left out when it was told to all.
-    if (connection.transport === 'update_check' && update.spread) report.told();
+    if (connection.transport === 'legacy' && update.spread) report.sent();
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
 import type { Hub } from '../hub/hub.ts';
-import type { Subscriber } from '../hub/waiting-members.ts';
+import type { Subscriber } from '../hub/pending-subscribers.ts';
 import type { Connection } from '../transport/transport.ts';
 import { isNews } from './is-news.ts';
 import type { SessionReport } from './session-deps.ts';
@@ -13,7 +13,7 @@ import type { Pending, SessionTopics } from './session-topics.ts';
  */
 export function sendOwedNumbers(deps: {
   hub: Hub;
-  report: Pick<SessionReport, 'told'>;
+  report: Pick<SessionReport, 'sent'>;
   session: Subscriber;
   topics: SessionTopics;
   connection: Connection;
@@ -29,10 +29,10 @@ export function sendOwedNumbers(deps: {
     if (number === null) continue;
     const update = hub.current(topic);
     // What it is about to hear with all the others it need not be told twice.
-    const news = !hub.isAboutToTell(topic) && isNews(hub, pending, update, connection.transport);
+    const news = !hub.isDeliveryPending(topic) && isNews(hub, pending, update, connection.transport);
     if (news && !connection.sendUpdate(update)) return false;
     // Who has nothing fetches the register, whatever it is.
-    if (news && pending.since !== 0) report.told();
+    if (news && pending.since !== 0) report.sent();
     topics.settle(topic);
   }
   return true;
@@ -45,7 +45,7 @@ export function sendOwedNumbers(deps: {
 function owedNumbers(hub: Hub, session: Subscriber, owed: ReadonlyMap<Topic, Pending>): Map<Topic, Version | null> {
   const numbers = new Map<Topic, Version | null>();
   for (const [topic, pending] of owed) {
-    hub.awaitAnswer(topic, session);
+    hub.awaitFreshness(topic, session);
     if (hub.isFresh(topic)) numbers.set(topic, hub.current(topic).version);
     else if (!hub.fresh && !pending.saidNull) numbers.set(topic, null);
   }

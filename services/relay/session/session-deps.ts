@@ -10,9 +10,9 @@ export interface SessionReport {
   fellBehind(): void;
   caughtUp(): void;
   /** A client was told on its own of an update that it had not been counted for: it came back, or its moment came. */
-  told(): void;
+  sent(): void;
   /** A client that was behind was told of an update on its own. */
-  toldLate?(update: Update): void;
+  sentLate?(update: Update): void;
   refused(refusal: AppError): void;
 }
 

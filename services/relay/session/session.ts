@@ -3,7 +3,7 @@ import { parseClientMessage } from '../../shared/protocol/client-message.ts';
 import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
-import type { Subscriber } from '../hub/waiting-members.ts';
+import type { Subscriber } from '../hub/pending-subscribers.ts';
 import type { Connection, ConnectionOwner, Greeting } from '../transport/transport.ts';
 import { MessageBudget } from './limits.ts';
 import { sendMissed } from './send-missed.ts';
@@ -60,7 +60,7 @@ export class Session implements Subscriber, ConnectionOwner {
   }
 
   /** Whether it is still to be told the newest of a topic: since the mark, or since it fell behind. */
-  isOwed(topic: Topic, mark = this.#behind): boolean {
+  isBehindOn(topic: Topic, mark = this.#behind): boolean {
     return mark !== undefined && this.#topics.has(topic) && this.#deps.hub.flushOf(topic) >= mark;
   }
 
@@ -109,7 +109,7 @@ export class Session implements Subscriber, ConnectionOwner {
     this.#deps.closed(this);
   }
 
-  answer(topic: Topic): void {
+  freshnessChanged(topic: Topic): void {
     if (!this.#toAnswer) {
       this.#toAnswer = new Set();
       this.#deps.clock.atTurnEnd(() => this.#sendAnswers());
@@ -204,8 +204,8 @@ export class Session implements Subscriber, ConnectionOwner {
       if (!hub.hasRoom(topic, limits.maxRelayTopics)) return void this.end(new AppError('relay_full'));
       const isNew = this.#topics.add(topic, { since, joinedAtMs: clock.monotonicMs(), saidNull: false });
       if (isNew) hub.subscribe(topic);
-      hub.awaitAnswer(topic, this);
-      if (hub.isFresh(topic) || !hub.fresh) this.answer(topic);
+      hub.awaitFreshness(topic, this);
+      if (hub.isFresh(topic) || !hub.fresh) this.freshnessChanged(topic);
     }
   }
 

@@ -57,22 +57,22 @@ export class Sessions implements Iterable<Session> {
   accept(connection: Connection, greeting: Greeting): Session {
     const session = new Session(this.#deps);
     this.#all.add(session);
-    if (connection.transport === 'update_check') this.#unspread.add(session);
+    if (connection.transport === 'legacy') this.#unspread.add(session);
     session.open(connection, greeting);
     return session;
   }
 
   /** How many clients are still to get the newest of a topic; counted among the first ten thousand of all that wait. */
-  owed(topic: Topic): number {
+  countBehind(topic: Topic): number {
     let left = MAX_LOOKED_AT;
     let owed = 0;
     for (const session of this.#behind) {
-      if (session.isOwed(topic)) owed += 1;
+      if (session.isBehindOn(topic)) owed += 1;
       left -= 1;
       if (left === 0) return owed;
     }
     for (const [session, { mark }] of this.#paced) {
-      if (!session.isBehind && session.isOwed(topic, mark)) owed += 1;
+      if (!session.isBehind && session.isBehindOn(topic, mark)) owed += 1;
       left -= 1;
       if (left === 0) return owed;
     }

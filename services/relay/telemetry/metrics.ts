@@ -1,12 +1,21 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from '../../shared/clock.ts';
+import { TRANSPORT_NAMES, type TransportName } from '../../shared/protocol/transport-name.ts';
 import type { HubReport } from '../hub/fanout.ts';
 import type { SessionReport } from '../session/session-deps.ts';
-import { type ConnectionReport, TRANSPORT_NAMES } from '../transport/transport.ts';
+import type { ConnectionReport } from '../transport/transport.ts';
 
 const LATENCY_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** Close codes that get a label of their own; any other is `other`, since a client may send what it likes. */
 const KNOWN_CODES = new Set([1000, 1001, 1005, 1006, 1008, 1009, 1012, 1013, 4401, 4403, 4429]);
+
+/** Values of the label `transport`. */
+const TRANSPORT_LABELS: Readonly<Record<TransportName, string>> = {
+  websocket: 'websocket',
+  sse: 'sse',
+  'long-poll': 'longpoll',
+  legacy: 'update_check',
+};
 
 /** Turns what a relay reports into metrics. */
 export function createRelayMetrics(deps: {
@@ -31,7 +40,8 @@ export function createRelayMetrics(deps: {
     labelNames: ['transport'],
     registers,
   });
-  for (const transport of TRANSPORT_NAMES) {
+  for (const name of TRANSPORT_NAMES) {
+    const transport = TRANSPORT_LABELS[name];
     connections.set({ transport }, 0); // a relay that nobody has found yet has a share too: none
     opened.inc({ transport }, 0);
   }
@@ -217,15 +227,17 @@ export function createRelayMetrics(deps: {
       fellBehind.inc();
     },
     caughtUp: () => behind.dec(),
-    told: () => deliveries.inc(),
+    sent: () => deliveries.inc(),
     refused: ({ code }) => refusals.inc({ code }),
   };
   const connection: ConnectionReport = {
-    opened(transport) {
+    opened(name) {
+      const transport = TRANSPORT_LABELS[name];
       connections.inc({ transport });
       opened.inc({ transport });
     },
-    closed(transport, code) {
+    closed(name, code) {
+      const transport = TRANSPORT_LABELS[name];
       connections.dec({ transport });
       closed.inc({ transport, code: KNOWN_CODES.has(code) ? String(code) : 'other' });
     },

@@ -36,10 +36,10 @@ export function recordUpdates(deps: {
         stats.count('digest', 0, true);
       },
     },
-    session: { ...metrics.session, toldLate: (update) => spans.toldLate(update) },
+    session: { ...metrics.session, sentLate: (update) => spans.sentLate(update) },
     publish(transports, update, paced) {
       const handOvers = transports.deliverTimed(update, paced);
-      spans.told(update, handOvers);
+      spans.delivered(update, handOvers);
       return handOvers.reduce((listeners, { clients }) => listeners + clients, 0);
     },
   };

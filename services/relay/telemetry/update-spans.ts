@@ -79,7 +79,7 @@ export class UpdateSpans {
   }
 
   /** An update was handed over to those who listen, one transport after the other. */
-  told(update: Update, handOvers: readonly TransportDelivery[]): void {
+  delivered(update: Update, handOvers: readonly TransportDelivery[]): void {
     const endedAtMs = this.#clock.monotonicMs();
     for (const { transport, beganAtMs, endedAtMs } of handOvers) {
       this.#stats.count(`hand over, ${transport}`, endedAtMs - beganAtMs);
@@ -93,7 +93,7 @@ export class UpdateSpans {
   }
 
   /** A client that was behind is told now. */
-  toldLate(update: Update): void {
+  sentLate(update: Update): void {
     if (update.traceparent === undefined || !isSample(update.traceparent)) return;
     const now = this.#clock.monotonicMs();
     const key = `${update.traceparent} ${update.topic}`;

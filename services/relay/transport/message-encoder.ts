@@ -1,6 +1,6 @@
+import type { TransportName } from '../../shared/protocol/transport-name.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
-import type { TransportName } from './transport.ts';
 
 /** What is said over a WebSocket; undefined where this dialect has no word for it. */
 export interface MessageEncoder {

@@ -1,12 +1,8 @@
 import type { AppError } from '../../shared/errors.ts';
 import type { CloseCode } from '../../shared/protocol/close-codes.ts';
+import type { TransportName } from '../../shared/protocol/transport-name.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
-
-/** The ways for a client to listen. */
-export const TRANSPORT_NAMES = ['websocket', 'update_check', 'sse', 'longpoll'] as const;
-
-export type TransportName = (typeof TRANSPORT_NAMES)[number];
 
 /** The longest message that a client may ever send, in bytes: MAX_MESSAGE_SIZE allows less. */
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;

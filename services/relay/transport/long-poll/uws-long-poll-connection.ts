@@ -22,7 +22,7 @@ export function renderTopic(update: Update): string {
 
 /** One request for a register, which is a client until it is answered. */
 export class UwsLongPollConnection implements Connection {
-  readonly transport = 'longpoll';
+  readonly transport = 'long-poll';
   readonly acceptsMessages = false;
   readonly request: UwsRequest<UwsLongPollConnection>;
   readonly #asked: TopicRequest;

@@ -10,7 +10,7 @@ const SPREAD_MS = 10;
 /** A relay's registers of one partition, which learns from digests. */
 function createRegisters() {
   const partition = new Partition();
-  const registers = new Registers({ partitionOf: () => 0, numberOf: (_, stored) => partition.numberOf(stored) });
+  const registers = new Registers({ partitionOf: () => 0, numberOf: (_, stored) => partition.currentVersion(stored) });
   const digest = (numbers: Pick<Digest, 'floor' | 'base'>) =>
     partition.learn(
       { epoch: 'h', raise: 'r', last: 1000, retained: 10, reach: 0, changed: [], more: false, ...numbers },
@@ -24,7 +24,7 @@ describe('the number of a topic', () => {
     const [told, started] = [createRegisters(), createRegisters()];
     for (const { registers, digest } of [told, started]) {
       digest({ floor: 100, base: 50 });
-      registers.settle(chat, undefined);
+      registers.load(chat, undefined);
     }
     told.digest({ floor: 200, base: 50 });
     expect(told.registers.lift(chat, SPREAD_MS)?.update).toEqual({ topic: chat, version: 200, spread: SPREAD_MS });
@@ -37,20 +37,20 @@ describe('the number of a topic', () => {
   it('is the same below a raised floor, whether an update was read before or after the raise, or was lost in it', () => {
     const [before, after, lost] = [createRegisters(), createRegisters(), createRegisters()];
     before.digest({ floor: 100, base: 50 });
-    before.registers.settle(chat, { topic: chat, version: 150 });
+    before.registers.load(chat, { topic: chat, version: 150 });
     before.digest({ floor: 200, base: 300 });
     before.registers.lift(chat, SPREAD_MS);
     after.digest({ floor: 200, base: 300 });
-    after.registers.settle(chat, { topic: chat, version: 150 });
+    after.registers.load(chat, { topic: chat, version: 150 });
     lost.digest({ floor: 200, base: 300 });
-    lost.registers.settle(chat, undefined);
+    lost.registers.load(chat, undefined);
     for (const { registers } of [before, after, lost]) expect(registers.current(chat).version).toBe(300);
   });
 
   it('lifts once what clients were told, and nothing where they know it', () => {
     const { registers, digest } = createRegisters();
     digest({ floor: 100, base: 50 });
-    registers.settle(chat, { topic: chat, version: 150, data: 1 });
+    registers.load(chat, { topic: chat, version: 150, data: 1 });
     expect(registers.lift(chat, SPREAD_MS)).toBeUndefined();
     registers.expire(chat);
     digest({ floor: 100, base: 400 });

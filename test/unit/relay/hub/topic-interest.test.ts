@@ -101,7 +101,7 @@ const fates = fc.array(
 class KnownRegisters {
   readonly known = new Map<Topic, Version>();
 
-  settle(topic: Topic, stored: Update | undefined): void {
+  loaded(topic: Topic, stored: Update | undefined): void {
     this.known.set(topic, Math.max(stored?.version ?? 0, this.known.get(topic) ?? 0));
   }
 
@@ -141,7 +141,7 @@ async function play(list: readonly Move[], fateList: readonly Fate[]) {
       }
     } else if (move.kind === 'want' && !wanted.has(move.topic)) {
       wanted.add(move.topic);
-      interest.want(move.topic);
+      interest.acquire(move.topic);
     } else if (move.kind === 'release' && wanted.delete(move.topic)) interest.release(move.topic);
   }
   left.length = 0; // from here on nothing fails
@@ -185,7 +185,7 @@ describe('TopicInterest', () => {
       handler,
       clock: time.clock(),
     });
-    for (const topic of TOPICS) interest.want(topic);
+    for (const topic of TOPICS) interest.acquire(topic);
     await time.runFor(100);
     expect([...handler.known.keys()]).toEqual(['b1', 'b2']);
     interest.stop();
@@ -196,12 +196,12 @@ describe('TopicInterest', () => {
     const feed = new FatefulFeed(time, () => ({ delayMs: 0, fails: false, takesEffect: true }));
     const interest = new TopicInterest({ feed, handler: new KnownRegisters(), clock: time.clock() });
     const [first, second] = ['a1', 'b1'] as [Topic, Topic];
-    for (const topic of [first, second]) interest.want(topic);
+    for (const topic of [first, second]) interest.acquire(topic);
     await time.runFor(100);
     interest.release(second);
     interest.release(first);
     await time.runFor(LINGER_MS / 2);
-    interest.want(second);
+    interest.acquire(second);
     interest.release(second);
     expect([interest.size, interest.has(first)]).toEqual([2, true]);
     await time.runFor(LINGER_MS * 0.6);

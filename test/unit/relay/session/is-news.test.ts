@@ -11,7 +11,7 @@ const JOINED_AT_MS = 70_000;
 
 /** A hub whose topic has an update of so many seconds before somebody joined, by the broker's clock. */
 const hubWithUpdate = (secondsBefore: number) => ({
-  newsVersion: () => BROKER_NOW_US - secondsBefore * SECOND_US,
+  newestVersion: () => BROKER_NOW_US - secondsBefore * SECOND_US,
   brokerTimeAt: (_topic: Topic, atMs: number) => BROKER_NOW_US + (atMs - JOINED_AT_MS) * 1000,
 });
 const joined = (pending: Partial<Pending>): Pending => ({
@@ -43,7 +43,7 @@ describe('a client that joins', () => {
   });
 
   it("is told of the last minute by the broker's clock, whatever ours shows, where it is of 2009", () => {
-    expect(isNews(hubWithUpdate(59), joined({}), current, 'update_check')).toBe(true);
-    expect(isNews(hubWithUpdate(61), joined({}), current, 'update_check')).toBe(false);
+    expect(isNews(hubWithUpdate(59), joined({}), current, 'legacy')).toBe(true);
+    expect(isNews(hubWithUpdate(61), joined({}), current, 'legacy')).toBe(false);
   });
 });

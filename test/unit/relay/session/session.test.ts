@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Authorization } from '../../../../services/relay/access/authorization.ts';
 import type { Hub } from '../../../../services/relay/hub/hub.ts';
-import { PendingSubscribers } from '../../../../services/relay/hub/waiting-members.ts';
+import { PendingSubscribers } from '../../../../services/relay/hub/pending-subscribers.ts';
 import { Sessions } from '../../../../services/relay/session/sessions.ts';
 import type { Connection } from '../../../../services/relay/transport/transport.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
@@ -21,18 +21,18 @@ class StubHub {
   hasRoom = () => true;
   isFresh = () => this.fresh;
   flushOf = () => 0;
-  isAboutToTell = () => false;
-  newsVersion = () => 7;
+  isDeliveryPending = () => false;
+  newestVersion = () => 7;
   brokerTimeAt = () => 0;
   current = (topic: Topic) => ({ topic, version: 7 });
 
-  awaitAnswer: Hub['awaitAnswer'] = (topic, member) => {
+  awaitFreshness: Hub['awaitFreshness'] = (topic, member) => {
     if (!this.fresh) this.waiting.add(topic, member);
   };
 
   becomes(fresh: boolean): void {
     this.fresh = fresh;
-    this.waiting.answer(chat, fresh);
+    this.waiting.notify(chat, fresh);
   }
 }
 
@@ -75,7 +75,7 @@ function createSession(options: {
     clock: time.clock(),
     limits: { maxTopics: 2, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 },
     authorization: options.authorization,
-    report: { fellBehind() {}, caughtUp() {}, told() {}, refused() {} },
+    report: { fellBehind() {}, caughtUp() {}, sent() {}, refused() {} },
   });
   const topics = new Map((options.topics ?? [chat]).map((topic) => [topic, 7]));
   const session = sessions.accept(connection, { topics, token: undefined });
@@ -90,7 +90,7 @@ describe('a session', () => {
       clock: time.clock(),
       limits: { maxTopics: 1, maxRelayTopics: 1000, messagesPerSecond: 0 },
       authorization: undefined,
-      report: { fellBehind() {}, caughtUp() {}, told() {}, refused() {} },
+      report: { fellBehind() {}, caughtUp() {}, sent() {}, refused() {} },
     });
     sessions.accept(connection, { topics: new Map([[chat, 6]]), token: undefined });
     expect(connection.said).toEqual(['subscribed chat,7', 'update chat 7']);
@@ -105,7 +105,7 @@ describe('a session', () => {
   ])('that comes with %s is counted as a delivery: %s', (_, __, since, deliveries) => {
     const [time, hub, connection] = [new VirtualTime(), new StubHub(), new StubConnection()];
     let counted = 0;
-    const told = () => {
+    const sent = () => {
       counted += 1;
     };
     const sessions = new Sessions({
@@ -113,7 +113,7 @@ describe('a session', () => {
       clock: time.clock(),
       limits: { maxTopics: 1, maxRelayTopics: 1000, messagesPerSecond: 0 },
       authorization: undefined,
-      report: { fellBehind() {}, caughtUp() {}, told, refused() {} },
+      report: { fellBehind() {}, caughtUp() {}, sent, refused() {} },
     });
     sessions.accept(connection, { topics: new Map([[chat, since]]), token: undefined });
     expect(counted).toBe(deliveries);

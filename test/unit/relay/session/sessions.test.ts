@@ -19,7 +19,7 @@ class UnimpressedBroker extends MemoryBroker {
 
 /** A client of 2009 that notes when it was told what; `room` says whether anything fits. */
 class FakeConnection implements Connection {
-  readonly transport = 'update_check';
+  readonly transport = 'legacy';
   readonly acceptsMessages = false;
   readonly told: Topic[] = [];
   room = true;
@@ -67,13 +67,13 @@ describe('sessions of clients that cannot spread their refetch', () => {
     });
     const limits = { maxTopics: 10, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 };
     const shared = { hub, clock: SYSTEM_CLOCK, limits, authorization: undefined };
-    const told = () => {
+    const sent = () => {
       counted += 1;
     };
     const fell = () => {
       fellBehind += 1;
     };
-    sessions = new Sessions({ ...shared, report: { fellBehind: fell, caughtUp() {}, told, refused() {} } });
+    sessions = new Sessions({ ...shared, report: { fellBehind: fell, caughtUp() {}, sent, refused() {} } });
     await broker.start();
     hub.start();
     connection = new FakeConnection();
@@ -154,11 +154,11 @@ describe('sessions of clients that cannot spread their refetch', () => {
     sessions.accept(new FakeConnection(), { topics: new Map([['c' as Topic, null]]), token: undefined }).closed();
     hub.raiseFloor(0, soon());
     await vi.advanceTimersByTimeAsync(0);
-    expect(sessions.owed('a' as Topic)).toBe(1);
+    expect(sessions.countBehind('a' as Topic)).toBe(1);
     const before = vi.getTimerCount();
     session.closed();
     expect(vi.getTimerCount()).toBe(before - 1);
-    expect([sessions.owed('a' as Topic), sessions.size]).toEqual([0, 0]);
+    expect([sessions.countBehind('a' as Topic), sessions.size]).toEqual([0, 0]);
   });
 
   it('are told of a floor raised in the last minute when they come from elsewhere, and not of an older one', async () => {

@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createRelayMetrics } from '../../../../services/relay/telemetry/metrics.ts';
 import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
+import { TRANSPORT_NAMES } from '../../../../services/shared/protocol/transport-name.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 
 const NOW_MS = 1_790_000_000_000;
@@ -40,7 +41,7 @@ describe('the metrics of a relay', () => {
   it('count a delivery for each client, and for each that is told on its own', async () => {
     metrics.hub.delivered(updateOf(5), 3, true);
     metrics.hub.delivered(updateOf(5), 0, true);
-    metrics.session.told();
+    metrics.session.sent();
     expect(await linesOf('relay_deliveries_total')).toEqual(['relay_deliveries_total 4']);
   });
 
@@ -84,6 +85,13 @@ describe('the metrics of a relay', () => {
       'relay_connections_closed_total{transport="websocket",code="4401"} 1',
       'relay_connections_closed_total{transport="websocket",code="other"} 2',
     ]);
+  });
+
+  it('name transports as dashboards and alerts know them', async () => {
+    for (const name of TRANSPORT_NAMES) metrics.connection.opened(name);
+    expect((await linesOf('relay_connections')).sort()).toEqual(
+      ['longpoll', 'sse', 'update_check', 'websocket'].map((label) => `relay_connections{transport="${label}"} 1`),
+    );
   });
 
   it('show who is behind now, and how often somebody fell behind', async () => {

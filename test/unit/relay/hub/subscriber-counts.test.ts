@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SubscriberCounts } from '../../../../services/relay/hub/topic-members.ts';
+import { SubscriberCounts } from '../../../../services/relay/hub/subscriber-counts.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 
 const TOPICS = ['a', 'b', 'c'] as Topic[];

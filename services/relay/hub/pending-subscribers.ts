@@ -3,7 +3,7 @@ import type { Topic } from '../../shared/update/topic.ts';
 /** Somebody who joins topics: a client's session. */
 export interface Subscriber {
   /** Whether the topic can be vouched for is known anew. */
-  answer(topic: Topic): void;
+  freshnessChanged(topic: Topic): void;
 }
 
 /** Members whose topics cannot be vouched for yet. */
@@ -27,10 +27,10 @@ export class PendingSubscribers {
   }
 
   /** Calls all who wait for the topic; they go on waiting unless it is vouched for. */
-  answer(topic: Topic, vouched: boolean): void {
+  notify(topic: Topic, vouched: boolean): void {
     const members = this.#members.get(topic);
     if (!members) return;
     if (vouched) this.#members.delete(topic);
-    for (const member of members) member.answer(topic);
+    for (const member of members) member.freshnessChanged(topic);
   }
 }
