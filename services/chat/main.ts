@@ -12,11 +12,11 @@ await runProcess({
   defaultAdminPort: 9103,
   // The chat needs no Redis; but where it is told of one, what it records is seen with what all others do.
   readConfig: (env) => ({ chat: readChatConfig(env), stats: readStatsConfig(env), redis: readRedisConfig(env) }),
-  async main({ config, lifecycle, logger, registry, servePages }) {
+  async main({ config, lifecycle, logger, registry, admin }) {
     const clock = SYSTEM_CLOCK;
     const { redis } = config;
     const stats = await createStats({ config: config.stats, name: 'chat', redis, registry, logger, clock });
-    servePages(stats.pages);
+    if (stats.pages) admin.mount('/stats/', stats.pages);
     await lifecycle.start('statistics', stats);
     const neighbours = { webhookUrl: 'http://localhost:8090/webhook', relayPort: 8080 };
     const chat = createChat({

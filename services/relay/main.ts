@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { createBrokerMetrics } from '../shared/broker/metrics.ts';
 import { RedisBroker } from '../shared/broker/redis/redis-broker.ts';
 import { SYSTEM_CLOCK } from '../shared/clock.ts';
+import { serveMetrics } from '../shared/process/admin-server.ts';
 import { renderTogether } from '../shared/process/metrics-registry.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
@@ -19,7 +20,7 @@ await runProcess({
   env: process.env,
   defaultAdminPort: 9101,
   readConfig: (env) => ({ ...readRelayProcessConfig(env), stats: readStatsConfig(env) }),
-  async main({ config, lifecycle, logger, registry, health, serveMetrics, servePages, refuse }) {
+  async main({ config, lifecycle, logger, registry, health, admin, abort }) {
     const clock = SYSTEM_CLOCK;
     const { redis } = config;
     const fresh = health.require('fresh');
@@ -33,19 +34,22 @@ await runProcess({
       clock,
       records: holdsClients,
     });
-    servePages(stats.pages);
+    if (stats.pages) admin.mount('/stats/', stats.pages);
     await lifecycle.start('statistics', stats);
     if (!holdsClients) {
       const main = fileURLToPath(import.meta.url);
       const { processes: count } = config;
       const processes = new RelayProcesses({ main, count, env: process.env, clock, logger, ready: fresh });
-      serveMetrics(async () => renderTogether(await processes.metrics()));
+      admin.mount(
+        '/metrics',
+        serveMetrics(async () => renderTogether(await processes.metrics())),
+      );
       await lifecycle.start('relay processes', processes);
       logger.info({ processes: count, port: config.relay.port }, 'the relay listens');
       return;
     }
     const parent = isOneOfMany ? reportToParent({ parent: process, registry }) : undefined;
-    const broker = new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), refuse });
+    const broker = new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), refuse: abort });
     const relay = createRelay({
       config: { ...config.relay, sharesPort: isOneOfMany },
       feed: broker,

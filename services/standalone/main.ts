@@ -46,14 +46,14 @@ await runProcess({
   env: process.env,
   defaultAdminPort: 9101,
   readConfig,
-  async main({ config, lifecycle, logger, registry, health, servePages, refuse }) {
+  async main({ config, lifecycle, logger, registry, health, admin, abort }) {
     const { redis } = config;
     const clock = SYSTEM_CLOCK;
     const stats = await createStats({ config: config.stats, name: 'heliograph', redis, registry, logger, clock });
-    servePages(stats.pages);
+    if (stats.pages) admin.mount('/stats/', stats.pages);
     await lifecycle.start('statistics', stats);
     const broker = redis
-      ? new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), refuse })
+      ? new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), refuse: abort })
       : new MemoryBroker();
     const shared = { registry, logger, clock };
     const relay = createRelay({

@@ -12,11 +12,11 @@ await runProcess({
   env: process.env,
   defaultAdminPort: 9102,
   readConfig: (env) => ({ ...readWebhookProcessConfig(env), stats: readStatsConfig(env) }),
-  async main({ config, lifecycle, logger, registry, health, servePages, refuse }) {
+  async main({ config, lifecycle, logger, registry, health, admin, abort }) {
     const clock = SYSTEM_CLOCK;
     const { redis } = config;
     const stats = await createStats({ config: config.stats, name: 'webhook', redis, registry, logger, clock });
-    servePages(stats.pages);
+    if (stats.pages) admin.mount('/stats/', stats.pages);
     await lifecycle.start('statistics', stats);
     const report = createBrokerMetrics({ registry, logger });
     const reached = health.require('redis');
@@ -29,7 +29,7 @@ await runProcess({
           reached();
         },
       },
-      refuse,
+      refuse: abort,
     });
     const webhook = createWebhook({
       config: config.webhook,

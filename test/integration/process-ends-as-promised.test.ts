@@ -147,9 +147,9 @@ describe('a process that fails', () => {
   });
 
   it('stops and ends with 1 where it must not take part', async () => {
-    const program = start({ FIXTURE_DOES: 'refuse-later' });
+    const program = start({ FIXTURE_DOES: 'abort-later' });
     expect(await program.ended).toEqual({ code: 1, signal: null });
-    expect(sentences(program)).toContain('must not go on: the cluster has other settings');
+    expect(sentences(program)).toContain('stopping, cannot continue: the cluster has other settings');
     expect(sentences(program)).toContain('first stopped');
   });
 });
@@ -164,7 +164,7 @@ describe('a wrong environment', () => {
         '4 problems with the environment:',
         '  LOG_LEVEL must be one of: trace, debug, info, warn, error, fatal, silent',
         '  ADMIN_PORT must be a whole number from 0 to 65535',
-        '  FIXTURE_DOES must be one of: run, hang-at-stop, fail-at-stop, fail-at-start, throw-at-start, hang-at-start, reject-later, throw-later, refuse-later',
+        '  FIXTURE_DOES must be one of: run, hang-at-stop, fail-at-stop, fail-at-start, throw-at-start, hang-at-start, reject-later, throw-later, abort-later',
         '  FIXTURE_DELAY must be a duration such as 500ms, 4s, 2m or 1h',
         '',
       ].join('\n'),

@@ -31,7 +31,7 @@ describe('processes on one Redis', () => {
     const webhook: ServiceProcess = await startService('webhook', { ...env(), HELIOGRAPH_PREFIX: prefix });
     await askRedis(redis.port, 'SET', `${prefix}:config`, '{"partitions":8,"pubsub":"plain"}');
     await askRedis(redis.port, 'CLIENT', 'KILL', 'TYPE', 'normal');
-    await eventually(() => expect(webhook.log()).toContain('must not go on'));
+    await eventually(() => expect(webhook.log()).toContain('stopping, cannot continue'));
     expect(await webhook.ended()).toBe(1);
   });
 

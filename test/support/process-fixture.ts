@@ -13,7 +13,7 @@ const BEHAVIOURS = [
   'hang-at-start',
   'reject-later',
   'throw-later',
-  'refuse-later',
+  'abort-later',
 ] as const;
 
 await runProcess({
@@ -25,7 +25,7 @@ await runProcess({
     port: env.port('FIXTURE_PORT', 0),
     delayMs: env.durationMs('FIXTURE_DELAY', { default: '1s' }),
   }),
-  async main({ config, lifecycle, logger, refuse }) {
+  async main({ config, lifecycle, logger, abort }) {
     const note = (name: string) => ({
       start: () => logger.info(`${name} started`),
       stop: () => logger.info(`${name} stopped`),
@@ -50,7 +50,7 @@ await runProcess({
       setTimeout(() => {
         throw new Error('nobody catches this');
       }, 1);
-    if (config.does === 'refuse-later') setTimeout(() => refuse(new Error('the cluster has other settings')), 1);
+    if (config.does === 'abort-later') setTimeout(() => abort(new Error('the cluster has other settings')), 1);
     logger.info('running');
   },
 });

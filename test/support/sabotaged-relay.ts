@@ -23,8 +23,8 @@ await runProcess({
   env: process.env,
   defaultAdminPort: 9101,
   readConfig: readRelayProcessConfig,
-  async main({ config, lifecycle, logger, registry, health, refuse }) {
-    const broker = new RedisBroker({ config: config.redis, report: SILENT_REPORT, refuse });
+  async main({ config, lifecycle, logger, registry, health, abort }) {
+    const broker = new RedisBroker({ config: config.redis, report: SILENT_REPORT, refuse: abort });
     const fresh = health.require('fresh');
     const sabotaged = sabotageFeed(broker, sabotage);
     const feed = sabotaged === broker ? broker : { ...sabotaged, receipts: broker.receipts };

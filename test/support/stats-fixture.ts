@@ -23,8 +23,8 @@ export async function startStats(env: Readonly<Record<string, string>> = {}) {
     registry,
     health: new Health(),
     logger,
-    pages: () => stats.pages,
   });
+  if (stats.pages) admin.mount('/stats/', stats.pages);
   const port = await admin.start();
   return {
     stats,

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
 import { createHttpServer, type HttpServer } from '../http/http-server.ts';
 import { sendProblem } from '../http/send-problem.ts';
@@ -6,50 +6,88 @@ import type { Logger } from '../logger.ts';
 import type { Health } from './health.ts';
 import type { MetricsRegistry } from './metrics-registry.ts';
 
+/** Serves one path of the admin port. A rejection is answered as `application/problem+json`. */
+export type AdminHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
+
+/** The admin port of a process. */
+export interface AdminServer extends HttpServer {
+  /**
+   * Serves `path` with `handler`, instead of the handler that was mounted there before. A path that ends in `/` includes
+   * everything below it; any other path is matched exactly.
+   */
+  mount(path: string, handler: AdminHandler): void;
+}
+
 /**
- * Creates the server of `/metrics`, `/livez` and `/readyz`, which belongs on a port that the public cannot reach; and of
- * the pages at `/stats`, where there are some by the time that they are asked for.
+ * Creates the server of `/metrics`, `/livez` and `/readyz`, to which services mount more. Its port must not be reachable
+ * by the public.
  */
 export function createAdminServer(deps: {
   host: string;
   port: number;
   headerTimeoutMs?: number;
-  registry: Pick<MetricsRegistry, 'contentType' | 'metrics'>;
+  registry: Pick<MetricsRegistry, 'metrics'>;
   health: Health;
   logger: Logger;
-  pages?: () => RequestListener | undefined;
-}): HttpServer {
-  const { host, port, headerTimeoutMs, registry, health, logger, pages = () => undefined } = deps;
+}): AdminServer {
+  const { host, port, headerTimeoutMs, registry, health, logger } = deps;
+  const handlers = new Map<string, AdminHandler>([
+    ['/metrics', serveMetrics(() => registry.metrics())],
+    ['/livez', (request, response) => sendJson(request, response, 200, { alive: true })],
+    [
+      '/readyz',
+      (request, response) => {
+        const readiness = health.readiness();
+        sendJson(request, response, readiness.ready ? 200 : 503, readiness);
+      },
+    ],
+  ]);
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = request.url?.split('?', 1)[0];
-    if (path !== '/metrics' && path !== '/livez' && path !== '/readyz') throw new AppError('not_found');
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.setHeader('Allow', 'GET, HEAD');
-      throw new AppError('method_not_allowed');
+  function handlerOf(path: string): AdminHandler | undefined {
+    const exact = handlers.get(path);
+    if (exact) return exact;
+    for (const [mounted, handler] of handlers) {
+      if (mounted.endsWith('/') && `${path}/`.startsWith(mounted)) return handler;
     }
-    if (path === '/metrics') return send(response, 200, registry.contentType, await registry.metrics());
-    if (path === '/livez') return sendJson(response, 200, { alive: true });
-    const readiness = health.readiness();
-    sendJson(response, readiness.ready ? 200 : 503, readiness);
+    return undefined;
   }
 
-  return createHttpServer({
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const handler = handlerOf(request.url?.split('?', 1)[0] ?? '');
+    if (!handler) throw new AppError('not_found');
+    await handler(request, response);
+  }
+
+  const server = createHttpServer({
     host,
     port,
     ...(headerTimeoutMs === undefined ? {} : { headerTimeoutMs }),
-    handler: (request, response) => {
-      const serve = /^\/stats(?:[/?]|$)/.test(request.url ?? '') ? pages() : undefined;
-      if (serve) return serve(request, response);
-      answer(request, response).catch((error: unknown) => {
-        if (!(error instanceof AppError)) logger.error({ err: error }, 'the admin server failed to answer');
+    handler(request, response) {
+      handle(request, response).catch((error: unknown) => {
+        if (!(error instanceof AppError)) logger.error({ err: error }, 'admin request failed unexpectedly');
         sendProblem(response, error instanceof AppError ? error : new AppError('internal_error'));
       });
     },
   });
+  return { ...server, mount: (path, handler) => void handlers.set(path, handler) };
 }
 
-function sendJson(response: ServerResponse, status: number, value: unknown): void {
+/** Returns a handler that answers with the text that `render` resolves with, in the exposition format of Prometheus. */
+export function serveMetrics(render: () => Promise<string>): AdminHandler {
+  return async (request, response) => {
+    requireGet(request, response);
+    send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await render());
+  };
+}
+
+function requireGet(request: IncomingMessage, response: ServerResponse): void {
+  if (request.method === 'GET' || request.method === 'HEAD') return;
+  response.setHeader('Allow', 'GET, HEAD');
+  throw new AppError('method_not_allowed');
+}
+
+function sendJson(request: IncomingMessage, response: ServerResponse, status: number, value: unknown): void {
+  requireGet(request, response);
   send(response, status, 'application/json', JSON.stringify(value));
 }
 

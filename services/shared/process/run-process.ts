@@ -1,41 +1,43 @@
-import type { RequestListener } from 'node:http';
 import { constants } from 'node:os';
 import { ConfigError } from '../config/config-error.ts';
 import { type Environment, EnvReader } from '../config/env-reader.ts';
 import { readProcessConfig } from '../config/process-config.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { StartError } from '../start-error.ts';
-import { createAdminServer } from './admin-server.ts';
+import { type AdminServer, createAdminServer } from './admin-server.ts';
 import { Health } from './health.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { createMetricsRegistry, type MetricsRegistry } from './metrics-registry.ts';
 
-/** What a main file gets to build its service from. */
+/** The parts from which `main` builds its service. */
 export interface ProcessParts<Config> {
+  /** The result of `readConfig`. */
   readonly config: Config;
+  /** Starts the parts of the service, and stops them in reverse order when the process ends. */
   readonly lifecycle: Lifecycle;
   readonly logger: Logger;
   readonly registry: MetricsRegistry;
   readonly health: Health;
-  /** Makes `/metrics` answer with this instead of the registry's. */
-  readonly serveMetrics: (render: () => Promise<string>) => void;
-  /** Serves these pages at `/stats` on the admin port. */
-  readonly servePages: (pages: RequestListener | undefined) => void;
-  /** Ends the process with exit code 1: it has found out that it must not go on. */
-  readonly refuse: (error: Error) => void;
+  /** The admin port, already open, on which a service can mount pages of its own. */
+  readonly admin: Pick<AdminServer, 'mount'>;
+  /** Logs why this process must not continue, and stops it with exit code 1. */
+  readonly abort: (reason: Error) => void;
 }
 
 /**
  * Runs a service as this process, from reading its configuration to its exit code:
  *
- * - All problems of the environment are printed as one list and end it before any port opens.
- * - The admin server starts first and stops last. Ready is: `main` has finished, and every condition
+ * - Every problem of the environment is printed, in one list, before any port opens; the exit code is 1.
+ * - The admin server starts first and stops last. The process is ready once `main` has finished and every condition
  *   that it added to `health` has been met once.
- * - `main` starts its parts through `lifecycle`. If it fails, one line says why, what was started is
- *   stopped, and the exit code is 1.
- * - The first SIGTERM or SIGINT takes readiness away and, after `DRAIN_WAIT`, stops everything within `SHUTDOWN_TIMEOUT`
- *   (exit code 0, or 1 where that fails); a second one ends the process at once.
- * - An error that nobody caught is logged and stops everything, with exit code 1.
+ * - `main` starts its parts through `lifecycle`. If it fails, one log line gives the reason, the parts that were started
+ *   are stopped, and the exit code is 1.
+ * - The first SIGTERM or SIGINT makes the process unready and, after `DRAIN_WAIT`, stops everything within
+ *   `SHUTDOWN_TIMEOUT` (exit code 0, or 1 if that fails). A second one ends the process at once.
+ * - An uncaught error is logged and stops everything, with exit code 1.
+ *
+ * @param options.name the service in log lines and in `heliograph_build_info`
+ * @param options.defaultAdminPort the port of the admin server if `ADMIN_PORT` is not set
  */
 export async function runProcess<Config>(options: {
   name: string;
@@ -64,44 +66,27 @@ export async function runProcess<Config>(options: {
     logger,
     async end() {
       health.drain();
-      // Load balancers take a moment to learn of it, and send new clients until then.
+      // Load balancers keep sending new clients until their next readiness probe.
       await new Promise((resolve) => setTimeout(resolve, drainWaitMs));
       await end();
     },
   });
   endOnUncaughtErrors({ logger, lifecycle, end });
 
-  const refuse = (error: Error): void => {
-    logger.fatal(`must not go on: ${error.message}`);
+  const abort = (reason: Error): void => {
+    logger.fatal(`stopping, cannot continue: ${reason.message}`);
     lifecycle.fail();
     void end();
   };
 
-  let renderMetrics = () => registry.metrics();
-  const serveMetrics = (render: () => Promise<string>): void => {
-    renderMetrics = render;
-  };
-  let pages: RequestListener | undefined;
-  const servePages = (served: RequestListener | undefined): void => {
-    pages = served;
-  };
   const started = health.require('started');
   try {
-    const metrics = { contentType: registry.contentType, metrics: () => renderMetrics() };
-    const admin = createAdminServer({
-      host,
-      port,
-      headerTimeoutMs,
-      registry: metrics,
-      health,
-      logger,
-      pages: () => pages,
-    });
+    const admin = createAdminServer({ host, port, headerTimeoutMs, registry, health, logger });
     logger.info({ port: await lifecycle.start('admin server', admin) }, 'the admin server listens');
-    await main({ config: configs.service, lifecycle, logger, registry, health, serveMetrics, servePages, refuse });
+    await main({ config: configs.service, lifecycle, logger, registry, health, admin, abort });
     started();
   } catch (error) {
-    if (lifecycle.stopping) return; // a signal came first, and its end is under way
+    if (lifecycle.stopping) return; // a signal arrived first and is already stopping everything
     logStartFailure(logger, error);
     lifecycle.fail();
     await end();
@@ -123,12 +108,12 @@ function readConfigs<T>(env: Environment, read: (reader: EnvReader) => T): T | u
 
 function endOnSignals(deps: { logger: Logger; end: () => Promise<void> }): void {
   const { logger, end } = deps;
-  let asked = false;
+  let signalled = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (asked) process.exit(128 + constants.signals[signal]);
-      asked = true;
-      logger.info({ signal }, 'stopping; a second signal ends this at once');
+      if (signalled) process.exit(128 + constants.signals[signal]);
+      signalled = true;
+      logger.info({ signal }, 'stopping; a second signal exits at once');
       void end();
     });
   }
@@ -136,9 +121,9 @@ function endOnSignals(deps: { logger: Logger; end: () => Promise<void> }): void 
 
 function endOnUncaughtErrors(deps: { logger: Logger; lifecycle: Lifecycle; end: () => Promise<void> }): void {
   const { logger, lifecycle, end } = deps;
-  // An unhandled rejection arrives here too: that is Node's default as long as nobody listens for it.
+  // Unhandled rejections arrive here too, as long as there is no listener for `unhandledRejection`.
   process.on('uncaughtException', (error, origin) => {
-    logger.fatal({ err: error, origin }, 'an error that nobody caught; stopping');
+    logger.fatal({ err: error, origin }, 'uncaught error; stopping');
     lifecycle.fail();
     void end();
   });

@@ -1,10 +1,11 @@
 import type { Topic } from './topic.ts';
 
 /**
- * An update's time in microseconds, assigned by the broker: a safe integer that grows within a
- * partition and is never reused there. 0 is older than every version.
+ * The time of an update in microseconds, assigned by the broker: a safe integer that grows within a partition and is
+ * never reused there. 0 is older than every version. The unit is part of the type: the compiler accepts plain numbers,
+ * but no number of another unit, such as a flush position.
  */
-export type Version = number;
+export type Version = number & { readonly __unit?: 'version' };
 
 /** What travels with an update besides its version. */
 export interface UpdateBody {

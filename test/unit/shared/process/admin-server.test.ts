@@ -1,14 +1,13 @@
 import { Gauge } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { HttpServer } from '../../../../services/shared/http/http-server.ts';
 import { createLogger } from '../../../../services/shared/logger.ts';
-import { createAdminServer } from '../../../../services/shared/process/admin-server.ts';
+import { type AdminServer, createAdminServer, serveMetrics } from '../../../../services/shared/process/admin-server.ts';
 import { Health } from '../../../../services/shared/process/health.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../../../services/shared/process/metrics-registry.ts';
 
 let health: Health;
 let registry: MetricsRegistry;
-let server: HttpServer;
+let server: AdminServer;
 let url: string;
 
 beforeEach(async () => {
@@ -21,6 +20,33 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 
 describe('the admin server', () => {
+  it('serves a mounted path exactly, and everything below one that ends in a slash', async () => {
+    server.mount('/one', (_request, response) => void response.end('one'));
+    server.mount('/all/', (request, response) => void response.end(request.url));
+    const get = async (path: string) => {
+      const response = await fetch(url + path);
+      return response.ok ? response.text() : response.status;
+    };
+    expect(await Promise.all(['/one?x', '/one/x', '/all', '/all?x', '/all/x', '/allx'].map(get))).toEqual([
+      'one',
+      404,
+      '/all',
+      '/all?x',
+      '/all/x',
+      404,
+    ]);
+  });
+
+  it('serves what is mounted last', async () => {
+    server.mount(
+      '/metrics',
+      serveMetrics(async () => 'metrics of other processes'),
+    );
+    const response = await fetch(`${url}/metrics`);
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(await response.text()).toBe('metrics of other processes');
+  });
+
   it('shows the metrics in the format of Prometheus', async () => {
     const response = await fetch(`${url}/metrics?x`);
     expect(response.status).toBe(200);
