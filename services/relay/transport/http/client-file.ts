@@ -23,7 +23,9 @@ const SCRIPT = 'text/javascript; charset=utf-8';
  * source map.
  */
 export function readClientFiles(): readonly ClientFile[] {
-  const places = ['../client/client.js', '../../dist/client/client.js'].map((path) => new URL(path, import.meta.url));
+  const places = ['../../../client/client.js', '../../../../dist/client/client.js'].map(
+    (path) => new URL(path, import.meta.url),
+  );
   const found = places.find((place) => existsSync(place));
   if (!found) throw new StartError('the browser client is not built: run npm run build');
   const text = readFileSync(found, 'utf8');
