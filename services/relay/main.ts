@@ -3,7 +3,7 @@ import { createBrokerMetrics } from '../shared/broker/metrics.ts';
 import { RedisBroker } from '../shared/broker/redis/redis-broker.ts';
 import { SYSTEM_CLOCK } from '../shared/clock.ts';
 import { serveMetrics } from '../shared/process/admin-server.ts';
-import { renderTogether } from '../shared/process/metrics-registry.ts';
+import { renderMerged } from '../shared/process/metrics-registry.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
 import { createStats } from '../stats/stats.ts';
@@ -42,7 +42,7 @@ await runProcess({
       const processes = new RelayProcesses({ main, count, env: process.env, clock, logger, ready: fresh });
       admin.mount(
         '/metrics',
-        serveMetrics(async () => renderTogether(await processes.metrics())),
+        serveMetrics(async () => renderMerged(await processes.metrics())),
       );
       await lifecycle.start('relay processes', processes);
       logger.info({ processes: count, port: config.relay.port }, 'the relay listens');

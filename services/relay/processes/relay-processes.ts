@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Environment } from '../../shared/config/env-reader.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { keepCounters, type MetricJson } from '../../shared/process/metrics-registry.ts';
+import { type MetricJson, mergeCounters } from '../../shared/process/metrics-registry.ts';
 import { StartError } from '../../shared/start-error.ts';
 import type { FromRelayProcess, ToRelayProcess } from './process-message.ts';
 
@@ -126,7 +126,7 @@ export class RelayProcesses {
     place.child = undefined;
     if (this.#stopping) return;
     const { metrics } = place;
-    if (metrics) this.#kept = this.#kept.then((kept) => keepCounters([kept, metrics]));
+    if (metrics) this.#kept = this.#kept.then((kept) => mergeCounters([kept, metrics]));
     place.metrics = undefined;
     if (this.#clock.monotonicMs() - place.startedAtMs > LIVED_MS) place.restartMs = FIRST_RESTART_MS;
     this.#logger.error({ ...how, restartMs: place.restartMs }, 'a relay process ended; it is started again');

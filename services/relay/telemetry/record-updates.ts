@@ -20,7 +20,7 @@ export function recordUpdates(deps: {
   clock: Clock;
 }): RecordedUpdates {
   const { metrics, clock } = deps;
-  const { tracer, byHand: stats } = deps.stats;
+  const { tracer, bulk: stats } = deps.stats;
   if (!stats) return { ...metrics, publish: (transports, update, paced) => transports.deliver(update, paced) };
   const spans = new UpdateSpans({ tracer, stats, clock });
   return {

@@ -1,6 +1,6 @@
 import { type Context, ROOT_CONTEXT, SpanKind, TraceFlags, type Tracer, trace } from '@opentelemetry/api';
 import type { Clock } from '../../shared/clock.ts';
-import { KEPT, type StatsByHand } from '../../shared/trace/service-stats.ts';
+import { type BulkStats, KEPT } from '../../shared/trace/service-stats.ts';
 import { parseTraceparent } from '../../shared/trace/traceparent.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
@@ -40,17 +40,17 @@ interface LateClients {
  */
 export class UpdateSpans {
   readonly #tracer: Tracer;
-  readonly #stats: StatsByHand;
+  readonly #stats: BulkStats;
   readonly #clock: Clock;
   readonly #underWay = new Map<Topic, Passage>();
   readonly #late = new Map<string, LateClients>();
   #passed: Passage[] = [];
 
-  constructor(deps: { tracer: Tracer; stats: StatsByHand; clock: Clock }) {
+  constructor(deps: { tracer: Tracer; stats: BulkStats; clock: Clock }) {
     this.#tracer = deps.tracer;
     this.#stats = deps.stats;
     this.#clock = deps.clock;
-    deps.stats.onWanted((traceId) => this.#recordWanted(traceId));
+    deps.stats.onTraceKept((traceId) => this.#recordWanted(traceId));
   }
 
   /** An update has arrived. One that waits for the end of the turn is replaced by it. */

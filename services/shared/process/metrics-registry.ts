@@ -24,7 +24,7 @@ export function createMetricsRegistry(options: { service: string }): MetricsRegi
 export type MetricJson = Awaited<ReturnType<Registry['getMetricsAsJSON']>>[number];
 
 /** Renders the metrics of several processes as those of one: each metric says how that is done, by default as a sum. */
-export function renderTogether(metrics: readonly MetricJson[][]): Promise<string> {
+export function renderMerged(metrics: readonly MetricJson[][]): Promise<string> {
   return AggregatorRegistry.aggregate([...metrics]).metrics();
 }
 
@@ -32,7 +32,7 @@ export function renderTogether(metrics: readonly MetricJson[][]): Promise<string
  * What has to be kept of the metrics of a process that has ended, together with what was kept before: all that may
  * never go down, which is everything but gauges.
  */
-export function keepCounters(metrics: readonly MetricJson[][]): Promise<MetricJson[]> {
+export function mergeCounters(metrics: readonly MetricJson[][]): Promise<MetricJson[]> {
   const counters = metrics.map((own) => own.filter(({ type }) => String(type) !== 'gauge'));
   return AggregatorRegistry.aggregate(counters).getMetricsAsJSON();
 }

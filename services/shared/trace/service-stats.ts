@@ -12,17 +12,17 @@ export interface ServiceStats {
    * For work of which only little is recorded as spans, since there is so much of it. undefined where nothing is
    * recorded at all.
    */
-  readonly byHand: StatsByHand | undefined;
+  readonly bulk: BulkStats | undefined;
 }
 
 /** What a service does that its tracer would do for it, but dearer. */
-export interface StatsByHand {
+export interface BulkStats {
   /** Counts a call that took so long, whether it is recorded or not. */
   count(name: string, ms: number, failed?: boolean): void;
   /** Whether something that took so long is among the slowest of late, and should be recorded though it is no sample. */
   isSlow(name: string, ms: number): boolean;
   /** Names who is told of traces that turned out to be worth keeping, somewhere else. */
-  onWanted(listener: (traceId: string) => void): void;
+  onTraceKept(listener: (traceId: string) => void): void;
 }
 
 /** The attribute of a span that is kept though its trace is no sample. */
@@ -32,5 +32,5 @@ export const KEPT = 'kept';
 export const NO_STATS: ServiceStats = {
   tracer: NO_TRACER,
   recordRequests: (_request, _response, next) => next(),
-  byHand: undefined,
+  bulk: undefined,
 };

@@ -3,7 +3,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { RedisConfig } from '../../shared/config/redis-config.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { MetricsRegistry } from '../../shared/process/metrics-registry.ts';
-import type { StatsByHand } from '../../shared/trace/service-stats.ts';
+import type { BulkStats } from '../../shared/trace/service-stats.ts';
 import type { StatsConfig } from '../config.ts';
 import { createStatsMetrics } from '../metrics.ts';
 import { type CountRequest, createStatsMiddleware } from '../middleware.ts';
@@ -62,7 +62,7 @@ export async function createRecording(deps: {
       const count: CountRequest | undefined =
         local && ((name, ms, failed) => local.counts.count(service, name, 'server', ms, failed));
       const recordRequests = createStatsMiddleware({ tracer, trustsCallers, followsCalls, count });
-      return { tracer, recordRequests, byHand: local?.byHand(service) ?? SAMPLES_ONLY };
+      return { tracer, recordRequests, bulk: local?.byHand(service) ?? SAMPLES_ONLY };
     },
     tracer: (tracerName) => recorder.tracer(tracerName),
     pages: config.token === undefined ? undefined : createStatsApp({ ...deps, token: config.token, store }),
@@ -96,7 +96,7 @@ class ForgottenTrace implements LightTrace {
 }
 
 /** Where there are no pages: nobody counts, and nothing is kept but samples. */
-const SAMPLES_ONLY: StatsByHand = { count() {}, isSlow: () => false, onWanted() {} };
+const SAMPLES_ONLY: BulkStats = { count() {}, isSlow: () => false, onTraceKept() {} };
 
 function createLocal(deps: {
   registry: MetricsRegistry;
@@ -114,13 +114,13 @@ function createLocal(deps: {
   const keep = reporter.keep.bind(reporter);
   const collector = new SpanCollector({ counts, slowest, report, monotonicMs, keep });
   reporter.onWanted((traceId) => collector.want(traceId));
-  const byHand = (service: string): StatsByHand => ({
+  const byHand = (service: string): BulkStats => ({
     count(name, ms, failed = false) {
       collector.doNotCount(service);
       counts.count(service, name, 'consumer', ms, failed);
     },
     isSlow: (name, ms) => slowest.take(`${service} ${name} since its version`, ms),
-    onWanted: (listener) => reporter.onWanted(listener),
+    onTraceKept: (listener) => reporter.onWanted(listener),
   });
   return { reporter, collector, counts, byHand };
 }

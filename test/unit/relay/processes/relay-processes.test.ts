@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RelayProcesses } from '../../../../services/relay/processes/relay-processes.ts';
 import { type Clock, SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
-import { renderTogether } from '../../../../services/shared/process/metrics-registry.ts';
+import { renderMerged } from '../../../../services/shared/process/metrics-registry.ts';
 import { eventually } from '../../../support/eventually.ts';
 
 const BRIEF = fileURLToPath(new URL('../../../support/brief-process.mjs', import.meta.url));
@@ -69,7 +69,7 @@ describe('relay processes that end', () => {
     await own.start();
     const seen: number[] = [];
     await eventually(async () => {
-      seen.push(Number(/^told_total (\d+)$/m.exec(await renderTogether(await own.metrics()))?.[1]));
+      seen.push(Number(/^told_total (\d+)$/m.exec(await renderMerged(await own.metrics()))?.[1]));
       expect(seen.at(-1)).toBeGreaterThanOrEqual(30); // those of two processes twice, and of one again
     }, 10_000);
     expect(seen[0]).toBe(10);

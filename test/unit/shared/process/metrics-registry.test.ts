@@ -2,8 +2,8 @@ import { Counter, Gauge, Histogram, Registry, register } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import {
   createMetricsRegistry,
-  keepCounters,
-  renderTogether,
+  mergeCounters,
+  renderMerged,
 } from '../../../../services/shared/process/metrics-registry.ts';
 
 describe('createMetricsRegistry', () => {
@@ -39,7 +39,7 @@ describe('the metrics of several processes', () => {
   const json = (clients: number, told: number) => createProcess(clients, told).getMetricsAsJSON();
 
   it('are shown as those of one, each as it says itself', async () => {
-    const text = await renderTogether([await json(3, 10), await json(0, 5), []]);
+    const text = await renderMerged([await json(3, 10), await json(0, 5), []]);
     expect(text).toMatch(/^clients 3$/m);
     expect(text).toMatch(/^fresh 0$/m);
     expect(text).toMatch(/^told_total\{by="ws"\} 15$/m);
@@ -47,9 +47,9 @@ describe('the metrics of several processes', () => {
   });
 
   it('do not go down where one of them ends, also one after the other', async () => {
-    let kept = await keepCounters([[], await json(3, 10)]);
-    kept = await keepCounters([kept, await json(4, 7)]);
-    const text = await renderTogether([await json(2, 1), kept]);
+    let kept = await mergeCounters([[], await json(3, 10)]);
+    kept = await mergeCounters([kept, await json(4, 7)]);
+    const text = await renderMerged([await json(2, 1), kept]);
     expect(text).toMatch(/^clients 2$/m);
     expect(text).toMatch(/^fresh 1$/m);
     expect(text).toMatch(/^told_total\{by="ws"\} 18$/m);
