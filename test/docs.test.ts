@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readChatConfig } from '../services/chat/config.ts';
 import { Heliograph } from '../services/client/heliograph-client.ts';
-import * as library from '../services/client/numbers.ts';
+import * as library from '../services/client/timings.ts';
 import {
   FLAG_TABLE,
   helpText,
@@ -118,25 +118,25 @@ describe('the README', () => {
       'its relay is stopped in order, or sheds load': seconds(COME_BACK_WITHIN_MS),
       'no relay answers for a while': `${seconds(library.RETRY_CAP_MS)} after one does: the waits are random and grow`,
       'every relay is full': `${seconds(RETRY_MAX_MS)} after one has room`,
-      'the page was too fast (4429)': `${seconds(library.RETRY_MS * 2 ** library.PATIENT_TRIES)}, then more`,
+      'the page was too fast (4429)': `${seconds(library.RETRY_MS * 2 ** library.BUSY_RELAY_TRIES)}, then more`,
       'the connection dies without a word':
-        `${seconds(library.SILENCE_MS + library.ANSWER_MS + library.RETRY_MS)}: it asks after ` +
-        `${seconds(library.SILENCE_MS)} of silence, and gives up ${seconds(library.ANSWER_MS)} later`,
-      'the network comes back, or the tab is shown': `at once; ${seconds(library.ANSWER_MS)} where it does not know yet that its connection is dead`,
-      'a transport is refused by a proxy': `${seconds(library.NEXT_TRANSPORT_MS)} for each`,
-      'a transport is swallowed by a proxy': `${seconds(library.OPEN_MS + library.NEXT_TRANSPORT_MS)} for each`,
+        `${seconds(library.PING_AFTER_MS + library.PONG_TIMEOUT_MS + library.RETRY_MS)}: it asks after ` +
+        `${seconds(library.PING_AFTER_MS)} of silence, and gives up ${seconds(library.PONG_TIMEOUT_MS)} later`,
+      'the network comes back, or the tab is shown': `at once; ${seconds(library.PONG_TIMEOUT_MS)} where it does not know yet that its connection is dead`,
+      'a transport is refused by a proxy': `${seconds(library.FALLBACK_DELAY_MS)} for each`,
+      'a transport is swallowed by a proxy': `${seconds(library.CONNECT_TIMEOUT_MS + library.FALLBACK_DELAY_MS)} for each`,
       'a better transport works again':
-        `${minutes(2 * library.CLIMB_MS)} at first; where it fails it is tried more rarely, ` +
-        `at least every ${minutes(library.CLIMB_MS + library.CLIMB_CAP_MS)}`,
+        `${minutes(2 * library.UPGRADE_MS)} at first; where it fails it is tried more rarely, ` +
+        `at least every ${minutes(library.UPGRADE_MS + library.UPGRADE_CAP_MS)}`,
       'the tab that holds the shared connection is closed or frozen': 'at once',
-      'the tab that holds the shared connection hangs': seconds(library.LEADER_SILENCE_MS + library.ANSWER_MS),
+      'the tab that holds the shared connection hangs': seconds(library.LEADER_TIMEOUT_MS + library.PONG_TIMEOUT_MS),
     });
   });
 
   it('says the other numbers of the library as they are', () => {
     const slowS = library.SLOW_FETCH_MS / 1000;
     expect(README).toContain(`every ${slowS} to ${2 * slowS} s while the status is not`);
-    expect(README).toContain(`a run takes longer than ${library.MAX_FETCH_MS / 1000} s`);
+    expect(README).toContain(`a run takes longer than ${library.FETCH_TIMEOUT_MS / 1000} s`);
     expect(README).toContain(
       `up to ${library.MAX_SSE_TOPICS} topics; by \`longpoll\` more than ${library.MAX_LONG_POLLS} are`,
     );

@@ -1,4 +1,4 @@
-import { RETRY_CAP_MS, RETRY_MS } from './numbers.ts';
+import { RETRY_CAP_MS, RETRY_MS } from './timings.ts';
 
 /** How long to wait before the next try, in milliseconds. */
 export interface BackoffOptions {

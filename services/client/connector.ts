@@ -1,15 +1,29 @@
 import { DRAIN, mayRetry, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
 import type { ServerMessage } from '../shared/protocol/server-message.ts';
 import { Backoff } from './backoff.ts';
-import { ANSWER_MS, LIVED_MS, MAX_AWAY_MS, OPEN_MS, PATIENT_TRIES, SILENCE_MS } from './numbers.ts';
-import { type Known, type Line, LOST, type OpenLine, type Source, type Status } from './transport.ts';
+import {
+  BUSY_RELAY_TRIES,
+  CONNECT_TIMEOUT_MS,
+  MAX_RETRY_AFTER_MS,
+  PING_AFTER_MS,
+  PONG_TIMEOUT_MS,
+  STABLE_MS,
+} from './timings.ts';
+import {
+  ABNORMAL_CLOSURE,
+  type Connection,
+  type OpenConnection,
+  type Source,
+  type Status,
+  type TopicVersions,
+} from './transport.ts';
 
 /** What a connector needs. */
 export interface ConnectorDeps {
   readonly url: string;
-  readonly open: OpenLine;
+  readonly open: OpenConnection;
   /** What to listen to, with what is known: kept up to date by its owner. */
-  readonly topics: Known;
+  readonly topics: TopicVersions;
   message(message: ServerMessage): void;
   status(status: Status): void;
 }
@@ -18,7 +32,7 @@ export interface ConnectorDeps {
 export function createConnector(deps: ConnectorDeps): Source {
   const backoff = new Backoff();
   const listening = new AbortController();
-  let line: Line | undefined;
+  let line: Connection | undefined;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let silence: ReturnType<typeof setTimeout> | undefined;
   let unanswered = new Set<string>();
@@ -39,14 +53,14 @@ export function createConnector(deps: ConnectorDeps): Source {
     unanswered = new Set(deps.topics.keys());
     deps.status('connecting');
     line = deps.open({ ...deps, message, closed: lost });
-    listen(OPEN_MS);
+    listen(CONNECT_TIMEOUT_MS);
   }
 
   function message(message: ServerMessage): void {
     if (!line) return;
     const { type } = message;
     heard = true;
-    listen(SILENCE_MS);
+    listen(PING_AFTER_MS);
     let proves = type !== 'freshness';
     if (type === 'freshness') fresh = message.fresh;
     if (type === 'subscribed') {
@@ -62,7 +76,7 @@ export function createConnector(deps: ConnectorDeps): Source {
     }
     if (proves && unanswered.size === 0) {
       provedAtMs ||= Date.now();
-      if (Date.now() - provedAtMs >= LIVED_MS) backoff.reset();
+      if (Date.now() - provedAtMs >= STABLE_MS) backoff.reset();
     }
     deps.message(message);
     if (line) deps.status(!fresh ? 'stale' : provedAtMs ? 'live' : 'connecting');
@@ -71,13 +85,13 @@ export function createConnector(deps: ConnectorDeps): Source {
   /** Waits for the next sign of life; one timer that is looked at late is cheaper than one a message. */
   function listen(ms: number): void {
     clearTimeout(silence);
-    silence = setTimeout(() => (heard ? probe() : lost(LOST, '')), ms);
+    silence = setTimeout(() => (heard ? probe() : lost(ABNORMAL_CLOSURE, '')), ms);
   }
 
   function probe(): void {
     line?.ping();
     clearTimeout(silence);
-    silence = setTimeout(() => lost(LOST, ''), heard ? ANSWER_MS : OPEN_MS);
+    silence = setTimeout(() => lost(ABNORMAL_CLOSURE, ''), heard ? PONG_TIMEOUT_MS : CONNECT_TIMEOUT_MS);
   }
 
   function lost(code: number, reason: string): void {
@@ -85,9 +99,11 @@ export function createConnector(deps: ConnectorDeps): Source {
     const isFinal = !mayRetry(code);
     if (!isFinal) {
       // Whatever else is said than that a line was lost, or will be, is a reason to wait.
-      const isPatient = code > LOST && code !== DRAIN;
+      const isPatient = code > ABNORMAL_CLOSURE && code !== DRAIN;
       away = code === DRAIN && /^\d+$/.test(reason);
-      const delayMs = away ? Math.min(Number(reason), MAX_AWAY_MS) : backoff.nextMs(isPatient ? PATIENT_TRIES : 0);
+      const delayMs = away
+        ? Math.min(Number(reason), MAX_RETRY_AFTER_MS)
+        : backoff.nextMs(isPatient ? BUSY_RELAY_TRIES : 0);
       retry = setTimeout(connect, delayMs);
     }
     deps.status('offline');

@@ -6,7 +6,7 @@ import { openLongPoll } from './long-poll-connection.ts';
 import { openSse } from './sse-connection.ts';
 import { canShare, createTabSource } from './tab-source.ts';
 import { openWithToken, type TokenOption } from './token-connection.ts';
-import type { OpenLine, Source, Status, TokenLine, TransportName } from './transport.ts';
+import type { OpenConnection, Source, Status, TokenConnection, TransportName } from './transport.ts';
 import { createTransportChoice } from './transport-choice.ts';
 import { createWatch, type Fetcher, type TopicUpdate } from './watch.ts';
 import { openWebSocket, type WebSocketClass } from './websocket-connection.ts';
@@ -187,14 +187,14 @@ export class Heliograph {
   }
 }
 
-function openBest(key: string, options: HeliographOptions): OpenLine<TokenLine> {
+function openBest(key: string, options: HeliographOptions): OpenConnection<TokenConnection> {
   const Socket = (options.WebSocket ?? globalThis.WebSocket) as WebSocketClass | undefined;
-  const all: [TransportName, OpenLine<TokenLine> | undefined][] = [
+  const all: [TransportName, OpenConnection<TokenConnection> | undefined][] = [
     ['websocket', Socket && ((line) => openWebSocket(Socket, line))],
     ['sse', openSse],
     ['longpoll', openLongPoll],
   ];
   const openers = all.filter(([name, open]) => open && (options.transports ?? [name]).includes(name));
   if (openers.length === 0) throw new TypeError('no transport');
-  return createTransportChoice({ openers: openers as [TransportName, OpenLine<TokenLine>][], key });
+  return createTransportChoice({ openers: openers as [TransportName, OpenConnection<TokenConnection>][], key });
 }

@@ -1,17 +1,17 @@
 import { mayRetry } from '../shared/protocol/close-codes.ts';
-import { readRefusal, tokenHeader } from './http-answer.ts';
+import { readProblem, tokenHeader } from './http-transport.ts';
 import {
-  ANSWER_MS,
   LONG_POLL_S,
   MAX_LONG_POLLS,
-  NEWS_PAUSE_MS,
   POLL_PAUSE_MS,
   POLL_PAUSE_PER_TOPIC_MS,
-} from './numbers.ts';
-import { type LineOptions, LOST, type TokenLine } from './transport.ts';
+  PONG_TIMEOUT_MS,
+  UPDATE_PAUSE_MS,
+} from './timings.ts';
+import { ABNORMAL_CLOSURE, type ConnectionOptions, type TokenConnection } from './transport.ts';
 
 /** Opens a line that asks for each topic anew as soon as it was answered, and lets the relay wait for news. */
-export function openLongPoll(options: LineOptions): TokenLine {
+export function openLongPoll(options: ConnectionOptions): TokenConnection {
   const { url, topics, message, closed } = options;
   const requests = new Map<string, AbortController>();
   let { token } = options;
@@ -31,7 +31,7 @@ export function openLongPoll(options: LineOptions): TokenLine {
       if (known !== null) headers['If-None-Match'] = `"${known}"`;
       if (waits) headers.Prefer = `wait=${LONG_POLL_S}`;
       // One dead request among others that are answered is nothing that the line as a whole would notice.
-      const patience = setTimeout(() => start([topic]), (waits ? LONG_POLL_S * 1000 : 0) + ANSWER_MS);
+      const patience = setTimeout(() => start([topic]), (waits ? LONG_POLL_S * 1000 : 0) + PONG_TIMEOUT_MS);
       const asked = fetch(`${url}/topics/${encodeURIComponent(topic)}`, { signal, headers });
       const response = await asked.finally(() => clearTimeout(patience));
       let isNews = false;
@@ -46,14 +46,14 @@ export function openLongPoll(options: LineOptions): TokenLine {
         isAnswered = true;
         if (isNews && known !== null && !signal.aborted) message({ type: 'update', ...register });
       } else {
-        const [code, closeCode] = await readRefusal(response);
+        const [code, closeCode] = await readProblem(response);
         if (signal.aborted) return;
         if (code !== 'not_fresh') return refuse(topic, code, closeCode);
         setFresh(false);
       }
       mayGoOn &&= fresh && requests.size <= MAX_LONG_POLLS;
       const pollMs = Math.max(POLL_PAUSE_MS, requests.size * POLL_PAUSE_PER_TOPIC_MS) * (0.5 + Math.random() / 2);
-      await pause(isNews ? NEWS_PAUSE_MS : mayGoOn ? 0 : pollMs, signal);
+      await pause(isNews ? UPDATE_PAUSE_MS : mayGoOn ? 0 : pollMs, signal);
       if (signal.aborted) return;
     }
   }
@@ -79,7 +79,7 @@ export function openLongPoll(options: LineOptions): TokenLine {
       const { signal } = request;
       requests.set(topic, request);
       queueMicrotask(() => {
-        if (!signal.aborted) poll(topic, signal).catch(() => signal.aborted || closed(LOST, ''));
+        if (!signal.aborted) poll(topic, signal).catch(() => signal.aborted || closed(ABNORMAL_CLOSURE, ''));
       });
     }
     if (topics.size === 0) queueMicrotask(() => message({ type: 'pong' }));

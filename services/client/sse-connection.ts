@@ -1,11 +1,11 @@
 import { DRAIN } from '../shared/protocol/close-codes.ts';
 import { createEventReader } from './event-stream.ts';
-import { readRefusal, tokenHeader } from './http-answer.ts';
-import { MAX_SSE_TOPICS } from './numbers.ts';
-import { type LineOptions, LOST, type TokenLine } from './transport.ts';
+import { readProblem, tokenHeader } from './http-transport.ts';
+import { MAX_SSE_TOPICS } from './timings.ts';
+import { ABNORMAL_CLOSURE, type ConnectionOptions, type TokenConnection } from './transport.ts';
 
 /** Opens a line over Server-Sent Events. Whatever changes what is asked for makes the stream anew, from where it was. */
-export function openSse(options: LineOptions): TokenLine {
+export function openSse(options: ConnectionOptions): TokenConnection {
   const { url, topics, message, closed } = options;
   let { token } = options;
   let stream: AbortController | undefined;
@@ -13,7 +13,7 @@ export function openSse(options: LineOptions): TokenLine {
   async function read(signal: AbortSignal): Promise<void> {
     /** Said by a relay that wants to be left alone for a while. */
     let away: string | undefined;
-    let closeCode = LOST;
+    let closeCode = ABNORMAL_CLOSURE;
     const take = createEventReader(({ event, data, retry }) => {
       if (signal.aborted) return;
       away = event === 'subscribed' ? undefined : (retry ?? away);
@@ -33,7 +33,7 @@ export function openSse(options: LineOptions): TokenLine {
           take(value);
         }
       } else {
-        const [code, meaning] = await readRefusal(response);
+        const [code, meaning] = await readProblem(response);
         closeCode = meaning;
         if (code && !signal.aborted) message({ type: 'error', code });
       }

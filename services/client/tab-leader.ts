@@ -1,12 +1,12 @@
 import type { ServerMessage } from '../shared/protocol/server-message.ts';
 import { type ConnectorDeps, createConnector } from './connector.ts';
 import { type KnownVersions, learn } from './known-versions.ts';
-import type { Known, Status } from './transport.ts';
+import type { Status, TopicVersions } from './transport.ts';
 
 /** What a tab says to the one that leads. */
-export interface TabWish {
+export interface TabRequest {
   readonly tab: number;
-  readonly topics: Known;
+  readonly topics: TopicVersions;
   /** Whether these are all that it wants; else they are added, and asked for anew. */
   readonly all: boolean;
   /** Whether the line must be looked at: the tab was away, or has heard nothing for long. */
@@ -14,7 +14,7 @@ export interface TabWish {
 }
 
 /** What the tab that leads says to all: that it does, where its line stands, and what the relay says. */
-export interface TabNews {
+export interface LeaderMessage {
   readonly leads?: true;
   readonly status?: Status;
   readonly message?: ServerMessage;
@@ -24,12 +24,12 @@ export interface TabNews {
 export function leadTabs(deps: Pick<ConnectorDeps, 'url' | 'open'> & { name: string }): () => void {
   // Its own end of the channel, so that the tab it runs in is one like the others.
   const channel = new BroadcastChannel(deps.name);
-  const wishes = new Map<number, Known>();
+  const wishes = new Map<number, TopicVersions>();
   const known: KnownVersions = new Map();
   let status: Status | undefined;
   let isOver = false;
 
-  function tell(news: TabNews): void {
+  function tell(news: LeaderMessage): void {
     if (!isOver) channel.postMessage(news);
   }
 
@@ -46,7 +46,7 @@ export function leadTabs(deps: Pick<ConnectorDeps, 'url' | 'open'> & { name: str
     },
   });
 
-  channel.onmessage = ({ data: { tab, topics, all, wake } }: MessageEvent<TabWish>) => {
+  channel.onmessage = ({ data: { tab, topics, all, wake } }: MessageEvent<TabRequest>) => {
     if (!tab) return; // another one that leads, for a moment
     const before = wishes.get(tab) ?? new Map();
     wishes.set(tab, all ? topics : new Map([...before, ...topics]));

@@ -1,7 +1,7 @@
 import type { ServerMessage } from '../shared/protocol/server-message.ts';
 import type { ConnectorDeps } from './connector.ts';
-import { ANSWER_MS, LEADER_SILENCE_MS } from './numbers.ts';
-import { leadTabs, type TabNews, type TabWish } from './tab-leader.ts';
+import { type LeaderMessage, leadTabs, type TabRequest } from './tab-leader.ts';
+import { LEADER_TIMEOUT_MS, PONG_TIMEOUT_MS } from './timings.ts';
 import type { Source } from './transport.ts';
 
 /** Whether this is a tab that can share a line: with `https:` or on localhost, in every browser since 2022. */
@@ -22,7 +22,7 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
   let silence: ReturnType<typeof setTimeout> | undefined;
   let stopLeading = () => {};
 
-  function wish(wish: Partial<TabWish>): void {
+  function wish(wish: Partial<TabRequest>): void {
     if (!listening.signal.aborted) channel.postMessage({ tab, topics, all: true, ...wish });
   }
 
@@ -57,13 +57,13 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
   function wake(): void {
     wish({ wake: true });
     clearTimeout(silence);
-    if (!document.hidden) silence = setTimeout(() => queue(true), ANSWER_MS);
+    if (!document.hidden) silence = setTimeout(() => queue(true), PONG_TIMEOUT_MS);
   }
 
   /** Waits for the next sign of the tab that leads. */
   function listen(): void {
     clearTimeout(silence);
-    silence = setTimeout(wake, LEADER_SILENCE_MS);
+    silence = setTimeout(wake, LEADER_TIMEOUT_MS);
   }
 
   /** A tab that is left, or frozen, cannot lead: its channel goes on, but neither its line nor its timers do. */
@@ -84,7 +84,7 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
     if (message.type !== 'update' || topics.get(message.topic) !== message.version) deps.message(message);
   }
 
-  channel.onmessage = ({ data }: MessageEvent<TabNews & Partial<TabWish>>) => {
+  channel.onmessage = ({ data }: MessageEvent<LeaderMessage & Partial<TabRequest>>) => {
     if (data.tab) return; // another one that follows
     listen();
     if (data.leads) wish({});

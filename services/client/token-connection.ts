@@ -1,7 +1,7 @@
 import { FULL, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
 import { Backoff } from './backoff.ts';
-import { MAX_TIMER_MS, RENEW_AFTER, RENEW_CHANCE } from './numbers.ts';
-import { LOST, type OpenLine, type TokenLine } from './transport.ts';
+import { MAX_TIMER_MS, RENEW_AFTER, RENEW_JITTER } from './timings.ts';
+import { ABNORMAL_CLOSURE, type OpenConnection, type TokenConnection } from './transport.ts';
 
 /** A token, or what gets one: undefined where there is none at the moment. */
 export type TokenOption = string | (() => string | undefined | Promise<string | undefined>);
@@ -10,7 +10,7 @@ export type TokenOption = string | (() => string | undefined | Promise<string | 
  * Opens lines that show a token. One that a function gave is kept for the next line, and renewed well before it
  * expires; where the relay does not take it, the line ends as if it had been lost, and the next one shows another.
  */
-export function openWithToken(option: TokenOption | undefined, open: OpenLine<TokenLine>): OpenLine {
+export function openWithToken(option: TokenOption | undefined, open: OpenConnection<TokenConnection>): OpenConnection {
   if (typeof option !== 'function') return (options) => open({ ...options, token: option });
   const ask = option;
   let kept: string | undefined;
@@ -21,7 +21,7 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine<To
     if (kept === undefined || (renewAtMs && Date.now() >= renewAtMs)) {
       kept = await ask();
       const leftMs = leftMsOf(kept);
-      renewAtMs = leftMs > 0 ? Date.now() + leftMs * (RENEW_AFTER + RENEW_CHANCE * Math.random()) : undefined;
+      renewAtMs = leftMs > 0 ? Date.now() + leftMs * (RENEW_AFTER + RENEW_JITTER * Math.random()) : undefined;
     }
     return kept;
   }
@@ -31,7 +31,7 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine<To
     /** The newest token that the relay has taken. */
     let good = kept;
     let shown: string | undefined;
-    let line: TokenLine | undefined;
+    let line: TokenConnection | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isClosed = false;
 
@@ -52,7 +52,7 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine<To
       kept = undefined;
       const hasExpired = shown !== undefined && shown === good;
       if (!hasExpired) options.message({ type: 'error', code: 'unauthorized' });
-      closed(hasExpired ? LOST : FULL, '');
+      closed(hasExpired ? ABNORMAL_CLOSURE : FULL, '');
     }
 
     /** Gets a token and shows it, on a line that is opened with it or on the one that stands. */
@@ -63,7 +63,7 @@ export function openWithToken(option: TokenOption | undefined, open: OpenLine<To
         if (isClosed) return;
         options.message({ type: 'error', code: 'token_failed' }); // it is the app's own function that failed
         if (line) timer = setTimeout(show, backoff.nextMs());
-        else closed(LOST, '');
+        else closed(ABNORMAL_CLOSURE, '');
         return;
       }
       if (isClosed) return;

@@ -1,9 +1,9 @@
 import { DRAIN } from '../shared/protocol/close-codes.ts';
 import { Backoff } from './backoff.ts';
-import { CLIMB_CAP_MS, CLIMB_MS, MAX_SSE_TOPICS, NEXT_TRANSPORT_MS, PATIENCE } from './numbers.ts';
-import { LOST, type OpenLine, type TokenLine, type TransportName } from './transport.ts';
+import { FAILURES_BEFORE_FALLBACK, FALLBACK_DELAY_MS, MAX_SSE_TOPICS, UPGRADE_CAP_MS, UPGRADE_MS } from './timings.ts';
+import { ABNORMAL_CLOSURE, type OpenConnection, type TokenConnection, type TransportName } from './transport.ts';
 
-type Opener = readonly [name: TransportName, open: OpenLine<TokenLine>];
+type Opener = readonly [name: TransportName, open: OpenConnection<TokenConnection>];
 
 /** What a choice of transports needs. */
 export interface TransportChoiceDeps {
@@ -14,8 +14,8 @@ export interface TransportChoiceDeps {
 }
 
 /** Opens lines over the best transport that works here, and goes on looking for a better one. */
-export function createTransportChoice({ openers, key }: TransportChoiceDeps): OpenLine<TokenLine> {
-  const climbs = new Backoff({ firstMs: CLIMB_MS, capMs: CLIMB_CAP_MS });
+export function createTransportChoice({ openers, key }: TransportChoiceDeps): OpenConnection<TokenConnection> {
+  const climbs = new Backoff({ firstMs: UPGRADE_MS, capMs: UPGRADE_CAP_MS });
   let patience = 1;
   let index = 0;
   try {
@@ -25,7 +25,7 @@ export function createTransportChoice({ openers, key }: TransportChoiceDeps): Op
   }
 
   /** The transport whose turn it is, or the next one where there are too many topics for it. */
-  function pick(topics: number): OpenLine<TokenLine> {
+  function pick(topics: number): OpenConnection<TokenConnection> {
     const [own, next] = openers.slice(index) as [Opener, Opener?];
     return (own[0] === 'sse' && topics > MAX_SSE_TOPICS && next ? next : own)[1];
   }
@@ -40,7 +40,7 @@ export function createTransportChoice({ openers, key }: TransportChoiceDeps): Op
   }
 
   function remember(): void {
-    patience = PATIENCE;
+    patience = FAILURES_BEFORE_FALLBACK;
     try {
       sessionStorage.setItem(key, String(index));
     } catch {
@@ -65,7 +65,7 @@ export function createTransportChoice({ openers, key }: TransportChoiceDeps): Op
         index = 0;
         patience = 1;
         options.closed(DRAIN, '0');
-      }, CLIMB_MS + climbs.nextMs());
+      }, UPGRADE_MS + climbs.nextMs());
     }
 
     const line = pick(options.topics.size)({
@@ -80,8 +80,8 @@ export function createTransportChoice({ openers, key }: TransportChoiceDeps): Op
         options.message(message);
       },
       closed(code, reason) {
-        if (code !== LOST) worked = true; // it was the relay that said so
-        if (end()) options.closed(DRAIN, String(Math.floor(Math.random() * NEXT_TRANSPORT_MS)));
+        if (code !== ABNORMAL_CLOSURE) worked = true; // it was the relay that said so
+        if (end()) options.closed(DRAIN, String(Math.floor(Math.random() * FALLBACK_DELAY_MS)));
         else options.closed(code, reason);
       },
     });

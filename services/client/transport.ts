@@ -10,17 +10,17 @@ export type TransportName = 'websocket' | 'sse' | 'longpoll';
 export type Status = 'connecting' | 'live' | 'stale' | 'offline';
 
 /** A topic's newest known version, or null. */
-export type Known = ReadonlyMap<string, number | null>;
+export type TopicVersions = ReadonlyMap<string, number | null>;
 
 /** The close code of a line that ended without a word (RFC 6455, section 7.1.5). */
-export const LOST = 1006;
+export const ABNORMAL_CLOSURE = 1006;
 
 /**
  * One line to a relay, from the first try to its end. Whatever the transport, it speaks the messages of `/ws`.
  * After `close` it tells nothing more.
  */
-export interface Line {
-  subscribe(topics: Known): void;
+export interface Connection {
+  subscribe(topics: TopicVersions): void;
   unsubscribe(topics: readonly string[]): void;
   /** Asks for a sign of life, where the transport cannot wait for one. */
   ping(): void;
@@ -28,16 +28,16 @@ export interface Line {
 }
 
 /** A line that shows a token, which can be renewed. */
-export interface TokenLine extends Line {
+export interface TokenConnection extends Connection {
   auth(token: string): void;
 }
 
 /** What a line is opened with. */
-export interface LineOptions {
+export interface ConnectionOptions {
   /** The relay's address, `http:` or `https:`, without a slash at its end. */
   readonly url: string;
   /** What to listen to: kept up to date by its owner. */
-  readonly topics: Known;
+  readonly topics: TopicVersions;
   readonly token?: string | undefined;
   message(message: ServerMessage): void;
   /**
@@ -48,7 +48,7 @@ export interface LineOptions {
 }
 
 /** Begins to connect. */
-export type OpenLine<L extends Line = Line> = (options: LineOptions) => L;
+export type OpenConnection<L extends Connection = Connection> = (options: ConnectionOptions) => L;
 
 /** What keeps topics told, whatever happens to its lines. */
 export interface Source {
@@ -57,7 +57,7 @@ export interface Source {
   /** The network or the tab came back: looks at once whether the line is alive, or makes one. */
   wake(): void;
   /** Asks for topics that its owner knows of, from these versions on. */
-  subscribe(topics: Known): void;
+  subscribe(topics: TopicVersions): void;
   unsubscribe(topics: readonly string[]): void;
   /** Ends for good. */
   close(): void;

@@ -1,6 +1,6 @@
 import type { UpdateMessage } from '../shared/protocol/server-message.ts';
 import { Backoff } from './backoff.ts';
-import { FIRST_FETCH_MS, MAX_FETCH_MS, SLOW_FETCH_MS } from './numbers.ts';
+import { FETCH_TIMEOUT_MS, FIRST_FETCH_TIMEOUT_MS, SLOW_FETCH_MS } from './timings.ts';
 import type { Status } from './transport.ts';
 
 /** "Look now": what a topic has become. */
@@ -64,7 +64,7 @@ export function createWatch(fetcher: Fetcher): Watch {
     newest = undefined;
     controller = new AbortController();
     const { signal } = controller;
-    next = setTimeout(() => controller?.abort(), MAX_FETCH_MS);
+    next = setTimeout(() => controller?.abort(), FETCH_TIMEOUT_MS);
     let restMs = 0;
     try {
       await fetcher({ signal, update });
@@ -102,7 +102,7 @@ export function createWatch(fetcher: Fetcher): Watch {
   return {
     start() {
       isNew = true;
-      first = setTimeout(now, FIRST_FETCH_MS);
+      first = setTimeout(now, FIRST_FETCH_TIMEOUT_MS);
     },
     subscribed() {
       if (isNew) now();

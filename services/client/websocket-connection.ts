@@ -1,5 +1,5 @@
-import { TOPICS_PER_MESSAGE } from './numbers.ts';
-import type { LineOptions, TokenLine } from './transport.ts';
+import { TOPICS_PER_MESSAGE } from './timings.ts';
+import type { ConnectionOptions, TokenConnection } from './transport.ts';
 
 /** What is needed of a WebSocket: the browser's own, or the class of the `ws` package. */
 export type WebSocketClass = new (
@@ -12,7 +12,7 @@ export type WebSocketClass = new (
 };
 
 /** Opens a line over a WebSocket. */
-export function openWebSocket(WebSocket: WebSocketClass, options: LineOptions): TokenLine {
+export function openWebSocket(WebSocket: WebSocketClass, options: ConnectionOptions): TokenConnection {
   let { token } = options;
   const socket = new WebSocket(`${options.url.replace(/^http/, 'ws')}/ws`);
   const send = (message: unknown) => {
@@ -21,7 +21,7 @@ export function openWebSocket(WebSocket: WebSocketClass, options: LineOptions): 
   function inFrames<T>(items: readonly T[], render: (part: readonly T[]) => unknown): void {
     for (let i = 0; i < items.length; i += TOPICS_PER_MESSAGE) send(render(items.slice(i, i + TOPICS_PER_MESSAGE)));
   }
-  const line: TokenLine = {
+  const line: TokenConnection = {
     subscribe: (topics) => inFrames([...topics], (part) => ({ type: 'subscribe', topics: Object.fromEntries(part) })),
     unsubscribe: (topics) => inFrames(topics, (part) => ({ type: 'unsubscribe', topics: part })),
     ping: () => send({ type: 'ping' }),
@@ -48,7 +48,7 @@ export function openWebSocket(WebSocket: WebSocketClass, options: LineOptions): 
     } catch {
       return;
     }
-    if (message) options.message(message as Parameters<LineOptions['message']>[0]);
+    if (message) options.message(message as Parameters<ConnectionOptions['message']>[0]);
   };
   socket.onclose = (event: { code: number; reason: string }) => options.closed(event.code, event.reason);
   // `onclose` follows; in Node an error without a listener would end the process.

@@ -1,17 +1,22 @@
-import type { Known, LineOptions, OpenLine, TokenLine } from '../../services/client/transport.ts';
+import type {
+  ConnectionOptions,
+  OpenConnection,
+  TokenConnection,
+  TopicVersions,
+} from '../../services/client/transport.ts';
 import type { ServerMessage } from '../../services/shared/protocol/server-message.ts';
 
 /** A line of which a test decides what it says. */
-export class FakeLine implements TokenLine {
+export class FakeConnection implements TokenConnection {
   /** What it was opened as, where a test has several ways. */
   readonly name: string;
-  readonly options: LineOptions;
+  readonly options: ConnectionOptions;
   /** What it was asked for, such as `subscribe chat`, `auth t2` or `ping`. */
   readonly said: string[] = [];
   isClosed = false;
   readonly #answers: boolean;
 
-  constructor(options: LineOptions, name = '', answers = false) {
+  constructor(options: ConnectionOptions, name = '', answers = false) {
     this.options = options;
     this.name = name;
     this.#answers = answers;
@@ -27,7 +32,7 @@ export class FakeLine implements TokenLine {
     this.options.closed(code, reason);
   }
 
-  subscribe(topics: Known): void {
+  subscribe(topics: TopicVersions): void {
     this.said.push(`subscribe ${[...topics.keys()]}`);
   }
 
@@ -50,21 +55,21 @@ export class FakeLine implements TokenLine {
 }
 
 /** All lines that were opened, newest last. */
-export class FakeLines {
-  readonly all: FakeLine[] = [];
+export class FakeConnections {
+  readonly all: FakeConnection[] = [];
   /** Whether lines that are opened from now on answer pings by themselves. */
   answer = false;
 
   /** What opens one more. */
-  opener(name = ''): OpenLine<TokenLine> {
+  opener(name = ''): OpenConnection<TokenConnection> {
     return (options) => {
-      const line = new FakeLine(options, name, this.answer);
+      const line = new FakeConnection(options, name, this.answer);
       this.all.push(line);
       return line;
     };
   }
 
-  get last(): FakeLine {
+  get last(): FakeConnection {
     const last = this.all.at(-1);
     if (!last) throw new Error('no line was opened yet');
     return last;

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createConnector } from '../../../services/client/connector.ts';
 import type { Source, Status } from '../../../services/client/transport.ts';
-import { FakeLines } from '../../support/fake-connection.ts';
+import { FakeConnections } from '../../support/fake-connection.ts';
 
 describe('a connector', () => {
-  let lines: FakeLines;
+  let lines: FakeConnections;
   const statuses: Status[] = [];
   const messages: unknown[] = [];
   const topics = new Map<string, number | null>([['chat', null]]);
@@ -17,7 +17,7 @@ describe('a connector', () => {
   beforeEach(() => {
     vi.useFakeTimers();
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
-    lines = new FakeLines();
+    lines = new FakeConnections();
     statuses.length = 0;
     messages.length = 0;
     connector = createConnector({

@@ -4,7 +4,7 @@ import { createTabSource } from '../../../services/client/tab-source.ts';
 import type { Source, Status } from '../../../services/client/transport.ts';
 import type { ServerMessage } from '../../../services/shared/protocol/server-message.ts';
 import { FakeBrowser } from '../../support/fake-browser.ts';
-import { FakeLines } from '../../support/fake-connection.ts';
+import { FakeConnections } from '../../support/fake-connection.ts';
 
 /** What one tab was told. */
 interface Tab {
@@ -18,14 +18,14 @@ const shown = (persisted: boolean) => Object.assign(new Event('pageshow'), { per
 
 describe('tabs that share a line', () => {
   let browser: FakeBrowser;
-  let lines: FakeLines;
+  let lines: FakeConnections;
   let randoms = 0;
 
   beforeEach(() => {
     vi.useFakeTimers();
     vi.spyOn(Math, 'random').mockImplementation(() => ++randoms / 1e6);
     browser = new FakeBrowser();
-    lines = new FakeLines();
+    lines = new FakeConnections();
     lines.answer = true;
     vi.stubGlobal('navigator', { locks: browser.locks });
     vi.stubGlobal('BroadcastChannel', browser.BroadcastChannel);

@@ -2,12 +2,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createConnector } from '../../../services/client/connector.ts';
 import type { Source, Status } from '../../../services/client/transport.ts';
 import { createTransportChoice } from '../../../services/client/transport-choice.ts';
-import { FakeLines } from '../../support/fake-connection.ts';
+import { FakeConnections } from '../../support/fake-connection.ts';
 
 const NAMES = ['websocket', 'sse', 'longpoll'] as const;
 
 describe('the choice of a transport', () => {
-  let lines: FakeLines;
+  let lines: FakeConnections;
   let source: Source | undefined;
   let topics: Map<string, null>;
   const statuses: Status[] = [];
@@ -15,7 +15,7 @@ describe('the choice of a transport', () => {
   beforeEach(() => {
     vi.useFakeTimers();
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
-    lines = new FakeLines();
+    lines = new FakeConnections();
     topics = new Map([['chat', null]]);
     statuses.length = 0;
   });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createConnector } from '../../../services/client/connector.ts';
 import { openWithToken, type TokenOption } from '../../../services/client/token-connection.ts';
 import type { Source, Status } from '../../../services/client/transport.ts';
-import { FakeLines } from '../../support/fake-connection.ts';
+import { FakeConnections } from '../../support/fake-connection.ts';
 
 const START_MS = Date.UTC(2030, 0, 1);
 
@@ -13,7 +13,7 @@ function tokenFor(lifeMs: number, name = 'Jürgen'): string {
 }
 
 describe('a line with a token', () => {
-  let lines: FakeLines;
+  let lines: FakeConnections;
   let source: Source | undefined;
   const statuses: Status[] = [];
   const errors: string[] = [];
@@ -21,7 +21,7 @@ describe('a line with a token', () => {
   beforeEach(() => {
     vi.useFakeTimers({ now: START_MS });
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
-    lines = new FakeLines();
+    lines = new FakeConnections();
     statuses.length = errors.length = 0;
   });
   afterEach(() => {

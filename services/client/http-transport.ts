@@ -1,5 +1,5 @@
 import { ABUSE, DRAIN, FORBIDDEN, FULL, TOO_FAST, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
-import { LOST } from './transport.ts';
+import { ABNORMAL_CLOSURE } from './transport.ts';
 
 /** What the statuses of a relay's refusals are as close codes. */
 const CLOSE_CODE_OF: Readonly<Record<number, number>> = {
@@ -14,10 +14,10 @@ const CLOSE_CODE_OF: Readonly<Record<number, number>> = {
  * Reads a refusal (RFC 9457): its stable code, undefined where it was not a relay that answered, and the close code
  * that means the same.
  */
-export async function readRefusal(response: Response): Promise<[code: string | undefined, closeCode: number]> {
+export async function readProblem(response: Response): Promise<[code: string | undefined, closeCode: number]> {
   const code = (await response.json().catch(() => undefined))?.code;
   if (code === 'draining') return [code, DRAIN];
-  return [code, (code && CLOSE_CODE_OF[response.status]) || LOST];
+  return [code, (code && CLOSE_CODE_OF[response.status]) || ABNORMAL_CLOSURE];
 }
 
 /** Shows a token where there is one: not in the URL, which proxies write down. */

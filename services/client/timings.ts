@@ -4,24 +4,24 @@
 export const RETRY_MS = 1000;
 export const RETRY_CAP_MS = 30_000;
 /** Where the relay is full or angry the waits begin as if there had been so many tries. */
-export const PATIENT_TRIES = 3;
+export const BUSY_RELAY_TRIES = 3;
 /** A line that says nothing for so long when it should open is given up. */
-export const OPEN_MS = 8000;
+export const CONNECT_TIMEOUT_MS = 8000;
 /** A line that says nothing for so long is asked for a sign of life, which may take so long. */
-export const SILENCE_MS = 30_000;
-export const ANSWER_MS = 10_000;
+export const PING_AFTER_MS = 30_000;
+export const PONG_TIMEOUT_MS = 10_000;
 /** A line that held for so long starts the waits anew. */
-export const LIVED_MS = 10_000;
+export const STABLE_MS = 10_000;
 /** The longest that a relay may send a client away for. */
-export const MAX_AWAY_MS = 60_000;
+export const MAX_RETRY_AFTER_MS = 60_000;
 
 /** A transport that has worked here is given up after so many lines in a row that said nothing. */
-export const PATIENCE = 3;
+export const FAILURES_BEFORE_FALLBACK = 3;
 /** The next transport is tried within so long. */
-export const NEXT_TRANSPORT_MS = 500;
+export const FALLBACK_DELAY_MS = 500;
 /** After how long a better one is tried: at least, and in doubt longer each time that it fails. */
-export const CLIMB_MS = 60_000;
-export const CLIMB_CAP_MS = 3_600_000;
+export const UPGRADE_MS = 60_000;
+export const UPGRADE_CAP_MS = 3_600_000;
 
 /** The most topics that a relay takes on one stream of Server-Sent Events. */
 export const MAX_SSE_TOPICS = 16;
@@ -36,23 +36,23 @@ export const MAX_LONG_POLLS = 4;
 /** For how long a long-poll waits for an update. The same for all clients, so that a cache can ask once for many. */
 export const LONG_POLL_S = 25;
 /** After news a topic is left alone for so long: what comes meanwhile is one update. */
-export const NEWS_PAUSE_MS = 250;
+export const UPDATE_PAUSE_MS = 250;
 /** The longest pause after an answer that did not wait for news, and the same for each topic where there are many. */
 export const POLL_PAUSE_MS = 5000;
 export const POLL_PAUSE_PER_TOPIC_MS = 300;
 
 /** Which part of a token's life passes at least before it is renewed, and how much of it is left to chance. */
 export const RENEW_AFTER = 0.7;
-export const RENEW_CHANCE = 0.2;
+export const RENEW_JITTER = 0.2;
 /** What a timer can wait at most. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
 /** The tab that leads says something at least every 30 s, and then the relay may take 10 s to answer. */
-export const LEADER_SILENCE_MS = 45_000;
+export const LEADER_TIMEOUT_MS = 45_000;
 
 /** For so long a first fetch waits for the topic's number. */
-export const FIRST_FETCH_MS = 1000;
+export const FIRST_FETCH_TIMEOUT_MS = 1000;
 /** While nobody can be relied on to say when: the shortest wait between two fetches; the longest is twice that. */
 export const SLOW_FETCH_MS = 15_000;
 /** A fetch that takes longer is aborted. */
-export const MAX_FETCH_MS = 30_000;
+export const FETCH_TIMEOUT_MS = 30_000;

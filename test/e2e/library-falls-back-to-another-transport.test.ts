@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { CLIMB_MS, NEXT_TRANSPORT_MS, OPEN_MS } from '../../services/client/numbers.ts';
+import { CONNECT_TIMEOUT_MS, FALLBACK_DELAY_MS, UPGRADE_MS } from '../../services/client/timings.ts';
 import { openPage, startBrowser } from '../support/browser.ts';
 import { eventually } from '../support/eventually.ts';
 import { type LibraryApp, LibraryPage, type PageOptions, startLibraryApp } from '../support/library-page.ts';
@@ -61,7 +61,7 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     const begunAtMs = performance.now();
     const library = await open({ topics: ['chat'] });
     await library.is('live');
-    expect(performance.now() - begunAtMs).toBeLessThan(blocked.length * NEXT_TRANSPORT_MS + 2000);
+    expect(performance.now() - begunAtMs).toBeLessThan(blocked.length * FALLBACK_DELAY_MS + 2000);
     expect(middlebox.seen.slice(0, blocked.length + 1)).toEqual([...blocked, transport]);
     await isTold(library);
 
@@ -81,8 +81,8 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     const library = await open({ topics: ['chat'] }, FAST);
     for (const name of blocked) {
       await eventually(() => expect(middlebox.seen.at(-1)).toBe(name));
-      await library.page.clock.fastForward(OPEN_MS);
-      await library.page.clock.fastForward(NEXT_TRANSPORT_MS);
+      await library.page.clock.fastForward(CONNECT_TIMEOUT_MS);
+      await library.page.clock.fastForward(FALLBACK_DELAY_MS);
     }
     await eventually(() => expect(middlebox.seen.at(-1)).toBe(transport));
     await library.is('live');
@@ -99,16 +99,16 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
 
     // It looks whether a better one works, which that does not yet.
     middlebox.blocks.delete('sse');
-    await library.page.clock.fastForward(2 * CLIMB_MS);
+    await library.page.clock.fastForward(2 * UPGRADE_MS);
     await eventually(() => expect(middlebox.seen.filter((name) => name === 'websocket')).toHaveLength(2));
     versions.push(await relay.publish('chat'));
-    await library.page.clock.fastForward(NEXT_TRANSPORT_MS);
+    await library.page.clock.fastForward(FALLBACK_DELAY_MS);
     await library.knows('chat', versions);
     expect(middlebox.seen.at(-1)).toBe('sse');
     expect(await relay.metric('relay_connections')).toBe(1);
 
     middlebox.blocks.clear();
-    await library.page.clock.fastForward(3 * CLIMB_MS);
+    await library.page.clock.fastForward(3 * UPGRADE_MS);
     await eventually(() => expect(middlebox.seen.at(-1)).toBe('websocket'));
     versions.push(await relay.publish('chat'));
     await library.knows('chat', versions);

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { ANSWER_MS, RETRY_MS, SILENCE_MS } from '../../services/client/numbers.ts';
+import { PING_AFTER_MS, PONG_TIMEOUT_MS, RETRY_MS } from '../../services/client/timings.ts';
 import type { Broker } from '../../services/shared/broker/broker.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { openPage, startBrowser } from '../support/browser.ts';
@@ -84,9 +84,9 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     relays[0]?.kill('SIGSTOP');
     middlebox.targets = middlebox.targets.slice(1); // it fails its health checks
     const missed = await publish('a');
-    await library.page.clock.fastForward(SILENCE_MS);
+    await library.page.clock.fastForward(PING_AFTER_MS);
     expect((await library.told()).statuses.at(-1)).toBe('live');
-    await library.page.clock.fastForward(ANSWER_MS);
+    await library.page.clock.fastForward(PONG_TIMEOUT_MS);
     await library.page.clock.fastForward(RETRY_MS);
     await library.knows('a', [missed]);
     await library.is('live');

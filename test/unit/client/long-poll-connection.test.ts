@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { learn } from '../../../services/client/known-versions.ts';
 import { openLongPoll } from '../../../services/client/long-poll-connection.ts';
-import type { TokenLine } from '../../../services/client/transport.ts';
+import type { TokenConnection } from '../../../services/client/transport.ts';
 import { FakeFetch, type FakeRequest } from '../../support/fake-fetch.ts';
 
 describe('a line over long-polls', () => {
   let http: FakeFetch;
-  let line: TokenLine;
+  let line: TokenConnection;
   let topics: Map<string, number | null>;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
   const messages: any[] = [];
