@@ -1,5 +1,5 @@
 import type { BrokerFeed, RelayRegistry } from '../shared/broker/broker.ts';
-import type { ReceiptAnswering } from '../shared/broker/receipts.ts';
+import type { ReceiptResponder } from '../shared/broker/receipts.ts';
 import type { Clock } from '../shared/clock.ts';
 import { AppError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -38,7 +38,7 @@ export interface Relay {
 /** Puts a relay together without starting it. `fresh` is called when it can vouch for what it says, each time anew. */
 export function createRelay(deps: {
   config: RelayConfig;
-  feed: BrokerFeed & RelayRegistry & { readonly receipts: ReceiptAnswering };
+  feed: BrokerFeed & RelayRegistry & { readonly receipts: ReceiptResponder };
   registry: MetricsRegistry;
   logger: Logger;
   clock: Clock;
@@ -126,7 +126,7 @@ export function createRelay(deps: {
       return last && { ...last, listening: hub.subscribers(topic), behind: sessions.countBehind(topic) };
     },
   });
-  feed.receipts.onQuestion((question) => answers.hear(question));
+  feed.receipts.onQuery((question) => answers.hear(question));
   const server = new UwsApp({
     tls: config.tls,
     maxSockets: config.maxSockets,

@@ -40,7 +40,7 @@ export function createAnswerOnce(deps: {
     underWay.set(id, { digest, answer });
     try {
       const kept = `${digest} ${await answer}`;
-      await record(tracer, 'keep answer', { kind, within }, () => answers.storeAnswer(id, kept)).catch(
+      await record(tracer, 'keep answer', { kind, within }, () => answers.storeResponse(id, kept)).catch(
         (error: unknown) => {
           // The update is out; only a repetition will be one more.
           logger.warn({ err: error }, 'the answer to a publisher could not be kept');
@@ -55,7 +55,7 @@ export function createAnswerOnce(deps: {
   return async ({ credentialId, webhookId, body, within }, work) => {
     const id = createHash('sha256').update(`${credentialId}\n${webhookId}`).digest('base64url');
     const digest = createHash('sha256').update(body).digest('base64url');
-    const kept = await record(tracer, 'recall answer', { kind, within }, () => answers.loadAnswer(id));
+    const kept = await record(tracer, 'recall answer', { kind, within }, () => answers.loadResponse(id));
     if (kept !== undefined) {
       if (kept.slice(0, digest.length) !== digest) throw new AppError('webhook_id_reused');
       return { answer: kept.slice(digest.length + 1), repeated: true };

@@ -1,4 +1,4 @@
-import type { Receipt, ReceiptAnswer, RelayCensus } from '../shared/broker/receipts.ts';
+import type { DeliveryReceipt, ReceiptReply, RelayMembership } from '../shared/broker/receipts.ts';
 import type { PublishedTopic } from './cluster-publisher.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { PublishedTopic } from './cluster-publisher.ts';
 export type RelayState = 'delivered' | 'idle' | 'pending' | 'silent';
 
 /** How far one relay is, with what it has answered where it knows the topic. */
-export type RelayReceipt = { readonly relay: string; readonly state: RelayState } & Partial<Receipt>;
+export type RelayReceipt = { readonly relay: string; readonly state: RelayState } & Partial<DeliveryReceipt>;
 
 /** How far all relays are with one update. */
 export interface UpdateReceipt extends PublishedTopic {
@@ -30,10 +30,10 @@ export interface Delivery {
 /** Judges the answers of relays: they are aligned with the updates. Whoever answers counts, in the census or not. */
 export function judgeDelivery(
   updates: readonly PublishedTopic[],
-  census: RelayCensus,
-  answers: ReadonlyMap<string, ReceiptAnswer>,
+  census: RelayMembership,
+  answers: ReadonlyMap<string, ReceiptReply>,
 ): Delivery {
-  const names = [...new Set([...census.names, ...answers.keys()])].sort();
+  const names = [...new Set([...census.relays, ...answers.keys()])].sort();
   const receipts = updates.map(({ topic, version }, i) => {
     const relays = names.map((relay) => {
       const answer = answers.get(relay);
@@ -51,7 +51,7 @@ export function judgeDelivery(
   };
 }
 
-function judge(asked: number, receipt: Receipt | undefined): RelayState {
+function judge(asked: number, receipt: DeliveryReceipt | undefined): RelayState {
   if (!receipt || receipt.told + receipt.listening === 0) return 'idle';
   if (receipt.version >= asked) return 'delivered';
   return receipt.listening === 0 ? 'idle' : 'pending';

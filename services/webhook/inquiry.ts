@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ReceiptAnswer, ReceiptAsking, ReceiptQuestion, RelayCensus } from '../shared/broker/receipts.ts';
+import type { ReceiptQuerier, ReceiptQuery, ReceiptReply, RelayMembership } from '../shared/broker/receipts.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { PublishedTopic } from './cluster-publisher.ts';
 import { type Delivery, judgeDelivery } from './delivery.ts';
@@ -16,16 +16,16 @@ const LAST_LOOK_MS = 100;
  * they are not what is hoped for. What fails is tried again: the updates are out, whatever becomes of this.
  */
 export class Inquiry {
-  readonly #receipts: ReceiptAsking;
+  readonly #receipts: ReceiptQuerier;
   readonly #clock: Clock;
   readonly #updates: readonly PublishedTopic[];
-  readonly #question: ReceiptQuestion;
-  #census: RelayCensus = { names: [], missing: 1 };
-  #answers: ReadonlyMap<string, ReceiptAnswer> = new Map();
+  readonly #question: ReceiptQuery;
+  #census: RelayMembership = { relays: [], missing: 1 };
+  #answers: ReadonlyMap<string, ReceiptReply> = new Map();
   #asked = false;
   #ended = false;
 
-  constructor(deps: { receipts: ReceiptAsking; clock: Clock; updates: readonly PublishedTopic[] }) {
+  constructor(deps: { receipts: ReceiptQuerier; clock: Clock; updates: readonly PublishedTopic[] }) {
     this.#receipts = deps.receipts;
     this.#clock = deps.clock;
     this.#updates = deps.updates;
@@ -59,21 +59,21 @@ export class Inquiry {
   /** Nobody waits any more. */
   end(): void {
     this.#ended = true;
-    this.#receipts.forget(this.#question).catch(() => {});
+    this.#receipts.deleteQuery(this.#question).catch(() => {});
   }
 
   async #ask(): Promise<void> {
-    const census = this.#receipts.relays().then((relays) => {
+    const census = this.#receipts.membership().then((relays) => {
       this.#census = relays;
     });
-    const insisted = this.#asked ? this.#receipts.insist(this.#question) : undefined;
+    const insisted = this.#asked ? this.#receipts.storeQuery(this.#question) : undefined;
     this.#asked = true;
-    await Promise.allSettled([this.#receipts.ask(this.#question), census, insisted]);
+    await Promise.allSettled([this.#receipts.sendQuery(this.#question), census, insisted]);
   }
 
   async #look(): Promise<void> {
     try {
-      this.#answers = await this.#receipts.answers(this.#question);
+      this.#answers = await this.#receipts.readReplies(this.#question);
     } catch {
       // What was answered before still holds: relays do not take anything back.
     }

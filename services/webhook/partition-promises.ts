@@ -25,7 +25,7 @@ export class PartitionPromises {
     const version = this.#version;
     if (promises.size === 0) return { witness: { epoch: this.#history, version }, promises };
     // Under several histories: whichever the broker has, the promises under the others are to be dealt with.
-    return { witness: { epoch: [...promises.keys()].join(' '), version, promised: true }, promises };
+    return { witness: { epoch: [...promises.keys()].join(' '), version, acknowledged: true }, promises };
   }
 
   /**

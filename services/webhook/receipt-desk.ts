@@ -1,4 +1,4 @@
-import type { ReceiptAsking } from '../shared/broker/receipts.ts';
+import type { ReceiptQuerier } from '../shared/broker/receipts.ts';
 import type { Clock } from '../shared/clock.ts';
 import { AppError } from '../shared/errors.ts';
 import type { PublishedTopic } from './cluster-publisher.ts';
@@ -21,7 +21,7 @@ const ANSWER_WITHIN_MS = 1000;
 
 /** Where publishers learn what relays have handed over. So many calls may wait at a time, each for a bounded time. */
 export class ReceiptDesk {
-  readonly #receipts: ReceiptAsking;
+  readonly #receipts: ReceiptQuerier;
   readonly #clock: Clock;
   readonly #maxWaiting: number;
   readonly #report: ReceiptReport;
@@ -29,7 +29,7 @@ export class ReceiptDesk {
   #waiting = 0;
   #closed = false;
 
-  constructor(deps: { receipts: ReceiptAsking; clock: Clock; maxWaiting: number; report: ReceiptReport }) {
+  constructor(deps: { receipts: ReceiptQuerier; clock: Clock; maxWaiting: number; report: ReceiptReport }) {
     this.#receipts = deps.receipts;
     this.#clock = deps.clock;
     this.#maxWaiting = deps.maxWaiting;

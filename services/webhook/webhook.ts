@@ -1,6 +1,6 @@
 import type { Tracer } from '@opentelemetry/api';
 import type { BrokerFeed, BrokerPublisher, IdempotencyStore } from '../shared/broker/broker.ts';
-import type { ReceiptAsking } from '../shared/broker/receipts.ts';
+import type { ReceiptQuerier } from '../shared/broker/receipts.ts';
 import type { Clock } from '../shared/clock.ts';
 import { createHttpServer, type HttpServer } from '../shared/http/http-server.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -16,7 +16,7 @@ import { ReceiptDesk } from './receipt-desk.ts';
 /** What a webhook needs of a broker. */
 export type WebhookBroker = BrokerPublisher &
   IdempotencyStore &
-  Pick<BrokerFeed, 'read'> & { readonly receipts: ReceiptAsking };
+  Pick<BrokerFeed, 'read'> & { readonly receipts: ReceiptQuerier };
 
 /** Creates the service that publishers call. The broker is started before it and stopped after it, by its owner. */
 export function createWebhook(deps: {

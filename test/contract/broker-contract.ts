@@ -50,7 +50,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       handler = new RecordingHandler();
       relay = cluster.connect();
       webhook = cluster.connect();
-      relay.follow(handler);
+      relay.setFeedHandler(handler);
       started.push(...new Set([relay, webhook]));
       for (const broker of started) await broker.start();
       await eventually(() => expect(handler.links).toBeGreaterThan(0));
@@ -132,14 +132,14 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const digest = await digestOf(topic, before);
       expect(digest.changed.filter((changed) => changed.topic === topic)).toEqual([{ topic, version }]);
       expect(digest.last).toBeGreaterThanOrEqual(version);
-      expect(digest.more).toBe(false);
+      expect(digest.hasMore).toBe(false);
       expect((await digestOf(topic, digest.last)).changed).toEqual([]);
     });
 
     it('never lets a later version be at or below what a digest named', async () => {
       const topic = topicNamed('base');
       const digest = await digestOf(topic, 0);
-      expect(digest.base).toBeGreaterThan(digest.retained);
+      expect(digest.base).toBeGreaterThan(digest.retainedSince);
       expect(digest.last).toBeGreaterThanOrEqual(digest.base);
       expect(digest.last).toBeGreaterThanOrEqual(digest.floor);
       const { version } = await webhook.publish(topic, {}, NOTHING_SEEN);
@@ -173,9 +173,9 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const before = await digestOf(topic, 0);
       const witness = { epoch: 'another history', version: 1 };
       expect((await webhook.digest(partition, witness, 0)).floor).toBe(before.floor);
-      const after = await webhook.digest(partition, { ...witness, promised: true }, 0);
+      const after = await webhook.digest(partition, { ...witness, acknowledged: true }, 0);
       expect(after.floor).toBeGreaterThan(before.last);
-      const mine = { epoch: after.epoch, version: after.last, promised: true };
+      const mine = { epoch: after.epoch, version: after.last, acknowledged: true };
       expect((await webhook.digest(partition, mine, 0)).floor).toBe(after.floor);
     });
 
@@ -193,11 +193,11 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const topic = topicNamed('twice');
       const partition = relay.partitionOf(topic);
       const before = await digestOf(topic, 0);
-      const known = { epoch: before.epoch, version: before.last, raise: before.raise };
+      const known = { epoch: before.epoch, version: before.last, raiseId: before.raiseId };
       expect((await relay.digest(partition, known, 0)).floor).toBe(before.floor);
-      const after = await relay.digest(partition, { ...known, raise: 'another raise' }, 0);
+      const after = await relay.digest(partition, { ...known, raiseId: 'another raise' }, 0);
       expect(after.floor).toBeGreaterThan(before.last);
-      expect(after.raise).not.toBe(before.raise);
+      expect(after.raiseId).not.toBe(before.raiseId);
     });
 
     it('names what changed before the floor rose too, so that nobody has to read everything for that', async () => {
@@ -207,21 +207,21 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const witness = { epoch: 'another history', version: version + 3_600_000_000 };
       const after = await relay.digest(relay.partitionOf(topic), witness, cursor);
       expect(after.floor).toBeGreaterThan(witness.version);
-      expect(after.reach).toBeLessThanOrEqual(cursor);
+      expect(after.completeAfter).toBeLessThanOrEqual(cursor);
       expect(after.changed).toContainEqual({ topic, version });
     });
 
     it('recalls the answer that was kept under an id, from every process, and none under another', async () => {
       const id = randomUUID();
-      await webhook.storeAnswer(id, '{"updates":[]}');
-      expect(await relay.loadAnswer(id)).toBe('{"updates":[]}');
-      expect(await relay.loadAnswer(randomUUID())).toBeUndefined();
+      await webhook.storeResponse(id, '{"updates":[]}');
+      expect(await relay.loadResponse(id)).toBe('{"updates":[]}');
+      expect(await relay.loadResponse(randomUUID())).toBeUndefined();
     });
 
     it('gives a renewed subscription up and says so', async () => {
       const topic = topicNamed('deaf');
       await relay.watch([topic]);
-      relay.renew(relay.partitionOf(topic));
+      relay.resetSubscription(relay.partitionOf(topic));
       await eventually(() => expect(handler.lost).toContain(relay.partitionOf(topic)));
       await eventually(() => relay.watch([topic]));
       await webhook.publish(topic, {}, NOTHING_SEEN);
@@ -230,12 +230,12 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
 
     it('shows every relay what each of them holds, until it goes', async () => {
       const [one, two] = [randomUUID(), randomUUID()];
-      expect(await relay.exchange(one, { connections: 7 })).toEqual([{ connections: 7 }]);
-      const both = await webhook.exchange(two, { connections: 3 });
+      expect(await relay.exchangeLoad(one, { connections: 7 })).toEqual([{ connections: 7 }]);
+      const both = await webhook.exchangeLoad(two, { connections: 3 });
       expect(both.map(({ connections }) => connections).sort()).toEqual([3, 7]);
-      expect(await relay.exchange(one, { connections: 8 })).toContainEqual({ connections: 8 });
-      expect(await relay.exchange(one, undefined)).toEqual([{ connections: 3 }]);
-      expect(await relay.exchange(two, undefined)).toEqual([]);
+      expect(await relay.exchangeLoad(one, { connections: 8 })).toContainEqual({ connections: 8 });
+      expect(await relay.exchangeLoad(one, undefined)).toEqual([{ connections: 3 }]);
+      expect(await relay.exchangeLoad(two, undefined)).toEqual([]);
     });
   });
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { MemoryBroker } from '../../services/shared/broker/memory-broker.ts';
-import { REACH_US } from '../../services/shared/broker/retention.ts';
+import { RECENT_WINDOW_US } from '../../services/shared/broker/retention.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { describeBroker } from './broker-contract.ts';
 import { describeReceipts } from './receipts-contract.ts';
@@ -22,19 +22,19 @@ it('a broker in memory says how far back it knows what changed, and forgets what
   const digest = () => broker.digest(0, nothing, 0);
   const old = await publish('old');
   await publish('kept');
-  nowMs += REACH_US / 1000 / 2;
+  nowMs += RECENT_WINDOW_US / 1000 / 2;
   const kept = await publish('kept');
   expect(await digest()).toMatchObject({
-    reach: 0,
+    completeAfter: 0,
     changed: [
       { topic: 'old', version: old },
       { topic: 'kept', version: kept },
     ],
   });
-  nowMs += REACH_US / 1000 / 2 + 1;
+  nowMs += RECENT_WINDOW_US / 1000 / 2 + 1;
   const newest = await publish('new');
   expect(await digest()).toMatchObject({
-    reach: old,
+    completeAfter: old,
     changed: [
       { topic: 'kept', version: kept },
       { topic: 'new', version: newest },

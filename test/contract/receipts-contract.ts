@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Broker, FeedHandler } from '../../services/shared/broker/broker.ts';
-import type { ReceiptAnswer, ReceiptQuestion } from '../../services/shared/broker/receipts.ts';
+import type { ReceiptQuery, ReceiptReply } from '../../services/shared/broker/receipts.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -16,7 +16,7 @@ export function describeReceipts(
     let cluster: Awaited<ReturnType<typeof createCluster>>;
     let relay: Broker;
     let webhook: Broker;
-    let heard: ReceiptQuestion[];
+    let heard: ReceiptQuery[];
     const started = new Set<Broker>();
 
     beforeEach(async () => {
@@ -24,8 +24,8 @@ export function describeReceipts(
       heard = [];
       relay = cluster.connect();
       webhook = cluster.connect();
-      relay.follow(DEAF);
-      relay.receipts.onQuestion((question) => heard.push(question));
+      relay.setFeedHandler(DEAF);
+      relay.receipts.onQuery((question) => heard.push(question));
       for (const broker of started.add(relay).add(webhook)) await broker.start();
     });
 
@@ -35,7 +35,7 @@ export function describeReceipts(
       await cluster.close();
     });
 
-    const questionAbout = (count: number): ReceiptQuestion => ({
+    const questionAbout = (count: number): ReceiptQuery => ({
       id: randomUUID(),
       topics: Array.from({ length: count }, (_, i) => `topic-${i}/${randomUUID().slice(0, 8)}` as Topic),
     });
@@ -45,58 +45,58 @@ export function describeReceipts(
       for (const count of [1, 1, 1, 1, 1, 100]) {
         const question = questionAbout(count);
         await eventually(async () => {
-          await webhook.receipts.ask(question);
+          await webhook.receipts.sendQuery(question);
           expect(heard).toContainEqual(question);
         });
         const before = heard.length;
-        await webhook.receipts.ask(question);
+        await webhook.receipts.sendQuery(question);
         await eventually(() => expect(heard.length).toBeGreaterThan(before));
       }
     });
 
     it('a question that is insisted on reaches a relay when it exchanges its load', async () => {
       const question = questionAbout(2);
-      await webhook.receipts.insist(question);
-      await relay.exchange('relay', { connections: 1 });
+      await webhook.receipts.storeQuery(question);
+      await relay.exchangeLoad('relay', { connections: 1 });
       await eventually(() => expect(heard).toContainEqual(question));
-      await webhook.receipts.forget(question);
+      await webhook.receipts.deleteQuery(question);
       heard.length = 0;
-      await relay.exchange('relay', { connections: 1 });
+      await relay.exchangeLoad('relay', { connections: 1 });
       expect(heard).toEqual([]);
     });
 
     it('each relay has one answer, its last, aligned with the topics', async () => {
       const question = questionAbout(2);
-      const answers: [string, ReceiptAnswer][] = [
+      const answers: [string, ReceiptReply][] = [
         ['host/1/a', [receipt(1_790_000_000_000_001), undefined]],
         ['host/1/b', [undefined, receipt(0)]],
         ['host/1/a', [receipt(1_790_000_000_000_002), receipt(7)]],
       ];
-      expect(await webhook.receipts.answers(question)).toEqual(new Map());
-      for (const [name, answer] of answers) await relay.receipts.answer(question, name, answer);
-      expect(await webhook.receipts.answers(question)).toEqual(new Map([answers[1], answers[2]] as never));
-      expect(await webhook.receipts.answers(questionAbout(2))).toEqual(new Map());
+      expect(await webhook.receipts.readReplies(question)).toEqual(new Map());
+      for (const [name, answer] of answers) await relay.receipts.reply(question, name, answer);
+      expect(await webhook.receipts.readReplies(question)).toEqual(new Map([answers[1], answers[2]] as never));
+      expect(await webhook.receipts.readReplies(questionAbout(2))).toEqual(new Map());
     });
 
     it('answers are thrown away when they are forgotten', async () => {
       const question = questionAbout(1);
-      await relay.receipts.answer(question, 'relay', [receipt(1)]);
-      await webhook.receipts.forget(question);
-      expect(await webhook.receipts.answers(question)).toEqual(new Map());
+      await relay.receipts.reply(question, 'relay', [receipt(1)]);
+      await webhook.receipts.deleteQuery(question);
+      expect(await webhook.receipts.readReplies(question)).toEqual(new Map());
     });
 
     it('the census names the relays that are there, until they go', async () => {
-      await relay.exchange('one', { connections: 0 });
-      await webhook.exchange('two', { connections: 5 });
-      const { names, missing } = await webhook.receipts.relays();
-      expect([[...names].sort(), missing]).toEqual([['one', 'two'], 0]);
-      await relay.exchange('one', undefined);
-      await webhook.exchange('two', { connections: 5 });
-      expect(await webhook.receipts.relays()).toEqual({ names: ['two'], missing: 0 });
+      await relay.exchangeLoad('one', { connections: 0 });
+      await webhook.exchangeLoad('two', { connections: 5 });
+      const { relays, missing } = await webhook.receipts.membership();
+      expect([[...relays].sort(), missing]).toEqual([['one', 'two'], 0]);
+      await relay.exchangeLoad('one', undefined);
+      await webhook.exchangeLoad('two', { connections: 5 });
+      expect(await webhook.receipts.membership()).toEqual({ relays: ['two'], missing: 0 });
     });
 
     it('the census says that somebody is missing where nobody is there', async () => {
-      expect(await webhook.receipts.relays()).toEqual({ names: [], missing: 1 });
+      expect(await webhook.receipts.membership()).toEqual({ relays: [], missing: 1 });
     });
   });
 }

@@ -22,29 +22,29 @@ describe('the census of relays, where Redis has lost them', () => {
     const [one, two, three] = relays.map(
       ({ name, broker }) =>
         () =>
-          broker.exchange(name, { connections: 7 }),
+          broker.exchangeLoad(name, { connections: 7 }),
     );
     for (const { broker } of relays) await broker.start();
     for (const exchange of [one, two, three, one, two]) await exchange?.();
-    const census = async () => {
-      const { names = [], missing } = (await relays[0]?.broker.receipts.relays()) ?? {};
-      return { names: [...names].sort(), missing };
+    const membership = async () => {
+      const { relays: ids = [], missing } = (await relays[0]?.broker.receipts.membership()) ?? {};
+      return { relays: [...ids].sort(), missing };
     };
-    expect(await census()).toEqual({ names: ['one', 'three', 'two'], missing: 0 });
+    expect(await membership()).toEqual({ relays: ['one', 'three', 'two'], missing: 0 });
 
     await askRedis(REDIS_URL, 'DEL', `${prefix}:relays`);
-    expect(await census()).toEqual({ names: [], missing: 1 });
+    expect(await membership()).toEqual({ relays: [], missing: 1 });
     await one?.();
-    expect(await census()).toEqual({ names: ['one'], missing: 2 });
+    expect(await membership()).toEqual({ relays: ['one'], missing: 2 });
     await two?.();
     await one?.();
-    expect(await census()).toEqual({ names: ['one', 'two'], missing: 1 });
+    expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 1 });
     await two?.();
     await one?.();
     await two?.();
-    expect(await census()).toEqual({ names: ['one', 'two'], missing: 0 });
+    expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 0 });
     await three?.();
-    expect(await census()).toEqual({ names: ['one', 'three', 'two'], missing: 0 });
+    expect(await membership()).toEqual({ relays: ['one', 'three', 'two'], missing: 0 });
     for (const { broker } of relays) await broker.stop();
   });
 });

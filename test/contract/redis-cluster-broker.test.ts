@@ -24,8 +24,8 @@ describe('a broker on Redis Cluster with fewer partitions than masters', () => {
     const broker = redisBrokers({ ...redis.env, PARTITIONS: '1' }).connect();
     await broker.start();
     const ids = Array.from({ length: 20 }, (_, i) => `answer-${i}`);
-    await Promise.all(ids.map((id) => broker.storeAnswer(id, `to ${id}`)));
-    expect(await Promise.all(ids.map((id) => broker.loadAnswer(id)))).toEqual(ids.map((id) => `to ${id}`));
+    await Promise.all(ids.map((id) => broker.storeResponse(id, `to ${id}`)));
+    expect(await Promise.all(ids.map((id) => broker.loadResponse(id)))).toEqual(ids.map((id) => `to ${id}`));
     await broker.stop();
   });
 

@@ -144,8 +144,8 @@ describe('the simulated Redis', () => {
     const witness = ({ seen: name, version, raise }: Caller): Witness => ({
       epoch: name === 'nothing' ? '' : name === 'this' ? first.epoch : 'another',
       version: near(version),
-      promised: name === 'a promise of another',
-      raise: (raise === 'none' ? '' : raise === 'first' ? raises[0] : raises.at(-1)) ?? '',
+      acknowledged: name === 'a promise of another',
+      raiseId: (raise === 'none' ? '' : raise === 'first' ? raises[0] : raises.at(-1)) ?? '',
     });
     for (const step of list) {
       if (step.kind === 'publish') {
@@ -153,10 +153,10 @@ describe('the simulated Redis', () => {
         newest = version;
         all.push({ version, same: epoch === first.epoch });
       } else if (step.kind === 'digest') {
-        const { epoch, raise, ...rest }: Digest = await broker.digest(0, witness(step), near(step.cursor));
+        const { epoch, raiseId, ...rest }: Digest = await broker.digest(0, witness(step), near(step.cursor));
         newest = rest.last;
-        if (!raises.includes(raise)) raises.push(raise);
-        all.push({ ...rest, raise: raises.indexOf(raise), same: epoch === first.epoch });
+        if (!raises.includes(raiseId)) raises.push(raiseId);
+        all.push({ ...rest, raise: raises.indexOf(raiseId), same: epoch === first.epoch });
       } else if (step.kind === 'read') all.push(await broker.read(TOPICS));
       else await side.lose(step);
     }

@@ -22,7 +22,7 @@ describe('links to a master that Sentinel names', () => {
     sentinel = await FakeSentinel.start(redis.port);
     const env = { REDIS_SENTINELS: `127.0.0.1:${sentinel.port}`, REDIS_SENTINEL_NAME: 'heliograph' };
     broker = redisBrokers(env).connect();
-    broker.follow({ deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} });
+    broker.setFeedHandler({ deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} });
     await broker.start();
   });
   afterAll(async () => {
@@ -64,7 +64,7 @@ describe('links that a process gives up', () => {
     const count = (difference: number) => (link: string) => void links.set(link, (links.get(link) ?? 0) + difference);
     const report = { ...SILENT_REPORT, linkUp: count(1), linkDown: count(-1) };
     const broker = new RedisBroker({ config, report, refuse() {} });
-    broker.follow({ deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} });
+    broker.setFeedHandler({ deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} });
     await broker.start();
     await eventually(() => expect(Object.fromEntries(links)).toEqual({ commands: 1, publisher: 1, subscriber: 1 }));
     await broker.stop();

@@ -33,7 +33,7 @@ describe('a publisher on a webhook', () => {
     const publisher = new Publisher({ url: `${webhook.url}/webhook`, token: WEBHOOK_TOKEN });
     const call = () => publisher.publish('chat', {}, { deliveredWithinMs: 300 });
     await expect(call()).rejects.toMatchObject({ name: 'PublishError', status: 202 });
-    broker.receipts.onQuestion((question) => void broker.receipts.answer(question, 'relay', [undefined]));
+    broker.receipts.onQuery((question) => void broker.receipts.reply(question, 'relay', [undefined]));
     expect(await call()).toEqual([{ topic: 'chat', version: 2 }]);
     await webhook.stop();
   });

@@ -49,7 +49,7 @@ describe('the example of the README', () => {
     const runIt = () => run('sh', ['-c', script.replace('timeout=10s', 'timeout=1s')], { env, cwd });
     try {
       broker.relays = ['relay'];
-      broker.receipts.onQuestion((question) => void broker.receipts.answer(question, 'relay', [undefined]));
+      broker.receipts.onQuery((question) => void broker.receipts.reply(question, 'relay', [undefined]));
       expect(await runIt()).toMatchObject({ stdout: '' });
       broker.relays = ['relay', 'deaf'];
       const failure = await runIt().catch((error: { code: number; stdout: string }) => error);

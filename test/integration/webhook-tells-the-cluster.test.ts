@@ -74,7 +74,7 @@ describe('POST /webhook', () => {
   it('reaches who follows the broker', async () => {
     const memory = new MemoryBroker();
     const delivered: Update[] = [];
-    memory.follow({
+    memory.setFeedHandler({
       deliver: (update) => void delivered.push(update),
       raiseFloor: () => {},
       watchesLost: () => {},

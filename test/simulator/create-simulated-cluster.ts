@@ -1,4 +1,9 @@
-import { DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from '../../services/shared/broker/retention.ts';
+import {
+  DIGEST_LIMIT,
+  RECENT_WINDOW_US,
+  REGISTER_TTL_MS,
+  RETENTION_US,
+} from '../../services/shared/broker/retention.ts';
 import type { Clock } from '../../services/shared/clock.ts';
 import type { ScriptSettings } from './redis-scripts-model.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -10,7 +15,7 @@ import { calmWeather } from './weather.ts';
 export const REAL_SETTINGS: ScriptSettings = {
   registerTtlMs: REGISTER_TTL_MS,
   retentionUs: RETENTION_US,
-  reachUs: REACH_US,
+  reachUs: RECENT_WINDOW_US,
   digestLimit: DIGEST_LIMIT,
 };
 

@@ -41,8 +41,8 @@ function checkHistory(
   let forgot = false;
   if (witness.epoch === '') forgot = false;
   else if (last < seen) forgot = true;
-  else if ((witness.raise ?? '') !== '') forgot = witness.raise !== raise && floor <= seen;
-  else if (witness.epoch !== history) forgot = floor < seen || witness.promised === true;
+  else if ((witness.raiseId ?? '') !== '') forgot = witness.raiseId !== raise && floor <= seen;
+  else if (witness.epoch !== history) forgot = floor < seen || witness.acknowledged === true;
   if (meta?.history !== history || forgot) {
     floor = Math.max(last, seen);
     if (floor >= nowUs) floor += Number.parseInt(createHash('sha1').update(history).digest('hex').slice(0, 5), 16);
@@ -92,7 +92,7 @@ export function runDigest(
   const timeUs = Math.max(nowUs, checked.last);
   const base = timeUs - (timeUs % (settings.retentionUs / 2));
   let last = checked.last;
-  const reach = checked.trimmed ?? last - settings.reachUs;
+  const completeAfter = checked.trimmed ?? last - settings.reachUs;
   if (base > last) {
     last = base;
     context.write((data) => {
@@ -108,12 +108,12 @@ export function runDigest(
   return {
     epoch,
     floor: checked.floor,
-    raise: checked.raise,
+    raiseId: checked.raise,
     last,
     base,
-    retained: timeUs - settings.retentionUs,
-    reach,
+    retainedSince: timeUs - settings.retentionUs,
+    completeAfter,
     changed,
-    more: changed.length === settings.digestLimit,
+    hasMore: changed.length === settings.digestLimit,
   };
 }

@@ -19,10 +19,10 @@ export function sabotageFeed(
     watch: (topics) => feed.watch(topics),
     unwatch: (topics) => feed.unwatch(topics),
     read: (topics) => feed.read(topics),
-    renew: (partition) => feed.renew(partition),
-    exchange: (id, load) => feed.exchange(id, load),
-    follow(handler) {
-      feed.follow({
+    resetSubscription: (partition) => feed.resetSubscription(partition),
+    exchangeLoad: (id, load) => feed.exchangeLoad(id, load),
+    setFeedHandler(handler) {
+      feed.setFeedHandler({
         deliver: (update) => handler.deliver(update),
         watchesLost: (partitions) => handler.watchesLost(partitions),
         linkUp: () => handler.linkUp(),
@@ -34,7 +34,7 @@ export function sabotageFeed(
     async digest(partition, witness, cursor) {
       const digest = await feed.digest(partition, witness, cursor);
       if (sabotage === 'repair')
-        return { ...digest, changed: [], more: false, reach: 0, last: Math.max(digest.last, cursor) };
+        return { ...digest, changed: [], hasMore: false, completeAfter: 0, last: Math.max(digest.last, cursor) };
       if (!firstFloors.has(partition)) firstFloors.set(partition, digest.floor);
       return { ...digest, floor: firstFloors.get(partition) ?? 0 };
     },

@@ -78,7 +78,7 @@ export class SimulatedBroker implements Omit<Broker, 'receipts'> {
     });
   }
 
-  follow(handler: FeedHandler): void {
+  setFeedHandler(handler: FeedHandler): void {
     this.#handler = handler;
   }
 
@@ -142,22 +142,22 @@ export class SimulatedBroker implements Omit<Broker, 'receipts'> {
     );
   }
 
-  exchange(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
+  exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
     return this.#linksOf(0).commands.call((server) => {
       server.write(({ loads }) => void (load ? loads.set(relayId, load) : loads.delete(relayId)));
       return [...server.data.loads.values()];
     });
   }
 
-  loadAnswer(id: string): Promise<string | undefined> {
+  loadResponse(id: string): Promise<string | undefined> {
     return this.#linksOf(0).commands.call((server) => server.data.answers.get(id));
   }
 
-  storeAnswer(id: string, answer: string): Promise<void> {
+  storeResponse(id: string, answer: string): Promise<void> {
     return this.#linksOf(0).commands.call((server) => server.write((data) => void data.answers.set(id, answer)));
   }
 
-  renew(partition: number): void {
+  resetSubscription(partition: number): void {
     this.#linksOf(partition).subscription.renew();
   }
 

@@ -11,7 +11,7 @@ export class RecordingBroker implements WebhookBroker {
   relays: readonly string[] = [];
   readonly receipts = new MemoryReceipts({ nowMs: Date.now, relays: () => this.relays });
   readonly published: { topic: Topic; body: UpdateBody; version: number }[] = [];
-  readonly #answers = new Map<string, string>();
+  readonly #responses = new Map<string, string>();
   failWith: Error | undefined;
 
   partitionOf(): number {
@@ -32,12 +32,12 @@ export class RecordingBroker implements WebhookBroker {
     });
   }
 
-  async loadAnswer(id: string): Promise<string | undefined> {
-    return this.#answers.get(id);
+  async loadResponse(key: string): Promise<string | undefined> {
+    return this.#responses.get(key);
   }
 
-  async storeAnswer(id: string, answer: string): Promise<void> {
-    this.#answers.set(id, answer);
+  async storeResponse(key: string, response: string): Promise<void> {
+    this.#responses.set(key, response);
   }
 
   async digest(): Promise<Digest> {

@@ -8,7 +8,7 @@ import { createAddressReader } from '../../services/relay/access/client-address.
 import { Origins, parseOriginRule } from '../../services/relay/access/origins.ts';
 import { parseGreeting } from '../../services/relay/transport/greeting.ts';
 import { parseTopicRequest } from '../../services/relay/transport/long-poll/topic-request.ts';
-import { decodeAnswer, decodeQuestion, encodeAnswer } from '../../services/shared/broker/receipt-codec.ts';
+import { decodeQuery, decodeReply, encodeReply } from '../../services/shared/broker/receipt-codec.ts';
 import { AppError } from '../../services/shared/errors.ts';
 import { requireMediaType } from '../../services/shared/http/read-body.ts';
 import { parseClientMessage } from '../../services/shared/protocol/client-message.ts';
@@ -209,9 +209,9 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
 
   it('as a question for receipts or an answer never throws, and what we wrote is read as it was', () => {
     holdsFor(fc.oneof(anyText, almost('id', ' ', 'chat', '[', ']', '1', ',', 'null')), (text) => {
-      const question = decodeQuestion(text);
+      const question = decodeQuery(text);
       if (question) expect(question.topics.length > 0 && question.topics.every(isTopic)).toBe(true);
-      for (const receipt of decodeAnswer(text, 1) ?? [])
+      for (const receipt of decodeReply(text, 1) ?? [])
         expect(Object.values(receipt ?? {}).every(isVersion)).toBe(true);
     });
     const receipt = fc.record({
@@ -222,8 +222,8 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
     });
     fc.assert(
       fc.property(fc.array(fc.option(receipt, { nil: undefined })), (answer) => {
-        expect(decodeAnswer(encodeAnswer(answer), answer.length)).toEqual(answer);
-        expect(decodeAnswer(encodeAnswer(answer), answer.length + 1)).toBeUndefined();
+        expect(decodeReply(encodeReply(answer), answer.length)).toEqual(answer);
+        expect(decodeReply(encodeReply(answer), answer.length + 1)).toBeUndefined();
       }),
       { numRuns },
     );

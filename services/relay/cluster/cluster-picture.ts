@@ -55,15 +55,15 @@ export class ClusterPicture {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.cancel();
-    await this.#loads.exchange(this.#id, undefined).catch(() => {}); // it is forgotten soon anyway
+    await this.#loads.exchangeLoad(this.#id, undefined).catch(() => {}); // it is forgotten soon anyway
   }
 
   async #exchange(): Promise<void> {
     let intervalMs = EXCHANGE_INTERVAL_MS;
     try {
       const own: RelayLoad = { connections: this.#connections() };
-      const all = await this.#loads.exchange(this.#id, own);
-      if (this.#stopped) return void (await this.#loads.exchange(this.#id, undefined));
+      const all = await this.#loads.exchangeLoad(this.#id, own);
+      if (this.#stopped) return void (await this.#loads.exchangeLoad(this.#id, undefined));
       const connections = all.reduce((sum, load) => sum + load.connections, 0) - own.connections;
       this.#others = { relays: Math.max(0, all.length - 1), connections: Math.max(0, connections) };
       this.#exchanged();

@@ -1,4 +1,4 @@
-import type { Receipt, ReceiptAnswer, ReceiptAnswering, ReceiptQuestion } from '../../shared/broker/receipts.ts';
+import type { DeliveryReceipt, ReceiptQuery, ReceiptReply, ReceiptResponder } from '../../shared/broker/receipts.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 
@@ -13,18 +13,18 @@ const MAX_QUESTIONS = 256;
  * Remembers none: a question that comes too early, or whose answer is lost, is put again.
  */
 export class ReceiptAnswers {
-  readonly #receipts: Pick<ReceiptAnswering, 'answer'>;
+  readonly #receipts: Pick<ReceiptResponder, 'reply'>;
   readonly #relay: string;
   readonly #clock: Clock;
-  readonly #receiptOf: (topic: Topic) => Receipt | undefined;
-  readonly #questions = new Map<string, ReceiptQuestion>();
+  readonly #receiptOf: (topic: Topic) => DeliveryReceipt | undefined;
+  readonly #questions = new Map<string, ReceiptQuery>();
 
   /** `receiptOf` tells how far this relay is with a topic; undefined where it knows nothing of it. */
   constructor(deps: {
-    receipts: Pick<ReceiptAnswering, 'answer'>;
+    receipts: Pick<ReceiptResponder, 'reply'>;
     relay: string;
     clock: Clock;
-    receiptOf: (topic: Topic) => Receipt | undefined;
+    receiptOf: (topic: Topic) => DeliveryReceipt | undefined;
   }) {
     this.#receipts = deps.receipts;
     this.#relay = deps.relay;
@@ -32,7 +32,7 @@ export class ReceiptAnswers {
     this.#receiptOf = deps.receiptOf;
   }
 
-  hear(question: ReceiptQuestion): void {
+  hear(question: ReceiptQuery): void {
     if (this.#questions.size >= MAX_QUESTIONS) return;
     this.#questions.set(question.id, question);
     if (this.#questions.size === 1) this.#clock.atTurnEnd(() => this.#answer());
@@ -50,12 +50,12 @@ export class ReceiptAnswers {
     if (this.#questions.size > 0) this.#clock.atTurnEnd(() => this.#answer());
   }
 
-  #answerFor(question: ReceiptQuestion, handedOver: ReceiptAnswer): void {
+  #answerFor(question: ReceiptQuery, handedOver: ReceiptReply): void {
     // What was handed over since is not written yet.
     const answer = handedOver.map((receipt, i) => {
       const now = this.#receiptOf(question.topics[i] as Topic);
       return receipt && { ...receipt, ...now, version: receipt.version };
     });
-    this.#receipts.answer(question, this.#relay, answer).catch(() => {});
+    this.#receipts.reply(question, this.#relay, answer).catch(() => {});
   }
 }

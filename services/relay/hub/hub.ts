@@ -64,7 +64,7 @@ export class Hub implements FeedHandler {
         freshnessChanged: (fresh) => this.#freshnessChanged(fresh),
       },
     });
-    feed.follow(this);
+    feed.setFeedHandler(this);
   }
 
   /** Begins to repair; the feed is started by its owner. */

@@ -43,19 +43,19 @@ export class Partition {
 
   /** Takes a digest's numbers over, all but its changes. */
   learn(digest: Digest, askedAtMs: number): void {
-    this.#aheadUs = digest.retained + RETENTION_US - askedAtMs * 1000;
-    const { epoch, raise } = digest;
-    this.#witness = { epoch, raise, version: Math.max(this.#witness.version, digest.last) };
+    this.#aheadUs = digest.retainedSince + RETENTION_US - askedAtMs * 1000;
+    const { epoch, raiseId } = digest;
+    this.#witness = { epoch, raiseId, version: Math.max(this.#witness.version, digest.last) };
     this.raiseFloor(digest.floor);
     this.#base = Math.max(this.#base, digest.base);
-    this.#retained = Math.max(this.#retained, digest.retained);
+    this.#retained = Math.max(this.#retained, digest.retainedSince);
   }
 
-  /** True where the floor is higher than it was. `raise` is what raised it, where that is known. */
-  raiseFloor(floor: Version, raise?: string): boolean {
+  /** True where the floor is higher than it was. `raiseId` names what raised it, where that is known. */
+  raiseFloor(floor: Version, raiseId?: string): boolean {
     if (floor <= this.#floor) return false;
     // One that is not above all that was seen is not taken for known: the next digest has it raised again.
-    if (raise !== undefined && floor > this.#witness.version) this.#witness = { ...this.#witness, raise };
+    if (raiseId !== undefined && floor > this.#witness.version) this.#witness = { ...this.#witness, raiseId };
     this.saw(floor);
     if (this.#floor > 0) this.#raised = floor;
     this.#floor = floor;

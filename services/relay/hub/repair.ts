@@ -41,7 +41,7 @@ interface Wanted {
   readonly version?: Version;
 }
 
-type Feed = Pick<BrokerFeed, 'partitions' | 'partitionOf' | 'digest' | 'read' | 'renew'>;
+type Feed = Pick<BrokerFeed, 'partitions' | 'partitionOf' | 'digest' | 'read' | 'resetSubscription'>;
 
 /**
  * Makes up for everything that signals may lose: at every interval, and whenever the link comes up, it reads
@@ -157,7 +157,7 @@ export class Repair {
       const digest = await this.#feed.digest(partition, state.witness, state.cursor);
       this.#report.digested((this.#clock.monotonicMs() - askedAtMs) / 1000);
       await this.#apply(partition, state, digest, askedAtMs);
-      more = digest.more;
+      more = digest.hasMore;
       if (!more) state.digestedAtMs = askedAtMs;
     }
     this.#suspect(partition, state);
@@ -165,7 +165,7 @@ export class Repair {
 
   async #apply(partition: number, state: Partition, digest: Digest, askedAtMs: number): Promise<void> {
     const floorBefore = state.floor;
-    const complete = digest.reach <= state.cursor && digest.last >= state.cursor;
+    const complete = digest.completeAfter <= state.cursor && digest.last >= state.cursor;
     const baseBefore = state.currentVersion(0);
     state.learn(digest, askedAtMs);
     if (state.floor > floorBefore && floorBefore > 0) {
@@ -187,7 +187,7 @@ export class Repair {
       if (!complete && state.currentVersion(0) > baseBefore) this.#handler.expired(gone.map(({ topic }) => topic));
     }
     // Only now: a digest whose registers could not be read is asked for again.
-    state.moveCursor(digest.more && complete ? (digest.changed.at(-1)?.version ?? digest.last) : digest.last);
+    state.moveCursor(digest.hasMore && complete ? (digest.changed.at(-1)?.version ?? digest.last) : digest.last);
   }
 
   #repaired(
@@ -222,7 +222,7 @@ export class Repair {
     if (!deaf) return;
     state.unsignalled.clear();
     this.#report.deafSubscriptionReplaced();
-    this.#feed.renew(partition);
+    this.#feed.resetSubscription(partition);
   }
 
   #judgeFreshness(): void {

@@ -39,9 +39,9 @@ export interface BrokerPublisher extends Partitioned {
 /** Answers that were given to publishers' calls, for as long as a call may be repeated or replayed. */
 export interface IdempotencyStore {
   /** The answer kept under this id; undefined where there is none (any more). */
-  loadAnswer(id: string): Promise<string | undefined>;
+  loadResponse(id: string): Promise<string | undefined>;
   /** Keeps an answer for ten minutes, which is longer than a signature is valid; the first one stays. */
-  storeAnswer(id: string, answer: string): Promise<void>;
+  storeResponse(id: string, answer: string): Promise<void>;
 }
 
 /** What each relay of the cluster holds: the picture by which they share. */
@@ -50,7 +50,7 @@ export interface RelayRegistry {
    * Notes a relay's load for ten seconds, and answers the loads of all relays that were noted within that time, this
    * one included. Without a load it is forgotten at once.
    */
-  exchange(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]>;
+  exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]>;
 }
 
 /** What one relay holds. */
@@ -61,7 +61,7 @@ export interface RelayLoad {
 /** The half of a broker that a relay needs. */
 export interface BrokerFeed extends Partitioned {
   /** Names who is told of signals and of the link. Called once, before `start`. */
-  follow(handler: FeedHandler): void;
+  setFeedHandler(handler: FeedHandler): void;
   /**
    * Resolves once signals of all these topics flow: every update that is published after that is
    * signalled, unless the signal is lost. Watching twice is harmless.
@@ -71,7 +71,7 @@ export interface BrokerFeed extends Partitioned {
   /** The stored registers, aligned with the topics; undefined where there is none (any more). */
   read(topics: readonly Topic[]): Promise<(Update | undefined)[]>;
   /** Gives up the subscription that carries this partition, which proved deaf; `watchesLost` follows. */
-  renew(partition: number): void;
+  resetSubscription(partition: number): void;
 }
 
 /** What a broker tells a relay. Signals may be lost, repeated or out of order. */
@@ -99,13 +99,13 @@ export interface Witness {
    * by now, the promise may have been made by a master that was already replaced, after everybody was told of the
    * floor. So the floor is raised anew, also above a version that says nothing: clocks may disagree.
    */
-  readonly promised?: boolean;
+  readonly acknowledged?: boolean;
   /**
    * The newest raise of the floor that this process knows to be above all that it had seen before. Where the broker
    * has another one whose floor is not above what this process has seen, numbers were given twice, and the floor is
    * raised anew. Not needed by who does not keep registers.
    */
-  readonly raise?: string;
+  readonly raiseId?: string;
 }
 
 /** Which version an update got, and under which history: a promise that goes along with later calls. */
@@ -121,18 +121,18 @@ export interface Digest {
   /** Nobody may believe anything older. */
   readonly floor: Version;
   /** Names the raise that made the floor: no two have the same name, also where they have the same number. */
-  readonly raise: string;
+  readonly raiseId: string;
   /** Every later version will be above this. */
   readonly last: Version;
   /** The number of a topic that has no register: below every later version. */
   readonly base: Version;
   /** A register older than this counts as not there. */
-  readonly retained: Version;
+  readonly retainedSince: Version;
   /** What `changed` is complete after: changes up to here may be missing from it. */
-  readonly reach: Version;
+  readonly completeAfter: Version;
   readonly changed: readonly Changed[];
   /** Whether there is more after the last of `changed`: ask again from there. */
-  readonly more: boolean;
+  readonly hasMore: boolean;
 }
 
 /** A topic that changed, with its newest version. */

@@ -4,7 +4,14 @@ import type { Update, UpdateBody, Version } from '../update/update.ts';
 import { decodeBody, decodeSignal, encodeBody, encodeSignal } from '../update/update-codec.ts';
 import type { Broker, Changed, Digest, FeedHandler, Published, RelayLoad, Witness } from './broker.ts';
 import { MemoryReceipts } from './memory-receipts.ts';
-import { ANSWER_TTL_MS, DIGEST_LIMIT, LOAD_TTL_MS, REACH_US, REGISTER_TTL_MS, RETENTION_US } from './retention.ts';
+import {
+  DIGEST_LIMIT,
+  LOAD_TTL_MS,
+  RECENT_WINDOW_US,
+  REGISTER_TTL_MS,
+  RESPONSE_TTL_MS,
+  RETENTION_US,
+} from './retention.ts';
 
 /**
  * The broker of a cluster that is one process: registers in memory, nothing kept over a restart. Delivers
@@ -34,7 +41,7 @@ export class MemoryBroker implements Broker {
     this.receipts = new MemoryReceipts({ nowMs: this.#nowMs, relays });
   }
 
-  follow(handler: FeedHandler): void {
+  setFeedHandler(handler: FeedHandler): void {
     this.#handler = handler;
   }
 
@@ -94,37 +101,37 @@ export class MemoryBroker implements Broker {
     return {
       epoch: this.#history,
       floor: this.#floor,
-      raise: String(this.#raises),
+      raiseId: String(this.#raises),
       last: this.#last,
       base,
-      retained: now - RETENTION_US,
-      reach: this.#trimmed,
+      retainedSince: now - RETENTION_US,
+      completeAfter: this.#trimmed,
       changed: newest.slice(0, DIGEST_LIMIT),
-      more: newest.length > DIGEST_LIMIT,
+      hasMore: newest.length > DIGEST_LIMIT,
     };
   }
 
-  async loadAnswer(id: string): Promise<string | undefined> {
+  async loadResponse(id: string): Promise<string | undefined> {
     const kept = this.#answers.get(id);
     return kept && kept.expiresAtMs > this.#nowMs() ? kept.answer : undefined;
   }
 
-  async storeAnswer(id: string, answer: string): Promise<void> {
+  async storeResponse(id: string, answer: string): Promise<void> {
     const now = this.#nowMs();
     for (const [old, { expiresAtMs }] of this.#answers) {
       if (expiresAtMs > now) break;
       this.#answers.delete(old);
     }
-    if (!this.#answers.has(id)) this.#answers.set(id, { answer, expiresAtMs: now + ANSWER_TTL_MS });
+    if (!this.#answers.has(id)) this.#answers.set(id, { answer, expiresAtMs: now + RESPONSE_TTL_MS });
   }
 
-  async exchange(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
+  async exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
     this.#loads.delete(relayId);
     if (load) this.#loads.set(relayId, { load, expiresAtMs: this.#nowMs() + LOAD_TTL_MS });
     return this.#freshLoads().map(([, { load }]) => load);
   }
 
-  renew(_partition: number): void {
+  resetSubscription(_partition: number): void {
     this.#watched.clear();
     this.#handler?.watchesLost([0]);
   }
@@ -150,11 +157,11 @@ export class MemoryBroker implements Broker {
   }
 
   /** As the scripts in Redis judge; in one process only a test can bring it about. */
-  #hasForgotten({ epoch, version, promised, raise }: Witness): boolean {
+  #hasForgotten({ epoch, version, acknowledged, raiseId }: Witness): boolean {
     if (epoch === '') return false;
     if (this.#last < version) return true;
-    if (raise !== undefined) return raise !== String(this.#raises) && this.#floor <= version;
-    return epoch !== this.#history && (this.#floor < version || promised === true);
+    if (raiseId !== undefined) return raiseId !== String(this.#raises) && this.#floor <= version;
+    return epoch !== this.#history && (this.#floor < version || acknowledged === true);
   }
 
   #changedAfter(cursor: Version): Changed[] {
@@ -170,7 +177,7 @@ export class MemoryBroker implements Broker {
 
   /** Only publishing does: where the floor or the base have risen, it still reaches back as far as before. */
   #trimRecent(): void {
-    const cutoff = this.#last - REACH_US;
+    const cutoff = this.#last - RECENT_WINDOW_US;
     for (const [topic, version] of this.#recent) {
       if (version > cutoff) return;
       this.#recent.delete(topic);

@@ -1,15 +1,15 @@
 import { MAX_TOPICS_PER_REQUEST } from '../protocol/publish-request.ts';
 import { isTopic } from '../update/topic.ts';
 import { isVersion } from '../update/update.ts';
-import type { Receipt, ReceiptAnswer, ReceiptQuestion } from './receipts.ts';
+import type { DeliveryReceipt, ReceiptQuery, ReceiptReply } from './receipts.ts';
 
 /** Renders a question as a signal: its id and its topics, which hold no spaces. */
-export function encodeQuestion({ id, topics }: ReceiptQuestion): string {
+export function encodeQuery({ id, topics }: ReceiptQuery): string {
   return [id, ...topics].join(' ');
 }
 
 /** Reads a question; undefined where it is none. */
-export function decodeQuestion(text: string): ReceiptQuestion | undefined {
+export function decodeQuery(text: string): ReceiptQuery | undefined {
   const [id = '', ...topics] = text.split(' ');
   if (!/^[\w-]{1,64}$/.test(id)) return undefined;
   if (topics.length === 0 || topics.length > MAX_TOPICS_PER_REQUEST || !topics.every(isTopic)) return undefined;
@@ -17,14 +17,14 @@ export function decodeQuestion(text: string): ReceiptQuestion | undefined {
 }
 
 /** Renders an answer: JSON, four numbers or null for each topic. */
-export function encodeAnswer(answer: ReceiptAnswer): string {
+export function encodeReply(answer: ReceiptReply): string {
   return JSON.stringify(
     answer.map((receipt) => receipt && [receipt.version, receipt.told, receipt.listening, receipt.behind]),
   );
 }
 
 /** Reads an answer about so many topics; undefined where it is none. More numbers may come to be added. */
-export function decodeAnswer(text: string, topics: number): ReceiptAnswer | undefined {
+export function decodeReply(text: string, topics: number): ReceiptReply | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -32,7 +32,7 @@ export function decodeAnswer(text: string, topics: number): ReceiptAnswer | unde
     return undefined;
   }
   if (!Array.isArray(value) || value.length !== topics) return undefined;
-  const answer: (Receipt | undefined)[] = [];
+  const answer: (DeliveryReceipt | undefined)[] = [];
   for (const item of value) {
     if (item === null) {
       answer.push(undefined);

@@ -9,42 +9,42 @@ import type { Version } from '../update/update.ts';
  *
  * Every method fails with `broker_unavailable` within the broker's deadline when the broker cannot be reached.
  */
-export interface Receipts extends ReceiptAsking, ReceiptAnswering {}
+export interface Receipts extends ReceiptQuerier, ReceiptResponder {}
 
 /** The half that a webhook needs. */
-export interface ReceiptAsking {
+export interface ReceiptQuerier {
   /** Puts the question to all relays that can hear it; putting it again is harmless. */
-  ask(question: ReceiptQuestion): Promise<void>;
+  sendQuery(question: ReceiptQuery): Promise<void>;
   /** Lets relays that signals do not reach find the question when they exchange their loads, for ten seconds. */
-  insist(question: ReceiptQuestion): Promise<void>;
+  storeQuery(question: ReceiptQuery): Promise<void>;
   /** The last answer of every relay that has answered, by its name, aligned with the question's topics. */
-  answers(question: ReceiptQuestion): Promise<ReadonlyMap<string, ReceiptAnswer>>;
+  readReplies(question: ReceiptQuery): Promise<ReadonlyMap<string, ReceiptReply>>;
   /** Throws the answers away; they are forgotten anyway, ten seconds after the last one. */
-  forget(question: ReceiptQuestion): Promise<void>;
+  deleteQuery(question: ReceiptQuery): Promise<void>;
   /** The relays from which answers are to be expected. */
-  relays(): Promise<RelayCensus>;
+  membership(): Promise<RelayMembership>;
 }
 
 /** The half that a relay needs. */
-export interface ReceiptAnswering {
+export interface ReceiptResponder {
   /** Names who is told of questions. Called once, before the broker starts. */
-  onQuestion(handler: (question: ReceiptQuestion) => void): void;
+  onQuery(handler: (question: ReceiptQuery) => void): void;
   /** Answers, in place of what this relay has answered to the question before. */
-  answer(question: ReceiptQuestion, relay: string, answer: ReceiptAnswer): Promise<void>;
+  reply(question: ReceiptQuery, relay: string, answer: ReceiptReply): Promise<void>;
 }
 
 /** A question to all relays: how far are you with these topics? */
-export interface ReceiptQuestion {
+export interface ReceiptQuery {
   readonly id: string;
   /** At least one, and at most as many as one call may publish. */
   readonly topics: readonly Topic[];
 }
 
 /** Undefined for a topic of which a relay knows nothing, since nobody there listens to it. */
-export type ReceiptAnswer = readonly (Receipt | undefined)[];
+export type ReceiptReply = readonly (DeliveryReceipt | undefined)[];
 
 /** How far one relay is with a topic. */
-export interface Receipt {
+export interface DeliveryReceipt {
   /** What those who listen were told last; 0 where they are still to be told something. */
   readonly version: Version;
   /** Connections that it was handed to when it came. */
@@ -56,8 +56,8 @@ export interface Receipt {
 }
 
 /** The relays that said within the last ten seconds that they are there. */
-export interface RelayCensus {
-  readonly names: readonly string[];
+export interface RelayMembership {
+  readonly relays: readonly string[];
   /** At least so many more were there a moment ago: they have just gone, or the broker has lost them, and they come back. */
   readonly missing: number;
 }

@@ -5,10 +5,10 @@ export const RETENTION_US = 24 * 3600 * 1_000_000;
 export const REGISTER_TTL_MS = 25 * 3600 * 1000;
 
 /** How far back a digest reaches, in microseconds: a relay that was away for longer reads all its registers. */
-export const REACH_US = 120 * 1_000_000;
+export const RECENT_WINDOW_US = 120 * 1_000_000;
 
 /** For how long the answer to a publisher's call is kept. */
-export const ANSWER_TTL_MS = 10 * 60 * 1000;
+export const RESPONSE_TTL_MS = 10 * 60 * 1000;
 
 /** The most topics in one digest. */
 export const DIGEST_LIMIT = 10_000;

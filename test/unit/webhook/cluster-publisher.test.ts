@@ -72,10 +72,10 @@ describe('ClusterPublisher', () => {
 
   it('carries along what it was promised in the partition before', async () => {
     expect(await publishAt('a1', { version: 10, epoch: 'h' })).toEqual({ epoch: '', version: 0 });
-    const promised = true;
-    expect(await publishAt('a2', { version: 11, epoch: 'h' })).toEqual({ epoch: 'h', version: 10, promised });
-    expect(await publishAt('a1', { version: 12, epoch: 'i' })).toEqual({ epoch: 'h', version: 11, promised });
-    expect(await publishAt('a1', { version: 13, epoch: 'i' })).toEqual({ epoch: 'i', version: 12, promised });
+    const acknowledged = true;
+    expect(await publishAt('a2', { version: 11, epoch: 'h' })).toEqual({ epoch: 'h', version: 10, acknowledged });
+    expect(await publishAt('a1', { version: 12, epoch: 'i' })).toEqual({ epoch: 'h', version: 11, acknowledged });
+    expect(await publishAt('a1', { version: 13, epoch: 'i' })).toEqual({ epoch: 'i', version: 12, acknowledged });
   });
 
   it('keeps partitions apart', async () => {
@@ -94,7 +94,7 @@ describe('ClusterPublisher', () => {
     expect(await publishAt('a3', { version: 21, epoch: 'h' })).toEqual({
       epoch: 'h',
       version: 20,
-      promised: true,
+      acknowledged: true,
     });
   });
 
@@ -106,12 +106,12 @@ describe('ClusterPublisher', () => {
     broker.calls[0]?.answer({ version: 10, epoch: 'old' });
     await first;
     const witness = await publishAt('a3', { version: 30, epoch: 'new' });
-    expect(witness).toMatchObject({ version: 20, promised: true });
+    expect(witness).toMatchObject({ version: 20, acknowledged: true });
     expect(['new', 'old', '']).not.toContain(witness?.epoch);
     expect(await publishAt('a4', { version: 31, epoch: 'new' })).toEqual({
       epoch: 'new',
       version: 30,
-      promised: true,
+      acknowledged: true,
     });
   });
 
@@ -137,9 +137,9 @@ describe('ClusterPublisher', () => {
     await first;
     broker.calls[2]?.answer({ version: 20, epoch: 'new' });
     await second;
-    expect(await publishAt('a3', { version: 21, epoch: 'new' })).toMatchObject({ promised: true });
+    expect(await publishAt('a3', { version: 21, epoch: 'new' })).toMatchObject({ acknowledged: true });
     expect(broker.calls.at(-1)?.witness.epoch).toContain('old');
-    expect(await publishAt('a3', { version: 22, epoch: 'new' })).toMatchObject({ epoch: 'new', promised: true });
+    expect(await publishAt('a3', { version: 22, epoch: 'new' })).toMatchObject({ epoch: 'new', acknowledged: true });
   });
 
   it('fails as a whole where one topic fails, and remembers what the others were promised', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Receipt, ReceiptAnswer } from '../../../services/shared/broker/receipts.ts';
+import type { DeliveryReceipt, ReceiptReply } from '../../../services/shared/broker/receipts.ts';
 import type { Topic } from '../../../services/shared/update/topic.ts';
 import { judgeDelivery } from '../../../services/webhook/delivery.ts';
 
@@ -7,17 +7,17 @@ const UPDATES = [
   { topic: 'a' as Topic, version: 10 },
   { topic: 'b' as Topic, version: 20 },
 ];
-const ALL_THERE = { names: ['one', 'two'], missing: 0 };
-const receipt = (version: number, counts: Partial<Receipt> = {}): Receipt => ({
+const ALL_THERE = { relays: ['one', 'two'], missing: 0 };
+const receipt = (version: number, counts: Partial<DeliveryReceipt> = {}): DeliveryReceipt => ({
   version,
   told: 2,
   listening: 2,
   behind: 0,
   ...counts,
 });
-const judge = (answers: Record<string, ReceiptAnswer>, census = ALL_THERE) =>
+const judge = (answers: Record<string, ReceiptReply>, census = ALL_THERE) =>
   judgeDelivery(UPDATES, census, new Map(Object.entries(answers)));
-const states = (answers: Record<string, ReceiptAnswer>, census = ALL_THERE) =>
+const states = (answers: Record<string, ReceiptReply>, census = ALL_THERE) =>
   judge(answers, census).receipts.map(({ relays }) => relays.map(({ relay, state }) => `${relay} ${state}`));
 
 describe('judgeDelivery', () => {
@@ -60,13 +60,13 @@ describe('judgeDelivery', () => {
 
   it('does not where relays are missing, and says how many', () => {
     const answers = { one: [receipt(10), receipt(20)] };
-    expect(judge(answers, { names: ['one'], missing: 2 })).toMatchObject({ delivered: false, missing: 2 });
-    expect(judge({}, { names: [], missing: 1 })).toMatchObject({ delivered: false, missing: 1 });
+    expect(judge(answers, { relays: ['one'], missing: 2 })).toMatchObject({ delivered: false, missing: 2 });
+    expect(judge({}, { relays: [], missing: 1 })).toMatchObject({ delivered: false, missing: 1 });
   });
 
   it('asks nothing of a relay that has lost its last client before it was told', () => {
     const answers = { one: [receipt(9, { listening: 0 }), receipt(20, { listening: 0 })] };
-    expect(states(answers, { names: ['one'], missing: 0 })).toEqual([['one idle'], ['one delivered']]);
+    expect(states(answers, { relays: ['one'], missing: 0 })).toEqual([['one idle'], ['one delivered']]);
   });
 
   it('counts whoever answers, also where it is not named any more', () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { ReceiptAnswer, ReceiptAsking, ReceiptQuestion } from '../../../services/shared/broker/receipts.ts';
+import type { ReceiptQuerier, ReceiptQuery, ReceiptReply } from '../../../services/shared/broker/receipts.ts';
 import { AppError } from '../../../services/shared/errors.ts';
 import type { Topic } from '../../../services/shared/update/topic.ts';
 import type { Delivery } from '../../../services/webhook/delivery.ts';
@@ -8,12 +8,12 @@ import { VirtualTime } from '../../support/virtual-time.ts';
 
 const UPDATES = [{ topic: 'chat' as Topic, version: 10 }];
 const NOBODY_GONE = new AbortController().signal;
-const DELIVERED: ReceiptAnswer = [{ version: 10, told: 1, listening: 1, behind: 0 }];
+const DELIVERED: ReceiptReply = [{ version: 10, told: 1, listening: 1, behind: 0 }];
 
 /** Relays that answer as a test says, and a broker that can be away. */
-class FakeReceipts implements ReceiptAsking {
+class FakeReceipts implements ReceiptQuerier {
   readonly #time: VirtualTime;
-  readonly answered = new Map<string, ReceiptAnswer>();
+  readonly answered = new Map<string, ReceiptReply>();
   readonly askedAtMs: number[] = [];
   readonly insistedAtMs: number[] = [];
   forgotten = 0;
@@ -27,23 +27,23 @@ class FakeReceipts implements ReceiptAsking {
     this.#time = time;
   }
 
-  ask(_question: ReceiptQuestion): Promise<void> {
+  sendQuery(_question: ReceiptQuery): Promise<void> {
     return this.#call(() => void this.askedAtMs.push(this.#time.nowMs));
   }
 
-  insist(_question: ReceiptQuestion): Promise<void> {
+  storeQuery(_question: ReceiptQuery): Promise<void> {
     return this.#call(() => void this.insistedAtMs.push(this.#time.nowMs));
   }
 
-  answers(_question: ReceiptQuestion): Promise<ReadonlyMap<string, ReceiptAnswer>> {
+  readReplies(_question: ReceiptQuery): Promise<ReadonlyMap<string, ReceiptReply>> {
     return this.#call(() => new Map(this.answered));
   }
 
-  relays() {
-    return this.#call(() => ({ names: this.names, missing: this.missing }));
+  membership() {
+    return this.#call(() => ({ relays: this.names, missing: this.missing }));
   }
 
-  async forget(): Promise<void> {
+  async deleteQuery(): Promise<void> {
     this.forgotten += 1;
   }
 

@@ -5,7 +5,7 @@ import { isVersion, type Update, type UpdateBody, type Version } from '../../upd
 import { decodeBody, decodeSignal, encodeBody } from '../../update/update-codec.ts';
 import type { Broker, Changed, Digest, FeedHandler, Published, RelayLoad, Witness } from '../broker.ts';
 import type { BrokerReport } from '../broker-report.ts';
-import { ANSWER_TTL_MS, DIGEST_LIMIT, REACH_US, REGISTER_TTL_MS, RETENTION_US } from '../retention.ts';
+import { DIGEST_LIMIT, RECENT_WINDOW_US, REGISTER_TTL_MS, RESPONSE_TTL_MS, RETENTION_US } from '../retention.ts';
 import { RedisKeys } from './redis-keys.ts';
 import { RedisReceipts } from './redis-receipts.ts';
 import { RedisRelays } from './redis-relays.ts';
@@ -47,7 +47,7 @@ export class RedisBroker implements Broker {
     this.receipts = new RedisReceipts({ ...shared, relays: this.#relays });
   }
 
-  follow(handler: FeedHandler): void {
+  setFeedHandler(handler: FeedHandler): void {
     this.#handler = handler;
   }
 
@@ -75,14 +75,14 @@ export class RedisBroker implements Broker {
         this.#keys.updateChannel(topic),
         encodeBody(body),
         REGISTER_TTL_MS,
-        REACH_US,
+        RECENT_WINDOW_US,
       ]),
     );
     return { version: Number(version), epoch };
   }
 
   async digest(partition: number, witness: Witness, cursor: Version): Promise<Digest> {
-    const [epoch, floor, raise, last, base, retained, reach, rows] = await this.#attempt(() =>
+    const [epoch, floor, raiseId, last, base, retained, reach, rows] = await this.#attempt(() =>
       this.#topology
         .commands(partition)
         .heliographDigest(
@@ -92,7 +92,7 @@ export class RedisBroker implements Broker {
           cursor,
           DIGEST_LIMIT,
           RETENTION_US,
-          REACH_US,
+          RECENT_WINDOW_US,
         ),
     );
     const changed: Changed[] = [];
@@ -102,13 +102,13 @@ export class RedisBroker implements Broker {
     return {
       epoch,
       floor: Number(floor),
-      raise,
+      raiseId,
       last: Number(last),
       base: Number(base),
-      retained: Number(retained),
-      reach: Number(reach),
+      retainedSince: Number(retained),
+      completeAfter: Number(reach),
       changed,
-      more: changed.length === DIGEST_LIMIT,
+      hasMore: changed.length === DIGEST_LIMIT,
     };
   }
 
@@ -129,21 +129,21 @@ export class RedisBroker implements Broker {
     return registers;
   }
 
-  async loadAnswer(id: string): Promise<string | undefined> {
+  async loadResponse(id: string): Promise<string | undefined> {
     const key = this.#keys.answer(id);
     return (await this.#attempt(() => this.#topology.commandsForKey(key).get(key))) ?? undefined;
   }
 
-  async storeAnswer(id: string, answer: string): Promise<void> {
+  async storeResponse(id: string, answer: string): Promise<void> {
     const key = this.#keys.answer(id);
-    await this.#attempt(() => this.#topology.commandsForKey(key).set(key, answer, 'PX', ANSWER_TTL_MS, 'NX'));
+    await this.#attempt(() => this.#topology.commandsForKey(key).set(key, answer, 'PX', RESPONSE_TTL_MS, 'NX'));
   }
 
-  exchange(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
+  exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
     return this.#relays.exchange(relayId, load);
   }
 
-  renew(partition: number): void {
+  resetSubscription(partition: number): void {
     this.#topology.renew(partition);
   }
 
@@ -186,8 +186,8 @@ export class RedisBroker implements Broker {
       this.#keys.floorChannel(partition),
       witness.epoch,
       witness.version,
-      witness.promised ? 1 : 0,
-      witness.raise ?? '',
+      witness.acknowledged ? 1 : 0,
+      witness.raiseId ?? '',
     ];
   }
 

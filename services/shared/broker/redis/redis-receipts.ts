@@ -1,5 +1,5 @@
-import { decodeAnswer, decodeQuestion, encodeAnswer, encodeQuestion } from '../receipt-codec.ts';
-import type { ReceiptAnswer, ReceiptQuestion, Receipts, RelayCensus } from '../receipts.ts';
+import { decodeQuery, decodeReply, encodeQuery, encodeReply } from '../receipt-codec.ts';
+import type { ReceiptQuery, ReceiptReply, Receipts, RelayMembership } from '../receipts.ts';
 import { RECEIPT_TTL_MS } from '../retention.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import type { RedisRelays } from './redis-relays.ts';
@@ -15,7 +15,7 @@ export class RedisReceipts implements Receipts {
   readonly #topology: RedisTopology;
   readonly #relays: RedisRelays;
   readonly #attempt: <T>(call: () => Promise<T>) => Promise<T>;
-  #handler: ((question: ReceiptQuestion) => void) | undefined;
+  #handler: ((question: ReceiptQuery) => void) | undefined;
 
   /** `attempt` makes a call, and turns what Redis throws into the one error of the port. */
   constructor(deps: {
@@ -30,48 +30,48 @@ export class RedisReceipts implements Receipts {
     this.#attempt = deps.attempt;
   }
 
-  onQuestion(handler: (question: ReceiptQuestion) => void): void {
+  onQuery(handler: (question: ReceiptQuery) => void): void {
     this.#handler = handler;
   }
 
   /** A question has come, by a signal or along with the loads. */
   signal(text: string): void {
-    const question = decodeQuestion(text);
+    const question = decodeQuery(text);
     if (question) this.#handler?.(question);
   }
 
-  async ask(question: ReceiptQuestion): Promise<void> {
+  async sendQuery(question: ReceiptQuery): Promise<void> {
     const partition = this.#partitionOf(question);
     const channel = this.#keys.questionChannel(partition);
-    const text = encodeQuestion(question);
+    const text = encodeQuery(question);
     await this.#attempt(() => {
       const redis = this.#topology.commands(partition);
       return this.#topology.sharded ? redis.spublish(channel, text) : redis.publish(channel, text);
     });
   }
 
-  async answer(question: ReceiptQuestion, relay: string, answer: ReceiptAnswer): Promise<void> {
+  async reply(question: ReceiptQuery, relay: string, answer: ReceiptReply): Promise<void> {
     const partition = this.#partitionOf(question);
     const key = this.#keys.receipts(partition, question.id);
     await this.#attempt(async () => {
       const redis = this.#topology.commands(partition);
-      await Promise.all([redis.hset(key, relay, encodeAnswer(answer)), redis.pexpire(key, RECEIPT_TTL_MS)]);
+      await Promise.all([redis.hset(key, relay, encodeReply(answer)), redis.pexpire(key, RECEIPT_TTL_MS)]);
     });
   }
 
-  async answers(question: ReceiptQuestion): Promise<ReadonlyMap<string, ReceiptAnswer>> {
+  async readReplies(question: ReceiptQuery): Promise<ReadonlyMap<string, ReceiptReply>> {
     const partition = this.#partitionOf(question);
     const key = this.#keys.receipts(partition, question.id);
     const texts = await this.#attempt(() => this.#topology.commands(partition).hgetall(key));
-    const answers = new Map<string, ReceiptAnswer>();
+    const answers = new Map<string, ReceiptReply>();
     for (const [relay, text] of Object.entries(texts)) {
-      const answer = decodeAnswer(text, question.topics.length);
+      const answer = decodeReply(text, question.topics.length);
       if (answer) answers.set(relay, answer);
     }
     return answers;
   }
 
-  async forget(question: ReceiptQuestion): Promise<void> {
+  async deleteQuery(question: ReceiptQuery): Promise<void> {
     const partition = this.#partitionOf(question);
     const key = this.#keys.receipts(partition, question.id);
     await Promise.all([
@@ -80,15 +80,15 @@ export class RedisReceipts implements Receipts {
     ]);
   }
 
-  async insist(question: ReceiptQuestion): Promise<void> {
-    await this.#relays.noteQuestion(question.id, encodeQuestion(question));
+  async storeQuery(question: ReceiptQuery): Promise<void> {
+    await this.#relays.noteQuestion(question.id, encodeQuery(question));
   }
 
-  relays(): Promise<RelayCensus> {
+  membership(): Promise<RelayMembership> {
     return this.#relays.census();
   }
 
-  #partitionOf({ topics }: ReceiptQuestion): number {
+  #partitionOf({ topics }: ReceiptQuery): number {
     const [first] = topics;
     if (first === undefined) throw new TypeError('a question needs a topic');
     return this.#keys.partitionOf(first);

@@ -1,5 +1,5 @@
 import type { RelayLoad } from '../broker.ts';
-import type { RelayCensus } from '../receipts.ts';
+import type { RelayMembership } from '../receipts.ts';
 import { LOAD_TTL_MS } from '../retention.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import type { RedisTopology } from './redis-topology.ts';
@@ -44,18 +44,18 @@ export class RedisRelays {
     return loads.relays.map(({ connections }) => ({ connections }));
   }
 
-  async census(): Promise<RelayCensus> {
+  async census(): Promise<RelayMembership> {
     return this.noteQuestion('', ''); // none
   }
 
   /** Notes a question for relays to find, or forgets it where the text is empty; answers who is there. */
-  async noteQuestion(id: string, text: string): Promise<RelayCensus> {
+  async noteQuestion(id: string, text: string): Promise<RelayMembership> {
     const [key, relays] = [this.#keys.questions(), this.#keys.relays()];
     const [, rows] = await this.#call(key, relays, id, text);
     const entries = pairsOf(rows).map(([name, entry]) => ({ name, ...decodeEntry(entry) }));
     // That there is none at all cannot be: for whom is a webhook then?
     const expected = Math.max(1, ...entries.map(({ seen }) => seen));
-    return { names: entries.map(({ name }) => name), missing: Math.max(0, expected - entries.length) };
+    return { relays: entries.map(({ name }) => name), missing: Math.max(0, expected - entries.length) };
   }
 
   async #exchange(id: string, load: RelayLoad | undefined): Promise<{ relays: Entry[]; wasForgotten: boolean }> {

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ReceiptAnswers } from '../../../../services/relay/cluster/receipt-answers.ts';
-import type { ReceiptAnswer, ReceiptQuestion } from '../../../../services/shared/broker/receipts.ts';
+import type { ReceiptQuery, ReceiptReply } from '../../../../services/shared/broker/receipts.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 import { VirtualTime } from '../../../support/virtual-time.ts';
 
 describe('a relay that is asked for receipts', () => {
   let time: VirtualTime;
-  let ask: (question: ReceiptQuestion) => void;
-  let answered: { id: string; relay: string; answer: ReceiptAnswer; atMs: number }[];
+  let ask: (question: ReceiptQuery) => void;
+  let answered: { id: string; relay: string; answer: ReceiptReply; atMs: number }[];
   let version: number;
   let fails: boolean;
 
@@ -21,7 +21,7 @@ describe('a relay that is asked for receipts', () => {
       clock: time.clock(),
       receiptOf: (topic) => (topic === 'unknown' ? undefined : { version, told: 1, listening: 1, behind: version }),
       receipts: {
-        async answer({ id }, relay, answer) {
+        async reply({ id }, relay, answer) {
           if (fails) throw new Error('the broker is away');
           answered.push({ id, relay, answer, atMs: time.nowMs });
         },
@@ -30,7 +30,7 @@ describe('a relay that is asked for receipts', () => {
     ask = (question) => answers.hear(question);
   });
 
-  const about = (count: number, id = crypto.randomUUID() as string): ReceiptQuestion => ({
+  const about = (count: number, id = crypto.randomUUID() as string): ReceiptQuery => ({
     id,
     topics: Array.from({ length: count }, (_, i) => `t${i}` as Topic),
   });

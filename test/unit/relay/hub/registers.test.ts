@@ -13,7 +13,16 @@ function createRegisters() {
   const registers = new Registers({ partitionOf: () => 0, numberOf: (_, stored) => partition.currentVersion(stored) });
   const digest = (numbers: Pick<Digest, 'floor' | 'base'>) =>
     partition.learn(
-      { epoch: 'h', raise: 'r', last: 1000, retained: 10, reach: 0, changed: [], more: false, ...numbers },
+      {
+        epoch: 'h',
+        raiseId: 'r',
+        last: 1000,
+        retainedSince: 10,
+        completeAfter: 0,
+        changed: [],
+        hasMore: false,
+        ...numbers,
+      },
       0,
     );
   return { registers, digest };

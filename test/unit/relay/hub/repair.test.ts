@@ -11,13 +11,13 @@ const chat = 'chat' as Topic;
 const DIGEST: Digest = {
   epoch: 'h',
   floor: 1,
-  raise: 'r',
+  raiseId: 'r',
   last: 1,
   base: 0,
-  retained: 0,
-  reach: 0,
+  retainedSince: 0,
+  completeAfter: 0,
   changed: [],
-  more: false,
+  hasMore: false,
 };
 
 /** Repair on a clock whose time of day can be set, and a broker that can be lost. */
@@ -55,7 +55,7 @@ function createRepair() {
         broker.reading();
         return topics.map(() => broker.register);
       },
-      renew() {},
+      resetSubscription() {},
     },
     handler: {
       watchedIn: () => [[chat, 5]],
@@ -109,10 +109,10 @@ describe('repair', () => {
     repair.start();
     await time.runFor(1);
     heard.length = 0;
-    broker.digest = { ...DIGEST, base: 70, last: 90, reach: 80 };
+    broker.digest = { ...DIGEST, base: 70, last: 90, completeAfter: 80 };
     await time.runFor(1.5 * INTERVAL_MS);
     expect(heard).toEqual([[chat]]);
-    broker.digest = { ...DIGEST, base: 70, last: 190, reach: 180 };
+    broker.digest = { ...DIGEST, base: 70, last: 190, completeAfter: 180 };
     await time.runFor(INTERVAL_MS);
     expect(heard).toEqual([[chat]]);
     repair.stop();
@@ -125,7 +125,7 @@ describe('a register that is gone', () => {
     repair.start();
     await time.runFor(1);
     heard.length = 0;
-    broker.digest = { ...DIGEST, base: 70, last: 90, reach: 80 };
+    broker.digest = { ...DIGEST, base: 70, last: 90, completeAfter: 80 };
     broker.reading = () => {
       chatIs.version = 91;
     };
@@ -139,11 +139,11 @@ describe('a digest', () => {
   it('voids what is being read of topics that it names, or of all where it does not reach back', async () => {
     const { time, broker, named, repair } = createRepair();
     const news = 'news' as Topic;
-    broker.digest = { ...DIGEST, last: 9, reach: 0, changed: [{ topic: news, version: 9 }] };
+    broker.digest = { ...DIGEST, last: 9, completeAfter: 0, changed: [{ topic: news, version: 9 }] };
     repair.start();
     await time.runFor(1);
     expect(named).toEqual([[0, ['news']]]);
-    broker.digest = { ...DIGEST, last: 99, reach: 90 };
+    broker.digest = { ...DIGEST, last: 99, completeAfter: 90 };
     await time.runFor(1.5 * INTERVAL_MS);
     expect(named).toEqual([
       [0, ['news']],
