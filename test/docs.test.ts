@@ -21,35 +21,20 @@ import { CLOSE_CODES } from '../services/shared/protocol/close-codes.ts';
 import { readStatsConfig } from '../services/stats/config.ts';
 import { readWebhookProcessConfig } from '../services/webhook/config.ts';
 import { createFullRegistry } from './support/full-registry.ts';
-
-const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-
-/** The rows of the tables under a heading of the README, or of the one that begins so, without the lines that make them tables. */
-function rows(heading: string, begins = ''): string[][] {
-  const section = README.split(/^## /m).find((text) => text.startsWith(`${heading}\n`));
-  if (section === undefined) throw new Error(`the README has no section "${heading}"`);
-  return section
-    .split(/\n(?!\|)/)
-    .map((block) => block.trim())
-    .filter((block) => block.startsWith(`| ${begins}`))
-    .flatMap((table) => table.split('\n').slice(2))
-    .map((line) =>
-      line
-        .split(/(?<!\\)\|/)
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
-}
+import { pageWith, readPages, tableRows } from './support/pages.ts';
 
 const plain = (cell = ''): string => cell.replaceAll('`', '');
 
-/** A row's first cell against its second. */
-function table(heading: string): Record<string, string> {
-  return Object.fromEntries(rows(heading).map(([name, value]) => [plain(name), plain(value)]));
+/** The first cell of each row of these tables with its second. Each name is there once, so on one page only. */
+function table(...header: string[]): Record<string, string> {
+  const entries = tableRows(...header).map(([name, value]) => [plain(name), plain(value)] as const);
+  const names = entries.map(([name]) => name);
+  expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+  return Object.fromEntries(entries);
 }
 
-describe('the README', () => {
-  it('lists every setting with its default, and no other', () => {
+describe('the pages', () => {
+  it('list every setting with its default, and no other', () => {
     const reader = new EnvReader({});
     readProcessConfig(reader, { adminPort: 0 });
     readRelayProcessConfig(reader);
@@ -58,46 +43,46 @@ describe('the README', () => {
     readStatsConfig(reader);
     const settings = Object.fromEntries(reader.settings().map((setting) => [setting.name, setting.default]));
     // These differ between services and machines.
-    const { ADMIN_PORT: adminPort, MAX_CONNECTIONS: maxConnections, ...documented } = table('Settings');
+    const { ADMIN_PORT: adminPort, MAX_CONNECTIONS: maxConnections, ...documented } = table('Variable');
     const { ADMIN_PORT: _, MAX_CONNECTIONS: __, ...read } = settings;
     expect(maxConnections).toMatch(/limit of open files/);
     expect(documented).toEqual(read);
     expect(adminPort).toMatch(/relay.* 9101, webhook 9102, chat 9103/);
   });
 
-  it('lists every option of the load test with its default, in the words of its help, and no other', () => {
+  it('list every option of the load test with its default, in the words of its help, and no other', () => {
     const options = Object.entries<OptionRow>(OPTION_TABLE).map(([name, { value, default: text, help, multiple }]) => [
       ...[`--${name} ${value}`, text, `${help}${multiple ? '; may be repeated' : ''}`],
     ]);
     const flags = Object.entries(FLAG_TABLE).map(([name, help]) => [`--${name}`, '', help]);
-    const documented = rows('Load test', 'Option').map((row) => row.map((cell) => plain(cell).replaceAll('\\|', '|')));
+    const documented = tableRows('Option').map((row) => row.map((cell) => plain(cell).replaceAll('\\|', '|')));
     expect(documented).toEqual([...options, ...flags]);
   });
 
-  it('names every threshold and preset of the load test', () => {
-    const section = README.split(/^## /m).find((text) => text.startsWith('Load test\n'));
-    for (const name of THRESHOLD_NAMES) expect(section).toContain(`\`${name}\``);
-    for (const name of Object.keys(PRESETS)) expect(section).toContain(`\`--preset ${name}\``);
+  it('name every threshold and preset of the load test', () => {
+    const { text } = pageWith('| Option | Default | What |');
+    for (const name of THRESHOLD_NAMES) expect(text).toContain(`\`${name}\``);
+    for (const name of Object.keys(PRESETS)) expect(text).toContain(`\`--preset ${name}\``);
   });
 
-  it('names the credentials that the load test takes from the environment, as its help does', () => {
-    const section = README.split(/^## /m).find((text) => text.startsWith('Load test\n'));
+  it('name the credentials that the load test takes from the environment, as its help does', () => {
+    const { text } = pageWith('| Option | Default | What |');
     const main = readFileSync(new URL('../services/loadtest/main.ts', import.meta.url), 'utf8');
     const [, read = ''] = /const \{ PATH: [^,]*,([^}]*)\} = process\.env/.exec(main) ?? [];
     const names = read.match(/[A-Z]+_[A-Z]+/g) ?? [];
     expect(names).toHaveLength(3);
     for (const name of names) {
-      expect(section).toContain(`\`${name}\``);
+      expect(text).toContain(`\`${name}\``);
       expect(helpText()).toContain(name);
     }
   });
 
-  it('lists every error code with its status, and no other', () => {
+  it('list every error code with its status, and no other', () => {
     const errors = Object.fromEntries(Object.entries(ERRORS).map(([code, { status }]) => [code, String(status)]));
-    expect(table('Errors')).toEqual(errors);
+    expect(table('Code', 'Status')).toEqual(errors);
   });
 
-  it('lists no error code that nothing uses', () => {
+  it('list no error code that nothing uses', () => {
     const services = new URL('../services/', import.meta.url);
     const code = readdirSync(services, { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('.ts') && !path.endsWith('errors.ts'))
@@ -106,14 +91,16 @@ describe('the README', () => {
     expect(Object.keys(ERRORS).filter((name) => !code.includes(`'${name}'`))).toEqual([]);
   });
 
-  it('lists every close code, and no other', () => {
-    expect(Object.keys(table('Close codes')).sort()).toEqual(Object.values(CLOSE_CODES).map(String).sort());
+  it('list every close code, and no other', () => {
+    expect(Object.keys(table('Code', 'What', 'What a client should do')).sort()).toEqual(
+      Object.values(CLOSE_CODES).map(String).sort(),
+    );
   });
 
-  it('says how long a page is without its relay, as the numbers of the library and the relay are', () => {
+  it('say how long a page is without its relay, as the numbers of the library and the relay are', () => {
     const seconds = (ms: number) => `${ms / 1000} s`;
     const minutes = (ms: number) => `${ms / 60_000} minutes`;
-    expect(Object.fromEntries(rows('Listen', 'when'))).toEqual({
+    expect(Object.fromEntries(tableRows('when'))).toEqual({
       'its relay is killed, or the connection is cut': seconds(library.RETRY_MS),
       'its relay is stopped in order, or sheds load': seconds(COME_BACK_WITHIN_MS),
       'no relay answers for a while': `${seconds(library.RETRY_CAP_MS)} after one does: the waits are random and grow`,
@@ -133,38 +120,39 @@ describe('the README', () => {
     });
   });
 
-  it('says the other numbers of the library as they are', () => {
+  it('say the other numbers of the library as they are', () => {
     const slowS = library.SLOW_FETCH_MS / 1000;
-    expect(README).toContain(`every ${slowS} to ${2 * slowS} s while the status is not`);
-    expect(README).toContain(`a run takes longer than ${library.FETCH_TIMEOUT_MS / 1000} s`);
-    expect(README).toContain(
+    const { text } = pageWith('| Member | What |');
+    expect(text).toContain(`every ${slowS} to ${2 * slowS} s while the status is not`);
+    expect(text).toContain(`a run takes longer than ${library.FETCH_TIMEOUT_MS / 1000} s`);
+    expect(text).toContain(
       `up to ${library.MAX_SSE_TOPICS} topics; by \`longpoll\` more than ${library.MAX_LONG_POLLS} are`,
     );
     expect(library.MAX_SSE_TOPICS).toBe(MAX_EVENT_TOPICS);
   });
 
-  it('lists every option and every member of the library, and no other', () => {
+  it('list every option and every member of the library, and no other', () => {
     const source = readFileSync(new URL('../services/client/heliograph-client.ts', import.meta.url), 'utf8');
     const [, options = ''] = /interface HeliographOptions \{(.*?)\n\}/s.exec(source) ?? [];
     const named = [...options.matchAll(/readonly (\w+)\?:/g)].map(([, name]) => name);
-    expect(rows('Listen', '`new Heliograph(url, …)`').map(([name]) => plain(name))).toEqual(named);
+    expect(tableRows('`new Heliograph(url, …)`').map(([name]) => plain(name))).toEqual(named);
     const members = Object.getOwnPropertyNames(Heliograph.prototype).filter((name) => name !== 'constructor');
     expect(
-      rows('Listen', 'Member')
+      tableRows('Member')
         .map(([name]) => /\w+/.exec(name ?? '')?.[0])
         .sort(),
     ).toEqual(members.sort());
   });
 
-  it('lists every metric with its type, and no other', async () => {
+  it('list every metric with its type, and no other', async () => {
     const metrics = (await createFullRegistry().getMetricsAsJSON())
       .filter(({ name }) => !/^(process|nodejs)_/.test(name))
       .map(({ name, type }) => [name, type]);
-    expect(table('Metrics')).toEqual(Object.fromEntries(metrics));
+    expect(table('Metric')).toEqual(Object.fromEntries(metrics));
   });
 
-  it('names every metric by the rules of Prometheus', async () => {
-    for (const [name, type] of Object.entries(table('Metrics'))) {
+  it('name every metric by the rules of Prometheus', async () => {
+    for (const [name, type] of Object.entries(table('Metric'))) {
       expect(name).toMatch(/^[a-z]+(_[a-z]+)+$/);
       expect(name.endsWith('_total')).toBe(type === 'counter');
       if (type === 'histogram') expect(name).toMatch(/_(seconds|bytes|ratio)$/);
@@ -175,14 +163,7 @@ describe('the README', () => {
 
 describe('every page', () => {
   const ROOT = new URL('../', import.meta.url);
-  const pages = [
-    'README.md',
-    'SECURITY.md',
-    'deploy/README.md',
-    'services/README.md',
-    'test/README.md',
-    'test/bench/README.md',
-  ];
+  const pages = readPages();
 
   /** The headings of a page, as links name them. */
   function headings(page: URL): readonly string[] {
@@ -195,8 +176,8 @@ describe('every page', () => {
   }
 
   it('links only to files and headings that there are', () => {
-    const links = pages.flatMap((page) =>
-      [...readFileSync(new URL(page, ROOT), 'utf8').matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link = '']) => ({
+    const links = pages.flatMap(({ path: page, text }) =>
+      [...text.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link = '']) => ({
         page,
         link,
       })),

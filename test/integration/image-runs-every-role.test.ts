@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { buildContext, buildStages, only, parseCopy, parseDockerfile, type Stage } from '../support/dockerfile.ts';
 import { startLoadTest } from '../support/load-test-process.ts';
+import { tableRows } from '../support/pages.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { startService } from '../support/service-process.ts';
 
@@ -33,10 +34,8 @@ describe('the Dockerfile', () => {
   });
 
   it('exposes the default ports of every role', () => {
-    const readme = readFileSync(new URL('README.md', ROOT), 'utf8');
-    const ports = ['CHAT_PORT', 'RELAY_PORT', 'WEBHOOK_PORT'].map((name) =>
-      new RegExp(`\`${name}\` \\| \`(\\d+)\``).exec(readme)?.at(1),
-    );
+    const defaults = new Map(tableRows('Variable').map(([name, value]) => [name, value?.replaceAll('`', '')]));
+    const ports = ['CHAT_PORT', 'RELAY_PORT', 'WEBHOOK_PORT'].map((name) => defaults.get(`\`${name}\``));
     expect(only(image, 'EXPOSE').split(' ')).toEqual([...ports, '9101', '9102', '9103']);
   });
 

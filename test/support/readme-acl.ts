@@ -1,22 +1,22 @@
-import { readFileSync } from 'node:fs';
+import { readPages } from './pages.ts';
 
-const README = new URL('../../README.md', import.meta.url);
-
-/** The ACL user that the README recommends, as arguments of `redis-server` or `ACL SETUSER`, and how to log in as it. */
+/** The ACL user that the pages recommend, as arguments of `redis-server` or `ACL SETUSER`, and its credentials. */
 export interface ReadmeAcl {
   readonly rules: readonly string[];
   readonly username: string;
   readonly password: string;
 }
 
-/** Reads it from the README; with what Redis Cluster or call statistics need as well, where asked for. */
+/** Reads the user from the pages, on request with the commands that Redis Cluster or call statistics need as well. */
 export function readReadmeAcl(options: { cluster?: boolean; stats?: boolean } = {}): ReadmeAcl {
-  const readme = readFileSync(README, 'utf8');
-  const [, username = '', rules = ''] = /^user (\S+) (.+)$/m.exec(readme) ?? [];
+  const text = readPages()
+    .map((page) => page.text)
+    .join('\n');
+  const [, username = '', rules = ''] = /^user (\S+) (.+)$/m.exec(text) ?? [];
   const password = / >(\S+)/.exec(rules)?.[1] ?? '';
-  const forStats = /^Call statistics .*need `([^`]+)`/m.exec(readme)?.[1] ?? '';
-  const forCluster = /^Redis Cluster needs `([^`]+)`/m.exec(readme)?.[1] ?? '';
-  if (!username || !password || !forStats || !forCluster) throw new Error('the README names no ACL user');
+  const forStats = /^Call statistics .*need `(\+[^`]+)`/m.exec(text)?.[1] ?? '';
+  const forCluster = /^Redis Cluster needs `(\+[^`]+)`/m.exec(text)?.[1] ?? '';
+  if (!username || !password || !forStats || !forCluster) throw new Error('no page has the ACL user');
   return {
     rules: `${rules} ${options.stats ? forStats : ''} ${options.cluster ? forCluster : ''}`.trim().split(/ +/),
     username,

@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readPages } from './pages.ts';
 
-const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-
-/** The first block of the README in this language that holds the words. */
+/** Returns the first code block in this language that contains the words, on whichever page it is. */
 export function readmeExample(language: string, words: string): string {
-  const blocks = [...README.matchAll(/```(\w+)\n(.*?)```/gs)];
+  const blocks = readPages().flatMap(({ text }) => [...text.matchAll(/```(\w+)\n(.*?)```/gs)]);
   const block = blocks.find(([, name, text]) => name === language && text?.includes(words));
-  if (!block?.[2]) throw new Error(`the README has no ${language} example with ${words}`);
+  if (!block?.[2]) throw new Error(`no page has a ${language} example with ${words}`);
   return block[2];
 }
