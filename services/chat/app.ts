@@ -5,7 +5,7 @@ import { createDiscardRest } from '../shared/express/discard-rest.ts';
 import { doNotCache } from '../shared/express/do-not-cache.ts';
 import { createErrorHandler } from '../shared/express/error-handler.ts';
 import { createMeasure } from '../shared/express/measure.ts';
-import { nameRequest } from '../shared/express/request-id.ts';
+import { assignRequestId } from '../shared/express/request-id.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ServiceStats } from '../shared/trace/service-stats.ts';
 import { readChatAssets } from './assets.ts';
@@ -34,7 +34,7 @@ export function createChatApp(deps: {
   // A query is names and values: no lists, no objects.
   app.set('query parser', 'simple');
   app.use(
-    nameRequest,
+    assignRequestId,
     stats.recordRequests,
     createMeasure({ report: metrics }),
     createDiscardRest(),

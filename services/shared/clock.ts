@@ -1,23 +1,24 @@
-/** Time as the code sees it, so that tests and the simulator can hand in their own. */
+/** The time and the randomness of a process. Tests and the simulator pass their own. */
 export interface Clock {
-  /** Milliseconds since 1970. May step, as clocks that are set do: not for durations. */
+  /** Wall-clock time in milliseconds since 1970. It may step when the clock is set, so do not measure durations with it. */
   nowMs(): number;
-  /** Milliseconds since some moment, for durations: never steps. */
+  /** Monotonic clock in milliseconds since an arbitrary moment, for durations. */
   monotonicMs(): number;
-  /** Calls back once, after this many milliseconds. Does not keep the process alive. */
+  /** Calls `callback` once, after `delayMs` milliseconds. Does not keep the process alive. */
   after(delayMs: number, callback: () => void): Timer;
-  /** Calls back at the end of this turn of the event loop, after all input that has arrived in it. */
+  /** Calls `callback` at the end of this turn of the event loop, after all input that has arrived in it. */
   atTurnEnd(callback: () => void): void;
-  /** A number from 0 (inclusive) to 1 (exclusive), for jitter. */
+  /** Returns a random number from 0 (inclusive) to 1 (exclusive), for jitter. */
   random(): number;
 }
 
-/** Something that will call back. */
+/** A pending callback. */
 export interface Timer {
+  /** Prevents the callback; harmless after it. */
   cancel(): void;
 }
 
-/** The real time. */
+/** The clock of the operating system. */
 export const SYSTEM_CLOCK: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),

@@ -1,50 +1,50 @@
 /**
- * Every error that leaves this software, by its stable code: the HTTP status it answers with and its
- * title (RFC 9457). WebSocket clients get the code in an `error` message. README's table is proved
- * against this one by a test.
+ * Every error that clients and publishers can receive, by its stable code, with its HTTP status and title (RFC 9457).
+ * WebSocket clients get the code in an `error` message. A test compares this table with the documented one.
  */
 export const ERRORS = {
   invalid_json: { status: 400, title: 'The body is not JSON' },
-  invalid_message: { status: 400, title: 'The message does not have the documented shape' },
-  invalid_request: { status: 400, title: 'The request does not have the documented shape' },
-  invalid_topic: { status: 400, title: 'A topic is 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -' },
-  invalid_since: { status: 400, title: 'since is a list of versions, one a topic' },
+  invalid_message: { status: 400, title: 'The message does not have the documented format' },
+  invalid_request: { status: 400, title: 'The request does not have the documented format' },
+  invalid_topic: { status: 400, title: 'A topic must be 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -' },
+  invalid_since: { status: 400, title: 'since must have one version for each topic' },
   too_many_topics: { status: 400, title: 'Too many topics' },
-  invalid_comment: { status: 400, title: 'A comment has a name and a text of documented lengths' },
-  invalid_webhook_id: { status: 400, title: 'webhook-id is 1 to 256 characters of printable ASCII' },
-  unauthorized: { status: 401, title: 'The credentials are missing or wrong' },
-  invalid_signature: { status: 401, title: 'The signature was not made with a known secret' },
-  invalid_timestamp: { status: 401, title: 'webhook-timestamp is missing, too old or too far ahead' },
-  topic_forbidden: { status: 403, title: 'These credentials do not reach this topic' },
-  origin_forbidden: { status: 403, title: 'Pages of this origin may not do this' },
-  not_found: { status: 404, title: 'There is nothing here' },
-  unknown_update: { status: 404, title: 'There is no such update of this topic, or not any more' },
-  method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  invalid_comment: { status: 400, title: 'A comment must have a name and a text of the documented lengths' },
+  invalid_webhook_id: { status: 400, title: 'webhook-id must be 1 to 256 characters of printable ASCII' },
+  unauthorized: { status: 401, title: 'The credentials are missing or invalid' },
+  invalid_signature: { status: 401, title: 'The signature does not match any secret' },
+  invalid_timestamp: { status: 401, title: 'webhook-timestamp is invalid, too old or too far in the future' },
+  topic_forbidden: { status: 403, title: 'These credentials do not permit access to this topic' },
+  origin_forbidden: { status: 403, title: 'Requests from this origin are not allowed' },
+  not_found: { status: 404, title: 'No resource has this path' },
+  unknown_update: { status: 404, title: 'This topic has no update of this version, or it has expired' },
+  method_not_allowed: { status: 405, title: 'This resource does not allow this method' },
   webhook_id_reused: { status: 409, title: 'This webhook-id was used with another body' },
-  request_timeout: { status: 408, title: 'The request took too long to come' },
+  request_timeout: { status: 408, title: 'The request was not received in time' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   body_too_large: { status: 413, title: 'The body is too large' },
-  unsupported_media_type: { status: 415, title: 'The body is of a type that is not taken here' },
+  unsupported_media_type: { status: 415, title: 'This resource does not accept this type of body' },
   too_many_connections: { status: 429, title: 'Too many connections from this address' },
   too_fast: { status: 429, title: 'Too many messages' },
-  upgrade_required: { status: 426, title: 'Only WebSockets are served here' },
-  unknown_type: { status: 400, title: 'The message is of an unknown type' },
+  upgrade_required: { status: 426, title: 'This resource accepts WebSocket connections only' },
+  unknown_type: { status: 400, title: 'The type of the message is unknown' },
   rate_limited: { status: 429, title: 'Too many calls with these credentials' },
-  internal_error: { status: 500, title: 'Something went wrong here' },
+  internal_error: { status: 500, title: 'An internal error occurred' },
   broker_unavailable: { status: 503, title: 'The broker cannot be reached; repeating the call is harmless' },
-  too_many_waiting: { status: 503, title: 'Too many calls wait for relays at the moment' },
-  not_replicated: { status: 503, title: 'Too few replicas have confirmed the update; repeating the call is harmless' },
-  relay_full: { status: 503, title: 'This relay holds as many connections or topics as it may' },
-  connecting_too_fast: { status: 503, title: 'Too many clients connect at the moment' },
-  keys_unavailable: { status: 503, title: 'The keys that tokens are checked with cannot be read' },
-  draining: { status: 503, title: 'This relay is going away; another one takes you' },
-  not_fresh: { status: 503, title: 'This relay cannot vouch for what it knows at the moment' },
-  settings_differ: { status: 503, title: 'This process and the cluster disagree on partitions or pub/sub mode' },
+  too_many_waiting: { status: 503, title: 'Too many calls are waiting for delivery' },
+  not_replicated: { status: 503, title: 'Too few replicas confirmed the update; repeating the call is harmless' },
+  relay_full: { status: 503, title: 'This relay has reached its limit of connections or topics' },
+  connecting_too_fast: { status: 503, title: 'Too many clients are connecting at the moment' },
+  keys_unavailable: { status: 503, title: 'The keys for verifying tokens are unavailable' },
+  draining: { status: 503, title: 'This relay is shutting down; reconnect to another one' },
+  not_fresh: { status: 503, title: 'This relay is stale: it cannot confirm that its data is current' },
+  settings_differ: { status: 503, title: 'This process and the cluster have different partitions or pub/sub modes' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
+/** A stable error code. */
 export type ErrorCode = keyof typeof ERRORS;
 
-/** An error whose code is part of the contract. `detail` is for people and must hold no secret. */
+/** An error with a stable code. Its message, the detail or else the title, is shown to callers: it must contain no secret. */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
@@ -57,7 +57,7 @@ export class AppError extends Error {
   }
 }
 
-/** The error as one of the catalogue: what is none of ours is `internal_error`, which says nothing of the inside. */
+/** Returns an `AppError` as it is, and wraps any other error as `internal_error`, which reveals nothing of its cause. */
 export function toAppError(error: unknown): AppError {
   return error instanceof AppError ? error : new AppError('internal_error', undefined, { cause: error });
 }

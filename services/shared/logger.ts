@@ -15,14 +15,14 @@ const SECRET_FIELDS = [
   '["webhook-signature"]',
 ];
 
-/** Fields whose values never reach a line: those above at the top, one and two levels down. */
+/** Fields whose values are never logged: those above, at the top level and one or two levels below. */
 const REDACTED_PATHS = ['', '*', '*.*'].flatMap((parent) =>
   SECRET_FIELDS.map((field) => (field.startsWith('[') || parent === '' ? parent + field : `${parent}.${field}`)),
 );
 
 /**
- * Creates a logger that writes JSON lines to standard output, at once, so that the last line before an
- * exit is never lost. Credentials in fields are replaced; do not put them into sentences.
+ * Creates a logger that writes JSON lines to standard output synchronously, so that the last line before an exit is not
+ * lost. Credentials in fields are redacted; messages are not, so never put credentials into them.
  */
 export function createLogger(options: { name: string; level: LogLevel; destination?: DestinationStream }): Logger {
   const { name, level, destination } = options;
@@ -30,10 +30,10 @@ export function createLogger(options: { name: string; level: LogLevel; destinati
   return pino(settings, destination ?? standardOutput());
 }
 
-/** Where nobody reads it any more, a process goes on without a log rather than not at all. */
+/** If the reader of standard output has gone, the process continues without a log. */
 function standardOutput(): DestinationStream {
   const stream = pino.destination({ dest: 1, sync: true });
-  // Each line is written at once. pino would flush after a fatal one, and never come back where the reader is gone.
+  // Writes are synchronous anyway, and the flush of pino after a fatal line would never return once the reader has gone.
   stream.flushSync = () => {};
   stream.on('error', () => {
     stream.write = () => true;

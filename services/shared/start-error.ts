@@ -1,4 +1,4 @@
-/** A reason for which a process cannot start that its operator can understand and mend: no stack needed. */
+/** A failure to start that the operator can understand and fix from its message, without a stack trace. */
 export class StartError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -6,18 +6,18 @@ export class StartError extends Error {
   }
 }
 
-/** Says in words why a server could not listen. */
+/** Explains why a server could not listen on a port. */
 export function listenError(error: NodeJS.ErrnoException, address: { host: string; port: number }): StartError {
-  const where = `port ${address.port} of ${address.host}`;
+  const place = `port ${address.port} of ${address.host}`;
   switch (error.code) {
     case 'EADDRINUSE':
-      return new StartError(`${where} is in use by another process: stop that one or choose another port`);
+      return new StartError(`${place} is in use by another process: stop it or choose another port`);
     case 'EACCES':
-      return new StartError(`${where} may not be used by this user: choose a port above 1023`);
+      return new StartError(`${place} requires privileges that this user does not have: choose a port above 1023`);
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return new StartError(`${where} cannot be used: this machine does not have that address`);
+      return new StartError(`${place} cannot be used: it is not an address of this machine`);
     default:
-      return new StartError(`${where} cannot be used: ${error.message}`, { cause: error });
+      return new StartError(`${place} cannot be used: ${error.message}`, { cause: error });
   }
 }

@@ -9,7 +9,7 @@ import { createDiscardRest } from '../shared/express/discard-rest.ts';
 import { doNotCache } from '../shared/express/do-not-cache.ts';
 import { createErrorHandler } from '../shared/express/error-handler.ts';
 import { createMeasure } from '../shared/express/measure.ts';
-import { nameRequest } from '../shared/express/request-id.ts';
+import { assignRequestId } from '../shared/express/request-id.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ServiceStats } from '../shared/trace/service-stats.ts';
 import { createAnswerOnce } from './answer-once.ts';
@@ -42,7 +42,7 @@ export function createWebhookApp(deps: {
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   // Nobody shows these answers as a page; whoever does may do nothing with them.
   const headers = helmet({ contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"] } } });
-  app.use(nameRequest, stats.recordRequests);
+  app.use(assignRequestId, stats.recordRequests);
   app.use(createMeasure({ report: metrics }), createDiscardRest(), doNotCache, headers);
   const authenticate = createAuthenticate({
     secrets: config.secrets,

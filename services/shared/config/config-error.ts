@@ -1,10 +1,10 @@
-/** What is wrong with one environment variable. Holds no value: it may be a secret. */
+/** A problem of one environment variable. Never contains its value, which may be a secret. */
 export interface ConfigProblem {
   readonly name: string;
   readonly problem: string;
 }
 
-/** Every problem of the environment at once; its message is a list to be read by people. */
+/** All problems of the environment. The message lists them, one a line. */
 export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
 

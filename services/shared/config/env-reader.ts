@@ -2,10 +2,10 @@ import { isTopic, parseTopic, type Topic } from '../update/topic.ts';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
 import { parseBytes, parseDurationMs } from './units.ts';
 
-/** The variables of a process, as in `process.env`. */
+/** Environment variables, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A variable that was read, with its default as text; empty where it has none. */
+/** A variable that was read, with its default as text; the default is empty if there is none. */
 export interface Setting {
   readonly name: string;
   readonly default: string;
@@ -15,9 +15,9 @@ export interface Setting {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Reads the environment variable by variable and collects every problem, so that all of them can be
- * told at once: a reading method never throws, it notes the problem and returns the default. Read
- * everything, then call `finish`. An empty variable counts as unset. No message ever holds a value.
+ * Reads and validates environment variables, and collects all problems so that they are reported together. The reading
+ * methods never throw: they note the problem and return the default. Read everything, then call `finish`. An empty
+ * variable counts as unset. No problem contains a value, because values may be secrets.
  */
 export class EnvReader {
   readonly #env: Environment;
@@ -28,17 +28,17 @@ export class EnvReader {
     this.#env = env;
   }
 
-  /** The variable as it is. */
+  /** Returns the variable as it is. */
   string(name: string, defaultValue: string): string {
     return this.#read(name, defaultValue) ?? defaultValue;
   }
 
-  /** The variable as it is; undefined where it is not set. */
+  /** Returns the variable as it is; undefined if it is not set. */
   optional(name: string): string | undefined {
     return this.#read(name, '');
   }
 
-  /** A whole number within the bounds, both included. */
+  /** Reads an integer from `min` (0) to `max` (2^53 - 1), both inclusive. */
   integer(name: string, options: { default: number; min?: number; max?: number }): number {
     const { default: defaultValue, min = 0, max = Number.MAX_SAFE_INTEGER } = options;
     const text = this.#read(name, String(defaultValue));
@@ -49,31 +49,31 @@ export class EnvReader {
     return defaultValue;
   }
 
-  /** A TCP port; 0 lets the system choose. */
+  /** Reads a TCP port; 0 lets the system choose one. */
   port(name: string, defaultValue: number): number {
     return this.integer(name, { default: defaultValue, min: 0, max: 65_535 });
   }
 
-  /** `true` or `false`. */
+  /** Reads `true` or `false`. */
   boolean(name: string, defaultValue: boolean): boolean {
     return this.oneOf(name, ['true', 'false'], defaultValue ? 'true' : 'false') === 'true';
   }
 
-  /** A duration such as `500ms`, `4s`, `2m` or `1h`, in milliseconds. */
+  /** Reads a duration such as `500ms`, `4s`, `2m` or `1h`. Returns milliseconds. */
   durationMs(name: string, options: { default: string; minMs?: number; maxMs?: number }): number {
     const { default: defaultText, minMs = 0, maxMs = MAX_TIMER_MS } = options;
     const unit = 'a duration such as 500ms, 4s, 2m or 1h';
     return this.#quantity(name, defaultText, { parse: parseDurationMs, unit, min: minMs, max: maxMs, suffix: 'ms' });
   }
 
-  /** A size such as `512B`, `64KiB` or `1MiB`, in bytes. */
+  /** Reads a size such as `512B`, `64KiB` or `1MiB`. Returns bytes. */
   bytes(name: string, options: { default: string; min?: number; max?: number }): number {
     const { default: defaultText, min = 0, max = Number.MAX_SAFE_INTEGER } = options;
     const unit = 'a size such as 512B, 64KiB or 1MiB';
     return this.#quantity(name, defaultText, { parse: parseBytes, unit, min, max, suffix: 'B' });
   }
 
-  /** The items between commas, without the spaces around them and without empty ones. */
+  /** Reads a comma-separated list. Items are trimmed, and empty items are skipped. */
   list(name: string, defaultValue: readonly string[] = []): readonly string[] {
     const text = this.#read(name, defaultValue.join(','));
     if (text === undefined) return defaultValue;
@@ -85,7 +85,7 @@ export class EnvReader {
     );
   }
 
-  /** One of the given words. */
+  /** Reads one of the given values. */
   oneOf<T extends string>(name: string, values: readonly T[], defaultValue: T): T {
     const text = this.#read(name, defaultValue);
     if (text === undefined) return defaultValue;
@@ -94,7 +94,7 @@ export class EnvReader {
     return value ?? defaultValue;
   }
 
-  /** The name of a topic. */
+  /** Reads a topic name. */
   topic(name: string, defaultValue: string): Topic {
     const text = this.string(name, defaultValue);
     if (isTopic(text)) return text;
@@ -102,40 +102,41 @@ export class EnvReader {
     return parseTopic(defaultValue);
   }
 
-  /** A token that can be sent in a header; undefined where it is not set. */
+  /** Reads a token that can be sent in a header; undefined if it is not set. */
   token(name: string): string | undefined {
     const text = this.optional(name);
     if (text !== undefined && !/^[\x21-\x7e]+$/.test(text)) {
-      this.fail(name, 'must be printable ASCII without spaces: anything else cannot be sent in a header');
+      this.fail(name, 'must be printable ASCII without spaces, so that it can be sent in a header');
     }
     return text;
   }
 
-  /** An absolute URL of one of the schemes (without colon), with no secret in it: URLs stand in log lines. */
+  /** Reads an absolute URL of one of the schemes (given without colon). It must contain no credentials, because URLs are logged. */
   url(name: string, options: { default: string; schemes?: readonly string[] }): string {
     const { default: defaultValue, schemes = ['http', 'https'] } = options;
     const text = this.#read(name, defaultValue);
     if (text === undefined) return defaultValue;
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (!url || !schemes.includes(url.protocol.slice(0, -1))) {
-      this.fail(name, `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`);
-    } else if (url.username !== '' || url.password !== '') this.fail(name, 'must hold no user name and no password');
+      this.fail(name, `must be a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`);
+    } else if (url.username !== '' || url.password !== '')
+      this.fail(name, 'must not contain a user name or a password');
     else return text;
     return defaultValue;
   }
 
-  /** Notes a problem, once; also one that no single reading shows, such as two settings that contradict each other. */
+  /** Notes a problem, once. Callers use it for problems of several variables, such as settings that contradict each other. */
   fail(name: string, problem: string): void {
     if (this.#problems.some((noted) => noted.name === name && noted.problem === problem)) return;
     this.#problems.push({ name, problem });
   }
 
-  /** Throws one `ConfigError` with all problems where there were any. */
+  /** @throws {ConfigError} with all problems, if there were any */
   finish(): void {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
   }
 
-  /** Every variable that was read so far. */
+  /** Returns every variable that was read so far. */
   settings(): readonly Setting[] {
     return [...this.#settings.values()];
   }

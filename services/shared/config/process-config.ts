@@ -4,21 +4,21 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** What every process needs, whatever its role. */
+/** The settings that every process has. */
 export interface ProcessConfig {
   readonly logLevel: LogLevel;
-  /** Where `/metrics`, `/livez` and `/readyz` are; 0 lets the system choose. */
+  /** The port of `/metrics`, `/livez` and `/readyz`; 0 lets the system choose. */
   readonly adminPort: number;
   readonly adminHost: string;
-  /** How long the head of a request may take to come; 0 for no limit. */
+  /** The longest time until the headers of a request are complete, in milliseconds; 0 for no limit. */
   readonly headerTimeoutMs: number;
-  /** Milliseconds from the first signal, with readiness taken away, to the beginning of the end. */
+  /** Time between becoming unready at the first signal and beginning to stop, in milliseconds. */
   readonly drainWaitMs: number;
-  /** Milliseconds from then to the end of the process, whatever still hangs by then. */
+  /** The deadline for stopping after that, in milliseconds. */
   readonly shutdownTimeoutMs: number;
 }
 
-/** Reads what every process needs; the default admin port depends on the service. */
+/** Reads the settings that every process has; the default admin port depends on the service. */
 export function readProcessConfig(env: EnvReader, defaults: { adminPort: number }): ProcessConfig {
   return Object.freeze({
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
@@ -30,13 +30,13 @@ export function readProcessConfig(env: EnvReader, defaults: { adminPort: number 
   });
 }
 
-/** Reads how long the head of a request may take to come, in milliseconds; 0 for no limit. */
+/** Reads the longest time until the headers of a request are complete, in milliseconds; 0 for no limit. */
 export function readHeaderTimeoutMs(env: EnvReader): number {
   return env.durationMs('HEADER_TIMEOUT', { default: '10s', maxMs: 600_000 });
 }
 
-/** Reads how long the end of a process may take, in milliseconds. */
+/** Reads the deadline for stopping a process, in milliseconds. */
 export function readShutdownTimeoutMs(env: EnvReader): number {
-  // Long enough for the 30 s over which a relay spreads its goodbyes.
+  // Longer than the 30 s over which a relay closes its connections.
   return env.durationMs('SHUTDOWN_TIMEOUT', { default: '45s', minMs: 100 });
 }

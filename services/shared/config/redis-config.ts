@@ -1,45 +1,45 @@
 import { readFileSync } from 'node:fs';
 import type { EnvReader } from './env-reader.ts';
 
-/** A server's address. */
+/** The address of a server. */
 export interface Address {
   readonly host: string;
   readonly port: number;
 }
 
-/** How Redis is run. */
+/** The servers of Redis: a single one, a set watched by Sentinel, or a Redis Cluster. */
 export type RedisServers =
   | { readonly kind: 'single'; readonly url: string }
   | { readonly kind: 'sentinel'; readonly sentinels: readonly Address[]; readonly name: string }
   | { readonly kind: 'cluster'; readonly nodes: readonly Address[] };
 
-/** What Redis wants to see of who connects; an empty text where it wants nothing. */
+/** Credentials for Redis; the empty string if one is not needed. */
 export interface RedisCredentials {
   readonly username: string;
   readonly password: string;
   readonly sentinelPassword: string;
   readonly tls: boolean;
-  /** Certificates of the authorities to trust instead of the usual ones, as PEM. */
+  /** Certificates of the authorities to trust instead of the default ones, as PEM. */
   readonly ca: string;
 }
 
-/** Where Redis is and how this cluster uses it. All processes of a cluster must agree on the prefix and the partitions. */
+/** Redis and how this cluster uses it. All processes of a cluster must agree on the prefix and the partitions. */
 export interface RedisConfig {
   readonly servers: RedisServers;
   readonly credentials: RedisCredentials;
-  /** What every key begins with. */
+  /** The prefix of every key. */
   readonly prefix: string;
-  /** Over how many hash tags the topics are spread. */
+  /** The number of hash tags over which topics are spread. */
   readonly partitions: number;
-  /** Milliseconds after which a call to Redis has failed. */
+  /** The deadline of a call to Redis, in milliseconds. */
   readonly timeoutMs: number;
-  /** How many replicas must have an update before it is acknowledged. */
+  /** The number of replicas that must confirm an update before it is acknowledged. */
   readonly waitReplicas: number;
 }
 
-const NOWHERE: RedisServers = { kind: 'single', url: '' };
+const NO_SERVERS: RedisServers = { kind: 'single', url: '' };
 
-/** Reads where Redis is; undefined where the environment names none. */
+/** Reads the settings of Redis; undefined if the environment names no Redis. */
 export function readRedisConfig(env: EnvReader): RedisConfig | undefined {
   const servers = readServers(env);
   const credentials = readCredentials(env);
@@ -51,16 +51,16 @@ export function readRedisConfig(env: EnvReader): RedisConfig | undefined {
   return servers && Object.freeze({ servers, credentials, prefix, partitions, timeoutMs, waitReplicas });
 }
 
-/** Reads where Redis is, for processes that meet only there. */
+/** Reads the settings of Redis, and notes a problem if there are none. */
 export function requireRedisConfig(env: EnvReader): RedisConfig {
   const config = readRedisConfig(env);
   if (config) return config;
   env.fail(
     'REDIS_URL',
-    'must say where Redis is, or REDIS_SENTINELS or REDIS_CLUSTER_NODES: processes meet only there',
+    'must be set, or REDIS_SENTINELS or REDIS_CLUSTER_NODES: the processes of a cluster are connected by Redis',
   );
   return {
-    servers: NOWHERE,
+    servers: NO_SERVERS,
     credentials: readCredentials(env),
     prefix: '',
     partitions: 1,
@@ -75,7 +75,7 @@ function readServers(env: EnvReader): RedisServers | undefined {
   const name = env.optional('REDIS_SENTINEL_NAME');
   const nodes = readAddresses(env, 'REDIS_CLUSTER_NODES', 6379);
   if (url !== undefined && !(/^rediss?:\/\//.test(url) && URL.canParse(url))) {
-    env.fail('REDIS_URL', 'must be a URL that begins with redis:// or rediss://');
+    env.fail('REDIS_URL', 'must be a URL that starts with redis:// or rediss://');
   }
   if (sentinels.length > 0 !== (name !== undefined)) {
     env.fail('REDIS_SENTINEL_NAME', 'must be set together with REDIS_SENTINELS');
@@ -87,7 +87,10 @@ function readServers(env: EnvReader): RedisServers | undefined {
   ];
   const servers = named.filter((candidate) => candidate !== false);
   if (servers.length > 1)
-    env.fail('REDIS_URL', 'must not be set together with REDIS_SENTINELS or REDIS_CLUSTER_NODES, nor those together');
+    env.fail(
+      'REDIS_URL',
+      'must not be combined with REDIS_SENTINELS or REDIS_CLUSTER_NODES, nor those with each other',
+    );
   return servers[0];
 }
 
@@ -107,7 +110,7 @@ function readFile(env: EnvReader, name: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    env.fail(name, 'must name a file that can be read');
+    env.fail(name, 'must be the path of a readable file');
     return '';
   }
 }

@@ -2,8 +2,10 @@ import type { RequestHandler } from 'express';
 import { AppError } from '../errors.ts';
 
 /**
- * Creates what lets only these methods pass, and answers `method_not_allowed` with `Allow` to any other. HEAD
- * does not come along with GET, as Express would have it: where a GET has an effect, it must be asked for.
+ * Creates middleware that allows only these methods, and sets `Allow` for any other. Unlike in Express, GET does not include
+ * HEAD: name both.
+ *
+ * @throws {AppError} method_not_allowed
  */
 export function allowMethods(...methods: readonly string[]): RequestHandler {
   return (request, response, next) => {

@@ -3,20 +3,23 @@ import type { RequestHandler } from 'express';
 import { etagOf } from '../http/etag.ts';
 import { StartError } from '../start-error.ts';
 
-/** A file of a page, ready to be served. */
+/** A static file of a page, in memory. */
 export interface Asset {
   readonly path: string;
   readonly handler: RequestHandler;
 }
 
 /**
- * Reads the files of a page, given by their paths with their types, from the first of the folders that has them.
- * Throws a `StartError` where they are not built. A browser may keep them, but asks whether they are the newest.
+ * Reads the static files of a page. Browsers may store them, but must revalidate them.
+ *
+ * @param types the media type of each file by its path, which starts with a slash
+ * @param folders where to look for each file, in this order
+ * @throws {StartError} if a file is in none of the folders, because it was not built
  */
 export function readAssets(types: Readonly<Record<string, string>>, folders: readonly URL[]): readonly Asset[] {
   return Object.entries(types).map(([path, type]) => {
     const found = folders.map((folder) => new URL(`.${path}`, folder)).find((place) => existsSync(place));
-    if (!found) throw new StartError(`the page's ${path} is not built: run npm run build`);
+    if (!found) throw new StartError(`${path} of the page is not built: run npm run build`);
     const bytes = readFileSync(found);
     const etag = etagOf(bytes);
     return {

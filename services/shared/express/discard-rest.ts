@@ -4,9 +4,8 @@ const MAX_DISCARDED_BYTES = 1024 * 1024;
 const MAX_DISCARD_MS = 1000;
 
 /**
- * Creates what deals with a sender that was answered before all of its body had come: the rest is read
- * and thrown away, since a connection cut too early would take the answer with it; but only so much of
- * it, and for so long.
+ * Creates middleware that reads and discards the rest of a body after a response that was sent early. Closing the
+ * connection at once could destroy the response on its way. Gives up after 1 MiB or 1 s.
  */
 export function createDiscardRest(): RequestHandler {
   return (request, response, next) => {

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 
-/** Tells everybody on the way that this answer is for this request only. */
+/** Middleware that forbids browsers and proxies to store the response. */
 export const doNotCache: RequestHandler = (_request, response, next) => {
   response.setHeader('Cache-Control', 'no-store');
   next();

@@ -4,17 +4,21 @@ import { sendProblem } from '../http/send-problem.ts';
 import type { Logger } from '../logger.ts';
 import { requestIdOf } from './request-id.ts';
 
-/** Creates what answers every failed request: a known error with its code, any other is ours, logged and kept inside. */
+/**
+ * Creates the error handler of an Express app. It responds to an `AppError` with its code; any other error is logged, and
+ * only `internal_error` is sent.
+ */
 export function createErrorHandler(deps: { logger: Logger }): ErrorRequestHandler {
   const { logger } = deps;
-  // Express tells an error handler by its four parameters.
+  // Express recognizes an error handler by its four parameters.
   return (thrown: unknown, request, response, _next) => {
-    if (request.socket.destroyed) return; // the caller is gone, and that is the error
-    // Express throws it for what it cannot decode of a path.
-    const error = thrown instanceof URIError ? new AppError('invalid_request', 'The path cannot be read') : thrown;
+    if (request.socket.destroyed) return; // the client has disconnected, which is the error
+    // Express throws it for a path that it cannot decode.
+    const error =
+      thrown instanceof URIError ? new AppError('invalid_request', 'The path is not valid percent-encoding') : thrown;
     if (!(error instanceof AppError)) {
       const requestId = requestIdOf(request);
-      logger.error({ err: error, path: request.path, requestId }, 'a request failed unexpectedly');
+      logger.error({ err: error, path: request.path, requestId }, 'request failed unexpectedly');
     }
     sendProblem(response, toAppError(error));
   };

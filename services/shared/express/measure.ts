@@ -1,14 +1,14 @@
 import type { RequestHandler } from 'express';
 
-/** What is reported of each request to an Express app. */
+/** Observes the requests to an Express app. */
 export interface RequestReport {
-  /** A request was answered with this HTTP status, or undefined where its sender went away before. */
+  /** A request ended with this HTTP status; undefined if the client disconnected before the response was complete. */
   requestEnded(status: number | undefined, seconds: number): void;
-  /** What came was no request and was answered so, or its connection was one too many. */
+  /** Malformed input was refused with this status, or a connection was dropped because of the limit. */
   requestRefused(status: number | 'dropped'): void;
 }
 
-/** Creates what reports how each request ended, and how long that took from its head on. */
+/** Creates middleware that reports the status of each request, and the time from its headers to the end of the response. */
 export function createMeasure(deps: { report: RequestReport }): RequestHandler {
   return (_request, response, next) => {
     const begun = performance.now();

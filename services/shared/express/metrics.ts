@@ -2,8 +2,10 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import type { RequestReport } from './measure.ts';
 
 /**
- * Turns what an Express app reports of its requests into metrics, whose names begin with the service's. `seenIn` says
- * in their help where the two are looked at.
+ * Creates the request metrics of an Express app.
+ *
+ * @param deps.service the prefix of their names
+ * @param deps.seenIn names, for their help texts, the panels and alerts that use them
  */
 export function createRequestMetrics(deps: {
   registry: Registry;
@@ -14,13 +16,13 @@ export function createRequestMetrics(deps: {
   const registers = [deps.registry];
   const requests = new Counter({
     name: `${service}_requests_total`,
-    help: `Requests by the HTTP status of their answer; aborted: the sender went away before; dropped: one connection too many. ${seenIn.requests}`,
+    help: `Requests by HTTP status; aborted: the client disconnected before the response; dropped: over the limit of connections. ${seenIn.requests}`,
     labelNames: ['code'],
     registers,
   });
   const duration = new Histogram({
     name: `${service}_request_duration_seconds`,
-    help: `Time from the head of a request to the end of its answer. ${seenIn.duration}`,
+    help: `Time from the headers of a request to the end of its response. ${seenIn.duration}`,
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });

@@ -4,8 +4,10 @@ import helmet from 'helmet';
 type Sources = NonNullable<NonNullable<Parameters<typeof helmet.contentSecurityPolicy>[0]>['directives']>[string];
 
 /**
- * Creates what forbids a page everything that it does not need: it may run and show files of its own host, and send
- * its forms home. What it needs beside that is named by `more`.
+ * Creates middleware that sets the security headers of a page: it may load scripts, styles and images of its own origin
+ * only, and send forms only there.
+ *
+ * @param more directives of the content security policy to add or replace
  */
 export function createPageHeaders(more: Readonly<Record<string, Sources>> = {}): RequestHandler {
   return helmet({
@@ -25,9 +27,9 @@ export function createPageHeaders(more: Readonly<Record<string, Sources>> = {}):
         ...more,
       },
     },
-    // With no-referrer a browser would hide where our own form comes from.
+    // With no-referrer, browsers would send `Origin: null` with the forms of the page.
     referrerPolicy: { policy: 'same-origin' },
-    // Whether there is TLS is the matter of whoever stands before this; on plain HTTP browsers complain of these.
+    // TLS is up to the proxy in front; on plain HTTP, browsers warn about these headers.
     strictTransportSecurity: false,
     crossOriginOpenerPolicy: false,
     originAgentCluster: false,

@@ -4,16 +4,16 @@ import type { Request, RequestHandler } from 'express';
 const HEADER = 'X-Request-Id';
 
 /**
- * Names each request, by the name that a proxy or the caller gave it, or by a new one, and answers with it: what the
- * log says of a failure can be found again from the outside.
+ * Middleware that sends `X-Request-Id` with each response: the id of the request if it has a valid one, else a new one. Log
+ * lines about a failed request contain it.
  */
-export const nameRequest: RequestHandler = (request, response, next) => {
+export const assignRequestId: RequestHandler = (request, response, next) => {
   const given = request.get(HEADER);
   response.setHeader(HEADER, given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID());
   next();
 };
 
-/** The name of a request. */
+/** Returns the id that `assignRequestId` gave a request; empty without it. */
 export function requestIdOf(request: Request): string {
   return String(request.res?.getHeader(HEADER) ?? '');
 }

@@ -6,7 +6,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** HTML that is what it says, not text to be escaped. */
+/** HTML that is inserted into templates as it is, without escaping. */
 export class Html {
   readonly text: string;
 
@@ -15,10 +15,10 @@ export class Html {
   }
 }
 
-/** What may stand in a template; a list is its items one after the other. */
+/** A value in a template. A list is rendered as the concatenation of its items. */
 type Value = Html | string | number | readonly Html[];
 
-/** Tags a template of HTML: whatever is put into it is shown as text, unless it is itself such HTML. */
+/** Template tag for HTML. Inserted values are escaped, unless they are `Html`. */
 export function html(parts: TemplateStringsArray, ...values: readonly Value[]): Html {
   return new Html(parts.reduce((sum, part, index) => sum + render(values[index - 1] ?? '') + part));
 }

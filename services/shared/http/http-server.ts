@@ -4,41 +4,49 @@ import { listenError } from '../start-error.ts';
 import { createRefuseMalformed } from './malformed-request.ts';
 
 const DEFAULT_HEADER_TIMEOUT_MS = 10_000;
-/** For the rest of a request, once its head is there. */
+/** For the body of a request, once its headers are complete. */
 const BODY_TIMEOUT_MS = 20_000;
-/** Longer than the 60 s of usual proxies: the side that reuses a connection must be the one that closes it. */
+/** Longer than the usual 60 s of proxies: the side that reuses a connection must be the one that closes it. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const TIMEOUT_CHECK_INTERVAL_MS = 1000;
-/** For how long `stop` lets requests under way finish. */
+/** Time that `stop` gives requests in progress. */
 const DEFAULT_STOP_GRACE_MS = 3000;
-/** Ten KiB and one file each; beyond that nobody else gets in, rather than the process running out of either. */
+/** Each costs about 10 KiB and a file descriptor. More are refused before the process runs out of either. */
 const MAX_CONNECTIONS = 10_000;
-/** Requests of one connection that wait for their answers: clients and proxies ask one after another. */
+/** Pipelined requests of one connection. Common clients and proxies do not pipeline at all. */
 const MAX_PIPELINED = 8;
 
-/** A server that can be started once and stopped gracefully. */
+/** An HTTP server that can be started once and stopped gracefully. */
 export interface HttpServer {
-  /** Listens. Resolves with the port, also where 0 was asked for; rejects with a `StartError`. */
+  /**
+   * Listens, and resolves with the port, which the system chooses if 0 was configured.
+   *
+   * @throws {StartError} if the port cannot be used
+   */
   start(): Promise<number>;
   /**
-   * Takes no new connection, closes idle ones, and lets requests under way finish; what is still open
-   * after the grace is cut off. Idempotent, and harmless before `start`.
+   * Accepts no new connection, closes idle ones, and lets requests in progress finish until the grace period ends; then
+   * closes all connections. Idempotent, and harmless before `start`.
    */
   stop(): Promise<void>;
 }
 
 /**
- * Creates a server for a handler (an Express app is one), with limits for slow, silent and greedy senders.
- * `refused` is told the status of each answer to what never became a request, and `dropped` for a connection too many.
+ * Creates a server for a request handler, such as an Express app, with limits against slow, silent and greedy clients.
+ *
+ * @param options.headerTimeoutMs time until the headers of a request are complete (10,000); 0 for no limit, also for the body
+ * @param options.bodyTimeoutMs time until the body is complete, after the headers (20,000)
+ * @param options.stopGraceMs time that `stop` gives requests in progress (3,000)
+ * @param options.maxConnections limit of open connections (10,000)
+ * @param options.refused called with the status of each response to malformed input, or with `dropped` for a connection
+ *   above the limit
  */
 export function createHttpServer(options: {
   handler: RequestListener;
   host: string;
   port: number;
   stopGraceMs?: number;
-  /** How long the head of a request may take; 0 for no limit, also of the whole request. */
   headerTimeoutMs?: number;
-  /** And its body after that. */
   bodyTimeoutMs?: number;
   maxConnections?: number;
   refused?: (status: number | 'dropped') => void;
@@ -46,12 +54,12 @@ export function createHttpServer(options: {
   const { handler, host, port, stopGraceMs = DEFAULT_STOP_GRACE_MS } = options;
   const { headerTimeoutMs = DEFAULT_HEADER_TIMEOUT_MS, bodyTimeoutMs = BODY_TIMEOUT_MS } = options;
   const { maxConnections = MAX_CONNECTIONS, refused } = options;
-  const underWay = new Set<ServerResponse>();
-  /** What each connection waits for, the oldest first. */
-  const answers = new WeakMap<Socket, Set<ServerResponse>>();
+  const inProgress = new Set<ServerResponse>();
+  /** The pending responses of each connection, oldest first. */
+  const pending = new WeakMap<Socket, Set<ServerResponse>>();
   const refuseMalformed = createRefuseMalformed({
     refused,
-    answering: (socket) => [...(answers.get(socket) ?? [])][0],
+    oldestPending: (socket) => [...(pending.get(socket) ?? [])][0],
   });
   const server = createServer({
     headersTimeout: headerTimeoutMs,
@@ -66,13 +74,13 @@ export function createHttpServer(options: {
   server.on('clientError', (error, socket) => refuseMalformed(error, socket as Socket));
   server.on('request', (request, response) => {
     const { socket } = request;
-    const waiting = answers.get(socket) ?? new Set();
+    const waiting = pending.get(socket) ?? new Set();
     if (waiting.size >= MAX_PIPELINED) return void socket.destroy();
-    answers.set(socket, waiting.add(response));
-    underWay.add(response);
+    pending.set(socket, waiting.add(response));
+    inProgress.add(response);
     if (stopped) response.shouldKeepAlive = false;
     response.once('close', () => {
-      underWay.delete(response);
+      inProgress.delete(response);
       waiting.delete(response);
     });
     handler(request, response);
@@ -85,7 +93,7 @@ export function createHttpServer(options: {
         clearTimeout(cutOff);
         resolve();
       });
-      for (const response of underWay) response.shouldKeepAlive = false;
+      for (const response of inProgress) response.shouldKeepAlive = false;
     });
   }
 

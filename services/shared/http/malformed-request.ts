@@ -3,29 +3,32 @@ import type { Socket } from 'node:net';
 import { AppError, type ErrorCode } from '../errors.ts';
 import { sendProblem } from './send-problem.ts';
 
-/** For how long what still comes is thrown away, since a connection cut too early takes the answer with it. */
+/** Further input is discarded for this long: closing the connection at once could destroy the response on its way. */
 const LINGER_MS = 1000;
 
 /**
- * Creates what answers that which is no request: its head is too long or no HTTP, or it takes too long. The connection
- * ends with it. `answering` tells which answer a connection waits for; `refused` is told the status where it is none.
+ * Creates the handler for input that is not a valid request: headers that are too large, not HTTP, or too slow. It
+ * responds with a problem and closes the connection.
+ *
+ * @param deps.oldestPending returns the oldest pending response of a connection
+ * @param deps.refused called with the status if the input never became a request
  */
 export function createRefuseMalformed(deps: {
-  answering: (socket: Socket) => ServerResponse | undefined;
+  oldestPending: (socket: Socket) => ServerResponse | undefined;
   refused: ((status: number) => void) | undefined;
 }): (error: NodeJS.ErrnoException, socket: Socket) => void {
-  const { answering, refused } = deps;
-  const known = new WeakSet<Socket>();
+  const { oldestPending, refused } = deps;
+  const handled = new WeakSet<Socket>();
   return (error, socket) => {
-    if (known.has(socket)) return; // each further piece of it is an error of its own
-    known.add(socket);
+    if (handled.has(socket)) return; // each further chunk causes another error
+    handled.add(socket);
     const refusal = new AppError(codeOf(error));
-    const waiting = answering(socket);
-    // Nonsense behind a request is not its answer's matter; and Node has answers of its own, which may be on their way.
-    const isTaken = waiting ? refusal.code !== 'request_timeout' : '_httpMessage' in socket && socket._httpMessage;
-    if (isGone(error) || !socket.writable || isTaken) return void socket.destroy();
-    const response = waiting ?? new ServerResponse(new IncomingMessage(socket));
-    if (!waiting) {
+    const pending = oldestPending(socket);
+    // Input behind a request must not affect its response; and Node may already be sending a response of its own.
+    const isBusy = pending ? refusal.code !== 'request_timeout' : '_httpMessage' in socket && socket._httpMessage;
+    if (isGone(error) || !socket.writable || isBusy) return void socket.destroy();
+    const response = pending ?? new ServerResponse(new IncomingMessage(socket));
+    if (!pending) {
       response.assignSocket(socket);
       refused?.(refusal.status);
     }
@@ -36,7 +39,7 @@ export function createRefuseMalformed(deps: {
   };
 }
 
-/** The other side went away in the middle. */
+/** Returns whether the client closed the connection during a request. */
 function isGone({ code }: NodeJS.ErrnoException): boolean {
   return code === 'ECONNRESET' || code === 'HPE_INVALID_EOF_STATE';
 }

@@ -2,14 +2,16 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { AppError } from '../errors.ts';
 
 /**
- * Looks at what a body is said to be before it is read, and answers its media type, which is one of those taken.
- * Throws `unsupported_media_type`, also for a compressed body.
+ * Checks the media type of a request before its body is read, and returns it.
+ *
+ * @param accepted media types in lower case, without parameters
+ * @throws {AppError} unsupported_media_type, also for a compressed body
  */
-export function requireMediaType<T extends string>(headers: IncomingHttpHeaders, taken: readonly T[]): T {
+export function requireMediaType<T extends string>(headers: IncomingHttpHeaders, accepted: readonly T[]): T {
   const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
   const mediaType = /^([^\s;,]+) *(?:;|$)/.exec(type)?.[1]?.toLowerCase();
-  const known = taken.find((candidate) => candidate === mediaType);
-  if (known === undefined) throw new AppError('unsupported_media_type', `The body must be ${taken.join(' or ')}`);
+  const known = accepted.find((candidate) => candidate === mediaType);
+  if (known === undefined) throw new AppError('unsupported_media_type', `The body must be ${accepted.join(' or ')}`);
   if (encoding.toLowerCase() !== 'identity') {
     throw new AppError('unsupported_media_type', 'The body must not be compressed');
   }
@@ -17,8 +19,9 @@ export function requireMediaType<T extends string>(headers: IncomingHttpHeaders,
 }
 
 /**
- * Collects the raw bytes of a body. Throws `body_too_large` as soon as it is known to be, without
- * waiting for the rest; rejects with the stream's error where the sender went away.
+ * Reads the raw bytes of a body. Rejects with the error of the stream if the client disconnects.
+ *
+ * @throws {AppError} body_too_large, as soon as the limit is exceeded or announced to be
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const tooLarge = () => new AppError('body_too_large', `The body is larger than ${maxBytes / 1024} KiB`);
@@ -39,7 +42,11 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   });
 }
 
-/** Reads the bytes of a body as JSON's text, which is UTF-8. Throws `invalid_json`. */
+/**
+ * Decodes the bytes of a JSON body.
+ *
+ * @throws {AppError} invalid_json if they are not UTF-8
+ */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -2,13 +2,12 @@ import type { ServerResponse } from 'node:http';
 import type { AppError } from '../errors.ts';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../protocol/problem.ts';
 
-/** Seconds after which a call that failed for a passing reason may be repeated. */
+/** Seconds after which a request that failed with 503 may be repeated. */
 const RETRY_AFTER_S = 1;
 
 /**
- * Answers with an error as `application/problem+json`, with `Retry-After` on 503. Headers that the
- * code needs beside that (such as `Allow`) are set before. Where an answer has already begun it can
- * only be cut off.
+ * Sends an error as `application/problem+json`, with `Retry-After` on 503 and `WWW-Authenticate` on 401. Set other headers
+ * of the error, such as `Allow`, before. If the response has already begun, closes the connection.
  */
 export function sendProblem(response: ServerResponse, error: AppError): void {
   if (response.headersSent) {

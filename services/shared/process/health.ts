@@ -1,21 +1,20 @@
-/** What `/readyz` answers. */
+/** The response of `/readyz`. */
 export interface Readiness {
   readonly ready: boolean;
   readonly draining: boolean;
-  /** The named conditions, and whether each has been met. */
+  /** Each named condition, and whether it has been met. */
   readonly conditions: Readonly<Record<string, boolean>>;
 }
 
 /**
- * Whether this process should get traffic. A condition that was met once stays met: Redis' absence
- * later neither fails liveness nor takes readiness away, since a restart or an empty load balancer
- * would only make it worse. Liveness is that the admin server answers at all.
+ * Readiness of this process. A condition that was met once stays met: if Redis fails later, the process stays ready,
+ * because an empty load balancer would only make things worse. It is alive as long as its admin server responds.
  */
 export class Health {
   readonly #conditions = new Map<string, boolean>();
   #draining = false;
 
-  /** Adds a condition of readiness. Returns what to call once it is met; again is harmless. */
+  /** Adds a condition of readiness. Returns the function that marks it as met; calling it again is harmless. */
   require(name: string): () => void {
     if (!this.#conditions.has(name)) this.#conditions.set(name, false);
     return () => {
@@ -23,7 +22,7 @@ export class Health {
     };
   }
 
-  /** Takes readiness away for good: this process is going to stop. */
+  /** Makes the process unready for good, because it is about to stop. */
   drain(): void {
     this.#draining = true;
   }

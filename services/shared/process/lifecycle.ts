@@ -1,20 +1,20 @@
 import type { Logger } from '../logger.ts';
 import { StartError } from '../start-error.ts';
 
-/** Something with a beginning and an end. `stop` must be harmless before, during and after a failed `start`. */
+/** A part of a service that can be started once. `stop` must be harmless before, during and after a failed `start`. */
 export interface Part<T = unknown> {
   start(): Promise<T> | T;
   stop(): Promise<unknown> | unknown;
 }
 
 /**
- * Starts parts in order and stops them in reverse, once, with one deadline for all of them. It decides
- * the exit code: 0, or 1 where a part failed, could not stop, or did not stop in time.
+ * Starts parts in order and stops them once, in reverse order, with one deadline for all of them. Decides the exit code:
+ * 0, or 1 if the process has failed, or a part failed to stop or did not stop in time.
  */
 export class Lifecycle {
   readonly #logger: Logger;
   readonly #shutdownTimeoutMs: number;
-  readonly #begun: { name: string; part: Part }[] = [];
+  readonly #started: { name: string; part: Part }[] = [];
   #exitCode = 0;
   #stopped: Promise<number> | undefined;
 
@@ -23,15 +23,19 @@ export class Lifecycle {
     this.#shutdownTimeoutMs = deps.shutdownTimeoutMs;
   }
 
-  /** Whether the end has begun. */
+  /** True once `stop` has been called. */
   get stopping(): boolean {
     return this.#stopped !== undefined;
   }
 
-  /** Starts a part and answers what it answers; from now on it will be stopped. Rejects while stopping. */
+  /**
+   * Starts a part, which `stop` will stop, also if it fails to start. Returns the result of its `start`.
+   *
+   * @throws {StartError} if the part fails to start, or the process is already stopping
+   */
   async start<T>(name: string, part: Part<T>): Promise<T> {
     if (this.stopping) throw new StartError(`${name} was not started: the process is stopping`);
-    this.#begun.push({ name, part });
+    this.#started.push({ name, part });
     try {
       return await part.start();
     } catch (error) {
@@ -39,14 +43,14 @@ export class Lifecycle {
     }
   }
 
-  /** Notes that the process has failed; it will end with exit code 1. */
+  /** Notes that the process has failed, so that its exit code becomes 1. */
   fail(): void {
     this.#exitCode = 1;
   }
 
   /**
-   * Stops everything that was begun, the youngest first, and resolves with the exit code: after the
-   * deadline at the latest. Called again, it answers with the same end.
+   * Stops all parts, most recent first. Resolves with the exit code, at the deadline at the latest. Further calls
+   * return the same promise.
    */
   stop(): Promise<number> {
     this.#stopped ??= this.#stopWithin(this.#shutdownTimeoutMs);
@@ -61,29 +65,29 @@ export class Lifecycle {
     const outcome = await Promise.race([this.#stopAll(), deadline]);
     clearTimeout(timer);
     if (outcome === 'late') {
-      const remaining = this.#begun.map(({ name }) => name);
-      this.#logger.error({ remaining, deadlineMs }, 'not everything stopped before the deadline');
+      const remaining = this.#started.map(({ name }) => name);
+      this.#logger.error({ remaining, deadlineMs }, 'shutdown deadline exceeded');
       this.fail();
     }
     return this.#exitCode;
   }
 
-  /** A part leaves the list once it has stopped, so that what remains can be named. */
+  /** Removes each part once it has stopped, so that the parts that remain at the deadline can be named. */
   async #stopAll(): Promise<'done'> {
-    for (let youngest = this.#begun.at(-1); youngest !== undefined; youngest = this.#begun.at(-1)) {
+    for (let last = this.#started.at(-1); last !== undefined; last = this.#started.at(-1)) {
       try {
-        await youngest.part.stop();
+        await last.part.stop();
       } catch (error) {
-        this.#logger.error({ err: error, part: youngest.name }, 'a part could not be stopped');
+        this.#logger.error({ err: error, part: last.name }, 'failed to stop a part');
         this.fail();
       }
-      this.#begun.pop();
+      this.#started.pop();
     }
     return 'done';
   }
 }
 
-/** Names the part. A reason that was written for people stays without a stack; anything else keeps it as its cause. */
+/** Adds the name of the part. A `StartError` needs no stack trace; any other error is kept as the cause. */
 function startFailure(name: string, error: unknown): StartError {
   const reason = error instanceof Error ? error.message : String(error);
   return new StartError(`${name}: ${reason}`, error instanceof StartError ? {} : { cause: error });

@@ -3,16 +3,16 @@ import { AggregatorRegistry, collectDefaultMetrics, Gauge, Registry } from 'prom
 
 export type MetricsRegistry = Registry;
 
-/** How often the lag of the event loop is measured, in milliseconds: each time costs an idle process 0.1 ms. */
+/** Sampling interval of the event loop lag, in milliseconds. Each sample costs an idle process 0.1 ms. */
 const LAG_INTERVAL_MS = 50;
 
-/** Creates a registry with the process' own metrics (CPU, memory, event loop lag, ...) and the build's. */
+/** Creates a registry with the metrics of the process (CPU, memory, event loop lag, ...) and of the build. */
 export function createMetricsRegistry(options: { service: string }): MetricsRegistry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_INTERVAL_MS });
   new Gauge({
     name: 'heliograph_build_info',
-    help: 'Always 1; the labels say what runs here. Panel "Versions"; alerts HeliographProcessDown, HeliographMixedVersions, HeliographEventLoopBusy, HeliographFilesRunOut',
+    help: 'Always 1. The labels identify the service, its version and that of Node. Panel "Versions"; alerts HeliographProcessDown, HeliographMixedVersions, HeliographEventLoopBusy, HeliographFilesRunOut',
     labelNames: ['service', 'version', 'node'],
     aggregator: 'first',
     registers: [registry],
@@ -20,17 +20,17 @@ export function createMetricsRegistry(options: { service: string }): MetricsRegi
   return registry;
 }
 
-/** A metric with its values, as `getMetricsAsJSON` answers and as one process may send to another. */
+/** A metric with its values, as returned by `getMetricsAsJSON`, in a form that processes can exchange. */
 export type MetricJson = Awaited<ReturnType<Registry['getMetricsAsJSON']>>[number];
 
-/** Renders the metrics of several processes as those of one: each metric says how that is done, by default as a sum. */
+/** Renders the merged metrics of several processes. Each metric defines its aggregation; the default is the sum. */
 export function renderMerged(metrics: readonly MetricJson[][]): Promise<string> {
   return AggregatorRegistry.aggregate([...metrics]).metrics();
 }
 
 /**
- * What has to be kept of the metrics of a process that has ended, together with what was kept before: all that may
- * never go down, which is everything but gauges.
+ * Merges the counters and histograms of several processes, and drops gauges. The result stands for processes that have
+ * exited, so that no counter ever decreases.
  */
 export function mergeCounters(metrics: readonly MetricJson[][]): Promise<MetricJson[]> {
   const counters = metrics.map((own) => own.filter(({ type }) => String(type) !== 'gauge'));

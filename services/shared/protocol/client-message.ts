@@ -2,19 +2,20 @@ import { AppError } from '../errors.ts';
 import { isTopic, type Topic } from '../update/topic.ts';
 import { isVersion, type Version } from '../update/update.ts';
 
-/** What a client says on `/ws`. */
+/** A message from a client on `/ws`. */
 export type ClientMessage =
   | { readonly type: 'subscribe'; readonly topics: ReadonlyMap<Topic, Version | null> }
   | { readonly type: 'unsubscribe'; readonly topics: readonly Topic[] }
   | { readonly type: 'auth'; readonly token: string }
   | { readonly type: 'ping' };
 
-/** Most topics in one frame; the frame size is limited too. */
+/** Maximum number of topics in one message; the size of a message is limited too. */
 export const MAX_TOPICS_PER_MESSAGE = 1000;
 
 /**
- * Reads a text frame. Throws `invalid_json`, `unknown_type`, `invalid_message` or `invalid_topic`;
- * a message with one bad topic is refused whole.
+ * Parses a text frame. One invalid topic makes the whole message invalid.
+ *
+ * @throws {AppError} invalid_json, unknown_type, invalid_message or invalid_topic
  */
 export function parseClientMessage(text: string): ClientMessage {
   let value: unknown;

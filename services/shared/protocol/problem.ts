@@ -2,7 +2,7 @@ import { type AppError, ERRORS } from '../errors.ts';
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
-/** An error as RFC 9457 wants it, with our stable `code`. */
+/** An error in the format of RFC 9457, with the stable `code` of Heliograph. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -11,7 +11,7 @@ export interface Problem {
   readonly detail?: string;
 }
 
-/** Describes an error to the outside: nothing but its code and what was written for people. */
+/** Formats an error for a response: its code, title and detail, and nothing else. */
 export function toProblem(error: AppError): Problem {
   const { status, title } = ERRORS[error.code];
   return {

@@ -1,28 +1,29 @@
 import { AppError } from '../errors.ts';
 import { isTopic, type Topic } from '../update/topic.ts';
 
-/** What a publisher asks for with `POST /webhook`. */
+/** The body of `POST /webhook`. */
 export interface PublishRequest {
-  /** Without repetitions, in the order of the request. */
+  /** At least one, without duplicates, in the order of the request. */
   readonly topics: readonly Topic[];
   /** Any JSON value; absent and `null` are different things. */
   readonly data?: unknown;
-  /** Milliseconds over which clients should spread their refetch, where the publisher knows better than the relays. */
+  /** Milliseconds over which clients should spread their refetch, instead of the spread that relays calculate. */
   readonly spread?: number;
 }
 
 export const MAX_TOPICS_PER_REQUEST = 100;
 
-/** The longest spread that a publisher may ask for, in milliseconds. */
+/** The longest spread that a publisher may request, in milliseconds. */
 const MAX_REQUESTED_SPREAD_MS = 3_600_000;
 
-/** How deep arrays and objects may be nested within `data`: what writes JSON recurses, on every hop. */
+/** Maximum nesting of arrays and objects within `data`, because JSON serializers recurse. */
 export const MAX_DATA_DEPTH = 64;
 
 /**
- * Reads the body of a publish request: `topic` or `topics`, and perhaps `data` and `spread`. Unknown fields are
- * ignored, so that a newer publisher can talk to an older webhook; a bad topic refuses the whole.
- * Throws `invalid_json`, `invalid_request`, `invalid_topic` or `too_many_topics`.
+ * Parses the body of a publish request: `topic` or `topics`, and optionally `data` and `spread`. Ignores unknown fields, so
+ * that a newer publisher can call an older webhook. One invalid topic makes the whole request invalid.
+ *
+ * @throws {AppError} invalid_json, invalid_request, invalid_topic or too_many_topics
  */
 export function parsePublishRequest(text: string): PublishRequest {
   let value: unknown;
@@ -47,7 +48,7 @@ export function parsePublishRequest(text: string): PublishRequest {
 function parseSpread(value: unknown): number | undefined {
   if (value === undefined) return undefined;
   if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > MAX_REQUESTED_SPREAD_MS) {
-    throw new AppError('invalid_request', `spread is milliseconds from 0 to ${MAX_REQUESTED_SPREAD_MS}`);
+    throw new AppError('invalid_request', `spread must be milliseconds from 0 to ${MAX_REQUESTED_SPREAD_MS}`);
   }
   return value as number;
 }
@@ -56,14 +57,14 @@ function parseTopics(fields: ReadonlyMap<string, unknown>): readonly Topic[] {
   const one = fields.get('topic');
   const many = fields.get('topics');
   if ((one === undefined) === (many === undefined)) {
-    throw new AppError('invalid_request', 'Exactly one of topic and topics is needed');
+    throw new AppError('invalid_request', 'Exactly one of topic and topics is required');
   }
   if (many === undefined) {
     if (typeof one !== 'string') throw new AppError('invalid_request', 'topic must be a string');
     return requireTopics([one]);
   }
   if (!Array.isArray(many) || many.length === 0 || many.some((topic) => typeof topic !== 'string')) {
-    throw new AppError('invalid_request', 'topics must be a list of at least one string');
+    throw new AppError('invalid_request', 'topics must be a list of one or more strings');
   }
   return requireTopics(many);
 }
@@ -71,7 +72,10 @@ function parseTopics(fields: ReadonlyMap<string, unknown>): readonly Topic[] {
 function requireTopics(names: readonly string[]): readonly Topic[] {
   const topics = [...new Set(names)];
   if (topics.length > MAX_TOPICS_PER_REQUEST) {
-    throw new AppError('too_many_topics', `${topics.length} topics; ${MAX_TOPICS_PER_REQUEST} are allowed in one call`);
+    throw new AppError(
+      'too_many_topics',
+      `A call may have ${MAX_TOPICS_PER_REQUEST} topics; this one has ${topics.length}`,
+    );
   }
   if (!topics.every(isTopic)) throw new AppError('invalid_topic');
   return topics;

@@ -1,12 +1,15 @@
 import type { Update, Version } from '../update/update.ts';
 
-/** What a relay says on `/ws`, as JSON text; `/events` uses the update and freshness shapes too. */
+/** A message from a relay on `/ws`, as JSON text. `/events` uses the update and freshness messages too. */
 export type ServerMessage = SubscribedMessage | UpdateMessage | FreshnessMessage | PongMessage | ErrorMessage;
 
-/** Answers a subscription, and again where a number could not be said before. */
+/** Confirms a subscription. Sent again once a version that was null is known. */
 export interface SubscribedMessage {
   readonly type: 'subscribed';
-  /** The number of each topic, authoritative even if lower than the client's; null where the relay cannot vouch yet. */
+  /**
+   * The current version of each topic, authoritative even if it is lower than that of the client; null while the relay is
+   * stale.
+   */
   readonly topics: Readonly<Record<string, Version | null>>;
 }
 
@@ -20,25 +23,25 @@ export interface UpdateMessage {
   readonly spread?: number;
 }
 
-/** Whether the relay can vouch for what it says. */
+/** The relay has become fresh or stale. */
 export interface FreshnessMessage {
   readonly type: 'freshness';
   readonly fresh: boolean;
 }
 
-/** Answers a ping. */
+/** The response to a ping. */
 export interface PongMessage {
   readonly type: 'pong';
 }
 
-/** Something cannot be had; `code` is one of the documented ones. */
+/** A message or a subscription was refused; `code` is one of the documented error codes. */
 export interface ErrorMessage {
   readonly type: 'error';
   readonly code: string;
   readonly topic?: string;
 }
 
-/** The message that tells a client of an update; what only the cluster needs (trace context) stays out. */
+/** Creates the message for an update, without the trace context, which only the cluster needs. */
 export function updateMessage(update: Update): UpdateMessage {
   const { topic, version, data, spread } = update;
   return {

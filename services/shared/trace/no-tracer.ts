@@ -1,4 +1,4 @@
 import { ProxyTracerProvider, type Tracer } from '@opentelemetry/api';
 
-/** Records nothing. */
+/** A tracer that records nothing. */
 export const NO_TRACER: Tracer = new ProxyTracerProvider().getTracer('nothing');

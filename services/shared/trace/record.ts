@@ -9,9 +9,11 @@ import {
 } from '@opentelemetry/api';
 
 /**
- * Does some work as a part of what is being recorded, as a span that ends with it. Where nothing is being recorded, it
- * is only the work. On busy paths what is being recorded is handed in, as `within`: to have it known everywhere costs
- * every promise.
+ * Runs `work` within a child span that ends with it, or without a span if there is no parent to record under.
+ *
+ * @param options.within the parent's context; by default the active one. Busy paths pass it explicitly, because tracking
+ *   the active context slows down every promise of the process.
+ * @returns the result of `work`; its error is noted in the span and thrown again
  */
 export async function record<T>(
   tracer: Tracer,
@@ -32,7 +34,7 @@ export async function record<T>(
   }
 }
 
-/** Notes in a span why it failed: the code where the error has one, since messages may hold what is nobody's business. */
+/** Marks a span as failed, with the code or name of the error. Messages are left out: they may contain private data. */
 export function noteFailure(span: Span, error: unknown): void {
   const { code, name }: { code?: unknown; name?: unknown } = Object(error);
   const message = typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown';

@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from '@opentelemetry/api';
 
-const CONTEXT = Symbol('what is being recorded of a request');
+const CONTEXT = Symbol('trace context of a request');
 
-type Recorded = IncomingMessage & { [CONTEXT]?: Context };
+type TracedRequest = IncomingMessage & { [CONTEXT]?: Context };
 
-/** Notes what is being recorded of a request. */
+/** Attaches the trace context under which a request is recorded. */
 export function setContextOf(request: IncomingMessage, context: Context): void {
-  (request as Recorded)[CONTEXT] = context;
+  (request as TracedRequest)[CONTEXT] = context;
 }
 
-/** What is being recorded of a request; undefined where nothing is. */
+/** Returns the trace context of a request; undefined if the request is not recorded. */
 export function contextOf(request: IncomingMessage): Context | undefined {
-  return (request as Recorded)[CONTEXT];
+  return (request as TracedRequest)[CONTEXT];
 }

@@ -2,30 +2,27 @@ import type { Tracer } from '@opentelemetry/api';
 import type { RequestHandler } from 'express';
 import { NO_TRACER } from './no-tracer.ts';
 
-/** What a service records its work with. */
+/** The recording of one service: spans, requests, and operations that are too frequent for spans. */
 export interface ServiceStats {
-  /** Takes times of the clock that never steps, in milliseconds, where a span does not begin or end now. */
+  /** Explicit start and end times of its spans are milliseconds of the monotonic clock. */
   readonly tracer: Tracer;
-  /** Records each request to an Express app; mounted before everything else. */
+  /** Records every request to an Express app. Mount it before all other middleware. */
   readonly recordRequests: RequestHandler;
-  /**
-   * For work of which only little is recorded as spans, since there is so much of it. undefined where nothing is
-   * recorded at all.
-   */
+  /** Undefined if nothing is recorded. */
   readonly bulk: BulkStats | undefined;
 }
 
-/** What a service does that its tracer would do for it, but dearer. */
+/** Recording of operations that are too frequent to give each of them a span. */
 export interface BulkStats {
-  /** Counts a call that took so long, whether it is recorded or not. */
+  /** Counts one call that took `ms` milliseconds, whether a span is recorded for it or not. */
   count(name: string, ms: number, failed?: boolean): void;
-  /** Whether something that took so long is among the slowest of late, and should be recorded though it is no sample. */
+  /** Returns whether a call of `ms` milliseconds is among the slowest recent ones, and so deserves a span. */
   isSlow(name: string, ms: number): boolean;
-  /** Names who is told of traces that turned out to be worth keeping, somewhere else. */
+  /** Calls `listener` with the id of each trace that another process has decided to keep. */
   onTraceKept(listener: (traceId: string) => void): void;
 }
 
-/** The attribute of a span that is kept though its trace is no sample. */
+/** The span attribute that gives the reason to keep a trace that was not sampled. */
 export const KEPT = 'kept';
 
 /** Records nothing. */

@@ -3,8 +3,8 @@ import { isSpanContextValid, type SpanContext, TraceFlags } from '@opentelemetry
 const PATTERN = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
 /**
- * Reads a `traceparent` (W3C Trace Context, section 3.2) as that of another process; undefined where it is none. Of
- * later versions than 00 it reads what they have in common.
+ * Parses a `traceparent` header (W3C Trace Context, section 3.2) as a remote span context; undefined if it is invalid.
+ * Of versions later than 00, only the fields of version 00 are used.
  */
 export function parseTraceparent(text: unknown): SpanContext | undefined {
   const [, version, traceId = '', spanId = '', flags = '', rest] =
@@ -15,7 +15,7 @@ export function parseTraceparent(text: unknown): SpanContext | undefined {
   return isSpanContextValid(context) ? context : undefined;
 }
 
-/** Renders a `traceparent` of version 00. */
+/** Formats a span context as a `traceparent` of version 00. */
 export function formatTraceparent({ traceId, spanId, traceFlags }: SpanContext): string {
   return `00-${traceId}-${spanId}-0${traceFlags & TraceFlags.SAMPLED}`;
 }

@@ -1,9 +1,9 @@
 import { isTopic, type Topic } from './topic.ts';
 
-/** Which topics something is about. */
+/** Returns whether a topic matches. */
 export type TopicPattern = (topic: Topic) => boolean;
 
-/** Reads a pattern: a topic name, or a beginning of one followed by `*`; undefined where it is neither. */
+/** Parses a pattern: a topic name, or a prefix of one followed by `*`; undefined if it is invalid. */
 export function parseTopicPattern(text: unknown): TopicPattern | undefined {
   if (isTopic(text)) return (topic) => topic === text;
   if (typeof text !== 'string' || !text.endsWith('*')) return undefined;
@@ -12,7 +12,7 @@ export function parseTopicPattern(text: unknown): TopicPattern | undefined {
   return (topic) => topic.startsWith(prefix);
 }
 
-/** Reads several patterns into one that is about what any of them is about; undefined where one is none. */
+/** Parses several patterns into one that matches if any of them does; undefined if one of them is invalid. */
 export function parseTopicPatterns(texts: readonly unknown[]): TopicPattern | undefined {
   const patterns: TopicPattern[] = [];
   for (const text of texts) {

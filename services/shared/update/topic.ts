@@ -5,12 +5,16 @@ export type Topic = string & { readonly __brand: 'Topic' };
 
 const TOPIC_PATTERN = /^[A-Za-z0-9._~:/-]{1,128}$/;
 
-/** Whether the value is a valid topic name. */
+/** Returns whether the value is a valid topic name. */
 export function isTopic(value: unknown): value is Topic {
   return typeof value === 'string' && TOPIC_PATTERN.test(value);
 }
 
-/** Returns the value as a topic. Throws `invalid_topic` where it is not one. */
+/**
+ * Returns the value as a topic.
+ *
+ * @throws {AppError} invalid_topic
+ */
 export function parseTopic(value: unknown): Topic {
   if (isTopic(value)) return value;
   throw new AppError('invalid_topic');

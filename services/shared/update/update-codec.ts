@@ -1,15 +1,15 @@
 import type { Topic } from './topic.ts';
 import { isVersion, parseVersion, type Update, type UpdateBody, type Version } from './update.ts';
 
-/** Renders what a broker stores for an update beside its version: JSON text, `{}` where there is nothing. */
+/** Encodes the body that a broker stores for an update, as JSON; `{}` if it is empty. */
 export function encodeBody(body: UpdateBody): string {
   const { data, spread, traceparent } = body;
   return JSON.stringify({ data, spread, traceparent });
 }
 
 /**
- * Reads a stored body. Unknown fields are ignored, so that versions of this software can be mixed; a
- * body that cannot be read counts as empty: the update itself still means "look now".
+ * Decodes a stored body. Ignores unknown fields, so that processes of different releases can share a Redis. An invalid body
+ * counts as empty: even without it, the update notifies clients.
  */
 export function decodeBody(text: string): UpdateBody {
   let value: unknown;
@@ -26,12 +26,12 @@ export function decodeBody(text: string): UpdateBody {
   return body;
 }
 
-/** Renders the signal of an update: `<version> <body>`. */
+/** Encodes the pub/sub message of an update: `<version> <body>`. */
 export function encodeSignal(version: Version, body: string): string {
   return `${version} ${body}`;
 }
 
-/** Reads a signal; undefined where it has no version. */
+/** Decodes the pub/sub message of an update; undefined if it has no valid version. */
 export function decodeSignal(topic: Topic, text: string): Update | undefined {
   const space = text.indexOf(' ');
   const version = parseVersion(space < 0 ? text : text.slice(0, space));

@@ -6,7 +6,7 @@ import { createDiscardRest } from '../../shared/express/discard-rest.ts';
 import { doNotCache } from '../../shared/express/do-not-cache.ts';
 import { createErrorHandler } from '../../shared/express/error-handler.ts';
 import { createPageHeaders } from '../../shared/express/page-headers.ts';
-import { nameRequest } from '../../shared/express/request-id.ts';
+import { assignRequestId } from '../../shared/express/request-id.ts';
 import { readBody, requireMediaType } from '../../shared/http/read-body.ts';
 import { requireSameOrigin } from '../../shared/http/same-origin.ts';
 import type { Logger } from '../../shared/logger.ts';
@@ -30,7 +30,7 @@ export function createStatsApp(deps: { token: string; store: StatsStore; clock: 
   const access = new Access({ token, nowMs: () => clock.nowMs() });
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
-  app.use(nameRequest, createDiscardRest(), doNotCache, createPageHeaders());
+  app.use(assignRequestId, createDiscardRest(), doNotCache, createPageHeaders());
 
   for (const { path, handler } of readStatsAssets()) app.all(`/stats${path}`, allowMethods('GET', 'HEAD'), handler);
 

@@ -99,7 +99,7 @@ describe('EnvReader', () => {
 
   it.each(['localhost:80', 'ftp://x', '/path', 'http://'])('refuses %j as an HTTP URL', (text) => {
     expect(problemsOf({ A: text }, (env) => env.url('A', { default: 'http://x' }))).toEqual([
-      'A must be a URL that begins with http:// or https://',
+      'A must be a URL that starts with http:// or https://',
     ]);
   });
 
@@ -113,7 +113,7 @@ describe('EnvReader', () => {
     'refuses %j as a URL: it may come to stand in a log line',
     (text) => {
       expect(problemsOf({ A: text }, (env) => env.url('A', { default: 'http://x' }))).toEqual([
-        'A must hold no user name and no password',
+        'A must not contain a user name or a password',
       ]);
     },
   );

@@ -40,14 +40,14 @@ describe('createHttpServer', () => {
     const { port } = other.address() as AddressInfo;
     const server = createHttpServer({ handler: () => {}, host: '127.0.0.1', port });
     await expect(server.start()).rejects.toThrow(
-      `port ${port} of 127.0.0.1 is in use by another process: stop that one or choose another port`,
+      `port ${port} of 127.0.0.1 is in use by another process: stop it or choose another port`,
     );
     await server.stop();
   });
 
-  it('rejects with a clear sentence where the address is not of this machine', async () => {
+  it('rejects with a clear message if the address is not of this machine', async () => {
     const server = createHttpServer({ handler: () => {}, host: '192.0.2.1', port: 0 });
-    await expect(server.start()).rejects.toThrow('port 0 of 192.0.2.1 cannot be used: this machine does not have');
+    await expect(server.start()).rejects.toThrow('port 0 of 192.0.2.1 cannot be used: it is not an address of');
   });
 
   it('can be stopped before it was started, and twice', async () => {

@@ -33,6 +33,6 @@ describe('a request that writes', () => {
     ['a site whose name begins with ours', { origin: 'http://chat.example.org:8000.evil.example' }],
     ['whoever sends no host', { host: undefined, origin: 'http://chat.example.org:8000' }],
   ])('is not taken from %s', (_, headers) => {
-    expect(() => requireSameOrigin({ host, ...headers })).toThrow('A page of another site may not write here');
+    expect(() => requireSameOrigin({ host, ...headers })).toThrow('Pages of other sites may not send this request');
   });
 });

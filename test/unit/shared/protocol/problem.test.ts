@@ -6,7 +6,7 @@ describe('toProblem', () => {
   it('describes an error by its code', () => {
     expect(toProblem(new AppError('not_found'))).toEqual({
       type: 'urn:heliograph:error:not_found',
-      title: 'There is nothing here',
+      title: 'No resource has this path',
       status: 404,
       code: 'not_found',
     });
