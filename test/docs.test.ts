@@ -97,33 +97,34 @@ describe('the pages', () => {
     );
   });
 
-  it('say how long a page is without its relay, as the numbers of the library and the relay are', () => {
+  it('state how long a client is disconnected, as the constants of library and relay say', () => {
     const seconds = (ms: number) => `${ms / 1000} s`;
     const minutes = (ms: number) => `${ms / 60_000} minutes`;
     expect(Object.fromEntries(tableRows('when'))).toEqual({
       'its relay is killed, or the connection is cut': seconds(library.RETRY_MS),
-      'its relay is stopped in order, or sheds load': seconds(COME_BACK_WITHIN_MS),
-      'no relay answers for a while': `${seconds(library.RETRY_CAP_MS)} after one does: the waits are random and grow`,
+      'its relay shuts down or sheds load': seconds(COME_BACK_WITHIN_MS),
+      'no relay is reachable for a while': `${seconds(library.RETRY_CAP_MS)} after one is: the delays are random and grow`,
       'every relay is full': `${seconds(RETRY_MAX_MS)} after one has room`,
-      'the page was too fast (4429)': `${seconds(library.RETRY_MS * 2 ** library.BUSY_RELAY_TRIES)}, then more`,
-      'the connection dies without a word':
-        `${seconds(library.PING_AFTER_MS + library.PONG_TIMEOUT_MS + library.RETRY_MS)}: it asks after ` +
-        `${seconds(library.PING_AFTER_MS)} of silence, and gives up ${seconds(library.PONG_TIMEOUT_MS)} later`,
-      'the network comes back, or the tab is shown': `at once; ${seconds(library.PONG_TIMEOUT_MS)} where it does not know yet that its connection is dead`,
-      'a transport is refused by a proxy': `${seconds(library.FALLBACK_DELAY_MS)} for each`,
-      'a transport is swallowed by a proxy': `${seconds(library.CONNECT_TIMEOUT_MS + library.FALLBACK_DELAY_MS)} for each`,
+      'the client sent too many messages (close code 4429)': `${seconds(library.RETRY_MS * 2 ** library.BUSY_RELAY_TRIES)}, then more`,
+      'the connection is dead without having been closed':
+        `${seconds(library.PING_AFTER_MS + library.PONG_TIMEOUT_MS + library.RETRY_MS)}: a ping after ` +
+        `${seconds(library.PING_AFTER_MS)} of silence, a timeout ${seconds(library.PONG_TIMEOUT_MS)} later`,
+      'the network comes back, or the tab is shown': `at once; ${seconds(library.PONG_TIMEOUT_MS)} if the client does not know yet that its connection is dead`,
+      'a proxy rejects a transport': `${seconds(library.FALLBACK_DELAY_MS)} per transport`,
+      "a proxy drops a transport's traffic silently": `${seconds(library.CONNECT_TIMEOUT_MS + library.FALLBACK_DELAY_MS)} per transport`,
       'a better transport works again':
-        `${minutes(2 * library.UPGRADE_MS)} at first; where it fails it is tried more rarely, ` +
-        `at least every ${minutes(library.UPGRADE_MS + library.UPGRADE_CAP_MS)}`,
+        `${minutes(2 * library.UPGRADE_MS)} at first; after each failure the interval grows, ` +
+        `up to ${minutes(library.UPGRADE_MS + library.UPGRADE_CAP_MS)}`,
       'the tab that holds the shared connection is closed or frozen': 'at once',
       'the tab that holds the shared connection hangs': seconds(library.LEADER_TIMEOUT_MS + library.PONG_TIMEOUT_MS),
     });
   });
 
-  it('say the other numbers of the library as they are', () => {
+  it('state the other numbers of the library', () => {
     const slowS = library.SLOW_FETCH_MS / 1000;
-    const { text } = pageWith('| Member | What |');
+    const { text } = pageWith('| Member | Meaning |');
     expect(text).toContain(`every ${slowS} to ${2 * slowS} s while the status is not`);
+    expect(text).toContain(`growing random delays of up to ${library.RETRY_CAP_MS / 1000} s`);
     expect(text).toContain(`a run takes longer than ${library.FETCH_TIMEOUT_MS / 1000} s`);
     expect(text).toContain(
       `up to ${library.MAX_SSE_TOPICS} topics; by \`longpoll\` more than ${library.MAX_LONG_POLLS} are`,
@@ -131,17 +132,19 @@ describe('the pages', () => {
     expect(library.MAX_SSE_TOPICS).toBe(MAX_EVENT_TOPICS);
   });
 
-  it('list every option and every member of the library, and no other', () => {
-    const source = readFileSync(new URL('../services/client/heliograph-client.ts', import.meta.url), 'utf8');
+  it('list every option, member, event and status of the library, and no other', () => {
+    const read = (file: string) => readFileSync(new URL(`../services/client/${file}`, import.meta.url), 'utf8');
+    const source = read('heliograph-client.ts');
     const [, options = ''] = /interface HeliographOptions \{(.*?)\n\}/s.exec(source) ?? [];
-    const named = [...options.matchAll(/readonly (\w+)\?:/g)].map(([, name]) => name);
-    expect(tableRows('`new Heliograph(url, …)`').map(([name]) => plain(name))).toEqual(named);
+    const [, events = ''] = /interface HeliographEvents \{(.*?)\n\}/s.exec(source) ?? [];
+    const [, statuses = ''] = /type Status = (.*);/.exec(read('transport.ts')) ?? [];
     const members = Object.getOwnPropertyNames(Heliograph.prototype).filter((name) => name !== 'constructor');
-    expect(
-      tableRows('Member')
-        .map(([name]) => /\w+/.exec(name ?? '')?.[0])
-        .sort(),
-    ).toEqual(members.sort());
+    const names = (...header: string[]) => tableRows(...header).map(([cell]) => /\w+/.exec(cell ?? '')?.[0]);
+    const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, name]) => name);
+    expect(names('`new Heliograph(url, …)`')).toEqual(matches(options, /readonly (\w+)\?:/g));
+    expect(names('Member').sort()).toEqual(members.sort());
+    expect(names('Event', 'Value').sort()).toEqual(matches(events, /^ {2}(\w+):/gm).sort());
+    expect(names('Status', 'Meaning').sort()).toEqual(matches(statuses, /'(\w+)'/g).sort());
   });
 
   it('list every metric with its type, and no other', async () => {

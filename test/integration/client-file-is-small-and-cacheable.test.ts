@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,8 +8,9 @@ import { UwsApp } from '../../services/relay/transport/uws-app.ts';
 import { expectProblem } from '../support/expect-problem.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
-/** What the README promises. */
+/** The limit that the page of the library states. */
 const MAX_GZIPPED_BYTES = 5 * 1024;
+const PAGE = readFileSync(new URL('../../services/client/README.md', import.meta.url), 'utf8');
 
 describe('the client file', () => {
   let relay: RelayFixture;
@@ -23,6 +25,7 @@ describe('the client file', () => {
     const bytes = gzipSync(await (await get('/client.js')).text(), { level: 9 }).length;
     console.info(`client.js: ${bytes} bytes gzipped, of ${MAX_GZIPPED_BYTES}`);
     expect(bytes).toBeLessThanOrEqual(MAX_GZIPPED_BYTES);
+    expect(PAGE).toContain(`at most ${MAX_GZIPPED_BYTES / 1024} KB gzipped`);
   });
 
   it('is asked for again under its plain name, and costs nothing where it is the same', async () => {
