@@ -8,12 +8,11 @@ import { serveFile } from './transport/http/uws-file.ts';
 import { servePreflight } from './transport/http/uws-preflight.ts';
 import { refuseOthers } from './transport/http/uws-problem.ts';
 import { UwsLongPoll } from './transport/long-poll/uws-long-poll.ts';
+import { JSON_ENCODER, LEGACY_ENCODER } from './transport/message-encoder.ts';
 import { UwsSse } from './transport/sse/uws-sse.ts';
 import { Sweep, type Sweepable } from './transport/sweep.ts';
 import type { Accept, Admission, ConnectionReport, Transport } from './transport/transport.ts';
 import type { UwsApp } from './transport/uws-app.ts';
-import { JSON_ENCODER } from './transport/websocket/json-encoder.ts';
-import { LEGACY_ENCODER } from './transport/websocket/legacy-encoder.ts';
 import { UwsWebsocket } from './transport/websocket/uws-websocket.ts';
 
 /** How often a stream of Server-Sent Events shows a sign of life. */
@@ -62,9 +61,9 @@ export function createTransports(deps: {
     maxMessageBytes: config.maxMessageBytes,
     nowMs: () => clock.monotonicMs(),
   };
-  const json = new UwsWebsocket({ ...forSockets, path: '/ws', dialect: JSON_ENCODER });
+  const json = new UwsWebsocket({ ...forSockets, path: '/ws', encoder: JSON_ENCODER });
   const { defaultTopic } = config;
-  const old = new UwsWebsocket({ ...forSockets, path: '/update_check', dialect: LEGACY_ENCODER, defaultTopic });
+  const old = new UwsWebsocket({ ...forSockets, path: '/update_check', encoder: LEGACY_ENCODER, defaultTopic });
   const forHttp = { ...shared, corsHeaders, clock };
   const events = new UwsSse({ ...forHttp, maxTopics: config.limits.maxTopics });
   const topics = new UwsLongPoll({ ...forHttp, maxWaiting: config.maxLongPolls });

@@ -8,8 +8,8 @@ import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
 import { createStats } from '../stats/stats.ts';
 import { readRelayProcessConfig } from './config.ts';
-import { RelayProcesses } from './processes/relay-processes.ts';
-import { reportToParent } from './processes/report-to-parent.ts';
+import { RelaySupervisor } from './processes/relay-supervisor.ts';
+import { connectToSupervisor } from './processes/relay-worker.ts';
 import { createRelay } from './relay.ts';
 
 /** Whether this is one of several processes, started by the one that looks after them. */
@@ -39,7 +39,7 @@ await runProcess({
     if (!holdsClients) {
       const main = fileURLToPath(import.meta.url);
       const { processes: count } = config;
-      const processes = new RelayProcesses({ main, count, env: process.env, clock, logger, ready: fresh });
+      const processes = new RelaySupervisor({ main, count, env: process.env, clock, logger, ready: fresh });
       admin.mount(
         '/metrics',
         serveMetrics(async () => renderMerged(await processes.metrics())),
@@ -48,7 +48,7 @@ await runProcess({
       logger.info({ processes: count, port: config.relay.port }, 'the relay listens');
       return;
     }
-    const parent = isOneOfMany ? reportToParent({ parent: process, registry }) : undefined;
+    const parent = isOneOfMany ? connectToSupervisor({ parent: process, registry }) : undefined;
     const broker = new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), refuse: abort });
     const relay = createRelay({
       config: { ...config.relay, sharesPort: isOneOfMany },

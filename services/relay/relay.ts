@@ -7,13 +7,12 @@ import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_STATS, type ServiceStats } from '../shared/trace/service-stats.ts';
 import { ConnectionAdmission } from './access/admission.ts';
 import { createAuthorization } from './access/authorization.ts';
-import { createAddressReader } from './access/client-address.ts';
+import { createClientAddressReader } from './access/client-address.ts';
 import { Origins } from './access/origins.ts';
-import { ClusterPicture } from './cluster/cluster-picture.ts';
 import { spreadMs } from './cluster/origin-budget.ts';
-import { Rebalance } from './cluster/rebalance.ts';
-import { ReceiptAnswers } from './cluster/receipt-answers.ts';
-import { createRelayId } from './cluster/relay-id.ts';
+import { Rebalancer } from './cluster/rebalancer.ts';
+import { ReceiptQueryHandler } from './cluster/receipt-query-handler.ts';
+import { createRelayId, RelayRegistryView } from './cluster/relay-registry-view.ts';
 import type { RelayConfig } from './config.ts';
 import { createTransports } from './create-transports.ts';
 import { drain, shed } from './drain.ts';
@@ -61,11 +60,11 @@ export function createRelay(deps: {
     report: recorded.hub,
     repairIntervalMs: config.repairIntervalMs,
     floorSpreadMs: config.floorSpreadMs,
-    spreadOf(topic, listeners) {
+    spreadOf(topic, subscribers) {
       const { connections } = admission;
       const clusterConnections = picture.connections;
       const perSecond = config.originBudget(topic);
-      return spreadMs({ perSecond, listeners, connections, clusterConnections, maxMs: config.maxSpreadMs });
+      return spreadMs({ perSecond, subscribers, connections, clusterConnections, maxMs: config.maxSpreadMs });
     },
     fanout: {
       deliver(update, paced) {
@@ -92,11 +91,11 @@ export function createRelay(deps: {
   const admission = new ConnectionAdmission({
     limits: config.admission,
     origins,
-    readAddress: createAddressReader(config.trustedProxies),
-    room: sessions,
+    readAddress: createClientAddressReader(config.trustedProxies),
+    evictionPool: sessions,
     nowMs: () => clock.monotonicMs(),
   });
-  const rebalance = new Rebalance({
+  const rebalance = new Rebalancer({
     perSecond: config.rebalancePerSecond,
     clock,
     shed(count) {
@@ -106,18 +105,18 @@ export function createRelay(deps: {
     },
   });
   const id = createRelayId();
-  const picture = new ClusterPicture({
+  const picture = new RelayRegistryView({
     id,
-    loads: feed,
+    registry: feed,
     clock,
     connections: () => admission.connections,
     exchanged() {
       const { relays, connections } = picture;
       metrics.cluster.picture(relays, connections);
-      rebalance.look({ relays, connections, own: admission.connections });
+      rebalance.evaluate({ relays, connections, own: admission.connections });
     },
   });
-  const answers = new ReceiptAnswers({
+  const queryHandler = new ReceiptQueryHandler({
     receipts: feed.receipts,
     relay: id,
     clock,
@@ -126,7 +125,7 @@ export function createRelay(deps: {
       return last && { ...last, listening: hub.subscribers(topic), behind: sessions.countBehind(topic) };
     },
   });
-  feed.receipts.onQuery((question) => answers.hear(question));
+  feed.receipts.onQuery((query) => queryHandler.handle(query));
   const server = new UwsApp({
     tls: config.tls,
     maxSockets: config.maxSockets,

@@ -2,11 +2,10 @@ import { drain } from '../../services/relay/drain.ts';
 import { Hub } from '../../services/relay/hub/hub.ts';
 import { Sessions } from '../../services/relay/session/sessions.ts';
 import { UwsLongPoll } from '../../services/relay/transport/long-poll/uws-long-poll.ts';
+import { JSON_ENCODER, LEGACY_ENCODER } from '../../services/relay/transport/message-encoder.ts';
 import { UwsSse } from '../../services/relay/transport/sse/uws-sse.ts';
 import { Sweep, type Sweepable } from '../../services/relay/transport/sweep.ts';
 import type { Accept, Transport } from '../../services/relay/transport/transport.ts';
-import { JSON_ENCODER } from '../../services/relay/transport/websocket/json-encoder.ts';
-import { LEGACY_ENCODER } from '../../services/relay/transport/websocket/legacy-encoder.ts';
 import { UwsWebsocket } from '../../services/relay/transport/websocket/uws-websocket.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
 import { type Sabotage, sabotageAccept, sabotageFeed } from './sabotage.ts';
@@ -93,14 +92,14 @@ export class SimulatedRelay {
     const shared = {
       app: this.server.app,
       accept: sabotageAccept(accept, sabotage),
-      admission: { enter: () => '', leave() {} },
+      admission: { admit: () => '', release() {} },
       report: { opened() {}, closed() {}, stuck() {}, refused() {} },
       maxTopics: MAX_TOPICS,
       maxMessageBytes: 0,
       nowMs: () => clock.monotonicMs(),
     };
-    const json = new UwsWebsocket({ ...shared, path: '/ws', dialect: JSON_ENCODER });
-    const old = new UwsWebsocket({ ...shared, path: '/update_check', dialect: LEGACY_ENCODER });
+    const json = new UwsWebsocket({ ...shared, path: '/ws', encoder: JSON_ENCODER });
+    const old = new UwsWebsocket({ ...shared, path: '/update_check', encoder: LEGACY_ENCODER });
     const events = new UwsSse({ ...shared, clock, corsHeaders: () => ({}) });
     const topics = new UwsLongPoll({ ...shared, clock, corsHeaders: () => ({}), maxWaiting: 0 });
     this.#transports = [json, old, events, topics];

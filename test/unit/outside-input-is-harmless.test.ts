@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseComment } from '../../services/chat/comment.ts';
 import { createRelayUrl } from '../../services/chat/relay-url.ts';
-import { createAddressReader } from '../../services/relay/access/client-address.ts';
+import { createClientAddressReader } from '../../services/relay/access/client-address.ts';
 import { Origins, parseOriginRule } from '../../services/relay/access/origins.ts';
-import { parseGreeting } from '../../services/relay/transport/greeting.ts';
+import { parseConnectRequest } from '../../services/relay/transport/connect-request.ts';
 import { parseTopicRequest } from '../../services/relay/transport/long-poll/topic-request.ts';
 import { decodeQuery, decodeReply, encodeReply } from '../../services/shared/broker/receipt-codec.ts';
 import { AppError } from '../../services/shared/errors.ts';
@@ -122,7 +122,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
     );
     fc.assert(
       fc.property(queries, options, (query, rest) => {
-        const greeting = outcome(() => parseGreeting(query, { maxTopics: 4, ...rest }));
+        const greeting = outcome(() => parseConnectRequest(query, { maxTopics: 4, ...rest }));
         if (!greeting) return;
         expect(greeting.topics.size).toBeLessThanOrEqual(4);
         for (const [topic, since] of greeting.topics)
@@ -134,7 +134,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
 
   it('as a Last-Event-ID never keeps a stream from beginning', () => {
     holdsFor(ids, (lastEventId) => {
-      const { topics } = parseGreeting('topic=a&topic=b', { maxTopics: 2, lastEventId });
+      const { topics } = parseConnectRequest('topic=a&topic=b', { maxTopics: 2, lastEventId });
       expect([...topics.keys()]).toEqual(['a', 'b']);
       for (const since of topics.values()) expect(since === null || isVersion(since)).toBe(true);
     });
@@ -302,13 +302,13 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
       const begunAt = performance.now();
       const text = long(part);
       outcome(() => parseTopicRequest({ path: text, ifNoneMatch: text, prefer: text }));
-      outcome(() => parseGreeting(text, { maxTopics: 4, authorization: `Bearer ${text} x`, lastEventId: text }));
+      outcome(() => parseConnectRequest(text, { maxTopics: 4, authorization: `Bearer ${text} x`, lastEventId: text }));
       outcome(() => parseClientMessage(text));
       outcome(() => parsePublishRequest(text));
       outcome(() => parseTopic(text));
       outcome(() => requireMediaType({ 'content-type': text }, ['application/json']));
       decodeSignal(chat, text);
-      createAddressReader(new BlockList())('10.0.0.1', text);
+      createClientAddressReader(new BlockList())('10.0.0.1', text);
       parseOriginRule(text);
       expect(performance.now() - begunAt, part).toBeLessThan(1000);
     }
@@ -316,10 +316,10 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
 
   it('as an origin or a forwarded address never throws', () => {
     const rule = parseOriginRule('https://*.example.org');
-    const origins = new Origins({ allowed: rule ? [rule] : [], sameHostOnly: false, allowNone: false });
+    const origins = new Origins({ allowed: rule ? [rule] : [], sameHostOnly: false, allowMissing: false });
     const proxies = new BlockList();
     proxies.addSubnet('0.0.0.0', 0, 'ipv4');
-    const read = createAddressReader(proxies);
+    const read = createClientAddressReader(proxies);
     holdsFor(fc.oneof(anyText, fc.webUrl(), almost('https://', 'example.org', '.', 'evil', ':', '@', '/')), (text) => {
       if (origins.mayConnect(text, 'relay')) expect(text).toMatch(/^https:\/\/[^/]*\.example\.org(:443)?$/i);
       parseOriginRule(text);

@@ -55,7 +55,7 @@ export function readOriginConfig(env: EnvReader): OriginConfig {
   return Object.freeze({
     allowed: Object.freeze(allowed),
     sameHostOnly: env.string('NODE_ENV', '') === 'production',
-    allowNone: env.boolean('ALLOW_NO_ORIGIN', true),
+    allowMissing: env.boolean('ALLOW_NO_ORIGIN', true),
   });
 }
 

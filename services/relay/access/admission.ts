@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/errors.ts';
 import type { Admission, Caller } from '../transport/transport.ts';
-import type { AddressReader } from './client-address.ts';
+import type { ClientAddressReader } from './client-address.ts';
 import type { Origins } from './origins.ts';
 
 /** How many connections there may be; 0 switches a limit off. */
@@ -12,17 +12,17 @@ export interface AdmissionLimits {
 }
 
 /** Who is in, and could give way. */
-export interface Room {
-  readonly hasTokenless: boolean;
-  makeRoom(): void;
+export interface EvictionPool {
+  readonly canEvict: boolean;
+  evict(): void;
 }
 
 /** Decides at the door: before a connection costs anything. */
 export class ConnectionAdmission implements Admission {
   readonly #limits: AdmissionLimits;
   readonly #origins: Origins;
-  readonly #readAddress: AddressReader;
-  readonly #room: Room;
+  readonly #readAddress: ClientAddressReader;
+  readonly #evictionPool: EvictionPool;
   readonly #nowMs: () => number;
   readonly #perAddress = new Map<string, number>();
   #connections = 0;
@@ -33,14 +33,14 @@ export class ConnectionAdmission implements Admission {
   constructor(deps: {
     limits: AdmissionLimits;
     origins: Origins;
-    readAddress: AddressReader;
-    room: Room;
+    readAddress: ClientAddressReader;
+    evictionPool: EvictionPool;
     nowMs: () => number;
   }) {
     this.#limits = deps.limits;
     this.#origins = deps.origins;
     this.#readAddress = deps.readAddress;
-    this.#room = deps.room;
+    this.#evictionPool = deps.evictionPool;
     this.#nowMs = deps.nowMs;
     this.#tokens = deps.limits.connectionsPerSecond;
   }
@@ -55,25 +55,25 @@ export class ConnectionAdmission implements Admission {
     this.#draining = true;
   }
 
-  enter(caller: Caller): string {
+  admit(caller: Caller): string {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     if (!this.#origins.mayConnect(caller.origin, caller.host)) throw new AppError('origin_forbidden');
     if (this.#draining) throw new AppError('draining');
     const isFull = maxConnections > 0 && this.#connections >= maxConnections;
-    if (isFull && !this.#room.hasTokenless) throw new AppError('relay_full');
+    if (isFull && !this.#evictionPool.canEvict) throw new AppError('relay_full');
     const key = maxConnectionsPerAddress === 0 ? '' : this.#readAddress(caller.address, caller.forwardedFor);
     const held = key === '' ? 0 : (this.#perAddress.get(key) ?? 0);
     if (key !== '' && held >= maxConnectionsPerAddress) throw new AppError('too_many_connections');
     // Last, so that who does not come in anyway takes nobody's turn.
     if (!this.#takeToken()) throw new AppError('connecting_too_fast');
-    if (isFull) this.#room.makeRoom();
+    if (isFull) this.#evictionPool.evict();
     // Asked again, since it may have been one of the same address that made room.
     if (key !== '') this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
     this.#connections += 1;
     return key;
   }
 
-  leave(key: string): void {
+  release(key: string): void {
     this.#connections -= 1;
     if (key === '') return;
     const left = (this.#perAddress.get(key) ?? 1) - 1;

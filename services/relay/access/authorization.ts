@@ -8,7 +8,7 @@ import type { SubscribeConfig, TokenKeys } from './access-config.ts';
 /** What a client may listen to, and until when. */
 export interface Access {
   readonly hasToken: boolean;
-  mayListen(topic: Topic): boolean;
+  maySubscribe(topic: Topic): boolean;
   /** Infinity where it does not end. */
   readonly expiresAtMs: number;
 }
@@ -47,7 +47,7 @@ export function createAuthorization(deps: { config: SubscribeConfig; clock: Cloc
   const isPublic: TopicPattern = tokenRequired ? () => false : (topic) => !isPrivate(topic);
   return {
     tokenRequired,
-    anonymous: { hasToken: false, mayListen: isPublic, expiresAtMs: Number.POSITIVE_INFINITY },
+    anonymous: { hasToken: false, maySubscribe: isPublic, expiresAtMs: Number.POSITIVE_INFINITY },
     async check(token) {
       const { exp, topics } = await verify(token, {
         currentDate: new Date(clock.nowMs()),
@@ -60,7 +60,7 @@ export function createAuthorization(deps: { config: SubscribeConfig; clock: Cloc
       if (!granted) throw new AppError('unauthorized');
       return {
         hasToken: true,
-        mayListen: (topic) => isPublic(topic) || granted(topic),
+        maySubscribe: (topic) => isPublic(topic) || granted(topic),
         expiresAtMs: exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000,
       };
     },

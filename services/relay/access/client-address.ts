@@ -1,7 +1,7 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
 
 /** Tells whose connection it is: from the address that it comes from and its `X-Forwarded-For`. */
-export type AddressReader = (address: string, forwardedFor: string) => string;
+export type ClientAddressReader = (address: string, forwardedFor: string) => string;
 
 /** Reads addresses and subnets such as `10.0.0.0/8`; undefined where one is neither. */
 export function parseProxies(texts: readonly string[]): BlockList | undefined {
@@ -21,7 +21,7 @@ export function parseProxies(texts: readonly string[]): BlockList | undefined {
  * Creates what finds a client's address: the last in `X-Forwarded-For` that none of our own proxies has, read
  * from the right, since only they can be believed. IPv6 counts by /64, which is what one subscriber gets.
  */
-export function createAddressReader(proxies: BlockList): AddressReader {
+export function createClientAddressReader(proxies: BlockList): ClientAddressReader {
   const isProxy = (address: string) => proxies.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
   return (address, forwardedFor) => {
     let client = normalize(address);

@@ -6,7 +6,7 @@ export interface OriginConfig {
   /** Empty: by `sameHostOnly`. */
   readonly allowed: readonly OriginRule[];
   readonly sameHostOnly: boolean;
-  readonly allowNone: boolean;
+  readonly allowMissing: boolean;
 }
 
 /** Reads an origin, `https://*.example.org` for all below it, or `*` for all; undefined where it is none of these. */
@@ -30,7 +30,7 @@ export class Origins {
 
   /** Whether a request with this `Origin` (empty for none) to this `Host` may be served. */
   mayConnect(origin: string, host: string): boolean {
-    return origin === '' ? this.#config.allowNone : this.#isAllowed(origin, host);
+    return origin === '' ? this.#config.allowMissing : this.#isAllowed(origin, host);
   }
 
   /** What lets the page read the answer, as headers (Fetch standard, section "CORS protocol"). */

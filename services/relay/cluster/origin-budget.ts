@@ -1,15 +1,15 @@
 import type { Topic } from '../../shared/update/topic.ts';
 import { parseTopicPattern, type TopicPattern } from '../../shared/update/topic-pattern.ts';
 
-/** How many requests a second the app behind us wants to get from the clients of a topic. */
+/** Returns the requests per second that the web application accepts from the clients of a topic; 0 for no limit. */
 export type OriginBudget = (topic: Topic) => number;
 
-/** Below this nobody would notice that refetches are spread, in milliseconds. */
+/** Shorter spreads have no visible effect on the web application. */
 const MIN_SPREAD_MS = 100;
 
 /**
- * Reads budgets: a number for all topics, and `<topic or pattern>=<number>` for some, of which the first that fits
- * counts. 0 is no limit. undefined where one cannot be read.
+ * Parses budgets: a number for all topics, and `<topic or pattern>=<number>` for some, of which the first match wins.
+ * Returns undefined if one is invalid.
  */
 export function parseOriginBudget(texts: readonly string[]): OriginBudget | undefined {
   const rules: { pattern: TopicPattern; perSecond: number }[] = [];
@@ -29,21 +29,22 @@ export function parseOriginBudget(texts: readonly string[]): OriginBudget | unde
 }
 
 /**
- * Over how many milliseconds this relay's listeners should spread their refetch, so that those of all relays stay
- * within the budget. Each relay takes a part of the budget that is as large as its part of all connections: the
- * parts add up to the budget however a topic's listeners are distributed, and nobody has to count them anywhere.
+ * Returns the time in milliseconds over which this relay's subscribers should spread their refetch, to keep the cluster
+ * within the budget of the topic. A relay's share of the budget is its share of all connections: the shares add up to
+ * the budget however the topic's subscribers are distributed, so no global count per topic is needed.
+ * @param options.subscribers of the topic on this relay
+ * @param options.connections of this relay
  */
 export function spreadMs(options: {
   perSecond: number;
-  /** Of the topic, on this relay. */
-  listeners: number;
+  subscribers: number;
   connections: number;
   clusterConnections: number;
   maxMs: number;
 }): number {
-  const { perSecond, listeners, connections, clusterConnections, maxMs } = options;
-  if (perSecond === 0 || listeners === 0 || connections === 0) return 0;
+  const { perSecond, subscribers, connections, clusterConnections, maxMs } = options;
+  if (perSecond === 0 || subscribers === 0 || connections === 0) return 0;
   const share = connections / Math.max(connections, clusterConnections);
-  const wanted = (listeners / (perSecond * share)) * 1000;
+  const wanted = (subscribers / (perSecond * share)) * 1000;
   return wanted < MIN_SPREAD_MS ? 0 : Math.min(Math.round(wanted), maxMs);
 }

@@ -55,7 +55,7 @@ export class SessionAccess {
 
   /** Why a topic may not be listened to; undefined where it may. */
   refusal(topic: Topic): 'unauthorized' | 'topic_forbidden' | undefined {
-    if (this.#access.mayListen(topic)) return undefined;
+    if (this.#access.maySubscribe(topic)) return undefined;
     return this.#access.hasToken ? 'topic_forbidden' : 'unauthorized';
   }
 

@@ -4,7 +4,7 @@ import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.t
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
 import type { Subscriber } from '../hub/pending-subscribers.ts';
-import type { Connection, ConnectionOwner, Greeting } from '../transport/transport.ts';
+import type { Connection, ConnectionOwner, ConnectRequest } from '../transport/transport.ts';
 import { MessageBudget } from './limits.ts';
 import { sendMissed } from './send-missed.ts';
 import { sendOwedNumbers } from './send-owed-numbers.ts';
@@ -30,7 +30,7 @@ export class Session implements Subscriber, ConnectionOwner {
   }
 
   /** Takes the line over. The session has none before this and after `closed`. */
-  open(connection: Connection, { topics, token }: Greeting): void {
+  open(connection: Connection, { topics, token }: ConnectRequest): void {
     const { hub, clock, authorization } = this.#deps;
     this.#connection = connection;
     if (!hub.fresh) this.#tell(connection.sendFreshness(false));

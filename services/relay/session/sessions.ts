@@ -1,7 +1,7 @@
 import type { Timer } from '../../shared/clock.ts';
 import { AppError } from '../../shared/errors.ts';
 import type { Topic } from '../../shared/update/topic.ts';
-import type { Connection, Greeting } from '../transport/transport.ts';
+import type { Connection, ConnectRequest } from '../transport/transport.ts';
 import { Session } from './session.ts';
 import type { SessionDeps, SessionOwner } from './session-deps.ts';
 
@@ -43,18 +43,18 @@ export class Sessions implements Iterable<Session> {
   }
 
   /** Whether somebody is there who could give way to another client. */
-  get hasTokenless(): boolean {
+  get canEvict(): boolean {
     return this.#tokenless.size > 0;
   }
 
   /** Sends away who has been here longest without a token that is needed. */
-  makeRoom(): void {
+  evict(): void {
     const [oldest] = this.#tokenless;
     oldest?.end(new AppError('relay_full'));
   }
 
   /** Gives a new connection its session. */
-  accept(connection: Connection, greeting: Greeting): Session {
+  accept(connection: Connection, greeting: ConnectRequest): Session {
     const session = new Session(this.#deps);
     this.#all.add(session);
     if (connection.transport === 'legacy') this.#unspread.add(session);

@@ -55,7 +55,7 @@ export interface ConnectionOwner {
 }
 
 /** What a client asks for when it connects. */
-export interface Greeting {
+export interface ConnectRequest {
   readonly topics: ReadonlyMap<Topic, Version | null>;
   /** What it shows to be let in; undefined where it shows nothing. */
   readonly token: string | undefined;
@@ -72,12 +72,12 @@ export interface Caller {
 /** Who may connect. */
 export interface Admission {
   /** Lets somebody in, and answers what `leave` wants when the connection is gone. Throws what refuses it. */
-  enter(caller: Caller): string;
-  leave(key: string): void;
+  admit(caller: Caller): string;
+  release(key: string): void;
 }
 
 /** Gives every new connection its owner. */
-export type Accept = (connection: Connection, greeting: Greeting) => ConnectionOwner;
+export type Accept = (connection: Connection, greeting: ConnectRequest) => ConnectionOwner;
 
 /** What transports report, for metrics. */
 export interface ConnectionReport {

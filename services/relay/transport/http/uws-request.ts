@@ -2,7 +2,7 @@ import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Clock } from '../../../shared/clock.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { TopicSubscribers } from '../topic-subscribers.ts';
-import type { Accept, Admission, Connection, ConnectionOwner, ConnectionReport, Greeting } from '../transport.ts';
+import type { Accept, Admission, Connection, ConnectionOwner, ConnectionReport, ConnectRequest } from '../transport.ts';
 import type { CorsHeaders } from './uws-problem.ts';
 
 /** What the transports over plain HTTP need. */
@@ -47,7 +47,7 @@ export class UwsRequest<C> {
   start(options: {
     deps: HttpTransportDeps;
     key: string;
-    greeting: Greeting;
+    greeting: ConnectRequest;
     connections: Set<C>;
     connection: Connection & C;
   }): void {
@@ -56,7 +56,7 @@ export class UwsRequest<C> {
     deps.report.opened(connection.transport);
     this.#ended = (code) => {
       connections.delete(connection);
-      deps.admission.leave(key);
+      deps.admission.release(key);
       deps.report.closed(connection.transport, code);
     };
     this.owner = deps.accept(connection, greeting);

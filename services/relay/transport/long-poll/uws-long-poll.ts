@@ -1,7 +1,7 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { AppError, toAppError } from '../../../shared/errors.ts';
 import type { Update } from '../../../shared/update/update.ts';
-import { parseGreeting } from '../greeting.ts';
+import { parseConnectRequest } from '../connect-request.ts';
 import { sendProblem } from '../http/uws-problem.ts';
 import type { HttpTransportDeps } from '../http/uws-request.ts';
 import { TopicSubscribers } from '../topic-subscribers.ts';
@@ -49,10 +49,10 @@ export class UwsLongPoll implements Transport {
         prefer: req.getHeader('prefer'),
       });
       const authorization = req.getHeader('authorization');
-      const { token } = parseGreeting(req.getQuery(), { maxTopics: 0, authorization });
+      const { token } = parseConnectRequest(req.getQuery(), { maxTopics: 0, authorization });
       const { connections } = this;
       if (maxWaiting > 0 && connections.size >= maxWaiting) throw new AppError('relay_full');
-      const key = admission.enter(caller);
+      const key = admission.admit(caller);
       const isPublic = token === undefined;
       const listeners = this.#listeners;
       const connection = new UwsLongPollConnection({ res, asked, listeners, cors, clock, isPublic });

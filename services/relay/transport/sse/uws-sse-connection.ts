@@ -4,10 +4,10 @@ import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update, Version } from '../../../shared/update/update.ts';
 import { refusalOf } from '../http/uws-problem.ts';
 import { UwsRequest } from '../http/uws-request.ts';
+import { JSON_ENCODER } from '../message-encoder.ts';
 import type { Sweepable } from '../sweep.ts';
 import type { TopicSubscribers } from '../topic-subscribers.ts';
 import type { Connection } from '../transport.ts';
-import { JSON_ENCODER } from '../websocket/json-encoder.ts';
 import { renderEvent, renderRetry } from './sse-text.ts';
 import { refuseStream, writeStreamHead } from './uws-stream.ts';
 

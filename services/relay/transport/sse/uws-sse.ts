@@ -1,12 +1,12 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { AppError, toAppError } from '../../../shared/errors.ts';
 import type { Update } from '../../../shared/update/update.ts';
-import { parseGreeting } from '../greeting.ts';
+import { parseConnectRequest } from '../connect-request.ts';
 import type { HttpTransportDeps } from '../http/uws-request.ts';
+import { JSON_ENCODER } from '../message-encoder.ts';
 import { TopicSubscribers } from '../topic-subscribers.ts';
 import type { Transport } from '../transport.ts';
 import { readCaller } from '../uws-caller.ts';
-import { JSON_ENCODER } from '../websocket/json-encoder.ts';
 import { UwsSseConnection } from './uws-sse-connection.ts';
 import { refuseStream } from './uws-stream.ts';
 
@@ -50,13 +50,13 @@ export class UwsSse implements Transport {
     const cors = corsHeaders(caller.origin, caller.host);
     const retryMs = RETRY_MIN_MS + clock.random() * (RETRY_MAX_MS - RETRY_MIN_MS);
     try {
-      const greeting = parseGreeting(req.getQuery(), {
+      const greeting = parseConnectRequest(req.getQuery(), {
         maxTopics: Math.min(MAX_EVENT_TOPICS, maxTopics),
         authorization: req.getHeader('authorization'),
         lastEventId: req.getHeader('last-event-id'),
       });
       if (greeting.topics.size === 0) throw new AppError('invalid_topic');
-      const key = admission.enter(caller);
+      const key = admission.admit(caller);
       const listeners = this.#listeners;
       const connection = new UwsSseConnection({ res, since: greeting.topics, listeners, cors, retryMs });
       const { connections } = this;

@@ -4,12 +4,12 @@ import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update, Version } from '../../../shared/update/update.ts';
 import type { MessageEncoder } from '../message-encoder.ts';
 import type { Sweepable } from '../sweep.ts';
-import type { Connection, ConnectionOwner, Greeting } from '../transport.ts';
+import type { Connection, ConnectionOwner, ConnectRequest } from '../transport.ts';
 
 /** What uWebSockets.js keeps for each WebSocket. */
 export interface UserData {
   /** Given away when the connection opens. */
-  greeting: Greeting | undefined;
+  greeting: ConnectRequest | undefined;
   readonly admission: string;
   connection?: UwsWebsocketConnection;
 }
@@ -26,53 +26,53 @@ const DROPPED = 2;
 
 /** One client's WebSocket, whatever its dialect. */
 export class UwsWebsocketConnection implements Connection, Sweepable {
-  readonly #dialect: MessageEncoder;
+  readonly #encoder: MessageEncoder;
   #ws: Socket | undefined;
   #progressedAtMs: number;
   #bufferedBytes = 0;
   #awaitsPong = false;
   owner: ConnectionOwner | undefined;
 
-  constructor(ws: Socket, dialect: MessageEncoder, nowMs: number) {
+  constructor(ws: Socket, encoder: MessageEncoder, nowMs: number) {
     this.#ws = ws;
-    this.#dialect = dialect;
+    this.#encoder = encoder;
     this.#progressedAtMs = nowMs;
   }
 
   get transport() {
-    return this.#dialect.transport;
+    return this.#encoder.transport;
   }
 
   get acceptsMessages() {
-    return this.#dialect.listens;
+    return this.#encoder.acceptsMessages;
   }
 
   subscribe(topic: Topic): void {
-    this.#ws?.subscribe(channelOf(this.#dialect, topic));
+    this.#ws?.subscribe(channelOf(this.#encoder, topic));
   }
 
   unsubscribe(topic: Topic): void {
-    this.#ws?.unsubscribe(channelOf(this.#dialect, topic));
+    this.#ws?.unsubscribe(channelOf(this.#encoder, topic));
   }
 
   sendSubscribed(numbers: ReadonlyMap<Topic, Version | null>): boolean {
-    return this.#send(this.#dialect.subscribed(numbers));
+    return this.#send(this.#encoder.subscribed(numbers));
   }
 
   sendUpdate(update: Update): boolean {
-    return this.#send(this.#dialect.update(update));
+    return this.#send(this.#encoder.update(update));
   }
 
   sendFreshness(fresh: boolean): boolean {
-    return this.#send(this.#dialect.freshness(fresh));
+    return this.#send(this.#encoder.freshness(fresh));
   }
 
   sendPong(): boolean {
-    return this.#send(this.#dialect.pong());
+    return this.#send(this.#encoder.pong());
   }
 
   sendError(code: string, topic?: Topic): boolean {
-    return this.#send(this.#dialect.error(code, topic));
+    return this.#send(this.#encoder.error(code, topic));
   }
 
   close(code: CloseCode, reason: string): void {

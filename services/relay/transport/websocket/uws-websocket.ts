@@ -3,7 +3,7 @@ import { toAppError } from '../../../shared/errors.ts';
 import { CLOSE_CODES } from '../../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update } from '../../../shared/update/update.ts';
-import { parseGreeting } from '../greeting.ts';
+import { parseConnectRequest } from '../connect-request.ts';
 import { refuseOthers } from '../http/uws-problem.ts';
 import type { MessageEncoder } from '../message-encoder.ts';
 import { type Accept, type Admission, type ConnectionReport, MAX_MESSAGE_BYTES } from '../transport.ts';
@@ -22,7 +22,7 @@ const decoder = new TextDecoder();
 /** One dialect of WebSocket on a path. Live updates go through uWebSockets.js' own topics. */
 export class UwsWebsocket {
   readonly #app: TemplatedApp;
-  readonly #dialect: MessageEncoder;
+  readonly #encoder: MessageEncoder;
   readonly #accept: Accept;
   readonly #maxTopics: number;
   readonly #maxMessageBytes: number;
@@ -35,7 +35,7 @@ export class UwsWebsocket {
   constructor(deps: {
     app: TemplatedApp;
     path: string;
-    dialect: MessageEncoder;
+    encoder: MessageEncoder;
     accept: Accept;
     admission: Admission;
     report: ConnectionReport;
@@ -46,7 +46,7 @@ export class UwsWebsocket {
     nowMs: () => number;
   }) {
     this.#app = deps.app;
-    this.#dialect = deps.dialect;
+    this.#encoder = deps.encoder;
     this.#accept = deps.accept;
     this.#maxTopics = deps.maxTopics;
     this.#maxMessageBytes = deps.maxMessageBytes || MAX_MESSAGE_BYTES;
@@ -74,10 +74,10 @@ export class UwsWebsocket {
 
   /** Tells all who listen; returns how many. */
   deliver(update: Update, paced: boolean): number {
-    const channel = channelOf(this.#dialect, update.topic);
+    const channel = channelOf(this.#encoder, update.topic);
     const listeners = this.#app.numSubscribers(channel);
-    if (listeners === 0 || (paced && !this.#dialect.knowsSpread)) return 0;
-    this.#app.publish(channel, this.#dialect.update(update));
+    if (listeners === 0 || (paced && !this.#encoder.supportsSpread)) return 0;
+    this.#app.publish(channel, this.#encoder.update(update));
     return listeners;
   }
 
@@ -92,12 +92,12 @@ export class UwsWebsocket {
     const extensions = req.getHeader('sec-websocket-extensions');
     try {
       const key = readHandshake(req);
-      const greeting = parseGreeting(req.getQuery(), {
+      const greeting = parseConnectRequest(req.getQuery(), {
         maxTopics: this.#maxTopics,
         authorization: req.getHeader('authorization'),
         ...(this.#defaultTopic === undefined ? {} : { defaultTopic: this.#defaultTopic }),
       });
-      const admission = this.#admission.enter(readCaller(res, req));
+      const admission = this.#admission.admit(readCaller(res, req));
       res.upgrade<UserData>({ greeting, admission }, key, protocol, extensions, context);
     } catch (error) {
       const refusal = toAppError(error);
@@ -108,10 +108,10 @@ export class UwsWebsocket {
 
   #open(ws: Socket): void {
     const data = ws.getUserData();
-    const connection = new UwsWebsocketConnection(ws, this.#dialect, this.#nowMs());
+    const connection = new UwsWebsocketConnection(ws, this.#encoder, this.#nowMs());
     data.connection = connection;
     this.connections.add(connection);
-    this.#report.opened(this.#dialect.transport);
+    this.#report.opened(this.#encoder.transport);
     const { greeting } = data;
     data.greeting = undefined;
     if (!greeting) return;
@@ -125,7 +125,7 @@ export class UwsWebsocket {
     if (!connection) return;
     connection.progressed(this.#nowMs());
     if (message.byteLength > this.#maxMessageBytes) connection.close(CLOSE_CODES.tooBig, 'message too big');
-    else if (!this.#dialect.listens) connection.owner?.alive();
+    else if (!this.#encoder.acceptsMessages) connection.owner?.alive();
     else if (isBinary) connection.close(CLOSE_CODES.abuse, 'text messages only');
     else connection.owner?.message(decoder.decode(message));
   }
@@ -140,11 +140,11 @@ export class UwsWebsocket {
 
   #closed(ws: Socket, code: number): void {
     const { connection, admission } = ws.getUserData();
-    this.#admission.leave(admission);
+    this.#admission.release(admission);
     if (!connection) return;
     this.connections.delete(connection);
     connection.gone();
     connection.owner?.closed();
-    this.#report.closed(this.#dialect.transport, code);
+    this.#report.closed(this.#encoder.transport, code);
   }
 }

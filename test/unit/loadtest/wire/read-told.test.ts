@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readTold, ToldCache } from '../../../../services/loadtest/wire/read-told.ts';
-import { JSON_ENCODER } from '../../../../services/relay/transport/websocket/json-encoder.ts';
+import { JSON_ENCODER } from '../../../../services/relay/transport/message-encoder.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 import type { Version } from '../../../../services/shared/update/update.ts';
 

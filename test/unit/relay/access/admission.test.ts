@@ -1,7 +1,7 @@
 import { BlockList } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type AdmissionLimits, ConnectionAdmission } from '../../../../services/relay/access/admission.ts';
-import { createAddressReader } from '../../../../services/relay/access/client-address.ts';
+import { createClientAddressReader } from '../../../../services/relay/access/client-address.ts';
 import { connectionsByFileLimit, socketsByFileLimit } from '../../../../services/relay/access/file-limit.ts';
 import { Origins } from '../../../../services/relay/access/origins.ts';
 
@@ -11,12 +11,12 @@ function createAdmission(limits: Partial<AdmissionLimits>) {
   const time = { nowMs: 1_000_000 };
   const admission = new ConnectionAdmission({
     limits: { ...OFF, ...limits },
-    origins: new Origins({ allowed: [], sameHostOnly: false, allowNone: true }),
-    readAddress: createAddressReader(new BlockList()),
-    room: { hasTokenless: false, makeRoom() {} },
+    origins: new Origins({ allowed: [], sameHostOnly: false, allowMissing: true }),
+    readAddress: createClientAddressReader(new BlockList()),
+    evictionPool: { canEvict: false, evict() {} },
     nowMs: () => time.nowMs,
   });
-  const enter = (address = '203.0.113.1') => admission.enter({ address, forwardedFor: '', origin: '', host: 'relay' });
+  const enter = (address = '203.0.113.1') => admission.admit({ address, forwardedFor: '', origin: '', host: 'relay' });
   return { admission, enter, time };
 }
 
@@ -26,7 +26,7 @@ describe('at the door of a relay', () => {
     const first = enter();
     enter();
     expect(() => enter()).toThrow(expect.objectContaining({ code: 'relay_full', status: 503 }));
-    admission.leave(first);
+    admission.release(first);
     enter();
   });
 
@@ -35,7 +35,7 @@ describe('at the door of a relay', () => {
     const keys = [enter('203.0.113.1'), enter('203.0.113.1')];
     expect(() => enter('203.0.113.1')).toThrow(expect.objectContaining({ code: 'too_many_connections', status: 429 }));
     enter('203.0.113.2');
-    for (const key of keys) admission.leave(key);
+    for (const key of keys) admission.release(key);
     enter('203.0.113.1');
   });
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createAddressReader, parseProxies } from '../../../../services/relay/access/client-address.ts';
+import { createClientAddressReader, parseProxies } from '../../../../services/relay/access/client-address.ts';
 
 function read(address: string, forwardedFor = '', proxies: string[] = []): string {
   const list = parseProxies(proxies);
   if (!list) throw new Error('bad proxies');
-  return createAddressReader(list)(address, forwardedFor);
+  return createClientAddressReader(list)(address, forwardedFor);
 }
 
 describe("a client's address", () => {

@@ -20,31 +20,31 @@ describe('the spread', () => {
   const spread = (options: Partial<Parameters<typeof spreadMs>[0]>) =>
     spreadMs({
       perSecond: 500,
-      listeners: 1000,
+      subscribers: 1000,
       connections: 1000,
       clusterConnections: 1000,
       maxMs: 60_000,
       ...options,
     });
 
-  it('is as long as the budget needs for all listeners', () => {
+  it('is as long as the budget needs for all subscribers', () => {
     expect(spread({})).toBe(2000);
     expect(spread({ clusterConnections: 4000 })).toBe(8000);
-    expect(spread({ listeners: 250, clusterConnections: 4000 })).toBe(2000);
+    expect(spread({ subscribers: 250, clusterConnections: 4000 })).toBe(2000);
   });
 
-  it('is none where nobody would notice, without a budget, and without listeners', () => {
-    expect(spread({ listeners: 5, connections: 5, clusterConnections: 5 })).toBe(0);
+  it('is none where nobody would notice, without a budget, and without subscribers', () => {
+    expect(spread({ subscribers: 5, connections: 5, clusterConnections: 5 })).toBe(0);
     expect(spread({ perSecond: 0 })).toBe(0);
-    expect(spread({ listeners: 0 })).toBe(0);
+    expect(spread({ subscribers: 0 })).toBe(0);
     expect(spread({ connections: 0 })).toBe(0);
   });
 
   it('has an upper bound', () => {
-    expect(spread({ listeners: 1_000_000, connections: 1_000_000, clusterConnections: 9e9 })).toBe(60_000);
+    expect(spread({ subscribers: 1_000_000, connections: 1_000_000, clusterConnections: 9e9 })).toBe(60_000);
   });
 
-  it('keeps the fetches of all relays together within the budget, however clients and listeners are distributed', () => {
+  it('keeps the fetches of all relays together within the budget, however clients and subscribers are distributed', () => {
     const relay = fc.record({
       connections: fc.integer({ min: 1, max: 100_000 }),
       part: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -56,16 +56,16 @@ describe('the spread', () => {
         (relays, perSecond) => {
           const clusterConnections = relays.reduce((sum, { connections }) => sum + connections, 0);
           const fetchesPerSecond = relays.reduce((sum, { connections, part }) => {
-            const listeners = Math.round(connections * part);
+            const subscribers = Math.round(connections * part);
             const ms = spreadMs({
               perSecond,
-              listeners,
+              subscribers,
               connections,
               clusterConnections,
               maxMs: Number.MAX_SAFE_INTEGER,
             });
             // Where nothing is spread, what comes at once would have fitted into a tenth of a second.
-            return sum + (ms === 0 ? 0 : listeners / (ms / 1000));
+            return sum + (ms === 0 ? 0 : subscribers / (ms / 1000));
           }, 0);
           expect(fetchesPerSecond).toBeLessThanOrEqual(perSecond * 1.01);
         },

@@ -5,7 +5,7 @@ import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import { AppError } from '../../../../services/shared/errors.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
-const nothing: Access = { hasToken: false, mayListen: () => false, expiresAtMs: Number.POSITIVE_INFINITY };
+const nothing: Access = { hasToken: false, maySubscribe: () => false, expiresAtMs: Number.POSITIVE_INFINITY };
 
 describe('the access of a session', () => {
   const told: string[] = [];
@@ -37,7 +37,7 @@ describe('the access of a session', () => {
 
   const good = (inMs: number): Access => ({
     hasToken: true,
-    mayListen: () => true,
+    maySubscribe: () => true,
     expiresAtMs: Date.now() + inMs,
   });
 

@@ -155,7 +155,7 @@ describe('a session', () => {
   ])('may ask for its first topic after its token was taken, %s', async (_, opened, said) => {
     const access = (hasToken: boolean, topics: readonly Topic[]) => ({
       hasToken,
-      mayListen: (topic: Topic) => topics.includes(topic),
+      maySubscribe: (topic: Topic) => topics.includes(topic),
       expiresAtMs: Number.POSITIVE_INFINITY,
     });
     const check = async () => access(true, opened);
@@ -180,7 +180,7 @@ describe('a session', () => {
     const other = 'other' as Topic;
     const access = (topics: readonly Topic[], expiresAtMs: number) => ({
       hasToken: true,
-      mayListen: (topic: Topic) => topics.includes(topic),
+      maySubscribe: (topic: Topic) => topics.includes(topic),
       expiresAtMs,
     });
     const authorization = {

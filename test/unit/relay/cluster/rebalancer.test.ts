@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ClusterPicture, EXCHANGE_INTERVAL_MS } from '../../../../services/relay/cluster/cluster-picture.ts';
-import { Rebalance } from '../../../../services/relay/cluster/rebalance.ts';
+import { Rebalancer } from '../../../../services/relay/cluster/rebalancer.ts';
+import { EXCHANGE_INTERVAL_MS, RelayRegistryView } from '../../../../services/relay/cluster/relay-registry-view.ts';
 import { MemoryBroker } from '../../../../services/shared/broker/memory-broker.ts';
 import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import { SeededRandom } from '../../../simulator/seeded-random.ts';
@@ -11,10 +11,10 @@ describe('a relay that holds more than its share', () => {
   let others: number[];
   let stay: number;
   let away: number;
-  let rebalance: Rebalance;
+  let rebalance: Rebalancer;
 
   function create(perSecond: number): void {
-    rebalance = new Rebalance({
+    rebalance = new Rebalancer({
       perSecond,
       clock: SYSTEM_CLOCK,
       shed(count) {
@@ -37,7 +37,7 @@ describe('a relay that holds more than its share', () => {
   async function pass(seconds: number): Promise<void> {
     for (let ms = 0; ms < seconds * 1000; ms += EXCHANGE_INTERVAL_MS) {
       const connections = others.reduce((sum, n) => sum + n, own);
-      rebalance.look({ relays: others.length + 1, own, connections });
+      rebalance.evaluate({ relays: others.length + 1, own, connections });
       await vi.advanceTimersByTimeAsync(EXCHANGE_INTERVAL_MS);
     }
   }
@@ -75,7 +75,7 @@ describe('a relay that holds more than its share', () => {
   });
 
   it('stops at once when it goes away itself', async () => {
-    rebalance.look({ relays: 2, own, connections: own });
+    rebalance.evaluate({ relays: 2, own, connections: own });
     rebalance.stop();
     const before = away;
     await vi.advanceTimersByTimeAsync(10_000);
@@ -99,7 +99,7 @@ describe('relays that hear of each other every two seconds', () => {
     function add(held: number): void {
       const relay = { held, shed: 0 };
       relays.push(relay);
-      const rebalance = new Rebalance({
+      const rebalance = new Rebalancer({
         perSecond: PER_SECOND,
         clock,
         shed(count) {
@@ -109,12 +109,13 @@ describe('relays that hear of each other every two seconds', () => {
           return count;
         },
       });
-      const picture = new ClusterPicture({
+      const picture = new RelayRegistryView({
         id: `relay-${relays.length}`,
-        loads: broker,
+        registry: broker,
         clock,
         connections: () => relay.held,
-        exchanged: () => rebalance.look({ relays: picture.relays, own: relay.held, connections: picture.connections }),
+        exchanged: () =>
+          rebalance.evaluate({ relays: picture.relays, own: relay.held, connections: picture.connections }),
       });
       clock.after(random.between(0, EXCHANGE_INTERVAL_MS), () => picture.start());
     }

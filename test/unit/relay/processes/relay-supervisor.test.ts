@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { RelayProcesses } from '../../../../services/relay/processes/relay-processes.ts';
+import { RelaySupervisor } from '../../../../services/relay/processes/relay-supervisor.ts';
 import { type Clock, SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import { renderMerged } from '../../../../services/shared/process/metrics-registry.ts';
 import { eventually } from '../../../support/eventually.ts';
@@ -24,7 +24,7 @@ class HastyClock implements Clock {
 }
 
 describe('relay processes that end', () => {
-  let processes: RelayProcesses | undefined;
+  let processes: RelaySupervisor | undefined;
   afterEach(() => processes?.stop());
 
   function create(options: {
@@ -32,11 +32,11 @@ describe('relay processes that end', () => {
     until: 'started' | 'asked' | 'stopped';
     clock?: Clock;
     main?: string;
-  }): RelayProcesses {
+  }): RelaySupervisor {
     const { count = 1, until, clock = SYSTEM_CLOCK, main = BRIEF } = options;
     const env = { BRIEF_UNTIL: until };
     const logger = pino({ level: 'silent' });
-    processes = new RelayProcesses({ main, count, env, clock, logger, ready: () => void ready.push(count) });
+    processes = new RelaySupervisor({ main, count, env, clock, logger, ready: () => void ready.push(count) });
     return processes;
   }
   const ready: number[] = [];

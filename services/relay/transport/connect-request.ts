@@ -2,17 +2,17 @@ import { AppError } from '../../shared/errors.ts';
 import { parseBearerToken } from '../../shared/protocol/bearer-token.ts';
 import { parseTopic, type Topic } from '../../shared/update/topic.ts';
 import { parseVersion, type Version } from '../../shared/update/update.ts';
-import type { Greeting } from './transport.ts';
+import type { ConnectRequest } from './transport.ts';
 
 /**
  * Reads what a client asks for in its URL: `topic` (repeated), `since` (versions with commas, aligned with
  * the topics; an empty one counts as none) and `token`, which may also come as `Authorization: Bearer`. Throws
  * `invalid_topic`, `invalid_since` or `too_many_topics`.
  */
-export function parseGreeting(
+export function parseConnectRequest(
   query: string,
   options: { maxTopics: number; defaultTopic?: Topic; authorization?: string; lastEventId?: string },
-): Greeting {
+): ConnectRequest {
   const parameters = new URLSearchParams(query);
   const names = parameters.getAll('topic');
   if (names.length > options.maxTopics) throw new AppError('too_many_topics');

@@ -1,16 +1,26 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { RelayLoad, RelayRegistry } from '../../shared/broker/broker.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 
-/** How often relays tell each other what they hold: the picture is no older than that, and what a call takes. */
+/** Interval at which a relay registers its load and reads the others', and so the maximum age of the view. */
 export const EXCHANGE_INTERVAL_MS = 2000;
 
-/** The same while the broker is away: when it comes back, perhaps empty, everybody is to be seen soon. */
+/** Interval while the broker is unavailable: it may come back empty, and then needs every relay's load soon. */
 const RETRY_INTERVAL_MS = 200;
 
-/** What this relay knows of all relays of the cluster, itself included. */
-export class ClusterPicture {
+/**
+ * Creates the id of a relay: host (in Kubernetes the pod), process id, and a random part, because a restarted container
+ * has the same host and process id.
+ */
+export function createRelayId(): string {
+  return `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
+}
+
+/** This relay's view of the relay registry: the number of relays and of connections in the cluster, itself included. */
+export class RelayRegistryView {
   readonly #id: string;
-  readonly #loads: RelayRegistry;
+  readonly #registry: RelayRegistry;
   readonly #clock: Clock;
   readonly #connections: () => number;
   readonly #exchanged: () => void;
@@ -19,29 +29,30 @@ export class ClusterPicture {
   #stopped = false;
 
   /**
-   * `id` is this relay's among all. `connections` tells how many it holds; `exchanged` is called after each exchange that
-   * succeeded.
+   * @param deps.id unique in the cluster
+   * @param deps.connections returns the number of this relay's connections
+   * @param deps.exchanged called after each successful exchange
    */
   constructor(deps: {
     id: string;
-    loads: RelayRegistry;
+    registry: RelayRegistry;
     clock: Clock;
     connections: () => number;
     exchanged: () => void;
   }) {
     this.#id = deps.id;
-    this.#loads = deps.loads;
+    this.#registry = deps.registry;
     this.#clock = deps.clock;
     this.#connections = deps.connections;
     this.#exchanged = deps.exchanged;
   }
 
-  /** Relays of the cluster. */
+  /** Relays in the cluster. */
   get relays(): number {
     return this.#others.relays + 1;
   }
 
-  /** Connections of the whole cluster. */
+  /** Connections in the cluster. */
   get connections(): number {
     return this.#others.connections + this.#connections();
   }
@@ -50,25 +61,25 @@ export class ClusterPicture {
     void this.#exchange();
   }
 
-  /** Takes this relay out of the others' picture. */
+  /** Removes this relay from the registry. Idempotent; never rejects. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.cancel();
-    await this.#loads.exchangeLoad(this.#id, undefined).catch(() => {}); // it is forgotten soon anyway
+    await this.#registry.exchangeLoad(this.#id, undefined).catch(() => {}); // the entry expires by itself
   }
 
   async #exchange(): Promise<void> {
     let intervalMs = EXCHANGE_INTERVAL_MS;
     try {
       const own: RelayLoad = { connections: this.#connections() };
-      const all = await this.#loads.exchangeLoad(this.#id, own);
-      if (this.#stopped) return void (await this.#loads.exchangeLoad(this.#id, undefined));
+      const all = await this.#registry.exchangeLoad(this.#id, own);
+      if (this.#stopped) return void (await this.#registry.exchangeLoad(this.#id, undefined));
       const connections = all.reduce((sum, load) => sum + load.connections, 0) - own.connections;
       this.#others = { relays: Math.max(0, all.length - 1), connections: Math.max(0, connections) };
       this.#exchanged();
     } catch {
-      // Nothing is shared while the broker is away; the last picture is the best there is.
+      // The last view is the best estimate while the broker is unavailable.
       intervalMs = RETRY_INTERVAL_MS;
     }
     if (this.#stopped) return;
