@@ -19,10 +19,21 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
-          exclude: UNIT,
+          exclude: [...UNIT, 'test/docker/**'],
           globalSetup: 'test/support/global-setup.ts',
           testTimeout: 20_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        // The image and Compose, with a Docker engine: `npm run test:docker`.
+        extends: true,
+        test: {
+          name: 'docker',
+          include: ['test/docker/**/*.test.ts'],
+          globalSetup: 'test/docker/global-setup.ts',
+          fileParallelism: false,
+          testTimeout: 20_000,
         },
       },
     ],

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import type { TestProject } from 'vitest/node';
 import { findProgram } from './find-program.ts';
-import { findRedis } from './find-redis.ts';
+import { startSharedRedis } from './shared-redis.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -14,7 +14,7 @@ declare module 'vitest' {
 /** Once before all tests: builds, and finds what the tests need of the machine. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   execFileSync('npm', ['run', '--silent', 'build'], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const redis = await findRedis();
+  const redis = await startSharedRedis();
   const chromiumPath = findProgram('chromium', 'chromium');
   console.info(`Redis: ${redis.what}\nChromium: ${chromiumPath}`);
   project.provide('redisUrl', redis.url);

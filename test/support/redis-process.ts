@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endProcess, spawnBound } from './bound-process.ts';
 import { eventually } from './eventually.ts';
-import { findProgram } from './find-program.ts';
 import { freePort } from './free-port.ts';
+import { redisProgram } from './redis-program.ts';
 
 /** A `redis-server` of its own, on loopback, with its own folder. */
 export class RedisProcess {
@@ -50,7 +50,7 @@ export class RedisProcess {
 
   /** Runs the server, again after a `kill`, in the same folder and on the same port; with other arguments where given. */
   async run(args: readonly string[] = this.#args): Promise<void> {
-    const server = findProgram('redis-server', 'redis-server');
+    const server = redisProgram();
     const usual = [
       '--port',
       String(this.port),

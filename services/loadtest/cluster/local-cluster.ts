@@ -35,7 +35,7 @@ export async function startLocalCluster(options: {
   signal: AbortSignal;
 }): Promise<LocalCluster> {
   const servers: Server[] = [];
-  const dir = await mkdtemp(join(tmpdir(), 'heliograph-loadtest-'));
+  let dir: string | undefined;
   const token = randomBytes(18).toString('base64url');
   const common = {
     PATH: options.path,
@@ -62,13 +62,14 @@ export async function startLocalCluster(options: {
   };
   const stop = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.stop()));
-    await rm(dir, { recursive: true, force: true });
+    if (dir !== undefined) await rm(dir, { recursive: true, force: true });
   };
   try {
     const redis = findRedis(options.path);
-    const cluster = redis
-      ? await startOnRedis({ redis, dir, relays: options.relays, start })
-      : await startInMemory(start);
+    // Without Redis nothing is written: an image may have a read-only file system.
+    if (redis) dir = await mkdtemp(join(tmpdir(), 'heliograph-loadtest-'));
+    const cluster =
+      redis && dir ? await startOnRedis({ redis, dir, relays: options.relays, start }) : await startInMemory(start);
     return { ...cluster, token, stop };
   } catch (error) {
     await stop();
