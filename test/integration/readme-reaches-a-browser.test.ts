@@ -6,13 +6,12 @@ import { eventually } from '../support/eventually.ts';
 import { type Manifest, ofKind, type Role, renderOverlay, workloadsOf } from '../support/manifests.ts';
 import { environmentOf } from '../support/pod-environment.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
+import { readmeExample } from '../support/readme-example.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { WsClient } from '../support/ws-client.ts';
 
 const ROOT = new URL('../../', import.meta.url);
-const README = readFileSync(new URL('README.md', ROOT), 'utf8');
-const [, block = ''] = /in five commands\n.*?```sh\n(.*?)```/s.exec(README) ?? [];
-const commands = block.trim().split('\n');
+const commands = readmeExample('sh', 'kind create cluster').trim().split('\n');
 const manifests = renderOverlay('local');
 const services: ServiceProcess[] = [];
 
@@ -20,7 +19,7 @@ afterEach(async () => {
   await Promise.all(services.splice(0).map((service) => service.stop('SIGKILL')));
 });
 
-describe('the five commands of the README', () => {
+describe('the five commands of deploy/README.md', () => {
   it('are five, and use the image, overlay, services and ports that there are', () => {
     const { version } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'));
     expect(commands).toHaveLength(5);
