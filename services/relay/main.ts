@@ -49,7 +49,7 @@ await runProcess({
       return;
     }
     const parent = isOneOfMany ? connectToSupervisor({ parent: process, registry }) : undefined;
-    const broker = new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), refuse: abort });
+    const broker = new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), abort });
     const relay = createRelay({
       config: { ...config.relay, sharesPort: isOneOfMany },
       feed: broker,

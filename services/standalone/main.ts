@@ -53,7 +53,7 @@ await runProcess({
     if (stats.pages) admin.mount('/stats/', stats.pages);
     await lifecycle.start('statistics', stats);
     const broker = redis
-      ? new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), refuse: abort })
+      ? new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), abort })
       : new MemoryBroker();
     const shared = { registry, logger, clock };
     const relay = createRelay({

@@ -1,27 +1,26 @@
-import type { BrokerPublisher } from '../shared/broker/broker.ts';
+import type { BrokerPublisher, Published, Witness } from '../shared/broker/broker.ts';
 import type { Clock, Timer } from '../shared/clock.ts';
 import type { Topic } from '../shared/update/topic.ts';
 import type { UpdateBody, Version } from '../shared/update/update.ts';
-import { PartitionPromises } from './partition-promises.ts';
 
-/** Which version an update of a topic got. */
+/** A published update: its topic and version. */
 export interface PublishedTopic {
   readonly topic: Topic;
   readonly version: Version;
 }
 
-/** How often a publisher looks whether what it was promised still stands, in milliseconds. */
-const WATCH_INTERVAL_MS = 3000;
+/** The interval between checks that the broker still has what this process acknowledged, in milliseconds. */
+const CHECK_INTERVAL_MS = 3000;
 
 /**
- * Publishes to the cluster, and remembers of each partition what this process was promised there. Every
- * call carries it along, and so does a digest at every interval: a broker that has forgotten something (the
- * promise was made by a master that was already replaced) finds out, and raises the floor.
+ * Publishes to the cluster, and keeps the witness of every partition. The witness accompanies every call, and a digest
+ * at every interval: a broker that lost an update that this process acknowledged (the master that stored it was already
+ * replaced) detects it, and raises the floor.
  */
 export class ClusterPublisher {
   readonly #broker: BrokerPublisher;
   readonly #clock: Clock;
-  readonly #promises = new Map<number, PartitionPromises>();
+  readonly #witnesses = new Map<number, PartitionWitness>();
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -30,10 +29,10 @@ export class ClusterPublisher {
     this.#clock = deps.clock;
   }
 
-  /** Begins to look after what was promised. */
+  /** Starts the periodic check. */
   start(): void {
-    this.#timer = this.#clock.after(WATCH_INTERVAL_MS * (0.9 + 0.2 * this.#clock.random()), () => {
-      void this.#remind().finally(() => {
+    this.#timer = this.#clock.after(CHECK_INTERVAL_MS * (0.9 + 0.2 * this.#clock.random()), () => {
+      void this.#check().finally(() => {
         if (!this.#stopped) this.start();
       });
     });
@@ -45,37 +44,80 @@ export class ClusterPublisher {
   }
 
   /**
-   * Publishes one update of every topic, all with the same body, and answers their versions in the
-   * order of the topics. All or error: where one fails (`broker_unavailable`) the call fails, though
-   * other topics may have been published; repeating it is harmless.
+   * Publishes one update for every topic, all with the same body. Returns their versions in the order of the topics.
+   * If the call fails, some of the topics may have been published; repeating it is harmless.
+   * @throws {AppError} `broker_unavailable`, or `not_replicated` if too few replicas confirmed
    */
   async publish(topics: readonly Topic[], body: UpdateBody): Promise<readonly PublishedTopic[]> {
     return Promise.all(topics.map((topic) => this.#publishOne(topic, body)));
   }
 
   async #publishOne(topic: Topic, body: UpdateBody): Promise<PublishedTopic> {
-    const partition = this.#broker.partitionOf(topic);
-    const promises = this.#promisesIn(partition);
-    const carried = promises.carry();
-    const published = await this.#broker.publish(topic, body, carried.witness);
-    promises.answered(carried, published, true);
+    const witness = this.#witnessOf(this.#broker.partitionOf(topic));
+    const sent = witness.take();
+    const published = await this.#broker.publish(topic, body, sent.witness);
+    witness.learn(sent, published);
+    witness.acknowledge(published);
     return { topic, version: published.version };
   }
 
-  /** Shows every partition what this process was promised there; asks for no changes. */
-  async #remind(): Promise<void> {
+  /** Presents every witness to its partition; requests no changes. */
+  async #check(): Promise<void> {
     await Promise.allSettled(
-      [...this.#promises].map(async ([partition, promises]) => {
-        const carried = promises.carry();
-        const { epoch, last } = await this.#broker.digest(partition, carried.witness, Number.MAX_SAFE_INTEGER);
-        promises.answered(carried, { epoch, version: last }, false);
+      [...this.#witnesses].map(async ([partition, witness]) => {
+        const sent = witness.take();
+        const { epoch, last } = await this.#broker.digest(partition, sent.witness, Number.MAX_SAFE_INTEGER);
+        witness.learn(sent, { epoch, version: last });
       }),
     );
   }
 
-  #promisesIn(partition: number): PartitionPromises {
-    const promises = this.#promises.get(partition) ?? new PartitionPromises();
-    this.#promises.set(partition, promises);
-    return promises;
+  #witnessOf(partition: number): PartitionWitness {
+    const witness = this.#witnesses.get(partition) ?? new PartitionWitness();
+    this.#witnesses.set(partition, witness);
+    return witness;
+  }
+}
+
+/** A witness as it was sent with one call. */
+interface SentWitness {
+  readonly witness: Witness;
+  /** The newest acknowledgement under each epoch that the witness covers, by its sequence number. */
+  readonly acknowledged: ReadonlyMap<string, number>;
+}
+
+/**
+ * What this process has seen and acknowledged in one partition. An acknowledgement stays pending until the broker has
+ * been shown it under another epoch. Several calls may be in progress, and their replies may arrive in any order.
+ */
+class PartitionWitness {
+  #epoch = '';
+  #version: Version = 0;
+  #acknowledgements = 0;
+  /** The sequence number of the newest pending acknowledgement under each epoch. */
+  readonly #pending = new Map<string, number>();
+
+  /** Returns the witness to send with the next call. */
+  take(): SentWitness {
+    const acknowledged = new Map(this.#pending);
+    const version = this.#version;
+    if (acknowledged.size === 0) return { witness: { epoch: this.#epoch, version }, acknowledged };
+    // With several epochs the joined string equals none, so the broker checks whichever it has.
+    return { witness: { epoch: [...acknowledged.keys()].join(' '), version, acknowledged: true }, acknowledged };
+  }
+
+  /** Applies the reply to a call. Acknowledgements under other epochs that the call carried are no longer pending. */
+  learn({ acknowledged }: SentWitness, reply: Published): void {
+    for (const [epoch, sequence] of acknowledged) {
+      if (epoch !== reply.epoch && this.#pending.get(epoch) === sequence) this.#pending.delete(epoch);
+    }
+    this.#epoch = reply.epoch;
+    this.#version = Math.max(this.#version, reply.version);
+  }
+
+  /** Records that an update is acknowledged to its publisher. */
+  acknowledge({ epoch }: Published): void {
+    this.#acknowledgements += 1;
+    this.#pending.set(epoch, this.#acknowledgements);
   }
 }

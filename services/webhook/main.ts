@@ -29,7 +29,7 @@ await runProcess({
           reached();
         },
       },
-      refuse: abort,
+      abort,
     });
     const webhook = createWebhook({
       config: config.webhook,

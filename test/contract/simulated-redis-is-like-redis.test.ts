@@ -85,7 +85,7 @@ describe('the simulated Redis', () => {
     const config = requireRedisConfig(
       new EnvReader({ REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: prefix, PARTITIONS: '1' }),
     );
-    const broker = new RedisBroker({ config, report: SILENT_REPORT, refuse: () => {} });
+    const broker = new RedisBroker({ config, report: SILENT_REPORT, abort() {} });
     await broker.start();
     const keys = new RedisKeys({ prefix, partitions: 1 });
     return {

@@ -63,7 +63,7 @@ describe('links that a process gives up', () => {
     const links = new Map<string, number>();
     const count = (difference: number) => (link: string) => void links.set(link, (links.get(link) ?? 0) + difference);
     const report = { ...SILENT_REPORT, linkUp: count(1), linkDown: count(-1) };
-    const broker = new RedisBroker({ config, report, refuse() {} });
+    const broker = new RedisBroker({ config, report, abort() {} });
     broker.setFeedHandler({ deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} });
     await broker.start();
     await eventually(() => expect(Object.fromEntries(links)).toEqual({ commands: 1, publisher: 1, subscriber: 1 }));

@@ -12,8 +12,8 @@ export function redisBrokers(env: Readonly<Record<string, string>>): {
   const reader = new EnvReader({ HELIOGRAPH_PREFIX: randomPrefix(), PARTITIONS: '4', ...env });
   const config = requireRedisConfig(reader);
   reader.finish();
-  const refuse = (error: Error) => {
+  const abort = (error: Error) => {
     throw error;
   };
-  return { connect: () => new RedisBroker({ config, report: SILENT_REPORT, refuse }), close: async () => {} };
+  return { connect: () => new RedisBroker({ config, report: SILENT_REPORT, abort }), close: async () => {} };
 }

@@ -24,7 +24,7 @@ await runProcess({
   defaultAdminPort: 9101,
   readConfig: readRelayProcessConfig,
   async main({ config, lifecycle, logger, registry, health, abort }) {
-    const broker = new RedisBroker({ config: config.redis, report: SILENT_REPORT, refuse: abort });
+    const broker = new RedisBroker({ config: config.redis, report: SILENT_REPORT, abort });
     const fresh = health.require('fresh');
     const sabotaged = sabotageFeed(broker, sabotage);
     const feed = sabotaged === broker ? broker : { ...sabotaged, receipts: broker.receipts };

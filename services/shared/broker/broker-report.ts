@@ -1,17 +1,17 @@
-/** Names a connection of a broker. */
+/** Identifies a connection of a broker. */
 export type LinkName = 'commands' | 'publisher' | 'subscriber';
 
-/** What a broker reports about itself, for logs and metrics. */
+/** Receives the events of a broker's links, for logs and metrics. */
 export interface BrokerReport {
   linkUp(link: LinkName): void;
   linkDown(link: LinkName): void;
-  /** An attempt to connect failed, and why. */
+  /** An attempt to connect failed. Called for every attempt, with the error message. */
   linkFailed(link: LinkName, reason: string): void;
-  /** Redis may evict registers silently: its `maxmemory-policy` is not `noeviction`. */
+  /** The `maxmemory-policy` of a server to which a link was established. Updates can be lost unless it is `noeviction`. */
   evictionPolicy(policy: string): void;
 }
 
-/** A report that nobody reads. */
+/** Ignores every event. */
 export const SILENT_REPORT: BrokerReport = {
   linkUp() {},
   linkDown() {},

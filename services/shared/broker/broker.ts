@@ -3,135 +3,163 @@ import type { Update, UpdateBody, Version } from '../update/update.ts';
 import type { Receipts } from './receipts.ts';
 
 /**
- * What carries updates between processes. Topics are spread over partitions; versions grow within one,
- * so a version is also a cursor into its partition.
+ * Carries updates between the processes of a cluster: stores one register per topic, assigns versions, and signals
+ * changes to relays. Topics are spread over partitions; versions are unique and increase within a partition, so a
+ * version is also a cursor into its partition.
  *
- * Every method fails with `broker_unavailable` within the broker's deadline when the broker cannot be
- * reached. A call that failed may have taken effect or not, or take it when a frozen server wakes up; none is repeated.
+ * Times and versions are in microseconds, by the broker's clock. Every method that returns a promise rejects with
+ * `broker_unavailable` if the broker does not reply within its deadline. No call is retried by the broker; one that
+ * failed may or may not have taken effect, and may still take effect later, when a frozen server resumes.
  */
 export interface Broker extends BrokerPublisher, BrokerFeed, IdempotencyStore, RelayRegistry {
   readonly receipts: Receipts;
-  /** Connects. Resolves when usable; rejects where this process must not take part (other settings). */
+  /**
+   * Connects. Resolves once the broker is usable, or after the first attempt failed: then it keeps trying in the
+   * background, and calls reject with `broker_unavailable` until it succeeds.
+   * @throws {AppError} `settings_differ` if the cluster runs with other settings than this process.
+   */
   start(): Promise<void>;
-  /** Closes every connection; calls under way fail. Idempotent. */
+  /** Closes every connection; pending calls reject. Idempotent. */
   stop(): Promise<void>;
 }
 
 interface Partitioned {
+  /** The number of partitions. They are numbered from 0. */
   readonly partitions: number;
+  /** Returns the partition of a topic, the same in every process of the cluster. */
   partitionOf(topic: Topic): number;
   /**
-   * The state of a partition and what changed after `cursor` (exclusive), oldest first and bounded.
-   * Checks the history first: where it changed, the floor is raised before the answer is made.
+   * Returns the state of a partition and the topics that changed after `cursor`. Checks the epoch first: if it
+   * changed, or the broker has lost something that `witness` proves, the floor is raised before the digest is taken.
+   * @param cursor exclusive; 0 for every recent change, `Number.MAX_SAFE_INTEGER` for none
    */
   digest(partition: number, witness: Witness, cursor: Version): Promise<Digest>;
 }
 
-/** The half of a broker that a webhook needs. */
+/** The part of a broker that publishes. Used by the webhook. */
 export interface BrokerPublisher extends Partitioned {
   /**
-   * Assigns the next version, stores, indexes and signals the update, all or nothing. The version is
-   * above every one that the partition or the witness has seen.
+   * Assigns the next version, stores the register, indexes the topic and signals the update, atomically. Checks the
+   * epoch first, as `digest` does. The version is above every version that the partition or the witness has seen, and
+   * at least the current time.
+   * @throws {AppError} `not_replicated` if the required replicas did not confirm in time; the update is published
    */
   publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published>;
 }
 
-/** Answers that were given to publishers' calls, for as long as a call may be repeated or replayed. */
+/** Responses that were given to publishers, kept so that a repeated call gets the same one. */
 export interface IdempotencyStore {
-  /** The answer kept under this id; undefined where there is none (any more). */
-  loadResponse(id: string): Promise<string | undefined>;
-  /** Keeps an answer for ten minutes, which is longer than a signature is valid; the first one stays. */
-  storeResponse(id: string, answer: string): Promise<void>;
+  /** Returns the response stored under an idempotency key, or undefined if there is none or it has expired. */
+  loadResponse(key: string): Promise<string | undefined>;
+  /** Stores a response for ten minutes, longer than a signature is valid. The first response for a key wins. */
+  storeResponse(key: string, response: string): Promise<void>;
 }
 
-/** What each relay of the cluster holds: the picture by which they share. */
+/** The relays of the cluster and their load. */
 export interface RelayRegistry {
   /**
-   * Notes a relay's load for ten seconds, and answers the loads of all relays that were noted within that time, this
-   * one included. Without a load it is forgotten at once.
+   * Stores the load of a relay for ten seconds, and returns the load of every registered relay, this one included, in
+   * no particular order.
+   * @param load undefined removes the relay at once
    */
   exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]>;
 }
 
-/** What one relay holds. */
+/** The load of one relay. */
 export interface RelayLoad {
+  /** Client connections that are open. */
   readonly connections: number;
 }
 
-/** The half of a broker that a relay needs. */
+/** The part of a broker that feeds a relay. */
 export interface BrokerFeed extends Partitioned {
-  /** Names who is told of signals and of the link. Called once, before `start`. */
+  /** Sets the handler of signals and link events. Must be called exactly once, before `start`. */
   setFeedHandler(handler: FeedHandler): void;
   /**
-   * Resolves once signals of all these topics flow: every update that is published after that is
-   * signalled, unless the signal is lost. Watching twice is harmless.
+   * Subscribes to the signals of topics. Resolves once the subscription is active: every later update is signalled,
+   * unless its signal is lost. Idempotent. A watch ends by `unwatch` or when `watchesLost` names its partition.
    */
   watch(topics: readonly Topic[]): Promise<void>;
+  /** Ends the subscription to topics. Idempotent. */
   unwatch(topics: readonly Topic[]): Promise<void>;
-  /** The stored registers, aligned with the topics; undefined where there is none (any more). */
+  /** Returns the stored registers, aligned with `topics`; undefined if a topic has none or it has expired. */
   read(topics: readonly Topic[]): Promise<(Update | undefined)[]>;
-  /** Gives up the subscription that carries this partition, which proved deaf; `watchesLost` follows. */
+  /**
+   * Replaces the subscriber connection of a partition, because it lost signals. Calls `watchesLost` for every
+   * partition on that connection, and `linkUp` once the new one is connected.
+   */
   resetSubscription(partition: number): void;
 }
 
-/** What a broker tells a relay. Signals may be lost, repeated or out of order. */
+/**
+ * Receives the events of a broker. Signals are best effort: they may be lost, duplicated or out of order, and may
+ * arrive for topics that are no longer watched. Handlers must not throw.
+ */
 export interface FeedHandler {
+  /** A watched topic was updated. */
   deliver(update: Update): void;
-  /** `raise` names what raised it, as in a digest. */
-  raiseFloor(partition: number, floor: Version, raise?: string): void;
-  /** These partitions' watches are void; they must be watched again. */
+  /**
+   * The floor of a partition was raised.
+   * @param raiseId identifies the raise, see `Digest.raiseId`; undefined if the sender does not know it
+   */
+  raiseFloor(partition: number, floor: Version, raiseId?: string): void;
+  /** All watches of these partitions have ended; watch their topics again. */
   watchesLost(partitions: readonly number[]): void;
-  /** The broker can be reached again: repair now rather than at the next interval. */
+  /** A connection to the broker was established: repair now rather than at the next interval. */
   linkUp(): void;
 }
 
 /**
- * What a process knows of a partition from earlier answers. It goes along with every call, so that a
- * broker whose history changed can tell whether it forgot something that this process was promised.
+ * Evidence of earlier replies about one partition. It accompanies every call, so that a broker whose epoch changed
+ * can detect that it lost something that this process has seen.
  */
 export interface Witness {
-  /** The history last seen; empty at first. */
+  /** The epoch last seen; empty if none. Several epochs separated by spaces never equal the broker's. */
   readonly epoch: string;
-  /** The highest version seen in this partition; 0 at first. */
+  /** The highest version seen in this partition; 0 if none. */
   readonly version: Version;
   /**
-   * Whether this process has passed on a promise that was made under that history. Where the broker has another one
-   * by now, the promise may have been made by a master that was already replaced, after everybody was told of the
-   * floor. So the floor is raised anew, also above a version that says nothing: clocks may disagree.
+   * True if this process has acknowledged an update under `epoch` to a client. If the broker has another epoch, the
+   * update may have been accepted by a master that was already replaced, after the relays learned of the new floor.
+   * Therefore the floor is raised again even if it is above `version`: the clocks of two masters may disagree.
    */
   readonly acknowledged?: boolean;
   /**
-   * The newest raise of the floor that this process knows to be above all that it had seen before. Where the broker
-   * has another one whose floor is not above what this process has seen, numbers were given twice, and the floor is
-   * raised anew. Not needed by who does not keep registers.
+   * The latest raise known to be above every version this process had seen before it. If the broker has another one,
+   * with a floor not above `version`, versions were assigned twice, and the floor is raised again. Only needed by
+   * processes that keep registers.
    */
   readonly raiseId?: string;
 }
 
-/** Which version an update got, and under which history: a promise that goes along with later calls. */
+/** The version assigned to an update, and the epoch under which it was assigned. */
 export interface Published {
   readonly version: Version;
   readonly epoch: string;
 }
 
-/** The state of a partition, and what changed in it. */
+/**
+ * The state of a partition, and the topics that changed in it. `floor` and `base` are at most `last`. The current
+ * version of a topic is the highest of `floor`, and the version of its register or, if it has none, `base`.
+ */
 export interface Digest {
-  /** Names the line of states that this partition's data belong to; another name means that writes may be lost. */
+  /** Identifies the data history of the server; another value means that writes may have been lost. Opaque. */
   readonly epoch: string;
-  /** Nobody may believe anything older. */
+  /** Low watermark: every version below it is stale. */
   readonly floor: Version;
-  /** Names the raise that made the floor: no two have the same name, also where they have the same number. */
+  /** Identifies the raise that set the floor. Unique, even if two raises set the same floor. Opaque. */
   readonly raiseId: string;
-  /** Every later version will be above this. */
+  /** Every version assigned later is above this one. */
   readonly last: Version;
-  /** The number of a topic that has no register: below every later version. */
+  /** The version of a topic without a register. */
   readonly base: Version;
-  /** A register older than this counts as not there. */
+  /** A register with an older version counts as missing. */
   readonly retainedSince: Version;
-  /** What `changed` is complete after: changes up to here may be missing from it. */
+  /** `changed` contains every change after this version; earlier ones may be missing from it. */
   readonly completeAfter: Version;
+  /** Topics with a version above the cursor, in ascending order, each with its newest version only. */
   readonly changed: readonly Changed[];
-  /** Whether there is more after the last of `changed`: ask again from there. */
+  /** True if `changed` was cut off: request the next digest with the version of its last entry as the cursor. */
   readonly hasMore: boolean;
 }
 

@@ -14,25 +14,25 @@ import {
 } from './retention.ts';
 
 /**
- * The broker of a cluster that is one process: registers in memory, nothing kept over a restart. Delivers
- * asynchronously and from encoded text, as Redis does, so that nothing comes to rely on more.
+ * A broker for a cluster of one process. Keeps registers in memory, nothing across a restart. Delivers asynchronously
+ * and encodes updates, as Redis does, so that callers cannot rely on more.
  */
 export class MemoryBroker implements Broker {
   readonly partitions = 1;
   readonly receipts: MemoryReceipts;
   readonly #nowMs: () => number;
-  readonly #history = randomUUID();
+  readonly #epoch = randomUUID();
   readonly #registers = new Map<Topic, { version: Version; body: string }>();
-  readonly #answers = new Map<string, { answer: string; expiresAtMs: number }>();
+  readonly #responses = new Map<string, { response: string; expiresAtMs: number }>();
   readonly #loads = new Map<string, { load: RelayLoad; expiresAtMs: number }>();
   readonly #watched = new Set<Topic>();
   #handler: FeedHandler | undefined;
   #floor = 0;
   #raises = 0;
   #last = 0;
-  /** The topics that changed of late, with their newest version, in the order of those. */
+  /** The topics that changed recently, with their newest version, in ascending order of versions. */
   readonly #recent = new Map<Topic, Version>();
-  /** What is not in `recent` any more, up to here. */
+  /** Changes up to this version may be missing from `recent`. */
   #trimmed: Version = 0;
 
   constructor(deps: { nowMs?: () => number } = {}) {
@@ -46,7 +46,7 @@ export class MemoryBroker implements Broker {
   }
 
   async start(): Promise<void> {
-    this.#floor = this.#now();
+    this.#floor = this.#nowUs();
     this.#last = this.#floor;
     this.#handler?.linkUp();
   }
@@ -60,19 +60,19 @@ export class MemoryBroker implements Broker {
   }
 
   async publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
-    this.#checkHistory(witness);
-    const version = Math.max(this.#now(), this.#last + 1, witness.version + 1);
+    this.#checkEpoch(witness);
+    const version = Math.max(this.#nowUs(), this.#last + 1, witness.version + 1);
     const text = encodeBody(body);
     this.#last = version;
-    this.#registers.delete(topic); // so that the map stays in the order of versions
+    this.#registers.delete(topic); // keeps the map in the order of versions
     this.#registers.set(topic, { version, body: text });
     this.#recent.delete(topic);
     this.#recent.set(topic, version);
     this.#trimRecent();
-    this.#forgetOld();
+    this.#deleteExpired();
     const signal = encodeSignal(version, text);
     setImmediate(() => this.#signal(topic, signal));
-    return { version, epoch: this.#history };
+    return { version, epoch: this.#epoch };
   }
 
   async watch(topics: readonly Topic[]): Promise<void> {
@@ -91,15 +91,15 @@ export class MemoryBroker implements Broker {
   }
 
   async digest(_partition: number, witness: Witness, cursor: Version): Promise<Digest> {
-    this.#checkHistory(witness);
-    // The time by which versions are made: it never goes back, also where the clock does.
-    const now = Math.max(this.#now(), this.#last);
+    this.#checkEpoch(witness);
+    // The time that versions are based on never goes back, even if the clock does.
+    const now = Math.max(this.#nowUs(), this.#last);
     const base = now - (now % (RETENTION_US / 2));
     this.#last = Math.max(this.#last, base);
-    this.#forgetOld();
+    this.#deleteExpired();
     const newest = this.#changedAfter(cursor);
     return {
-      epoch: this.#history,
+      epoch: this.#epoch,
       floor: this.#floor,
       raiseId: String(this.#raises),
       last: this.#last,
@@ -111,18 +111,18 @@ export class MemoryBroker implements Broker {
     };
   }
 
-  async loadResponse(id: string): Promise<string | undefined> {
-    const kept = this.#answers.get(id);
-    return kept && kept.expiresAtMs > this.#nowMs() ? kept.answer : undefined;
+  async loadResponse(key: string): Promise<string | undefined> {
+    const stored = this.#responses.get(key);
+    return stored && stored.expiresAtMs > this.#nowMs() ? stored.response : undefined;
   }
 
-  async storeResponse(id: string, answer: string): Promise<void> {
+  async storeResponse(key: string, response: string): Promise<void> {
     const now = this.#nowMs();
-    for (const [old, { expiresAtMs }] of this.#answers) {
+    for (const [old, { expiresAtMs }] of this.#responses) {
       if (expiresAtMs > now) break;
-      this.#answers.delete(old);
+      this.#responses.delete(old);
     }
-    if (!this.#answers.has(id)) this.#answers.set(id, { answer, expiresAtMs: now + RESPONSE_TTL_MS });
+    if (!this.#responses.has(key)) this.#responses.set(key, { response, expiresAtMs: now + RESPONSE_TTL_MS });
   }
 
   async exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
@@ -142,13 +142,13 @@ export class MemoryBroker implements Broker {
     return [...this.#loads];
   }
 
-  #now(): Version {
+  #nowUs(): Version {
     return Math.round(this.#nowMs() * 1000);
   }
 
-  #checkHistory(witness: Witness): void {
-    if (!this.#hasForgotten(witness)) return;
-    const floor = Math.max(this.#now(), this.#last, witness.version) + 1;
+  #checkEpoch(witness: Witness): void {
+    if (!this.#hasLost(witness)) return;
+    const floor = Math.max(this.#nowUs(), this.#last, witness.version) + 1;
     this.#floor = floor;
     this.#last = floor;
     this.#raises += 1;
@@ -156,12 +156,12 @@ export class MemoryBroker implements Broker {
     setImmediate(() => this.#handler?.raiseFloor(0, floor, raise));
   }
 
-  /** As the scripts in Redis judge; in one process only a test can bring it about. */
-  #hasForgotten({ epoch, version, acknowledged, raiseId }: Witness): boolean {
+  /** Applies the rules of epoch.lua. Within one process only a test can cause a loss. */
+  #hasLost({ epoch, version, acknowledged, raiseId }: Witness): boolean {
     if (epoch === '') return false;
     if (this.#last < version) return true;
     if (raiseId !== undefined) return raiseId !== String(this.#raises) && this.#floor <= version;
-    return epoch !== this.#history && (this.#floor < version || acknowledged === true);
+    return epoch !== this.#epoch && (this.#floor < version || acknowledged === true);
   }
 
   #changedAfter(cursor: Version): Changed[] {
@@ -175,7 +175,7 @@ export class MemoryBroker implements Broker {
     if (update !== undefined) this.#handler?.deliver(update);
   }
 
-  /** Only publishing does: where the floor or the base have risen, it still reaches back as far as before. */
+  /** Called only when publishing: a raise of the floor or of the base alone does not shorten what `recent` covers. */
   #trimRecent(): void {
     const cutoff = this.#last - RECENT_WINDOW_US;
     for (const [topic, version] of this.#recent) {
@@ -185,8 +185,8 @@ export class MemoryBroker implements Broker {
     }
   }
 
-  #forgetOld(): void {
-    const expired = this.#now() - REGISTER_TTL_MS * 1000;
+  #deleteExpired(): void {
+    const expired = this.#nowUs() - REGISTER_TTL_MS * 1000;
     for (const [topic, { version }] of this.#registers) {
       if (version > expired) break;
       this.#registers.delete(topic);

@@ -2,55 +2,55 @@ import { decodeQuery, decodeReply, encodeQuery, encodeReply } from './receipt-co
 import type { ReceiptQuery, ReceiptReply, Receipts, RelayMembership } from './receipts.ts';
 import { RECEIPT_TTL_MS } from './retention.ts';
 
-/** Receipts within one process. Asynchronous and from encoded text, as they are through Redis. */
+/** Receipts within one process. Asynchronous and encoded, as they are through Redis. */
 export class MemoryReceipts implements Receipts {
   readonly #nowMs: () => number;
   readonly #relays: () => readonly string[];
-  readonly #answers = new Map<string, { readonly byRelay: Map<string, string>; expiresAtMs: number }>();
-  #handler: ((question: ReceiptQuery) => void) | undefined;
+  readonly #replies = new Map<string, { readonly byRelay: Map<string, string>; expiresAtMs: number }>();
+  #handler: ((query: ReceiptQuery) => void) | undefined;
 
-  /** `relays` are the names of those that are there. */
+  /** @param deps.relays returns the ids of the registered relays */
   constructor(deps: { nowMs: () => number; relays: () => readonly string[] }) {
     this.#nowMs = deps.nowMs;
     this.#relays = deps.relays;
   }
 
-  onQuery(handler: (question: ReceiptQuery) => void): void {
+  onQuery(handler: (query: ReceiptQuery) => void): void {
     this.#handler = handler;
   }
 
-  async sendQuery(question: ReceiptQuery): Promise<void> {
-    const text = encodeQuery(question);
+  async sendQuery(query: ReceiptQuery): Promise<void> {
+    const text = encodeQuery(query);
     setImmediate(() => {
-      const heard = decodeQuery(text);
-      if (heard) this.#handler?.(heard);
+      const received = decodeQuery(text);
+      if (received) this.#handler?.(received);
     });
   }
 
-  /** Nothing is lost within one process. */
-  storeQuery(question: ReceiptQuery): Promise<void> {
-    return this.sendQuery(question);
+  /** Sends the query again: signals are not lost within one process. */
+  storeQuery(query: ReceiptQuery): Promise<void> {
+    return this.sendQuery(query);
   }
 
-  async reply({ id }: ReceiptQuery, relay: string, answer: ReceiptReply): Promise<void> {
+  async reply({ id }: ReceiptQuery, relayId: string, reply: ReceiptReply): Promise<void> {
     const now = this.#nowMs();
-    for (const [old, { expiresAtMs }] of this.#answers) if (expiresAtMs <= now) this.#answers.delete(old);
-    const byRelay = this.#answers.get(id)?.byRelay ?? new Map<string, string>();
-    byRelay.set(relay, encodeReply(answer));
-    this.#answers.set(id, { byRelay, expiresAtMs: now + RECEIPT_TTL_MS });
+    for (const [old, { expiresAtMs }] of this.#replies) if (expiresAtMs <= now) this.#replies.delete(old);
+    const byRelay = this.#replies.get(id)?.byRelay ?? new Map<string, string>();
+    byRelay.set(relayId, encodeReply(reply));
+    this.#replies.set(id, { byRelay, expiresAtMs: now + RECEIPT_TTL_MS });
   }
 
   async readReplies({ id, topics }: ReceiptQuery): Promise<ReadonlyMap<string, ReceiptReply>> {
-    const answers = new Map<string, ReceiptReply>();
-    for (const [relay, text] of this.#answers.get(id)?.byRelay ?? []) {
-      const answer = decodeReply(text, topics.length);
-      if (answer) answers.set(relay, answer);
+    const replies = new Map<string, ReceiptReply>();
+    for (const [relayId, text] of this.#replies.get(id)?.byRelay ?? []) {
+      const reply = decodeReply(text, topics.length);
+      if (reply) replies.set(relayId, reply);
     }
-    return answers;
+    return replies;
   }
 
   async deleteQuery({ id }: ReceiptQuery): Promise<void> {
-    this.#answers.delete(id);
+    this.#replies.delete(id);
   }
 
   async membership(): Promise<RelayMembership> {

@@ -2,29 +2,29 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from '../logger.ts';
 import type { BrokerReport } from './broker-report.ts';
 
-/** Turns what a broker reports into metrics and log lines. */
+/** Creates a report that turns the events of broker links into metrics and log lines. */
 export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }): BrokerReport {
   const { registry, logger } = deps;
   const registers = [registry];
   const links = new Gauge({
     name: 'broker_links',
-    help: 'Connections to Redis that stand, by purpose. Panel "Links"; alert HeliographRedisUnreachable',
+    help: 'Established connections to Redis, by purpose. Panel "Links"; alert HeliographRedisUnreachable',
     labelNames: ['link'],
     registers,
   });
   const connects = new Counter({
     name: 'broker_connects_total',
-    help: 'Connections to Redis that were made, by purpose: all but the first are reconnects. Panel "Connects"',
+    help: 'Connections to Redis established since the start, by purpose: all but the first are reconnects. Panel "Connects"',
     labelNames: ['link'],
     registers,
   });
   const evictionRisk = new Gauge({
     name: 'broker_eviction_risk',
-    help: 'Whether Redis may evict registers silently (1): its maxmemory-policy is not noeviction. Panel "May evict"; alert HeliographRedisMayEvict',
+    help: '1 if Redis may evict registers: its maxmemory-policy is not noeviction. Panel "May evict"; alert HeliographRedisMayEvict',
     aggregator: 'max',
     registers,
   });
-  /** What is known to be wrong with each link, so that attempts that go on failing are logged once. */
+  /** Reasons already logged for each link since it was last established, so that each is logged once. */
   const failures = new Map<string, Set<string>>();
   return {
     linkUp(link) {
@@ -38,18 +38,18 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
       logger.warn({ link }, 'lost the connection to Redis');
     },
     linkFailed(link, reason) {
-      links.inc({ link }, 0); // one that never stood is missing too
+      links.inc({ link }, 0); // creates the series, so that a link that was never established shows as 0
       const known = failures.get(link) ?? new Set();
       failures.set(link, known);
       if (known.has(reason)) return;
       known.add(reason);
-      logger.warn({ link, reason }, 'cannot connect to Redis, and goes on trying');
+      logger.warn({ link, reason }, 'cannot connect to Redis; retrying');
     },
     evictionPolicy(policy) {
       const risk = policy !== 'noeviction';
       evictionRisk.set(risk ? 1 : 0);
       if (risk)
-        logger.error({ policy }, 'Redis may evict registers and lose updates: set maxmemory-policy to noeviction');
+        logger.error({ policy }, 'Redis may evict registers and lose updates; set maxmemory-policy to noeviction');
     },
   };
 }

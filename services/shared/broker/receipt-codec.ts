@@ -3,12 +3,12 @@ import { isTopic } from '../update/topic.ts';
 import { isVersion } from '../update/update.ts';
 import type { DeliveryReceipt, ReceiptQuery, ReceiptReply } from './receipts.ts';
 
-/** Renders a question as a signal: its id and its topics, which hold no spaces. */
+/** Encodes a query as its id and its topics, separated by spaces; neither contains any. */
 export function encodeQuery({ id, topics }: ReceiptQuery): string {
   return [id, ...topics].join(' ');
 }
 
-/** Reads a question; undefined where it is none. */
+/** Decodes a query; returns undefined if it is invalid. */
 export function decodeQuery(text: string): ReceiptQuery | undefined {
   const [id = '', ...topics] = text.split(' ');
   if (!/^[\w-]{1,64}$/.test(id)) return undefined;
@@ -16,14 +16,14 @@ export function decodeQuery(text: string): ReceiptQuery | undefined {
   return { id, topics };
 }
 
-/** Renders an answer: JSON, four numbers or null for each topic. */
-export function encodeReply(answer: ReceiptReply): string {
+/** Encodes a reply as JSON: four numbers or null per topic. */
+export function encodeReply(reply: ReceiptReply): string {
   return JSON.stringify(
-    answer.map((receipt) => receipt && [receipt.version, receipt.told, receipt.listening, receipt.behind]),
+    reply.map((receipt) => receipt && [receipt.version, receipt.told, receipt.listening, receipt.behind]),
   );
 }
 
-/** Reads an answer about so many topics; undefined where it is none. More numbers may come to be added. */
+/** Decodes a reply about `topics` topics; returns undefined if it is invalid. Ignores numbers after the fourth. */
 export function decodeReply(text: string, topics: number): ReceiptReply | undefined {
   let value: unknown;
   try {
@@ -32,15 +32,15 @@ export function decodeReply(text: string, topics: number): ReceiptReply | undefi
     return undefined;
   }
   if (!Array.isArray(value) || value.length !== topics) return undefined;
-  const answer: (DeliveryReceipt | undefined)[] = [];
+  const reply: (DeliveryReceipt | undefined)[] = [];
   for (const item of value) {
     if (item === null) {
-      answer.push(undefined);
+      reply.push(undefined);
       continue;
     }
     if (!Array.isArray(item) || item.length < 4 || !item.every(isVersion)) return undefined;
     const [version, told, listening, behind] = item as [number, number, number, number];
-    answer.push({ version, told, listening, behind });
+    reply.push({ version, told, listening, behind });
   }
-  return answer;
+  return reply;
 }

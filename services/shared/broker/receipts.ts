@@ -2,62 +2,67 @@ import type { Topic } from '../update/topic.ts';
 import type { Version } from '../update/update.ts';
 
 /**
- * How it is known what relays have handed over. Nobody keeps books of that: who wants to know puts a question to all
- * relays, and each answers how far it is. So an update that nobody asks about costs nothing, and one that was
- * published long ago can be asked about too. Questions and answers may be lost; the question is put again until
- * every relay that is known has answered what is hoped for, or time is up.
+ * Delivery receipts: how far each relay is with the updates of a topic. No relay records deliveries for this. The
+ * webhook broadcasts a query, and each relay replies with its current state; so updates that are never queried cost
+ * nothing, and old ones can be queried too. Queries and replies may be lost: the caller repeats the query until every
+ * relay has sent the reply it waits for, or until its time is up.
  *
- * Every method fails with `broker_unavailable` within the broker's deadline when the broker cannot be reached.
+ * Every method that returns a promise rejects with `broker_unavailable` if the broker does not reply within its deadline.
  */
 export interface Receipts extends ReceiptQuerier, ReceiptResponder {}
 
-/** The half that a webhook needs. */
+/** The part that sends queries. Used by the webhook. */
 export interface ReceiptQuerier {
-  /** Puts the question to all relays that can hear it; putting it again is harmless. */
-  sendQuery(question: ReceiptQuery): Promise<void>;
-  /** Lets relays that signals do not reach find the question when they exchange their loads, for ten seconds. */
-  storeQuery(question: ReceiptQuery): Promise<void>;
-  /** The last answer of every relay that has answered, by its name, aligned with the question's topics. */
-  readReplies(question: ReceiptQuery): Promise<ReadonlyMap<string, ReceiptReply>>;
-  /** Throws the answers away; they are forgotten anyway, ten seconds after the last one. */
-  deleteQuery(question: ReceiptQuery): Promise<void>;
-  /** The relays from which answers are to be expected. */
+  /** Signals a query to all relays. Best effort; safe to repeat with the same id. */
+  sendQuery(query: ReceiptQuery): Promise<void>;
+  /** Stores a query for ten seconds. Relays that signals do not reach find it when they exchange their load. */
+  storeQuery(query: ReceiptQuery): Promise<void>;
+  /** Returns the last reply of each relay that has replied, by relay id. */
+  readReplies(query: ReceiptQuery): Promise<ReadonlyMap<string, ReceiptReply>>;
+  /** Deletes a query and its replies. They also expire, ten seconds after the last reply. */
+  deleteQuery(query: ReceiptQuery): Promise<void>;
+  /** Returns the relays that are expected to reply. */
   membership(): Promise<RelayMembership>;
 }
 
-/** The half that a relay needs. */
+/** The part that replies to queries. Used by relays. */
 export interface ReceiptResponder {
-  /** Names who is told of questions. Called once, before the broker starts. */
-  onQuery(handler: (question: ReceiptQuery) => void): void;
-  /** Answers, in place of what this relay has answered to the question before. */
-  reply(question: ReceiptQuery, relay: string, answer: ReceiptReply): Promise<void>;
+  /** Sets the handler of queries. Must be called once, before the broker is started. The same query may arrive again. */
+  onQuery(handler: (query: ReceiptQuery) => void): void;
+  /** Stores the reply of a relay, replacing its earlier reply to the same query. */
+  reply(query: ReceiptQuery, relayId: string, reply: ReceiptReply): Promise<void>;
 }
 
-/** A question to all relays: how far are you with these topics? */
+/** A query to all relays for the state of some topics. */
 export interface ReceiptQuery {
+  /** 1 to 64 characters of A-Z, a-z, 0-9, `_` and `-`; unique. */
   readonly id: string;
-  /** At least one, and at most as many as one call may publish. */
+  /** 1 to `MAX_TOPICS_PER_REQUEST` topics. */
   readonly topics: readonly Topic[];
 }
 
-/** Undefined for a topic of which a relay knows nothing, since nobody there listens to it. */
+/** The state of one relay, aligned with the topics of the query; undefined for a topic without subscribers there. */
 export type ReceiptReply = readonly (DeliveryReceipt | undefined)[];
 
-/** How far one relay is with a topic. */
+/** How far one relay is with a topic. The names of the counts are those of the HTTP API. */
 export interface DeliveryReceipt {
-  /** What those who listen were told last; 0 where they are still to be told something. */
+  /** The version last delivered to the subscribers; 0 if none was yet. */
   readonly version: Version;
-  /** Connections that it was handed to when it came. */
+  /** Connections it was delivered to when it arrived. */
   readonly told: number;
-  /** Connections that listen now: those that came later were told on coming. */
+  /** Connections subscribed now. Those that subscribed later received it on subscribing. */
   readonly listening: number;
-  /** Those among them that are still to take it: slow ones, and those whose moment within the spread is to come. */
+  /** Subscribed connections that have not received it yet: slow ones, and those still paced. */
   readonly behind: number;
 }
 
-/** The relays that said within the last ten seconds that they are there. */
+/** The relays that registered within the last ten seconds. */
 export interface RelayMembership {
+  /** Relay ids, each once, in no particular order. */
   readonly relays: readonly string[];
-  /** At least so many more were there a moment ago: they have just gone, or the broker has lost them, and they come back. */
+  /**
+   * At least this many more relays were registered a moment ago: they have just stopped, or the broker lost the
+   * registry and they will register again. At least 1 if no relay is registered.
+   */
   readonly missing: number;
 }

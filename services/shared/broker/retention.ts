@@ -1,20 +1,20 @@
-/** For how long a register counts, in microseconds: a client that was away for less is told exactly what changed. */
+/** The retention of registers, in microseconds: a client that was away for less is notified of exactly what changed. */
 export const RETENTION_US = 24 * 3600 * 1_000_000;
 
-/** For how long a broker keeps a register: an hour more, so that clocks and caches may disagree a little. */
+/** The TTL of a stored register: an hour above the retention, so that clocks and caches may differ a little. */
 export const REGISTER_TTL_MS = 25 * 3600 * 1000;
 
-/** How far back a digest reaches, in microseconds: a relay that was away for longer reads all its registers. */
+/** The time covered by a digest, in microseconds. A relay that was away for longer reads all of its registers. */
 export const RECENT_WINDOW_US = 120 * 1_000_000;
 
-/** For how long the answer to a publisher's call is kept. */
+/** The TTL of a response in the idempotency store. */
 export const RESPONSE_TTL_MS = 10 * 60 * 1000;
 
-/** The most topics in one digest. */
+/** The maximum number of topics in one digest. */
 export const DIGEST_LIMIT = 10_000;
 
-/** For how long a relay's load counts. */
+/** The TTL of an entry in the relay registry, and of a stored receipt query. */
 export const LOAD_TTL_MS = 10_000;
 
-/** For how long the answers to a question for receipts are kept, after the last one. */
+/** The TTL of the replies to a receipt query, after the last one. */
 export const RECEIPT_TTL_MS = 10_000;

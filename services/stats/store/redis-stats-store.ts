@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { SILENT_REPORT } from '../../shared/broker/broker-report.ts';
 import { RedisKeys } from '../../shared/broker/redis/redis-keys.ts';
-import { createRedisTopology } from '../../shared/broker/redis/redis-topologies.ts';
-import type { RedisTopology } from '../../shared/broker/redis/redis-topology.ts';
+import { createRedisTopology, type RedisTopology } from '../../shared/broker/redis/redis-topology.ts';
 import type { RedisConfig } from '../../shared/config/redis-config.ts';
 import { parseCalls, parsePart, parseProcess } from './parse-records.ts';
 import type { MinuteOfCalls, ProcessRecord, StoredTrace } from './records.ts';
@@ -36,13 +35,13 @@ export class RedisStatsStore implements StatsStore {
   constructor(deps: { config: RedisConfig; limits?: StoreLimits }) {
     this.#limits = deps.limits ?? STORE_LIMITS;
     const config = { ...deps.config, waitReplicas: 0 };
-    const handler = { signal() {}, lost() {}, up() {} };
-    const refuse = () => {}; // the broker's connections find out too, and end the process
+    const handler = { signal() {}, subscriptionsLost() {}, connected() {} };
+    const abort = () => {}; // the broker's connections detect it too, and end the process
     this.#topology = createRedisTopology({
       config,
       keys: new RedisKeys(config),
       report: SILENT_REPORT,
-      refuse,
+      abort,
       handler,
     });
     this.#base = `${config.prefix}:{stats}:`;
@@ -133,7 +132,7 @@ export class RedisStatsStore implements StatsStore {
     try {
       return await call(this.#redis());
     } catch (error) {
-      this.#topology.failed(error);
+      this.#topology.callFailed();
       throw error;
     }
   }

@@ -1,50 +1,55 @@
 import type { RedisConfig } from '../../config/redis-config.ts';
-import { AppError } from '../../errors.ts';
 import type { Topic } from '../../update/topic.ts';
 import { isVersion, type Update, type UpdateBody, type Version } from '../../update/update.ts';
-import { decodeBody, decodeSignal, encodeBody } from '../../update/update-codec.ts';
-import type { Broker, Changed, Digest, FeedHandler, Published, RelayLoad, Witness } from '../broker.ts';
+import { decodeBody, decodeSignal } from '../../update/update-codec.ts';
+import type { Broker, Digest, FeedHandler, Published, RelayLoad, Witness } from '../broker.ts';
 import type { BrokerReport } from '../broker-report.ts';
-import { DIGEST_LIMIT, RECENT_WINDOW_US, REGISTER_TTL_MS, RESPONSE_TTL_MS, RETENTION_US } from '../retention.ts';
+import { RESPONSE_TTL_MS } from '../retention.ts';
 import { RedisKeys } from './redis-keys.ts';
 import { RedisReceipts } from './redis-receipts.ts';
 import { RedisRelays } from './redis-relays.ts';
 import { RedisReplicatedPublisher } from './redis-replicated-publisher.ts';
-import { createRedisTopology } from './redis-topologies.ts';
-import type { RedisTopology } from './redis-topology.ts';
+import { RedisScripts } from './redis-scripts.ts';
+import { callRedis, createRedisTopology, type RedisTopology } from './redis-topology.ts';
 
-/** Registers in one round trip. */
+/** Registers per round trip. */
 const READ_BATCH = 500;
 
-/** The broker that lives in Redis: registers in hashes, signals by pub/sub, versions from scripts. */
+/** A broker in Redis: registers are hashes, signals use pub/sub, scripts assign versions. */
 export class RedisBroker implements Broker {
   readonly partitions: number;
   readonly receipts: RedisReceipts;
   readonly #keys: RedisKeys;
   readonly #topology: RedisTopology;
-  readonly #publisher: RedisReplicatedPublisher;
+  readonly #scripts: RedisScripts;
+  /** Undefined if no replicas are required. */
+  readonly #replicatedPublisher: RedisReplicatedPublisher | undefined;
   readonly #relays: RedisRelays;
   #handler: FeedHandler | undefined;
 
-  /** `refuse` is called where this process must not take part any more: its settings differ from the cluster's. */
-  constructor(deps: { config: RedisConfig; report: BrokerReport; refuse: (error: Error) => void }) {
-    this.partitions = deps.config.partitions;
-    const { waitReplicas, timeoutMs } = deps.config;
-    this.#publisher = new RedisReplicatedPublisher({ replicas: waitReplicas, timeoutMs });
-    this.#keys = new RedisKeys(deps.config);
-    this.#topology = createRedisTopology({
+  /** @param deps.abort called if the settings of the cluster turn out to differ from `config` after the start */
+  constructor(deps: { config: RedisConfig; report: BrokerReport; abort: (error: Error) => void }) {
+    const { partitions, waitReplicas, timeoutMs } = deps.config;
+    this.partitions = partitions;
+    const keys = new RedisKeys(deps.config);
+    const topology = createRedisTopology({
       ...deps,
-      keys: this.#keys,
+      keys,
       handler: {
-        signal: (channel, text) => this.#signal(channel, text),
-        lost: (partitions) => this.#handler?.watchesLost(partitions),
-        up: (partitions) => this.#up(partitions),
+        signal: (channel, text) => this.#receive(channel, text),
+        subscriptionsLost: (lost) => this.#handler?.watchesLost(lost),
+        connected: (connected) => this.#connected(connected),
       },
     });
-    const attempt = <T>(call: () => Promise<T>) => this.#attempt(call);
-    const shared = { keys: this.#keys, topology: this.#topology, attempt };
-    this.#relays = new RedisRelays({ ...shared, heard: (question) => this.receipts.signal(question) });
-    this.receipts = new RedisReceipts({ ...shared, relays: this.#relays });
+    const scripts = new RedisScripts({ keys, sharded: topology.sharded });
+    this.#keys = keys;
+    this.#topology = topology;
+    this.#scripts = scripts;
+    if (waitReplicas > 0) {
+      this.#replicatedPublisher = new RedisReplicatedPublisher({ scripts, replicas: waitReplicas, timeoutMs });
+    }
+    this.#relays = new RedisRelays({ keys, topology, scripts });
+    this.receipts = new RedisReceipts({ keys, topology, relays: this.#relays });
   }
 
   setFeedHandler(handler: FeedHandler): void {
@@ -63,61 +68,26 @@ export class RedisBroker implements Broker {
     return this.#keys.partitionOf(topic);
   }
 
-  async publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
-    const partition = this.partitionOf(topic);
-    const [version, epoch] = await this.#attempt(() =>
-      this.#publisher.publish(this.#topology.publisher(partition), [
-        this.#keys.meta(partition),
-        this.#keys.register(topic),
-        this.#keys.recent(partition),
-        ...this.#prologue(partition, witness),
-        topic,
-        this.#keys.updateChannel(topic),
-        encodeBody(body),
-        REGISTER_TTL_MS,
-        RECENT_WINDOW_US,
-      ]),
-    );
-    return { version: Number(version), epoch };
+  publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
+    const publisher = this.#replicatedPublisher ?? this.#scripts;
+    return callRedis(this.#topology, () => {
+      const redis = this.#topology.publisher(this.partitionOf(topic));
+      return publisher.publish(redis, { topic, body, witness });
+    });
   }
 
-  async digest(partition: number, witness: Witness, cursor: Version): Promise<Digest> {
-    const [epoch, floor, raiseId, last, base, retained, reach, rows] = await this.#attempt(() =>
-      this.#topology
-        .commands(partition)
-        .heliographDigest(
-          this.#keys.meta(partition),
-          this.#keys.recent(partition),
-          ...this.#prologue(partition, witness),
-          cursor,
-          DIGEST_LIMIT,
-          RETENTION_US,
-          RECENT_WINDOW_US,
-        ),
+  digest(partition: number, witness: Witness, cursor: Version): Promise<Digest> {
+    return callRedis(this.#topology, () =>
+      this.#scripts.digest(this.#topology.commands(partition), { partition, witness, cursor }),
     );
-    const changed: Changed[] = [];
-    for (let i = 0; i + 1 < rows.length; i += 2) {
-      changed.push({ topic: rows[i] as Topic, version: Number(rows[i + 1]) });
-    }
-    return {
-      epoch,
-      floor: Number(floor),
-      raiseId,
-      last: Number(last),
-      base: Number(base),
-      retainedSince: Number(retained),
-      completeAfter: Number(reach),
-      changed,
-      hasMore: changed.length === DIGEST_LIMIT,
-    };
   }
 
   async watch(topics: readonly Topic[]): Promise<void> {
-    await this.#inPartitions(topics, (partition, channels) => this.#topology.subscribe(partition, channels));
+    await this.#perPartition(topics, (partition, channels) => this.#topology.subscribe(partition, channels));
   }
 
   async unwatch(topics: readonly Topic[]): Promise<void> {
-    await this.#inPartitions(topics, (partition, channels) => this.#topology.unsubscribe(partition, channels));
+    await this.#perPartition(topics, (partition, channels) => this.#topology.unsubscribe(partition, channels));
   }
 
   async read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {
@@ -129,33 +99,37 @@ export class RedisBroker implements Broker {
     return registers;
   }
 
-  async loadResponse(id: string): Promise<string | undefined> {
-    const key = this.#keys.answer(id);
-    return (await this.#attempt(() => this.#topology.commandsForKey(key).get(key))) ?? undefined;
-  }
-
-  async storeResponse(id: string, answer: string): Promise<void> {
-    const key = this.#keys.answer(id);
-    await this.#attempt(() => this.#topology.commandsForKey(key).set(key, answer, 'PX', RESPONSE_TTL_MS, 'NX'));
-  }
-
-  exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
-    return this.#relays.exchange(relayId, load);
-  }
-
   resetSubscription(partition: number): void {
-    this.#topology.renew(partition);
+    this.#topology.resetSubscription(partition);
+  }
+
+  async loadResponse(idempotencyKey: string): Promise<string | undefined> {
+    const key = this.#keys.response(idempotencyKey);
+    const response = await callRedis(this.#topology, () => this.#topology.commandsForKey(key).get(key));
+    return response ?? undefined;
+  }
+
+  async storeResponse(idempotencyKey: string, response: string): Promise<void> {
+    const key = this.#keys.response(idempotencyKey);
+    await callRedis(this.#topology, () =>
+      this.#topology.commandsForKey(key).set(key, response, 'PX', RESPONSE_TTL_MS, 'NX'),
+    );
+  }
+
+  async exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
+    const { loads, queries } = await this.#relays.exchangeLoad(relayId, load);
+    for (const query of queries) this.receipts.receive(query);
+    return loads;
   }
 
   async #readOne(topic: Topic): Promise<Update | undefined> {
-    const partition = this.partitionOf(topic);
-    const [version, body] = await this.#attempt(() =>
-      this.#topology.commands(partition).hmget(this.#keys.register(topic), 'version', 'body'),
+    const [version, body] = await callRedis(this.#topology, () =>
+      this.#topology.commands(this.partitionOf(topic)).hmget(this.#keys.register(topic), 'version', 'body'),
     );
     return version ? { topic, version: Number(version), ...decodeBody(body ?? '{}') } : undefined;
   }
 
-  async #inPartitions(
+  async #perPartition(
     topics: readonly Topic[],
     call: (partition: number, channels: readonly string[]) => Promise<void>,
   ): Promise<void> {
@@ -166,51 +140,29 @@ export class RedisBroker implements Broker {
       list.push(this.#keys.updateChannel(topic));
       channels.set(partition, list);
     }
-    await Promise.all([...channels].map(([partition, list]) => this.#attempt(() => call(partition, list))));
+    await Promise.all([...channels].map(([partition, list]) => callRedis(this.#topology, () => call(partition, list))));
   }
 
-  /** Turns whatever Redis or the connection threw into the one error of the port. */
-  async #attempt<T>(call: () => Promise<T>): Promise<T> {
-    try {
-      return await call();
-    } catch (cause) {
-      if (cause instanceof AppError) throw cause;
-      this.#topology.failed(cause);
-      throw new AppError('broker_unavailable', undefined, { cause });
-    }
-  }
-
-  #prologue(partition: number, witness: Witness): (string | number)[] {
-    return [
-      this.#topology.sharded ? 'SPUBLISH' : 'PUBLISH',
-      this.#keys.floorChannel(partition),
-      witness.epoch,
-      witness.version,
-      witness.acknowledged ? 1 : 0,
-      witness.raiseId ?? '',
-    ];
-  }
-
-  #up(partitions: readonly number[]): void {
+  #connected(partitions: readonly number[]): void {
     if (!this.#handler) return;
     for (const partition of partitions) {
-      // A failure harms nothing: digests bring every floor too, and who asks sees who does not answer.
-      const channels = [this.#keys.floorChannel(partition), this.#keys.questionChannel(partition)];
+      // Failures are harmless: digests contain the floor too, and receipt queries are repeated and stored.
+      const channels = [this.#keys.floorChannel(partition), this.#keys.receiptChannel(partition)];
       this.#topology.subscribe(partition, channels).catch(() => {});
     }
     this.#handler.linkUp();
   }
 
-  #signal(channel: string, text: string): void {
-    const source = this.#keys.parseChannel(channel);
-    if (source === undefined) return;
-    if (source === 'questions') return void this.receipts.signal(text);
-    if ('floorOf' in source) {
-      const [floor, raise] = text.split(' ');
-      if (isVersion(Number(floor))) this.#handler?.raiseFloor(source.floorOf, Number(floor), raise);
-      return;
+  #receive(name: string, text: string): void {
+    const channel = this.#keys.parseChannel(name);
+    if (channel?.kind === 'update') {
+      const update = decodeSignal(channel.topic, text);
+      if (update !== undefined) this.#handler?.deliver(update);
+    } else if (channel?.kind === 'floor') {
+      const [floor, raiseId] = text.split(' ');
+      if (isVersion(Number(floor))) this.#handler?.raiseFloor(channel.partition, Number(floor), raiseId);
+    } else if (channel?.kind === 'receipts') {
+      this.receipts.receive(text);
     }
-    const update = decodeSignal(source.topic, text);
-    if (update !== undefined) this.#handler?.deliver(update);
   }
 }

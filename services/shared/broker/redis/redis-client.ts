@@ -1,19 +1,20 @@
 import { type RedisOptions as AnyRedisOptions, Redis } from 'ioredis';
 import type { Address, RedisConfig } from '../../config/redis-config.ts';
 
-/** All but the one option that decides ioredis' types. */
+/** Without the option that changes the types of replies. */
 type RedisOptions = Omit<AnyRedisOptions, 'replyMapping'>;
 
 const PING_INTERVAL_MS = 1000;
 const MAX_RECONNECT_DELAY_MS = 500;
 
-/** Which server to connect to: the one that the configuration names, or a node of Redis Cluster. */
+/** The server to connect to: the configured one (or the master that Sentinel names), or a node of Redis Cluster. */
 export type RedisTarget = 'configured' | Address;
 
 /**
- * Creates a connection to Redis that never queues and never repeats: a command fails at once while there is
- * no connection, and after the time-out at the latest. A link that goes silent (frozen server, swallowed
- * packets) is given up within two time-outs, so within 5 s by default. Reconnects for as long as it lives.
+ * Creates a connection to Redis that neither queues nor repeats commands: a command fails immediately while there is no
+ * connection, and at the latest after the time-out. A silent link (frozen server, dropped packets) is closed within two
+ * time-outs, 5 s by default. Reconnects until its owner disconnects it.
+ * @param name shown by `CLIENT LIST`
  */
 export function createRedisClient(config: RedisConfig, target: RedisTarget, name: string): Redis {
   const options: RedisOptions = {
@@ -29,11 +30,11 @@ export function createRedisClient(config: RedisConfig, target: RedisTarget, name
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
     retryStrategy: reconnectDelayMs,
-    // A master that was made a replica answers so until Sentinel names the new one.
+    // A demoted master replies so until Sentinel names the new one.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   };
   const redis = new LastingRedis(options);
-  // The link's state is reported by its owner; without a listener ioredis would print every failed attempt.
+  // The owner reports the state of the link; without a listener ioredis would print every failed attempt.
   redis.on('error', () => {});
   const pinger = setInterval(() => {
     if (redis.hasEnded) clearInterval(pinger);
@@ -44,8 +45,8 @@ export function createRedisClient(config: RedisConfig, target: RedisTarget, name
 }
 
 /**
- * A connection that only its owner ends. ioredis gives up for good where its failover detector hears of a new master
- * just while it asks Sentinel for one: to the detector that is a connection to the old one.
+ * A connection that only its owner ends. ioredis stops reconnecting if its failover detector reports a new master while
+ * it asks Sentinel for one: the detector takes that for a connection to the former master.
  */
 class LastingRedis extends Redis {
   #ended = false;
@@ -60,7 +61,7 @@ class LastingRedis extends Redis {
       if (this.#ended) return;
       attempt += 1;
       setTimeout(() => {
-        if (!this.#ended) this.connect().catch(() => {}); // it goes on trying
+        if (!this.#ended) this.connect().catch(() => {}); // the next `end` retries
       }, reconnectDelayMs(attempt)).unref();
     });
   }
@@ -75,7 +76,7 @@ class LastingRedis extends Redis {
   }
 }
 
-/** How long to wait before the next of several attempts, in milliseconds: longer each time, up to half a second. */
+/** Returns the delay before an attempt to reconnect, in milliseconds: exponential up to half a second, with jitter. */
 export function reconnectDelayMs(attempt: number): number {
   return Math.min(25 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS) * (0.5 + Math.random() / 2);
 }

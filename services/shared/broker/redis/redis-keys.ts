@@ -3,7 +3,13 @@ import type { Topic } from '../../update/topic.ts';
 
 const SLOTS = 16_384;
 
-/** The names of all keys and channels of a cluster. Everything of one partition shares a hash tag. */
+/** What a channel carries: updates of a topic, raises of a partition's floor, or receipt queries. */
+export type Channel =
+  | { readonly kind: 'update'; readonly topic: Topic }
+  | { readonly kind: 'floor'; readonly partition: number }
+  | { readonly kind: 'receipts' };
+
+/** Names the keys and channels of a cluster. All names of one partition share a hash tag. */
 export class RedisKeys {
   readonly partitions: number;
   readonly #prefix: string;
@@ -27,14 +33,14 @@ export class RedisKeys {
     return `${this.#prefix}:relays`;
   }
 
-  /** Questions that relays have not heard; in the slot of the relays, so that they find them there. */
-  questions(): string {
+  /** The stored receipt queries; in the slot of the relay registry, so that one script reads both. */
+  receiptQueries(): string {
     return `${this.#prefix}:questions:{${this.relays()}}`;
   }
 
-  /** The answer given to a publisher's call. */
-  answer(id: string): string {
-    return `${this.#prefix}:webhook:${id}`;
+  /** The response stored under an idempotency key. */
+  response(idempotencyKey: string): string {
+    return `${this.#prefix}:webhook:${idempotencyKey}`;
   }
 
   meta(partition: number): string {
@@ -49,13 +55,13 @@ export class RedisKeys {
     return `${this.#base(this.partitionOf(topic))}:topic:${topic}`;
   }
 
-  /** The answers to a question for receipts. */
-  receipts(partition: number, id: string): string {
-    return `${this.questionChannel(partition)}:${id}`;
+  /** The replies to a receipt query. */
+  receiptReplies(partition: number, id: string): string {
+    return `${this.receiptChannel(partition)}:${id}`;
   }
 
-  /** Carries questions for receipts to all relays. */
-  questionChannel(partition: number): string {
+  /** The channel of receipt queries. */
+  receiptChannel(partition: number): string {
     return `${this.#base(partition)}:receipts`;
   }
 
@@ -67,22 +73,22 @@ export class RedisKeys {
     return `${this.#base(this.partitionOf(topic))}:update:${topic}`;
   }
 
-  /** The slot of Redis Cluster in which a partition lives. */
+  /** Returns the Redis Cluster slot of a partition. */
   slot(partition: number): number {
     return calculateSlot(this.meta(partition));
   }
 
-  /** Reads a channel's name: the topic whose updates it carries, the partition whose floor, or questions; or undefined. */
-  parseChannel(channel: string): { topic: Topic } | { floorOf: number } | 'questions' | undefined {
+  /** Parses the name of a channel; returns undefined if it is none of ours. */
+  parseChannel(channel: string): Channel | undefined {
     const end = channel.indexOf('}:');
     const rest = channel.slice(end + 2);
     if (end < 0) return undefined;
-    if (rest.startsWith('update:')) return { topic: rest.slice('update:'.length) as Topic };
-    if (rest === 'receipts') return 'questions';
+    if (rest.startsWith('update:')) return { kind: 'update', topic: rest.slice('update:'.length) as Topic };
+    if (rest === 'receipts') return { kind: 'receipts' };
     if (rest !== 'floor') return undefined;
     const tag = channel.slice(channel.indexOf('{') + 1, end);
     const partition = this.#tags.indexOf(tag);
-    return partition < 0 ? undefined : { floorOf: partition };
+    return partition < 0 ? undefined : { kind: 'floor', partition };
   }
 
   #base(partition: number): string {
@@ -90,7 +96,7 @@ export class RedisKeys {
   }
 }
 
-/** One short tag a partition, each in its own equal share of Redis Cluster's slots, so that masters get equal numbers. */
+/** Returns one short tag per partition, each in its own equal share of the cluster's slots, so that masters get equal numbers. */
 function chooseTags(partitions: number): readonly string[] {
   const tags: string[] = new Array(partitions);
   let missing = partitions;

@@ -1,21 +1,20 @@
 import type { RedisConfig } from '../../config/redis-config.ts';
-import type { BrokerReport } from '../broker-report.ts';
-import type { RedisAgreement } from './redis-agreement.ts';
-import { createRedisClient, type RedisTarget } from './redis-client.ts';
-import { RedisCommands } from './redis-commands.ts';
-import { withScripts } from './redis-scripts.ts';
+import { AppError } from '../../errors.ts';
+import type { BrokerReport, LinkName } from '../broker-report.ts';
+import { createRedisClient, type RedisTarget, reconnectDelayMs } from './redis-client.ts';
+import { type ScriptedRedis, withScripts } from './redis-scripts.ts';
+import type { RedisSettings } from './redis-settings.ts';
 import { RedisSubscriber, type SubscriberHandler } from './redis-subscriber.ts';
 
-/** What a node tells its owner. */
+/** Receives the events of a node. `connected` is called for its subscriber and for its command connections. */
 export interface NodeHandler extends SubscriberHandler {
-  commandsUp(): void;
-  commandsDown(): void;
+  commandsLost(): void;
 }
 
-/** The connections to one server: one for commands, one that subscribes. */
+/** The connections to one server: one or two for commands, one that subscribes. */
 export class RedisNode {
   readonly commands: RedisCommands;
-  /** For publishing: its own where `WAIT` blocks it, so that digests need not wait too. */
+  /** The connection for publishing. Separate if `WAIT` blocks it, so that other commands need not wait. */
   readonly publisher: RedisCommands;
   readonly subscriber: RedisSubscriber;
 
@@ -23,19 +22,18 @@ export class RedisNode {
     config: RedisConfig;
     target: RedisTarget;
     sharded: boolean;
-    agreement: RedisAgreement;
+    settings: RedisSettings;
     report: BrokerReport;
     handler: NodeHandler;
   }) {
-    const { config, target, sharded, agreement, report, handler } = deps;
+    const { config, target, sharded, settings, report, handler } = deps;
     const connect = (link: 'commands' | 'publisher') =>
       new RedisCommands({
         redis: withScripts(createRedisClient(config, target, `heliograph-${link}`)),
         link,
-        agreement,
+        settings,
         report,
-        up: () => handler.commandsUp(),
-        down: () => handler.commandsDown(),
+        handler,
       });
     this.commands = connect('commands');
     this.publisher = config.waitReplicas === 0 ? this.commands : connect('publisher');
@@ -47,6 +45,10 @@ export class RedisNode {
     });
   }
 
+  /**
+   * Connects. Resolves once its commands are usable, or after the first attempt failed: then it keeps trying.
+   * @throws {AppError} `settings_differ` if the cluster runs with other settings than this process
+   */
   async start(options: { subscribe: boolean }): Promise<void> {
     if (options.subscribe) this.subscriber.start();
     await Promise.all([...this.#connections()].map((connection) => connection.start()));
@@ -59,5 +61,89 @@ export class RedisNode {
 
   #connections(): Set<RedisCommands> {
     return new Set([this.commands, this.publisher]);
+  }
+}
+
+/**
+ * A connection for commands. Usable only after the settings of the cluster were compared with those of this process,
+ * which happens after every connect: Redis may have lost its data.
+ */
+class RedisCommands {
+  readonly #redis: ScriptedRedis;
+  readonly #link: LinkName;
+  readonly #settings: RedisSettings;
+  readonly #report: BrokerReport;
+  readonly #handler: NodeHandler;
+  #usable = false;
+  /** Connects in a row after which the server could not be used. */
+  #rejections = 0;
+  #retry: NodeJS.Timeout | undefined;
+
+  constructor(deps: {
+    redis: ScriptedRedis;
+    link: LinkName;
+    settings: RedisSettings;
+    report: BrokerReport;
+    handler: NodeHandler;
+  }) {
+    this.#redis = deps.redis;
+    this.#link = deps.link;
+    this.#settings = deps.settings;
+    this.#report = deps.report;
+    this.#handler = deps.handler;
+  }
+
+  async start(): Promise<void> {
+    this.#redis.on('close', () => {
+      clearTimeout(this.#retry);
+      if (this.#usable) this.#report.linkDown(this.#link);
+      this.#usable = false;
+      this.#handler.commandsLost();
+    });
+    this.#redis.on('error', (error: Error) => this.#report.linkFailed(this.#link, error.message));
+    let abort = this.#settings.abort;
+    await new Promise<void>((resolve, reject) => {
+      abort = reject;
+      this.#redis.on('ready', () => {
+        this.#settings.check(this.#redis).then(
+          () => {
+            this.#usable = true;
+            this.#rejections = 0;
+            this.#report.linkUp(this.#link);
+            this.#handler.connected();
+            resolve();
+          },
+          (error: unknown) => {
+            if (error instanceof AppError) return abort(error);
+            // The server may be full or read-only, or its ACL may not allow what is needed.
+            this.#report.linkFailed(this.#link, error instanceof Error ? error.message : String(error));
+            // ioredis regards the connection as good, so it would reconnect without a delay.
+            this.#rejections += 1;
+            this.#retry = setTimeout(() => this.#redis.disconnect(true), reconnectDelayMs(this.#rejections));
+            resolve();
+          },
+        );
+      });
+      this.#redis.connect().catch(() => resolve());
+    });
+    abort = this.#settings.abort;
+  }
+
+  stop(): void {
+    clearTimeout(this.#retry);
+    this.#redis.disconnect();
+  }
+
+  get usable(): boolean {
+    return this.#usable;
+  }
+
+  /**
+   * Returns the connection.
+   * @throws {AppError} `broker_unavailable` while it is not usable
+   */
+  redis(): ScriptedRedis {
+    if (!this.#usable) throw new AppError('broker_unavailable');
+    return this.#redis;
   }
 }

@@ -3,94 +3,86 @@ import type { ReceiptQuery, ReceiptReply, Receipts, RelayMembership } from '../r
 import { RECEIPT_TTL_MS } from '../retention.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import type { RedisRelays } from './redis-relays.ts';
-import type { RedisTopology } from './redis-topology.ts';
+import { callRedis, type RedisTopology } from './redis-topology.ts';
 
 /**
- * Receipts through Redis: a question is a signal to all relays, its answers are a hash that lives for seconds. Both
- * belong to the partition of the first topic, so that there they come after the signal of its update, and that they
- * fail only where publishing fails too. A question that signals may not bring is noted beside the relays' loads.
+ * Receipts through Redis: a query is a signal, its replies are a hash. Both belong to the partition of the first topic,
+ * so that a query follows the signal of its update, and fails only if publishing fails too. A stored query is kept
+ * beside the relay registry.
  */
 export class RedisReceipts implements Receipts {
   readonly #keys: RedisKeys;
   readonly #topology: RedisTopology;
   readonly #relays: RedisRelays;
-  readonly #attempt: <T>(call: () => Promise<T>) => Promise<T>;
-  #handler: ((question: ReceiptQuery) => void) | undefined;
+  #handler: ((query: ReceiptQuery) => void) | undefined;
 
-  /** `attempt` makes a call, and turns what Redis throws into the one error of the port. */
-  constructor(deps: {
-    keys: RedisKeys;
-    topology: RedisTopology;
-    relays: RedisRelays;
-    attempt: <T>(call: () => Promise<T>) => Promise<T>;
-  }) {
+  constructor(deps: { keys: RedisKeys; topology: RedisTopology; relays: RedisRelays }) {
     this.#keys = deps.keys;
     this.#topology = deps.topology;
     this.#relays = deps.relays;
-    this.#attempt = deps.attempt;
   }
 
-  onQuery(handler: (question: ReceiptQuery) => void): void {
+  onQuery(handler: (query: ReceiptQuery) => void): void {
     this.#handler = handler;
   }
 
-  /** A question has come, by a signal or along with the loads. */
-  signal(text: string): void {
-    const question = decodeQuery(text);
-    if (question) this.#handler?.(question);
+  /** Passes an encoded query to the handler; ignores an invalid one. */
+  receive(text: string): void {
+    const query = decodeQuery(text);
+    if (query) this.#handler?.(query);
   }
 
-  async sendQuery(question: ReceiptQuery): Promise<void> {
-    const partition = this.#partitionOf(question);
-    const channel = this.#keys.questionChannel(partition);
-    const text = encodeQuery(question);
-    await this.#attempt(() => {
+  async sendQuery(query: ReceiptQuery): Promise<void> {
+    const partition = this.#partitionOf(query);
+    const channel = this.#keys.receiptChannel(partition);
+    const text = encodeQuery(query);
+    await callRedis(this.#topology, () => {
       const redis = this.#topology.commands(partition);
       return this.#topology.sharded ? redis.spublish(channel, text) : redis.publish(channel, text);
     });
   }
 
-  async reply(question: ReceiptQuery, relay: string, answer: ReceiptReply): Promise<void> {
-    const partition = this.#partitionOf(question);
-    const key = this.#keys.receipts(partition, question.id);
-    await this.#attempt(async () => {
+  async storeQuery(query: ReceiptQuery): Promise<void> {
+    await this.#relays.storeQuery(query.id, encodeQuery(query));
+  }
+
+  async reply(query: ReceiptQuery, relayId: string, reply: ReceiptReply): Promise<void> {
+    const partition = this.#partitionOf(query);
+    const key = this.#keys.receiptReplies(partition, query.id);
+    await callRedis(this.#topology, async () => {
       const redis = this.#topology.commands(partition);
-      await Promise.all([redis.hset(key, relay, encodeReply(answer)), redis.pexpire(key, RECEIPT_TTL_MS)]);
+      await Promise.all([redis.hset(key, relayId, encodeReply(reply)), redis.pexpire(key, RECEIPT_TTL_MS)]);
     });
   }
 
-  async readReplies(question: ReceiptQuery): Promise<ReadonlyMap<string, ReceiptReply>> {
-    const partition = this.#partitionOf(question);
-    const key = this.#keys.receipts(partition, question.id);
-    const texts = await this.#attempt(() => this.#topology.commands(partition).hgetall(key));
-    const answers = new Map<string, ReceiptReply>();
-    for (const [relay, text] of Object.entries(texts)) {
-      const answer = decodeReply(text, question.topics.length);
-      if (answer) answers.set(relay, answer);
+  async readReplies(query: ReceiptQuery): Promise<ReadonlyMap<string, ReceiptReply>> {
+    const partition = this.#partitionOf(query);
+    const key = this.#keys.receiptReplies(partition, query.id);
+    const texts = await callRedis(this.#topology, () => this.#topology.commands(partition).hgetall(key));
+    const replies = new Map<string, ReceiptReply>();
+    for (const [relayId, text] of Object.entries(texts)) {
+      const reply = decodeReply(text, query.topics.length);
+      if (reply) replies.set(relayId, reply);
     }
-    return answers;
+    return replies;
   }
 
-  async deleteQuery(question: ReceiptQuery): Promise<void> {
-    const partition = this.#partitionOf(question);
-    const key = this.#keys.receipts(partition, question.id);
+  async deleteQuery(query: ReceiptQuery): Promise<void> {
+    const partition = this.#partitionOf(query);
+    const key = this.#keys.receiptReplies(partition, query.id);
     await Promise.all([
-      this.#attempt(() => this.#topology.commands(partition).pexpire(key, 0)), // at once
-      this.#relays.noteQuestion(question.id, ''),
+      callRedis(this.#topology, () => this.#topology.commands(partition).pexpire(key, 0)), // deletes it; the ACL has no DEL
+      this.#relays.storeQuery(query.id, ''),
     ]);
   }
 
-  async storeQuery(question: ReceiptQuery): Promise<void> {
-    await this.#relays.noteQuestion(question.id, encodeQuery(question));
-  }
-
   membership(): Promise<RelayMembership> {
-    return this.#relays.census();
+    return this.#relays.membership();
   }
 
   #partitionOf({ topics }: ReceiptQuery): number {
     const [first] = topics;
-    if (first === undefined) throw new TypeError('a question needs a topic');
+    if (first === undefined) throw new TypeError('a receipt query needs a topic');
     return this.#keys.partitionOf(first);
   }
 }

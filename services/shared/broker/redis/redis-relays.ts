@@ -1,93 +1,86 @@
 import type { RelayLoad } from '../broker.ts';
 import type { RelayMembership } from '../receipts.ts';
-import { LOAD_TTL_MS } from '../retention.ts';
 import type { RedisKeys } from './redis-keys.ts';
-import type { RedisTopology } from './redis-topology.ts';
+import type { RedisScripts } from './redis-scripts.ts';
+import { callRedis, type RedisTopology } from './redis-topology.ts';
 
-/** After Redis has lost the relays, so many exchanges go by before those that do not come back count as gone. */
+/** Exchanges after Redis lost the registry until relays that have not registered again count as gone. */
 const PATIENCE = 2;
 
-/** What is known of a relay: its load, and how many relays it has seen. */
-interface Entry extends RelayLoad {
+/** An entry of the registry: the load of a relay, and how many relays it has seen registered. */
+interface RelayEntry extends RelayLoad {
   readonly seen: number;
 }
 
 /**
- * The relays that are there, in a hash of Redis, and beside them the questions that signals may not bring. Each relay
- * says how many of them it has seen, so that a hash that was lost, and is not whole yet, does not pass for all of them.
+ * The relay registry, a hash in Redis. Every relay states how many relays it has seen, so that a registry that was lost
+ * and is not complete yet is recognised as such.
  */
 export class RedisRelays {
   readonly #keys: RedisKeys;
   readonly #topology: RedisTopology;
-  readonly #attempt: <T>(call: () => Promise<T>) => Promise<T>;
-  readonly #heard: (question: string) => void;
+  readonly #scripts: RedisScripts;
   #seen = 0;
   #patience = 0;
 
-  /** `attempt` makes a call, and turns what Redis throws into the one error of the port. `heard` is told of questions. */
-  constructor(deps: {
-    keys: RedisKeys;
-    topology: RedisTopology;
-    attempt: <T>(call: () => Promise<T>) => Promise<T>;
-    heard: (question: string) => void;
-  }) {
+  constructor(deps: { keys: RedisKeys; topology: RedisTopology; scripts: RedisScripts }) {
     this.#keys = deps.keys;
     this.#topology = deps.topology;
-    this.#attempt = deps.attempt;
-    this.#heard = deps.heard;
+    this.#scripts = deps.scripts;
   }
 
-  /** Notes a relay's load, or forgets it, and answers the loads of all. */
-  async exchange(id: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
-    let loads = await this.#exchange(id, load);
-    if (load && this.#learns(loads)) loads = await this.#exchange(id, load);
-    return loads.relays.map(({ connections }) => ({ connections }));
+  /** Exchanges the load of a relay, see `RelayRegistry`. Also returns the stored receipt queries, encoded. */
+  async exchangeLoad(
+    relayId: string,
+    load: RelayLoad | undefined,
+  ): Promise<{ loads: readonly RelayLoad[]; queries: readonly string[] }> {
+    let registry = await this.#exchange(relayId, load);
+    if (load && this.#learn(registry)) registry = await this.#exchange(relayId, load);
+    return { loads: registry.relays.map(({ connections }) => ({ connections })), queries: registry.queries };
   }
 
-  async census(): Promise<RelayMembership> {
-    return this.noteQuestion('', ''); // none
+  async membership(): Promise<RelayMembership> {
+    return this.storeQuery('', ''); // removes nothing
   }
 
-  /** Notes a question for relays to find, or forgets it where the text is empty; answers who is there. */
-  async noteQuestion(id: string, text: string): Promise<RelayMembership> {
-    const [key, relays] = [this.#keys.questions(), this.#keys.relays()];
-    const [, rows] = await this.#call(key, relays, id, text);
-    const entries = pairsOf(rows).map(([name, entry]) => ({ name, ...decodeEntry(entry) }));
-    // That there is none at all cannot be: for whom is a webhook then?
-    const expected = Math.max(1, ...entries.map(({ seen }) => seen));
-    return { relays: entries.map(({ name }) => name), missing: Math.max(0, expected - entries.length) };
+  /** Stores a receipt query, or removes it if the text is empty. Returns the registered relays. */
+  async storeQuery(id: string, text: string): Promise<RelayMembership> {
+    const rows = await callRedis(this.#topology, () => {
+      const redis = this.#topology.commandsForKey(this.#keys.receiptQueries());
+      return this.#scripts.storeQuery(redis, [id, text]);
+    });
+    const seen = rows.map(([, entry]) => decodeEntry(entry).seen);
+    // A cluster has at least one relay.
+    const expected = Math.max(1, ...seen);
+    return { relays: rows.map(([relayId]) => relayId), missing: Math.max(0, expected - rows.length) };
   }
 
-  async #exchange(id: string, load: RelayLoad | undefined): Promise<{ relays: Entry[]; wasForgotten: boolean }> {
+  async #exchange(id: string, load: RelayLoad | undefined) {
     const text = load === undefined ? '' : JSON.stringify({ ...load, seen: this.#seen });
-    const [rows, questions, added] = await this.#call(this.#keys.relays(), this.#keys.questions(), id, text);
-    for (const [, question] of pairsOf(questions)) this.#heard(question);
-    return { relays: pairsOf(rows).map(([, entry]) => decodeEntry(entry)), wasForgotten: added > 0 };
+    const { relays, queries, isNew } = await callRedis(this.#topology, () => {
+      const redis = this.#topology.commandsForKey(this.#keys.relays());
+      return this.#scripts.storeRelay(redis, [id, text]);
+    });
+    return {
+      relays: relays.map(([, entry]) => decodeEntry(entry)),
+      queries: queries.map(([, query]) => query),
+      isNew,
+    };
   }
 
-  /** Takes in how many relays there are now; true where this one has said another number. */
-  #learns({ relays, wasForgotten }: { relays: readonly Entry[]; wasForgotten: boolean }): boolean {
-    const said = this.#seen;
-    // Where Redis has lost this one it has lost others too, which come back by and by. Otherwise they have gone.
-    if (wasForgotten && relays.length < said) this.#patience = PATIENCE;
-    if (relays.length >= said || this.#patience === 0) this.#seen = relays.length;
+  /** Updates the number of relays seen. Returns true if the registry holds another number. */
+  #learn({ relays, isNew }: { relays: readonly RelayEntry[]; isNew: boolean }): boolean {
+    const stored = this.#seen;
+    // If Redis lost this relay's entry it lost others too, and those relays will register again.
+    if (isNew && relays.length < stored) this.#patience = PATIENCE;
+    if (relays.length >= stored || this.#patience === 0) this.#seen = relays.length;
     else this.#patience -= 1;
-    return this.#seen !== said;
-  }
-
-  #call(key: string, other: string, id: string, text: string) {
-    return this.#attempt(() =>
-      this.#topology.commandsForKey(key).heliographRelays(key, other, id, text, LOAD_TTL_MS * 1000),
-    );
+    return this.#seen !== stored;
   }
 }
 
-function pairsOf(rows: readonly string[]): [string, string][] {
-  return rows.flatMap((row, i): [string, string][] => (i % 2 === 0 ? [[row, rows[i + 1] ?? '']] : []));
-}
-
-/** Reads an entry; what another version of this software wrote counts as nothing. */
-function decodeEntry(text: string): Entry {
+/** Decodes an entry; one that another version of this software wrote in another form counts as zero. */
+function decodeEntry(text: string): RelayEntry {
   try {
     const { connections, seen } = JSON.parse(text);
     return { connections: isCount(connections) ? connections : 0, seen: isCount(seen) ? seen : 0 };

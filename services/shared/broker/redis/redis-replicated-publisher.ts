@@ -1,88 +1,96 @@
 import { AppError } from '../../errors.ts';
-import type { PublishArguments, ScriptedRedis } from './redis-scripts.ts';
+import type { Published } from '../broker.ts';
+import {
+  type PublishArguments,
+  parsePublished,
+  type RedisScripts,
+  type ScriptedPipeline,
+  type ScriptedRedis,
+} from './redis-scripts.ts';
 
-/** What the publish script answers. */
-type Answer = [version: string, history: string];
-
-/** How much of a call's time replicas get to confirm: a call may have to sit out the wait of those before it. */
+/** The share of a call's deadline given to replicas: a call may have to sit out the `WAIT` of the calls before it. */
 const WAIT_SHARE = 0.4;
-
-/** What `pipeline()` knows of our scripts. */
-interface ScriptedPipeline {
-  heliographPublish(...args: PublishArguments): ScriptedPipeline;
-  wait(replicas: number, timeoutMs: number): ScriptedPipeline;
-  exec(): Promise<[Error | null, unknown][] | null>;
-}
 
 interface Call {
   readonly args: PublishArguments;
-  resolve(answer: Answer): void;
+  resolve(published: Published): void;
   reject(error: unknown): void;
 }
 
+/** The calls of one connection that are not sent yet. */
+interface Queue {
+  calls: Call[];
+  busy: boolean;
+}
+
 /**
- * Runs the publish script and, where asked, waits until replicas have its writes. Both go in one pipeline on one
- * connection, since `WAIT` speaks of what its own connection wrote, and blocks it: calls that come meanwhile go
- * together in the next pipeline, under one `WAIT`. So however many there are, each has its answer in time.
+ * Publishes, and waits until enough replicas have the update (`PUBLISH_WAIT_REPLICAS`). The script and `WAIT` go in one
+ * pipeline on one connection, since `WAIT` covers the writes of its own connection and blocks it. Calls that arrive
+ * meanwhile share the next pipeline and its `WAIT`, so the latency does not grow with their number.
  */
 export class RedisReplicatedPublisher {
+  readonly #scripts: RedisScripts;
   readonly #replicas: number;
   readonly #timeoutMs: number;
-  readonly #lanes = new WeakMap<ScriptedRedis, { calls: Call[]; busy: boolean }>();
+  readonly #queues = new WeakMap<ScriptedRedis, Queue>();
 
-  constructor(deps: { replicas: number; timeoutMs: number }) {
+  constructor(deps: { scripts: RedisScripts; replicas: number; timeoutMs: number }) {
+    this.#scripts = deps.scripts;
     this.#replicas = deps.replicas;
     this.#timeoutMs = deps.timeoutMs;
   }
 
   /**
-   * Rejects with `not_replicated` where too few replicas confirm in time; the update is published all the same. A
-   * call that fails before its turn came is never sent.
+   * Publishes one update. A call whose deadline passes before it is sent is never sent.
+   * @throws {AppError} `not_replicated` if too few replicas confirm in time; the update is published
    */
-  publish(redis: ScriptedRedis, args: PublishArguments): Promise<Answer> {
-    if (this.#replicas === 0) return redis.heliographPublish(...args);
-    const lane = this.#lanes.get(redis) ?? { calls: [], busy: false };
-    this.#lanes.set(redis, lane);
-    return new Promise<Answer>((resolve, reject) => {
+  publish(redis: ScriptedRedis, args: PublishArguments): Promise<Published> {
+    const queue = this.#queues.get(redis) ?? { calls: [], busy: false };
+    this.#queues.set(redis, queue);
+    return new Promise<Published>((resolve, reject) => {
       const deadline = setTimeout(() => {
-        lane.calls = lane.calls.filter((other) => other !== call);
-        reject(new Error('the calls before this one took too long'));
+        queue.calls = queue.calls.filter((other) => other !== call);
+        reject(new Error('timed out behind earlier calls'));
       }, this.#timeoutMs);
-      const settle = <T>(end: (value: T) => void) => {
-        return (value: T) => {
+      const call: Call = {
+        args,
+        resolve(published) {
           clearTimeout(deadline);
-          end(value);
-        };
+          resolve(published);
+        },
+        reject(error) {
+          clearTimeout(deadline);
+          reject(error);
+        },
       };
-      const call = { args, resolve: settle(resolve), reject: settle(reject) };
-      lane.calls.push(call);
-      if (!lane.busy) void this.#empty(redis, lane);
+      queue.calls.push(call);
+      if (!queue.busy) void this.#drain(redis, queue);
     });
   }
 
-  async #empty(redis: ScriptedRedis, lane: { calls: Call[]; busy: boolean }): Promise<void> {
-    lane.busy = true;
-    while (lane.calls.length > 0) {
-      const calls = lane.calls;
-      lane.calls = [];
+  async #drain(redis: ScriptedRedis, queue: Queue): Promise<void> {
+    queue.busy = true;
+    while (queue.calls.length > 0) {
+      const calls = queue.calls;
+      queue.calls = [];
       await this.#send(redis, calls).catch((error: unknown) => {
         for (const call of calls) call.reject(error);
       });
     }
-    lane.busy = false;
+    queue.busy = false;
   }
 
   async #send(redis: ScriptedRedis, calls: readonly Call[]): Promise<void> {
     const pipeline = redis.pipeline() as unknown as ScriptedPipeline;
-    for (const { args } of calls) pipeline.heliographPublish(...args);
-    const answers = (await pipeline.wait(this.#replicas, Math.floor(this.#timeoutMs * WAIT_SHARE)).exec()) ?? [];
-    const waited = answers[calls.length];
+    for (const { args } of calls) this.#scripts.publishInPipeline(pipeline, args);
+    const replies = (await pipeline.wait(this.#replicas, Math.floor(this.#timeoutMs * WAIT_SHARE)).exec()) ?? [];
+    const waited = replies[calls.length];
     for (const [i, call] of calls.entries()) {
-      const published = answers[i];
+      const published = replies[i];
       const error = published?.[0] ?? waited?.[0];
-      if (error || !published || !waited) call.reject(error ?? new Error('the pipeline gave no answer'));
+      if (error || !published || !waited) call.reject(error ?? new Error('the pipeline returned no reply'));
       else if (Number(waited[1]) < this.#replicas) call.reject(new AppError('not_replicated'));
-      else call.resolve(published[1] as Answer);
+      else call.resolve(parsePublished(published[1]));
     }
   }
 }

@@ -1,18 +1,18 @@
 import type { Redis } from 'ioredis';
 import type { BrokerReport } from '../broker-report.ts';
 
-/** Channels in one SUBSCRIBE: large enough to be quick, small enough to be answered within the time-out. */
+/** Channels per SUBSCRIBE: few enough that one command completes within the time-out. */
 const BATCH = 1000;
 
-/** What a subscriber tells its owner. */
+/** Receives the events of a subscriber. */
 export interface SubscriberHandler {
   signal(channel: string, text: string): void;
-  /** Every channel is gone with the connection, or some were taken away. */
-  lost(): void;
-  ready(): void;
+  /** The connection was lost, or the server dropped channels: subscribe to all of them again. */
+  subscriptionsLost(): void;
+  connected(): void;
 }
 
-/** One connection that subscribes. It forgets its channels when the connection is lost: its owner subscribes again. */
+/** A connection that subscribes. It does not resubscribe by itself after it was lost. */
 export class RedisSubscriber {
   readonly #connect: () => Redis;
   readonly #sharded: boolean;
@@ -27,7 +27,7 @@ export class RedisSubscriber {
     this.#report = deps.report;
   }
 
-  /** Connects in the background, again and again until it succeeds. */
+  /** Connects in the background, retrying until it succeeds. */
   start(): void {
     const redis = this.#connect();
     this.#redis = redis;
@@ -39,7 +39,7 @@ export class RedisSubscriber {
       if (this.#redis !== redis) return;
       up = true;
       this.#report.linkUp('subscriber');
-      this.#handler.ready();
+      this.#handler.connected();
     });
     redis.on('error', (error: Error) => {
       if (this.#redis === redis) this.#report.linkFailed('subscriber', error.message);
@@ -48,13 +48,13 @@ export class RedisSubscriber {
       if (!up) return;
       up = false;
       this.#report.linkDown('subscriber');
-      if (this.#redis === redis) this.#handler.lost();
+      if (this.#redis === redis) this.#handler.subscriptionsLost();
     });
-    // The server takes shard channels away when their slot leaves it.
+    // The server drops sharded channels when their slot migrates away.
     redis.on('moved', () => {
-      if (this.#redis === redis) this.#handler.lost();
+      if (this.#redis === redis) this.#handler.subscriptionsLost();
     });
-    redis.connect().catch(() => {}); // ioredis goes on trying
+    redis.connect().catch(() => {}); // ioredis keeps trying
   }
 
   stop(): void {
@@ -63,14 +63,14 @@ export class RedisSubscriber {
     redis?.disconnect();
   }
 
-  /** Gives up the connection, which may be deaf, for a new one. */
-  renew(): void {
+  /** Replaces the connection, because it may no longer receive signals. */
+  reset(): void {
     this.stop();
-    this.#handler.lost();
+    this.#handler.subscriptionsLost();
     this.start();
   }
 
-  /** Resolves once Redis has acknowledged every channel; with sharded pub/sub all must be of one slot. */
+  /** Resolves once Redis has acknowledged every channel. With sharded pub/sub all must be in one slot. */
   async subscribe(channels: readonly string[]): Promise<void> {
     await this.#inBatches(channels, (redis, batch) =>
       this.#sharded ? redis.ssubscribe(...batch) : redis.subscribe(...batch),

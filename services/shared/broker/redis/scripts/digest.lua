@@ -1,14 +1,18 @@
--- What changed after a cursor. Returns {history, floor, raise, last, base, retained, reach, {topic, version, ...}}.
--- KEYS[2] recent. ARGV[7] the cursor (exclusive), ARGV[8] the most topics to return, ARGV[9] the retention
--- and ARGV[10] how far back `recent` reaches, both in microseconds.
+-- Returns the state of a partition and what changed after a cursor: {epoch, floor, raise_id, last, base, retained_since,
+-- complete_after, {topic, version, ...}}. Follows epoch.lua.
+-- KEYS[2] recent
+-- ARGV[7] cursor, exclusive
+-- ARGV[8] maximum number of topics to return
+-- ARGV[9] retention, in microseconds
+-- ARGV[10] time covered by `recent`, in microseconds
 local retention = tonumber(ARGV[9])
--- The time by which versions are made: it never goes back, also where the clock does.
+-- The time that versions are based on never goes back, even if the clock does.
 local time = math.max(now, last)
 local base = time - time % (retention / 2)
--- Only publishing trims `recent`: it reaches back as far as before where only the floor or the base have risen.
-local reach = trimmed or last - tonumber(ARGV[10])
+-- Only publishing trims `recent`: a raise of the floor or of the base alone does not shorten what it covers.
+local complete_after = trimmed or last - tonumber(ARGV[10])
 if base > last then
-  -- The base is handed out as a version, so what is published next must be above it.
+  -- The base is returned as a version, so the next published version must be above it.
   last = base
   redis.call('HSET', KEYS[1], 'last', integer(last))
 end
@@ -17,5 +21,5 @@ for i = 2, #changed, 2 do
   changed[i] = integer(tonumber(changed[i]))
 end
 return {
-  history, integer(floor), raise, integer(last), integer(base), integer(time - retention), integer(reach), changed,
+  epoch, integer(floor), raise_id, integer(last), integer(base), integer(time - retention), integer(complete_after), changed,
 }

@@ -1,8 +1,8 @@
--- Notes one entry of KEYS[1], such as a relay's load, and returns what is fresh in it and in KEYS[2], each as
--- {id, text, id, text, ...}, and 1 where the entry was not there before. Questions that relays have not heard are noted
--- in the same way as relays are.
--- ARGV[1] the entry's id, ARGV[2] its text ('' where it goes), ARGV[3] how long an entry counts, in microseconds, which
--- is also how long the key outlives the last one.
+-- Stores one entry of KEYS[1] and returns the entries of both keys that have not expired, each as
+-- {id, text, id, text, ...}, and 1 if the entry is new. The keys are the relay registry and the stored receipt queries.
+-- ARGV[1] id of the entry
+-- ARGV[2] text of the entry, '' removes it
+-- ARGV[3] TTL of an entry in microseconds; the key expires that long after its last entry
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local added = 0

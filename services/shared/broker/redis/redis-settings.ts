@@ -2,10 +2,10 @@ import type { Redis } from 'ioredis';
 import { AppError } from '../../errors.ts';
 import type { BrokerReport } from '../broker-report.ts';
 
-/** Whether a process and its cluster agree on what would otherwise make some of them deaf. */
-export class RedisAgreement {
-  /** What to do where they disagree after the start. */
-  readonly refuse: (error: Error) => void;
+/** The settings that all processes of a cluster must share, since relays with other ones would miss updates. */
+export class RedisSettings {
+  /** Called if the settings turn out to differ after the start. */
+  readonly abort: (error: Error) => void;
   readonly #key: string;
   readonly #settings: string;
   readonly #sharded: boolean;
@@ -16,9 +16,9 @@ export class RedisAgreement {
     partitions: number;
     sharded: boolean;
     report: BrokerReport;
-    refuse: (error: Error) => void;
+    abort: (error: Error) => void;
   }) {
-    this.refuse = deps.refuse;
+    this.abort = deps.abort;
     this.#key = deps.key;
     this.#settings = JSON.stringify({ partitions: deps.partitions, pubsub: deps.sharded ? 'sharded' : 'plain' });
     this.#sharded = deps.sharded;
@@ -26,13 +26,14 @@ export class RedisAgreement {
   }
 
   /**
-   * Rejects with `settings_differ` where this process must not take part, and with another error where this server
-   * cannot be used, as one that was made a replica; looks at the eviction policy too.
+   * Compares the settings with those stored in Redis, and stores them if there are none. Also reports the eviction
+   * policy. Rejects with another error if the server is not usable, such as a replica.
+   * @throws {AppError} `settings_differ`
    */
   async check(redis: Redis): Promise<void> {
-    const theirs = await this.#exchange(redis);
-    if (theirs !== this.#settings) {
-      throw new AppError('settings_differ', `this cluster runs with ${theirs}, this process with ${this.#settings}`);
+    const stored = await this.#loadOrStore(redis);
+    if (stored !== this.#settings) {
+      throw new AppError('settings_differ', `this cluster runs with ${stored}, this process with ${this.#settings}`);
     }
     if (!(await redis.info('replication')).includes('role:master'))
       throw new Error('READONLY this server is a replica');
@@ -40,11 +41,11 @@ export class RedisAgreement {
     if (policy !== undefined) this.#report.evictionPolicy(policy);
   }
 
-  async #exchange(redis: Redis): Promise<string> {
+  async #loadOrStore(redis: Redis): Promise<string> {
     try {
-      // Nothing is written where that is not needed: a Redis that is full can be read all the same.
-      const known = await redis.get(this.#key);
-      if (known !== null) return known;
+      // Reads first: a Redis that is out of memory rejects writes, but can be used to read.
+      const stored = await redis.get(this.#key);
+      if (stored !== null) return stored;
       await redis.set(this.#key, this.#settings, 'NX');
       return (await redis.get(this.#key)) ?? this.#settings;
     } catch (error) {
@@ -52,7 +53,7 @@ export class RedisAgreement {
       if (!this.#sharded) {
         throw new AppError('settings_differ', 'this Redis is a node of Redis Cluster: set REDIS_CLUSTER_NODES');
       }
-      return this.#settings; // the node that holds the key is asked too
+      return this.#settings; // the node that holds the key is checked too
     }
   }
 }
