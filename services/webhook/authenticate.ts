@@ -3,32 +3,38 @@ import { AppError } from '../shared/errors.ts';
 import { parseBearerToken } from '../shared/protocol/bearer-token.ts';
 import type { Credential, SigningCredential, TokenCredential } from './credential.ts';
 
-/** How old a signed call may be, and how far ahead its clock, in seconds. */
+/** Limits of the timestamp of a signed call, in seconds before and after the current time. */
 const MAX_AGE_S = 300;
 const MAX_AHEAD_S = 60;
 
 const MAX_SIGNATURE_LENGTH = 2048;
 
-/** Looks at the raw bytes of a body, once they have come, and says who sent them. Throws `invalid_signature`. */
+/** Checks the headers of a call, before its body is read. Throws the errors of `createAuthenticate`. */
+export type Authenticate = (headers: IncomingHttpHeaders) => VerifyBody;
+
+/** Verifies the raw bytes of a body, and returns the credential of the caller. Throws `invalid_signature`. */
 export type VerifyBody = (body: Buffer) => Credential;
 
 /**
- * Creates the check of who calls, in two steps. The first looks at the headers alone, so that a call without
- * credentials costs no body: a bearer token, or the three headers of Standard Webhooks
- * (https://www.standardwebhooks.com, section "verifying webhook authenticity"). The second has the raw bytes.
- * Throws `unauthorized`, `invalid_webhook_id`, `invalid_timestamp` or `invalid_signature`.
+ * Creates the authentication of publishers. It has two steps: the first checks the headers alone, so that the body of a
+ * call without credentials is never read; the second verifies the body. A call has a bearer token, or the three headers of
+ * Standard Webhooks (https://www.standardwebhooks.com, section "verifying webhook authenticity").
+ *
+ * The steps throw `AppError` with `unauthorized`, `invalid_webhook_id`, `invalid_timestamp` or `invalid_signature`.
+ *
+ * @param deps.nowMs returns the wall-clock time, with which timestamps are compared
  */
 export function createAuthenticate(deps: {
   secrets: readonly SigningCredential[];
   tokens: readonly TokenCredential[];
   nowMs: () => number;
-}): (headers: IncomingHttpHeaders) => VerifyBody {
+}): Authenticate {
   const { secrets, tokens, nowMs } = deps;
 
   function byToken(authorization: string): VerifyBody {
     const token = parseBearerToken(authorization);
     if (token === undefined) throw new AppError('unauthorized');
-    // All are compared each time, so that the time it takes does not tell which one matched.
+    // All are compared every time, so that the duration does not reveal which one matched.
     const [credential] = tokens.filter((candidate) => candidate.matches(token));
     if (!credential) throw new AppError('unauthorized');
     return () => credential;
@@ -42,7 +48,7 @@ export function createAuthenticate(deps: {
       throw new AppError('unauthorized');
     }
     checkTimestamp(timestamp, nowMs());
-    // A header that came twice is joined by a comma and a space, which no list of signatures holds.
+    // Node joins repeated headers with a comma and a space, which a list of signatures never contains.
     if (signature.length > MAX_SIGNATURE_LENGTH || signature.includes(', ')) throw new AppError('invalid_signature');
     return (body) => {
       const [credential] = secrets.filter((secret) => secret.verifies(body, { id, timestamp, signature }));
@@ -52,7 +58,11 @@ export function createAuthenticate(deps: {
   };
 }
 
-/** Reads `webhook-id`; undefined where there is none. Throws `invalid_webhook_id`. */
+/**
+ * Reads the `webhook-id` header; undefined if it is missing.
+ *
+ * @throws {AppError} invalid_webhook_id
+ */
 export function readWebhookId(headers: IncomingHttpHeaders): string | undefined {
   const id = headers['webhook-id'];
   if (id === undefined) return undefined;

@@ -4,43 +4,47 @@ import { requireRedisConfig } from '../shared/config/redis-config.ts';
 import type { Topic } from '../shared/update/topic.ts';
 import { parseSigningSecret, type SigningCredential } from './credential.ts';
 
-/** What a webhook service needs to know. */
+/** The settings of a webhook. */
 export interface WebhookConfig {
   readonly host: string;
-  /** 0 lets the system choose. */
+  /** 0 lets the system choose one. */
   readonly port: number;
-  /** The bearer tokens of publishers; there is at least one token or secret. */
+  /** The bearer tokens of publishers. There is at least one token or secret. */
   readonly tokens: readonly string[];
   /** The secrets with which publishers sign. */
   readonly secrets: readonly SigningCredential[];
-  /** How long the head of a call may take to come; 0 for no limit. */
+  /** The longest time until the headers of a call are complete, in milliseconds; 0 for no limit. */
   readonly headerTimeoutMs: number;
-  /** Calls a second for each token or secret; 0 for no limit. */
+  /** Limit of calls per second for each token or secret; 0 for no limit. */
   readonly callsPerSecond: number;
-  /** Calls that may wait for relays at a time. */
+  /** Limit of calls that wait for delivery or query receipts at a time. */
   readonly maxWaitingCalls: number;
-  /** Whether the contract of 2009, which knows no credentials, is served too. */
+  /** Whether to serve the legacy contract of 2009, which has no authentication. */
   readonly legacy: boolean;
-  /** What a call of 2009 publishes. */
+  /** The topic that a legacy call publishes. */
   readonly defaultTopic: Topic;
 }
 
 /**
- * Reads what a webhook needs, but for its broker. Without any token nobody could publish, or anybody:
- * that is a problem, unless the caller brings a token, which is taken where the environment has none.
+ * Reads the settings of a webhook, except those of its broker. Having neither a token nor a secret is a problem.
+ *
+ * @param fallback.token used if the environment has no token
  */
 export function readWebhookConfig(env: EnvReader, fallback: { token?: string } = {}): WebhookConfig {
   const tokens = env.list('WEBHOOK_TOKENS');
   const secrets = readSecrets(env);
-  const nobody = tokens.length === 0 && secrets.length === 0;
-  if (nobody && fallback.token === undefined) {
+  const noCredentials = tokens.length === 0 && secrets.length === 0;
+  if (noCredentials && fallback.token === undefined) {
     env.fail(
       'WEBHOOK_TOKENS',
-      'must hold at least one token, or WEBHOOK_SECRETS a secret: without any, nobody may publish',
+      'must contain a token, or WEBHOOK_SECRETS a secret: otherwise no publisher can authenticate',
     );
   }
   if (tokens.some((token) => !/^[\x21-\x7e]+$/.test(token))) {
-    env.fail('WEBHOOK_TOKENS', 'must hold tokens of printable ASCII without spaces: others cannot be sent in a header');
+    env.fail(
+      'WEBHOOK_TOKENS',
+      'must contain tokens of printable ASCII without spaces, so that they can be sent in a header',
+    );
   }
   return Object.freeze({
     host: env.string('WEBHOOK_HOST', '0.0.0.0'),
@@ -61,13 +65,13 @@ function readSecrets(env: EnvReader): readonly SigningCredential[] {
   if (known.length < secrets.length) {
     env.fail(
       'WEBHOOK_SECRETS',
-      'must hold secrets such as whsec_<base64>, or whsec_<base64>@chat/*|news for some topics only',
+      'must contain secrets such as whsec_<base64>, or whsec_<base64>@chat/*|news to permit only some topics',
     );
   }
   return Object.freeze(known);
 }
 
-/** Reads what the process of a single webhook needs: it must be told where Redis is. */
+/** Reads the settings of a process that is a webhook only, which requires Redis. */
 export function readWebhookProcessConfig(env: EnvReader) {
   return { webhook: readWebhookConfig(env), redis: requireRedisConfig(env) };
 }

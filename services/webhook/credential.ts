@@ -2,27 +2,29 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { parseTopicPatterns, type TopicPattern } from '../shared/update/topic-pattern.ts';
 
-/** Somebody who may publish, without the secret itself. */
+/** A credential of a publisher, without the secret itself. */
 export interface Credential {
-  /** The same on every process, and tells nothing about the secret. */
+  /** The same in every process; reveals nothing about the secret. */
   readonly id: string;
+  /** Returns whether the credential permits publishing a topic. */
   readonly mayPublish: TopicPattern;
 }
 
-/** A secret with which calls are signed. */
+/** A secret with which publishers sign their calls. */
 export interface SigningCredential extends Credential {
-  /** Whether the signature of these bytes was made with this secret; does not look at the time. */
+  /** Returns whether the signature of the body was made with this secret. Does not check the age of the timestamp. */
   verifies(body: Buffer, headers: { id: string; timestamp: string; signature: string }): boolean;
 }
 
-/** A token that comes along with calls. */
+/** A bearer token. */
 export interface TokenCredential extends Credential {
+  /** Returns whether this is the token. Takes the same time for every token. */
   matches(token: string): boolean;
 }
 
 /**
- * Reads `whsec_<base64>`, or `whsec_<base64>@<pattern>|<pattern>` for a secret that may publish only those
- * topics (exact names, or beginnings followed by `*`). undefined where it is neither.
+ * Parses `whsec_<base64>`, or `whsec_<base64>@<pattern>|<pattern>` for a secret that permits only those topics (exact
+ * names, or prefixes followed by `*`). Returns undefined if the text is invalid.
  */
 export function parseSigningSecret(text: string): SigningCredential | undefined {
   const match = /^whsec_([A-Za-z0-9+/]{16,}={0,2})(?:@(.+))?$/.exec(text);
@@ -50,7 +52,7 @@ export function parseSigningSecret(text: string): SigningCredential | undefined 
   };
 }
 
-/** Makes a bearer token one. How long `matches` takes tells nothing about it: digests of one length are compared. */
+/** Creates the credential of a bearer token. It compares digests of equal length, in constant time. */
 export function createTokenCredential(token: string): TokenCredential {
   const digest = sha256(token);
   return {

@@ -4,8 +4,8 @@ import type { ClusterPublisher } from './cluster-publisher.ts';
 import type { WebhookMetrics } from './metrics.ts';
 
 /**
- * Creates the handler of the 2009 contract: whatever the query and the body, the default topic has
- * changed. The callers of 2009 put the time into the query, so that nothing caches the call.
+ * Creates the handler of the legacy contract of 2009: every call publishes an update of the default topic. Query and body
+ * are ignored; callers put the time into the query to defeat caches.
  */
 export function createLegacyHandler(deps: {
   publisher: ClusterPublisher;

@@ -19,14 +19,14 @@ await runProcess({
     if (stats.pages) admin.mount('/stats/', stats.pages);
     await lifecycle.start('statistics', stats);
     const report = createBrokerMetrics({ registry, logger });
-    const reached = health.require('redis');
+    const connected = health.require('redis');
     const broker = new RedisBroker({
       config: redis,
       report: {
         ...report,
         linkUp(link) {
           report.linkUp(link);
-          reached();
+          connected();
         },
       },
       abort,

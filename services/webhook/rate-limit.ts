@@ -3,13 +3,15 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../shared/errors.ts';
 import type { Credential } from './credential.ts';
 
+/** Counts a call with this credential. Rejects with `rate_limited` and sets `Retry-After` if it exceeds the limit. */
+export type LimitRate = (credential: Credential, response: Pick<Response, 'setHeader'>) => Promise<void>;
+
 /**
- * Creates the limit of calls a second, for each credential and on this process. Rejects with `rate_limited`,
- * and says by `Retry-After` when to come back. 0 switches it off.
+ * Creates the rate limit of this process.
+ *
+ * @param deps.callsPerSecond for each credential; 0 for no limit
  */
-export function createRateLimit(deps: {
-  callsPerSecond: number;
-}): (credential: Credential, response: Pick<Response, 'setHeader'>) => Promise<void> {
+export function createRateLimit(deps: { callsPerSecond: number }): LimitRate {
   const { callsPerSecond } = deps;
   if (callsPerSecond === 0) return async () => {};
   const limiter = new RateLimiterMemory({ points: callsPerSecond, duration: 1 });

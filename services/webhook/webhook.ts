@@ -1,24 +1,44 @@
 import type { Tracer } from '@opentelemetry/api';
+import express from 'express';
+import helmet from 'helmet';
 import type { BrokerFeed, BrokerPublisher, IdempotencyStore } from '../shared/broker/broker.ts';
 import type { ReceiptQuerier } from '../shared/broker/receipts.ts';
 import type { Clock } from '../shared/clock.ts';
+import { AppError } from '../shared/errors.ts';
+import { allowMethods } from '../shared/express/allow-methods.ts';
+import { createDiscardRest } from '../shared/express/discard-rest.ts';
+import { doNotCache } from '../shared/express/do-not-cache.ts';
+import { createErrorHandler } from '../shared/express/error-handler.ts';
+import { createMeasure } from '../shared/express/measure.ts';
+import { assignRequestId } from '../shared/express/request-id.ts';
 import { createHttpServer, type HttpServer } from '../shared/http/http-server.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_TRACER } from '../shared/trace/no-tracer.ts';
 import { NO_STATS, type ServiceStats } from '../shared/trace/service-stats.ts';
-import { createWebhookApp } from './app.ts';
+import { createAuthenticate } from './authenticate.ts';
 import { ClusterPublisher } from './cluster-publisher.ts';
 import type { WebhookConfig } from './config.ts';
+import { createTokenCredential } from './credential.ts';
+import { DeliveryReceipts } from './delivery-receipts.ts';
+import { createIdempotency } from './idempotency.ts';
+import { createLegacyHandler } from './legacy-handler.ts';
 import { createWebhookMetrics } from './metrics.ts';
-import { ReceiptDesk } from './receipt-desk.ts';
+import { createPublishHandler } from './publish-handler.ts';
+import { createRateLimit } from './rate-limit.ts';
+import { createReceiptsHandler } from './receipts-handler.ts';
 
-/** What a webhook needs of a broker. */
+/** The parts of a broker that a webhook uses. */
 export type WebhookBroker = BrokerPublisher &
   IdempotencyStore &
   Pick<BrokerFeed, 'read'> & { readonly receipts: ReceiptQuerier };
 
-/** Creates the service that publishers call. The broker is started before it and stopped after it, by its owner. */
+/**
+ * Creates the service that publishers call. The caller starts the broker before it, and stops the broker after it.
+ *
+ * @param deps.stats records calls; by default nothing is recorded
+ * @param deps.brokerTracer records calls of the broker
+ */
 export function createWebhook(deps: {
   config: WebhookConfig;
   broker: WebhookBroker;
@@ -26,26 +46,61 @@ export function createWebhook(deps: {
   logger: Logger;
   clock: Clock;
   stats?: ServiceStats;
-  /** What calls of the broker are recorded with. */
   brokerTracer?: Tracer;
 }): HttpServer {
   const { config, broker, registry, logger, clock, stats = NO_STATS, brokerTracer = NO_TRACER } = deps;
-  const publisher = new ClusterPublisher({ broker, clock });
   const metrics = createWebhookMetrics({ registry });
-  const { maxWaitingCalls: maxWaiting } = config;
-  const desk = new ReceiptDesk({ receipts: broker.receipts, clock, maxWaiting, report: metrics });
-  const app = createWebhookApp({
-    config,
-    publisher,
-    answers: broker,
-    registers: broker,
-    desk,
+  const publisher = new ClusterPublisher({ broker, clock });
+  const receipts = new DeliveryReceipts({
+    querier: broker.receipts,
     clock,
-    metrics,
-    logger,
-    stats,
-    brokerTracer,
+    maxCalls: config.maxWaitingCalls,
+    report: metrics,
   });
+  const authenticate = createAuthenticate({
+    secrets: config.secrets,
+    tokens: config.tokens.map(createTokenCredential),
+    nowMs: () => clock.nowMs(),
+  });
+  const limitRate = createRateLimit({ callsPerSecond: config.callsPerSecond });
+  const idempotent = createIdempotency({ store: broker, logger, tracer: brokerTracer });
+
+  const app = express();
+  app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
+  app.use(assignRequestId, stats.recordRequests, createMeasure({ report: metrics }), createDiscardRest(), doNotCache);
+  // Responses are never shown as pages; if one is, it may load nothing.
+  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"] } } }));
+  app.all(
+    '/webhook',
+    allowMethods('POST'),
+    createPublishHandler({
+      publisher,
+      authenticate,
+      limitRate,
+      idempotent,
+      receipts,
+      metrics,
+      tracer: stats.tracer,
+      brokerTracer,
+    }),
+  );
+  app.all(
+    '/updates/:version',
+    allowMethods('GET'),
+    createReceiptsHandler({ receipts, registers: broker, authenticate, limitRate }),
+  );
+  if (config.legacy) {
+    app.all(
+      '/update_webhook.cgi',
+      allowMethods('GET', 'POST'),
+      createLegacyHandler({ publisher, metrics, topic: config.defaultTopic }),
+    );
+  }
+  app.use(() => {
+    throw new AppError('not_found');
+  });
+  app.use(createErrorHandler({ logger }));
+
   const server = createHttpServer({
     handler: app,
     host: config.host,
@@ -59,7 +114,7 @@ export function createWebhook(deps: {
       return server.start();
     },
     async stop() {
-      desk.close();
+      receipts.close();
       await server.stop();
       publisher.stop();
     },

@@ -55,7 +55,7 @@ describe('the statistics in a browser', { timeout: 60_000 }, () => {
     expect(requests).toMatch(/chat POST \/comments\s+2\s+0\s/);
     expect(requests).toMatch(/webhook POST \/webhook\s+2\s+0\s/);
     const calls = await page.locator('section:has(#calls) tbody').innerText();
-    for (const call of ['redis publish', 'redis recall answer', 'relay deliver', 'relay digest', 'chat save']) {
+    for (const call of ['redis publish', 'redis load response', 'relay deliver', 'relay digest', 'chat save']) {
       expect(calls).toContain(call);
     }
     const processes = page.locator('section:has(#processes) tbody tr');

@@ -49,9 +49,9 @@ describe('a tracing system', { timeout: 60_000 }, () => {
                 {
                   'webhook: POST /webhook': [
                     'webhook: verify',
-                    'redis: recall answer',
+                    'redis: load response',
                     { 'redis: publish': [deliver, deliver] },
-                    'redis: keep answer',
+                    'redis: store response',
                   ],
                 },
               ],

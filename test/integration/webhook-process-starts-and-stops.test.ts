@@ -58,7 +58,7 @@ describe('the webhook process', () => {
     expect(await program.ended).toEqual({ code: 1, signal: null });
     expect(program.output().stderr).toBe(
       '1 problem with the environment:\n' +
-        '  WEBHOOK_TOKENS must hold at least one token, or WEBHOOK_SECRETS a secret: without any, nobody may publish\n',
+        '  WEBHOOK_TOKENS must contain a token, or WEBHOOK_SECRETS a secret: otherwise no publisher can authenticate\n',
     );
   });
 

@@ -1,8 +1,8 @@
 import { createLogger } from '../../services/shared/logger.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { UpdateBody, Version } from '../../services/shared/update/update.ts';
-import { createAnswerOnce } from '../../services/webhook/answer-once.ts';
 import { ClusterPublisher } from '../../services/webhook/cluster-publisher.ts';
+import { createIdempotency, type Idempotent } from '../../services/webhook/idempotency.ts';
 import { SimulatedBroker, type SimulatedCluster } from './simulated-broker.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -14,13 +14,13 @@ export interface PublisherCall {
   readonly body: UpdateBody;
 }
 
-/** A webhook as `app.ts` puts it together, on a simulated broker and behind no HTTP. */
+/** A webhook as `webhook.ts` puts it together, on a simulated broker and behind no HTTP. */
 export class SimulatedWebhook {
   readonly process: SimulatedProcess;
   readonly broker: SimulatedBroker;
   readonly #cluster: SimulatedCluster;
   readonly #publisher: ClusterPublisher;
-  readonly #answerOnce: ReturnType<typeof createAnswerOnce>;
+  readonly #idempotent: Idempotent;
   /** When a replaced master last took in something of ours, by partition. */
   readonly #atReplacedMaster = new Map<number, number>();
 
@@ -40,7 +40,7 @@ export class SimulatedWebhook {
     });
     this.#publisher = new ClusterPublisher({ broker: this.broker, clock });
     const logger = createLogger({ name: 'webhook', level: 'silent' });
-    this.#answerOnce = createAnswerOnce({ answers: this.broker, logger });
+    this.#idempotent = createIdempotency({ store: this.broker, logger });
   }
 
   /**
@@ -69,10 +69,9 @@ export class SimulatedWebhook {
   /** Resolves with the version of each topic where it answers 200; rejects where it answers 503. */
   async post({ id, topics, body }: PublisherCall): Promise<ReadonlyMap<Topic, Version>> {
     const call = { credentialId: 'publisher', webhookId: id, body: Buffer.from(JSON.stringify([topics, body])) };
-    const { answer } = await this.#answerOnce(call, async () =>
-      JSON.stringify({ updates: await this.#publisher.publish(topics, body) }),
-    );
-    const { updates }: { updates: { topic: Topic; version: Version }[] } = JSON.parse(answer);
-    return new Map(updates.map(({ topic, version }) => [topic, version]));
+    const { result } = await this.#idempotent(call, async () => ({
+      updates: await this.#publisher.publish(topics, body),
+    }));
+    return new Map(result.updates.map(({ topic, version }) => [topic, version]));
   }
 }

@@ -23,7 +23,7 @@ import {
   parseSigningSecret,
   type SigningCredential,
 } from '../../services/webhook/credential.ts';
-import { parseWait } from '../../services/webhook/wait-request.ts';
+import { parseWaitParameters } from '../../services/webhook/wait-parameters.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
 
 /** Cases for each parser; a long run sets FUZZ_RUNS=100000. */
@@ -202,7 +202,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
       almost('wait=', 'delivered', '&', 'timeout=', '5', 's', 'ms', '999999999999', '%'),
     );
     holdsFor(queries, (text) => {
-      const wait = outcome(() => parseWait(new URLSearchParams(text)));
+      const wait = outcome(() => parseWaitParameters(new URLSearchParams(text)));
       if (wait) expect(wait.timeoutMs >= 100 && wait.timeoutMs <= 30_000).toBe(true);
     });
   });

@@ -9,7 +9,7 @@ function finish(env: Environment, read: (reader: EnvReader) => unknown): void {
 }
 
 describe('readWebhookConfig', () => {
-  it('has a default for everything but the tokens', () => {
+  it('has a default for everything except the tokens', () => {
     expect(readWebhookConfig(new EnvReader({ WEBHOOK_TOKENS: 'one' }))).toEqual({
       host: '0.0.0.0',
       port: 8090,
@@ -23,7 +23,7 @@ describe('readWebhookConfig', () => {
     });
   });
 
-  it('reads everything, and is frozen', () => {
+  it('reads every setting, and is frozen', () => {
     const env = new EnvReader({
       WEBHOOK_HOST: '127.0.0.1',
       WEBHOOK_PORT: '0',
@@ -50,17 +50,17 @@ describe('readWebhookConfig', () => {
     expect(() => env.finish()).not.toThrow();
   });
 
-  it.each([{}, { WEBHOOK_TOKENS: '' }, { WEBHOOK_TOKENS: ' , ' }])('refuses to go without any token: %j', (env) => {
-    expect(() => finish(env, readWebhookConfig)).toThrow('WEBHOOK_TOKENS must hold at least one token');
+  it.each([{}, { WEBHOOK_TOKENS: '' }, { WEBHOOK_TOKENS: ' , ' }])('requires a token or a secret: %j', (env) => {
+    expect(() => finish(env, readWebhookConfig)).toThrow('WEBHOOK_TOKENS must contain a token');
   });
 
-  it('takes the token of its caller where there is none', () => {
+  it('uses the fallback token if there is none', () => {
     const env = new EnvReader({});
     expect(readWebhookConfig(env, { token: 'random' }).tokens).toEqual(['random']);
     expect(() => env.finish()).not.toThrow();
   });
 
-  it.each(['one two', 'caf\u00e9', 'one,t\two'])('refuses a token that no header can carry: %j', (tokens) => {
+  it.each(['one two', 'caf\u00e9', 'one,t\two'])('rejects a token that cannot be sent in a header: %j', (tokens) => {
     expect(() => finish({ WEBHOOK_TOKENS: tokens }, readWebhookConfig)).toThrow('printable ASCII');
   });
 
@@ -70,25 +70,25 @@ describe('readWebhookConfig', () => {
     'whsec_short',
     'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw@',
     'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw@a b',
-  ])('refuses a secret that is none, without showing it: %j', (secret) => {
+  ])('rejects an invalid secret without showing it: %j', (secret) => {
     const read = () => finish({ WEBHOOK_SECRETS: secret }, readWebhookConfig);
-    expect(read).toThrow('WEBHOOK_SECRETS must hold secrets such as whsec_<base64>');
+    expect(read).toThrow('WEBHOOK_SECRETS must contain secrets such as whsec_<base64>');
     expect(read).not.toThrow(/MfKQ/);
   });
 
-  it('lets a secret go without any token', () => {
+  it('accepts a secret without any token', () => {
     const env = { WEBHOOK_SECRETS: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' };
     expect(() => finish(env, readWebhookConfig)).not.toThrow();
   });
 
-  it('refuses a default topic that is none', () => {
+  it('rejects an invalid default topic', () => {
     const env = { WEBHOOK_TOKENS: 'one', DEFAULT_TOPIC: 'a b' };
     expect(() => finish(env, readWebhookConfig)).toThrow('DEFAULT_TOPIC must be a topic');
   });
 });
 
 describe('readWebhookProcessConfig', () => {
-  it('refuses to go without Redis, and tells that along with the rest', () => {
+  it('requires Redis, and reports that with all other problems', () => {
     expect(() => finish({ WEBHOOK_PORT: 'x' }, readWebhookProcessConfig)).toThrow(/^3 problems/);
   });
 });

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { DeliveryReceipt, ReceiptReply } from '../../../services/shared/broker/receipts.ts';
 import type { Topic } from '../../../services/shared/update/topic.ts';
-import { judgeDelivery } from '../../../services/webhook/delivery.ts';
+import { deliveryStatus } from '../../../services/webhook/delivery-status.ts';
 
 const UPDATES = [
   { topic: 'a' as Topic, version: 10 },
   { topic: 'b' as Topic, version: 20 },
 ];
-const ALL_THERE = { relays: ['one', 'two'], missing: 0 };
+const ALL_REGISTERED = { relays: ['one', 'two'], missing: 0 };
 const receipt = (version: number, counts: Partial<DeliveryReceipt> = {}): DeliveryReceipt => ({
   version,
   told: 2,
@@ -15,15 +15,15 @@ const receipt = (version: number, counts: Partial<DeliveryReceipt> = {}): Delive
   behind: 0,
   ...counts,
 });
-const judge = (answers: Record<string, ReceiptReply>, census = ALL_THERE) =>
-  judgeDelivery(UPDATES, census, new Map(Object.entries(answers)));
-const states = (answers: Record<string, ReceiptReply>, census = ALL_THERE) =>
-  judge(answers, census).receipts.map(({ relays }) => relays.map(({ relay, state }) => `${relay} ${state}`));
+const statusOf = (answers: Record<string, ReceiptReply>, membership = ALL_REGISTERED) =>
+  deliveryStatus(UPDATES, membership, new Map(Object.entries(answers)));
+const states = (answers: Record<string, ReceiptReply>, membership = ALL_REGISTERED) =>
+  statusOf(answers, membership).receipts.map(({ relays }) => relays.map(({ relay, state }) => `${relay} ${state}`));
 
-describe('judgeDelivery', () => {
-  it('takes an update for delivered where every relay has handed it or a newer one over, or has nobody to tell', () => {
+describe('deliveryStatus', () => {
+  it('is delivered once every relay has delivered the update or a newer one, or has no subscriber', () => {
     const answers = { one: [receipt(10), undefined], two: [receipt(11), receipt(20, { told: 0 })] };
-    const delivery = judge(answers);
+    const delivery = statusOf(answers);
     expect(delivery.delivered).toBe(true);
     expect(delivery).not.toHaveProperty('missing');
     expect(states(answers)).toEqual([
@@ -41,37 +41,40 @@ describe('judgeDelivery', () => {
     });
   });
 
-  it('does not where a relay has told its clients something older, or nothing', () => {
+  it('is pending if a relay has delivered an older version, or none', () => {
     const answers = { one: [receipt(9), receipt(20)], two: [receipt(10), receipt(0)] };
-    expect(judge(answers)).toMatchObject({ delivered: false, receipts: [{ delivered: false }, { delivered: false }] });
+    expect(statusOf(answers)).toMatchObject({
+      delivered: false,
+      receipts: [{ delivered: false }, { delivered: false }],
+    });
     expect(states(answers)).toEqual([
       ['one pending', 'two delivered'],
       ['one delivered', 'two pending'],
     ]);
   });
 
-  it('does not where a relay says nothing', () => {
+  it('is not delivered if a registered relay does not reply', () => {
     expect(states({ two: [receipt(10), receipt(20)] })).toEqual([
       ['one silent', 'two delivered'],
       ['one silent', 'two delivered'],
     ]);
-    expect(judge({ two: [receipt(10), receipt(20)] }).delivered).toBe(false);
+    expect(statusOf({ two: [receipt(10), receipt(20)] }).delivered).toBe(false);
   });
 
-  it('does not where relays are missing, and says how many', () => {
+  it('is not delivered if relays are missing, and gives their number', () => {
     const answers = { one: [receipt(10), receipt(20)] };
-    expect(judge(answers, { relays: ['one'], missing: 2 })).toMatchObject({ delivered: false, missing: 2 });
-    expect(judge({}, { relays: [], missing: 1 })).toMatchObject({ delivered: false, missing: 1 });
+    expect(statusOf(answers, { relays: ['one'], missing: 2 })).toMatchObject({ delivered: false, missing: 2 });
+    expect(statusOf({}, { relays: [], missing: 1 })).toMatchObject({ delivered: false, missing: 1 });
   });
 
-  it('asks nothing of a relay that has lost its last client before it was told', () => {
+  it('ignores a relay whose last subscriber left before the delivery', () => {
     const answers = { one: [receipt(9, { listening: 0 }), receipt(20, { listening: 0 })] };
     expect(states(answers, { relays: ['one'], missing: 0 })).toEqual([['one idle'], ['one delivered']]);
   });
 
-  it('counts whoever answers, also where it is not named any more', () => {
+  it('counts a relay that replies, even if it is not registered any more', () => {
     const answers = { one: [receipt(10), undefined], two: [undefined, undefined], gone: [receipt(9), undefined] };
-    expect(judge(answers).delivered).toBe(false);
+    expect(statusOf(answers).delivered).toBe(false);
     expect(states(answers)[0]).toEqual(['gone pending', 'one delivered', 'two idle']);
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parseWait } from '../../../services/webhook/wait-request.ts';
+import { parseWaitParameters } from '../../../services/webhook/wait-parameters.ts';
 
-const parse = (query: string) => parseWait(new URLSearchParams(query));
+const parse = (query: string) => parseWaitParameters(new URLSearchParams(query));
 
-describe('parseWait', () => {
+describe('parseWaitParameters', () => {
   it.each([
     ['wait=delivered', 5000],
     ['wait=delivered&timeout=100ms', 100],
@@ -12,7 +12,7 @@ describe('parseWait', () => {
     expect(parse(query)).toEqual({ timeoutMs });
   });
 
-  it.each(['', 'other=1'])('finds nothing to wait for in %j', (query) => {
+  it.each(['', 'other=1'])('does not wait with %j', (query) => {
     expect(parse(query)).toBeUndefined();
   });
 
@@ -28,7 +28,7 @@ describe('parseWait', () => {
     'wait=delivered&timeout=31s',
     'wait=delivered&timeout=-1s',
     'wait=delivered&timeout=5s&timeout=5s',
-  ])('refuses %s', (query) => {
+  ])('rejects %s', (query) => {
     expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request' }));
   });
 });

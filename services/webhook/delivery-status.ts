@@ -1,0 +1,65 @@
+import type { DeliveryReceipt, ReceiptReply, RelayMembership } from '../shared/broker/receipts.ts';
+import type { PublishedTopic } from './cluster-publisher.ts';
+
+/**
+ * The state of an update on one relay. `delivered`: the relay has delivered it, or a newer version of the topic. `idle`: no
+ * client of the relay subscribes to the topic. `pending`: the relay has subscribers, but has not delivered it yet.
+ * `silent`: the relay has been registered within the last ten seconds, but does not reply.
+ */
+export type RelayState = 'delivered' | 'idle' | 'pending' | 'silent';
+
+/** The state of one update on one relay, with the receipt of the relay if it has subscribers. */
+export type RelayStatus = { readonly relay: string; readonly state: RelayState } & Partial<DeliveryReceipt>;
+
+/** The delivery of one update in the whole cluster. */
+export interface UpdateStatus extends PublishedTopic {
+  /** True if every relay is `delivered` or `idle`, and none is missing. */
+  readonly delivered: boolean;
+  /** Sorted by name. */
+  readonly relays: readonly RelayStatus[];
+}
+
+/** The delivery of the updates of one call. */
+export interface DeliveryStatus {
+  /** True if every update is delivered. */
+  readonly delivered: boolean;
+  /** In the order of the updates. */
+  readonly receipts: readonly UpdateStatus[];
+  /** The number of relays that have recently left the registry and may return; absent if there are none. */
+  readonly missing?: number;
+}
+
+/**
+ * Computes the delivery of updates from the replies of relays. A relay that replies counts, even if it is not registered.
+ *
+ * @param replies by the name of the relay; each is aligned with `updates`
+ */
+export function deliveryStatus(
+  updates: readonly PublishedTopic[],
+  membership: RelayMembership,
+  replies: ReadonlyMap<string, ReceiptReply>,
+): DeliveryStatus {
+  const names = [...new Set([...membership.relays, ...replies.keys()])].sort();
+  const receipts = updates.map(({ topic, version }, i) => {
+    const relays = names.map((relay) => {
+      const reply = replies.get(relay);
+      if (!reply) return { relay, state: 'silent' as const };
+      const receipt = reply[i];
+      return { relay, state: relayState(version, receipt), ...receipt };
+    });
+    const delivered =
+      membership.missing === 0 && relays.every(({ state }) => state === 'delivered' || state === 'idle');
+    return { topic, version, delivered, relays };
+  });
+  return {
+    delivered: receipts.every(({ delivered }) => delivered),
+    receipts,
+    ...(membership.missing > 0 ? { missing: membership.missing } : {}),
+  };
+}
+
+function relayState(published: number, receipt: DeliveryReceipt | undefined): RelayState {
+  if (!receipt || receipt.told + receipt.listening === 0) return 'idle';
+  if (receipt.version >= published) return 'delivered';
+  return receipt.listening === 0 ? 'idle' : 'pending';
+}
