@@ -3,10 +3,8 @@ import type { TransportName } from '../shared/protocol/transport-name.ts';
 import type { Update } from '../shared/update/update.ts';
 import type { Origins } from './access/origins.ts';
 import type { RelayConfig } from './config.ts';
-import { readClientFiles } from './transport/http/client-file.ts';
-import { serveFile } from './transport/http/uws-file.ts';
-import { servePreflight } from './transport/http/uws-preflight.ts';
-import { refuseOthers } from './transport/http/uws-problem.ts';
+import { readClientFiles, serveFile } from './transport/http/uws-client-file.ts';
+import { servePreflight, serveProblem } from './transport/http/uws-response.ts';
 import { UwsLongPoll } from './transport/long-poll/uws-long-poll.ts';
 import { JSON_ENCODER, LEGACY_ENCODER } from './transport/message-encoder.ts';
 import { UwsSse } from './transport/sse/uws-sse.ts';
@@ -44,14 +42,7 @@ export function createTransports(deps: {
   report: ConnectionReport;
   clock: Clock;
 }): Transports {
-  const { server, config, origins, clock } = deps;
-  const report: ConnectionReport = {
-    ...deps.report,
-    closed(transport, code) {
-      if (transport === 'websocket' || transport === 'legacy') server.webSocketClosed();
-      deps.report.closed(transport, code);
-    },
-  };
+  const { server, config, origins, report, clock } = deps;
   const { app } = server;
   const corsHeaders = (origin: string, host: string) => origins.corsHeaders(origin, host);
   const shared = { app, accept: deps.accept, admission: deps.admission, report };
@@ -60,6 +51,7 @@ export function createTransports(deps: {
     maxTopics: config.limits.maxTopics,
     maxMessageBytes: config.maxMessageBytes,
     nowMs: () => clock.monotonicMs(),
+    socketClosed: () => server.webSocketClosed(),
   };
   const json = new UwsWebsocket({ ...forSockets, path: '/ws', encoder: JSON_ENCODER });
   const { defaultTopic } = config;
@@ -67,10 +59,10 @@ export function createTransports(deps: {
   const forHttp = { ...shared, corsHeaders, clock };
   const events = new UwsSse({ ...forHttp, maxTopics: config.limits.maxTopics });
   const topics = new UwsLongPoll({ ...forHttp, maxWaiting: config.maxLongPolls });
-  for (const file of readClientFiles()) serveFile(app, { ...file, corsHeaders });
+  for (const file of readClientFiles()) serveFile(app, file, corsHeaders);
   for (const path of ['/events', '/topics/*']) {
     servePreflight(app, { path, corsHeaders });
-    refuseOthers(app, path, 'method_not_allowed', { Allow: 'GET' });
+    serveProblem(app, path, 'method_not_allowed', { Allow: 'GET' });
   }
 
   const all: readonly (readonly [TransportName, Transport])[] = [
@@ -83,7 +75,6 @@ export function createTransports(deps: {
     new Sweep({
       clock,
       connections,
-      size: () => connections.size,
       intervalMs,
       stuckMs: config.stuckTimeoutMs,
       stuck: () => report.stuck(),

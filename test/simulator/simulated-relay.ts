@@ -97,6 +97,7 @@ export class SimulatedRelay {
       maxTopics: MAX_TOPICS,
       maxMessageBytes: 0,
       nowMs: () => clock.monotonicMs(),
+      socketClosed() {},
     };
     const json = new UwsWebsocket({ ...shared, path: '/ws', encoder: JSON_ENCODER });
     const old = new UwsWebsocket({ ...shared, path: '/update_check', encoder: LEGACY_ENCODER });
@@ -108,7 +109,6 @@ export class SimulatedRelay {
         new Sweep({
           clock,
           connections,
-          size: () => connections.size,
           intervalMs: PING_INTERVAL_MS,
           stuckMs: STUCK_TIMEOUT_MS,
           stuck() {},

@@ -5,9 +5,9 @@ import { parseVersion, type Version } from '../../shared/update/update.ts';
 import type { ConnectRequest } from './transport.ts';
 
 /**
- * Reads what a client asks for in its URL: `topic` (repeated), `since` (versions with commas, aligned with
- * the topics; an empty one counts as none) and `token`, which may also come as `Authorization: Bearer`. Throws
- * `invalid_topic`, `invalid_since` or `too_many_topics`.
+ * Parses the query of a client's URL: `topic` (repeated), `since` (comma-separated versions in the order of the topics;
+ * an empty one is null) and `token`, which may also come as `Authorization: Bearer`.
+ * @throws {AppError} `invalid_topic`, `invalid_since` or `too_many_topics`
  */
 export function parseConnectRequest(
   query: string,
@@ -29,17 +29,14 @@ export function parseConnectRequest(
 }
 
 /**
- * The same text as a name of properties, which exists once however many clients name it. As it was read it is a part
- * of the URL, and would keep all of that, token included, for as long as the client stays.
+ * Returns the same text as a property name, of which the engine keeps one copy for all clients. The parsed text is a slice
+ * of the URL, and would keep the whole URL, token included, in memory as long as the client is connected.
  */
 function intern(topic: Topic): Topic {
   return Object.keys({ [topic]: topic })[0] as Topic;
 }
 
-/**
- * Reads what an `EventSource` got last, as `since` is written. In doubt everything is news: a text that is not
- * ours counts as versions of long ago.
- */
+/** Parses the `Last-Event-ID` of an `EventSource`, which has the form of `since`. An invalid one counts as old versions: notify. */
 function parseLastEventId(text: string, topics: number): (Version | null)[] {
   try {
     return parseSince(text, topics);

@@ -1,21 +1,20 @@
 import type { Clock, Timer } from '../../shared/clock.ts';
 
-/** A connection that is looked at from time to time. */
+/** A connection that needs periodic checks. */
 export interface Sweepable {
-  /** Pings, and closes where nothing was taken for too long; false where it closed. */
+  /** Pings the client, or closes the connection if the client has read nothing for `stuckMs`. Returns false if it closed. */
   sweep(nowMs: number, stuckMs: number): boolean;
 }
 
 const TICK_MS = 1000;
 
 /**
- * Looks at every connection once an interval, a part of them each second, so that many connections make no
- * burst. The pings keep NAT tables and proxies from forgetting the line.
+ * Checks every connection once per interval, a fraction of them each second, so that many connections make no burst of
+ * pings. The pings keep NAT tables and proxies from dropping idle connections.
  */
 export class Sweep {
   readonly #clock: Clock;
-  readonly #connections: Iterable<Sweepable>;
-  readonly #size: () => number;
+  readonly #connections: ReadonlySet<Sweepable>;
   readonly #intervalMs: number;
   readonly #stuckMs: number;
   readonly #stuck: () => void;
@@ -23,17 +22,16 @@ export class Sweep {
   #nextRoundAtMs = 0;
   #timer: Timer | undefined;
 
+  /** @param deps.stuck called for each connection that the sweep has closed */
   constructor(deps: {
     clock: Clock;
-    connections: Iterable<Sweepable>;
-    size: () => number;
+    connections: ReadonlySet<Sweepable>;
     intervalMs: number;
     stuckMs: number;
     stuck: () => void;
   }) {
     this.#clock = deps.clock;
     this.#connections = deps.connections;
-    this.#size = deps.size;
     this.#intervalMs = deps.intervalMs;
     this.#stuckMs = deps.stuckMs;
     this.#stuck = deps.stuck;
@@ -52,7 +50,7 @@ export class Sweep {
 
   #tick(): void {
     const nowMs = this.#clock.monotonicMs();
-    let left = Math.ceil((this.#size() * TICK_MS) / this.#intervalMs);
+    let left = Math.ceil((this.#connections.size * TICK_MS) / this.#intervalMs);
     while (left > 0) {
       this.#rest ??= this.#beginRound(nowMs);
       if (!this.#rest) return;
@@ -66,7 +64,7 @@ export class Sweep {
     }
   }
 
-  /** A few connections are done with long before the interval is over: they are not looked at again until then. */
+  /** Starts a round unless the interval of the last one is not over: a round over few connections takes less than that. */
   #beginRound(nowMs: number): Iterator<Sweepable> | undefined {
     if (nowMs < this.#nextRoundAtMs) return undefined;
     this.#nextRoundAtMs = nowMs + this.#intervalMs;

@@ -4,64 +4,68 @@ import type { TransportName } from '../../shared/protocol/transport-name.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
 
-/** The longest message that a client may ever send, in bytes: MAX_MESSAGE_SIZE allows less. */
+/** Upper bound of MAX_MESSAGE_SIZE, the longest client message, in bytes. */
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
-/** Where a server's certificate and its key are, as PEM. */
+/** Paths of a server's certificate and private key, both PEM. */
 export interface TlsFiles {
   readonly certFile: string;
   readonly keyFile: string;
 }
 
 /**
- * One client's line. Sending never queues without bound: where it returns false, the client takes too little,
- * nothing was sent, and the owner is told by `roomAgain` when to go on.
+ * One client's connection. Never queues without bound: a send method returns false if the client reads too slowly. Then
+ * nothing was sent, and `ConnectionOwner.drained` follows when sending is possible again.
  */
 export interface Connection {
   readonly transport: TransportName;
-  /** Whether its client can say something, such as a token. */
+  /** Whether the client can send messages, such as a token. */
   readonly acceptsMessages: boolean;
-  /** Begins to hand over what is published under the topic. */
+  /** Starts the delivery of the topic's updates to this connection. */
   subscribe(topic: Topic): void;
   unsubscribe(topic: Topic): void;
-  /** Says what the relay vouches for; null where it cannot yet. */
-  sendSubscribed(numbers: ReadonlyMap<Topic, Version | null>): boolean;
+  /** Confirms subscriptions with the current versions; null for a topic while the relay is stale. */
+  sendSubscribed(versions: ReadonlyMap<Topic, Version | null>): boolean;
   sendUpdate(update: Update): boolean;
   sendFreshness(fresh: boolean): boolean;
   sendPong(): boolean;
   sendError(code: string, topic?: Topic): boolean;
-  /** Says goodbye. The owner is told by `closed`, perhaps before this returns, but not before it is known. */
+  /** Closes the connection. The owner's `closed` is called before or after this returns, but never before `Accept` returned. */
   close(code: CloseCode, reason: string): void;
 }
 
-/** All connections of one kind. */
+/** All connections of one transport. */
 export interface Transport {
-  /** Tells all who listen; returns how many. A paced update leaves out those who cannot spread their refetch. */
+  /**
+   * Sends an update to all subscribers of its topic and returns their number. A paced update skips clients that cannot
+   * spread their refetch themselves.
+   */
   deliver(update: Update, paced: boolean): number;
+  /** Notifies all clients that the relay has become fresh or stale. */
   sendFreshness(fresh: boolean): void;
 }
 
-/** What a connection tells its owner. */
+/** Receives the events of one connection. */
 export interface ConnectionOwner {
-  /** A text message, not longer than the limit. */
+  /** A text message within the size limit. */
   message(text: string): void;
-  /** Something that says no more than that the client lives: a ping, or whatever one of 2009 says. */
+  /** A ping, or any message of a legacy client: shows only that the client is alive. */
   alive(): void;
-  /** Something that was published did not fit any more. May come in the middle of a publish. */
+  /** A delivered update was not sent because of backpressure. May be called during `Transport.deliver`. */
   fellBehind(): void;
-  /** There is room again after it fell behind, or after a send that returned false. */
+  /** Sending is possible again, after `fellBehind` or a send that returned false. */
   drained(): void;
   closed(): void;
 }
 
-/** What a client asks for when it connects. */
+/** What a client asks for in the URL and headers of its request. */
 export interface ConnectRequest {
+  /** The topics to subscribe to, with the version that the client has; null if it did not send one. */
   readonly topics: ReadonlyMap<Topic, Version | null>;
-  /** What it shows to be let in; undefined where it shows nothing. */
   readonly token: string | undefined;
 }
 
-/** What is known of somebody who wants to connect; a text is empty where there is none. */
+/** The source of a request that asks for admission. Missing headers are empty strings. */
 export interface Caller {
   readonly address: string;
   readonly forwardedFor: string;
@@ -69,22 +73,25 @@ export interface Caller {
   readonly host: string;
 }
 
-/** Who may connect. */
+/** Admission control, applied before a connection is opened. */
 export interface Admission {
-  /** Lets somebody in, and answers what `leave` wants when the connection is gone. Throws what refuses it. */
+  /**
+   * Admits a connection. Returns the key to pass to `release` when it is closed.
+   * @throws {AppError} the reason for the refusal
+   */
   admit(caller: Caller): string;
   release(key: string): void;
 }
 
-/** Gives every new connection its owner. */
-export type Accept = (connection: Connection, greeting: ConnectRequest) => ConnectionOwner;
+/** Assigns an owner to a new connection. */
+export type Accept = (connection: Connection, request: ConnectRequest) => ConnectionOwner;
 
-/** What transports report, for metrics. */
+/** Events of transports, for metrics and logs. */
 export interface ConnectionReport {
   opened(transport: TransportName): void;
   closed(transport: TransportName, code: number): void;
-  /** A client that took nothing for too long was given up. */
+  /** A connection was closed because its client read nothing for too long. */
   stuck(): void;
-  /** Somebody did not get in. */
+  /** A connection was refused. */
   refused(refusal: AppError): void;
 }

@@ -1,19 +1,23 @@
 import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { createRequire } from 'node:module';
 import { listenError, StartError } from '../../shared/start-error.ts';
-import { refuseOthers } from './http/uws-problem.ts';
+import { serveProblem } from './http/uws-response.ts';
 import type { TlsFiles } from './transport.ts';
 
 type Uws = typeof import('uWebSockets.js');
 
-/** The public server of a relay, before transports add their paths. */
+/** The public server of a relay. Transports add their paths to `app`. */
 export class UwsApp {
   readonly app: TemplatedApp;
   readonly #uws: Uws;
   #sockets = 0;
   #listening: us_listen_socket | undefined;
 
-  /** `refused` is called for each socket over the limit, which is closed before it says anything. 0 is no limit. */
+  /**
+   * @param deps.maxSockets 0 for no limit
+   * @param deps.refused called for each socket over the limit, which is closed before its first request
+   * @throws {StartError} if uWebSockets.js cannot be loaded, or the TLS files are invalid
+   */
   constructor(deps: { tls: TlsFiles | undefined; maxSockets: number; refused: () => void }) {
     const { tls, maxSockets, refused } = deps;
     this.#uws = loadUws();
@@ -27,31 +31,35 @@ export class UwsApp {
     this.app.filter((res, difference) => count(res, Number(difference)));
   }
 
-  /** Open sockets: clients, and those that are none (yet). */
+  /** Open sockets: clients, and connections without an accepted request. */
   get sockets(): number {
     return this.#sockets;
   }
 
-  /** Tells that a WebSocket is gone: uWebSockets.js' filter sees its socket come as one of HTTP, but not go. */
+  /** Must be called for each closed WebSocket: the filter of uWebSockets.js reports its socket when it opens, but not when it closes. */
   webSocketClosed(): void {
     this.#sockets -= 1;
   }
 
   #createApp(tls: TlsFiles | undefined): TemplatedApp {
-    // The switch of uWebSockets.js for not telling its version in every answer; its types do not know it.
+    // Not in the types: leaves the version of uWebSockets.js out of every response.
     (this.#uws as unknown as { _cfg(name: string): void })._cfg('silent');
     if (!tls) return this.#uws.App();
     try {
       return this.#uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
     } catch (cause) {
-      throw new StartError('TLS_CERT_FILE and TLS_KEY_FILE hold no certificate and key that go together', { cause });
+      throw new StartError('TLS_CERT_FILE and TLS_KEY_FILE must hold a certificate and its private key', { cause });
     }
   }
 
-  /** Listens, alone on its port unless it is shared; resolves with the port, also where 0 was asked for. */
+  /**
+   * Starts to listen and resolves with the port, which the system chooses for port 0. Call it after all paths were added.
+   * @param options.shared whether other processes may listen on the same port
+   * @throws {StartError} if the address is in use
+   */
   listen({ host, port, shared }: { host: string; port: number; shared: boolean }): Promise<number> {
-    // Answered last: what no transport has taken.
-    refuseOthers(this.app, '/*', 'not_found');
+    // Matches last: paths that no transport serves.
+    serveProblem(this.app, '/*', 'not_found');
     const { LIBUS_LISTEN_EXCLUSIVE_PORT } = this.#uws as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number };
     return new Promise((resolve, reject) => {
       const listening = (socket: us_listen_socket | false) => {
@@ -60,7 +68,7 @@ export class UwsApp {
         this.#listening = socket;
         resolve(this.#uws.us_socket_local_port(socket));
       };
-      // The types know no host together with options; the binary does.
+      // Not in the types: a host together with options.
       (this.app.listen as (...args: unknown[]) => void).call(
         this.app,
         host,
@@ -71,13 +79,13 @@ export class UwsApp {
     });
   }
 
-  /** Takes no new connections; the open ones stay. */
+  /** Accepts no new connections; open ones stay open. */
   stopListening(): void {
     if (this.#listening) this.#uws.us_listen_socket_close(this.#listening);
     this.#listening = undefined;
   }
 
-  /** Cuts what is still open. */
+  /** Closes all open connections. */
   close(): void {
     this.#listening = undefined;
     this.app.close();

@@ -3,13 +3,13 @@ import type { Caller } from './transport.ts';
 
 const decoder = new TextDecoder();
 
-/** Reads who wants to connect; only valid while the request is. */
+/** Reads the source of a request. Use it only while the request is valid: in the handler that received it. */
 export function readCaller(res: HttpResponse, req: HttpRequest): Caller {
   return {
     address: decoder.decode(res.getRemoteAddressAsText()),
-    // Read when it is asked for: most relays limit no addresses.
+    // Read on demand: most relays do not limit addresses.
     get forwardedFor() {
-      return readLines(req, 'x-forwarded-for');
+      return readHeader(req, 'x-forwarded-for');
     },
     origin: req.getHeader('origin'),
     host: req.getHeader('host'),
@@ -17,10 +17,10 @@ export function readCaller(res: HttpResponse, req: HttpRequest): Caller {
 }
 
 /**
- * All lines of a header as one (RFC 9110, section 5.3). `getHeader` knows the first line only, which is the client's
- * own where a proxy adds one below.
+ * Joins all lines of a header (RFC 9110, section 5.3). `getHeader` returns only the first one, which comes from the client
+ * if a proxy adds a line of its own.
  */
-function readLines(req: HttpRequest, name: string): string {
+function readHeader(req: HttpRequest, name: string): string {
   const lines: string[] = [];
   req.forEach((header, line) => {
     if (header === name) lines.push(line);

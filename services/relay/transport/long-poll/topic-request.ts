@@ -1,21 +1,23 @@
 import { parseTopic, type Topic } from '../../../shared/update/topic.ts';
 import { parseVersion, type Version } from '../../../shared/update/update.ts';
 
-/** The longest that a request may wait for a change, in seconds. */
+/** Maximum time that a request may wait for a newer version, in seconds. */
 const MAX_WAIT_S = 25;
 
-/** What somebody wants to know of a topic. */
+/** A request for the register of a topic. */
 export interface TopicRequest {
   readonly topic: Topic;
-  /** The version that the asker has; null for whichever is current. */
+  /** The version that the client has; null if any version will do. */
   readonly since: Version | null;
+  /** 0 for an immediate response. */
   readonly waitMs: number;
 }
 
 /**
- * Reads a request for `/topics/<topic>`. Without `If-None-Match` (RFC 9110, section 13.1.2) everything is news, as
- * it is with one that is not ours. `Prefer: wait=<seconds>` is that of RFC 7240, section 4.3; what cannot be read
- * of it is ignored, as section 2 wants. Throws `invalid_topic`.
+ * Parses a request for `/topics/<topic>`. `If-None-Match` (RFC 9110, section 13.1.2) holds the client's version; without
+ * one, or with an invalid one, every version is newer. An invalid `Prefer: wait=<seconds>` is ignored, as RFC 7240 demands
+ * (sections 2 and 4.3).
+ * @throws {AppError} `invalid_topic`
  */
 export function parseTopicRequest(request: { path: string; ifNoneMatch: string; prefer: string }): TopicRequest {
   return {

@@ -5,81 +5,74 @@ import { CLOSE_CODES, type CloseCode } from '../../../shared/protocol/close-code
 import { updateMessage } from '../../../shared/protocol/server-message.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update, Version } from '../../../shared/update/update.ts';
-import { refusalOf, sendProblem, writeHeaders } from '../http/uws-problem.ts';
-import { UwsRequest } from '../http/uws-request.ts';
-import type { TopicSubscribers } from '../topic-subscribers.ts';
-import type { Connection } from '../transport.ts';
+import { UwsHttpConnection, type UwsHttpTransport } from '../http/uws-http-transport.ts';
+import { errorForClose, sendProblem, writeHeaders } from '../http/uws-response.ts';
 import type { TopicRequest } from './topic-request.ts';
 
-/** How long an answer may take that nobody wants to wait for: the register may have to be read first. */
-const ANSWER_WITHIN_MS = 5000;
+/** Deadline of a request without a wait: the register may have to be read from the broker first. */
+const RESPONSE_TIMEOUT_MS = 5000;
+const NORMAL = 1000;
 
-/** Renders a register as `/topics/` shows it: the same bytes for everybody. */
+/** Renders a register for `/topics/`: the same bytes for every client. */
 export function renderTopic(update: Update): string {
   const { type: _, ...register } = updateMessage(update);
   return JSON.stringify(register);
 }
 
-/** One request for a register, which is a client until it is answered. */
-export class UwsLongPollConnection implements Connection {
+/** One request for a register, subscribed to its topic until the response is sent. */
+export class UwsLongPollConnection extends UwsHttpConnection {
   readonly transport = 'long-poll';
-  readonly acceptsMessages = false;
-  readonly request: UwsRequest<UwsLongPollConnection>;
-  readonly #asked: TopicRequest;
+  readonly #request: TopicRequest;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #deadline: Timer;
   #current: Version | undefined;
   #fresh = true;
 
   constructor(deps: {
+    host: UwsHttpTransport<UwsHttpConnection>;
     res: HttpResponse;
-    asked: TopicRequest;
-    listeners: TopicSubscribers<UwsLongPollConnection>;
+    admissionKey: string;
+    request: TopicRequest;
     cors: Readonly<Record<string, string>>;
     clock: Clock;
     isPublic: boolean;
   }) {
-    const { res, asked, listeners, clock } = deps;
-    this.request = new UwsRequest({ connection: this, res, listeners, whenGone: () => this.#deadline.cancel() });
-    this.#asked = asked;
+    super(deps);
+    const { request, clock } = deps;
+    this.#request = request;
     this.#headers = {
-      // A cache may answer all who ask in the same second with one answer; a browser asks each time.
+      // A shared cache may answer all requests of a second with one response; a browser revalidates each time.
       'Cache-Control': deps.isPublic ? 'public, max-age=0, s-maxage=1' : 'private, no-cache',
       'X-Content-Type-Options': 'nosniff',
       'Access-Control-Expose-Headers': 'ETag, Retry-After',
       ...deps.cors,
     };
-    this.#deadline = clock.after(asked.waitMs || ANSWER_WITHIN_MS, () => this.#endWait());
+    this.#deadline = clock.after(request.waitMs || RESPONSE_TIMEOUT_MS, () => this.#endWait());
   }
 
-  subscribe(topic: Topic): void {
-    this.request.listen(topic);
+  protected get topics(): Iterable<Topic> {
+    return [this.#request.topic];
   }
 
-  unsubscribe(topic: Topic): void {
-    this.request.unlisten(topic);
-  }
-
-  sendSubscribed(numbers: ReadonlyMap<Topic, Version | null>): boolean {
-    const number = numbers.get(this.#asked.topic) ?? null;
-    this.#current = number ?? undefined;
-    // Where the numbers differ the update follows.
-    if (this.#asked.waitMs === 0 && (number === null || this.#isCurrent)) this.#endWait();
+  sendSubscribed(versions: ReadonlyMap<Topic, Version | null>): boolean {
+    const version = versions.get(this.#request.topic) ?? null;
+    this.#current = version ?? undefined;
+    // If the client has another version, the update follows.
+    if (this.#request.waitMs === 0 && (version === null || this.#isCurrent)) this.#endWait();
     return true;
   }
 
   sendUpdate(update: Update): boolean {
-    this.sendRendered(update, renderTopic(update));
-    return true;
+    return this.sendRendered(update, renderTopic(update));
   }
 
-  /** Answers with the register, whose text is made once for all who wait. */
-  sendRendered({ version }: Update, text: string): void {
-    this.#end(1000, (res) => {
+  sendRendered({ version }: Update, text: string): boolean {
+    this.#end(NORMAL, (res) => {
       res.writeStatus('200 OK');
       writeHeaders(res, { ...this.#headers, 'Content-Type': 'application/json', ETag: `"${version}"` });
       res.end(text);
     });
+    return true;
   }
 
   sendFreshness(fresh: boolean): boolean {
@@ -87,21 +80,27 @@ export class UwsLongPollConnection implements Connection {
     return true;
   }
 
-  sendPong = () => true; // nobody can ask
-  sendError = () => true; // the status of the answer says it
+  sendError(): boolean {
+    return true; // the response status has the error
+  }
 
   close(code: CloseCode, reason: string): void {
     if (code === CLOSE_CODES.drain) this.#endWait(code);
-    else this.#refuse(refusalOf(code, reason), code);
+    else this.#refuse(errorForClose(code, reason), code);
+  }
+
+  protected override ended(code: number): void {
+    this.#deadline.cancel();
+    super.ended(code);
   }
 
   get #isCurrent(): boolean {
-    const { since } = this.#asked;
+    const { since } = this.#request;
     return this.#current !== undefined && (since === null || since === this.#current);
   }
 
-  /** "Nothing new" can only be said by who can vouch for it. */
-  #endWait(code = 1000): void {
+  /** Responds "not modified", or with an error while the relay is stale. */
+  #endWait(code: number = NORMAL): void {
     if (!this.#fresh || !this.#isCurrent) {
       this.#refuse(new AppError('not_fresh'), code);
       return;
@@ -114,17 +113,17 @@ export class UwsLongPollConnection implements Connection {
   }
 
   #refuse(error: AppError, code: number): void {
-    const { res } = this.request;
+    const { res } = this;
     if (!res) return;
     const { 'Cache-Control': _, ...headers } = this.#headers;
     sendProblem(res, error, headers);
-    this.request.gone(code);
+    this.ended(code);
   }
 
   #end(code: number, write: (res: HttpResponse) => void): void {
-    const { res } = this.request;
+    const { res } = this;
     if (!res) return;
     res.cork(() => write(res));
-    this.request.gone(code);
+    this.ended(code);
   }
 }

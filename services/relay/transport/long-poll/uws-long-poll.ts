@@ -2,10 +2,8 @@ import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { AppError, toAppError } from '../../../shared/errors.ts';
 import type { Update } from '../../../shared/update/update.ts';
 import { parseConnectRequest } from '../connect-request.ts';
-import { sendProblem } from '../http/uws-problem.ts';
-import type { HttpTransportDeps } from '../http/uws-request.ts';
-import { TopicSubscribers } from '../topic-subscribers.ts';
-import type { Transport } from '../transport.ts';
+import { type HttpTransportDeps, UwsHttpTransport } from '../http/uws-http-transport.ts';
+import { sendProblem } from '../http/uws-response.ts';
 import { readCaller } from '../uws-caller.ts';
 import { parseTopicRequest } from './topic-request.ts';
 import { renderTopic, UwsLongPollConnection } from './uws-long-poll-connection.ts';
@@ -13,51 +11,42 @@ import { renderTopic, UwsLongPollConnection } from './uws-long-poll-connection.t
 const PATH = '/topics/';
 
 /**
- * The register over HTTP at `/topics/<topic>`, which waits for a change where the asker prefers that. All who wait
- * get the same bytes, so that a cache can ask once for all of them.
+ * The register of a topic at `/topics/<topic>`. Waits for a newer version if the client asks for that. All waiting clients
+ * get the same bytes, so that a cache can collapse their requests into one.
  */
-export class UwsLongPoll implements Transport {
+export class UwsLongPoll extends UwsHttpTransport<UwsLongPollConnection> {
   readonly #deps: HttpTransportDeps & { readonly maxWaiting: number };
-  readonly #listeners = new TopicSubscribers<UwsLongPollConnection>();
-  readonly connections = new Set<UwsLongPollConnection>();
 
+  /** @param deps.maxWaiting requests that may wait at a time; 0 for no limit */
   constructor(deps: HttpTransportDeps & { maxWaiting: number }) {
+    super(deps);
     this.#deps = deps;
-    deps.app.get(`${PATH}*`, (res, req) => this.#open(res, req));
+    deps.app.get(`${PATH}*`, (res, req) => this.#connect(res, req));
   }
 
-  deliver(update: Update): number {
-    const listeners = this.#listeners.of(update.topic);
-    if (listeners.length === 0) return 0;
-    const text = renderTopic(update);
-    for (const connection of listeners) connection.sendRendered(update, text);
-    return listeners.length;
+  protected render(update: Update): string {
+    return renderTopic(update);
   }
 
-  sendFreshness(fresh: boolean): void {
-    for (const connection of this.connections) connection.sendFreshness(fresh);
-  }
-
-  #open(res: HttpResponse, req: HttpRequest): void {
+  #connect(res: HttpResponse, req: HttpRequest): void {
     const { admission, corsHeaders, clock, maxWaiting, report } = this.#deps;
     const caller = readCaller(res, req);
     const cors = corsHeaders(caller.origin, caller.host);
     try {
-      const asked = parseTopicRequest({
+      const request = parseTopicRequest({
         path: req.getUrl().slice(PATH.length),
         ifNoneMatch: req.getHeader('if-none-match'),
         prefer: req.getHeader('prefer'),
       });
       const authorization = req.getHeader('authorization');
       const { token } = parseConnectRequest(req.getQuery(), { maxTopics: 0, authorization });
-      const { connections } = this;
-      if (maxWaiting > 0 && connections.size >= maxWaiting) throw new AppError('relay_full');
-      const key = admission.admit(caller);
+      if (maxWaiting > 0 && this.connections.size >= maxWaiting) throw new AppError('relay_full');
+      const admissionKey = admission.admit(caller);
       const isPublic = token === undefined;
-      const listeners = this.#listeners;
-      const connection = new UwsLongPollConnection({ res, asked, listeners, cors, clock, isPublic });
-      const greeting = { topics: new Map([[asked.topic, asked.since]]), token };
-      connection.request.start({ deps: this.#deps, key, greeting, connections, connection });
+      this.open(new UwsLongPollConnection({ host: this, res, admissionKey, request, cors, clock, isPublic }), {
+        topics: new Map([[request.topic, request.since]]),
+        token,
+      });
     } catch (error) {
       const refusal = toAppError(error);
       report.refused(refusal);

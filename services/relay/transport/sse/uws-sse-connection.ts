@@ -2,131 +2,118 @@ import type { HttpResponse } from 'uWebSockets.js';
 import { CLOSE_CODES, type CloseCode } from '../../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update, Version } from '../../../shared/update/update.ts';
-import { refusalOf } from '../http/uws-problem.ts';
-import { UwsRequest } from '../http/uws-request.ts';
+import { UwsHttpConnection, type UwsHttpTransport } from '../http/uws-http-transport.ts';
+import { errorForClose } from '../http/uws-response.ts';
 import { JSON_ENCODER } from '../message-encoder.ts';
 import type { Sweepable } from '../sweep.ts';
-import type { TopicSubscribers } from '../topic-subscribers.ts';
-import type { Connection } from '../transport.ts';
-import { renderEvent, renderRetry } from './sse-text.ts';
-import { refuseStream, writeStreamHead } from './uws-stream.ts';
+import { refuseStream, renderEvent, renderRetry, writeStreamHead } from './uws-sse-stream.ts';
 
-/** One stream of Server-Sent Events. Its `id:` is what the client knows of each topic, in the order of its URL. */
-export class UwsSseConnection implements Connection, Sweepable {
+/** One stream of Server-Sent Events. Its `id:` lists the version that the client has of each topic, in the order of its URL. */
+export class UwsSseConnection extends UwsHttpConnection implements Sweepable {
   readonly transport = 'sse';
-  readonly acceptsMessages = false;
-  readonly request: UwsRequest<UwsSseConnection>;
-  readonly #known: Map<Topic, Version | null>;
+  readonly #versions: Map<Topic, Version | null>;
   readonly #cors: Readonly<Record<string, string>>;
   readonly #retryMs: number;
-  #begun = false;
-  /** What is said before it is known whether there will be a stream. */
+  #started = false;
+  /** Events sent before the stream was started, while it could still be refused. */
   #early = '';
   #full = false;
 
   constructor(deps: {
+    host: UwsHttpTransport<UwsHttpConnection>;
     res: HttpResponse;
+    admissionKey: string;
     since: ReadonlyMap<Topic, Version | null>;
-    listeners: TopicSubscribers<UwsSseConnection>;
     cors: Readonly<Record<string, string>>;
     retryMs: number;
   }) {
-    const { res, listeners } = deps;
-    this.request = new UwsRequest({ connection: this, res, listeners, whenGone() {} });
-    res.onWritable(() => this.#roomAgain());
-    this.#known = new Map(deps.since);
+    super(deps);
+    this.#versions = new Map(deps.since);
     this.#cors = deps.cors;
     this.#retryMs = deps.retryMs;
+    deps.res.onWritable(() => this.#drained());
   }
 
-  subscribe(topic: Topic): void {
-    this.request.listen(topic);
+  protected get topics(): Iterable<Topic> {
+    return this.#versions.keys();
   }
 
-  unsubscribe(topic: Topic): void {
-    this.request.unlisten(topic);
-  }
-
-  sendSubscribed(numbers: ReadonlyMap<Topic, Version | null>): boolean {
+  sendSubscribed(versions: ReadonlyMap<Topic, Version | null>): boolean {
     if (this.#full) return false;
-    for (const [topic, number] of numbers) {
-      // What a client knows only moves on with the update that follows; who knows nothing begins here, or at 0
-      // where nobody can vouch, so that what happens meanwhile is told when it comes back.
-      this.#known.set(topic, this.#known.get(topic) ?? number ?? 0);
+    for (const [topic, version] of versions) {
+      // A client's version only changes with an update. A client without one starts with the current version; while the
+      // relay is stale, with 0, so that it is notified of changes in between when it reconnects.
+      this.#versions.set(topic, this.#versions.get(topic) ?? version ?? 0);
     }
-    const begins = this.#begun ? '' : renderRetry(this.#retryMs);
-    return this.#write(begins + renderEvent('subscribed', JSON_ENCODER.subscribed(numbers) ?? '', this.#id));
+    const retry = this.#started ? '' : renderRetry(this.#retryMs);
+    return this.#write(retry + renderEvent('subscribed', JSON_ENCODER.subscribed(versions) ?? '', this.#id));
   }
 
   sendUpdate(update: Update): boolean {
     return this.sendRendered(update, JSON_ENCODER.update(update));
   }
 
-  /** The same with its text, which is made once for all who listen. */
   sendRendered({ topic, version }: Update, text: string): boolean {
     if (this.#full) return false;
-    this.#known.set(topic, version);
+    this.#versions.set(topic, version);
     return this.#write(renderEvent('update', text, this.#id));
   }
 
   sendFreshness(fresh: boolean): boolean {
-    return this.#say(renderEvent('freshness', JSON_ENCODER.freshness(fresh) ?? ''));
+    return this.#writeOrDefer(renderEvent('freshness', JSON_ENCODER.freshness(fresh) ?? ''));
   }
 
-  sendPong = () => true; // nobody can ask
-
   sendError(code: string, topic?: Topic): boolean {
-    if (topic === undefined) return true; // the status of the answer says it
-    return this.#say(renderEvent('refused', JSON_ENCODER.error(code, topic) ?? ''));
+    if (topic === undefined) return true; // the response status has the error
+    return this.#writeOrDefer(renderEvent('refused', JSON_ENCODER.error(code, topic) ?? ''));
   }
 
   close(code: CloseCode, reason: string): void {
-    const { res } = this.request;
+    const { res } = this;
     if (!res) return;
     const isDrain = code === CLOSE_CODES.drain;
     const retryMs = isDrain && reason !== '' ? Number(reason) : this.#retryMs;
-    if (!this.#begun && !isDrain) refuseStream(res, refusalOf(code, reason), { cors: this.#cors, retryMs });
+    if (!this.#started && !isDrain) refuseStream(res, errorForClose(code, reason), { cors: this.#cors, retryMs });
     else {
       res.cork(() => {
-        if (!this.#begun) writeStreamHead(res, this.#cors);
+        if (!this.#started) writeStreamHead(res, this.#cors);
         res.end(renderRetry(retryMs));
       });
     }
-    this.request.gone(code);
+    this.ended(code);
   }
 
-  /** A sign of life that a page can see; a reader that takes nothing is cut by uWebSockets.js. */
+  /** Sends a ping that pages can see. Never closes: uWebSockets.js closes a response whose client reads nothing. */
   sweep(): boolean {
-    if (this.#begun) this.#write(renderEvent('ping', '{}'));
+    if (this.#started) this.#write(renderEvent('ping', '{}'));
     return true;
   }
 
-  /** What was written has gone out. */
-  #roomAgain(): boolean {
+  #drained(): boolean {
     this.#full = false;
-    this.request.owner?.drained();
+    this.owner?.drained();
     return true;
   }
 
   get #id(): string {
-    return [...this.#known.values()].map((version) => version ?? '').join(',');
+    return [...this.#versions.values()].map((version) => version ?? '').join(',');
   }
 
-  #say(text: string): boolean {
-    if (this.#begun) return this.#write(text);
+  #writeOrDefer(text: string): boolean {
+    if (this.#started) return this.#write(text);
     this.#early += text;
     return true;
   }
 
-  /** False where nothing was taken, because what was taken before has not gone out. */
+  /** Returns false, and writes nothing, while earlier writes have not been sent. */
   #write(text: string): boolean {
-    const { res } = this.request;
+    const { res } = this;
     if (!res) return true;
     if (this.#full) return false;
     res.cork(() => {
-      if (!this.#begun) writeStreamHead(res, this.#cors);
+      if (!this.#started) writeStreamHead(res, this.#cors);
       this.#full = !res.write(text + this.#early);
-      this.#begun = true;
+      this.#started = true;
       this.#early = '';
     });
     return true;

@@ -6,25 +6,25 @@ import type { MessageEncoder } from '../message-encoder.ts';
 import type { Sweepable } from '../sweep.ts';
 import type { Connection, ConnectionOwner, ConnectRequest } from '../transport.ts';
 
-/** What uWebSockets.js keeps for each WebSocket. */
+/** Data that uWebSockets.js keeps for each WebSocket. */
 export interface UserData {
-  /** Given away when the connection opens. */
-  greeting: ConnectRequest | undefined;
-  readonly admission: string;
+  /** Only until the connection is open: it holds a token. */
+  request: ConnectRequest | undefined;
+  readonly admissionKey: string;
   connection?: UwsWebsocketConnection;
 }
 
 export type Socket = WebSocket<UserData>;
 
-/** The topic of uWebSockets.js for those of a dialect who listen to one of ours. */
-export function channelOf({ transport }: MessageEncoder, topic: Topic): string {
+/** Returns the uWebSockets.js topic for the subscribers of a topic that use the same encoder. */
+export function uwsTopicOf({ transport }: MessageEncoder, topic: Topic): string {
   return `${transport} ${topic}`;
 }
 
-/** uWebSockets.js: what `send` returns for a message that was not taken. */
+/** The result of uWebSockets.js' `send` for a message over the backpressure limit. */
 const DROPPED = 2;
 
-/** One client's WebSocket, whatever its dialect. */
+/** One client's WebSocket, with any encoder. */
 export class UwsWebsocketConnection implements Connection, Sweepable {
   readonly #encoder: MessageEncoder;
   #ws: Socket | undefined;
@@ -48,15 +48,15 @@ export class UwsWebsocketConnection implements Connection, Sweepable {
   }
 
   subscribe(topic: Topic): void {
-    this.#ws?.subscribe(channelOf(this.#encoder, topic));
+    this.#ws?.subscribe(uwsTopicOf(this.#encoder, topic));
   }
 
   unsubscribe(topic: Topic): void {
-    this.#ws?.unsubscribe(channelOf(this.#encoder, topic));
+    this.#ws?.unsubscribe(uwsTopicOf(this.#encoder, topic));
   }
 
-  sendSubscribed(numbers: ReadonlyMap<Topic, Version | null>): boolean {
-    return this.#send(this.#encoder.subscribed(numbers));
+  sendSubscribed(versions: ReadonlyMap<Topic, Version | null>): boolean {
+    return this.#send(this.#encoder.subscribed(versions));
   }
 
   sendUpdate(update: Update): boolean {
@@ -79,6 +79,7 @@ export class UwsWebsocketConnection implements Connection, Sweepable {
     this.#ws?.end(code, reason);
   }
 
+  /** Notes that the client has sent or read something. */
   progressed(nowMs: number): void {
     this.#progressedAtMs = nowMs;
   }
@@ -88,19 +89,21 @@ export class UwsWebsocketConnection implements Connection, Sweepable {
     this.owner?.alive();
   }
 
-  /** What answers a ping of ours costs nothing. */
+  /** A pong that answers our ping does not count against the client's rate limit; an unsolicited one does. */
   ponged(nowMs: number): void {
     this.progressed(nowMs);
     if (!this.#awaitsPong) this.owner?.alive();
     this.#awaitsPong = false;
   }
 
-  get isGone(): boolean {
+  get isClosed(): boolean {
     return this.#ws === undefined;
   }
 
-  gone(): void {
+  /** Must be called when the socket is closed: uWebSockets.js throws if it is used after that. */
+  closed(): void {
     this.#ws = undefined;
+    this.owner?.closed();
   }
 
   sweep(nowMs: number, stuckMs: number): boolean {

@@ -4,22 +4,25 @@ import { CLOSE_CODES } from '../../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update } from '../../../shared/update/update.ts';
 import { parseConnectRequest } from '../connect-request.ts';
-import { refuseOthers } from '../http/uws-problem.ts';
+import { serveProblem } from '../http/uws-response.ts';
 import type { MessageEncoder } from '../message-encoder.ts';
 import { type Accept, type Admission, type ConnectionReport, MAX_MESSAGE_BYTES } from '../transport.ts';
 import { readCaller } from '../uws-caller.ts';
 import { readHandshake, refuseUpgrade, UPGRADE_HEADERS } from './uws-handshake.ts';
-import { channelOf, type Socket, type UserData, UwsWebsocketConnection } from './uws-websocket-connection.ts';
+import { type Socket, type UserData, UwsWebsocketConnection, uwsTopicOf } from './uws-websocket-connection.ts';
 
-/** The most that waits for one slow client, in bytes, beyond what the kernel holds; one message may overshoot it. */
+/** Maximum bytes queued for a slow client, besides the kernel's buffer. One message may exceed it. */
 const MAX_BACKPRESSURE_BYTES = 64 * 1024;
 
-/** uWebSockets.js cuts the line over its own limit without a close code: up to here, and to twice ours, we say why. */
+/**
+ * Minimum of the frame limit of uWebSockets.js, which drops the connection without a close code. Messages between our limit
+ * and that one are closed with a code.
+ */
 const MIN_FRAME_BYTES = 128 * 1024;
 
 const decoder = new TextDecoder();
 
-/** One dialect of WebSocket on a path. Live updates go through uWebSockets.js' own topics. */
+/** WebSocket with one encoder on one path. Delivers updates by uWebSockets.js' own topics. */
 export class UwsWebsocket {
   readonly #app: TemplatedApp;
   readonly #encoder: MessageEncoder;
@@ -30,8 +33,14 @@ export class UwsWebsocket {
   readonly #nowMs: () => number;
   readonly #admission: Admission;
   readonly #report: ConnectionReport;
+  readonly #socketClosed: () => void;
   readonly connections = new Set<UwsWebsocketConnection>();
 
+  /**
+   * @param deps.maxMessageBytes 0 for no limit
+   * @param deps.defaultTopic the topic of clients that name none
+   * @param deps.socketClosed called for each closed WebSocket
+   */
   constructor(deps: {
     app: TemplatedApp;
     path: string;
@@ -40,10 +49,10 @@ export class UwsWebsocket {
     admission: Admission;
     report: ConnectionReport;
     maxTopics: number;
-    /** 0 for no limit. */
     maxMessageBytes: number;
     defaultTopic?: Topic;
     nowMs: () => number;
+    socketClosed: () => void;
   }) {
     this.#app = deps.app;
     this.#encoder = deps.encoder;
@@ -54,10 +63,11 @@ export class UwsWebsocket {
     this.#nowMs = deps.nowMs;
     this.#admission = deps.admission;
     this.#report = deps.report;
+    this.#socketClosed = deps.socketClosed;
     this.#app.ws<UserData>(deps.path, {
       maxPayloadLength: Math.max(MIN_FRAME_BYTES, 2 * this.#maxMessageBytes),
       maxBackpressure: MAX_BACKPRESSURE_BYTES,
-      // The sweep pings and judges: it is patient with slow readers, which this is not.
+      // The sweep pings and closes instead: uWebSockets.js would close slow readers too.
       idleTimeout: 0,
       sendPingsAutomatically: false,
       upgrade: (res, req, context) => this.#upgrade(res, req, context),
@@ -69,16 +79,15 @@ export class UwsWebsocket {
       drain: (ws) => this.#drained(ws),
       close: (ws, code) => this.#closed(ws, code),
     });
-    refuseOthers(this.#app, deps.path, 'upgrade_required', UPGRADE_HEADERS);
+    serveProblem(this.#app, deps.path, 'upgrade_required', UPGRADE_HEADERS);
   }
 
-  /** Tells all who listen; returns how many. */
   deliver(update: Update, paced: boolean): number {
-    const channel = channelOf(this.#encoder, update.topic);
-    const listeners = this.#app.numSubscribers(channel);
-    if (listeners === 0 || (paced && !this.#encoder.supportsSpread)) return 0;
-    this.#app.publish(channel, this.#encoder.update(update));
-    return listeners;
+    const uwsTopic = uwsTopicOf(this.#encoder, update.topic);
+    const subscribers = this.#app.numSubscribers(uwsTopic);
+    if (subscribers === 0 || (paced && !this.#encoder.supportsSpread)) return 0;
+    this.#app.publish(uwsTopic, this.#encoder.update(update));
+    return subscribers;
   }
 
   sendFreshness(fresh: boolean): void {
@@ -92,13 +101,13 @@ export class UwsWebsocket {
     const extensions = req.getHeader('sec-websocket-extensions');
     try {
       const key = readHandshake(req);
-      const greeting = parseConnectRequest(req.getQuery(), {
+      const request = parseConnectRequest(req.getQuery(), {
         maxTopics: this.#maxTopics,
         authorization: req.getHeader('authorization'),
         ...(this.#defaultTopic === undefined ? {} : { defaultTopic: this.#defaultTopic }),
       });
-      const admission = this.#admission.admit(readCaller(res, req));
-      res.upgrade<UserData>({ greeting, admission }, key, protocol, extensions, context);
+      const admissionKey = this.#admission.admit(readCaller(res, req));
+      res.upgrade<UserData>({ request, admissionKey }, key, protocol, extensions, context);
     } catch (error) {
       const refusal = toAppError(error);
       this.#report.refused(refusal);
@@ -112,12 +121,12 @@ export class UwsWebsocket {
     data.connection = connection;
     this.connections.add(connection);
     this.#report.opened(this.#encoder.transport);
-    const { greeting } = data;
-    data.greeting = undefined;
-    if (!greeting) return;
-    const owner = this.#accept(connection, greeting);
+    const { request } = data;
+    data.request = undefined;
+    if (!request) return;
+    const owner = this.#accept(connection, request);
     connection.owner = owner;
-    if (connection.isGone) owner.closed(); // it was refused at once
+    if (connection.isClosed) owner.closed(); // closed by its owner during `accept`
   }
 
   #message(ws: Socket, message: ArrayBuffer, isBinary: boolean): void {
@@ -134,17 +143,17 @@ export class UwsWebsocket {
     const connection = ws.getUserData().connection;
     if (!connection) return;
     connection.progressed(this.#nowMs());
-    // The event also comes while the buffer is still too full; it always ends with one at 0.
+    // uWebSockets.js also emits this while the buffer is almost full, and always once more when it is empty.
     if (ws.getBufferedAmount() < MAX_BACKPRESSURE_BYTES / 2) connection.owner?.drained();
   }
 
   #closed(ws: Socket, code: number): void {
-    const { connection, admission } = ws.getUserData();
-    this.#admission.release(admission);
+    const { connection, admissionKey } = ws.getUserData();
+    this.#socketClosed();
+    this.#admission.release(admissionKey);
     if (!connection) return;
     this.connections.delete(connection);
-    connection.gone();
-    connection.owner?.closed();
+    connection.closed();
     this.#report.closed(this.#encoder.transport, code);
   }
 }

@@ -25,7 +25,6 @@ function createSweep(count: number) {
   const sweep = new Sweep({
     clock: time.clock(),
     connections,
-    size: () => connections.size,
     intervalMs: INTERVAL_MS,
     stuckMs: STUCK_MS,
     stuck() {

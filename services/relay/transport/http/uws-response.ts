@@ -4,12 +4,13 @@ import { AppError, type ErrorCode } from '../../../shared/errors.ts';
 import { CLOSE_CODES, type CloseCode } from '../../../shared/protocol/close-codes.ts';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../../../shared/protocol/problem.ts';
 
-/** Says by headers which pages may read an answer. */
+/** Returns the headers that allow pages of an origin to read a response. */
 export type CorsHeaders = (origin: string, host: string) => Readonly<Record<string, string>>;
 
 const RETRY_AFTER_S = '2';
+const PREFLIGHT_MAX_AGE_S = '7200';
 
-/** Answers a request with an error (RFC 9457); `isHead` leaves out its body. */
+/** Ends a response with an error (RFC 9457). `isHead` leaves out the body. */
 export function sendProblem(
   res: HttpResponse,
   error: AppError,
@@ -26,16 +27,16 @@ export function sendProblem(
     res.writeHeader('Cache-Control', 'no-store');
     if (!('X-Content-Type-Options' in headers)) res.writeHeader('X-Content-Type-Options', 'nosniff');
     if (isHead) endHead(res, body);
-    // What comes next should go to another relay.
+    // A draining relay closes the connection, so that the next request reaches another relay.
     else res.end(body, error.code === 'draining');
   });
 }
 
 /**
- * Answers with an error whatever else is asked for under a path. HEAD gets no body (RFC 9110, section 9.3.2): whoever
- * stands in between would take it for the next answer.
+ * Answers every request under a path that no other handler serves with an error. A response to HEAD has no body
+ * (RFC 9110, section 9.3.2): proxies would take it for the start of the next response.
  */
-export function refuseOthers(
+export function serveProblem(
   app: TemplatedApp,
   path: string,
   code: ErrorCode,
@@ -44,8 +45,24 @@ export function refuseOthers(
   app.any(path, (res, req) => sendProblem(res, new AppError(code), headers, req.getMethod() === 'head'));
 }
 
-/** Ends the answer to HEAD, which says how long the body of GET is. (uWebSockets.js waits for the body where it says so.) */
+/** Allows pages of allowed origins to send our request headers and read our response headers (Fetch standard, "CORS protocol"). */
+export function servePreflight(app: TemplatedApp, deps: { path: string; corsHeaders: CorsHeaders }): void {
+  app.options(deps.path, (res, req) => {
+    const cors = deps.corsHeaders(req.getHeader('origin'), req.getHeader('host'));
+    res.writeStatus('204 No Content');
+    writeHeaders(res, cors);
+    if (cors['Access-Control-Allow-Origin'] !== undefined) {
+      res.writeHeader('Access-Control-Allow-Methods', 'GET');
+      res.writeHeader('Access-Control-Allow-Headers', 'authorization, if-none-match, last-event-id, prefer');
+      res.writeHeader('Access-Control-Max-Age', PREFLIGHT_MAX_AGE_S);
+    }
+    res.endWithoutBody();
+  });
+}
+
+/** Ends a response to HEAD with the length that the body of GET has. */
 export function endHead(res: HttpResponse, body: string | Buffer): void {
+  // Not `endWithoutBody(length)`: after that, uWebSockets.js waits for the body.
   res.writeHeader('Content-Length', String(Buffer.byteLength(body)));
   res.endWithoutBody();
 }
@@ -55,8 +72,8 @@ export function writeHeaders(res: HttpResponse, headers: Readonly<Record<string,
   for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
 }
 
-/** What a close code of a WebSocket, and its reason, is over plain HTTP. */
-export function refusalOf(code: CloseCode, reason: string): AppError {
+/** Maps the close code and reason of a WebSocket to the error of an HTTP response. */
+export function errorForClose(code: CloseCode, reason: string): AppError {
   if (code === CLOSE_CODES.unauthorized) return new AppError('unauthorized');
   if (code === CLOSE_CODES.forbidden) return new AppError('topic_forbidden');
   if (code === CLOSE_CODES.full) return new AppError(reason === 'relay_full' ? reason : 'keys_unavailable');

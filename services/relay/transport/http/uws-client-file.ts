@@ -1,0 +1,84 @@
+import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { etagOf } from '../../../shared/http/etag.ts';
+import { StartError } from '../../../shared/start-error.ts';
+import { type CorsHeaders, endHead, serveProblem, writeHeaders } from './uws-response.ts';
+
+/** A file that the relay serves to browsers. */
+export interface ClientFile {
+  readonly path: string;
+  readonly type: string;
+  readonly text: string;
+  /** Whether the content under this path never changes. */
+  readonly immutable: boolean;
+  /** The path under which this content never changes. */
+  readonly location?: string;
+  /** The path of the source map. */
+  readonly sourceMap?: string;
+}
+
+const SCRIPT = 'text/javascript; charset=utf-8';
+/** One year, the longest lifetime in use (RFC 9111). */
+const IMMUTABLE = 'public, max-age=31536000, immutable';
+
+/**
+ * Reads the built browser client: beside a built relay, or in `dist` for a relay that runs from source. Returns it under
+ * the path of the newest version, again under a path with its hash, and its source map.
+ * @throws {StartError} if the client is not built
+ */
+export function readClientFiles(): readonly ClientFile[] {
+  const places = ['../../../client/client.js', '../../../../dist/client/client.js'].map(
+    (path) => new URL(path, import.meta.url),
+  );
+  const found = places.find((place) => existsSync(place));
+  if (!found) throw new StartError('the browser client is not built: run npm run build');
+  const text = readFileSync(found, 'utf8');
+  const location = `/client-${createHash('sha256').update(text).digest('hex').slice(0, 12)}.js`;
+  const sourceMap = '/client.js.map';
+  return [
+    { path: '/client.js', type: SCRIPT, text, immutable: false, location, sourceMap },
+    { path: location, type: SCRIPT, text, immutable: true, sourceMap },
+    {
+      path: sourceMap,
+      type: 'application/json',
+      text: readFileSync(new URL('client.js.map', found), 'utf8'),
+      immutable: false,
+    },
+  ];
+}
+
+/** Serves a file. Caches keep an immutable one for a year, and revalidate any other. */
+export function serveFile(app: TemplatedApp, file: ClientFile, corsHeaders: CorsHeaders): void {
+  const body = Buffer.from(file.text);
+  const etag = etagOf(file.text);
+  const serve = (res: HttpResponse, req: HttpRequest, end: () => void): void => {
+    const known = req.getHeader('if-none-match') === etag;
+    const cors = corsHeaders(req.getHeader('origin'), req.getHeader('host'));
+    res.writeStatus(known ? '304 Not Modified' : '200 OK');
+    writeHeaders(res, cors);
+    res.writeHeader('Cache-Control', file.immutable ? IMMUTABLE : 'no-cache');
+    if (file.sourceMap) res.writeHeader('SourceMap', file.sourceMap);
+    if (file.location) res.writeHeader('Content-Location', file.location);
+    res.writeHeader('Cross-Origin-Resource-Policy', 'cross-origin');
+    res.writeHeader('ETag', etag);
+    res.writeHeader('X-Content-Type-Options', 'nosniff');
+    if (known) return void res.endWithoutBody();
+    res.writeHeader('Content-Type', file.type);
+    end();
+  };
+  app.get(file.path, (res, req) => serve(res, req, () => endInParts(res, body)));
+  app.head(file.path, (res, req) => serve(res, req, () => endHead(res, body)));
+  serveProblem(app, file.path, 'method_not_allowed', { Allow: 'GET, HEAD' });
+}
+
+/**
+ * Writes only as much as the connection takes now, and the rest as it becomes writable: a client that sends requests but
+ * reads nothing costs no memory. (uWebSockets.js closes a connection that sends the next request before the response ended.)
+ */
+function endInParts(res: HttpResponse, body: Buffer): void {
+  const [, isDone] = res.tryEnd(body, body.byteLength);
+  if (isDone) return;
+  res.onAborted(() => {});
+  res.onWritable((offset) => res.tryEnd(body.subarray(offset), body.byteLength)[0]);
+}

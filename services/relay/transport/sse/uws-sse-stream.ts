@@ -1,0 +1,49 @@
+import type { HttpResponse } from 'uWebSockets.js';
+import type { AppError } from '../../../shared/errors.ts';
+import { sendProblem, writeHeaders } from '../http/uws-response.ts';
+
+/**
+ * Renders one event of a stream (HTML standard, section 9.2).
+ * @param data one line, as JSON is
+ * @param id sent back by the browser as `Last-Event-ID` when it reconnects
+ */
+export function renderEvent(name: string, data: string, id?: string): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${data}\n\n`;
+}
+
+/** Renders the delay after which a browser reconnects, in milliseconds. */
+export function renderRetry(ms: number): string {
+  return `retry: ${Math.round(ms)}\n\n`;
+}
+
+/** Writes the head of a stream. Call it within a cork. */
+export function writeStreamHead(res: HttpResponse, cors: Readonly<Record<string, string>>): void {
+  res.writeStatus('200 OK');
+  writeHeaders(res, {
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store, no-transform',
+    'X-Accel-Buffering': 'no', // nginx: pass on each event immediately
+    'X-Content-Type-Options': 'nosniff',
+    ...cors,
+  });
+}
+
+/**
+ * Refuses a stream. An `EventSource` does not reconnect after an error status, so a temporary refusal is a stream that
+ * ends immediately.
+ */
+export function refuseStream(
+  res: HttpResponse,
+  error: AppError,
+  options: { cors: Readonly<Record<string, string>>; retryMs: number },
+): void {
+  const { cors, retryMs } = options;
+  if (error.status !== 503 && error.status !== 429) {
+    sendProblem(res, error, cors);
+    return;
+  }
+  res.cork(() => {
+    writeStreamHead(res, cors);
+    res.end(renderRetry(retryMs));
+  });
+}
