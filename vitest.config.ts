@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
 /** Tests that need no build, no server and no browser: a single one of them runs within seconds. */
-const UNIT = ['test/unit/**/*.test.ts', 'test/architecture.test.ts', 'test/docs.test.ts', 'test/language.test.ts'];
+const UNIT = [
+  'test/unit/**/*.test.ts',
+  'test/architecture.test.ts',
+  'test/dashboard.test.ts',
+  'test/docs.test.ts',
+  'test/language.test.ts',
+];
 
 export default defineConfig({
   test: {

@@ -13,25 +13,25 @@ export function createChatMetrics(deps: { registry: Registry }): ChatMetrics {
   const registers = [deps.registry];
   const comments = new Counter({
     name: 'chat_comments_total',
-    help: 'Comments that were saved. Panel "Comments, and calls to the webhook"',
+    help: 'Comments that were saved. Panel "Comments and webhook calls"',
     registers,
   });
   const calls = new Counter({
     name: 'chat_webhook_calls_total',
-    help: 'Calls to the webhook, by outcome. Panel "Comments, and calls to the webhook"',
+    help: 'Calls to the webhook, by outcome. Panel "Comments and webhook calls"',
     labelNames: ['outcome'],
     registers,
   });
   const pending = new Gauge({
     name: 'chat_publish_pending',
-    help: '1 while there are comments that the cluster was not told of. Panel "Untold"; alert HeliographChatUntold',
+    help: '1 while there are comments that the cluster was not told of. Panel "Pending publish"; alert HeliographChatUntold',
     registers,
   });
   return {
     ...createRequestMetrics({
       registry: deps.registry,
       service: 'chat',
-      seenIn: { requests: 'Panel "Requests by status"', duration: 'Panel "Duration of requests"' },
+      seenIn: { requests: 'Panel "Requests by status"', duration: 'Panel "Request duration"' },
     }),
     commentSaved: () => comments.inc(),
     published: () => calls.inc({ outcome: 'ok' }),

@@ -33,13 +33,13 @@ export function createStatsMetrics(deps: { registry: Registry }): StoreReport {
   });
   const traces = new Gauge({
     name: 'stats_store_traces',
-    help: 'Traces in the store that all processes share. Panel "Kept statistics"',
+    help: 'Traces in the store that all processes share. Panel "Stored statistics"',
     aggregator: 'max',
     registers,
   });
   const bytes = new Gauge({
     name: 'stats_store_bytes',
-    help: 'Size of the traces in the store that all processes share. Panel "Kept statistics"',
+    help: 'Size of the traces in the store that all processes share. Panel "Stored statistics"',
     aggregator: 'max',
     registers,
   });

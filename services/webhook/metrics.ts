@@ -16,12 +16,12 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
   const registers = [deps.registry];
   const updates = new Counter({
     name: 'webhook_updates_total',
-    help: 'Updates published and acknowledged, one per topic of a call. Panel "Updates, and repeated calls"',
+    help: 'Updates published and acknowledged, one per topic of a call. Panel "Updates and repeated calls"',
     registers,
   });
   const repeated = new Counter({
     name: 'webhook_repeated_calls_total',
-    help: 'Repeated calls by webhook-id: they received the first response and published nothing. Panel "Updates, and repeated calls"',
+    help: 'Repeated calls by webhook-id: they received the first response and published nothing. Panel "Updates and repeated calls"',
     registers,
   });
   const queried = new Counter({
@@ -37,7 +37,7 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
   });
   const waitDuration = new Histogram({
     name: 'webhook_wait_duration_seconds',
-    help: 'Time that calls waited for delivery or until their timeout. Panel "Duration of calls"',
+    help: 'Time that calls waited for delivery or until their timeout. Panel "Call duration"',
     buckets: [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   });
@@ -47,7 +47,7 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
       service: 'webhook',
       seenIn: {
         requests: 'Panel "Calls by status"; alerts HeliographPublishFails, HeliographCredentialsRefused',
-        duration: 'Panel "Duration of calls"',
+        duration: 'Panel "Call duration"',
       },
     }),
     callRepeated: () => repeated.inc(),

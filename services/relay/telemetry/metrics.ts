@@ -36,7 +36,7 @@ export function createRelayMetrics(deps: {
   });
   const opened = new Counter({
     name: 'relay_connections_opened_total',
-    help: 'Connections that were opened, by transport. Panel "Opened and closed"',
+    help: 'Connections that were opened, by transport. Panel "Connections opened and closed"',
     labelNames: ['transport'],
     registers,
   });
@@ -47,7 +47,7 @@ export function createRelayMetrics(deps: {
   }
   const closed = new Counter({
     name: 'relay_connections_closed_total',
-    help: 'Connections that were closed, by transport and close code. Panel "Opened and closed"',
+    help: 'Connections that were closed, by transport and close code. Panel "Connections opened and closed"',
     labelNames: ['transport', 'code'],
     registers,
   });
@@ -61,7 +61,7 @@ export function createRelayMetrics(deps: {
   });
   const stuck = counter(
     'relay_connections_stuck_total',
-    'Connections given up because they took nothing for too long. Panel "Fell behind, and given up"',
+    'Connections given up because they took nothing for too long. Panel "Fell behind, and stuck"',
   );
   new Gauge({
     name: 'relay_topics',
@@ -98,11 +98,11 @@ export function createRelayMetrics(deps: {
   });
   const fellBehind = counter(
     'relay_sessions_fell_behind_total',
-    'Times that a client fell behind. Panel "Fell behind, and given up"',
+    'Times that a client fell behind. Panel "Fell behind, and stuck"',
   );
   const refusals = new Counter({
     name: 'relay_refusals_total',
-    help: 'What clients asked for and did not get, by error code. Panel "Refused"; alerts HeliographRelayFull, HeliographKeysUnavailable',
+    help: 'What clients asked for and did not get, by error code. Panel "Refused requests"; alerts HeliographRelayFull, HeliographKeysUnavailable',
     labelNames: ['code'],
     registers,
   });
@@ -114,13 +114,13 @@ export function createRelayMetrics(deps: {
   });
   const digestSeconds = new Histogram({
     name: 'relay_digest_duration_seconds',
-    help: 'How long digests took. Panel "Digests"',
+    help: 'How long digests took. Panel "Digest duration"',
     buckets: LATENCY_BUCKETS_S,
     registers,
   });
   new Gauge({
     name: 'relay_digest_age_seconds',
-    help: `How long ago the oldest of the partitions' last digests was asked for. Panel "Age of digests"`,
+    help: `How long ago the oldest of the partitions' last digests was asked for. Panel "Digest age"`,
     aggregator: 'max',
     registers,
     collect() {
@@ -129,7 +129,7 @@ export function createRelayMetrics(deps: {
   });
   const rounds = new Counter({
     name: 'relay_repairs_total',
-    help: 'Rounds of digests, by cause: the interval, or a link to Redis that came up. Panel "Rounds of digests"',
+    help: 'Rounds of digests, by cause: the interval, or a link to Redis that came up. Panel "Digest rounds"',
     labelNames: ['cause'],
     registers,
   });
@@ -147,14 +147,14 @@ export function createRelayMetrics(deps: {
   );
   const fresh = new Gauge({
     name: 'relay_fresh',
-    help: 'Whether this relay can vouch for what it says (1). Panel "Relays that vouch"; alerts HeliographNoRelay, HeliographRelayStale',
+    help: 'Whether this relay can vouch for what it says (1). Panel "Fresh relays"; alerts HeliographNoRelay, HeliographRelayStale',
     aggregator: 'min',
     registers,
   });
   let staleSinceMs: number | undefined = clock.monotonicMs();
   const stale = new Counter({
     name: 'relay_stale_seconds_total',
-    help: 'For how long this relay could not vouch for what it says. Panel "Cannot vouch"',
+    help: 'For how long this relay could not vouch for what it says. Panel "Stale relays"',
     registers,
     collect() {
       if (staleSinceMs === undefined) return;
@@ -166,29 +166,29 @@ export function createRelayMetrics(deps: {
 
   const relays = new Gauge({
     name: 'relay_cluster_relays',
-    help: 'Relays of the cluster, as this one sees it. Panel "Relays, as relays see them"',
+    help: 'Relays of the cluster, as this one sees it. Panel "Relays seen by each relay"',
     aggregator: 'max',
     registers,
   });
   const clusterConnections = new Gauge({
     name: 'relay_cluster_connections',
-    help: 'Connections of all relays of the cluster, as this one sees it. Panel "Connections, as relays see them"',
+    help: 'Connections of all relays of the cluster, as this one sees it. Panel "Connections seen by each relay"',
     aggregator: 'max',
     registers,
   });
   const shed = counter(
     'relay_connections_shed_total',
-    'Clients sent away because this relay held more than its share. Panel "Going away, and sent away"',
+    'Clients sent away because this relay held more than its share. Panel "Draining and rebalancing"',
   );
   const draining = new Gauge({
     name: 'relay_draining',
-    help: 'Whether this relay is going away (1). Panel "Going away, and sent away"',
+    help: 'Whether this relay is going away (1). Panel "Draining and rebalancing"',
     aggregator: 'max',
     registers,
   });
   const spread = new Gauge({
     name: 'relay_spread_seconds',
-    help: 'Over how long clients were asked to spread the refetch of the update that was told last. Panel "Spread"',
+    help: 'Over how long clients were asked to spread the refetch of the update that was told last. Panel "Refetch spread"',
     aggregator: 'max',
     registers,
   });

@@ -14,13 +14,13 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
   });
   const connects = new Counter({
     name: 'broker_connects_total',
-    help: 'Connections to Redis established since the start, by purpose: all but the first are reconnects. Panel "Connects"',
+    help: 'Connections to Redis established since the start, by purpose: all but the first are reconnects. Panel "Opened links"',
     labelNames: ['link'],
     registers,
   });
   const evictionRisk = new Gauge({
     name: 'broker_eviction_risk',
-    help: '1 if Redis may evict registers: its maxmemory-policy is not noeviction. Panel "May evict"; alert HeliographRedisMayEvict',
+    help: '1 if Redis may evict registers: its maxmemory-policy is not noeviction. Panel "Eviction risk"; alert HeliographRedisMayEvict',
     aggregator: 'max',
     registers,
   });
