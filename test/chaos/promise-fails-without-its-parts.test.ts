@@ -7,11 +7,11 @@ import { publishCall } from '../support/publish-call.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { startRelayProcess } from '../support/relay-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
 
 /** For how long clients may still be told before they count as never told. */
 const PATIENCE_MS = 8000;
-const TOKEN = 'a-token-of-the-tests';
 
 describe('the chaos tests find clients that are not up to date', () => {
   let chaos: ChaosRedis;
@@ -56,7 +56,7 @@ describe('the chaos tests find clients that are not up to date', () => {
 
 describe('a client that reads again after a pause', () => {
   const prefix = randomPrefix();
-  const env = { REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: prefix, WEBHOOK_TOKENS: TOKEN };
+  const env = { REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: prefix, WEBHOOK_TOKENS: WEBHOOK_TOKEN };
   let webhook: ServiceProcess;
   beforeAll(async () => {
     webhook = await startService('webhook', env);
@@ -75,13 +75,13 @@ describe('a client that reads again after a pause', () => {
       client.pause();
       // More than all buffers between two processes of one machine hold.
       await eventually(async () => {
-        await publishCall(webhook, TOKEN, { topic: 'large', data: 'x'.repeat(60_000) });
+        await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'large', data: 'x'.repeat(60_000) });
         expect(await relay.metric('relay_sessions_behind')).toBe(1);
       }, 15_000);
-      await publishCall(webhook, TOKEN, { topic: 'missed' });
+      await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'missed' });
       client.resume();
       await eventually(async () => {
-        await publishCall(webhook, TOKEN, { topic: 'later' });
+        await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'later' });
         expect(told('later')).toBeGreaterThan(0);
       });
       expect(told('missed')).toBe(sabotage ? 0 : 1);

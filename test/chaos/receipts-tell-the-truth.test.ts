@@ -6,9 +6,9 @@ import { randomPrefix } from '../support/random-prefix.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
 
-const TOKEN = 'a-token-of-the-tests';
 const TOPICS = ['one', 'two', 'three', 'four'];
 const ROUNDS = 2;
 /** How long what a relay has handed over may take to reach a client in this busy process, in milliseconds. */
@@ -25,7 +25,7 @@ describe('receipts', () => {
     const env = {
       REDIS_URL: redis.url,
       HELIOGRAPH_PREFIX: randomPrefix(),
-      WEBHOOK_TOKENS: TOKEN,
+      WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       DRAIN_WINDOW: '0s',
       REPAIR_INTERVAL: '500ms',
       FLOOR_SPREAD: '100ms',
@@ -101,7 +101,7 @@ describe('receipts', () => {
 
     async function publish(topic: string): Promise<void> {
       while (running) {
-        const { status, body } = await waitingCall(webhook, TOKEN, { topic, timeout: '2s' });
+        const { status, body } = await waitingCall(webhook, WEBHOOK_TOKEN, { topic, timeout: '2s' });
         const outcome = status === 200 ? 'delivered' : status === 202 ? 'not delivered in time' : 'refused';
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
         if (status !== 200) continue;

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
 
-const TOKEN = 'a-token-of-the-tests';
 const BUSY_TOPICS = Array.from({ length: 10 }, (_, i) => `busy/${i}`);
 const OTHERS = 500;
 const PAUSE_MS = 20_000;
@@ -58,7 +58,7 @@ describe('a client on ten topics that stops reading for 20 s while 10,000 update
     const env = {
       REDIS_URL: inject('redisUrl'),
       HELIOGRAPH_PREFIX: randomPrefix(),
-      WEBHOOK_TOKENS: TOKEN,
+      WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       REBALANCE: '0', // the relays are to stay unequal
     };
     [webhook, relay, otherRelay] = await Promise.all([
@@ -90,7 +90,7 @@ describe('a client on ten topics that stops reading for 20 s while 10,000 update
   async function publish(body: unknown): Promise<void> {
     const response = await fetch(`http://127.0.0.1:${webhook.port}/webhook`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${WEBHOOK_TOKEN}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
     expect(response.status).toBe(200);

@@ -2,19 +2,19 @@ import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 
 /** Requests at a time, and how often: 3,000 in all; a long run sets FUZZ_RUNS=100000. */
 const AT_A_TIME = 50;
 const numRuns = Math.ceil(Number(process.env.FUZZ_RUNS ?? 3000) / AT_A_TIME);
 /** After which a connection that says nothing is left alone. */
 const PATIENCE_MS = 50;
-const TOKEN = 'a-token-of-the-tests';
 
 let service: ServiceProcess;
 beforeAll(async () => {
   const env = {
-    WEBHOOK_TOKENS: TOKEN,
-    STATS_TOKEN: TOKEN,
+    WEBHOOK_TOKENS: WEBHOOK_TOKEN,
+    STATS_TOKEN: WEBHOOK_TOKEN,
     LEGACY_WEBHOOK: 'true',
     CONNECTION_RATE: '0',
     DRAIN_WINDOW: '0s',
@@ -44,7 +44,7 @@ const headers = [
 const value = fc.oneof(
   text,
   fc.constantFrom(
-    `Bearer ${TOKEN}`,
+    `Bearer ${WEBHOOK_TOKEN}`,
     'application/json',
     'application/x-www-form-urlencoded',
     'chunked',

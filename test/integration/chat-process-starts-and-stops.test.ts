@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { RecordingBroker } from '../support/recording-broker.ts';
 import { startService } from '../support/service-process.ts';
-import { startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
+import { startWebhook } from '../support/webhook-fixture.ts';
 
 it('a chat of its own publishes, counts, and ends at SIGTERM without a word of its token', async () => {
   const broker = new RecordingBroker();

@@ -9,7 +9,8 @@ import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
-import { type RunningWebhook, startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
+import { type RunningWebhook, startWebhook } from '../support/webhook-fixture.ts';
 
 const ADA = { name: 'Ada', text: 'Hello' };
 

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
 
-const TOKEN = 'a-token-of-the-tests';
 const RELAYS = 3;
 const CLIENTS = 300;
 
@@ -18,7 +18,7 @@ describe('a webhook and three relays on one Redis', () => {
     const env = {
       REDIS_URL: inject('redisUrl'),
       HELIOGRAPH_PREFIX: randomPrefix(),
-      WEBHOOK_TOKENS: TOKEN,
+      WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       DEFAULT_TOPIC: 'chat',
       DRAIN_WINDOW: '200ms',
       // On a busy machine one relay may hold more than the others for a while; the clients here do not come back.
@@ -37,7 +37,7 @@ describe('a webhook and three relays on one Redis', () => {
   async function publish(body: unknown): Promise<number> {
     const response = await fetch(`http://127.0.0.1:${webhook.port}/webhook`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${WEBHOOK_TOKEN}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
     expect(response.status).toBe(200);

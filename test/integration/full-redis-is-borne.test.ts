@@ -4,9 +4,8 @@ import { publishCall } from '../support/publish-call.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
-
-const TOKEN = 'a-token-of-the-tests';
 
 describe('a Redis that is full', () => {
   let redis: RedisProcess;
@@ -14,7 +13,7 @@ describe('a Redis that is full', () => {
   let relay: ServiceProcess;
   beforeAll(async () => {
     redis = await RedisProcess.start();
-    const env = { REDIS_URL: redis.url, WEBHOOK_TOKENS: TOKEN, REPAIR_INTERVAL: '200ms', DRAIN_WINDOW: '0s' };
+    const env = { REDIS_URL: redis.url, WEBHOOK_TOKENS: WEBHOOK_TOKEN, REPAIR_INTERVAL: '200ms', DRAIN_WINDOW: '0s' };
     [webhook, relay] = await Promise.all([startService('webhook', env), startService('relay', env)]);
   });
   afterAll(async () => {
@@ -24,7 +23,7 @@ describe('a Redis that is full', () => {
 
   it('is read from by relays, also by links that are made anew; publishers are told, and get through when there is room', async () => {
     const client = await WsClient.open(`ws://127.0.0.1:${relay.port}/ws?topic=chat`);
-    const before = await publishCall(webhook, TOKEN, { topic: 'chat' });
+    const before = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     await eventually(() => expect(client.ofType('update')).toHaveLength(1));
 
     await askRedis(redis.port, 'CONFIG', 'SET', 'maxmemory', '1');
@@ -35,13 +34,15 @@ describe('a Redis that is full', () => {
       expect(await webhook.metric('broker_links')).toBe(1);
       expect(await relay.metric('relay_fresh')).toBe(1);
     });
-    const { status, body } = await publishCall(webhook, TOKEN, { topic: 'chat' });
+    const { status, body } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     expect([status, body.code]).toEqual([503, 'broker_unavailable']);
     const register = await (await fetch(`http://127.0.0.1:${relay.port}/topics/chat`)).json();
     expect(register.version).toBe(before.body.updates[0].version);
 
     await askRedis(redis.port, 'CONFIG', 'SET', 'maxmemory', '0');
-    await eventually(async () => expect((await publishCall(webhook, TOKEN, { topic: 'chat' })).status).toBe(200));
+    await eventually(async () =>
+      expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200),
+    );
     await eventually(() => expect(client.ofType('update')).toHaveLength(2));
     client.terminate();
   });

@@ -4,9 +4,8 @@ import { publishCall } from '../support/publish-call.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
-
-const TOKEN = 'a-token-of-the-tests';
 
 describe('processes whose link to Redis swallows all packets', () => {
   let link: TcpProxy;
@@ -20,7 +19,7 @@ describe('processes whose link to Redis swallows all packets', () => {
     const env = {
       REDIS_URL: `redis://127.0.0.1:${link.port}`,
       HELIOGRAPH_PREFIX: randomPrefix(),
-      WEBHOOK_TOKENS: TOKEN,
+      WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       REPAIR_INTERVAL: '1s',
       DRAIN_WINDOW: '0s',
     };
@@ -42,23 +41,25 @@ describe('processes whose link to Redis swallows all packets', () => {
     expect(await links()).toEqual([1, 2]);
 
     link.set('swallows');
-    const calls = Promise.all([1, 2, 3].map(() => publishCall(webhook, TOKEN, { topic: 'chat' })));
+    const calls = Promise.all([1, 2, 3].map(() => publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })));
     await eventually(async () => expect(await links()).toEqual([0, 0]), 5000);
     for (const answer of await calls) {
       expect(answer).toMatchObject({ status: 503, retryAfter: '1', body: { code: 'broker_unavailable' } });
       expect(answer.tookMs).toBeLessThan(2300);
     }
-    const { tookMs } = await publishCall(webhook, TOKEN, { topic: 'chat' });
+    const { tookMs } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     expect(tookMs).toBeLessThan(500); // known to be down: no need to wait
     await eventually(() => expect(client.ofType('freshness').at(-1)).toEqual({ type: 'freshness', fresh: false }));
-    const { body } = await publishCall(otherWebhook, TOKEN, { topic: 'chat' });
+    const { body } = await publishCall(otherWebhook, WEBHOOK_TOKEN, { topic: 'chat' });
 
     link.set('passes');
     await eventually(() => expect(client.ofType('freshness').at(-1)).toEqual({ type: 'freshness', fresh: true }));
     await eventually(() =>
       expect(client.ofType('update').at(-1)?.version).toBeGreaterThanOrEqual(body.updates[0].version),
     );
-    await eventually(async () => expect((await publishCall(webhook, TOKEN, { topic: 'chat' })).status).toBe(200));
+    await eventually(async () =>
+      expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200),
+    );
     await eventually(async () => expect(await links()).toEqual([1, 2])); // each comes back at a moment of its own
     client.terminate();
   });

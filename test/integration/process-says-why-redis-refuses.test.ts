@@ -3,8 +3,7 @@ import { eventually } from '../support/eventually.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
-
-const TOKEN = 'a-token-of-the-tests';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 
 describe('a webhook whose Redis answers, but refuses what it needs', () => {
   let redis: RedisProcess;
@@ -31,13 +30,13 @@ describe('a webhook whose Redis answers, but refuses what it needs', () => {
   ])('starts, is not ready, answers 503 and logs why, once: %s', async (_, credentials, reason) => {
     await askRedis(redis.port, 'ACL', 'LOG', 'RESET');
     const url = redis.url.replace('://', `://${credentials}@`);
-    webhook = await startService('webhook', { REDIS_URL: url, WEBHOOK_TOKENS: TOKEN }, { until: 'livez' });
+    webhook = await startService('webhook', { REDIS_URL: url, WEBHOOK_TOKENS: WEBHOOK_TOKEN }, { until: 'livez' });
     try {
       const { port, adminPort, log } = webhook;
       await eventually(() => expect(log()).toContain('the webhook listens'));
       const response = await fetch(`http://127.0.0.1:${port}/webhook`, {
         method: 'POST',
-        headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${WEBHOOK_TOKEN}`, 'content-type': 'application/json' },
         body: '{"topic":"chat"}',
       });
       expect([response.status, (await response.json()).code]).toEqual([503, 'broker_unavailable']);

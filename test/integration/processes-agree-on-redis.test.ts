@@ -3,10 +3,11 @@ import { eventually } from '../support/eventually.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 
 describe('processes on one Redis', () => {
   let redis: RedisProcess;
-  const env = () => ({ REDIS_URL: redis.url, WEBHOOK_TOKENS: 'a-token-of-the-tests', DRAIN_WINDOW: '0s' });
+  const env = () => ({ REDIS_URL: redis.url, WEBHOOK_TOKENS: WEBHOOK_TOKEN, DRAIN_WINDOW: '0s' });
   beforeAll(async () => {
     redis = await RedisProcess.start();
   });

@@ -7,12 +7,12 @@ import { expressionsOf, metricsIn, type Panel } from '../support/promql.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
 
 const DEPLOY = new URL('../../deploy/', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, DEPLOY), 'utf8');
 const SCRAPE_INTERVAL = '200ms';
-const TOKEN = 'a-token-of-the-tests';
 
 const dashboard: { panels: Panel[] } = JSON.parse(read('grafana/heliograph.json'));
 const alerts: { groups: { rules: { alert: string; expr: string; for?: string }[] }[] } = parse(
@@ -62,10 +62,10 @@ describe('a real Prometheus, with what is shipped for it', () => {
     const env = {
       REDIS_URL: redis.url,
       HELIOGRAPH_PREFIX: randomPrefix(),
-      WEBHOOK_TOKENS: TOKEN,
+      WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       ADMIN_HOST: '127.0.0.1',
       DRAIN_WINDOW: '0s',
-      STATS_TOKEN: TOKEN,
+      STATS_TOKEN: WEBHOOK_TOKEN,
     };
     const start = async (job: 'relay' | 'webhook' | 'chat', own = {}) => ({
       job,
@@ -73,13 +73,13 @@ describe('a real Prometheus, with what is shipped for it', () => {
     });
     const webhook = await start('webhook');
     const url = `http://127.0.0.1:${webhook.service.port}/webhook`;
-    const chat = start('chat', { WEBHOOK_URL: url, WEBHOOK_TOKEN: TOKEN });
+    const chat = start('chat', { WEBHOOK_URL: url, WEBHOOK_TOKEN });
     services = [webhook, ...(await Promise.all([start('relay'), start('relay'), chat]))];
     const of = (job: string) => services.find((one) => one.job === job)?.service.port;
     client = await WsClient.open(`ws://127.0.0.1:${of('relay')}/ws?topic=chat`);
     // A rate needs a series that is there before it rises.
     const publish = { method: 'POST', body: '{"topic":"other"}' };
-    const headers = { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' };
+    const headers = { Authorization: `Bearer ${WEBHOOK_TOKEN}`, 'Content-Type': 'application/json' };
     const waitForDelivery = () => fetch(`${url}?wait=delivered`, { ...publish, headers });
     expect((await waitForDelivery()).status).toBe(200);
     prometheus = await PrometheusProcess.start({ config: fastConfig(services), rules: impatientRules() });

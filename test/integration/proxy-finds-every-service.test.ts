@@ -8,10 +8,10 @@ import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { SseClient } from '../support/sse-client.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
 
 const CONFIG = fileURLToPath(new URL('../../deploy/haproxy.cfg', import.meta.url));
-const TOKEN = 'a-token-of-the-tests';
 
 describe('the proxy of deploy/compose.yaml', () => {
   let services: ServiceProcess[] = [];
@@ -22,14 +22,14 @@ describe('the proxy of deploy/compose.yaml', () => {
     const env = {
       REDIS_URL: inject('redisUrl'),
       HELIOGRAPH_PREFIX: randomPrefix(),
-      WEBHOOK_TOKENS: TOKEN,
+      WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       NODE_ENV: 'production', // as in the image
       DRAIN_WINDOW: '0s',
     };
     const [relay, webhook] = await Promise.all([startService('relay', env), startService('webhook', env)]);
     const chat = await startService('chat', {
       WEBHOOK_URL: `http://127.0.0.1:${webhook.port}/webhook`,
-      WEBHOOK_TOKEN: TOKEN,
+      WEBHOOK_TOKEN,
       RELAY_PUBLIC_URL: 'http://localhost:8080',
     });
     services = [relay, webhook, chat];
@@ -63,13 +63,13 @@ describe('the proxy of deploy/compose.yaml', () => {
       await eventually(() => expect(sse.events.length).toBeGreaterThan(0));
       const published = await fetch(`${http}/webhook`, {
         method: 'POST',
-        headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
+        headers: { Authorization: `Bearer ${WEBHOOK_TOKEN}`, 'Content-Type': 'application/json' },
         body: JSON.stringify({ topic: 'chat', data: { n: 1 } }),
       });
       expect(published.status).toBe(200);
       const { updates } = (await published.json()) as { updates: { version: number }[] };
       const receipt = await fetch(`${http}/updates/${updates[0]?.version}?topic=chat`, {
-        headers: { Authorization: `Bearer ${TOKEN}` },
+        headers: { Authorization: `Bearer ${WEBHOOK_TOKEN}` },
       });
       expect(await receipt.json()).toMatchObject({ topic: 'chat', relays: [expect.anything()] });
       await eventually(() => expect(websocket?.ofType('update')).toMatchObject([{ topic: 'chat', data: { n: 1 } }]));

@@ -4,9 +4,8 @@ import { publishCall } from '../support/publish-call.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
-
-const TOKEN = 'a-token-of-the-tests';
 
 describe('with PUBLISH_WAIT_REPLICAS=1', () => {
   let master: RedisProcess;
@@ -20,7 +19,7 @@ describe('with PUBLISH_WAIT_REPLICAS=1', () => {
     const env = {
       REDIS_URL: master.url,
       REDIS_TIMEOUT: '1999ms', // any number of milliseconds will do, also one that cannot be shared out evenly
-      WEBHOOK_TOKENS: TOKEN,
+      WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       PUBLISH_WAIT_REPLICAS: '1',
       DRAIN_WINDOW: '0s',
     };
@@ -36,7 +35,7 @@ describe('with PUBLISH_WAIT_REPLICAS=1', () => {
   });
 
   it('an update is acknowledged once a replica has it', async () => {
-    const { status, body } = await publishCall(webhook, TOKEN, { topic: 'chat' });
+    const { status, body } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     expect(status).toBe(200);
     const registers = (await askRedis(replica.port, 'KEYS', '*:topic:chat')) as string[];
     expect(await askRedis(replica.port, 'HGET', String(registers[0]), 'version')).toBe(String(body.updates[0].version));
@@ -49,7 +48,7 @@ describe('with PUBLISH_WAIT_REPLICAS=1', () => {
     try {
       const digests = await relay.metric('relay_digests_total');
       const answers = await Promise.all(
-        Array.from({ length: 50 }, () => publishCall(webhook, TOKEN, { topic: 'lonely' })),
+        Array.from({ length: 50 }, () => publishCall(webhook, WEBHOOK_TOKEN, { topic: 'lonely' })),
       );
       for (const answer of answers) {
         expect(answer).toMatchObject({
@@ -68,7 +67,7 @@ describe('with PUBLISH_WAIT_REPLICAS=1', () => {
       client.terminate();
     }
     await eventually(
-      async () => expect((await publishCall(webhook, TOKEN, { topic: 'lonely' })).status).toBe(200),
+      async () => expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'lonely' })).status).toBe(200),
       10_000,
     );
   });

@@ -5,7 +5,8 @@ import { PublishError, Publisher } from '../../services/client/publisher.ts';
 import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
-import { startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
+import { startWebhook } from '../support/webhook-fixture.ts';
 
 describe('a publisher on a webhook', () => {
   it.each([

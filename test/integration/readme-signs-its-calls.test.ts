@@ -9,6 +9,7 @@ import { findProgram } from '../support/find-program.ts';
 import { readmeExample } from '../support/readme-example.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { type RunningWebhook, startWebhook } from '../support/webhook-fixture.ts';
 
 const run = promisify(execFile);
@@ -38,14 +39,14 @@ describe('the example of the README', () => {
   });
 
   it('with a bearer token is one line of curl', async () => {
-    const script = here(readmeExample('sh', 'Bearer change-me')).replace('change-me', 'a-token-of-the-tests');
+    const script = here(readmeExample('sh', 'Bearer change-me')).replace('change-me', WEBHOOK_TOKEN);
     const { stdout } = await run('sh', ['-c', script], { env });
     expect(JSON.parse(stdout)).toMatchObject({ updates: [{ topic: 'chat' }] });
   });
 
   it('that waits for delivery ends well where all relays have delivered, and shows who has not otherwise', async () => {
     const cwd = mkdtempSync(join(tmpdir(), 'heliograph-readme-'));
-    const script = here(readmeExample('sh', 'wait=delivered')).replace('change-me', 'a-token-of-the-tests');
+    const script = here(readmeExample('sh', 'wait=delivered')).replace('change-me', WEBHOOK_TOKEN);
     const runIt = () => run('sh', ['-c', script.replace('timeout=10s', 'timeout=1s')], { env, cwd });
     try {
       broker.relays = ['relay'];

@@ -4,9 +4,9 @@ import { eventually } from '../support/eventually.ts';
 import { publishCall, waitingCall } from '../support/publish-call.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
 
-const TOKEN = 'a-token-of-the-tests';
 const PREFIX = 'cost';
 
 /** A call to Redis: its name and first key, and what the script ran that it called. */
@@ -26,7 +26,7 @@ describe('receipts', () => {
 
   beforeAll(async () => {
     redis = await RedisProcess.start();
-    const env = { REDIS_URL: redis.url, HELIOGRAPH_PREFIX: PREFIX, WEBHOOK_TOKENS: TOKEN, DRAIN_WINDOW: '0s' };
+    const env = { REDIS_URL: redis.url, HELIOGRAPH_PREFIX: PREFIX, WEBHOOK_TOKENS: WEBHOOK_TOKEN, DRAIN_WINDOW: '0s' };
     services = await Promise.all([
       startService('webhook', env),
       startService('relay', env),
@@ -56,7 +56,7 @@ describe('receipts', () => {
     calls.length = 0;
     const at = (topic: string) => calls.findIndex(({ args }) => args.includes(topic));
     const mark = async (topic: string) => {
-      await publishCall(services[0] as ServiceProcess, TOKEN, { topic });
+      await publishCall(services[0] as ServiceProcess, WEBHOOK_TOKEN, { topic });
       await eventually(() => expect(at(topic)).toBeGreaterThanOrEqual(0));
     };
     await mark('the/beginning');
@@ -70,12 +70,12 @@ describe('receipts', () => {
   it('cost an update that nobody asks about nothing: it is one call, before and after others were asked about', async () => {
     const [webhook] = services as [ServiceProcess];
     const publish = async () => {
-      for (let n = 0; n < 20; n += 1) await publishCall(webhook, TOKEN, { topic: 'chat' });
+      for (let n = 0; n < 20; n += 1) await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     };
     await publish(); // which loads the script
     const before = await callsBy(publish);
     const asked = await callsBy(async () => {
-      expect((await waitingCall(webhook, TOKEN, { topic: 'chat' })).status).toBe(200);
+      expect((await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200);
     });
     const after = await callsBy(publish);
 

@@ -3,9 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { makeFrame, RawWebSocket, upgradeRequest } from '../support/raw-websocket.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
 
-const TOKEN = 'a-token-of-the-tests';
 const MIB = 1024 * 1024;
 /** What may be left of an attack in the relay's memory; V8 and malloc give nothing back at once. */
 const MEMORY_SLACK = 48 * MIB;
@@ -18,7 +18,7 @@ let witness: WsClient;
 let sockets: RawWebSocket[] = [];
 
 async function start(options: { openFiles?: number } = {}): Promise<void> {
-  service = await startService('standalone', { WEBHOOK_TOKENS: TOKEN, CONNECTION_RATE: '0' }, options);
+  service = await startService('standalone', { WEBHOOK_TOKENS: WEBHOOK_TOKEN, CONNECTION_RATE: '0' }, options);
   port = service.ports.relay ?? 0;
   witness = await WsClient.open(`ws://127.0.0.1:${port}/ws?topic=chat`);
   await eventually(() => expect(witness.ofType('subscribed')).toHaveLength(1));
@@ -36,7 +36,7 @@ async function latencyMs(): Promise<number> {
   const begunAt = performance.now();
   const response = await fetch(`http://127.0.0.1:${service.ports.webhook}/webhook`, {
     method: 'POST',
-    headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
+    headers: { Authorization: `Bearer ${WEBHOOK_TOKEN}`, 'Content-Type': 'application/json' },
     body: '{"topic":"chat"}',
   });
   const { updates } = (await response.json()) as { updates: { version: number }[] };

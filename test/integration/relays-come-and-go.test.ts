@@ -6,8 +6,8 @@ import { ObedientClient } from '../support/obedient-client.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { SteadyPublisher } from '../support/steady-publisher.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 
-const TOKEN = 'a-token-of-the-tests';
 const TOPICS = Array.from({ length: 20 }, (_, i) => `topic/${i}`);
 const DRAIN_WINDOW_MS = 4000;
 
@@ -28,7 +28,7 @@ describe('behind a real HAProxy', () => {
     env = {
       REDIS_URL: inject('redisUrl'),
       HELIOGRAPH_PREFIX: randomPrefix(),
-      WEBHOOK_TOKENS: TOKEN,
+      WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       DRAIN_WAIT: '2s', // HAProxy asks twice a second
       DRAIN_WINDOW: `${DRAIN_WINDOW_MS}ms`,
       REBALANCE: '0',
@@ -71,7 +71,7 @@ describe('behind a real HAProxy', () => {
     await Promise.all([0, 1, 2].map(startRelay));
     await connect(2000);
     const publisher = new SteadyPublisher({
-      webhooks: [{ url: `http://127.0.0.1:${webhook.port}`, token: TOKEN }],
+      webhooks: [{ url: `http://127.0.0.1:${webhook.port}`, token: WEBHOOK_TOKEN }],
       topics: TOPICS,
       batch: 2,
       intervalMs: 250,

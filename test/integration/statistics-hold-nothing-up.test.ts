@@ -3,7 +3,8 @@ import { eventually } from '../support/eventually.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { startStats } from '../support/stats-fixture.ts';
-import { type RunningWebhook, startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
+import { type RunningWebhook, startWebhook } from '../support/webhook-fixture.ts';
 
 let redis: RedisProcess;
 let statistics: Awaited<ReturnType<typeof startStats>>;

@@ -9,7 +9,8 @@ import { parseSigningSecret, type SigningCredential } from '../../services/webho
 import { randomPrefix } from '../support/random-prefix.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
 import { signedHeaders, WEBHOOK_SECRET } from '../support/signed-headers.ts';
-import { type RunningWebhook, startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
+import { type RunningWebhook, startWebhook } from '../support/webhook-fixture.ts';
 
 const BODY = '{"topic":"chat"}';
 const SECRETS = [parseSigningSecret(WEBHOOK_SECRET)] as SigningCredential[];

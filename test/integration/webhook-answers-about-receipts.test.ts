@@ -8,7 +8,8 @@ import { expectProblem } from '../support/expect-problem.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 import { signedHeaders } from '../support/signed-headers.ts';
-import { type RunningWebhook, startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
+import { type RunningWebhook, startWebhook } from '../support/webhook-fixture.ts';
 
 const CHAT_SECRET = 'whsec_plJ3nmyCDGBKInavdOK15jsl';
 const SECRETS = [parseSigningSecret(`${CHAT_SECRET}@chat/*`)] as SigningCredential[];

@@ -3,7 +3,8 @@ import { parseSigningSecret, type SigningCredential } from '../../services/webho
 import { sendRaw } from '../support/raw-http.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
 import { signedHeaders, WEBHOOK_SECRET } from '../support/signed-headers.ts';
-import { type RunningWebhook, startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
+import { type RunningWebhook, startWebhook } from '../support/webhook-fixture.ts';
 
 const NEW_SECRET = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
 const CHAT_SECRET = 'whsec_plJ3nmyCDGBKInavdOK15jsl';

@@ -4,7 +4,8 @@ import { parseTopic } from '../../services/shared/update/topic.ts';
 import type { Update } from '../../services/shared/update/update.ts';
 import { eventually } from '../support/eventually.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
-import { type RunningWebhook, startWebhook, WEBHOOK_TOKEN } from '../support/webhook-fixture.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
+import { type RunningWebhook, startWebhook } from '../support/webhook-fixture.ts';
 
 let broker: RecordingBroker;
 let webhook: RunningWebhook;

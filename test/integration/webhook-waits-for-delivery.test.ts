@@ -5,9 +5,8 @@ import { randomPrefix } from '../support/random-prefix.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
-
-const TOKEN = 'a-token-of-the-tests';
 
 interface RelayReceipt {
   readonly relay: string;
@@ -39,7 +38,7 @@ describe('a call that waits for delivery', () => {
     const env = {
       REDIS_URL: inject('redisUrl'),
       HELIOGRAPH_PREFIX: randomPrefix(),
-      WEBHOOK_TOKENS: TOKEN,
+      WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       DRAIN_WINDOW: '0s',
       REPAIR_INTERVAL: '1s',
     };
@@ -73,13 +72,13 @@ describe('a call that waits for delivery', () => {
         ({ socket }) =>
           new Promise<number>((resolve) => socket.once('message', () => resolve(performance.now() - begunAt))),
       );
-      const answer = await waitingCall(webhook, TOKEN, { topic: 'chat' });
+      const answer = await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
       waits.push(answer.tookMs);
       fanouts.push(Math.max(...(await Promise.all(told))));
       expect(answer.status).toBe(200);
       expect(answer.body).toMatchObject({ delivered: true, updates: [{ topic: 'chat' }] });
       expect(Object.values(statesOf(answer))).toEqual(['delivered', 'delivered', 'delivered']);
-      plain.push((await publishCall(webhook, TOKEN, { topic: 'nobody' })).tookMs);
+      plain.push((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'nobody' })).tookMs);
     }
     const [wait, fanout, publish] = [median(waits), median(fanouts), median(plain)];
     console.info(
@@ -91,7 +90,7 @@ describe('a call that waits for delivery', () => {
   });
 
   it('says how many connections were told, and where nobody listens', async () => {
-    const { body } = await waitingCall(webhook, TOKEN, { topic: 'one' });
+    const { body } = await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'one' });
     const receipts: RelayReceipt[] = body.receipts[0].relays;
     expect(receipts.filter(({ state }) => state === 'delivered')).toEqual([
       expect.objectContaining({ told: 1, listening: 1, behind: 0, version: body.updates[0].version }),
@@ -103,7 +102,7 @@ describe('a call that waits for delivery', () => {
   });
 
   it('is answered at once where nobody listens', async () => {
-    const answer = await waitingCall(webhook, TOKEN, { topic: 'nobody' });
+    const answer = await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'nobody' });
     expect(answer).toMatchObject({ status: 200, body: { delivered: true } });
     expect(Object.values(statesOf(answer))).toEqual(['idle', 'idle', 'idle']);
     expect(answer.tookMs).toBeLessThan(1000);
@@ -111,9 +110,9 @@ describe('a call that waits for delivery', () => {
 
   it('names the relay that stands still when the time is up, and who asks later hears that it has gone on', async () => {
     relay(1).kill('SIGSTOP');
-    const answer = await waitingCall(webhook, TOKEN, { topic: 'chat', timeout: '1500ms' });
+    const answer = await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'chat', timeout: '1500ms' });
     const states = statesOf(answer);
-    const later = await receiptCall(webhook, TOKEN, answer.body.updates[0]);
+    const later = await receiptCall(webhook, WEBHOOK_TOKEN, answer.body.updates[0]);
     relay(1).kill('SIGCONT');
     expect(answer).toMatchObject({ status: 202, body: { delivered: false } });
     expect(answer.tookMs).toBeGreaterThanOrEqual(1500);
@@ -123,7 +122,7 @@ describe('a call that waits for delivery', () => {
     expect(later).toMatchObject({ status: 200, body: { ...answer.body.updates[0], delivered: false } });
     expect(statesOf(later)).toEqual(named);
     await eventually(async () => {
-      const now = await receiptCall(webhook, TOKEN, answer.body.updates[0]);
+      const now = await receiptCall(webhook, WEBHOOK_TOKEN, answer.body.updates[0]);
       expect(now.body).toMatchObject({ delivered: true });
       expect(statesOf(now)[relay(1).pid]).toBe('delivered');
     });
@@ -133,10 +132,10 @@ describe('a call that waits for delivery', () => {
 
   it('is answered after repair where signals reach a relay no more', async () => {
     link.set('drops signals');
-    const early = await waitingCall(webhook, TOKEN, { topic: 'chat', timeout: '100ms' });
+    const early = await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'chat', timeout: '100ms' });
     expect(early).toMatchObject({ status: 202 });
     expect(statesOf(early)[relay(2).pid]).toMatch(/pending|silent/);
-    const answer = await waitingCall(webhook, TOKEN, { topic: 'chat', timeout: '10s' });
+    const answer = await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'chat', timeout: '10s' });
     console.info(`wait=delivered where a relay hears no signals: ${(answer.tookMs / 1000).toFixed(1)} s`);
     expect(answer).toMatchObject({ status: 200, body: { delivered: true } });
     expect(Object.values(statesOf(answer))).toEqual(['delivered', 'delivered', 'delivered']);
@@ -145,18 +144,21 @@ describe('a call that waits for delivery', () => {
   });
 
   it('counts a newer update as delivery of an older one, also where it came without a wait', async () => {
-    const { body } = await publishCall(webhook, TOKEN, { topic: 'chat' });
-    await publishCall(webhook, TOKEN, { topic: 'chat' });
+    const { body } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
+    await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     await eventually(async () =>
-      expect((await receiptCall(webhook, TOKEN, body.updates[0])).body).toMatchObject({ delivered: true }),
+      expect((await receiptCall(webhook, WEBHOOK_TOKEN, body.updates[0])).body).toMatchObject({ delivered: true }),
     );
     const unknown = { topic: 'chat', version: body.updates[0].version + 3_600_000_000 };
-    expect(await receiptCall(webhook, TOKEN, unknown)).toMatchObject({ status: 404, body: { code: 'unknown_update' } });
+    expect(await receiptCall(webhook, WEBHOOK_TOKEN, unknown)).toMatchObject({
+      status: 404,
+      body: { code: 'unknown_update' },
+    });
   });
 
   it('does not wait for a relay that was killed once that is known', async () => {
     await relay(1).stop('SIGKILL');
-    const answer = await waitingCall(webhook, TOKEN, { topic: 'chat', timeout: '15s' });
+    const answer = await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'chat', timeout: '15s' });
     console.info(`wait=delivered where a relay was just killed: ${(answer.tookMs / 1000).toFixed(1)} s`);
     expect(answer).toMatchObject({ status: 200, body: { delivered: true } });
     expect(Object.values(statesOf(answer))).toEqual(['delivered', 'delivered']);
@@ -169,7 +171,7 @@ describe('a call that waits for delivery while Redis comes back empty', () => {
     const env = {
       REDIS_URL: redis.url,
       HELIOGRAPH_PREFIX: randomPrefix(),
-      WEBHOOK_TOKENS: TOKEN,
+      WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       DRAIN_WINDOW: '0s',
       FLOOR_SPREAD: '100ms',
     };
@@ -187,7 +189,7 @@ describe('a call that waits for delivery while Redis comes back empty', () => {
       await redis.kill();
       await redis.run();
       const answer = await eventually(async () => {
-        const answer = await waitingCall(webhook as ServiceProcess, TOKEN, { topic: 'chat', timeout: '10s' });
+        const answer = await waitingCall(webhook as ServiceProcess, WEBHOOK_TOKEN, { topic: 'chat', timeout: '10s' });
         expect(answer.status).toBe(200);
         return answer;
       });

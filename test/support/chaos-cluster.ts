@@ -8,8 +8,8 @@ import { askRedis } from './redis-admin.ts';
 import { startRelayProcess } from './relay-process.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
 import { SteadyPublisher } from './steady-publisher.ts';
+import { WEBHOOK_TOKEN } from './tokens.ts';
 
-const TOKEN = 'a-token-of-the-tests';
 /** Topics that the publisher publishes all the time, and topics that a test publishes when it wants to. */
 const STEADY_TOPICS = Array.from({ length: 32 }, (_, i) => `steady/${i}`);
 export const QUIET_TOPICS: readonly string[] = Array.from({ length: 8 }, (_, i) => `quiet/${i}`);
@@ -56,7 +56,12 @@ export class ChaosCluster {
     sabotage?: Sabotage;
   }): Promise<ChaosCluster> {
     const cluster = new ChaosCluster();
-    const env = { HELIOGRAPH_PREFIX: randomPrefix(), WEBHOOK_TOKENS: TOKEN, DRAIN_WINDOW: '0s', ...options.env };
+    const env = {
+      HELIOGRAPH_PREFIX: randomPrefix(),
+      WEBHOOK_TOKENS: WEBHOOK_TOKEN,
+      DRAIN_WINDOW: '0s',
+      ...options.env,
+    };
     try {
       const relays = [0, 1, 2].map((i) => startRelayProcess({ ...env, ...options.relayEnv?.(i) }, options.sabotage));
       const webhooks = [0, 1].map(() => startService('webhook', env));
@@ -170,7 +175,7 @@ export class ChaosCluster {
   async #gather(): Promise<void> {
     this.#open = this.relays.map(({ port }) => `ws://127.0.0.1:${port}`);
     this.publisher = new SteadyPublisher({
-      webhooks: this.webhooks.map(({ port }) => ({ url: `http://127.0.0.1:${port}`, token: TOKEN })),
+      webhooks: this.webhooks.map(({ port }) => ({ url: `http://127.0.0.1:${port}`, token: WEBHOOK_TOKEN })),
       topics: STEADY_TOPICS,
       batch: 8,
       intervalMs: 150,

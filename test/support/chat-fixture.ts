@@ -4,7 +4,7 @@ import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { createLogger } from '../../services/shared/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
-import { WEBHOOK_TOKEN } from './webhook-fixture.ts';
+import { WEBHOOK_TOKEN } from './tokens.ts';
 
 /** A chat that listens on loopback. */
 export interface RunningChat {

@@ -1,9 +1,12 @@
 import { SignJWT } from 'jose';
 
-/** A secret that relays of the tests know. */
+/** The bearer token that webhooks accept in tests. */
+export const WEBHOOK_TOKEN = 'a-token-of-the-tests';
+
+/** The secret with which relays verify JWTs in tests. */
 export const JWT_SECRET = 'a-secret-of-the-tests-with-32-bytes-and-more';
 
-/** Signs a token with the secret of the tests, good for an hour; claims with `undefined` are left out. */
+/** Signs a JWT with `JWT_SECRET` that expires in an hour. Claims that are `undefined` are omitted. */
 export function signToken(
   claims: Record<string, unknown>,
   options: { secret?: string; algorithm?: string } = {},

@@ -6,8 +6,7 @@ import { parseTopic } from '../../services/shared/update/topic.ts';
 import type { WebhookConfig } from '../../services/webhook/config.ts';
 import { createWebhook, type WebhookBroker } from '../../services/webhook/webhook.ts';
 import { RecordingBroker } from './recording-broker.ts';
-
-export const WEBHOOK_TOKEN = 'a-token-of-the-tests';
+import { WEBHOOK_TOKEN } from './tokens.ts';
 
 /** A webhook that listens on loopback. */
 export interface RunningWebhook {
