@@ -112,8 +112,8 @@ describe('the simulated Redis', () => {
       partitions: 1,
       shards: 1,
     });
-    cluster.weather.latencyMs = 0;
-    cluster.shards[0]?.master.pose(history);
+    cluster.network.latencyMs = 0;
+    cluster.shards[0]?.master.impersonate(history);
     const broker = new SimulatedBroker({ name: 'process', cluster, clock: SYSTEM_CLOCK });
     await broker.start();
     return {

@@ -1,20 +1,32 @@
+import { detectDeadConnections } from './detect-dead-connections.ts';
 import type { Fault } from './fault.ts';
 import { LibraryClient } from './library-client.ts';
-import { noticeDeadLines } from './notice-dead-lines.ts';
 import type { Simulation } from './simulation.ts';
 
 const MAX_CLIENTS = 14;
 
-/** A client with an open line. */
+/** Returns a random client with an open connection. */
 function connected({ clients, random }: Simulation) {
-  const some = [...clients].filter((client) => client.line?.pipe?.isOpen);
+  const some = [...clients].filter((client) => client.connection?.pipe?.isOpen);
   return some.length > 0 ? random.pick(some) : undefined;
 }
 
-/** What clients do, and what befalls them. */
+/** The app saves a new revision and publishes it. */
+export const PUBLISHING: Fault = {
+  name: 'the app publishes',
+  weight: 60,
+  maxMs: 0,
+  begin({ publisher, random, topics }) {
+    const some = random.chance(0.8) ? [random.pick(topics)] : random.some(topics, 0.4);
+    publisher.publish(some, random.chance(0.5));
+    return { what: some.join() };
+  },
+};
+
+/** Actions of clients, and faults of their connections. */
 export const CLIENT_FAULTS: readonly Fault[] = [
   {
-    name: 'a client comes',
+    name: 'a client connects',
     weight: 10,
     maxMs: 0,
     begin(simulation) {
@@ -24,19 +36,19 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     },
   },
   {
-    name: 'a client leaves',
+    name: 'a client disconnects',
     weight: 4,
     maxMs: 0,
     begin({ clients, random }) {
       if (clients.size === 0) return undefined;
       const client = random.pick([...clients]);
-      client.leave();
+      client.close();
       clients.delete(client);
       return { what: client.name };
     },
   },
   {
-    name: 'a client listens to one topic more or less',
+    name: 'a client subscribes or unsubscribes',
     weight: 8,
     maxMs: 0,
     begin({ clients, random, topics }) {
@@ -50,34 +62,34 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     },
   },
   {
-    name: 'a line is reset',
+    name: 'a client connection is reset',
     weight: 8,
     maxMs: 0,
     begin(simulation) {
       const client = connected(simulation);
-      client?.line?.pipe?.reset();
+      client?.connection?.pipe?.reset();
       return client && { what: client.name };
     },
   },
   {
-    name: 'a line goes silent',
+    name: 'a client connection drops all packets',
     weight: 3,
     maxMs: 0,
     begin(simulation) {
       const client = connected(simulation);
       if (!client) return undefined;
-      client.line?.pipe?.silence();
-      noticeDeadLines(simulation, [client]);
+      client.connection?.pipe?.blackhole();
+      detectDeadConnections(simulation, [client]);
       return { what: client.name };
     },
   },
   {
-    name: 'a client takes nothing',
+    name: 'a client stops reading',
     weight: 8,
     maxMs: 25_000,
     begin(simulation) {
       const client = connected(simulation);
-      const pipe = client?.line?.pipe;
+      const pipe = client?.connection?.pipe;
       if (!client || !pipe) return undefined;
       pipe.stall();
       return { what: client.name, end: () => pipe.resume() };
@@ -89,7 +101,7 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     maxMs: 4000,
     begin(simulation) {
       const client = connected(simulation);
-      const pipe = client?.line?.pipe;
+      const pipe = client?.connection?.pipe;
       if (!client || !pipe) return undefined;
       pipe.choke();
       return { what: client.name, end: () => pipe.release() };

@@ -5,39 +5,39 @@ import {
   RETENTION_US,
 } from '../../services/shared/broker/retention.ts';
 import type { Clock } from '../../services/shared/clock.ts';
+import { goodConditions } from './network-conditions.ts';
 import type { ScriptSettings } from './redis-scripts-model.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedCluster } from './simulated-broker.ts';
 import { SimulatedShard } from './simulated-shard.ts';
-import { calmWeather } from './weather.ts';
 
-/** What `redis-broker` hands to the scripts. */
+/** The settings that `RedisScripts` passes to the scripts. */
 export const REAL_SETTINGS: ScriptSettings = {
   registerTtlMs: REGISTER_TTL_MS,
   retentionUs: RETENTION_US,
-  reachUs: RECENT_WINDOW_US,
+  recentWindowUs: RECENT_WINDOW_US,
   digestLimit: DIGEST_LIMIT,
 };
 
-/** Creates the servers of a cluster, in good order and calm weather. */
+/** Creates the servers of a cluster, without faults. */
 export function createSimulatedCluster(deps: {
   clock: Clock;
   random: SeededRandom;
   partitions: number;
   shards: number;
   settings?: ScriptSettings;
-  /** Told what the servers do. */
-  note?: (what: string) => void;
+  /** Receives the actions of the servers. */
+  log?: (what: string) => void;
 }): SimulatedCluster {
   const { clock, random, partitions } = deps;
   return {
     partitions,
     random,
     settings: deps.settings ?? REAL_SETTINGS,
-    weather: calmWeather(),
+    network: goodConditions(),
     shards: Array.from(
       { length: deps.shards },
-      (_, i) => new SimulatedShard({ name: `redis${i}`, clock, random, note: deps.note ?? (() => {}) }),
+      (_, i) => new SimulatedShard({ name: `redis${i}`, clock, random, log: deps.log ?? (() => {}) }),
     ),
   };
 }

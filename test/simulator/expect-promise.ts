@@ -1,9 +1,9 @@
 import { runSimulation, type SimulationResult } from './run-simulation.ts';
 
-/** How many lines of the trace a failed test shows. */
+/** The number of trace lines that a failed test shows. */
 const SHOWN_LINES = 80;
 
-/** Runs the simulator for each seed. Throws where the promise is broken, with what tells why and how to see it again. */
+/** Runs the simulator for each seed. Throws if the promise is violated, with the trace and how to reproduce it. */
 export async function expectPromise(
   seeds: readonly number[],
   options: Omit<Parameters<typeof runSimulation>[0], 'seed'>,
@@ -16,7 +16,7 @@ export async function expectPromise(
     const { failures, trace } = result;
     throw new Error(
       [
-        `seed ${seed} breaks the promise: npm run simulate -- --seed ${seed} --steps ${options.steps}`,
+        `seed ${seed} violates the promise: npm run simulate -- --seed ${seed} --steps ${options.steps}`,
         ...failures.map((failure) => `  ${failure}`),
         ...trace.slice(-SHOWN_LINES),
       ].join('\n'),
@@ -25,7 +25,7 @@ export async function expectPromise(
   return results;
 }
 
-/** So many seeds, from one on. */
+/** Returns `count` consecutive seeds. */
 export function seedsFrom(first: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => first + i);
 }

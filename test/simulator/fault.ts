@@ -1,14 +1,14 @@
 import type { Simulation } from './simulation.ts';
 
-/** Something that goes wrong, or changes. */
+/** An event that a simulation injects: a failure, or a change by clients or the app. */
 export interface Fault {
   readonly name: string;
-  /** How often it is chosen, in proportion to others. */
+  /** The probability of being chosen, relative to the weights of other faults. */
   readonly weight: number;
-  /** How long it lasts at most, in milliseconds; 0 for what only happens. */
+  /** The longest duration, in milliseconds; 0 for a fault without one. */
   readonly maxMs: number;
-  /** Whether it makes Redis forget, or clocks step. */
-  readonly disturbsRedis?: boolean;
-  /** Lets it begin; returns what ends it. Undefined where it cannot happen now. */
+  /** Whether it makes Redis lose data, or steps its clock. */
+  readonly affectsRedis?: boolean;
+  /** Injects the fault. Returns its description and how to end it; undefined if it is not possible now. */
   begin(simulation: Simulation): { readonly what: string; end?(): void } | undefined;
 }

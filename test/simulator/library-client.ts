@@ -1,6 +1,6 @@
 import { Heliograph, type TransportName } from '../../services/client/heliograph-client.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
-import { type ClientLine, type Entrance, reaches } from './entrance.ts';
+import { type ClientConnection, isHealthy, type LoadBalancer } from './load-balancer.ts';
 import type { Page } from './page.ts';
 import type { SimulatedApp } from './simulated-app.ts';
 import type { SimulatedClient } from './simulated-client.ts';
@@ -8,21 +8,21 @@ import { createSimulatedFetch } from './simulated-fetch.ts';
 import { createSimulatedWebSocket } from './simulated-web-socket.ts';
 
 /**
- * A page that uses the client library. It fetches a topic when the relay first answers for it, or shows what its
- * server rendered into it, with the versions; from then on it fetches only when told.
+ * A page that uses the client library. It fetches a topic on the first reply about it, or displays what its server
+ * rendered into it, with versions; from then on it fetches only when notified.
  */
 export class LibraryClient implements SimulatedClient {
   readonly name: string;
   readonly page: Page;
-  /** What the library's `fetch` does. */
+  /** The `fetch` that the library uses. */
   readonly fetch: typeof fetch;
   readonly #heliograph: Heliograph;
   readonly #topics: Set<Topic>;
   readonly #transport: TransportName;
-  readonly #givenUp = new Set<Topic>();
-  /** Those that are not over, and the newest. */
-  readonly #lines = new Set<ClientLine>();
-  #line: ClientLine | undefined;
+  readonly #unsubscribed = new Set<Topic>();
+  /** Connections that have not ended. */
+  readonly #connections = new Set<ClientConnection>();
+  #connection: ClientConnection | undefined;
 
   constructor(deps: {
     name: string;
@@ -31,11 +31,11 @@ export class LibraryClient implements SimulatedClient {
     transport: TransportName;
     app: SimulatedApp;
     page: Page;
-    entrance: Entrance;
-    /** Told of the client before it asks for anything. */
+    loadBalancer: LoadBalancer;
+    /** Called before the client makes a request. */
     ready(client: LibraryClient): void;
   }) {
-    const { name, topics, rendered, transport, app, page, entrance } = deps;
+    const { name, topics, rendered, transport, app, page, loadBalancer } = deps;
     this.name = name;
     this.page = page;
     this.#transport = transport;
@@ -43,25 +43,25 @@ export class LibraryClient implements SimulatedClient {
     const since: Record<string, number | null> = {};
     for (const topic of rendered ? topics : []) {
       since[topic] = app.renderedVersion(topic);
-      // Without a number nobody could say whether what it shows is current when the relay answers.
+      // Without a version it could not tell whether its content is current when the relay replies.
       if (since[topic] !== null) page.load(topic);
     }
-    const opened = (line: ClientLine) => {
-      this.#line = line;
-      this.#lines.add(line);
-      this.#givenUp.clear();
+    const opened = (connection: ClientConnection) => {
+      this.#connection = connection;
+      this.#connections.add(connection);
+      this.#unsubscribed.clear();
     };
-    const ended = (line: ClientLine) => void this.#lines.delete(line);
-    const subscribed = (answered: readonly Topic[]) => {
-      for (const topic of answered) if (this.#topics.has(topic) && !page.has(topic)) page.load(topic);
+    const ended = (connection: ClientConnection) => void this.#connections.delete(connection);
+    const subscribed = (confirmed: readonly Topic[]) => {
+      for (const topic of confirmed) if (this.#topics.has(topic) && !page.has(topic)) page.load(topic);
     };
-    this.fetch = createSimulatedFetch({ entrance, opened, ended });
+    this.fetch = createSimulatedFetch({ loadBalancer, opened, ended });
     deps.ready(this);
     this.#heliograph = new Heliograph(`http://${name}`, {
       topics,
       since,
       transports: [transport],
-      WebSocket: createSimulatedWebSocket({ entrance, opened, ended, subscribed }),
+      WebSocket: createSimulatedWebSocket({ loadBalancer, opened, ended, subscribed }),
     });
     this.#heliograph.on('subscribed', ({ topic }) => subscribed([topic as Topic]));
     this.#heliograph.on('update', ({ topic, data }) => page.update(topic as Topic, data));
@@ -71,36 +71,36 @@ export class LibraryClient implements SimulatedClient {
     return [...this.#topics];
   }
 
-  get line(): ClientLine | undefined {
-    return this.#line;
+  get connection(): ClientConnection | undefined {
+    return this.#connection;
   }
 
-  get hears(): boolean {
-    if (this.#needsNoLine) return true;
-    // Between two requests there is no line.
-    return this.#heliograph.status === 'live' ? [...this.#lines].every(reaches) : reaches(this.#line);
+  get receives(): boolean {
+    if (this.#isIdle) return true;
+    // Between two long-polls there is no connection.
+    return this.#heliograph.status === 'live' ? [...this.#connections].every(isHealthy) : isHealthy(this.#connection);
   }
 
-  get believesFresh(): boolean | undefined {
-    return this.#needsNoLine ? undefined : this.#heliograph.status === 'live';
+  get isFresh(): boolean | undefined {
+    return this.#isIdle ? undefined : this.#heliograph.status === 'live';
   }
 
-  /** Whether it asks again and again. */
+  /** Whether it uses long-polling. */
   get polls(): boolean {
     return this.#transport === 'longpoll';
   }
 
-  /** Over plain HTTP who listens to nothing asks for nothing. */
-  get #needsNoLine(): boolean {
+  /** True if it uses plain HTTP and has no topics, so that it makes no requests. */
+  get #isIdle(): boolean {
     return this.#transport !== 'websocket' && this.#topics.size === 0;
   }
 
   /**
-   * Listens to one more topic; false for one that it gave up on this line, where an answer could not be told from
-   * one to the first time.
+   * Subscribes to a topic. Returns false for one that it unsubscribed from on this connection: the reply could not be
+   * distinguished from that to the earlier subscription.
    */
   subscribe(topic: Topic): boolean {
-    if (this.#givenUp.has(topic)) return false;
+    if (this.#unsubscribed.has(topic)) return false;
     this.#topics.add(topic);
     this.#heliograph.subscribe(topic);
     return true;
@@ -108,12 +108,12 @@ export class LibraryClient implements SimulatedClient {
 
   unsubscribe(topic: Topic): void {
     this.#topics.delete(topic);
-    this.#givenUp.add(topic);
+    this.#unsubscribed.add(topic);
     this.page.forget(topic);
     this.#heliograph.unsubscribe(topic);
   }
 
-  leave(): void {
+  close(): void {
     this.#heliograph.close();
   }
 }

@@ -9,7 +9,7 @@ const { values } = parseArgs({
   },
 });
 const [first, count, steps] = [Number(values.seed), Number(values.seeds), Number(values.steps)];
-const begunMs = performance.now();
+const startedAtMs = performance.now();
 const backMs: number[] = [];
 const repairedMs: number[] = [];
 let failed = 0;
@@ -23,14 +23,14 @@ for (let seed = first; seed < first + count; seed += 1) {
   console.info(`seed ${seed} fails (npm run simulate -- --seed ${seed} --steps ${steps}):`);
   for (const failure of failures) console.info(`  ${failure}`);
 }
-const seconds = (performance.now() - begunMs) / 1000;
+const seconds = (performance.now() - startedAtMs) / 1000;
 console.info(
-  `${count - failed} of ${count} runs kept the promise, in ${seconds.toFixed(1)} s. After the faults, clients without a ` +
-    `line were back after ${spread(backMs)}; who had one was up to date after ${spread(repairedMs)}`,
+  `${count - failed} of ${count} runs kept the promise, in ${seconds.toFixed(1)} s. After the faults, all clients were ` +
+    `reconnected after ${spread(backMs)}, and connected ones up to date after ${spread(repairedMs)}`,
 );
 process.exitCode = failed > 0 ? 1 : 0;
 
 function spread(times: number[]): string {
   const sorted = [...times].sort((a, b) => a - b);
-  return `${sorted[Math.floor(sorted.length / 2)]} ms in the middle and ${sorted.at(-1)} ms at worst`;
+  return `${sorted[Math.floor(sorted.length / 2)]} ms (median) and ${sorted.at(-1)} ms (maximum)`;
 }

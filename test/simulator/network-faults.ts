@@ -1,39 +1,39 @@
 import type { Fault } from './fault.ts';
-import { calmWeather, type Weather } from './weather.ts';
+import { goodConditions, type NetworkConditions } from './network-conditions.ts';
 
-/** Makes one thing in the weather bad for a while. */
-function badWeather(name: string, weight: number, key: keyof Weather, levels: readonly number[]): Fault {
+/** Creates a fault that degrades one of the network conditions. */
+function degrade(name: string, weight: number, key: keyof NetworkConditions, levels: readonly number[]): Fault {
   return {
     name,
     weight,
     maxMs: 8000,
-    begin({ cluster: { weather }, random }) {
+    begin({ cluster: { network }, random }) {
       const level = random.pick(levels);
-      weather[key] = level;
+      network[key] = level;
       return {
         what: String(level),
         end() {
-          weather[key] = calmWeather()[key];
+          network[key] = goodConditions()[key];
         },
       };
     },
   };
 }
 
-/** What befalls the connections between processes and Redis servers. */
+/** Faults of the network between processes and Redis servers. */
 export const NETWORK_FAULTS: readonly Fault[] = [
-  badWeather('signals are lost', 4, 'signalLoss', [0.2, 0.7, 1]),
-  badWeather('signals are repeated', 2, 'signalRepeat', [0.5]),
-  badWeather('signals overtake each other', 3, 'signalDelayMs', [50, 3000]),
-  badWeather('calls fail', 3, 'callFailure', [0.1, 0.5]),
-  badWeather('calls take long', 3, 'latencyMs', [100, 900, 1500]),
+  degrade('signals are lost', 4, 'signalLoss', [0.2, 0.7, 1]),
+  degrade('signals are duplicated', 2, 'signalRepeat', [0.5]),
+  degrade('signals are reordered', 3, 'signalDelayMs', [50, 3000]),
+  degrade('calls fail', 3, 'callFailure', [0.1, 0.5]),
+  degrade('calls are slow', 3, 'latencyMs', [100, 900, 1500]),
   {
-    name: 'a subscription goes deaf',
+    name: 'a subscription loses all signals',
     weight: 4,
     maxMs: 0,
     begin({ relays, random }) {
       const { broker, process } = random.pick(relays);
-      broker.deafen();
+      broker.dropSignals();
       return { what: process.name };
     },
   },
@@ -49,18 +49,18 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     },
   },
   {
-    name: 'packets are swallowed',
+    name: 'packets are dropped',
     weight: 4,
     maxMs: 14_000,
     begin({ cluster, relays, webhooks, random }) {
       const { process } = random.pick([...relays, ...webhooks]);
       const shard = random.pick(cluster.shards);
       const links = random.some([`${process.name}/commands`, `${process.name}/subscriber`], 0.7);
-      for (const link of links) shard.cutOff(link);
+      for (const link of links) shard.blackhole(link);
       return {
         what: `${links} to ${shard.name}`,
         end() {
-          for (const link of links) shard.mend(link);
+          for (const link of links) shard.restore(link);
         },
       };
     },

@@ -1,18 +1,18 @@
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { SimulatedApp } from './simulated-app.ts';
 
-/** What a client shows: for each topic that it listens to, a revision of the app's truth. */
+/** What a client displays: a revision of each topic that it has loaded. */
 export class Page {
   readonly #app: SimulatedApp;
-  readonly #note: (what: string) => void;
+  readonly #log: (what: string) => void;
   readonly #shown = new Map<Topic, number>();
-  /** How often it was told to look. */
-  told = 0;
+  /** The number of notifications received. */
+  notified = 0;
 
-  /** `note` is told what the page does. */
-  constructor(deps: { app: SimulatedApp; note: (what: string) => void }) {
+  /** @param deps.log receives the actions of the page */
+  constructor(deps: { app: SimulatedApp; log: (what: string) => void }) {
     this.#app = deps.app;
-    this.#note = deps.note;
+    this.#log = deps.log;
   }
 
   get topics(): Iterable<Topic> {
@@ -29,17 +29,17 @@ export class Page {
 
   /** Fetches a topic from the app. */
   load(topic: Topic): void {
-    this.#shown.set(topic, this.#app.truth(topic));
-    this.#note(`loads #${this.shown(topic)} of ${topic}`);
+    this.#shown.set(topic, this.#app.current(topic));
+    this.#log(`loads #${this.shown(topic)} of ${topic}`);
   }
 
-  /** Is told of a topic: shows what came along, or fetches. */
+  /** Handles a notification: displays its data, or fetches. */
   update(topic: Topic, data?: unknown): void {
-    this.told += 1;
+    this.notified += 1;
     if (!this.#shown.has(topic)) return;
     if (typeof data === 'number') {
       this.#shown.set(topic, data);
-      this.#note(`is told #${data} of ${topic}`);
+      this.#log(`receives #${data} of ${topic}`);
     } else this.load(topic);
   }
 

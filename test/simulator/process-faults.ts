@@ -1,7 +1,7 @@
+import { detectDeadConnections } from './detect-dead-connections.ts';
 import type { Fault } from './fault.ts';
-import { noticeDeadLines } from './notice-dead-lines.ts';
 
-/** What befalls relays and webhooks. */
+/** Faults of relays and webhooks. */
 export const PROCESS_FAULTS: readonly Fault[] = [
   {
     name: 'a relay is killed',
@@ -14,8 +14,8 @@ export const PROCESS_FAULTS: readonly Fault[] = [
       const silently = simulation.random.chance(0.2);
       relay.kill(silently);
       if (silently) {
-        const orphans = [...simulation.clients].filter((client) => client.line?.relay === relay);
-        noticeDeadLines(simulation, orphans);
+        const orphans = [...simulation.clients].filter((client) => client.connection?.relay === relay);
+        detectDeadConnections(simulation, orphans);
       }
       return {
         what: `${relay.process.name}${silently ? ' with its machine' : ''}`,
@@ -24,7 +24,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     },
   },
   {
-    name: 'a relay is restarted in good order',
+    name: 'a relay is drained and restarted',
     weight: 2,
     maxMs: 5000,
     begin(simulation) {

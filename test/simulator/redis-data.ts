@@ -2,17 +2,17 @@ import type { RelayLoad } from '../../services/shared/broker/broker.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 
-/** What one partition keeps. */
+/** The data of one partition. */
 export interface PartitionData {
-  /** The hash `meta`; undefined where it is gone. */
+  /** The hash `meta`; undefined if it does not exist. */
   meta: { floor: Version; last: Version; history: string; raise: string; trimmed: Version | undefined } | undefined;
   readonly registers: Map<Topic, { readonly version: Version; readonly body: string; readonly expiresAtUs: number }>;
   readonly recent: Map<Topic, Version>;
 }
 
-/** All that a Redis server keeps of a cluster. */
+/** The data of a Redis server. */
 export class RedisData {
-  readonly answers = new Map<string, string>();
+  readonly responses = new Map<string, string>();
   readonly loads = new Map<string, RelayLoad>();
   readonly #partitions = new Map<number, PartitionData>();
 
@@ -25,17 +25,17 @@ export class RedisData {
     return data;
   }
 
-  /** Loses everything. */
+  /** Deletes everything. */
   clear(): void {
-    this.answers.clear();
+    this.responses.clear();
     this.loads.clear();
     this.#partitions.clear();
   }
 
-  /** A copy that nothing changes any more, such as a snapshot on disk. */
+  /** Returns an independent copy, such as a snapshot on disk. */
   copy(): RedisData {
     const copy = new RedisData();
-    for (const [id, answer] of this.answers) copy.answers.set(id, answer);
+    for (const [key, response] of this.responses) copy.responses.set(key, response);
     for (const [id, load] of this.loads) copy.loads.set(id, load);
     for (const [partition, { meta, registers, recent }] of this.#partitions) {
       copy.#partitions.set(partition, {

@@ -3,7 +3,7 @@ import { RedisData } from './redis-data.ts';
 import type { SimulatedShard } from './simulated-shard.ts';
 import type { Simulation } from './simulation.ts';
 
-/** Kills a master, and restarts it with what `data` says; unless it was replaced meanwhile. */
+/** Creates a fault that kills a master and restarts it with the given data, unless it was replaced meanwhile. */
 function restarts(
   name: string,
   weight: number,
@@ -13,7 +13,7 @@ function restarts(
     name,
     weight,
     maxMs: 6000,
-    disturbsRedis: true,
+    affectsRedis: true,
     begin({ cluster, random }) {
       const shard = random.pick(cluster.shards);
       const server = shard.master;
@@ -30,13 +30,13 @@ function restarts(
   };
 }
 
-/** How far clocks step, in microseconds: a little, or far beyond any interval, or over the edge of a retention. */
+/** Returns the size of a clock step, in microseconds: small, above every interval, or above the retention. */
 function clockStepUs(random: Simulation['random']): number {
   const size = random.pick([50_000, 2_000_000, 100_000_000, 100_000_000, 50_000_000_000, 100_000_000_000]);
   return Math.round(random.between(-size, size));
 }
 
-/** What befalls Redis servers. */
+/** Faults of Redis servers. */
 export const REDIS_FAULTS: readonly Fault[] = [
   restarts('Redis restarts with its data', 2, (shard) => shard.master.data),
   restarts('Redis restarts from an old snapshot', 3, (shard, random) =>
@@ -56,11 +56,11 @@ export const REDIS_FAULTS: readonly Fault[] = [
   {
     name: 'Redis is flushed',
     weight: 2,
-    disturbsRedis: true,
+    affectsRedis: true,
     maxMs: 0,
     begin({ cluster, random }) {
       const shard = random.pick(cluster.shards);
-      if (!shard.master.answers) return undefined;
+      if (!shard.master.responsive) return undefined;
       shard.flush();
       return { what: shard.name };
     },
@@ -71,7 +71,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
     maxMs: 12_000,
     begin({ cluster, random }) {
       const server = random.pick(cluster.shards).master;
-      if (!server.answers) return undefined;
+      if (!server.responsive) return undefined;
       server.frozen = true;
       return {
         what: server.name,
@@ -84,7 +84,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
   {
     name: 'a replica is promoted',
     weight: 3,
-    disturbsRedis: true,
+    affectsRedis: true,
     maxMs: 0,
     begin({ cluster, random }) {
       const shard = random.pick(cluster.shards);
@@ -94,25 +94,25 @@ export const REDIS_FAULTS: readonly Fault[] = [
     },
   },
   {
-    name: 'the brain splits',
+    name: 'a failover causes a split brain',
     weight: 4,
-    disturbsRedis: true,
+    affectsRedis: true,
     maxMs: 10_000,
     begin({ cluster, random, relays, webhooks, time }) {
       const shard = random.pick(cluster.shards);
       if (shard.isSplit || !shard.master.running) return undefined;
       const names = [...relays, ...webhooks].map(({ process }) => process.name);
       const links = names.flatMap((name) => [`${name}/commands`, `${name}/subscriber`]);
-      const believers = random.some(links, 0.5);
-      shard.failOver(believers);
-      for (const link of believers) time.after(random.between(0, 10_000), () => shard.convince(link));
-      return { what: `${shard.master.name} takes over, not for ${believers}`, end: () => shard.healSplit() };
+      const staleLinks = random.some(links, 0.5);
+      shard.failOver(staleLinks);
+      for (const link of staleLinks) time.after(random.between(0, 10_000), () => shard.switchOver(link));
+      return { what: `${shard.master.name} is promoted, unknown to ${staleLinks}`, end: () => shard.healSplit() };
     },
   },
   {
     name: "Redis's clock steps",
     weight: 4,
-    disturbsRedis: true,
+    affectsRedis: true,
     maxMs: 0,
     begin({ cluster, random }) {
       const server = random.pick(random.pick(cluster.shards).servers);

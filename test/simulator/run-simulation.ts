@@ -1,36 +1,35 @@
 import { VirtualTime } from '../support/virtual-time.ts';
-import { checkPromise, checkRelays } from './check-quiet-end.ts';
-import { CLIENT_FAULTS } from './client-faults.ts';
+import { checkPromise, checkRelays } from './check-invariants.ts';
+import { CLIENT_FAULTS, PUBLISHING } from './client-faults.ts';
 import type { Fault } from './fault.ts';
-import { Faults } from './faults.ts';
+import { FaultInjector } from './fault-injector.ts';
+import { FreshnessMonitor } from './freshness-monitor.ts';
 import { LibraryClient } from './library-client.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
 import { PROCESS_FAULTS } from './process-faults.ts';
-import { PUBLISHING } from './publishing.ts';
 import { Recovery } from './recovery.ts';
 import { REDIS_FAULTS } from './redis-faults.ts';
 import type { Sabotage } from './sabotage.ts';
 import { FLOOR_SPREAD_MS, REPAIR_INTERVAL_MS } from './simulated-relay.ts';
 import { Simulation } from './simulation.ts';
 import { installVirtualGlobals } from './virtual-globals.ts';
-import { Watchman } from './watchman.ts';
 
-/** Some time in 2026, in milliseconds; runs begin within a day after it. */
+/** The start of the range of a day in which runs begin, in milliseconds since 1970. */
 const START_MS = 1_790_000_000_000;
 const DAY_MS = 24 * 3600 * 1000;
 const FIRST_CLIENTS = 6;
 const MEAN_PAUSE_MS = 250;
-/** Until then every client must have found a relay again after the faults: a client waits 30 s at most. */
+/** The time after the faults until every client must be connected again: a client waits at most 30 s. */
 const RETURN_MS = 120_000;
 /**
- * How long repair may take once faults have ended: a dead link is noticed and made anew, the webhooks remind their
- * broker, the relays look, and those who cannot spread their refetch are told one after another.
+ * The longest time of a repair after the faults: dead links are replaced, webhooks present their witness, relays run a
+ * digest, and clients that cannot spread their refetch are notified at a limited pace.
  */
 const REPAIRED_MS = 4000 + 2.2 * REPAIR_INTERVAL_MS + FLOOR_SPREAD_MS + 500;
-/** For so long nobody may be told anything after that. */
+/** The time after that in which no client may be notified. */
 const SILENT_MS = 30_000;
 
-/** All that may happen in a run. */
+/** Every event of a run. */
 const ALL_FAULTS: readonly Fault[] = [
   PUBLISHING,
   ...CLIENT_FAULTS,
@@ -39,22 +38,22 @@ const ALL_FAULTS: readonly Fault[] = [
   ...REDIS_FAULTS,
 ];
 
-/** How a run went. */
+/** The result of a run. */
 export interface SimulationResult {
   readonly seed: number;
-  /** What broke the promise, in words; empty where nothing did. */
+  /** Violations of the promise, described; empty if there are none. */
   readonly failures: readonly string[];
-  /** The newest lines of what happened. */
+  /** The newest lines of the trace. */
   readonly trace: readonly string[];
-  /** The same for two runs in which the same happened. */
+  /** A hash of the whole trace: equal for runs that went the same way. */
   readonly digest: string;
-  /** How long after the last fault all clients had a line to a relay again. */
+  /** The time from the last fault until all clients were connected to a relay again. */
   readonly backAfterMs: number;
-  /** How long it took at most, from there or from the last fault on, until a client or a relay had what it should. */
+  /** The longest time from there, or from the last fault, until a client or a relay was up to date. */
   readonly repairedAfterMs: number;
 }
 
-/** Runs a cluster for so many steps, each of them a fault, an update or a client's move, and checks the promise. */
+/** Runs a cluster for a number of steps, each a fault, an update or an action of a client, and checks the promise. */
 export async function runSimulation(options: {
   seed: number;
   steps: number;
@@ -67,21 +66,21 @@ export async function runSimulation(options: {
   const { random, trace } = simulation;
   const uninstall = installVirtualGlobals(time, random, simulation.fetch);
   try {
-    const watchman = new Watchman(simulation);
-    const faults = new Faults({ simulation, faults: options.faults ?? ALL_FAULTS });
+    const monitor = new FreshnessMonitor(simulation);
+    const faults = new FaultInjector({ simulation, faults: options.faults ?? ALL_FAULTS });
     await time.runFor(1000);
     for (let i = 0; i < FIRST_CLIENTS; i += 1) simulation.addClient();
-    watchman.start();
-    for (let i = 0; i < steps && watchman.findings.length === 0; i += 1) {
+    monitor.start();
+    for (let i = 0; i < steps && monitor.violations.length === 0; i += 1) {
       faults.step();
       await time.runFor(-Math.log(1 - random.next()) * MEAN_PAUSE_MS);
     }
     faults.endAll();
-    trace.note('all faults end');
-    const { failures, ...times } = await judge(simulation);
+    trace.log('all faults end');
+    const { failures, ...times } = await checkAfterFaults(simulation);
     return {
       seed,
-      failures: [...new Set([...watchman.findings, ...failures])],
+      failures: [...new Set([...monitor.violations, ...failures])],
       trace: trace.lines,
       digest: trace.digest,
       ...times,
@@ -91,34 +90,34 @@ export async function runSimulation(options: {
   }
 }
 
-async function judge(
+async function checkAfterFaults(
   simulation: Simulation,
 ): Promise<Pick<SimulationResult, 'failures' | 'backAfterMs' | 'repairedAfterMs'>> {
   const { time, clients } = simulation;
   const recovery = new Recovery(simulation);
   await recovery.watch(() => recovery.away.length === 0, RETURN_MS);
-  const lost = recovery.away.map(({ name }) => `${name} has no line to a relay, or no answer`);
+  const lost = recovery.away.map(({ name }) => `${name} has no connection to a relay, or no reply`);
   if (lost.length > 0) return { failures: lost, backAfterMs: Number.NaN, repairedAfterMs: Number.NaN };
   const allBackAtMs = time.nowMs;
   await recovery.watch(() => recovery.isRepaired, REPAIRED_MS);
   const { backAfterMs, repairedAfterMs } = recovery;
   await time.runFor(allBackAtMs + REPAIRED_MS - time.nowMs);
-  // Who comes back with every request is told where the number of a topic without an update has become another one.
-  const listening = [...clients].filter((client) => !(client instanceof LibraryClient && client.polls));
-  const told = () => listening.map(({ name, page }) => `${name} ${page.told}`);
-  const before = told();
+  // A long-poll is notified again when the base version, which is that of topics without an update, has changed.
+  const streaming = [...clients].filter((client) => !(client instanceof LibraryClient && client.polls));
+  const notified = () => streaming.map(({ name, page }) => `${name} ${page.notified}`);
+  const before = notified();
   const failures = checkPromise(simulation);
-  if (repairedAfterMs > REPAIRED_MS) failures.push(`a client with a line was repaired after ${repairedAfterMs} ms`);
+  if (repairedAfterMs > REPAIRED_MS) failures.push(`a connected client was up to date after ${repairedAfterMs} ms`);
   await time.runFor(SILENT_MS);
-  const spurious = told().filter((line, i) => line !== before[i]);
-  // Where the time by which numbers are made has just passed half a retention, not all have heard of that yet.
+  const spurious = notified().filter((line, i) => line !== before[i]);
+  // If the base version has just changed, which happens every half retention, not all relays have it yet.
   if (checkRelays(simulation).length > 0) await time.runFor(1.2 * REPAIR_INTERVAL_MS);
   return {
     failures: [
       ...failures,
       ...checkPromise(simulation),
       ...checkRelays(simulation),
-      ...spurious.map((line) => `${line}: told something when nothing was to be told`),
+      ...spurious.map((line) => `${line}: notified although nothing changed`),
     ],
     backAfterMs,
     repairedAfterMs,

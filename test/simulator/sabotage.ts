@@ -3,10 +3,10 @@ import type { BrokerFeed, RelayRegistry } from '../../services/shared/broker/bro
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 
-/** A part of the promise that is taken out of every relay, to see whether tests find that it is missing. */
+/** A mechanism that is disabled in every relay, to show that tests detect its absence. */
 export type Sabotage = 'repair' | 'floor' | 'resume' | 'catch-up';
 
-/** Relays without repair are told by every digest that nothing changed; without floor, that it never rose. */
+/** Disables repair (digests report no changes) or the floor (digests and signals never raise it). */
 export function sabotageFeed(
   feed: BrokerFeed & RelayRegistry,
   sabotage: Sabotage | undefined,
@@ -26,8 +26,8 @@ export function sabotageFeed(
         deliver: (update) => handler.deliver(update),
         watchesLost: (partitions) => handler.watchesLost(partitions),
         linkUp: () => handler.linkUp(),
-        raiseFloor(partition, floor, raise) {
-          if (sabotage !== 'floor') handler.raiseFloor(partition, floor, raise);
+        raiseFloor(partition, floor, raiseId) {
+          if (sabotage !== 'floor') handler.raiseFloor(partition, floor, raiseId);
         },
       });
     },
@@ -41,17 +41,17 @@ export function sabotageFeed(
   };
 }
 
-/** Relays without resume forget what clients say they have; without catch-up, they never hear of room again. */
+/** Disables resume (versions sent by clients are ignored) or catch-up (sessions are not notified that buffers drained). */
 export function sabotageAccept(accept: Accept, sabotage: Sabotage | undefined): Accept {
   if (sabotage !== 'resume' && sabotage !== 'catch-up') return accept;
   return (connection, greeting) => {
-    if (sabotage === 'catch-up') return withoutRoom(accept(connection, greeting));
+    if (sabotage === 'catch-up') return withoutDrain(accept(connection, greeting));
     const topics = new Map([...greeting.topics.keys()].map((topic): [Topic, null] => [topic, null]));
     return withoutSince(accept(connection, { ...greeting, topics }));
   };
 }
 
-function withoutRoom(owner: ConnectionOwner): ConnectionOwner {
+function withoutDrain(owner: ConnectionOwner): ConnectionOwner {
   return {
     message: (text) => owner.message(text),
     alive: () => owner.alive(),

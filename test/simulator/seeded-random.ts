@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same seed (mulberry32). */
+/** A deterministic random number generator (mulberry32). */
 export class SeededRandom {
   #state: number;
 
@@ -6,7 +6,7 @@ export class SeededRandom {
     this.#state = (seed * 0x9e3779b1) >>> 0;
   }
 
-  /** From 0 (inclusive) to 1 (exclusive). */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -19,7 +19,7 @@ export class SeededRandom {
     return min + (max - min) * this.next();
   }
 
-  /** An integer from min to max, both inclusive. */
+  /** Returns an integer from `min` to `max`, both inclusive. */
   integer(min: number, max: number): number {
     return Math.floor(this.between(min, max + 1));
   }
@@ -28,19 +28,19 @@ export class SeededRandom {
     return this.next() < probability;
   }
 
-  /** One of a list that is not empty. */
+  /** Returns a random item of a list. */
   pick<T>(list: readonly T[]): T {
-    if (list.length === 0) throw new RangeError('there is nothing to pick from');
+    if (list.length === 0) throw new RangeError('cannot pick from an empty list');
     return list[this.integer(0, list.length - 1)] as T;
   }
 
-  /** Each item with this probability, at least one. */
+  /** Returns each item with this probability, but at least one. */
   some<T>(list: readonly T[], probability: number): T[] {
     const chosen = list.filter(() => this.chance(probability));
     return chosen.length > 0 ? chosen : [this.pick(list)];
   }
 
-  /** A name that no other has. */
+  /** Returns an id of 8 hexadecimal digits. */
   id(): string {
     return this.integer(0, 2 ** 32 - 1)
       .toString(16)

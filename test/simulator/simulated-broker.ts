@@ -10,21 +10,21 @@ import type { Clock } from '../../services/shared/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Update, UpdateBody, Version } from '../../services/shared/update/update.ts';
 import { decodeBody, encodeBody } from '../../services/shared/update/update-codec.ts';
+import type { NetworkConditions } from './network-conditions.ts';
 import { runDigest, runPublish, type ScriptSettings } from './redis-scripts-model.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedLink } from './simulated-link.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 import type { SimulatedShard } from './simulated-shard.ts';
 import { SimulatedSubscription } from './simulated-subscription.ts';
-import type { Weather } from './weather.ts';
 
-/** What all processes of a simulated cluster share. */
+/** The servers and the network of a simulated cluster. */
 export interface SimulatedCluster {
   readonly partitions: number;
   readonly shards: readonly SimulatedShard[];
   readonly settings: ScriptSettings;
   readonly random: SeededRandom;
-  readonly weather: Weather;
+  readonly network: NetworkConditions;
 }
 
 /** The two connections of a process to a shard. */
@@ -33,7 +33,7 @@ interface Links {
   readonly subscription: SimulatedSubscription;
 }
 
-/** One process's way to the simulated Redis servers: the port as `redis-broker` keeps it, with faults; no receipts. */
+/** A process's broker on simulated Redis servers: behaves as `RedisBroker`, with faults and without receipts. */
 export class SimulatedBroker implements Omit<Broker, 'receipts'> {
   readonly partitions: number;
   readonly #cluster: SimulatedCluster;
@@ -41,7 +41,7 @@ export class SimulatedBroker implements Omit<Broker, 'receipts'> {
   readonly #published: (partition: number, server: SimulatedServer) => void;
   #handler: FeedHandler | undefined;
 
-  /** `published` is told of every publish that takes effect, and where. */
+  /** @param deps.published called for every publish that takes effect, with the server */
   constructor(deps: {
     name: string;
     cluster: SimulatedCluster;
@@ -53,7 +53,7 @@ export class SimulatedBroker implements Omit<Broker, 'receipts'> {
     this.#published = deps.published ?? (() => {});
     this.partitions = cluster.partitions;
     this.#links = cluster.shards.map((shard, place) => {
-      const shared = { shard, clock, random: cluster.random, weather: cluster.weather };
+      const shared = { shard, clock, random: cluster.random, network: cluster.network };
       const partitions = Array.from({ length: cluster.partitions }, (_, i) => i).filter(
         (partition) => partition % cluster.shards.length === place,
       );
@@ -149,32 +149,32 @@ export class SimulatedBroker implements Omit<Broker, 'receipts'> {
     });
   }
 
-  loadResponse(id: string): Promise<string | undefined> {
-    return this.#linksOf(0).commands.call((server) => server.data.answers.get(id));
+  loadResponse(key: string): Promise<string | undefined> {
+    return this.#linksOf(0).commands.call((server) => server.data.responses.get(key));
   }
 
-  storeResponse(id: string, answer: string): Promise<void> {
-    return this.#linksOf(0).commands.call((server) => server.write((data) => void data.answers.set(id, answer)));
+  storeResponse(key: string, response: string): Promise<void> {
+    return this.#linksOf(0).commands.call((server) => server.write((data) => void data.responses.set(key, response)));
   }
 
   resetSubscription(partition: number): void {
-    this.#linksOf(partition).subscription.renew();
+    this.#linksOf(partition).subscription.reset();
   }
 
-  /** From now on no signal comes over these subscriptions any more, until they are made anew. */
-  deafen(): void {
-    for (const { subscription } of this.#links) subscription.deafen();
+  /** Drops all signals of the current subscriptions, until they are replaced. */
+  dropSignals(): void {
+    for (const { subscription } of this.#links) subscription.dropSignals();
   }
 
-  /** Every connection is reset. */
+  /** Resets every connection. */
   reset(): void {
     for (const { commands, subscription } of this.#links) {
-      commands.cut();
-      subscription.cut();
+      commands.disconnect();
+      subscription.disconnect();
     }
   }
 
-  /** The topics whose signals flow, for a look from outside. */
+  /** The topics with an active subscription. */
   get watched(): readonly Topic[] {
     return this.#links.flatMap(({ subscription }) => [...subscription.topics]);
   }

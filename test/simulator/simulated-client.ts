@@ -1,19 +1,19 @@
 import type { Topic } from '../../services/shared/update/topic.ts';
-import type { ClientLine } from './entrance.ts';
+import type { ClientConnection } from './load-balancer.ts';
 import type { Page } from './page.ts';
 
-/** Somebody who listens, as the simulator sees it. */
+/** A client as the simulator sees it. */
 export interface SimulatedClient {
   readonly name: string;
   readonly page: Page;
-  /** What it wants to listen to. */
+  /** The topics it subscribes to. */
   readonly topics: readonly Topic[];
-  /** Its newest line. */
-  readonly line: ClientLine | undefined;
-  /** Whether what it is sent arrives: it has a line to a living relay, or is between two requests. */
-  readonly hears: boolean;
-  /** Whether it was told that its relay vouches for what it says; undefined where it is told nothing of the kind. */
-  readonly believesFresh: boolean | undefined;
-  /** Ends for good. */
-  leave(): void;
+  /** Its newest connection. */
+  readonly connection: ClientConnection | undefined;
+  /** Whether it receives what is sent to it: it has a connection to a living relay, or is between two long-polls. */
+  readonly receives: boolean;
+  /** Whether its relay reported to be fresh; undefined if its protocol has no freshness. */
+  readonly isFresh: boolean | undefined;
+  /** Disconnects permanently. */
+  close(): void;
 }

@@ -1,6 +1,6 @@
-import type { ClientLine, Entrance } from './entrance.ts';
+import type { ClientConnection, LoadBalancer } from './load-balancer.ts';
 
-/** What comes of an answer, piece by piece: real streams take their own time, and no run would be like another. */
+/** A response body that is read in chunks. Real streams are not deterministic. */
 class SimulatedBody {
   #pieces: string[] = [];
   #end: { readonly error?: unknown } | undefined;
@@ -11,7 +11,7 @@ class SimulatedBody {
     this.#wake();
   }
 
-  /** There is nothing more, since all has come or something broke. */
+  /** Ends the body, with or without an error. */
   end(end: { readonly error?: unknown }): void {
     this.#end ??= end;
     this.#wake();
@@ -39,7 +39,7 @@ class SimulatedBody {
   }
 }
 
-/** As much of a `Response` as the client library uses. */
+/** Creates the part of a `Response` that the client library uses. */
 function createResponse(status: number, body: SimulatedBody): Response {
   const reader = { read: () => body.read() };
   const response = {
@@ -51,35 +51,35 @@ function createResponse(status: number, body: SimulatedBody): Response {
   return response as unknown as Response;
 }
 
-/** Creates a function like the browser's `fetch`, for the client library, on simulated lines. */
+/** Creates a `fetch` for the client library, on simulated connections. */
 export function createSimulatedFetch(deps: {
-  entrance: Entrance;
-  /** A request is made. */
-  opened(line: ClientLine): void;
-  /** It has its answer, or never gets one. */
-  ended(line: ClientLine): void;
+  loadBalancer: LoadBalancer;
+  /** A request was sent. */
+  opened(connection: ClientConnection): void;
+  /** Its response is complete, or it failed. */
+  ended(connection: ClientConnection): void;
 }): typeof fetch {
   return (input, { signal, headers } = {}) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const body = new SimulatedBody();
       const lowered = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
-      const line = deps.entrance.request(new URL(String(input)), Object.fromEntries(lowered), {
+      const connection = deps.loadBalancer.request(new URL(String(input)), Object.fromEntries(lowered), {
         head: (status) => resolve(createResponse(status, body)),
         chunk: (text) => body.push(text),
-        closed: (code) => end(code === 1000 ? {} : { error: new TypeError('the line is over') }),
+        closed: (code) => end(code === 1000 ? {} : { error: new TypeError('the connection was closed') }),
       });
       const abort = () => {
-        line.hangUp(1001);
+        connection.close(1001);
         end({ error: signal?.reason });
       };
       function end(how: { readonly error?: unknown }): void {
         signal?.removeEventListener('abort', abort);
-        deps.ended(line);
+        deps.ended(connection);
         body.end(how);
-        reject(how.error); // without effect where there was a head
+        reject(how.error); // without effect after the headers
       }
       signal?.addEventListener('abort', abort);
-      deps.opened(line);
+      deps.opened(connection);
     });
 }

@@ -1,37 +1,37 @@
 import type { Clock, Timer } from '../../services/shared/clock.ts';
 import { AppError } from '../../services/shared/errors.ts';
+import type { NetworkConditions } from './network-conditions.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 import type { SimulatedShard } from './simulated-shard.ts';
-import type { Weather } from './weather.ts';
 
-/** As `redis-client`: when a call has failed, how often the link is probed, how soon it is made anew. */
+/** As in `redis-client`: the time-out of a call, the interval of pings, and the longest delay before a reconnect. */
 const CALL_TIMEOUT_MS = 2000;
 const PING_INTERVAL_MS = 1000;
 const MAX_RECONNECT_DELAY_MS = 500;
 
-/** A call under way. */
+/** A call in progress. */
 interface Call {
-  /** Arrives at the server: takes effect now or never. */
+  /** The call arrives at the server, and takes effect now or never. */
   arrive(): void;
   fail(): void;
 }
 
 /**
- * One connection of a process to the server that it takes for a shard's master. A call that fails has taken
- * effect or never will. Is made anew, again and again, whenever it is lost.
+ * A connection of a process to the server that it regards as the master of a shard. A call that failed has taken
+ * effect or never will. Reconnects whenever it is lost.
  */
 export class SimulatedLink {
   readonly name: string;
   readonly #shard: SimulatedShard;
   readonly #clock: Clock;
   readonly #random: SeededRandom;
-  readonly #weather: Weather;
+  readonly #network: NetworkConditions;
   readonly #handler: { up(server: SimulatedServer): void; down(server: SimulatedServer): void };
   readonly #calls = new Set<Call>();
-  readonly #judge = () => {
+  readonly #checkServer = () => {
     const server = this.#server;
-    if (server && (!server.running || this.#shard.masterFor(this.name) !== server)) this.cut();
+    if (server && (!server.running || this.#shard.masterFor(this.name) !== server)) this.disconnect();
   };
   #server: SimulatedServer | undefined;
   #pinger: Timer | undefined;
@@ -44,24 +44,24 @@ export class SimulatedLink {
     shard: SimulatedShard;
     clock: Clock;
     random: SeededRandom;
-    weather: Weather;
+    network: NetworkConditions;
     handler: { up(server: SimulatedServer): void; down(server: SimulatedServer): void };
   }) {
     this.name = deps.name;
     this.#shard = deps.shard;
     this.#clock = deps.clock;
     this.#random = deps.random;
-    this.#weather = deps.weather;
+    this.#network = deps.network;
     this.#handler = deps.handler;
-    this.#shard.watchers.add(this.#judge);
+    this.#shard.watchers.add(this.#checkServer);
   }
 
-  /** Where it goes to, while it is up. */
+  /** The server it is connected to; undefined while it is down. */
   get server(): SimulatedServer | undefined {
     return this.#server;
   }
 
-  /** Begins to connect; calls back when the first attempt has succeeded or failed. */
+  /** Starts to connect. Calls back when the first attempt has succeeded or failed. */
   connect(attempted: () => void = () => {}): void {
     this.#attempt += 1;
     const attempt = this.#attempt;
@@ -78,8 +78,8 @@ export class SimulatedLink {
     });
   }
 
-  /** The connection ends; all calls under way fail, some of which have taken effect. */
-  cut(): void {
+  /** Closes the connection and reconnects. All calls in progress fail; some of them have taken effect. */
+  disconnect(): void {
     if (!this.#server) return;
     const server = this.#server;
     this.#drop();
@@ -87,20 +87,23 @@ export class SimulatedLink {
     if (!this.#stopped) this.connect();
   }
 
-  /** As `cut`, for good. */
+  /** Closes the connection permanently. */
   stop(): void {
     this.#stopped = true;
-    this.#shard.watchers.delete(this.#judge);
+    this.#shard.watchers.delete(this.#checkServer);
     this.#drop();
   }
 
-  /** Runs something on the server. Rejects with `broker_unavailable` within the deadline. */
+  /**
+   * Makes a call to the server.
+   * @throws {AppError} `broker_unavailable` if there is no reply within the deadline
+   */
   call<T>(run: (server: SimulatedServer) => T): Promise<T> {
     const server = this.#server;
     if (!server) return Promise.reject(new AppError('broker_unavailable'));
     return new Promise((resolve, reject) => {
       let state: 'sent' | 'arrived' | 'ended' = 'sent';
-      const failing = this.#random.chance(this.#weather.callFailure);
+      const failing = this.#random.chance(this.#network.callFailure);
       const isLost = failing && this.#random.chance(0.5);
       const call: Call = {
         arrive: () => {
@@ -108,7 +111,7 @@ export class SimulatedLink {
           state = 'arrived';
           if (isLost || !this.#shard.reaches(this.name, server)) return;
           const result = run(server);
-          if (failing) return; // the answer is swallowed
+          if (failing) return; // the reply is lost
           this.#clock.after(this.#latencyMs(), () => end(() => resolve(result)));
         },
         fail: () => end(() => reject(new AppError('broker_unavailable'))),
@@ -124,7 +127,7 @@ export class SimulatedLink {
       this.#calls.add(call);
       this.#clock.after(this.#latencyMs(), () => {
         if (state !== 'sent') return;
-        // In the order of sending, as over any connection.
+        // In the order of sending, as on any connection.
         for (const earlier of this.#calls) {
           earlier.arrive();
           if (earlier === call) break;
@@ -134,7 +137,7 @@ export class SimulatedLink {
   }
 
   #latencyMs(): number {
-    return this.#random.between(0, this.#weather.latencyMs);
+    return this.#random.between(0, this.#network.latencyMs);
   }
 
   #reconnect(attempt: number): void {
@@ -146,20 +149,20 @@ export class SimulatedLink {
     this.#server = undefined;
     this.#pinger?.cancel();
     for (const call of [...this.#calls]) {
-      // What was on its way arrives now or never.
+      // Calls that have not arrived take effect now or never.
       if (this.#random.chance(0.5)) call.arrive();
       call.fail();
     }
     this.#calls.clear();
   }
 
-  /** A link that is silent for as long as `redis-client` waits is given up. */
+  /** Closes the link if it is silent for as long as `redis-client` waits. */
   #ping(): void {
     this.#pinger = this.#clock.after(PING_INTERVAL_MS, () => {
       const server = this.#server;
       if (!server) return;
       this.#silentPings = this.#shard.reaches(this.name, server) ? 0 : this.#silentPings + 1;
-      if (this.#silentPings * PING_INTERVAL_MS > CALL_TIMEOUT_MS) this.cut();
+      if (this.#silentPings * PING_INTERVAL_MS > CALL_TIMEOUT_MS) this.disconnect();
       else this.#ping();
     });
   }

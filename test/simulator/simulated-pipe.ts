@@ -1,23 +1,23 @@
 import type { Clock, Timer } from '../../services/shared/clock.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
-/** Pieces that the kernels hold: they cannot be recalled and do not count as buffered. */
-const KERNEL_PIECES = 3;
+/** Frames held by the kernels: they cannot be recalled and do not count as buffered. */
+const KERNEL_FRAMES = 3;
 
-/** What the two ends of a line are told. */
+/** Receives the events of the two ends of a connection. */
 export interface PipeEnds {
-  /** The client's: the line is over. */
+  /** At the client: the connection was closed. */
   peerClosed(code: number, reason: string): void;
-  /** The relay's: something was taken after there had been a backlog. */
+  /** At the relay: a frame was taken while there was a backlog. */
   drained(): void;
-  /** The relay's: the client or the network has ended the line. */
+  /** At the relay: the client or the network closed the connection. */
   lost(code: number): void;
 }
 
-/** The line between a relay and a client: what goes over it, in order, and what befalls it. */
+/** The connection between a relay and a client: transfers frames in order, with faults. */
 export class SimulatedPipe {
   readonly #relayClock: Clock;
-  readonly #lineClock: Clock;
+  readonly #networkClock: Clock;
   readonly #random: SeededRandom;
   readonly #ends: PipeEnds;
   #queue: (() => void)[] = [];
@@ -27,70 +27,72 @@ export class SimulatedPipe {
   #peerOpen = true;
   #stalled = false;
   #choked = false;
-  #silent = false;
+  #blackholed = false;
 
-  constructor(deps: { relayClock: Clock; lineClock: Clock; random: SeededRandom; ends: PipeEnds }) {
+  constructor(deps: { relayClock: Clock; networkClock: Clock; random: SeededRandom; ends: PipeEnds }) {
     this.#relayClock = deps.relayClock;
-    this.#lineClock = deps.lineClock;
+    this.#networkClock = deps.networkClock;
     this.#random = deps.random;
     this.#ends = deps.ends;
   }
 
-  // The relay's end.
+  // The end of the relay.
 
   get isOpen(): boolean {
     return this.#open;
   }
 
-  /** Pieces that wait in the relay. */
+  /** The number of frames buffered in the relay. */
   get backlog(): number {
-    return Math.max(0, this.#queue.length - KERNEL_PIECES);
+    return Math.max(0, this.#queue.length - KERNEL_FRAMES);
   }
 
-  /** Sends one piece: the client takes it in its turn. */
+  /** Sends a frame. `take` is called when the client reads it. */
   push(take: () => void): void {
     this.#queue.push(take);
     this.#read();
   }
 
-  /** The relay ends the line; the client hears of it behind all that was sent. */
+  /** The relay closes the connection. The client sees that after all that was sent. */
   end(code: number, reason: string): void {
     this.push(() => this.#endPeer(code, reason));
     this.#open = false;
   }
 
-  /** The relay's process is gone: its kernel says so, unless the machine is gone too. */
+  /** The process of the relay ended. Its kernel closes the connection, unless its machine ended too (`silently`). */
   vanish(silently: boolean): void {
     this.#open = false;
     if (!silently) this.push(() => this.#endPeer(1006, ''));
   }
 
-  // The client's end.
+  // The end of the client.
 
-  /** Brings something to the relay, behind all that was brought before. */
+  /** Transfers something to the relay, in order. */
   toRelay(arrive: () => void): void {
-    if (this.#silent) return;
-    const nowMs = this.#lineClock.nowMs();
+    if (this.#blackholed) return;
+    const nowMs = this.#networkClock.nowMs();
     this.#sentUntilMs = Math.max(this.#sentUntilMs, nowMs + this.#latencyMs());
     this.#relayClock.after(this.#sentUntilMs - nowMs, () => {
       if (this.#open) arrive();
     });
   }
 
-  /** The client ends the line. */
-  hangUp(code: number): void {
+  /** The client closes the connection. */
+  close(code: number): void {
     this.#peerOpen = false;
     this.toRelay(() => this.#lost(code));
   }
 
-  // What befalls the line.
+  // Faults.
 
-  /** Whether the client gets all that it is sent. */
+  /** Whether the client receives everything that it is sent. */
   get flows(): boolean {
-    return this.#open && this.#peerOpen && !this.#stalled && !this.#choked && !this.#silent && this.#queue.length === 0;
+    return (
+      this.#open && this.#peerOpen && !this.#stalled && !this.#choked && !this.#blackholed && this.#queue.length === 0
+    );
   }
 
-  /** The client takes nothing, until `resume`. */
+  /** The client stops reading, until `resume`. */
   stall(): void {
     this.#stalled = true;
     this.#reading?.cancel();
@@ -98,17 +100,17 @@ export class SimulatedPipe {
   }
 
   resume(): void {
-    if (this.#silent) return;
+    if (this.#blackholed) return;
     this.#stalled = false;
     this.#read();
   }
 
-  /** Whether the buffer counts as full, whatever is in it. */
+  /** Whether the buffer counts as full, regardless of its content. */
   get isChoked(): boolean {
     return this.#choked;
   }
 
-  /** The buffer is full, until `release`. */
+  /** Makes the buffer count as full, until `release`. */
   choke(): void {
     this.#choked = true;
   }
@@ -119,21 +121,21 @@ export class SimulatedPipe {
     if (this.#open) this.#relayClock.after(1, () => this.#open && this.#ends.drained());
   }
 
-  /** From now on the line swallows everything, in both directions, and nobody is told. */
-  silence(): void {
-    this.#silent = true;
+  /** Drops everything from now on, in both directions, without closing the connection. */
+  blackhole(): void {
+    this.#blackholed = true;
     this.stall();
   }
 
-  /** The client finds out that a silent line is dead. */
-  notice(): void {
+  /** The client detects that the connection is dead. */
+  timeOut(): void {
     this.#endPeer(1006, '');
   }
 
-  /** The line is reset: both ends are told. */
+  /** Resets the connection at both ends. */
   reset(): void {
-    if (this.#silent) return;
-    this.#lineClock.after(this.#latencyMs(), () => this.#endPeer(1006, ''));
+    if (this.#blackholed) return;
+    this.#networkClock.after(this.#latencyMs(), () => this.#endPeer(1006, ''));
     this.toRelay(() => this.#lost(1006));
   }
 
@@ -141,10 +143,10 @@ export class SimulatedPipe {
     return this.#random.between(0, 20);
   }
 
-  /** Hands the client one piece after the other. */
+  /** Lets the client read one frame after the other. */
   #read(): void {
     if (this.#reading || this.#stalled || this.#queue.length === 0) return;
-    this.#reading = this.#lineClock.after(this.#latencyMs(), () => {
+    this.#reading = this.#networkClock.after(this.#latencyMs(), () => {
       this.#reading = undefined;
       const buffered = this.backlog > 0;
       const take = this.#queue.shift();

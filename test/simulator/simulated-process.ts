@@ -2,11 +2,11 @@ import type { Clock } from '../../services/shared/clock.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
-/** A process: a clock that may be wrong, and nothing that goes on once it is killed. */
+/** A process: has a clock that may be wrong, and stops all timers when it is killed. */
 export class SimulatedProcess {
   readonly name: string;
   readonly clock: Clock;
-  /** How far its clock is ahead, in milliseconds. */
+  /** The offset of its clock, in milliseconds. */
   clockOffsetMs = 0;
   #alive = true;
 
@@ -16,10 +16,10 @@ export class SimulatedProcess {
     const whileAlive = (callback: () => void) => () => {
       if (this.#alive) callback();
     };
-    const beganMs = time.nowMs;
+    const startedAtMs = time.nowMs;
     this.clock = {
       nowMs: () => time.nowMs + this.clockOffsetMs,
-      monotonicMs: () => time.nowMs - beganMs,
+      monotonicMs: () => time.nowMs - startedAtMs,
       after: (delayMs, callback) => time.after(delayMs, whileAlive(callback)),
       atTurnEnd: (callback) => time.atTurnEnd(whileAlive(callback)),
       random: () => random.next(),

@@ -5,13 +5,13 @@ import type { SimulatedApp } from './simulated-app.ts';
 import type { PublisherCall, SimulatedWebhook } from './simulated-webhook.ts';
 import type { Trace } from './trace.ts';
 
-/** How often a call is repeated that was not answered 200, and after how long, in milliseconds. */
-const REPEATS = 4;
+/** The number of attempts for a call, and the longest delay between them, in milliseconds. */
+const ATTEMPTS = 4;
 const MAX_DELAY_MS = 1000;
 
 /**
- * The side of the app that publishes: saves first, then calls a webhook, and repeats the call with the same id,
- * perhaps at another webhook, where it was not answered 200. One call at a time for each topic.
+ * The publishing part of the app: saves, then calls a webhook. Repeats a call that did not return 200 with the same id,
+ * perhaps to another webhook. One call at a time per topic.
  */
 export class SimulatedPublisher {
   readonly #app: SimulatedApp;
@@ -35,12 +35,12 @@ export class SimulatedPublisher {
     this.#webhooks = deps.webhooks;
   }
 
-  /** Changes topics, all at once, unless a call for one of them is under way. */
+  /** Saves and publishes topics in one call, unless a call for one of them is in progress. */
   publish(topics: readonly Topic[], withData: boolean): void {
     if (topics.some((topic) => this.#busy.has(topic))) return;
     for (const topic of topics) this.#busy.add(topic);
     const revisions = topics.map((topic) => this.#app.save(topic));
-    // One body for all topics: only where there is one topic it is a snapshot of it.
+    // All topics share one body, so it can be a snapshot only if there is one topic.
     const body = withData && topics.length === 1 ? { data: revisions[0] } : {};
     void this.#call({ id: this.#random.id(), topics, body }, revisions).finally(() => {
       for (const topic of topics) this.#busy.delete(topic);
@@ -48,42 +48,42 @@ export class SimulatedPublisher {
   }
 
   async #call(call: PublisherCall, revisions: readonly number[]): Promise<void> {
-    for (let left = REPEATS; left > 0; left -= 1) {
+    for (let left = ATTEMPTS; left > 0; left -= 1) {
       if (await this.#tryOnce(call, revisions)) return;
       await this.#wait(this.#random.between(10, MAX_DELAY_MS));
     }
-    this.#trace.note(`publishing ${call.topics} is given up`);
+    this.#trace.log(`publishing ${call.topics} failed`);
   }
 
-  /** Whether it was answered 200. What a webhook answers counts, whether it is heard or not. */
+  /** Returns whether the reply was 200. A reply of the webhook counts even if it does not arrive. */
   #tryOnce(call: PublisherCall, revisions: readonly number[]): Promise<boolean> {
     const webhook = this.#random.pick(this.#webhooks());
     return new Promise((resolve) => {
-      // Long after the webhook's own deadlines; a webhook that was killed never answers.
+      // Above the deadlines of the webhook; one that was killed never replies.
       const deadline = this.#clock.after(10_000, () => resolve(false));
-      const answered = (ok: boolean) => {
+      const finish = (ok: boolean) => {
         deadline.cancel();
         this.#clock.after(this.#random.between(0, 20), () => resolve(ok));
       };
       this.#clock.after(this.#random.between(0, 20), () => {
-        if (!webhook.process.alive) return answered(false);
+        if (!webhook.process.alive) return finish(false);
         webhook.post(call).then(
           (versions) => {
-            if (!webhook.process.alive) return answered(false);
+            if (!webhook.process.alive) return finish(false);
             call.topics.forEach((topic, i) => {
               const acknowledged = {
                 revision: revisions[i] ?? 0,
                 version: versions.get(topic) ?? 0,
                 atMs: this.#clock.nowMs(),
               };
-              this.#trace.note(
-                `${webhook.process.name} answers 200: ${topic} #${acknowledged.revision} is ${acknowledged.version}`,
+              this.#trace.log(
+                `${webhook.process.name} replies 200: ${topic} #${acknowledged.revision} is ${acknowledged.version}`,
               );
               this.#app.acknowledge(topic, acknowledged);
             });
-            answered(true);
+            finish(true);
           },
-          () => answered(false),
+          () => finish(false),
         );
       });
     });

@@ -17,7 +17,7 @@ import type { Peer, SimulatedSocket } from './simulated-socket.ts';
 import { SimulatedUwsApp } from './simulated-uws-app.ts';
 import type { Trace } from './trace.ts';
 
-/** The relays' settings, in milliseconds: the defaults, but for what would only make runs long. */
+/** Settings of the relays, in milliseconds: the defaults, except for those that would make runs long. */
 export const REPAIR_INTERVAL_MS = 3000;
 export const FLOOR_SPREAD_MS = 2000;
 const PING_INTERVAL_MS = 5000;
@@ -25,7 +25,7 @@ const STUCK_TIMEOUT_MS = 20_000;
 const DRAIN_WINDOW_MS = 1000;
 const MAX_TOPICS = 16;
 
-/** A relay as `relay.ts` puts it together, on a simulated broker and simulated connections. */
+/** A relay, composed as in `relay.ts`, with a simulated broker and simulated connections. */
 export class SimulatedRelay {
   readonly process: SimulatedProcess;
   readonly broker: SimulatedBroker;
@@ -50,7 +50,7 @@ export class SimulatedRelay {
     this.broker = new SimulatedBroker({ name, cluster, clock });
     this.server = new SimulatedUwsApp({
       clock,
-      lineClock: time.clock(() => random.next()),
+      networkClock: time.clock(() => random.next()),
       random,
       isTurnEnd: () => time.isTurnEnd,
     });
@@ -59,15 +59,15 @@ export class SimulatedRelay {
       clock,
       report: {
         delivered: (update, clients) =>
-          trace.note(`${name} tells ${clients} clients of ${update.topic}: ${update.version}`),
+          trace.log(`${name} delivers ${update.topic} ${update.version} to ${clients} clients`),
         conflated() {},
         roundBegun() {},
         digested() {},
-        digestFailed: () => trace.note(`${name} gets no digest`),
-        updatesRepaired: (count) => count > 0 && trace.note(`${name} repairs ${count} updates`),
-        floorRaised: () => trace.note(`${name} hears of a raised floor`),
-        deafSubscriptionReplaced: () => trace.note(`${name} replaces a deaf subscription`),
-        freshness: (fresh) => trace.note(`${name} is ${fresh ? 'fresh' : 'stale'}`),
+        digestFailed: () => trace.log(`${name}: digest failed`),
+        updatesRepaired: (count) => count > 0 && trace.log(`${name} repairs ${count} updates`),
+        floorRaised: () => trace.log(`${name} learns of a raised floor`),
+        deafSubscriptionReplaced: () => trace.log(`${name} replaces a subscription that lost signals`),
+        freshness: (fresh) => trace.log(`${name} is ${fresh ? 'fresh' : 'stale'}`),
       },
       repairIntervalMs: REPAIR_INTERVAL_MS,
       floorSpreadMs: FLOOR_SPREAD_MS,
@@ -75,7 +75,7 @@ export class SimulatedRelay {
         deliver: (update, paced) =>
           this.#transports.reduce((sum, transport) => sum + transport.deliver(update, paced), 0),
         sendFreshness: (fresh) => {
-          if (!this.process.alive) return; // a promise may be settled after the end
+          if (!this.process.alive) return; // a promise may resolve after the end
           for (const transport of this.#transports) transport.sendFreshness(fresh);
         },
         pace: (mark, windowMs) => this.sessions.pace(mark, windowMs),
@@ -100,11 +100,11 @@ export class SimulatedRelay {
       socketClosed() {},
     };
     const json = new UwsWebsocket({ ...shared, path: '/ws', encoder: JSON_ENCODER });
-    const old = new UwsWebsocket({ ...shared, path: '/update_check', encoder: LEGACY_ENCODER });
+    const legacy = new UwsWebsocket({ ...shared, path: '/update_check', encoder: LEGACY_ENCODER });
     const events = new UwsSse({ ...shared, clock, corsHeaders: () => ({}) });
     const topics = new UwsLongPoll({ ...shared, clock, corsHeaders: () => ({}), maxWaiting: 0 });
-    this.#transports = [json, old, events, topics];
-    this.#sweeps = [json.connections, old.connections, events.connections].map(
+    this.#transports = [json, legacy, events, topics];
+    this.#sweeps = [json.connections, legacy.connections, events.connections].map(
       (connections: ReadonlySet<Sweepable>) =>
         new Sweep({
           clock,
@@ -126,17 +126,17 @@ export class SimulatedRelay {
     for (const sweep of this.#sweeps) sweep.start();
   }
 
-  /** A client asks for something over HTTP; undefined where the relay refuses it. */
+  /** Handles an HTTP request; returns undefined if the relay refuses the connection. */
   request(url: URL, headers: Readonly<Record<string, string>>, peer: ResponsePeer): SimulatedResponse | undefined {
     return this.takesClients ? this.server.request(url, headers, peer) : undefined;
   }
 
-  /** A client connects; undefined where the relay refuses it. */
+  /** Handles a WebSocket upgrade; returns undefined if the relay refuses the connection. */
   connect(path: string, query: string, peer: Peer): SimulatedSocket | undefined {
     return this.takesClients ? this.server.connect(path, query, peer) : undefined;
   }
 
-  /** Ends in good order; resolves when it is gone. */
+  /** Shuts down gracefully; resolves when the process has ended. */
   async drain(): Promise<void> {
     this.#listening = false;
     await drain({ sessions: this.sessions, clock: this.process.clock, windowMs: DRAIN_WINDOW_MS });
@@ -144,7 +144,7 @@ export class SimulatedRelay {
     this.kill(false);
   }
 
-  /** Is gone at once; `silently` where its machine is gone too, so that nobody is told. */
+  /** Kills the process; `silently` if its machine fails too, so that connections are not closed. */
   kill(silently: boolean): void {
     this.process.kill();
     this.server.vanish(silently);

@@ -2,20 +2,20 @@ import type { Clock, Timer } from '../../services/shared/clock.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedPipe } from './simulated-pipe.ts';
 
-/** What a client's end of a request is told, in the order of sending. */
+/** Receives the response at the client, in the order of sending. */
 export interface ResponsePeer {
   head(status: number): void;
   chunk(text: string): void;
-  /** The answer is complete (1000), or the line is over before that. */
+  /** The response is complete (1000), or the connection was closed before that. */
   closed(code: number): void;
 }
 
-/** uWebSockets.js gives up a reader that takes nothing of a backlog for so long, in milliseconds. */
-const PATIENCE_MS = 12_000;
+/** uWebSockets.js aborts a response whose reader takes nothing of a backlog for this long, in milliseconds. */
+const WRITE_TIMEOUT_MS = 12_000;
 
-/** The answer to a request, with the relay's end as uWebSockets.js has it: it buffers all that is written. */
+/** An HTTP response. The end of the relay behaves as in uWebSockets.js: it buffers everything written. */
 export class SimulatedResponse {
-  /** What the request asks for. */
+  /** The requested topics. */
   readonly topics: readonly string[];
   readonly pipe: SimulatedPipe;
   readonly #relayClock: Clock;
@@ -25,15 +25,15 @@ export class SimulatedResponse {
   #hasHead = false;
   #isFull = false;
   #isVanished = false;
-  #patience: Timer | undefined;
+  #writeTimeout: Timer | undefined;
   #aborted = () => {};
   #writable: (offset: number) => boolean = () => true;
 
-  /** `over` is told when nothing more can be written. */
+  /** @param deps.over called when nothing more can be written */
   constructor(deps: {
     topics: readonly string[];
     relayClock: Clock;
-    lineClock: Clock;
+    networkClock: Clock;
     random: SeededRandom;
     peer: ResponsePeer;
     over: (response: SimulatedResponse) => void;
@@ -104,11 +104,11 @@ export class SimulatedResponse {
     return this.end();
   }
 
-  /** The relay's process is gone. */
+  /** The process of the relay ended. */
   vanish(silently: boolean): void {
     this.#isVanished = true;
     this.pipe.vanish(silently);
-    this.#patience?.cancel();
+    this.#writeTimeout?.cancel();
   }
 
   #sendHead(): void {
@@ -119,7 +119,7 @@ export class SimulatedResponse {
   }
 
   #drained(): void {
-    this.#patience?.cancel();
+    this.#writeTimeout?.cancel();
     if (this.pipe.isChoked || this.pipe.backlog > 0) this.#wait();
     else if (this.#isFull) this.#roomAgain();
   }
@@ -130,8 +130,8 @@ export class SimulatedResponse {
   }
 
   #wait(): void {
-    this.#patience?.cancel();
-    this.#patience = this.#relayClock.after(PATIENCE_MS, () => {
+    this.#writeTimeout?.cancel();
+    this.#writeTimeout = this.#relayClock.after(WRITE_TIMEOUT_MS, () => {
       if (!this.pipe.isOpen) return;
       this.pipe.end(1006, '');
       this.#abort();
@@ -144,7 +144,7 @@ export class SimulatedResponse {
   }
 
   #finish(): void {
-    this.#patience?.cancel();
+    this.#writeTimeout?.cancel();
     this.#over(this);
   }
 

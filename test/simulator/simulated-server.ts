@@ -6,25 +6,25 @@ import { RedisData } from './redis-data.ts';
 import type { ScriptContext } from './redis-scripts-model.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
-/** A connection that subscribes, as the server sees it. */
+/** A subscribing connection, as the server sees it. */
 export interface Subscriber {
   readonly topics: ReadonlySet<Topic>;
   readonly floors: ReadonlySet<number>;
   update(topic: Topic, signal: string): void;
-  floor(partition: number, floor: Version, raise: string): void;
+  floor(partition: number, floor: Version, raiseId: string): void;
 }
 
-/** One Redis process: its data, its clock, who subscribes to it, and who replicates it. */
+/** A Redis server: its data, clock, subscribers and replicas. */
 export class SimulatedServer {
   readonly name: string;
   readonly #clock: Clock;
   readonly #floorRaised: (partition: number, floor: Version) => void;
   readonly #random: SeededRandom;
   readonly subscribers = new Set<Subscriber>();
-  /** Told of every change, to replicate it. */
+  /** Replicas: receive every change. */
   readonly followers = new Set<(change: (data: RedisData) => void) => void>();
   data = new RedisData();
-  /** How far its clock is ahead, in microseconds. */
+  /** The offset of its clock, in microseconds. */
   clockOffsetUs = 0;
   running = true;
   frozen = false;
@@ -46,43 +46,43 @@ export class SimulatedServer {
     this.#replicationId = deps.random.id();
   }
 
-  /** Goes by the run and the replication of another server. */
-  pose(history: string): void {
-    [this.#runId = '', this.#replicationId = ''] = history.split('.');
+  /** Takes the run id and replication id of another server. */
+  impersonate(epoch: string): void {
+    [this.#runId = '', this.#replicationId = ''] = epoch.split('.');
   }
 
-  /** Whether it answers. */
-  get answers(): boolean {
+  /** Whether it replies to commands. */
+  get responsive(): boolean {
     return this.running && !this.frozen;
   }
 
-  get history(): string {
+  get epoch(): string {
     return `${this.#runId}.${this.#replicationId}`;
   }
 
-  /** `TIME`, which goes on from one call to the next, by less than a millisecond in all. */
+  /** Models `TIME`. Increases with every call, by less than a millisecond in all. */
   nextNowUs(): number {
     this.#calls += 1;
     return Math.floor(this.#clock.nowMs()) * 1000 + (this.#calls % 1000) + this.clockOffsetUs;
   }
 
-  /** Makes a change here and on whoever follows. */
+  /** Applies a change here and on the replicas. */
   write(change: (data: RedisData) => void): void {
     change(this.data);
     for (const follow of this.followers) follow(change);
   }
 
-  /** Where a script runs on this server. */
+  /** Returns the context for one run of a script. */
   context(): ScriptContext {
     return {
       data: this.data,
       nowUs: this.nextNowUs(),
-      history: this.history,
+      epoch: this.epoch,
       write: (change) => this.write(change),
-      signalFloor: (partition, floor, raise) => {
+      signalFloor: (partition, floor, raiseId) => {
         this.#floorRaised(partition, floor);
         for (const subscriber of this.subscribers) {
-          if (subscriber.floors.has(partition)) subscriber.floor(partition, floor, raise);
+          if (subscriber.floors.has(partition)) subscriber.floor(partition, floor, raiseId);
         }
       },
       signalUpdate: (_partition, topic, version, body) => {
@@ -94,14 +94,14 @@ export class SimulatedServer {
     };
   }
 
-  /** The process ends; its data stay as they are until it starts. */
+  /** Ends the process; its data stay as they are. */
   kill(): void {
     this.running = false;
     this.frozen = false;
     this.subscribers.clear();
   }
 
-  /** A new process starts with these data: another run, another replication. */
+  /** Starts a process with the given data, a new run id and a new replication id. */
   start(data: RedisData): void {
     this.data = data;
     this.running = true;
@@ -109,7 +109,7 @@ export class SimulatedServer {
     this.#replicationId = this.#random.id();
   }
 
-  /** It was a replica and is a master from now on. */
+  /** Turns the replica into a master. */
   promote(): void {
     this.#replicationId = this.#random.id();
   }

@@ -3,19 +3,19 @@ import type { RedisData } from './redis-data.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedServer } from './simulated-server.ts';
 
-/** How long a change takes to a replica, and a replica to copy a master anew, in milliseconds. */
+/** The longest time until a change or a full copy reaches the replica, in milliseconds. */
 const MAX_LAG_MS = 400;
 
-/** A master and its replica, and which of the two each process takes for the master. */
+/** A master and its replica, and which of the two each process regards as the master. */
 export class SimulatedShard {
   readonly name: string;
   readonly servers: readonly [SimulatedServer, SimulatedServer];
   readonly #clock: Clock;
   readonly #random: SeededRandom;
-  /** Links of processes that have not heard of the new master yet. */
-  readonly #believers = new Set<string>();
-  /** Links whose packets are swallowed. */
-  readonly #cut = new Set<string>();
+  /** Links of processes that still use the replaced master. */
+  readonly #staleLinks = new Set<string>();
+  /** Links whose packets are dropped. */
+  readonly #blackholed = new Set<string>();
   readonly #floorsRaisedAtMs = new Map<number, number>();
   #master = 0;
   #replication = 0;
@@ -23,10 +23,10 @@ export class SimulatedShard {
   #stopFollowing = () => {};
   /** The newest snapshots, oldest first. */
   snapshots: readonly RedisData[] = [];
-  /** Told where a server stops being what it was: links to it end. */
+  /** Called when a server ended or changed its role: links to it end. */
   readonly watchers = new Set<(server: SimulatedServer) => void>();
 
-  constructor(deps: { name: string; clock: Clock; random: SeededRandom; note: (what: string) => void }) {
+  constructor(deps: { name: string; clock: Clock; random: SeededRandom; log: (what: string) => void }) {
     const { name, clock, random } = deps;
     this.name = name;
     this.#clock = clock;
@@ -37,7 +37,7 @@ export class SimulatedShard {
         clock,
         random,
         floorRaised: (partition, floor) => {
-          deps.note(`${this.servers[place]?.name} raises the floor of partition ${partition} to ${floor}`);
+          deps.log(`${this.servers[place]?.name} raises the floor of partition ${partition} to ${floor}`);
           if (this.#master === place) this.#floorsRaisedAtMs.set(partition, clock.nowMs());
         },
       });
@@ -53,47 +53,47 @@ export class SimulatedShard {
     return this.servers[1 - this.#master] as SimulatedServer;
   }
 
-  /** Whether a replaced master still takes itself, or is taken, for the master. */
+  /** Whether a link still uses a replaced master. */
   get isSplit(): boolean {
-    return this.#believers.size > 0;
+    return this.#staleLinks.size > 0;
   }
 
-  /** When the master of the time last raised the floor of a partition; undefined where none has. */
+  /** Returns the time at which a master last raised the floor of a partition; undefined if none has. */
   floorRaisedAtMs(partition: number): number | undefined {
     return this.#floorsRaisedAtMs.get(partition);
   }
 
-  /** Where a link goes to. */
+  /** Returns the server that a link regards as the master. */
   masterFor(link: string): SimulatedServer {
-    return this.#believers.has(link) ? this.replica : this.master;
+    return this.#staleLinks.has(link) ? this.replica : this.master;
   }
 
-  /** Whether packets between the two arrive. */
+  /** Whether packets between a link and a server arrive. */
   reaches(link: string, server: SimulatedServer): boolean {
-    return server.answers && !this.#cut.has(link);
+    return server.responsive && !this.#blackholed.has(link);
   }
 
-  /** Swallows all packets of a link, until `mend`. */
-  cutOff(link: string): void {
-    this.#cut.add(link);
+  /** Drops all packets of a link, until `restore`. */
+  blackhole(link: string): void {
+    this.#blackholed.add(link);
   }
 
-  mend(link: string): void {
-    this.#cut.delete(link);
+  restore(link: string): void {
+    this.#blackholed.delete(link);
   }
 
-  /** The master's process ends. */
+  /** Ends the process of the master. */
   kill(): void {
     this.#end(this.master);
   }
 
-  /** The master's process starts again, with these data. */
+  /** Restarts the process of the master with the given data. */
   restart(data: RedisData): void {
     this.master.start(data);
     if (!this.isSplit) this.#replicate();
   }
 
-  /** Keeps the master's data of now, as a file on its disk would. */
+  /** Saves a snapshot of the master. */
   snapshot(): void {
     this.snapshots = [...this.snapshots.slice(-2), this.master.data.copy()];
   }
@@ -105,31 +105,31 @@ export class SimulatedShard {
   }
 
   /**
-   * The replica becomes the master, without what has not reached it. These links go to the old one for now, if it
-   * lives: the brain is split until all have heard.
+   * Promotes the replica, without the changes that have not reached it. The given links keep using the former master,
+   * if it is running: a split brain until all of them have switched over.
    */
-  failOver(believers: readonly string[]): void {
+  failOver(staleLinks: readonly string[]): void {
     this.#stopFollowing();
-    const old = this.master;
+    const former = this.master;
     this.#master = 1 - this.#master;
     if (!this.master.running) this.master.start(this.master.data);
     this.master.promote();
-    for (const link of believers) this.#believers.add(link);
-    if (this.isSplit) for (const watcher of this.watchers) watcher(old);
+    for (const link of staleLinks) this.#staleLinks.add(link);
+    if (this.isSplit) for (const watcher of this.watchers) watcher(former);
     else this.#demote();
   }
 
-  /** One of those links hears of the new master. */
-  convince(link: string): void {
-    if (!this.#believers.delete(link)) return;
+  /** Makes one of those links use the new master. */
+  switchOver(link: string): void {
+    if (!this.#staleLinks.delete(link)) return;
     if (this.isSplit) for (const watcher of this.watchers) watcher(this.replica);
     else this.#demote();
   }
 
-  /** Everybody hears of it; what the old master has taken in meanwhile is lost. */
+  /** Makes all links use the new master. What the former one accepted meanwhile is lost. */
   healSplit(): void {
     if (!this.isSplit) return;
-    this.#believers.clear();
+    this.#staleLinks.clear();
     this.#demote();
   }
 
@@ -145,7 +145,7 @@ export class SimulatedShard {
     for (const watcher of this.watchers) watcher(server);
   }
 
-  /** The replica copies the master, then follows it at a distance. */
+  /** Makes the replica copy the master, then apply its changes with a delay. */
   #replicate(): void {
     this.#stopFollowing();
     this.#replication += 1;

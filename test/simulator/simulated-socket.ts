@@ -2,15 +2,15 @@ import type { Clock } from '../../services/shared/clock.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedPipe } from './simulated-pipe.ts';
 
-/** What a client's end of a WebSocket is told, in the order of sending. */
+/** Receives the events of a WebSocket at the client, in the order of sending. */
 export interface Peer {
   opened(): void;
   message(text: string): void;
-  /** The line is over. */
+  /** The connection was closed. */
   closed(code: number, reason: string): void;
 }
 
-/** What a relay's end tells its server: uWebSockets.js' handlers. */
+/** The handlers of uWebSockets.js at the relay. */
 export interface SocketHandlers {
   message(socket: SimulatedSocket, text: string): void;
   dropped(socket: SimulatedSocket): void;
@@ -19,16 +19,16 @@ export interface SocketHandlers {
   close(socket: SimulatedSocket, code: number): void;
 }
 
-/** What `send` returns, as in uWebSockets.js. */
+/** The return values of `send` in uWebSockets.js. */
 const [BACKPRESSURE, SUCCESS, DROPPED] = [0, 1, 2];
-/** Every frame counts for so many bytes more than it has, so that few of them fill a buffer. */
+/** The number of bytes that a frame counts for, chosen so that a few frames fill a buffer. */
 const FRAME_BYTES = 8 * 1024;
-/** Messages of one turn that are kept to be written at once; 32 in uWebSockets.js, here few enough to be met. */
+/** The number of messages of one turn that are written as one batch: 32 in uWebSockets.js, fewer here to be reached. */
 const BATCH = 4;
 
 /**
- * A WebSocket between a relay and a client, with the relay's end as uWebSockets.js has it: what a turn publishes
- * is one batch, what does not fit is dropped whole with one `dropped`, and `drain` comes when something was taken.
+ * A WebSocket between a relay and a client. The end of the relay behaves as in uWebSockets.js: the messages of a turn
+ * are one batch, a batch that does not fit is dropped whole with one `dropped`, and `drain` follows when a frame was read.
  */
 export class SimulatedSocket {
   readonly userData: unknown;
@@ -43,7 +43,7 @@ export class SimulatedSocket {
   constructor(deps: {
     userData: unknown;
     relayClock: Clock;
-    lineClock: Clock;
+    networkClock: Clock;
     random: SeededRandom;
     handlers: SocketHandlers;
     peer: Peer;
@@ -65,7 +65,7 @@ export class SimulatedSocket {
     this.pipe.push(() => this.#peer.opened());
   }
 
-  // The relay's end, as uWebSockets.js has it.
+  // The end of the relay, as in uWebSockets.js.
 
   getUserData(): unknown {
     return this.userData;
@@ -104,7 +104,7 @@ export class SimulatedSocket {
     this.pipe.push(() => this.pipe.toRelay(() => this.#handlers.pong(this)));
   }
 
-  /** Says goodbye; a client with a backlog may never see it. The close handler is called at once. */
+  /** Sends a close frame, which a client with a backlog may never see. Calls the close handler at once. */
   end(code: number, reason: string): void {
     this.#mustBeOpen();
     if (this.getBufferedAmount() > 0 && this.#random.chance(0.5)) this.#end(1006, '', code);
@@ -116,15 +116,15 @@ export class SimulatedSocket {
     this.#end(1006, '', 1006);
   }
 
-  // The server's own.
+  // For the server.
 
-  /** Keeps a published message for the end of the turn. */
+  /** Buffers a published message until the end of the turn. */
   publish(text: string): void {
     if (this.#batch.length === BATCH) this.flush();
     this.#batch.push(text);
   }
 
-  /** Writes what the turn has published. */
+  /** Writes the messages published in this turn. */
   flush(): void {
     const batch = this.#batch;
     this.#batch = [];
@@ -138,10 +138,10 @@ export class SimulatedSocket {
     }
   }
 
-  // The client's end.
+  // The end of the client.
 
-  /** Says something to the relay. */
-  say(text: string): void {
+  /** Receives a message from the client. */
+  receive(text: string): void {
     this.pipe.toRelay(() => this.#handlers.message(this, text));
   }
 

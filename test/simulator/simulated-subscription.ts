@@ -3,13 +3,13 @@ import type { Clock } from '../../services/shared/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 import { decodeSignal } from '../../services/shared/update/update-codec.ts';
+import type { NetworkConditions } from './network-conditions.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedLink } from './simulated-link.ts';
 import type { Subscriber } from './simulated-server.ts';
 import type { SimulatedShard } from './simulated-shard.ts';
-import type { Weather } from './weather.ts';
 
-/** A process's subscribing connection to a shard. What it subscribed to is forgotten with the connection. */
+/** A process's subscribing connection to a shard. Its subscriptions end with the connection. */
 export class SimulatedSubscription implements Subscriber {
   readonly topics = new Set<Topic>();
   readonly floors = new Set<number>();
@@ -17,10 +17,10 @@ export class SimulatedSubscription implements Subscriber {
   readonly #partitions: readonly number[];
   readonly #clock: Clock;
   readonly #random: SeededRandom;
-  readonly #weather: Weather;
+  readonly #network: NetworkConditions;
   readonly #handler: () => FeedHandler | undefined;
-  #deaf = false;
-  /** Counts the connections: signals of an earlier one reach nobody. */
+  #dropsSignals = false;
+  /** The number of the connection: signals of an earlier one are discarded. */
   #generation = 0;
 
   constructor(deps: {
@@ -28,14 +28,14 @@ export class SimulatedSubscription implements Subscriber {
     shard: SimulatedShard;
     clock: Clock;
     random: SeededRandom;
-    weather: Weather;
+    network: NetworkConditions;
     partitions: readonly number[];
     handler: () => FeedHandler | undefined;
   }) {
     this.#partitions = deps.partitions;
     this.#clock = deps.clock;
     this.#random = deps.random;
-    this.#weather = deps.weather;
+    this.#network = deps.network;
     this.#handler = deps.handler;
     this.#link = new SimulatedLink({
       ...deps,
@@ -47,7 +47,7 @@ export class SimulatedSubscription implements Subscriber {
         },
         down: (server) => {
           server.subscribers.delete(this);
-          this.#forget();
+          this.#clear();
           this.#handler()?.watchesLost(this.#partitions);
         },
       },
@@ -60,22 +60,22 @@ export class SimulatedSubscription implements Subscriber {
 
   stop(): void {
     this.#link.server?.subscribers.delete(this);
-    this.#forget();
+    this.#clear();
     this.#link.stop();
   }
 
-  cut(): void {
-    this.#link.cut();
+  disconnect(): void {
+    this.#link.disconnect();
   }
 
-  /** Gives the connection up; `watchesLost` is told, also where there was none. */
-  renew(): void {
-    if (this.#link.server) this.#link.cut();
+  /** Replaces the connection. Calls `watchesLost` even if there was none. */
+  reset(): void {
+    if (this.#link.server) this.#link.disconnect();
     else this.#handler()?.watchesLost(this.#partitions);
   }
 
-  deafen(): void {
-    if (this.#link.server) this.#deaf = true;
+  dropSignals(): void {
+    if (this.#link.server) this.#dropsSignals = true;
   }
 
   subscribe(topics: readonly Topic[]): Promise<void> {
@@ -90,7 +90,7 @@ export class SimulatedSubscription implements Subscriber {
     });
   }
 
-  /** A failure harms nothing: digests bring every floor too. */
+  /** Failures are harmless: digests contain the floor too. */
   subscribeFloors(): void {
     this.#link
       .call(() => {
@@ -106,25 +106,25 @@ export class SimulatedSubscription implements Subscriber {
     });
   }
 
-  floor(partition: number, floor: Version, raise: string): void {
-    this.#arrive((handler) => handler.raiseFloor(partition, floor, raise));
+  floor(partition: number, floor: Version, raiseId: string): void {
+    this.#arrive((handler) => handler.raiseFloor(partition, floor, raiseId));
   }
 
-  #forget(): void {
+  #clear(): void {
     this.#generation += 1;
-    this.#deaf = false;
+    this.#dropsSignals = false;
     this.topics.clear();
     this.floors.clear();
   }
 
-  #arrive(tell: (handler: FeedHandler) => void): void {
-    const { latencyMs, signalDelayMs, signalLoss, signalRepeat } = this.#weather;
-    if (this.#deaf || this.#random.chance(signalLoss)) return;
+  #arrive(handle: (handler: FeedHandler) => void): void {
+    const { latencyMs, signalDelayMs, signalLoss, signalRepeat } = this.#network;
+    if (this.#dropsSignals || this.#random.chance(signalLoss)) return;
     const generation = this.#generation;
     for (let times = this.#random.chance(signalRepeat) ? 2 : 1; times > 0; times -= 1) {
       this.#clock.after(1 + this.#random.between(0, latencyMs) + this.#random.between(0, signalDelayMs), () => {
         const handler = this.#handler();
-        if (handler && this.#generation === generation) tell(handler);
+        if (handler && this.#generation === generation) handle(handler);
       });
     }
   }

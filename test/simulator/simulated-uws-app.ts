@@ -9,7 +9,7 @@ type Behavior = Parameters<UwsApp['ws']>[1];
 type Socket = Parameters<NonNullable<Behavior['open']>>[0];
 type Serve = Parameters<UwsApp['get']>[1];
 
-/** What a client's upgrade says (RFC 6455, section 4.1). */
+/** The headers of an upgrade request (RFC 6455, section 4.1). */
 const HANDSHAKE: Readonly<Record<string, string>> = {
   upgrade: 'websocket',
   connection: 'Upgrade',
@@ -17,27 +17,27 @@ const HANDSHAKE: Readonly<Record<string, string>> = {
   'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
 };
 
-/** As much of a uWebSockets.js app as the transports use, for clients that are simulated. */
+/** The part of a uWebSockets.js app that the transports use, for simulated clients. */
 export class SimulatedUwsApp {
   readonly sockets = new Set<SimulatedSocket>();
   readonly responses = new Set<SimulatedResponse>();
   readonly #clock: Clock;
-  readonly #lineClock: Clock;
+  readonly #networkClock: Clock;
   readonly #random: SeededRandom;
   readonly #isTurnEnd: () => boolean;
   readonly #behaviors = new Map<string, Behavior>();
-  /** By the beginning of their paths. */
+  /** By path prefix. */
   readonly #services = new Map<string, Serve>();
   #flushing = false;
 
-  constructor(deps: { clock: Clock; lineClock: Clock; random: SeededRandom; isTurnEnd: () => boolean }) {
+  constructor(deps: { clock: Clock; networkClock: Clock; random: SeededRandom; isTurnEnd: () => boolean }) {
     this.#clock = deps.clock;
-    this.#lineClock = deps.lineClock;
+    this.#networkClock = deps.networkClock;
     this.#random = deps.random;
     this.#isTurnEnd = deps.isTurnEnd;
   }
 
-  /** What the transports take it for. */
+  /** The app, as the transports expect it. */
   get app(): UwsApp {
     return this as unknown as UwsApp;
   }
@@ -71,17 +71,17 @@ export class SimulatedUwsApp {
           this.#flushing = false;
           for (const socket of this.sockets) socket.flush();
         });
-      // Written in this iteration of the loop or in the next one, and always before the end of that.
+      // Written in this iteration of the loop or the next one, always before the end of that.
       if (this.#isTurnEnd() || this.#random.chance(0.5)) flush();
       else this.#clock.atTurnEnd(flush);
     }
     return true;
   }
 
-  /** A client connects; undefined where it is refused. */
+  /** Handles a WebSocket upgrade; returns undefined if it is refused. */
   connect(path: string, query: string, peer: Peer): SimulatedSocket | undefined {
     const behavior = this.#behaviors.get(path);
-    if (!behavior?.upgrade) throw new Error(`nothing is served at ${path}`);
+    if (!behavior?.upgrade) throw new Error(`no handler for ${path}`);
     let userData: unknown;
     const res = {
       getRemoteAddressAsText: () => new ArrayBuffer(0),
@@ -98,7 +98,7 @@ export class SimulatedUwsApp {
     const socket = new SimulatedSocket({
       userData,
       relayClock: this.#clock,
-      lineClock: this.#lineClock,
+      networkClock: this.#networkClock,
       random: this.#random,
       peer,
       maxBackpressure: behavior.maxBackpressure ?? 0,
@@ -118,16 +118,16 @@ export class SimulatedUwsApp {
     return socket;
   }
 
-  /** A client asks for something. */
+  /** Handles an HTTP request. */
   request(url: URL, headers: Readonly<Record<string, string>>, peer: ResponsePeer): SimulatedResponse {
     const path = [...this.#services.keys()].find((beginning) => url.pathname.startsWith(beginning)) ?? '';
     const serve = this.#services.get(path);
-    if (!serve) throw new Error(`nothing is served at ${url.pathname}`);
+    if (!serve) throw new Error(`no handler for ${url.pathname}`);
     const rest = decodeURIComponent(url.pathname.slice(path.length));
     const response = new SimulatedResponse({
       topics: rest ? [rest] : url.searchParams.getAll('topic'),
       relayClock: this.#clock,
-      lineClock: this.#lineClock,
+      networkClock: this.#networkClock,
       random: this.#random,
       peer,
       over: (over) => void this.responses.delete(over),
@@ -142,7 +142,7 @@ export class SimulatedUwsApp {
     return response;
   }
 
-  /** The process is gone, or the machine with it. */
+  /** The process ended, and its machine too if `silently`. */
   vanish(silently: boolean): void {
     for (const socket of this.sockets) socket.pipe.vanish(silently);
     for (const response of this.responses) response.vanish(silently);

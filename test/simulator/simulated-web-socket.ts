@@ -1,16 +1,16 @@
 import type { Topic } from '../../services/shared/update/topic.ts';
-import type { ClientLine, Entrance } from './entrance.ts';
+import type { ClientConnection, LoadBalancer } from './load-balancer.ts';
 
 type Handler = ((event: unknown) => void) | null;
 
-/** Creates a class like the browser's WebSocket, for the client library, on simulated lines. */
+/** Creates a `WebSocket` class for the client library, on simulated connections. */
 export function createSimulatedWebSocket(deps: {
-  entrance: Entrance;
-  /** A new line is made. */
-  opened(line: ClientLine): void;
-  /** It is over. */
-  ended(line: ClientLine): void;
-  /** A relay has answered for these topics, with a number or without; called before the library hears of it. */
+  loadBalancer: LoadBalancer;
+  /** A connection was opened. */
+  opened(connection: ClientConnection): void;
+  /** It was closed. */
+  ended(connection: ClientConnection): void;
+  /** A relay has confirmed these topics, with or without a version. Called before the library receives the message. */
   subscribed(topics: readonly Topic[]): void;
 }): unknown {
   return class SimulatedWebSocket {
@@ -19,11 +19,11 @@ export function createSimulatedWebSocket(deps: {
     onmessage: Handler = null;
     onclose: Handler = null;
     onerror: Handler = null;
-    readonly #line: ClientLine;
+    readonly #connection: ClientConnection;
 
     constructor(url: string) {
       const { pathname, search } = new URL(url);
-      this.#line = deps.entrance.connect(pathname, search.slice(1), {
+      this.#connection = deps.loadBalancer.connect(pathname, search.slice(1), {
         opened: () => {
           this.readyState = 1;
           this.onopen?.({});
@@ -34,22 +34,22 @@ export function createSimulatedWebSocket(deps: {
           this.onmessage?.({ data });
         },
         closed: (code, reason) => {
-          deps.ended(this.#line);
+          deps.ended(this.#connection);
           this.readyState = 3;
           this.onclose?.({ code, reason });
         },
       });
-      deps.opened(this.#line);
+      deps.opened(this.#connection);
     }
 
     send(text: string): void {
-      this.#line.say(text);
+      this.#connection.send(text);
     }
 
     close(): void {
       this.readyState = 2;
-      deps.ended(this.#line);
-      this.#line.hangUp(1005);
+      deps.ended(this.#connection);
+      this.#connection.close(1005);
     }
   };
 }

@@ -6,22 +6,22 @@ import { createIdempotency, type Idempotent } from '../../services/webhook/idemp
 import { SimulatedBroker, type SimulatedCluster } from './simulated-broker.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
-/** A publisher's call, without HTTP around it. */
+/** A publisher's call, without HTTP. */
 export interface PublisherCall {
-  /** The `webhook-id`: the same when the call is repeated. */
+  /** The `webhook-id`, the same for a repeated call. */
   readonly id: string;
   readonly topics: readonly Topic[];
   readonly body: UpdateBody;
 }
 
-/** A webhook as `webhook.ts` puts it together, on a simulated broker and behind no HTTP. */
+/** A webhook, composed as in `app.ts`, with a simulated broker and without HTTP. */
 export class SimulatedWebhook {
   readonly process: SimulatedProcess;
   readonly broker: SimulatedBroker;
   readonly #cluster: SimulatedCluster;
   readonly #publisher: ClusterPublisher;
   readonly #idempotent: Idempotent;
-  /** When a replaced master last took in something of ours, by partition. */
+  /** The time at which a replaced master last accepted an update of this webhook, by partition. */
   readonly #atReplacedMaster = new Map<number, number>();
 
   constructor(deps: { process: SimulatedProcess; cluster: SimulatedCluster; nowMs: () => number }) {
@@ -44,9 +44,8 @@ export class SimulatedWebhook {
   }
 
   /**
-   * The promise's one assumption (DESIGN, section 1): where a master that was already replaced has acknowledged
-   * something, the webhook that published it lives to notice. So it must not be killed before the floor of the
-   * partition has been raised on the new master after that.
+   * The one assumption of the promise: if a replaced master acknowledged an update, the webhook that published it lives
+   * to detect that. So it must not be killed before the floor of the partition was raised on the new master after that.
    */
   get mayDie(): boolean {
     return [...this.#atReplacedMaster].every(([partition, atMs]) => {
@@ -66,7 +65,7 @@ export class SimulatedWebhook {
     void this.broker.stop();
   }
 
-  /** Resolves with the version of each topic where it answers 200; rejects where it answers 503. */
+  /** Resolves with the version of each topic if the reply is 200; rejects if it is 503. */
   async post({ id, topics, body }: PublisherCall): Promise<ReadonlyMap<Topic, Version>> {
     const call = { credentialId: 'publisher', webhookId: id, body: Buffer.from(JSON.stringify([topics, body])) };
     const { result } = await this.#idempotent(call, async () => ({

@@ -1,12 +1,11 @@
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
 import { createSimulatedCluster, REAL_SETTINGS } from './create-simulated-cluster.ts';
-import { Entrance } from './entrance.ts';
 import { EventSourceClient } from './event-source-client.ts';
+import { LegacyClient } from './legacy-client.ts';
 import { LibraryClient } from './library-client.ts';
-import { OldClient } from './old-client.ts';
+import { LoadBalancer } from './load-balancer.ts';
 import { Page } from './page.ts';
-import { PlainClient } from './plain-client.ts';
 import type { Sabotage } from './sabotage.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedApp } from './simulated-app.ts';
@@ -17,16 +16,27 @@ import { SimulatedPublisher } from './simulated-publisher.ts';
 import { SimulatedRelay } from './simulated-relay.ts';
 import { SimulatedWebhook } from './simulated-webhook.ts';
 import { Trace } from './trace.ts';
+import { WebsocketClient } from './websocket-client.ts';
 
-/** Clients, by what they say when they come back. */
-const KINDS = ['library', 'library', 'library', 'rendered', 'greeting', 'message', 'none', 'stream', 'old'] as const;
+/** Kinds of clients, by library, transport, and how they resume. Repeated ones are more frequent. */
+const KINDS = [
+  'library',
+  'library',
+  'library',
+  'rendered',
+  'greeting',
+  'message',
+  'none',
+  'event-source',
+  'legacy',
+] as const;
 type Kind = (typeof KINDS)[number];
 const TOPICS = ['chat', 'news', 'a:1', 'a:2', 'b/x', 'default'] as Topic[];
 const PARTITIONS = 3;
 const RELAYS = 3;
 const WEBHOOKS = 2;
 
-/** A whole cluster in one process: servers, relays, webhooks, the app behind them and the clients before them. */
+/** A cluster in one process: Redis servers, relays, webhooks, the app that publishes and the clients that subscribe. */
 export class Simulation {
   readonly time: VirtualTime;
   readonly random: SeededRandom;
@@ -38,13 +48,13 @@ export class Simulation {
   readonly publisher: SimulatedPublisher;
   readonly clients = new Set<SimulatedClient>();
   readonly topics: readonly Topic[] = TOPICS;
-  /** `fetch` as pages have it: each asks under a host name of its own. */
+  /** The global `fetch` of all pages. Each page uses a host name of its own. */
   readonly fetch: typeof fetch = (input, init) =>
     (this.#fetches.get(new URL(String(input)).hostname) ?? Promise.reject)(input, init);
-  /** When something last happened to a Redis server. */
-  disturbedAtMs = 0;
+  /** The time of the last fault of a Redis server. */
+  redisFaultAtMs = 0;
   readonly #sabotage: Sabotage | undefined;
-  readonly #entrance: Entrance;
+  readonly #loadBalancer: LoadBalancer;
   readonly #fetches = new Map<string, typeof fetch>();
   #named = 0;
 
@@ -61,19 +71,19 @@ export class Simulation {
       random,
       partitions: PARTITIONS,
       shards: random.integer(1, 2),
-      // In some runs digests reach back for seconds only and hold a few topics, so that both limits are met.
+      // Some runs use digests that cover seconds and few topics, so that both limits are reached.
       settings: random.chance(0.5)
         ? REAL_SETTINGS
-        : { ...REAL_SETTINGS, reachUs: random.integer(4, 30) * 1_000_000, digestLimit: random.integer(1, 3) },
-      note: (what) => trace.note(what),
+        : { ...REAL_SETTINGS, recentWindowUs: random.integer(4, 30) * 1_000_000, digestLimit: random.integer(1, 3) },
+      log: (what) => trace.log(what),
     });
-    this.#entrance = new Entrance({ clock, random, relays: () => this.relays });
+    this.#loadBalancer = new LoadBalancer({ clock, random, relays: () => this.relays });
     this.publisher = new SimulatedPublisher({ app, clock, random, trace, webhooks: () => this.webhooks });
     for (let place = 0; place < RELAYS; place += 1) this.startRelay(place);
     for (let place = 0; place < WEBHOOKS; place += 1) this.startWebhook(place);
   }
 
-  /** Starts a relay in a place where none is, or none any more. */
+  /** Starts a relay in a slot that has none, or a dead one. */
   startRelay(place: number): void {
     const { cluster, random, time } = this;
     const process = this.#createProcess('relay');
@@ -86,40 +96,42 @@ export class Simulation {
       sabotage: this.#sabotage,
     });
     this.relays[place] = relay;
-    this.trace.note(`${process.name} starts`);
+    this.trace.log(`${process.name} starts`);
     relay.start();
   }
 
-  /** Starts a webhook in a place where none is, or none any more. */
+  /** Starts a webhook in a slot that has none, or a dead one. */
   startWebhook(place: number): void {
     const process = this.#createProcess('webhook');
     const webhook = new SimulatedWebhook({ process, cluster: this.cluster, nowMs: () => this.time.nowMs });
     this.webhooks[place] = webhook;
-    this.trace.note(`${process.name} starts`);
+    this.trace.log(`${process.name} starts`);
     webhook.start();
   }
 
-  /** A client of some kind comes. */
+  /** Adds a client of a random kind. */
   addClient(): void {
     const { random, app, time, topics } = this;
     const shared = {
-      disturbedAtMs: () => this.disturbedAtMs,
+      redisFaultAtMs: () => this.redisFaultAtMs,
       app,
       random,
-      entrance: this.#entrance,
+      loadBalancer: this.#loadBalancer,
       clock: time.clock(() => random.next()),
     };
     const some = random.some(topics, 0.4);
     const kind = random.integer(0, KINDS.length - 1);
     const name = this.#name(KINDS[kind] ?? '');
-    const page = new Page({ app, note: (what) => this.trace.note(`${name} ${what}`) });
-    this.trace.note(`${name} comes for ${KINDS[kind] === 'old' ? some[0] : some}`);
-    this.clients.add(this.#createClient(KINDS[kind] ?? 'old', { ...shared, name, page }, some));
+    const page = new Page({ app, log: (what) => this.trace.log(`${name} ${what}`) });
+    this.trace.log(`${name} subscribes to ${KINDS[kind] === 'legacy' ? some[0] : some}`);
+    this.clients.add(this.#createClient(KINDS[kind] ?? 'legacy', { ...shared, name, page }, some));
   }
 
   #createClient(
     kind: Kind,
-    shared: ConstructorParameters<typeof OldClient>[0] extends infer Deps ? Omit<Deps, 'topic' | 'saysSince'> : never,
+    shared: ConstructorParameters<typeof LegacyClient>[0] extends infer Deps
+      ? Omit<Deps, 'topic' | 'sendsSince'>
+      : never,
     topics: readonly Topic[],
   ): SimulatedClient {
     const { random } = this;
@@ -130,12 +142,12 @@ export class Simulation {
         const transport = random.pick(['websocket', 'websocket', 'sse', 'longpoll'] as const);
         return new LibraryClient({ ...shared, topics, transport, rendered: kind === 'rendered', ready });
       }
-      case 'stream':
+      case 'event-source':
         return new EventSourceClient({ ...shared, topics });
-      case 'old':
-        return new OldClient({ ...shared, topic: topics[0] as Topic, saysSince: random.chance(0.5) });
+      case 'legacy':
+        return new LegacyClient({ ...shared, topic: topics[0] as Topic, sendsSince: random.chance(0.5) });
       default:
-        return new PlainClient({ ...shared, topics, resume: kind });
+        return new WebsocketClient({ ...shared, topics, resume: kind });
     }
   }
 

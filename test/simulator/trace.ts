@@ -1,31 +1,31 @@
 import { createHash, type Hash } from 'node:crypto';
 
-/** How many lines are kept. */
+/** The number of lines kept. */
 const KEPT_LINES = 4000;
 
-/** What happened in a run, in order. Keeps the newest lines, and a digest of all. */
+/** The events of a run, in order. Keeps the newest lines, and a hash of all. */
 export class Trace {
   readonly #nowMs: () => number;
   readonly #hash: Hash = createHash('sha256');
-  #lines: string[] = [];
+  #connections: string[] = [];
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
-  note(what: string): void {
+  log(what: string): void {
     const line = `${(this.#nowMs() / 1000).toFixed(3)} ${what}`;
     this.#hash.update(`${line}\n`);
-    this.#lines.push(line);
-    if (this.#lines.length > 2 * KEPT_LINES) this.#lines = this.#lines.slice(-KEPT_LINES);
+    this.#connections.push(line);
+    if (this.#connections.length > 2 * KEPT_LINES) this.#connections = this.#connections.slice(-KEPT_LINES);
   }
 
   /** The newest lines. */
   get lines(): readonly string[] {
-    return this.#lines.slice(-KEPT_LINES);
+    return this.#connections.slice(-KEPT_LINES);
   }
 
-  /** The same for two runs in which the same happened. */
+  /** A hash of all lines: equal for runs that went the same way. */
   get digest(): string {
     return this.#hash.copy().digest('hex');
   }

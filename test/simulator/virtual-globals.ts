@@ -3,8 +3,8 @@ import type { VirtualTime } from '../support/virtual-time.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /**
- * The client library runs in browsers and uses their timers, time, randomness and `fetch`. Puts virtual ones in their
- * place; returns what puts the real ones back.
+ * Replaces the globals that the client library uses (timers, time, randomness and `fetch`) with virtual ones.
+ * @returns a function that restores them
  */
 export function installVirtualGlobals(time: VirtualTime, random: SeededRandom, virtualFetch: typeof fetch): () => void {
   const { setTimeout, clearTimeout, fetch } = globalThis;

@@ -2,35 +2,35 @@ import type { Clock, Timer } from '../../services/shared/clock.ts';
 import type { ServerMessage, UpdateMessage } from '../../services/shared/protocol/server-message.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
-import { type ClientLine, type Entrance, reaches } from './entrance.ts';
+import { type ClientConnection, isHealthy, type LoadBalancer } from './load-balancer.ts';
 import type { Page } from './page.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedClient } from './simulated-client.ts';
 
-/** How it says what it has when it comes back: in the URL, in a message, or not at all. */
+/** How it sends its versions when it reconnects: in the URL, in a message, or not at all. */
 export type Resume = 'greeting' | 'message' | 'none';
 
 const MAX_RECONNECT_DELAY_MS = 2000;
-/** A line that says nothing for so long is given up. */
+/** A connection without messages for this long is closed. */
 const SILENCE_MS = 15_000;
 
-/** A client without the library: what the README says a plain WebSocket needs to do. */
-export class PlainClient implements SimulatedClient {
+/** A client with a plain WebSocket and without the library, following the documented protocol. */
+export class WebsocketClient implements SimulatedClient {
   readonly name: string;
   readonly topics: readonly Topic[];
   readonly page: Page;
   readonly #resume: Resume;
   readonly #clock: Clock;
   readonly #random: SeededRandom;
-  readonly #entrance: Entrance;
-  /** The version of each topic that it has; 0 where it was told that nobody can say. */
+  readonly #loadBalancer: LoadBalancer;
+  /** The version it has of each topic; 0 if the relay could not confirm one. */
   readonly #known = new Map<Topic, Version>();
-  #asked = new Map<Topic, Version | null>();
-  /** What was fetched because the relay of this line answered for the first time. */
+  #requested = new Map<Topic, Version | null>();
+  /** Topics fetched on the first reply of this connection. */
   readonly #loaded = new Set<Topic>();
-  /** For which topics the relay of this line has said a number. */
-  readonly #vouched = new Set<Topic>();
-  #line: ClientLine | undefined;
+  /** The topics for which the relay of this connection has reported a version. */
+  readonly #confirmed = new Set<Topic>();
+  #connection: ClientConnection | undefined;
   #silence: Timer | undefined;
   #fresh = false;
   #left = false;
@@ -42,7 +42,7 @@ export class PlainClient implements SimulatedClient {
     page: Page;
     clock: Clock;
     random: SeededRandom;
-    entrance: Entrance;
+    loadBalancer: LoadBalancer;
   }) {
     this.name = deps.name;
     this.topics = deps.topics;
@@ -50,74 +50,74 @@ export class PlainClient implements SimulatedClient {
     this.#resume = deps.resume;
     this.#clock = deps.clock;
     this.#random = deps.random;
-    this.#entrance = deps.entrance;
+    this.#loadBalancer = deps.loadBalancer;
     this.#connect();
   }
 
-  get line(): ClientLine | undefined {
-    return this.#line;
+  get connection(): ClientConnection | undefined {
+    return this.#connection;
   }
 
-  get hears(): boolean {
-    return reaches(this.#line);
+  get receives(): boolean {
+    return isHealthy(this.#connection);
   }
 
-  get believesFresh(): boolean {
-    return this.#fresh && this.topics.every((topic) => this.#vouched.has(topic));
+  get isFresh(): boolean {
+    return this.#fresh && this.topics.every((topic) => this.#confirmed.has(topic));
   }
 
-  leave(): void {
+  close(): void {
     this.#left = true;
-    this.#line?.hangUp(1000);
+    this.#connection?.close(1000);
   }
 
   #connect(): void {
     if (this.#left) return;
     const since = (topic: Topic) => (this.#resume === 'none' ? null : (this.#known.get(topic) ?? null));
-    this.#asked = new Map(this.topics.map((topic) => [topic, since(topic)]));
+    this.#requested = new Map(this.topics.map((topic) => [topic, since(topic)]));
     this.#fresh = false;
     this.#loaded.clear();
-    this.#vouched.clear();
+    this.#confirmed.clear();
     const names = this.topics.map((topic) => `topic=${encodeURIComponent(topic)}`).join('&');
-    const versions = [...this.#asked.values()].map((version) => version ?? '').join();
+    const versions = [...this.#requested.values()].map((version) => version ?? '').join();
     const query = /\d/.test(versions) ? `${names}&since=${versions}` : names;
-    const line = this.#entrance.connect('/ws', this.#resume === 'message' ? '' : query, {
+    const connection = this.#loadBalancer.connect('/ws', this.#resume === 'message' ? '' : query, {
       opened: () => {
         if (this.#resume !== 'message') return;
-        line.say(JSON.stringify({ type: 'subscribe', topics: Object.fromEntries(this.#asked) }));
+        connection.send(JSON.stringify({ type: 'subscribe', topics: Object.fromEntries(this.#requested) }));
       },
       message: (text) => {
-        if (this.#line === line) this.#message(JSON.parse(text));
+        if (this.#connection === connection) this.#message(JSON.parse(text));
       },
       closed: () => {
-        if (this.#line === line) this.#comeBack();
+        if (this.#connection === connection) this.#reconnect();
       },
     });
-    this.#line = line;
-    this.#listen();
+    this.#connection = connection;
+    this.#expectMessage();
   }
 
-  #comeBack(): void {
+  #reconnect(): void {
     this.#silence?.cancel();
-    this.#line = undefined;
+    this.#connection = undefined;
     this.#fresh = false;
     this.#clock.after(this.#random.between(0, MAX_RECONNECT_DELAY_MS), () => this.#connect());
   }
 
-  /** Asks for a sign of life from time to time, and gives up a line without any. */
-  #listen(): void {
+  /** Sends a ping when the connection has been silent, and closes it if no message follows. */
+  #expectMessage(): void {
     this.#silence?.cancel();
     this.#silence = this.#clock.after(SILENCE_MS / 2, () => {
-      this.#line?.say(JSON.stringify({ type: 'ping' }));
+      this.#connection?.send(JSON.stringify({ type: 'ping' }));
       this.#silence = this.#clock.after(SILENCE_MS / 2, () => {
-        this.#line?.hangUp(1001);
-        this.#comeBack();
+        this.#connection?.close(1001);
+        this.#reconnect();
       });
     });
   }
 
   #message(message: ServerMessage): void {
-    this.#listen();
+    this.#expectMessage();
     if (message.type === 'freshness') this.#fresh = message.fresh;
     else if (message.type === 'update') this.#update(message.topic as Topic, message);
     else if (message.type === 'subscribed') {
@@ -127,20 +127,20 @@ export class PlainClient implements SimulatedClient {
 
   #update(topic: Topic, { version, data }: UpdateMessage): void {
     this.#known.set(topic, version);
-    this.#asked.set(topic, version);
-    // It may come before the first answer.
+    this.#requested.set(topic, version);
+    // It may arrive before the reply to the subscription.
     if (this.page.has(topic)) this.page.update(topic, data);
     else this.page.load(topic);
   }
 
   #subscribed(topic: Topic, version: Version | null): void {
-    const asked = this.#asked.get(topic) ?? null;
+    const requested = this.#requested.get(topic) ?? null;
     if (version !== null) {
       this.#fresh = true;
-      this.#vouched.add(topic);
+      this.#confirmed.add(topic);
     }
-    // Where it has said what it has, an update follows if that is not current.
-    if (asked !== null) return;
+    // If it sent its version, an update follows in case that is not current.
+    if (requested !== null) return;
     if (!this.#loaded.has(topic)) this.page.load(topic);
     this.#loaded.add(topic);
     this.#known.set(topic, version ?? 0);

@@ -2,7 +2,7 @@ import type { Topic } from '../../services/shared/update/topic.ts';
 import type { SimulatedClient } from './simulated-client.ts';
 import type { Simulation } from './simulation.ts';
 
-/** What the promise says of the time after all faults: what is wrong, in words. */
+/** Checks the promise after all faults have ended. Returns the violations, described. */
 export function checkPromise(simulation: Simulation): string[] {
   const { clients, relays } = simulation;
   const stale = relays.filter(({ hub }) => !hub.fresh);
@@ -12,7 +12,7 @@ export function checkPromise(simulation: Simulation): string[] {
   ];
 }
 
-/** The same for one client. */
+/** Checks the promise for one client. */
 export function checkClient({ app }: Simulation, client: SimulatedClient): string[] {
   const wrong: string[] = [];
   for (const topic of client.topics) {
@@ -20,20 +20,20 @@ export function checkClient({ app }: Simulation, client: SimulatedClient): strin
     if (!missing) continue;
     const shown = client.page.shown(topic);
     const acknowledged = `#${missing.revision}, acknowledged at ${missing.atMs / 1000} s as ${missing.version}`;
-    wrong.push(`${client.name} shows #${shown} of ${topic}, and was never told of ${acknowledged}`);
+    wrong.push(`${client.name} shows #${shown} of ${topic}, and was never notified of ${acknowledged}`);
   }
-  if (client.believesFresh === false) {
-    wrong.push(`${client.name} was not told that ${client.line?.relay?.process.name} is fresh again`);
+  if (client.isFresh === false) {
+    wrong.push(`${client.name} was not notified that ${client.connection?.relay?.process.name} is fresh again`);
   }
   return wrong;
 }
 
-/** All relays say the same number of a topic, and keep no more than their clients need. */
+/** Checks that all relays report the same version of a topic, and hold no more than their clients need. */
 export function checkRelays({ relays, topics }: Simulation): string[] {
   const wrong: string[] = [];
   for (const topic of topics) {
-    const numbers = relays.filter(({ hub }) => hub.isFresh(topic)).map(({ hub }) => hub.current(topic).version);
-    if (new Set(numbers).size > 1) wrong.push(`the relays say different numbers of ${topic}: ${numbers.join()}`);
+    const versions = relays.filter(({ hub }) => hub.isFresh(topic)).map(({ hub }) => hub.current(topic).version);
+    if (new Set(versions).size > 1) wrong.push(`the relays report different versions of ${topic}: ${versions.join()}`);
   }
   for (const { process, hub, sessions, server, broker } of relays) {
     const connections = server.sockets.size + server.responses.size;
@@ -47,7 +47,7 @@ export function checkRelays({ relays, topics }: Simulation): string[] {
         if (topic) wanted.add(topic);
       }
     }
-    if (hub.topics !== wanted.size) wrong.push(`${process.name} keeps ${hub.topics} topics for ${[...wanted].join()}`);
+    if (hub.topics !== wanted.size) wrong.push(`${process.name} holds ${hub.topics} topics for ${[...wanted].join()}`);
     const unwatched = [...wanted].filter((topic) => !broker.watched.includes(topic));
     if (unwatched.length > 0) wrong.push(`${process.name} does not watch ${unwatched.join()}`);
     for (const session of sessions) if (session.isBehind) wrong.push(`${process.name} has a client behind`);

@@ -1,9 +1,9 @@
 import type { Fault } from './fault.ts';
+import { goodConditions } from './network-conditions.ts';
 import type { Simulation } from './simulation.ts';
-import { calmWeather } from './weather.ts';
 
-/** Chooses what happens next, and ends what lasts. */
-export class Faults {
+/** Injects random faults, and ends those that have a duration. */
+export class FaultInjector {
   readonly #simulation: Simulation;
   readonly #faults: readonly Fault[];
   readonly #weights: number;
@@ -15,35 +15,35 @@ export class Faults {
     this.#weights = deps.faults.reduce((sum, { weight }) => sum + weight, 0);
   }
 
-  /** Lets something happen. */
+  /** Injects one fault, if the chosen one is possible. */
   step(): void {
     const { random, time, trace } = this.#simulation;
     const fault = this.#choose();
-    const begun = fault.begin(this.#simulation);
-    if (!begun) return;
-    trace.note(`${fault.name}: ${begun.what}`);
-    this.#disturb(fault);
-    if (!begun.end) return;
+    const started = fault.begin(this.#simulation);
+    if (!started) return;
+    trace.log(`${fault.name}: ${started.what}`);
+    this.#recordRedisFault(fault);
+    if (!started.end) return;
     const end = () => {
       if (!this.#ongoing.delete(end)) return;
-      trace.note(`ends: ${fault.name}: ${begun.what}`);
-      begun.end?.();
-      this.#disturb(fault);
+      trace.log(`end of ${fault.name}: ${started.what}`);
+      started.end?.();
+      this.#recordRedisFault(fault);
     };
     this.#ongoing.add(end);
     time.after(random.between(0, fault.maxMs), end);
   }
 
-  /** Ends everything that lasts. */
+  /** Ends all ongoing faults. */
   endAll(): void {
     const { cluster } = this.#simulation;
     for (const end of this.#ongoing) end();
     for (const shard of cluster.shards) shard.healSplit();
-    Object.assign(cluster.weather, calmWeather());
+    Object.assign(cluster.network, goodConditions());
   }
 
-  #disturb({ disturbsRedis }: Fault): void {
-    if (disturbsRedis) this.#simulation.disturbedAtMs = this.#simulation.time.nowMs;
+  #recordRedisFault({ affectsRedis }: Fault): void {
+    if (affectsRedis) this.#simulation.redisFaultAtMs = this.#simulation.time.nowMs;
   }
 
   #choose(): Fault {

@@ -1,0 +1,54 @@
+import type { Topic } from '../../services/shared/update/topic.ts';
+import type { SimulatedClient } from './simulated-client.ts';
+import { FLOOR_SPREAD_MS, REPAIR_INTERVAL_MS } from './simulated-relay.ts';
+import type { Simulation } from './simulation.ts';
+
+/** The interval between checks, in milliseconds. */
+const CHECK_INTERVAL_MS = 500;
+/** A fresh relay has run a digest of every partition within three intervals; its clients are notified within this time. */
+const GRACE_MS = 1000 + FLOOR_SPREAD_MS;
+const MAX_STALE_MS = 3 * 1.1 * REPAIR_INTERVAL_MS + GRACE_MS;
+
+/** Checks clients during the faults: no relay may report a stale page as fresh for longer than documented. */
+export class FreshnessMonitor {
+  readonly #simulation: Simulation;
+  /** The time since which a client with a healthy connection to a fresh relay has shown an old revision. */
+  readonly #staleSinceMs = new Map<string, number>();
+  /** Violations, oldest first. */
+  readonly violations: string[] = [];
+
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+  }
+
+  start(): void {
+    this.#simulation.time.after(CHECK_INTERVAL_MS, () => {
+      for (const client of this.#simulation.clients) {
+        for (const topic of client.topics) this.#check(client, topic);
+      }
+      this.start();
+    });
+  }
+
+  #check(client: SimulatedClient, topic: Topic): void {
+    const { time, app, cluster } = this.#simulation;
+    const key = `${client.name} ${topic}`;
+    const missing = app.missing(topic, client.page.shown(topic));
+    const { connection } = client;
+    // The legacy protocol has no freshness: uses what the relay reports to other clients.
+    const isFresh =
+      client.receives && client.page.has(topic) && (client.isFresh ?? connection?.relay?.hub.isFresh(topic));
+    // A process that still uses a replaced master cannot know.
+    const split = cluster.shards.some(({ isSplit }) => isSplit);
+    if (!missing || !isFresh || split) {
+      this.#staleSinceMs.delete(key);
+      return;
+    }
+    const sinceMs = Math.max(this.#staleSinceMs.get(key) ?? time.nowMs, missing.atMs);
+    this.#staleSinceMs.set(key, sinceMs);
+    if (time.nowMs - sinceMs <= MAX_STALE_MS) return;
+    const what = `${client.name} shows #${client.page.shown(topic)} of ${topic}, and was not notified of #${missing.revision}`;
+    const violation = `${what}, acknowledged at ${missing.atMs / 1000} s, by ${connection?.relay?.process.name}, which reported it as fresh for ${MAX_STALE_MS} ms`;
+    if (!this.violations.some((earlier) => earlier.startsWith(what))) this.violations.push(violation);
+  }
+}
