@@ -45,7 +45,7 @@ await runProcess({
         serveMetrics(async () => renderMerged(await processes.metrics())),
       );
       await lifecycle.start('relay processes', processes);
-      logger.info({ processes: count, port: config.relay.port }, 'the relay listens');
+      logger.info({ processes: count, port: config.relay.port }, 'relay is listening');
       return;
     }
     const parent = isOneOfMany ? connectToSupervisor({ parent: process, registry }) : undefined;
@@ -65,6 +65,6 @@ await runProcess({
     await lifecycle.start('broker', broker);
     const port = await lifecycle.start('relay', relay);
     parent?.listening();
-    logger.info({ port }, 'the relay listens');
+    logger.info({ port }, 'relay is listening');
   },
 });

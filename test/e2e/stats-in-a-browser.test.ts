@@ -118,7 +118,7 @@ describe('the statistics in a browser', { timeout: 60_000 }, () => {
     await page.keyboard.press('ArrowDown');
     expect(await focused()).toBe('save');
     await page.keyboard.press('End');
-    expect(await focused()).toBe('hand over, websocket × 1');
+    expect(await focused()).toBe('deliver, websocket × 1');
     await page.keyboard.press('Home');
     expect(await focused()).toBe('POST /comments');
     for (let i = 0; i < 6; i += 1) await page.keyboard.press('ArrowDown');

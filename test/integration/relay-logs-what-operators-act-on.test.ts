@@ -17,7 +17,7 @@ const sentences = (running: RelayFixture) => lines(running).map(({ msg }) => msg
 describe('a relay', () => {
   it('has no line for a client: not for one that comes, is told, is refused, misbehaves or goes', async () => {
     relay = await startRelay({ env: { ALLOWED_ORIGINS: 'https://example.org' } });
-    expect(sentences(relay)).toEqual(['can vouch for what it says']);
+    expect(sentences(relay)).toEqual(['relay is fresh']);
     for (let i = 0; i < 20; i += 1) {
       const client = await relay.connect('/ws?topic=chat');
       await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
@@ -28,7 +28,7 @@ describe('a relay', () => {
     await relay.publish('chat');
     await expect(relay.connect('/ws', { origin: 'https://evil.net' })).rejects.toThrow('403');
     await eventually(async () => expect(await relay?.metric('relay_connections')).toBe(0));
-    expect(sentences(relay)).toEqual(['can vouch for what it says']);
+    expect(sentences(relay)).toEqual(['relay is fresh']);
   });
 
   it('says when it goes away, and how many it sends away', async () => {
@@ -38,8 +38,8 @@ describe('a relay', () => {
     await going.relay.stop();
     await going.stop();
     expect(lines(going).slice(1)).toMatchObject([
-      { msg: 'says goodbye to its clients', clients: 1, windowMs: 0 },
-      { msg: 'all clients have been sent away' },
+      { msg: 'closing all connections', clients: 1, windowMs: 0 },
+      { msg: 'all connections closed' },
     ]);
   });
 
@@ -53,7 +53,7 @@ describe('a relay', () => {
       await eventually(() => expect(client.closed?.code).toBe(1013));
     }
     const refusals = lines(relay).filter(({ code }) => code === 'keys_unavailable');
-    expect(refusals).toMatchObject([{ level: 40, msg: 'clients are refused' }]);
+    expect(refusals).toMatchObject([{ level: 40, msg: 'refusing clients' }]);
     expect(refusals[0].err.message).toMatch(/the keys cannot be read.*ECONNREFUSED/s);
     for (const part of token.split('.')) expect(relay.log.join('')).not.toContain(part);
     expect(await relay.metric('relay_refusals_total')).toBe(10);

@@ -70,8 +70,8 @@ describe('a relay that records', () => {
     expect(rows.map(({ name, depth, kind }) => [name, depth, kind])).toEqual([
       ['deliver', 0, 'consumer'],
       ['merge', 1, 'internal'],
-      ['hand over, websocket', 1, 'internal'],
-      ['hand over, sse', 1, 'internal'],
+      ['deliver, websocket', 1, 'internal'],
+      ['deliver, sse', 1, 'internal'],
     ]);
     expect(rows[0]?.attributes).toEqual({ topic: 'chat', version, by: 'signal', clients: 31 });
     expect(rows.slice(2).map(({ attributes }) => attributes.clients)).toEqual([30, 1]);
@@ -105,7 +105,7 @@ describe('a relay that records', () => {
     const { id, traceparent } = newTrace({ sampled: true });
     await relay.publish('chat', { traceparent });
     const rows = await rowsOf(id);
-    expect(rows.map(({ name }) => name)).toEqual(['deliver', 'repair', 'merge', 'hand over, websocket']);
+    expect(rows.map(({ name }) => name)).toEqual(['deliver', 'repair', 'merge', 'deliver, websocket']);
     expect(rows[0]?.attributes).toMatchObject({ by: 'repair', clients: 1 });
   });
 
@@ -149,7 +149,7 @@ describe('a relay that records', () => {
     tracer.startSpan('POST /webhook', {}, trace.setSpanContext(ROOT_CONTEXT, parent)).end();
     await eventually(async () => {
       const names = (await rowsOf(quick.id)).map(({ name }) => name).sort();
-      expect(names).toEqual(['POST /webhook', 'deliver', 'hand over, websocket', 'merge']);
+      expect(names).toEqual(['POST /webhook', 'deliver', 'deliver, websocket', 'merge']);
     });
   });
 
@@ -164,7 +164,7 @@ describe('a relay that records', () => {
     await eventually(async () => {
       const { calls } = await (await statistics.get('/stats')).json();
       const named = Object.fromEntries(calls.map(({ name, count }: Record<string, unknown>) => [name, count]));
-      expect(named['hand over, websocket']).toBe(100);
+      expect(named['deliver, websocket']).toBe(100);
       expect(named.digest).toBeGreaterThan(0);
     });
     const { kept, processes } = await (await statistics.get('/stats')).json();

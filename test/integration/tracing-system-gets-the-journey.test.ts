@@ -38,7 +38,7 @@ describe('a tracing system', { timeout: 60_000 }, () => {
     try {
       await cluster.write('Hello');
       const deliver = {
-        'relay: deliver': ['relay: merge', 'relay: hand over, websocket'],
+        'relay: deliver': ['relay: merge', 'relay: deliver, websocket'],
       };
       const tree = [
         {

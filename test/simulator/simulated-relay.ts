@@ -5,7 +5,7 @@ import { UwsLongPoll } from '../../services/relay/transport/long-poll/uws-long-p
 import { JSON_ENCODER, LEGACY_ENCODER } from '../../services/relay/transport/message-encoder.ts';
 import { UwsSse } from '../../services/relay/transport/sse/uws-sse.ts';
 import { Sweep, type Sweepable } from '../../services/relay/transport/sweep.ts';
-import type { Accept, Transport } from '../../services/relay/transport/transport.ts';
+import type { Accept } from '../../services/relay/transport/transport.ts';
 import { UwsWebsocket } from '../../services/relay/transport/websocket/uws-websocket.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
 import { type Sabotage, sabotageAccept, sabotageFeed } from './sabotage.ts';
@@ -32,7 +32,6 @@ export class SimulatedRelay {
   readonly hub: Hub;
   readonly sessions: Sessions;
   readonly server: SimulatedUwsApp;
-  readonly #transports: readonly Transport[];
   readonly #sweeps: readonly Sweep[];
   #listening = true;
 
@@ -60,6 +59,7 @@ export class SimulatedRelay {
       report: {
         delivered: (update, clients) =>
           trace.log(`${name} delivers ${update.topic} ${update.version} to ${clients} clients`),
+        received() {},
         conflated() {},
         roundBegun() {},
         digested() {},
@@ -71,22 +71,13 @@ export class SimulatedRelay {
       },
       repairIntervalMs: REPAIR_INTERVAL_MS,
       floorSpreadMs: FLOOR_SPREAD_MS,
-      fanout: {
-        deliver: (update, paced) =>
-          this.#transports.reduce((sum, transport) => sum + transport.deliver(update, paced), 0),
-        sendFreshness: (fresh) => {
-          if (!this.process.alive) return; // a promise may resolve after the end
-          for (const transport of this.#transports) transport.sendFreshness(fresh);
-        },
-        pace: (mark, windowMs) => this.sessions.pace(mark, windowMs),
-      },
     });
     this.sessions = new Sessions({
       hub: this.hub,
       clock,
       limits: { maxTopics: MAX_TOPICS, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 },
       authorization: undefined,
-      report: { fellBehind() {}, caughtUp() {}, sent() {}, refused() {} },
+      report: { fellBehind() {}, caughtUp() {}, sent() {}, sentLate() {}, refused() {} },
     });
     const accept: Accept = (connection, greeting) => this.sessions.accept(connection, greeting);
     const shared = {
@@ -96,14 +87,23 @@ export class SimulatedRelay {
       report: { opened() {}, closed() {}, stuck() {}, refused() {} },
       maxTopics: MAX_TOPICS,
       maxMessageBytes: 0,
-      nowMs: () => clock.monotonicMs(),
       socketClosed() {},
+      nowMs: () => clock.monotonicMs(),
     };
     const json = new UwsWebsocket({ ...shared, path: '/ws', encoder: JSON_ENCODER });
     const legacy = new UwsWebsocket({ ...shared, path: '/update_check', encoder: LEGACY_ENCODER });
     const events = new UwsSse({ ...shared, clock, corsHeaders: () => ({}) });
     const topics = new UwsLongPoll({ ...shared, clock, corsHeaders: () => ({}), maxWaiting: 0 });
-    this.#transports = [json, legacy, events, topics];
+    const transports = [json, legacy, events, topics];
+    this.hub.deliverTo({
+      deliver: (update, paced) => transports.reduce((sum, transport) => sum + transport.deliver(update, paced), 0),
+      sendFreshness(fresh) {
+        if (!process.alive) return; // a promise may resolve after the end
+        for (const transport of transports) transport.sendFreshness(fresh);
+      },
+      pace: (since, windowMs) => this.sessions.pace(since, windowMs),
+      spreadMs: () => 0,
+    });
     this.#sweeps = [json.connections, legacy.connections, events.connections].map(
       (connections: ReadonlySet<Sweepable>) =>
         new Sweep({

@@ -1,5 +1,5 @@
 import { createChatMetrics } from '../../services/chat/metrics.ts';
-import { createRelayMetrics } from '../../services/relay/telemetry/metrics.ts';
+import { RelayTelemetry } from '../../services/relay/telemetry/relay-telemetry.ts';
 import { createBrokerMetrics } from '../../services/shared/broker/metrics.ts';
 import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
 import { createLogger } from '../../services/shared/logger.ts';
@@ -11,7 +11,8 @@ import { createWebhookMetrics } from '../../services/webhook/metrics.ts';
 export function createFullRegistry(): MetricsRegistry {
   const registry = createMetricsRegistry({ service: 'tests' });
   const logger = createLogger({ name: 'tests', level: 'silent' });
-  createRelayMetrics({ registry, sockets: () => 0, topics: () => 0, digestAgeMs: () => 0, clock: SYSTEM_CLOCK });
+  const telemetry = new RelayTelemetry({ registry, logger, clock: SYSTEM_CLOCK });
+  telemetry.observe({ server: { sockets: 0 }, hub: { topics: 0, digestAgeMs: 0 } });
   createWebhookMetrics({ registry });
   createChatMetrics({ registry });
   createBrokerMetrics({ registry, logger });

@@ -17,13 +17,22 @@ export function createRelayId(): string {
   return `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
 }
 
+/** The cluster as one relay sees it. */
+export interface ClusterView {
+  readonly relays: number;
+  /** Connections of all relays. */
+  readonly connections: number;
+  /** Connections of this relay. */
+  readonly own: number;
+}
+
 /** This relay's view of the relay registry: the number of relays and of connections in the cluster, itself included. */
 export class RelayRegistryView {
   readonly #id: string;
   readonly #registry: RelayRegistry;
   readonly #clock: Clock;
   readonly #connections: () => number;
-  readonly #exchanged: () => void;
+  readonly #exchanged: (view: ClusterView) => void;
   #others: { readonly relays: number; readonly connections: number } = { relays: 0, connections: 0 };
   #timer: Timer | undefined;
   #stopped = false;
@@ -31,14 +40,14 @@ export class RelayRegistryView {
   /**
    * @param deps.id unique in the cluster
    * @param deps.connections returns the number of this relay's connections
-   * @param deps.exchanged called after each successful exchange
+   * @param deps.exchanged called after each successful exchange, with the new view
    */
   constructor(deps: {
     id: string;
     registry: RelayRegistry;
     clock: Clock;
     connections: () => number;
-    exchanged: () => void;
+    exchanged: (view: ClusterView) => void;
   }) {
     this.#id = deps.id;
     this.#registry = deps.registry;
@@ -77,7 +86,7 @@ export class RelayRegistryView {
       if (this.#stopped) return void (await this.#registry.exchangeLoad(this.#id, undefined));
       const connections = all.reduce((sum, load) => sum + load.connections, 0) - own.connections;
       this.#others = { relays: Math.max(0, all.length - 1), connections: Math.max(0, connections) };
-      this.#exchanged();
+      this.#exchanged({ relays: this.relays, connections: this.connections, own: this.#connections() });
     } catch {
       // The last view is the best estimate while the broker is unavailable.
       intervalMs = RETRY_INTERVAL_MS;

@@ -1,15 +1,22 @@
 import type { Clock } from '../../shared/clock.ts';
 
-/** Something that is told to clients at the end of the turn. */
+/**
+ * A position in the sequence of everything that this relay has delivered: 1, 2, 3 and so on; 0 is before all. It orders
+ * deliveries across topics, which versions do not. The unit is part of the type: a version is no flush position.
+ */
+export type FlushPosition = number & { readonly __unit?: 'flush position' };
+
+/** An item that is delivered at the end of the turn in which it changes. */
 export interface Flushable {
-  /** The place of its last flush among all flushes; 0 where it was never flushed. */
-  flushed: number;
+  /** Position of its last flush; 0 if it was never flushed. */
+  flushed: FlushPosition;
+  /** Whether it is flushed at the end of this turn. */
   dirty: boolean;
 }
 
 /**
- * Numbers what is told to clients, in the order of telling: a client that fell behind is marked with a number,
- * and has missed only what was flushed from there on.
+ * Flushes each item that changes in a turn of the event loop once, at the end of the turn, and numbers the flushes.
+ * Several changes of an item in one turn are conflated; an idle relay adds no delay.
  */
 export class Flushes<T extends Flushable> {
   readonly #clock: Clock;
@@ -24,13 +31,13 @@ export class Flushes<T extends Flushable> {
     this.#flush = deps.flush;
   }
 
-  /** What may have been lost for a client that falls behind now. */
-  get mark(): number {
-    // What is published in one turn may be written, and dropped, in the next.
+  /** The first position that a client which falls behind now may miss. */
+  get position(): FlushPosition {
+    // uWebSockets.js may write, and drop, in the next turn what is published in this one.
     return this.#lastBegan;
   }
 
-  /** Flushes the item at the end of this turn; false where that was to be already. */
+  /** Flushes the item at the end of this turn. Returns false if that was due already. */
   touch(item: T): boolean {
     if (item.dirty) return false;
     item.dirty = true;
@@ -39,8 +46,8 @@ export class Flushes<T extends Flushable> {
     return true;
   }
 
-  /** Takes a number for something that is told at once. */
-  next(): number {
+  /** Takes the next position, for a message that is sent at once. */
+  next(): FlushPosition {
     this.#count += 1;
     return this.#count;
   }

@@ -1,49 +1,94 @@
 import type { BrokerFeed, FeedHandler } from '../../shared/broker/broker.ts';
+import type { Clock } from '../../shared/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
-import type { Fanout, HubReport } from './fanout.ts';
-import { Flushes } from './flushes.ts';
-import type { HubDeps } from './hub-deps.ts';
+import { Flushes, type FlushPosition } from './flushes.ts';
 import { PendingSubscribers, type Subscriber } from './pending-subscribers.ts';
-import type { Register } from './register.ts';
-import { Registers } from './registers.ts';
-import { Repair } from './repair.ts';
+import { type Register, Registers } from './registers.ts';
+import { Repair, type RepairReport } from './repair.ts';
 import { SubscriberCounts } from './subscriber-counts.ts';
 import { TopicInterest } from './topic-interest.ts';
 
+/** Delivers to all clients of this relay, whatever their transport. */
+export interface Fanout {
+  /**
+   * Sends an update to the topic's subscribers, and returns their number. A paced update leaves out the clients that
+   * cannot spread their refetch: `pace` follows for them.
+   */
+  deliver(update: Update, paced: boolean): number;
+  /** Notifies every client that this relay has become fresh or stale. */
+  sendFreshness(fresh: boolean): void;
+  /** Sends what was flushed at `since` or later to each client that was left out, at a time of its own within the window. */
+  pace(since: FlushPosition, windowMs: number): void;
+  /** Returns over how many milliseconds a topic's subscribers should spread their refetch; 0 for not at all. */
+  spreadMs(topic: Topic, subscribers: number): number;
+}
+
+/** Events of the hub, for telemetry. */
+export interface HubReport extends RepairReport {
+  /** An update was delivered to this many clients. `live` is false for a floor raise. */
+  delivered(update: Update, clients: number, live: boolean): void;
+  /**
+   * An update has arrived that is newer than the register.
+   * @param digestRequestedAtMs if a digest brought it: when that was requested, by the monotonic clock
+   */
+  received(update: Update, digestRequestedAtMs?: number): void;
+  /** An update was replaced by a newer one before its delivery. */
+  conflated(): void;
+}
+
+/** Delivers to nobody, until there is a fan-out. */
+const NO_FANOUT: Fanout = { deliver: () => 0, sendFreshness() {}, pace() {}, spreadMs: () => 0 };
+
 /**
- * The core of a relay: the registers of the topics that its clients listen to. What arrives is merged first;
- * at the end of the turn each changed topic is handed to the fanout once.
+ * The core of a relay: the registers of the topics that its clients subscribe to. Updates that arrive in one turn of the
+ * event loop are merged first; at its end each changed topic is delivered once.
+ *
+ * Order of use: `new Hub`, `deliverTo`, start the feed, `start`; then `subscribe` and the rest in any order; `stop`.
+ * No method throws. Versions that a topic's subscribers are notified of never decrease.
  */
 export class Hub implements FeedHandler {
   readonly #feed: BrokerFeed;
-  readonly #fanout: Fanout;
   readonly #report: HubReport;
   readonly #floorSpreadMs: number;
-  readonly #spreadOf: (topic: Topic, subscribers: number) => number;
-  readonly #members = new SubscriberCounts();
+  readonly #subscribers = new SubscriberCounts();
   readonly #interest: TopicInterest;
   readonly #repair: Repair;
   readonly #registers: Registers;
-  readonly #waiting = new PendingSubscribers();
+  readonly #pending = new PendingSubscribers();
   readonly #flushes: Flushes<Register>;
-  #freshnessFlushed = 0;
+  #fanout = NO_FANOUT;
+  #freshnessFlush: FlushPosition = 0;
 
-  constructor(deps: HubDeps) {
+  /**
+   * @param deps.feed must not be started yet
+   * @param deps.repairIntervalMs how often each partition's digest is read
+   * @param deps.floorSpreadMs over how long clients spread their refetch after a floor raise
+   */
+  constructor(deps: {
+    feed: BrokerFeed;
+    clock: Clock;
+    report: HubReport;
+    repairIntervalMs: number;
+    floorSpreadMs: number;
+  }) {
     const { feed, clock, report } = deps;
     this.#feed = feed;
-    this.#fanout = deps.fanout;
     this.#report = report;
     this.#floorSpreadMs = deps.floorSpreadMs;
-    this.#spreadOf = deps.spreadOf ?? (() => 0);
     this.#flushes = new Flushes({ clock, flush: (register) => this.#deliver(register) });
     this.#registers = new Registers({
       partitionOf: (topic) => feed.partitionOf(topic),
-      numberOf: (partition, stored) => this.#repair.partitions[partition]?.currentVersion(stored) ?? stored,
+      currentVersion: (partition, stored) => this.#repair.partitions[partition]?.currentVersion(stored) ?? stored,
     });
-    const loaded = (topic: Topic, stored: Update | undefined) => this.#settle(topic, stored);
-    const forget = (topic: Topic) => this.#registers.forget(topic);
-    this.#interest = new TopicInterest({ feed, clock, handler: { loaded, forget } });
+    this.#interest = new TopicInterest({
+      feed,
+      clock,
+      handler: {
+        loaded: (topic, stored) => this.#loaded(topic, stored),
+        forget: (topic) => this.#registers.forget(topic),
+      },
+    });
     this.#repair = new Repair({
       feed,
       clock,
@@ -53,124 +98,135 @@ export class Hub implements FeedHandler {
         watchedIn: (partition) => this.#registers.loadedIn(partition),
         versionOf: (topic) => this.#registers.loaded(topic)?.stored,
         changed: (partition, topics) => this.#interest.changed(partition, topics),
-        repaired: (updates, askedAtMs) => {
-          for (const update of updates) this.#merge(update, askedAtMs);
+        repaired: (updates, requestedAtMs) => {
+          for (const update of updates) this.#merge(update, requestedAtMs);
         },
         expired: (topics) => {
           for (const topic of topics) this.#registers.expire(topic);
-          this.#lift(topics);
+          this.#raise(topics);
         },
-        floorRaised: (partition) => this.#lift([...this.#registers.loadedIn(partition)].map(([topic]) => topic)),
+        floorRaised: (partition) => this.#raise([...this.#registers.loadedIn(partition)].map(([topic]) => topic)),
         freshnessChanged: (fresh) => this.#freshnessChanged(fresh),
       },
     });
     feed.setFeedHandler(this);
   }
 
-  /** Begins to repair; the feed is started by its owner. */
+  /** Sets the fan-out, which may need objects that need the hub. Call it once, before `start`. */
+  deliverTo(fanout: Fanout): void {
+    this.#fanout = fanout;
+  }
+
+  /** Begins to repair. The feed is started by its owner. */
   start(): void {
     this.#repair.start();
   }
 
+  /** Stops all timers; updates may still arrive. */
   stop(): void {
     this.#repair.stop();
     this.#interest.stop();
   }
 
-  /** Whether this relay can vouch for its registers. */
+  /** Whether this relay's registers are proven current. */
   get fresh(): boolean {
     return this.#repair.fresh;
   }
 
-  /** How old what this relay knows may be at most, in milliseconds; Infinity before it knows anything. */
+  /** Age of the oldest of the partitions' last digests, in milliseconds; Infinity before all have one. */
   get digestAgeMs(): number {
     return this.#repair.digestAgeMs;
   }
 
+  /** Number of topics with a subscriber. */
   get topics(): number {
-    return this.#members.size;
+    return this.#subscribers.size;
   }
 
-  /** Whether the topic is kept, or so many topics may be kept that it may be too; those just left are kept for a while. */
+  /** Returns the number of a topic's subscribers on this relay. */
+  subscribers(topic: Topic): number {
+    return this.#subscribers.count(topic);
+  }
+
+  /** Whether the topic is watched, or may be without exceeding `maxTopics`. A topic stays watched for a while after its last subscriber. */
   hasRoom(topic: Topic, maxTopics: number): boolean {
     return this.#interest.size < maxTopics || this.#interest.has(topic);
   }
 
-  /** The number of this node's members of a topic. */
-  subscribers(topic: Topic): number {
-    return this.#members.count(topic);
+  /** Adds a subscriber: from now on the topic is watched, and its register loaded and kept current. */
+  subscribe(topic: Topic): void {
+    if (this.#subscribers.add(topic)) this.#interest.acquire(topic);
   }
 
-  /** Adds a member to a topic: from now on its register is kept. */
-  subscribe(topic: Topic): void {
-    if (this.#members.join(topic)) this.#interest.acquire(topic);
+  /** Removes a subscriber; must follow a `subscribe`. */
+  unsubscribe(topic: Topic, subscriber: Subscriber): void {
+    this.#pending.remove(topic, subscriber);
+    if (this.#subscribers.remove(topic)) this.#interest.release(topic);
   }
 
   /**
-   * Unless the topic can be vouched for now, the member is called back when it can be, and whenever the relay
-   * ceases to be fresh before that.
+   * Notifies the subscriber once the topic is fresh, and each time that the relay becomes stale before that. No effect
+   * if the topic is fresh now.
    */
-  awaitFreshness(topic: Topic, member: Subscriber): void {
-    if (!this.isFresh(topic)) this.#waiting.add(topic, member);
+  awaitFreshness(topic: Topic, subscriber: Subscriber): void {
+    if (!this.isFresh(topic)) this.#pending.add(topic, subscriber);
   }
 
-  unsubscribe(topic: Topic, member: Subscriber): void {
-    this.#waiting.remove(topic, member);
-    if (this.#members.leave(topic)) this.#interest.release(topic);
-  }
-
-  /** Whether this relay knows the topic's register and can vouch for it. */
+  /** Whether the topic's register is loaded and proven current. */
   isFresh(topic: Topic): boolean {
     return this.fresh && this.#registers.loaded(topic) !== undefined;
   }
 
-  /** What a client of the topic should have: its newest update, under the topic's number. */
+  /**
+   * Returns the topic's newest update under its current version, also if it was never published. Proven current only
+   * while `isFresh(topic)`.
+   */
   current(topic: Topic): Update {
-    return this.#spread(this.#registers.current(topic));
+    return this.#withSpread(this.#registers.current(topic));
   }
 
-  /** The newest that clients of the topic were to be told while they were away: its update, or a floor raised since. */
+  /** Returns the version of the topic's newest update, or of the floor raise since, if that is higher; 0 if there is neither. */
   newestVersion(topic: Topic): Version {
     const partition = this.#repair.partitions[this.#feed.partitionOf(topic)];
     return Math.max(this.#registers.get(topic)?.update.version ?? 0, partition?.raised ?? 0);
   }
 
-  /** What the clock by which the topic's versions are made showed at a moment of our own, which never steps. */
+  /** Converts a time of the monotonic clock, in milliseconds, into the broker's clock, which makes the topic's versions. */
   brokerTimeAt(topic: Topic, monotonicMs: number): Version {
     return this.#repair.partitions[this.#feed.partitionOf(topic)]?.brokerTimeAt(monotonicMs) ?? 0;
   }
 
-  /** Marks where a client fell behind: it may have missed what was flushed from here on. */
-  get mark(): number {
-    return this.#flushes.mark;
+  /** The first position that a client which falls behind now may miss. */
+  get flushPosition(): FlushPosition {
+    return this.#flushes.position;
   }
 
-  /** Whether all who listen to the topic are told at the end of this turn. */
+  /** Position of the last change of freshness. */
+  get freshnessFlush(): FlushPosition {
+    return this.#freshnessFlush;
+  }
+
+  /** Returns the position of the topic's last delivery; 0 if it has had none. */
+  flushOf(topic: Topic): FlushPosition {
+    return this.#registers.get(topic)?.flushed ?? 0;
+  }
+
+  /** Whether the topic's subscribers, all of them, get an update at the end of this turn. */
   isDeliveryPending(topic: Topic): boolean {
     const register = this.#registers.get(topic);
     return register?.dirty === true && !register.paced;
   }
 
   /**
-   * The version that the topic's clients were told last, 0 where they are still to be told something, and how many
-   * they were then; undefined where this relay knows nothing of the topic, and nobody listens to it.
+   * Returns the version that was last delivered to the topic's subscribers, 0 while a delivery is pending, and the number
+   * of clients that it went to; undefined if this relay has neither the topic's register nor a subscriber.
    */
-  lastDelivered(topic: Topic): { version: Version; told: number } | undefined {
+  lastDelivered(topic: Topic): { version: Version; delivered: number } | undefined {
     const register = this.#registers.loaded(topic);
-    if (!register && this.#members.count(topic) === 0) return undefined;
+    if (!register && this.#subscribers.count(topic) === 0) return undefined;
     return register && !register.dirty
-      ? { version: register.update.version, told: register.delivered }
-      : { version: 0, told: 0 };
-  }
-
-  /** The place of a topic's last flush; compare with a mark. */
-  flushOf(topic: Topic): number {
-    return this.#registers.get(topic)?.flushed ?? 0;
-  }
-
-  /** The place of the last change of freshness; compare with a mark. */
-  get freshnessFlush(): number {
-    return this.#freshnessFlushed;
+      ? { version: register.update.version, delivered: register.delivered }
+      : { version: 0, delivered: 0 };
   }
 
   deliver(update: Update): void {
@@ -193,27 +249,27 @@ export class Hub implements FeedHandler {
   }
 
   #deliver(register: Register): void {
-    const { update, paced, flushed } = register;
-    const told = this.#spread(update);
-    const { spread = 0 } = told;
-    register.delivered = this.#fanout.deliver(told, paced || spread > 0);
-    this.#report.delivered(told, register.delivered, !paced);
+    const { paced, flushed } = register;
+    const update = this.#withSpread(register.update);
+    const { spread = 0 } = update;
+    register.delivered = this.#fanout.deliver(update, paced || spread > 0);
+    this.#report.delivered(update, register.delivered, !paced);
     if (!paced && spread > 0) this.#fanout.pace(flushed, spread);
   }
 
-  /** An update whose publisher has not said itself over which time it should be fetched. */
-  #spread(update: Update): Update {
+  /** Adds the spread that the topic needs, if the publisher has set none. */
+  #withSpread(update: Update): Update {
     if (update.spread !== undefined) return update;
-    const spread = this.#spreadOf(update.topic, this.#members.count(update.topic));
+    const spread = this.#fanout.spreadMs(update.topic, this.#subscribers.count(update.topic));
     return spread > 0 ? { ...update, spread } : update;
   }
 
-  /** Takes in what may be newer, from wherever it came. */
-  #merge(update: Update, digestAskedAtMs?: number): void {
-    if (!this.#registers.get(update.topic) && !this.#interest.isWatched(update.topic)) return; // the rest of an old watch
+  #merge(update: Update, digestRequestedAtMs?: number): void {
+    // A signal of a watch that was given up.
+    if (!this.#registers.get(update.topic) && !this.#interest.isWatched(update.topic)) return;
     const register = this.#registers.merge(update);
     if (!register) return;
-    this.#report.received?.(update, digestAskedAtMs);
+    this.#report.received(update, digestRequestedAtMs);
     this.#touch(register);
   }
 
@@ -221,35 +277,35 @@ export class Hub implements FeedHandler {
     if (!this.#flushes.touch(register)) this.#report.conflated();
   }
 
-  #settle(topic: Topic, stored: Update | undefined): void {
+  #loaded(topic: Topic, stored: Update | undefined): void {
     if (stored) this.#repair.saw(topic, stored.version);
     if (this.#registers.loaded(topic)) {
-      // Watched again after the watch was lost: what came in between is news.
+      // Watched again after the watch was lost: an update may have been missed in between.
       if (stored) this.#merge(stored);
       return;
     }
     this.#registers.load(topic, stored);
-    if (this.fresh) this.#waiting.notify(topic, true);
+    if (this.fresh) this.#pending.notify(topic, true);
   }
 
   #freshnessChanged(fresh: boolean): void {
-    this.#freshnessFlushed = this.#flushes.next();
+    this.#freshnessFlush = this.#flushes.next();
     this.#fanout.sendFreshness(fresh);
-    for (const topic of this.#waiting.topics) {
-      if (!fresh || this.isFresh(topic)) this.#waiting.notify(topic, fresh);
+    for (const topic of this.#pending.topics) {
+      if (!fresh || this.isFresh(topic)) this.#pending.notify(topic, fresh);
     }
   }
 
-  /** Everybody who listens to a topic whose number has risen is told once: what they have may be older than what is true. */
-  #lift(topics: readonly Topic[]): void {
-    let told = false;
+  /** Notifies the subscribers of each topic whose current version has risen: their content may be older than the truth. */
+  #raise(topics: readonly Topic[]): void {
+    let raised = false;
     for (const topic of topics) {
-      const spreadMs = Math.max(this.#floorSpreadMs, this.#spreadOf(topic, this.#members.count(topic)));
-      const register = this.#registers.lift(topic, spreadMs);
+      const wantedMs = this.#fanout.spreadMs(topic, this.#subscribers.count(topic));
+      const register = this.#registers.raise(topic, Math.max(this.#floorSpreadMs, wantedMs));
       if (!register) continue;
       this.#touch(register);
-      told = true;
+      raised = true;
     }
-    if (told) this.#fanout.pace(this.mark, this.#floorSpreadMs);
+    if (raised) this.#fanout.pace(this.flushPosition, this.#floorSpreadMs);
   }
 }

@@ -3,7 +3,7 @@ import { RETENTION_US } from '../../shared/broker/retention.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
 
-/** What a relay knows of one partition from its digests. */
+/** What a relay knows of one partition, from digests and signals. Floor, base and retention limit never decrease. */
 export class Partition {
   #witness: Witness = { epoch: '', version: 0 };
   #floor: Version = 0;
@@ -11,39 +11,44 @@ export class Partition {
   #base: Version = 0;
   #retained: Version = 0;
   #cursor: Version = 0;
-  /** How far the broker's clock is ahead of ours that never steps, in microseconds. */
+  /** Microseconds by which the broker's clock is ahead of the monotonic clock. */
   #aheadUs = 0;
-  /** When the last digest that succeeded was asked for, in milliseconds; never at first. */
+  /** When the last successful digest was requested, by the monotonic clock in milliseconds; -Infinity before the first. */
   digestedAtMs = Number.NEGATIVE_INFINITY;
-  /** Updates that the digest brought before pub/sub did, and when. */
+  /** Updates that a digest brought before their signal arrived, and when. */
   readonly unsignalled = new Map<Topic, { readonly version: Version; readonly atMs: number }>();
 
+  /** Evidence of what this relay has seen, for the broker to detect that it lost data. Sent with each digest. */
   get witness(): Witness {
     return this.#witness;
   }
 
+  /** The floor; 0 before the first digest or signal. */
   get floor(): Version {
     return this.#floor;
   }
 
-  /** The floor where it was raised since the first digest; 0 where it was not. */
+  /** The floor if it was raised since the first digest; otherwise 0. */
   get raised(): Version {
     return this.#raised;
   }
 
-  /** What the next digest is asked for: changes after this. */
+  /** The next digest is requested for the changes after this version. */
   get cursor(): Version {
     return this.#cursor;
   }
 
-  /** Notes the highest version seen, so that a broker that forgot it can be told. */
+  /** Notes a version for the witness. */
   saw(version: Version): void {
     if (version > this.#witness.version) this.#witness = { ...this.#witness, version };
   }
 
-  /** Takes a digest's numbers over, all but its changes. */
-  learn(digest: Digest, askedAtMs: number): void {
-    this.#aheadUs = digest.retainedSince + RETENTION_US - askedAtMs * 1000;
+  /**
+   * Takes everything from a digest except its changes.
+   * @param requestedAtMs by the monotonic clock
+   */
+  learn(digest: Digest, requestedAtMs: number): void {
+    this.#aheadUs = digest.retainedSince + RETENTION_US - requestedAtMs * 1000;
     const { epoch, raiseId } = digest;
     this.#witness = { epoch, raiseId, version: Math.max(this.#witness.version, digest.last) };
     this.raiseFloor(digest.floor);
@@ -51,10 +56,13 @@ export class Partition {
     this.#retained = Math.max(this.#retained, digest.retainedSince);
   }
 
-  /** True where the floor is higher than it was. `raiseId` names what raised it, where that is known. */
+  /**
+   * Raises the floor. Returns whether it was lower before.
+   * @param raiseId identifies the raise, if known
+   */
   raiseFloor(floor: Version, raiseId?: string): boolean {
     if (floor <= this.#floor) return false;
-    // One that is not above all that was seen is not taken for known: the next digest has it raised again.
+    // A raise that is not above everything seen is not acknowledged: the broker raises again at the next digest.
     if (raiseId !== undefined && floor > this.#witness.version) this.#witness = { ...this.#witness, raiseId };
     this.saw(floor);
     if (this.#floor > 0) this.#raised = floor;
@@ -62,23 +70,23 @@ export class Partition {
     return true;
   }
 
-  /** What the broker's clock showed, or shows, at a moment of ours: versions are by that clock. */
+  /** Converts a time of the monotonic clock, in milliseconds, into the broker's clock, which makes versions. */
   brokerTimeAt(monotonicMs: number): Version {
     return monotonicMs * 1000 + this.#aheadUs;
   }
 
-  /** The changes up to here are dealt with. May go back: a new history may name lower versions. */
+  /** Marks the changes up to `cursor` as processed. May go back: versions of a new epoch may be lower. */
   moveCursor(cursor: Version): void {
     this.#cursor = cursor;
   }
 
   /**
-   * The number of a topic whose stored register has this version, 0 for none: equal on every relay that has
-   * seen the same digest, never lower than an update the topic has had, never as high as one to come.
+   * Returns the current version of a topic whose newest update has the version `stored`; 0 if it has none. Equal on
+   * every relay that has seen the same digest, never lower than an update of the topic, and lower than every later one.
    */
-  currentVersion(version: Version): Version {
-    // One below the floor may be gone from the broker, and then relays that start know nothing of it.
-    const counts = version > this.#retained && version > this.#floor;
-    return counts ? version : Math.max(version, this.#base, this.#floor);
+  currentVersion(stored: Version): Version {
+    // The broker may have lost an update below the floor: relays that start later would not know it.
+    const counts = stored > this.#retained && stored > this.#floor;
+    return counts ? stored : Math.max(stored, this.#base, this.#floor);
   }
 }

@@ -1,36 +1,36 @@
 import type { Topic } from '../../shared/update/topic.ts';
 
-/** Somebody who joins topics: a client's session. */
+/** A subscriber of topics: a client's session. */
 export interface Subscriber {
-  /** Whether the topic can be vouched for is known anew. */
+  /** Called when a topic that it waits for is fresh, and when the relay has become stale meanwhile. */
   freshnessChanged(topic: Topic): void;
 }
 
-/** Members whose topics cannot be vouched for yet. */
+/** Subscribers that wait until their topics are fresh. */
 export class PendingSubscribers {
-  readonly #members = new Map<Topic, Set<Subscriber>>();
+  readonly #subscribers = new Map<Topic, Set<Subscriber>>();
 
-  /** The topics that somebody waits for. */
+  /** The topics that a subscriber waits for. */
   get topics(): readonly Topic[] {
-    return [...this.#members.keys()];
+    return [...this.#subscribers.keys()];
   }
 
-  add(topic: Topic, member: Subscriber): void {
-    const members = this.#members.get(topic);
-    if (members) members.add(member);
-    else this.#members.set(topic, new Set([member]));
+  add(topic: Topic, subscriber: Subscriber): void {
+    const subscribers = this.#subscribers.get(topic);
+    if (subscribers) subscribers.add(subscriber);
+    else this.#subscribers.set(topic, new Set([subscriber]));
   }
 
-  remove(topic: Topic, member: Subscriber): void {
-    const members = this.#members.get(topic);
-    if (members?.delete(member) && members.size === 0) this.#members.delete(topic);
+  remove(topic: Topic, subscriber: Subscriber): void {
+    const subscribers = this.#subscribers.get(topic);
+    if (subscribers?.delete(subscriber) && subscribers.size === 0) this.#subscribers.delete(topic);
   }
 
-  /** Calls all who wait for the topic; they go on waiting unless it is vouched for. */
-  notify(topic: Topic, vouched: boolean): void {
-    const members = this.#members.get(topic);
-    if (!members) return;
-    if (vouched) this.#members.delete(topic);
-    for (const member of members) member.freshnessChanged(topic);
+  /** Notifies the topic's subscribers. They wait no longer if it is fresh. */
+  notify(topic: Topic, fresh: boolean): void {
+    const subscribers = this.#subscribers.get(topic);
+    if (!subscribers) return;
+    if (fresh) this.#subscribers.delete(topic);
+    for (const subscriber of subscribers) subscriber.freshnessChanged(topic);
   }
 }

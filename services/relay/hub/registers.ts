@@ -1,54 +1,69 @@
 import type { Topic } from '../../shared/update/topic.ts';
 import { merge, type Update, type Version } from '../../shared/update/update.ts';
-import type { Register } from './register.ts';
+import type { Flushable } from './flushes.ts';
 
-/** What every register begins as. */
-const FIRST_STATE = { stored: 0, delivered: 0, flushed: 0, loaded: false, dirty: false, paced: false };
+/** A topic's state on this relay. Only grows: neither `update.version` nor, until the broker loses it, `stored` decreases. */
+export interface Register extends Flushable {
+  readonly partition: number;
+  /** The newest update or floor raise, to be delivered or delivered already. */
+  update: Update;
+  /** Version of the newest known update; 0 if there is none. Below `update.version` after a floor raise. */
+  stored: Version;
+  /** Number of clients that the last delivery went to. */
+  delivered: number;
+  /** Whether it was read while watched: from then on signals and digests keep it current. */
+  loaded: boolean;
+  /** Whether `update` is a floor raise, which is not delivered to legacy clients but paced. */
+  paced: boolean;
+}
 
-/** The registers of the topics that a relay's clients listen to. */
+const EMPTY = { stored: 0, delivered: 0, flushed: 0, loaded: false, dirty: false, paced: false };
+
+/** The registers of the topics that this relay watches. */
 export class Registers {
   readonly #registers = new Map<Topic, Register>();
   readonly #partitionOf: (topic: Topic) => number;
-  readonly #numberOf: (partition: number, stored: Version) => Version;
+  readonly #currentVersion: (partition: number, stored: Version) => Version;
 
-  /** `numberOf` says the number of a topic of a partition whose newest update has this version, 0 for none. */
+  /** `currentVersion` returns the current version of a topic whose newest update has the version `stored`; 0 if it has none. */
   constructor(deps: {
     partitionOf: (topic: Topic) => number;
-    numberOf: (partition: number, stored: Version) => Version;
+    currentVersion: (partition: number, stored: Version) => Version;
   }) {
     this.#partitionOf = deps.partitionOf;
-    this.#numberOf = deps.numberOf;
+    this.#currentVersion = deps.currentVersion;
   }
 
   get(topic: Topic): Register | undefined {
     return this.#registers.get(topic);
   }
 
-  /** The register, if signals and digests keep it true. */
+  /** Returns the register if it is loaded. */
   loaded(topic: Topic): Register | undefined {
     const register = this.#registers.get(topic);
     return register?.loaded ? register : undefined;
   }
 
-  /** The settled registers of a partition, with the version that their clients were told. */
+  /** Iterates over the loaded registers of a partition, with the version that their clients were notified of. */
   *loadedIn(partition: number): Iterable<readonly [Topic, Version]> {
     for (const [topic, register] of this.#registers) {
       if (register.loaded && register.partition === partition) yield [topic, register.update.version];
     }
   }
 
+  /** Removes a register, whose topic is not watched any more. */
   forget(topic: Topic): void {
     this.#registers.delete(topic);
   }
 
-  /** What a client of the topic should have: its newest update, under the topic's number. */
+  /** Returns the topic's newest update; without its content if the current version is another one. */
   current(topic: Topic): Update {
     const { update, stored, partition } = this.#registers.get(topic) ?? this.#create(topic);
-    const number = this.#numberOf(partition, stored);
-    return number === update.version ? update : { topic, version: number };
+    const version = this.#currentVersion(partition, stored);
+    return version === update.version ? update : { topic, version };
   }
 
-  /** Takes in what may be newer, from wherever it came; returns the register where it was. */
+  /** Merges an update from any source. Returns the register if the update is newer. */
   merge(update: Update): Register | undefined {
     const register = this.#provide(update.topic);
     register.stored = Math.max(register.stored, update.version);
@@ -59,7 +74,7 @@ export class Registers {
     return register;
   }
 
-  /** Takes in what was read before anything was known: nobody has to be told of it. */
+  /** Takes the stored register, read for the first time: there is no client to deliver it to yet. */
   load(topic: Topic, stored: Update | undefined): void {
     const register = this.#provide(topic);
     register.loaded = true;
@@ -68,17 +83,20 @@ export class Registers {
     register.update = merge(register.update, stored);
   }
 
-  /** There is no update any more, as far as the broker knows. */
+  /** Notes that the broker has no update of the topic any more. */
   expire(topic: Topic): void {
     const register = this.#registers.get(topic);
     if (register) register.stored = 0;
   }
 
-  /** Where the number is above what clients were told, it becomes an update; returns the register where it did. */
-  lift(topic: Topic, spreadMs: number): Register | undefined {
+  /**
+   * Makes the topic's current version an update if it is above the one that clients were notified of, as after a floor
+   * raise. Returns the register in that case.
+   */
+  raise(topic: Topic, spreadMs: number): Register | undefined {
     const register = this.#registers.get(topic);
     if (!register) return undefined;
-    const version = this.#numberOf(register.partition, register.stored);
+    const version = this.#currentVersion(register.partition, register.stored);
     if (version <= register.update.version) return undefined;
     register.update = { topic, version, spread: spreadMs };
     register.paced = true;
@@ -95,6 +113,6 @@ export class Registers {
   }
 
   #create(topic: Topic): Register {
-    return { ...FIRST_STATE, partition: this.#partitionOf(topic), update: { topic, version: 0 } };
+    return { ...EMPTY, partition: this.#partitionOf(topic), update: { topic, version: 0 } };
   }
 }

@@ -7,35 +7,43 @@ import { Partition } from './partition.ts';
 /** A relay is fresh while every partition was digested within this many intervals. */
 export const FRESH_INTERVALS = 3;
 
-/** What repair finds out, and what it asks of the hub. */
+/** Receives what repair finds, and knows the registers. */
 export interface RepairHandler {
-  /** Topics of a partition whose signals flow, with the version that this relay has. */
+  /** Iterates over the loaded registers of a partition, with the version that their clients were notified of. */
   watchedIn(partition: number): Iterable<readonly [Topic, Version]>;
-  /** The version of the newest update that is known of a topic whose signals flow; undefined for other topics. */
+  /** Returns the version of the newest known update of a topic whose register is loaded; undefined for other topics. */
   versionOf(topic: Topic): Version | undefined;
-  /** A digest names these topics of a partition, or may have left out any: whatever is being read may be older. */
+  /** These topics of a partition, or all of them, may have changed: a read that is under way may return an older state. */
   changed(partition: number, topics: readonly Topic[] | 'all'): void;
-  /** Registers that pub/sub has not brought, and when the digest that names them was asked for. */
-  repaired(updates: readonly Update[], askedAtMs: number): void;
-  /** Topics that have no register any more, where an update may have come and gone unseen. */
+  /**
+   * These updates had no signal.
+   * @param requestedAtMs when their digest was requested, by the monotonic clock
+   */
+  repaired(updates: readonly Update[], requestedAtMs: number): void;
+  /** The broker has no register of these topics any more, and an update may have been missed before it expired. */
   expired(topics: readonly Topic[]): void;
   floorRaised(partition: number): void;
+  /** Called for each change, after the digests that caused it. */
   freshnessChanged(fresh: boolean): void;
 }
 
-/** What repair reports, for metrics. */
+/** Events of repair, for telemetry. */
 export interface RepairReport {
+  /** A digest succeeded. */
   digested(seconds: number): void;
   digestFailed(): void;
+  /** A digest brought this many updates without a signal, perhaps 0. */
   updatesRepaired(count: number): void;
+  /** The floor of a partition was raised. */
   floorRaised(): void;
+  /** Signals did not arrive although Redis had acknowledged the subscription. */
   deafSubscriptionReplaced(): void;
-  /** A round of digests begins, since it was time or since the link to the broker came up. */
+  /** A round of digests begins, because the interval is over or the link to the broker came up. */
   roundBegun(cause: 'interval' | 'link'): void;
   freshness(fresh: boolean): void;
 }
 
-/** A register to read, with the version that a digest has named. */
+/** A register to read, with its version if a digest has it. */
 interface Wanted {
   readonly topic: Topic;
   readonly version?: Version;
@@ -44,8 +52,10 @@ interface Wanted {
 type Feed = Pick<BrokerFeed, 'partitions' | 'partitionOf' | 'digest' | 'read' | 'resetSubscription'>;
 
 /**
- * Makes up for everything that signals may lose: at every interval, and whenever the link comes up, it reads
- * each partition's digest since its cursor and those registers that are watched and not known yet.
+ * Finds everything that signals may lose: at every interval, and whenever the link comes up, reads each partition's digest
+ * since its cursor, and the registers that changed without a signal. From that follows freshness: this relay is fresh
+ * while the last digest of every partition is at most three intervals old. Failed digests are repeated at the next
+ * interval; no method throws.
  */
 export class Repair {
   readonly partitions: readonly Partition[];
@@ -71,12 +81,12 @@ export class Repair {
     this.partitions = Array.from({ length: deps.feed.partitions }, () => new Partition());
   }
 
-  /** Whether this relay can vouch for its registers. A process that stood still finds out before its timers do. */
+  /** Whether this relay is fresh, by the clock: a process that was suspended knows before its timers fire. */
   get fresh(): boolean {
     return this.#fresh && this.#clock.monotonicMs() < this.#freshUntilMs;
   }
 
-  /** How long ago the oldest of the partitions' last digests was asked for, in milliseconds; Infinity without one. */
+  /** Age of the oldest of the partitions' last digests, in milliseconds; Infinity before all have one. */
   get digestAgeMs(): number {
     return this.#clock.monotonicMs() - Math.min(...this.partitions.map((state) => state.digestedAtMs));
   }
@@ -91,7 +101,7 @@ export class Repair {
     this.#expiry?.cancel();
   }
 
-  /** Starts a round of digests at once, or another one after that which is under way. */
+  /** Starts a round of digests now, or directly after the round that is under way. */
   repairNow(cause: 'interval' | 'link'): void {
     if (this.#stopped) return;
     if (this.#round) {
@@ -112,12 +122,12 @@ export class Repair {
     });
   }
 
-  /** A register has been read with this version, which may be newer than any digest. */
+  /** Notes the version of a register that was read, which may be newer than any digest. */
   saw(topic: Topic, version: Version): void {
     this.partitions[this.#feed.partitionOf(topic)]?.saw(version);
   }
 
-  /** A signal has brought this version. */
+  /** Notes the version of a signal. */
   signalled(partition: number, topic: Topic, version: Version): void {
     const state = this.partitions[partition];
     if (!state) return;
@@ -126,17 +136,17 @@ export class Repair {
     if (missing !== undefined && missing.version <= version) state.unsignalled.delete(topic);
   }
 
-  /** A signal has brought a floor. */
+  /** Takes the floor of a signal. */
   raiseFloor(partition: number, floor: Version, raise?: string): void {
     const state = this.partitions[partition];
     if (!state) return;
-    const isFirst = state.floor === 0; // nothing was believed before
+    const isFirst = state.floor === 0;
     if (!state.raiseFloor(floor, raise) || isFirst) return;
     this.#report.floorRaised();
     this.#handler.floorRaised(partition);
   }
 
-  /** The watches of these partitions are void, so that signals missing there prove nothing. */
+  /** Forgets missing signals of partitions whose watches were lost: they prove nothing. */
   lost(partitions: readonly number[]): void {
     for (const partition of partitions) this.partitions[partition]?.unsignalled.clear();
   }
@@ -147,27 +157,27 @@ export class Repair {
         this.#repair(partition, state).catch(() => this.#report.digestFailed()),
       ),
     );
-    this.#judgeFreshness();
+    this.#updateFreshness();
   }
 
   async #repair(partition: number, state: Partition): Promise<void> {
     let more = true;
     while (more && !this.#stopped) {
-      const askedAtMs = this.#clock.monotonicMs();
+      const requestedAtMs = this.#clock.monotonicMs();
       const digest = await this.#feed.digest(partition, state.witness, state.cursor);
-      this.#report.digested((this.#clock.monotonicMs() - askedAtMs) / 1000);
-      await this.#apply(partition, state, digest, askedAtMs);
+      this.#report.digested((this.#clock.monotonicMs() - requestedAtMs) / 1000);
+      await this.#apply(partition, state, digest, requestedAtMs);
       more = digest.hasMore;
-      if (!more) state.digestedAtMs = askedAtMs;
+      if (!more) state.digestedAtMs = requestedAtMs;
     }
-    this.#suspect(partition, state);
+    this.#replaceIfDeaf(partition, state);
   }
 
-  async #apply(partition: number, state: Partition, digest: Digest, askedAtMs: number): Promise<void> {
+  async #apply(partition: number, state: Partition, digest: Digest, requestedAtMs: number): Promise<void> {
     const floorBefore = state.floor;
     const complete = digest.completeAfter <= state.cursor && digest.last >= state.cursor;
     const baseBefore = state.currentVersion(0);
-    state.learn(digest, askedAtMs);
+    state.learn(digest, requestedAtMs);
     if (state.floor > floorBefore && floorBefore > 0) {
       this.#report.floorRaised();
       this.#handler.floorRaised(partition);
@@ -177,32 +187,32 @@ export class Repair {
     if (wanted.length > 0) {
       const known = wanted.map(({ topic }) => this.#handler.versionOf(topic));
       const registers = await this.#feed.read(wanted.map(({ topic }) => topic));
-      // Where a register is gone though the digest names its version, only what came along is lost.
+      // If the register has expired since the digest, only its content is lost.
       const updates = wanted
         .map(({ topic, version }, i) => registers[i] ?? (version === undefined ? undefined : { topic, version }))
         .filter((update) => update !== undefined);
-      this.#repaired(state, updates, { complete, askedAtMs });
-      // An update that was signalled after the read is not gone.
+      this.#repaired(state, updates, { complete, requestedAtMs });
+      // Not those whose update was signalled during the read.
       const gone = wanted.filter(({ topic }, i) => !registers[i] && this.#handler.versionOf(topic) === known[i]);
       if (!complete && state.currentVersion(0) > baseBefore) this.#handler.expired(gone.map(({ topic }) => topic));
     }
-    // Only now: a digest whose registers could not be read is asked for again.
+    // Last, so that a digest whose registers could not be read is repeated.
     state.moveCursor(digest.hasMore && complete ? (digest.changed.at(-1)?.version ?? digest.last) : digest.last);
   }
 
   #repaired(
     state: Partition,
     updates: readonly Update[],
-    digest: { readonly complete: boolean; readonly askedAtMs: number },
+    digest: { readonly complete: boolean; readonly requestedAtMs: number },
   ): void {
-    const news = updates.filter(({ topic, version }) => version > (this.#handler.versionOf(topic) ?? Infinity));
+    const newer = updates.filter(({ topic, version }) => version > (this.#handler.versionOf(topic) ?? Infinity));
     const atMs = this.#clock.monotonicMs();
-    for (const { topic, version } of news) {
+    for (const { topic, version } of newer) {
       state.saw(version);
       if (digest.complete && !state.unsignalled.has(topic)) state.unsignalled.set(topic, { version, atMs });
     }
-    this.#report.updatesRepaired(news.length);
-    this.#handler.repaired(news, digest.askedAtMs);
+    this.#report.updatesRepaired(newer.length);
+    this.#handler.repaired(newer, digest.requestedAtMs);
   }
 
   #missing(changed: readonly Changed[]): readonly Wanted[] {
@@ -213,8 +223,8 @@ export class Repair {
     return [...this.#handler.watchedIn(partition)].map(([topic]) => ({ topic }));
   }
 
-  /** A signal that is still missing most of an interval after the digest had it never comes: the subscription is deaf. */
-  #suspect(partition: number, state: Partition): void {
+  /** Replaces the subscription if a signal is missing half an interval after its digest. */
+  #replaceIfDeaf(partition: number, state: Partition): void {
     const overdue = this.#clock.monotonicMs() - this.#intervalMs / 2;
     const deaf = [...state.unsignalled].some(
       ([topic, { atMs }]) => atMs <= overdue && this.#handler.versionOf(topic) !== undefined,
@@ -225,14 +235,14 @@ export class Repair {
     this.#feed.resetSubscription(partition);
   }
 
-  #judgeFreshness(): void {
+  #updateFreshness(): void {
     if (this.#stopped) return;
-    if (!this.fresh) this.#become(false); // whoever has asked meanwhile knows it already
+    if (!this.fresh) this.#become(false); // a caller of `fresh` may have seen that it expired
     const oldest = Math.min(...this.partitions.map((state) => state.digestedAtMs));
     this.#freshUntilMs = oldest + FRESH_INTERVALS * this.#intervalMs;
     const leftMs = this.#freshUntilMs - this.#clock.monotonicMs();
     this.#expiry?.cancel();
-    if (leftMs > 0) this.#expiry = this.#clock.after(leftMs, () => this.#judgeFreshness());
+    if (leftMs > 0) this.#expiry = this.#clock.after(leftMs, () => this.#updateFreshness());
     this.#become(leftMs > 0);
   }
 

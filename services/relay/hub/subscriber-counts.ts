@@ -1,10 +1,10 @@
 import type { Topic } from '../../shared/update/topic.ts';
 
-/** Counts the members of each topic, and says who is the first and the last. */
+/** Counts the subscribers of each topic. */
 export class SubscriberCounts {
   readonly #counts = new Map<Topic, number>();
 
-  /** Topics that have members. */
+  /** Number of topics with a subscriber. */
   get size(): number {
     return this.#counts.size;
   }
@@ -13,15 +13,15 @@ export class SubscriberCounts {
     return this.#counts.get(topic) ?? 0;
   }
 
-  /** Adds a member; true where it is the first. */
-  join(topic: Topic): boolean {
+  /** Adds a subscriber. Returns whether it is the topic's first. */
+  add(topic: Topic): boolean {
     const count = this.count(topic) + 1;
     this.#counts.set(topic, count);
     return count === 1;
   }
 
-  /** Removes a member; true where it was the last. Must follow a join. */
-  leave(topic: Topic): boolean {
+  /** Removes a subscriber; must follow an `add`. Returns whether it was the topic's last. */
+  remove(topic: Topic): boolean {
     const count = this.count(topic) - 1;
     if (count > 0) this.#counts.set(topic, count);
     else this.#counts.delete(topic);

@@ -3,28 +3,28 @@ import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update } from '../../shared/update/update.ts';
 
-/** How long a topic without members stays watched: a page that reloads finds it ready. */
+/** A topic stays watched this long after its last subscriber, so that a page that reloads finds it loaded. */
 export const LINGER_MS = 5000;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 2000;
 
-/** Where a topic stands on its way to being known. */
+/** The state of a topic: to be watched, to be read, or loaded. */
 type Stage = 'unwatched' | 'unread' | 'ready';
 
-/** What interest tells the hub. */
+/** Receives the registers of watched topics. */
 export interface InterestHandler {
-  /** The topic is watched and this is its stored register. */
+  /** The topic is watched, and this is its stored register; called again after a lost watch. */
   loaded(topic: Topic, stored: Update | undefined): void;
-  /** The topic is about to be watched no longer: its register must not be used again. */
+  /** The topic is not watched any more: its register is out of date from now on. */
   forget(topic: Topic): void;
 }
 
 type Feed = Pick<BrokerFeed, 'watch' | 'unwatch' | 'read' | 'partitionOf'>;
 
 /**
- * Keeps the broker's watches equal to the topics that have members. Works in batches, one at a time, a turn's joins
- * together; retries until done; releases late. First the watch is acknowledged, then the register is read, so that
- * nothing falls between the two. Where one partition cannot be reached, the topics of the others need not wait for it.
+ * Keeps the broker's watches equal to the topics that have subscribers. Collects the changes of a turn into one batch;
+ * runs one batch at a time; retries until it succeeds; unwatches late. A watch is acknowledged before its register is
+ * read, so that no update falls between the two. An unreachable partition does not delay the topics of the others.
  */
 export class TopicInterest {
   readonly #feed: Feed;
@@ -32,12 +32,12 @@ export class TopicInterest {
   readonly #clock: Clock;
   readonly #stages = new Map<Topic, Stage>();
   readonly #unfinished = new Set<Topic>();
-  /** Topics without members, and when to release them: the first one first. */
+  /** Topics without subscribers, and when to unwatch them; earliest first. */
   readonly #idle = new Map<Topic, number>();
-  /** Topics of the call under way for which its answer will count. */
-  #asked = new Set<Topic>();
+  /** Topics of the call under way whose result is still valid. */
+  #valid = new Set<Topic>();
   #running = false;
-  /** There is something new to do, for which no retry need be waited for. */
+  /** Whether there is a change since the run under way began, which need not wait for a retry. */
   #again = false;
   #retryMs = FIRST_RETRY_MS;
   #timer: Timer | undefined;
@@ -49,7 +49,7 @@ export class TopicInterest {
     this.#clock = deps.clock;
   }
 
-  /** Topics that are kept: those that have members, and those whose last one has just gone. */
+  /** Number of topics that have subscribers, or had some within the last seconds. */
   get size(): number {
     return this.#stages.size;
   }
@@ -58,7 +58,7 @@ export class TopicInterest {
     return this.#stages.has(topic);
   }
 
-  /** The topic has its first member. */
+  /** Watches a topic that has its first subscriber. */
   acquire(topic: Topic): void {
     this.#idle.delete(topic);
     if (this.#stages.has(topic)) return;
@@ -67,24 +67,24 @@ export class TopicInterest {
     this.#schedule(0);
   }
 
-  /** The topic has lost its last member. */
+  /** Unwatches a topic that has lost its last subscriber, after a while. */
   release(topic: Topic): void {
     this.#idle.set(topic, this.#clock.monotonicMs() + LINGER_MS);
     this.#schedule(LINGER_MS);
   }
 
-  /** Whether signals of the topic flow, as far as the broker has said. */
+  /** Whether the broker has acknowledged the watch of a topic. */
   isWatched(topic: Topic): boolean {
     const stage = this.#stages.get(topic);
     return stage !== undefined && stage !== 'unwatched';
   }
 
-  /** The watches of these partitions are void. */
+  /** Watches and reads again the topics of partitions whose watches were lost. */
   lost(partitions: readonly number[]): void {
     const void_ = new Set(partitions);
     for (const topic of this.#stages.keys()) {
       if (!void_.has(this.#feed.partitionOf(topic))) continue;
-      this.#asked.delete(topic);
+      this.#valid.delete(topic);
       this.#stages.set(topic, 'unwatched');
       this.#unfinished.add(topic);
     }
@@ -92,17 +92,17 @@ export class TopicInterest {
   }
 
   /**
-   * A digest of the partition names these topics, or may have left out any: a register whose read is under way may
-   * have been read before that, and is read again.
+   * Repeats reads that are under way: a digest of the partition shows that these topics, or perhaps any, have changed
+   * and may have been read before that.
    */
   changed(partition: number, topics: Iterable<Topic> | 'all'): void {
-    for (const topic of topics === 'all' ? this.#asked : topics) {
+    for (const topic of topics === 'all' ? this.#valid : topics) {
       if (this.#stages.get(topic) === 'unread' && this.#feed.partitionOf(topic) === partition)
-        this.#asked.delete(topic);
+        this.#valid.delete(topic);
     }
   }
 
-  /** The broker can be reached again: no need to wait for the next retry. */
+  /** Retries now, since the broker can be reached again. */
   retryNow(): void {
     this.#retryMs = FIRST_RETRY_MS;
     this.#schedule(0);
@@ -119,7 +119,7 @@ export class TopicInterest {
       this.#again ||= delayMs === 0; // the run under way ends by scheduling what is left
       return;
     }
-    if (delayMs > 0 && this.#timer) return; // it fires no later than it was set for, and schedules again
+    if (delayMs > 0 && this.#timer) return; // it fires earlier, and schedules again
     this.#timer?.cancel();
     this.#timer = undefined;
     const run = () => void this.#run();
@@ -144,28 +144,28 @@ export class TopicInterest {
     else if (this.#idle.size > 0) this.#schedule(LINGER_MS);
   }
 
-  /** Does once whatever there is to do; false where something failed. */
+  /** Does everything that is due once. Returns whether all of it succeeded. */
   async #tryAll(): Promise<boolean> {
     const due = this.#takeIdle();
-    if (due.length > 0) await this.#feed.unwatch(due).catch(() => {}); // a watch too many costs only unread signals
-    const watched = await this.#ask('unwatched', (topics) => this.#feed.watch(topics));
-    for (const { topics } of watched.answers) for (const topic of topics) this.#take(topic, 'unread');
-    const read = await this.#ask('unread', (topics) => this.#feed.read(topics));
-    for (const { topics, answer } of read.answers) {
+    if (due.length > 0) await this.#feed.unwatch(due).catch(() => {}); // costs only unused signals
+    const watched = await this.#call('unwatched', (topics) => this.#feed.watch(topics));
+    for (const { topics } of watched.results) for (const topic of topics) this.#take(topic, 'unread');
+    const read = await this.#call('unread', (topics) => this.#feed.read(topics));
+    for (const { topics, result } of read.results) {
       topics.forEach((topic, i) => {
         if (!this.#take(topic, 'ready')) return;
         this.#unfinished.delete(topic);
-        this.#handler.loaded(topic, answer[i]);
+        this.#handler.loaded(topic, result[i]);
       });
     }
     return !watched.hasFailed && !read.hasFailed;
   }
 
-  /** Asks for all topics of a stage, for those of each partition by themselves; resolves when all have their answer. */
-  async #ask<T>(
+  /** Calls the broker once for each partition with topics of a stage. Resolves when all calls have ended. */
+  async #call<T>(
     stage: Stage,
     call: (topics: readonly Topic[]) => Promise<T>,
-  ): Promise<{ answers: { topics: readonly Topic[]; answer: T }[]; hasFailed: boolean }> {
+  ): Promise<{ results: { topics: readonly Topic[]; result: T }[]; hasFailed: boolean }> {
     const partitions = new Map<number, Topic[]>();
     for (const topic of this.#unfinished) {
       if (this.#stopped || this.#stages.get(topic) !== stage) continue;
@@ -175,15 +175,15 @@ export class TopicInterest {
       else partitions.set(partition, [topic]);
     }
     const groups = [...partitions.values()];
-    this.#asked = new Set(groups.flat());
-    const results = await Promise.allSettled(groups.map(async (topics) => ({ topics, answer: await call(topics) })));
-    const answers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    return { answers, hasFailed: answers.length < groups.length };
+    this.#valid = new Set(groups.flat());
+    const calls = await Promise.allSettled(groups.map(async (topics) => ({ topics, result: await call(topics) })));
+    const results = calls.flatMap((settled) => (settled.status === 'fulfilled' ? [settled.value] : []));
+    return { results, hasFailed: results.length < groups.length };
   }
 
-  /** Moves a topic on, unless the answer does not count for it any more. */
+  /** Moves a topic to the next stage, unless the result is not valid for it any more. */
   #take(topic: Topic, stage: Stage): boolean {
-    if (!this.#asked.has(topic)) return false;
+    if (!this.#valid.has(topic)) return false;
     this.#stages.set(topic, stage);
     return true;
   }
@@ -192,7 +192,7 @@ export class TopicInterest {
     const now = this.#clock.monotonicMs();
     const due: Topic[] = [];
     for (const [topic, at] of this.#idle) {
-      if (at > now) break; // the others were left later
+      if (at > now) break; // all others are later
       due.push(topic);
       this.#idle.delete(topic);
       this.#stages.delete(topic);

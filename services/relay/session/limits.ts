@@ -1,19 +1,19 @@
 import { MAX_TOPICS_PER_MESSAGE } from '../../shared/protocol/client-message.ts';
 
-/** What one client may do. */
+/** Limits of one client. */
 export interface SessionLimits {
-  /** Topics at a time. */
+  /** Topics that a client may be subscribed to at a time. */
   readonly maxTopics: number;
-  /** Topics of all clients of this relay together, and of those just gone: each holds memory here and a watch in Redis. */
+  /** Topics of all clients together, including those left within the last seconds: each needs memory here and a watch in Redis. */
   readonly maxRelayTopics: number;
   /** Messages a second in the long run; 0 for no limit. */
   readonly messagesPerSecond: number;
 }
 
-/** Messages that a client may send at once after a silence: at least these, and enough to subscribe to everything twice. */
+/** A client may send at least this many messages at once, and enough to subscribe to everything twice. */
 const MIN_BURST = 256;
 
-/** A token bucket, full at first. */
+/** Limits the messages of one client: a token bucket, full at first. */
 export class MessageBudget {
   readonly #perMs: number;
   readonly #burst: number;
@@ -26,7 +26,10 @@ export class MessageBudget {
     this.#tokens = this.#burst;
   }
 
-  /** Takes what a message costs; false where there is too little left. */
+  /**
+   * Takes `cost` tokens. Returns false, and takes none, if too few are left.
+   * @param nowMs by the monotonic clock
+   */
   take(nowMs: number, cost: number): boolean {
     if (this.#perMs === 0) return true;
     this.#tokens = Math.min(this.#burst, this.#tokens + Math.max(0, nowMs - this.#filledAtMs) * this.#perMs);

@@ -2,38 +2,45 @@ import type { Clock, Timer } from '../../shared/clock.ts';
 import { AppError, type ErrorCode, toAppError } from '../../shared/errors.ts';
 import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
+import type { Version } from '../../shared/update/update.ts';
 import type { Access, Authorization } from '../access/authorization.ts';
 
-/** How long a client that needs a token may take to show one. */
+/** How long a client that needs a token may take to present one. */
 export const TOKEN_WAIT_MS = 10_000;
-/** What a timer can wait at most; longer-lived tokens are looked at again then. */
+/** The longest delay of a timer; tokens that live longer are checked again then. */
 const MAX_WAIT_MS = 2 ** 31 - 1;
 
-/** How a connection ends to which this is said: by which close code, and with which words. */
-export function goodbyeFor(code: ErrorCode): [CloseCode, string] {
+/** Returns the close code and reason that belong to an error code. */
+export function closeFor(code: ErrorCode): [CloseCode, string] {
   if (code === 'unauthorized') return [CLOSE_CODES.unauthorized, 'token missing or bad'];
   if (code === 'topic_forbidden') return [CLOSE_CODES.forbidden, 'topic denied'];
   if (code === 'too_fast') return [CLOSE_CODES.tooFast, 'too fast'];
   return [CLOSE_CODES.full, code];
 }
 
-/** What a session is told about its access. */
+/** Receives the changes of one client's access. */
 export interface AccessHandler {
-  /** Another token, or none any more: what may be listened to has changed. */
+  /** Another token is valid, or the token has expired: other topics are allowed now. */
   changed(): void;
-  /** There will be no access: `unauthorized`, or `keys_unavailable`. */
+  /** The client has no access: `unauthorized`, or `keys_unavailable`. */
   ended(reason: AppError): void;
-  /** A new token cannot be judged now: the one before goes on to count. */
+  /** A new token cannot be verified now: the previous one stays valid. */
   kept(reason: AppError): void;
 }
 
-/** What one client may listen to: from its token, until that expires. */
+const NOTHING_DEFERRED: ReadonlyMap<Topic, Version | null> = new Map();
+
+/**
+ * The topics that one client may subscribe to, by its token and until that expires; and the subscriptions that wait for
+ * a token. Call `open` first, and `stop` when the client is gone.
+ */
 export class SessionAccess {
   readonly #authorization: Authorization;
   readonly #handler: AccessHandler;
   readonly #clock: Clock;
   #access: Access;
   #checking: string | undefined;
+  #deferred: Map<Topic, Version | null> | undefined;
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -44,7 +51,7 @@ export class SessionAccess {
     this.#access = deps.authorization.anonymous;
   }
 
-  /** Whether it is not known yet what may be listened to. */
+  /** Whether the client's access is not known yet: its token is being checked, or still missing. */
   get pending(): boolean {
     return this.#checking !== undefined || (this.#authorization.tokenRequired && !this.#access.hasToken);
   }
@@ -53,13 +60,35 @@ export class SessionAccess {
     return this.#access.hasToken;
   }
 
-  /** Why a topic may not be listened to; undefined where it may. */
+  /** Subscriptions that wait for a token, with the client's versions. */
+  get deferred(): ReadonlyMap<Topic, Version | null> {
+    return this.#deferred ?? NOTHING_DEFERRED;
+  }
+
+  /** Keeps subscriptions until the access is known. */
+  defer(topics: ReadonlyMap<Topic, Version | null>): void {
+    this.#deferred = new Map([...this.deferred, ...topics]);
+  }
+
+  /** Removes a deferred subscription. */
+  withdraw(topic: Topic): void {
+    this.#deferred?.delete(topic);
+  }
+
+  /** Removes and returns the deferred subscriptions; undefined if there are none. */
+  takeDeferred(): ReadonlyMap<Topic, Version | null> | undefined {
+    const deferred = this.#deferred;
+    this.#deferred = undefined;
+    return deferred?.size ? deferred : undefined;
+  }
+
+  /** Returns the error code if the client may not subscribe to a topic; undefined if it may. */
   refusal(topic: Topic): 'unauthorized' | 'topic_forbidden' | undefined {
     if (this.#access.maySubscribe(topic)) return undefined;
     return this.#access.hasToken ? 'topic_forbidden' : 'unauthorized';
   }
 
-  /** Takes the first token, or waits for it where one is needed. */
+  /** Checks the token of the request. Without one, and if one is required, waits for `present` or ends. */
   open(token: string | undefined, options: { canWait: boolean }): void {
     if (token !== undefined) this.present(token);
     else if (this.pending && options.canWait)
@@ -67,7 +96,7 @@ export class SessionAccess {
     else if (this.pending) this.#handler.ended(new AppError('unauthorized'));
   }
 
-  /** Checks a token, which replaces the one before; of several that come at once the last one counts. */
+  /** Checks a token, which replaces the previous one once it is valid. If several are being checked, the last one counts. */
   present(token: string): void {
     this.#checking = token;
     this.#authorization.check(token).then(
@@ -82,7 +111,7 @@ export class SessionAccess {
         if (reason.code !== 'keys_unavailable' || !this.#access.hasToken) return this.#handler.ended(reason);
         this.#checking = undefined;
         this.#handler.kept(reason);
-        this.#handler.changed(); // for what was asked for meanwhile
+        this.#handler.changed(); // for the subscriptions deferred meanwhile
       },
     );
   }

@@ -1,75 +1,85 @@
+import type { Clock } from '../../shared/clock.ts';
 import { AppError } from '../../shared/errors.ts';
 import { parseClientMessage } from '../../shared/protocol/client-message.ts';
 import { CLOSE_CODES, type CloseCode } from '../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
+import type { Authorization } from '../access/authorization.ts';
+import type { FlushPosition } from '../hub/flushes.ts';
 import type { Subscriber } from '../hub/pending-subscribers.ts';
 import type { Connection, ConnectionOwner, ConnectRequest } from '../transport/transport.ts';
-import { MessageBudget } from './limits.ts';
-import { sendMissed } from './send-missed.ts';
-import { sendOwedNumbers } from './send-owed-numbers.ts';
-import { goodbyeFor, SessionAccess } from './session-access.ts';
-import type { SessionDeps, SessionOwner } from './session-deps.ts';
-import { SessionTopics } from './session-topics.ts';
+import { Backlog } from './backlog.ts';
+import { MessageBudget, type SessionLimits } from './limits.ts';
+import { closeFor, SessionAccess } from './session-access.ts';
+import type { SessionHub, SessionReport } from './session-ports.ts';
+import { Subscriptions } from './subscriptions.ts';
 
-/** One client's subscriptions: what it is told, and when it is behind. */
+/** What all sessions of a relay share. */
+export interface SessionDeps {
+  readonly hub: SessionHub;
+  readonly clock: Clock;
+  readonly limits: SessionLimits;
+  /** undefined if every client may subscribe to every topic. */
+  readonly authorization: Authorization | undefined;
+  readonly report: SessionReport;
+}
+
+/** The collection that a session belongs to. */
+export interface SessionOwner {
+  closed(session: Session): void;
+  /** The sessions that are behind. */
+  readonly behind: Set<Session>;
+  /** The sessions that need a token and have presented none, oldest first. */
+  readonly tokenless: Set<Session>;
+}
+
+/**
+ * One client, from `open` until `closed`: dispatches its messages and the events of its connection to its subscriptions,
+ * its backlog and its access. Never throws for what a client does: the client gets an error message, or is closed.
+ */
 export class Session implements Subscriber, ConnectionOwner {
-  readonly #deps: SessionDeps & SessionOwner<Session>;
-  readonly #topics = new SessionTopics();
+  readonly #deps: SessionDeps & SessionOwner;
+  readonly #subscriptions = new Subscriptions();
   #connection: Connection | undefined;
   #budget: MessageBudget | undefined;
-  #toAnswer: Set<Topic> | undefined;
-  /** Where it fell behind, as a mark of the hub. */
-  #behind: number | undefined;
+  /** Exists while the client is behind. */
+  #backlog: Backlog | undefined;
+  /** Exists if the relay checks tokens. */
   #access: SessionAccess | undefined;
-  /** What was asked for before it was known what may be listened to. */
-  #wanted: Map<Topic, Version | null> | undefined;
 
-  constructor(deps: SessionDeps & SessionOwner<Session>) {
+  constructor(deps: SessionDeps & SessionOwner) {
     this.#deps = deps;
   }
 
-  /** Takes the line over. The session has none before this and after `closed`. */
+  /** Takes over a new connection, and subscribes to the topics of its request. Called once, before everything else. */
   open(connection: Connection, { topics, token }: ConnectRequest): void {
-    const { hub, clock, authorization } = this.#deps;
+    const { hub, authorization } = this.#deps;
     this.#connection = connection;
-    if (!hub.fresh) this.#tell(connection.sendFreshness(false));
-    if (authorization) {
-      this.#access = new SessionAccess({
-        authorization,
-        clock,
-        handler: {
-          changed: () => this.#accessChanged(),
-          ended: (reason) => this.end(reason),
-          kept: (reason) => this.refuse(reason),
-        },
-      });
-      this.#access.open(token, { canWait: connection.acceptsMessages });
-      if (token === undefined && this.#access.pending && this.#connection) this.#deps.tokenless.add(this);
-    }
-    // Where topics can be vouched for, their numbers go out together with the answer to the handshake.
-    if (hub.fresh) this.#toAnswer = new Set();
+    const { fresh } = hub;
+    if (!fresh) this.#check(connection.sendFreshness(false));
+    if (authorization) this.#openAccess(authorization, token, connection.acceptsMessages);
+    // On a fresh relay, versions leave together with the response to the handshake.
+    if (fresh) this.#subscriptions.expectChanges();
     this.#try(() => this.#subscribe(topics));
-    if (hub.fresh) this.#sendAnswers();
-    // Whoever only listens by its URL would wait for ever.
-    if (topics.size > 0 && this.#topics.size === 0 && !this.#access?.pending) this.#endWithoutTopics();
-  }
-
-  get isBehind(): boolean {
-    return this.#behind !== undefined;
-  }
-
-  /** Whether it is still to be told the newest of a topic: since the mark, or since it fell behind. */
-  isBehindOn(topic: Topic, mark = this.#behind): boolean {
-    return mark !== undefined && this.#topics.has(topic) && this.#deps.hub.flushOf(topic) >= mark;
+    if (fresh) this.#acknowledgeChanges();
+    // A client that subscribes by its URL only would wait forever.
+    if (topics.size > 0 && this.#subscriptions.size === 0 && !this.#access?.pending) this.#closeWithoutTopics();
   }
 
   get connection(): Connection | undefined {
     return this.#connection;
   }
 
-  close(code: CloseCode, reason: string): void {
-    this.#connection?.close(code, reason);
+  get isBehind(): boolean {
+    return this.#backlog !== undefined;
+  }
+
+  /**
+   * Whether the client misses the last delivery of a topic.
+   * @param since the first position that it may miss; by default that of its backlog
+   */
+  isBehindOn(topic: Topic, since = this.#backlog?.since): boolean {
+    return since !== undefined && this.#subscriptions.has(topic) && this.#deps.hub.flushOf(topic) >= since;
   }
 
   message(text: string): void {
@@ -84,7 +94,7 @@ export class Session implements Subscriber, ConnectionOwner {
           for (const topic of message.topics) this.#unsubscribe(topic);
           break;
         case 'ping':
-          this.#tell(this.#connection?.sendPong());
+          this.#check(this.#connection?.sendPong());
           break;
         case 'auth':
           this.#deps.tokenless.delete(this);
@@ -99,60 +109,91 @@ export class Session implements Subscriber, ConnectionOwner {
   }
 
   closed(): void {
+    const { hub, report, behind, closed } = this.#deps;
     this.#connection = undefined;
     this.#access?.stop();
-    if (this.#behind !== undefined) this.#deps.report.caughtUp();
-    this.#behind = undefined;
-    this.#deps.behind.delete(this);
-    for (const topic of this.#topics) this.#deps.hub.unsubscribe(topic, this);
-    this.#topics.clear();
-    this.#deps.closed(this);
+    if (this.#backlog) report.caughtUp();
+    this.#backlog = undefined;
+    behind.delete(this);
+    for (const topic of this.#subscriptions) hub.unsubscribe(topic, this);
+    this.#subscriptions.clear();
+    closed(this);
   }
 
   freshnessChanged(topic: Topic): void {
-    if (!this.#toAnswer) {
-      this.#toAnswer = new Set();
-      this.#deps.clock.atTurnEnd(() => this.#sendAnswers());
-    }
-    this.#toAnswer.add(topic);
+    if (this.#subscriptions.noteChange(topic)) this.#deps.clock.atTurnEnd(() => this.#acknowledgeChanges());
   }
 
-  fellBehind(mark = this.#deps.hub.mark): void {
+  /** @param since the first position that the client may miss */
+  fellBehind(since = this.#deps.hub.flushPosition): void {
     if (!this.#connection) return;
-    if (this.#behind === undefined) this.#deps.report.fellBehind();
+    if (this.#backlog) return void this.#backlog.extend(since);
+    this.#backlog = new Backlog(since);
     this.#deps.behind.add(this);
-    this.#behind = Math.min(this.#behind ?? mark, mark);
+    this.#deps.report.fellBehind();
   }
 
-  /** Control state first, then the newest version of each topic that changed since it fell behind. */
+  /** Sends what the client missed: freshness and acknowledgements first, then updates. */
   drained(): void {
     const connection = this.#connection;
+    const backlog = this.#backlog;
     const { hub, report, behind } = this.#deps;
-    if (!connection || this.#behind === undefined) return;
-    if (hub.freshnessFlush >= this.#behind && !connection.sendFreshness(hub.fresh)) return;
-    if (!this.#sendOwedNumbers(connection)) return;
-    this.#behind = this.#sendMissed(connection, this.#behind);
-    if (this.#behind !== undefined) return;
+    if (!connection || !backlog) return;
+    if (!backlog.sendFreshness(hub, connection)) return;
+    if (!this.#acknowledge(connection)) return;
+    if (!backlog.sendUpdates({ hub, report, topics: this.#subscriptions, connection })) return;
+    this.#backlog = undefined;
     behind.delete(this);
     report.caughtUp();
   }
 
-  /** Its moment has come to be told of what changed since the mark, which it was left out of. */
-  sendSince(mark: number): void {
-    if (!this.#connection) return;
-    const wasBehind = this.#behind !== undefined;
-    const left = wasBehind ? mark : this.#sendMissed(this.#connection, mark);
-    if (left !== undefined) this.fellBehind(left);
-    if (wasBehind) this.drained();
-  }
-
-  #sendMissed(connection: Connection, since: number): number | undefined {
+  /** Sends the updates since `since` that pacing withheld from this client. */
+  sendSince(since: FlushPosition): void {
     const { hub, report } = this.#deps;
-    return sendMissed({ hub, report, topics: this.#topics, connection, since });
+    if (!this.#connection) return;
+    if (this.#backlog) {
+      this.#backlog.extend(since);
+      this.drained();
+      return;
+    }
+    const withheld = new Backlog(since);
+    const sent = withheld.sendUpdates({ hub, report, topics: this.#subscriptions, connection: this.#connection });
+    if (!sent) this.fellBehind(withheld.since);
   }
 
-  /** Answers whether something went out; what did not will be made up for once there is room. */
-  #tell(sent: boolean | undefined): boolean {
+  /** Refuses a request of the client. Returns false if the error message did not fit. */
+  refuse(refusal: AppError, topic?: Topic): boolean {
+    this.#deps.report.refused(refusal);
+    return this.#check(this.#connection?.sendError(refusal.code, topic));
+  }
+
+  /** Sends an error, then closes the connection with the close code that belongs to it. */
+  end(reason: AppError): void {
+    this.refuse(reason);
+    this.close(...closeFor(reason.code));
+  }
+
+  /** Closes the connection; `closed` follows, perhaps before this returns. */
+  close(code: CloseCode, reason: string): void {
+    this.#connection?.close(code, reason);
+  }
+
+  #openAccess(authorization: Authorization, token: string | undefined, canWait: boolean): void {
+    this.#access = new SessionAccess({
+      authorization,
+      clock: this.#deps.clock,
+      handler: {
+        changed: () => this.#accessChanged(),
+        ended: (reason) => this.end(reason),
+        kept: (reason) => this.refuse(reason),
+      },
+    });
+    this.#access.open(token, { canWait });
+    if (token === undefined && this.#access.pending && this.#connection) this.#deps.tokenless.add(this);
+  }
+
+  /** Takes the result of a send: what did not fit is sent once there is room. */
+  #check(sent: boolean | undefined): boolean {
     if (sent === false) this.fellBehind();
     return sent !== false;
   }
@@ -166,18 +207,6 @@ export class Session implements Subscriber, ConnectionOwner {
     }
   }
 
-  /** Tells the client that what it asked for cannot be had; false where that does not go out. */
-  refuse(refusal: AppError, topic?: Topic): boolean {
-    this.#deps.report.refused(refusal);
-    return this.#tell(this.#connection?.sendError(refusal.code, topic));
-  }
-
-  /** Says why, and goodbye. */
-  end(reason: AppError): void {
-    this.refuse(reason);
-    this.close(...goodbyeFor(reason.code));
-  }
-
   #spend(cost: number): boolean {
     if (!this.#connection) return false;
     this.#budget ??= new MessageBudget(this.#deps.limits);
@@ -186,68 +215,62 @@ export class Session implements Subscriber, ConnectionOwner {
     return false;
   }
 
+  /** @throws {AppError} `too_many_topics` */
   #subscribe(topics: ReadonlyMap<Topic, Version | null>): void {
     const { hub, clock, limits } = this.#deps;
-    const held = [...topics.keys()].filter((topic) => this.#topics.has(topic) || this.#wanted?.has(topic)).length;
-    const all = this.#topics.size + (this.#wanted?.size ?? 0) + topics.size - held;
-    if (all > limits.maxTopics) throw new AppError('too_many_topics');
-    if (this.#access?.pending) {
-      this.#wanted = new Map([...(this.#wanted ?? []), ...topics]);
-      return;
-    }
+    const subscriptions = this.#subscriptions;
+    const access = this.#access;
+    const held = [...topics.keys()].filter((topic) => subscriptions.has(topic) || access?.deferred.has(topic)).length;
+    const total = subscriptions.size + (access?.deferred.size ?? 0) + topics.size - held;
+    if (total > limits.maxTopics) throw new AppError('too_many_topics');
+    if (access?.pending) return void access.defer(topics);
     for (const [topic, since] of topics) {
-      const refusal = this.#access?.refusal(topic);
+      const refusal = access?.refusal(topic);
       if (refusal) {
         this.refuse(new AppError(refusal), topic);
         continue;
       }
       if (!hub.hasRoom(topic, limits.maxRelayTopics)) return void this.end(new AppError('relay_full'));
-      const isNew = this.#topics.add(topic, { since, joinedAtMs: clock.monotonicMs(), saidNull: false });
-      if (isNew) hub.subscribe(topic);
+      if (subscriptions.add(topic, since, clock.monotonicMs())) hub.subscribe(topic);
       hub.awaitFreshness(topic, this);
       if (hub.isFresh(topic) || !hub.fresh) this.freshnessChanged(topic);
     }
   }
 
-  /** What may be listened to is known, or has changed: what may not is taken away. */
-  #accessChanged(): void {
-    const wanted = this.#wanted;
-    this.#wanted = undefined;
-    // Whoever has not asked for anything yet may do so next.
-    const had = this.#topics.size > 0 || (wanted?.size ?? 0) > 0;
-    for (const topic of [...this.#topics]) {
-      const refusal = this.#access?.refusal(topic);
-      if (!refusal) continue;
-      this.#unsubscribe(topic);
-      // Whoever is not told would take the silence for "nothing new". It learns the reason when it comes back.
-      if (!this.refuse(new AppError(refusal), topic)) return void this.close(CLOSE_CODES.drain, '0');
-    }
-    if (wanted) this.#try(() => this.#subscribe(wanted));
-    if (had && this.#topics.size === 0) this.#endWithoutTopics();
-  }
-
-  #endWithoutTopics(): void {
-    this.close(...goodbyeFor(this.#access?.hasToken ? 'topic_forbidden' : 'unauthorized'));
-  }
-
   #unsubscribe(topic: Topic): void {
-    this.#wanted?.delete(topic);
-    if (!this.#topics.delete(topic)) return;
-    this.#toAnswer?.delete(topic);
+    this.#access?.withdraw(topic);
+    if (!this.#subscriptions.delete(topic)) return;
     this.#connection?.unsubscribe(topic);
     this.#deps.hub.unsubscribe(topic, this);
   }
 
-  #sendAnswers(): void {
-    const topics = this.#toAnswer;
-    this.#toAnswer = undefined;
-    if (!this.#connection || !topics) return;
-    for (const topic of topics) this.#connection.subscribe(topic);
-    if (this.#behind === undefined && !this.#sendOwedNumbers(this.#connection)) this.fellBehind();
+  /** Removes the topics that the client may not subscribe to any more, and adds those that waited for its token. */
+  #accessChanged(): void {
+    const deferred = this.#access?.takeDeferred();
+    // A client that has not subscribed to anything yet may do so next.
+    const hadTopics = this.#subscriptions.size > 0 || deferred !== undefined;
+    for (const topic of [...this.#subscriptions]) {
+      const refusal = this.#access?.refusal(topic);
+      if (!refusal) continue;
+      this.#unsubscribe(topic);
+      // Without the error the client would take silence for "no update". It gets the reason when it reconnects.
+      if (!this.refuse(new AppError(refusal), topic)) return void this.close(CLOSE_CODES.drain, '0');
+    }
+    if (deferred) this.#try(() => this.#subscribe(deferred));
+    if (hadTopics && this.#subscriptions.size === 0) this.#closeWithoutTopics();
   }
 
-  #sendOwedNumbers(connection: Connection): boolean {
+  #closeWithoutTopics(): void {
+    this.close(...closeFor(this.#access?.hasToken ? 'topic_forbidden' : 'unauthorized'));
+  }
+
+  #acknowledgeChanges(): void {
+    if (!this.#subscriptions.attach(this.#connection) || !this.#connection) return;
+    if (!this.#backlog && !this.#acknowledge(this.#connection)) this.fellBehind();
+  }
+
+  #acknowledge(connection: Connection): boolean {
     const { hub, report } = this.#deps;
-    return sendOwedNumbers({ hub, report, session: this, topics: this.#topics, connection });
+    return this.#subscriptions.acknowledge({ hub, report, subscriber: this, connection });
   }
 }

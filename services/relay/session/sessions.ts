@@ -1,23 +1,23 @@
 import type { Timer } from '../../shared/clock.ts';
 import { AppError } from '../../shared/errors.ts';
 import type { Topic } from '../../shared/update/topic.ts';
+import type { FlushPosition } from '../hub/flushes.ts';
 import type { Connection, ConnectRequest } from '../transport/transport.ts';
-import { Session } from './session.ts';
-import type { SessionDeps, SessionOwner } from './session-deps.ts';
+import { Session, type SessionDeps, type SessionOwner } from './session.ts';
 
-/** So many clients that are behind are looked at where somebody asks how many miss a topic. */
-const MAX_LOOKED_AT = 10_000;
+/** `countBehind` examines at most this many clients. */
+const MAX_EXAMINED = 10_000;
 
-/** All sessions of a relay. */
+/** All sessions of a relay, in the order of their opening. */
 export class Sessions implements Iterable<Session> {
-  readonly #deps: SessionDeps & SessionOwner<Session>;
+  readonly #deps: SessionDeps & SessionOwner;
   readonly #all = new Set<Session>();
   readonly #behind = new Set<Session>();
   readonly #tokenless = new Set<Session>();
-  /** Those who cannot spread their refetch by themselves. */
+  /** Clients that cannot spread their refetch by themselves: the relay paces their updates. */
   readonly #unspread = new Set<Session>();
-  /** Those of them whose moment is still to come, with the mark since which they are to be told. */
-  readonly #paced = new Map<Session, { readonly mark: number; readonly moment: Timer }>();
+  /** Clients whose paced updates are still to be sent: those since `since`, when `timer` fires. */
+  readonly #paced = new Map<Session, { readonly since: FlushPosition; readonly timer: Timer }>();
 
   constructor(deps: SessionDeps) {
     this.#deps = {
@@ -28,7 +28,7 @@ export class Sessions implements Iterable<Session> {
         this.#all.delete(session);
         this.#tokenless.delete(session);
         this.#unspread.delete(session);
-        this.#paced.get(session)?.moment.cancel();
+        this.#paced.get(session)?.timer.cancel();
         this.#paced.delete(session);
       },
     };
@@ -42,57 +42,57 @@ export class Sessions implements Iterable<Session> {
     return this.#all.values();
   }
 
-  /** Whether somebody is there who could give way to another client. */
+  /** Whether `evict` can close a client. */
   get canEvict(): boolean {
     return this.#tokenless.size > 0;
   }
 
-  /** Sends away who has been here longest without a token that is needed. */
+  /** Closes the oldest client that needs a token and has presented none; no effect if there is none. */
   evict(): void {
     const [oldest] = this.#tokenless;
     oldest?.end(new AppError('relay_full'));
   }
 
-  /** Gives a new connection its session. */
-  accept(connection: Connection, greeting: ConnectRequest): Session {
+  /** Creates the session of a new connection, which may be closed by the time that this returns. */
+  accept(connection: Connection, request: ConnectRequest): Session {
     const session = new Session(this.#deps);
     this.#all.add(session);
     if (connection.transport === 'legacy') this.#unspread.add(session);
-    session.open(connection, greeting);
+    session.open(connection, request);
     return session;
   }
 
-  /** How many clients are still to get the newest of a topic; counted among the first ten thousand of all that wait. */
+  /** Returns how many clients miss the newest update of a topic, among the first 10,000 that are behind or paced. */
   countBehind(topic: Topic): number {
-    let left = MAX_LOOKED_AT;
-    let owed = 0;
+    let left = MAX_EXAMINED;
+    let count = 0;
     for (const session of this.#behind) {
-      if (session.isBehindOn(topic)) owed += 1;
+      if (session.isBehindOn(topic)) count += 1;
       left -= 1;
-      if (left === 0) return owed;
+      if (left === 0) return count;
     }
-    for (const [session, { mark }] of this.#paced) {
-      if (!session.isBehind && session.isBehindOn(topic, mark)) owed += 1;
+    for (const [session, { since }] of this.#paced) {
+      if (!session.isBehind && session.isBehindOn(topic, since)) count += 1;
       left -= 1;
-      if (left === 0) return owed;
+      if (left === 0) return count;
     }
-    return owed;
+    return count;
   }
 
   /**
-   * Tells clients who cannot spread their refetch of what changed since the mark, each at a moment of its own, and
-   * once also where it is called again before that moment, as it is for each partition whose floor is raised.
+   * Sends what was flushed at `since` or later to the clients that cannot spread their refetch, each at a random time
+   * within the window. A client that is paced already keeps its time: floors of several partitions make one send.
    */
-  pace(mark: number, windowMs: number): void {
+  pace(since: FlushPosition, windowMs: number): void {
     const { clock } = this.#deps;
     for (const session of this.#unspread) {
       if (this.#paced.has(session)) continue;
-      const moment = clock.after(clock.random() * windowMs, () => {
+      const timer = clock.after(clock.random() * windowMs, () => {
         this.#paced.delete(session);
-        // At the end of the turn, so that what changed in this one is told too.
-        clock.atTurnEnd(() => session.sendSince(mark));
+        // At the end of the turn, to include what changes in this one.
+        clock.atTurnEnd(() => session.sendSince(since));
       });
-      this.#paced.set(session, { mark, moment });
+      this.#paced.set(session, { since, timer });
     }
   }
 }

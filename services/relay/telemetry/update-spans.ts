@@ -4,29 +4,29 @@ import { type BulkStats, KEPT } from '../../shared/trace/service-stats.ts';
 import { parseTraceparent } from '../../shared/trace/traceparent.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
-import type { TransportDelivery } from '../create-transports.ts';
+import type { TransportDelivery } from '../relay-fanout.ts';
 
-/** Updates that wait to be told, late ones that are counted, and told ones that may be asked for: each at most so many. */
-const MAX_NOTES = 500;
+/** The most updates that are kept of each kind: pending, sent late, and delivered but not recorded. */
+const MAX_UPDATES = 500;
 const NONE: readonly TransportDelivery[] = [];
 
-/** For so long clients that catch up count as one span. */
+/** Clients that catch up within this time are recorded as one span. */
 const LATE_WINDOW_MS = 1000;
 
-/** An update on its way through this relay. All times are of the clock that never steps. */
+/** The way of an update through this relay. All times are by the monotonic clock. */
 interface Passage {
   readonly topic: Topic;
   readonly version: Version;
   readonly traceparent: string;
-  /** When the digest that brought it was asked for; undefined where a signal did. */
-  readonly digestAskedAtMs: number | undefined;
+  /** When the digest that brought it was requested; undefined if a signal did. */
+  readonly digestRequestedAtMs: number | undefined;
   readonly receivedAtMs: number;
-  handOvers: readonly TransportDelivery[];
+  deliveries: readonly TransportDelivery[];
   conflated: boolean;
   endedAtMs: number;
 }
 
-/** Clients that were told of an update only once they had room for it. */
+/** Clients that were behind when an update was delivered, and got it later. */
 interface LateClients {
   readonly update: Update;
   readonly beganAtMs: number;
@@ -35,66 +35,67 @@ interface LateClients {
 }
 
 /**
- * Records the way of updates through a relay: of those whose publisher's trace is a sample, of the slowest, and of
- * those that turn out to be slow elsewhere. Of all others it only takes the time. Never records single clients.
+ * Records the way of updates through a relay as spans: of updates in a sampled trace, of the slowest, and of those that
+ * another service finds slow. All others are only timed. Never records single clients.
  */
 export class UpdateSpans {
   readonly #tracer: Tracer;
   readonly #stats: BulkStats;
   readonly #clock: Clock;
-  readonly #underWay = new Map<Topic, Passage>();
+  readonly #pending = new Map<Topic, Passage>();
   readonly #late = new Map<string, LateClients>();
-  #passed: Passage[] = [];
+  /** Delivered and not recorded, in case another service wants their traces. */
+  #unrecorded: Passage[] = [];
 
   constructor(deps: { tracer: Tracer; stats: BulkStats; clock: Clock }) {
     this.#tracer = deps.tracer;
     this.#stats = deps.stats;
     this.#clock = deps.clock;
-    deps.stats.onTraceKept((traceId) => this.#recordWanted(traceId));
+    deps.stats.onTraceKept((traceId) => this.#recordTrace(traceId));
   }
 
-  /** An update has arrived. One that waits for the end of the turn is replaced by it. */
-  received(update: Update, digestAskedAtMs?: number): void {
+  /** Begins the passage of an update; it replaces a pending one of the same topic. */
+  received(update: Update, digestRequestedAtMs?: number): void {
     const { topic, version, traceparent } = update;
     if (traceparent === undefined) return;
     const receivedAtMs = this.#clock.monotonicMs();
-    const replaced = this.#underWay.get(topic);
+    const replaced = this.#pending.get(topic);
     if (replaced && replaced.version >= version) return;
     if (replaced) {
       replaced.conflated = true;
       replaced.endedAtMs = receivedAtMs;
-      this.#ended(replaced);
+      this.#end(replaced);
     }
-    this.#underWay.set(topic, {
+    this.#pending.set(topic, {
       topic,
       version,
       traceparent,
-      digestAskedAtMs,
+      digestRequestedAtMs,
       receivedAtMs,
-      handOvers: NONE,
+      deliveries: NONE,
       conflated: false,
       endedAtMs: receivedAtMs,
     });
-    if (this.#underWay.size > MAX_NOTES) this.#underWay.delete(first(this.#underWay.keys()));
+    if (this.#pending.size > MAX_UPDATES) this.#pending.delete(first(this.#pending.keys()));
   }
 
-  /** An update was handed over to those who listen, one transport after the other. */
-  delivered(update: Update, handOvers: readonly TransportDelivery[]): void {
+  /** Ends the passage of an update that was delivered, one transport after the other. */
+  delivered(update: Update, deliveries: readonly TransportDelivery[]): void {
     const endedAtMs = this.#clock.monotonicMs();
-    for (const { transport, beganAtMs, endedAtMs } of handOvers) {
-      this.#stats.count(`hand over, ${transport}`, endedAtMs - beganAtMs);
+    for (const { transport, beganAtMs, endedAtMs } of deliveries) {
+      this.#stats.count(`deliver, ${transport}`, endedAtMs - beganAtMs);
     }
-    const passage = this.#underWay.get(update.topic);
+    const passage = this.#pending.get(update.topic);
     if (!passage || passage.version !== update.version) return;
-    this.#underWay.delete(update.topic);
-    passage.handOvers = handOvers;
+    this.#pending.delete(update.topic);
+    passage.deliveries = deliveries;
     passage.endedAtMs = endedAtMs;
-    this.#ended(passage);
+    this.#end(passage);
   }
 
-  /** A client that was behind is told now. */
+  /** An update was sent to a client that was behind. */
   sentLate(update: Update): void {
-    if (update.traceparent === undefined || !isSample(update.traceparent)) return;
+    if (update.traceparent === undefined || !isSampled(update.traceparent)) return;
     const now = this.#clock.monotonicMs();
     const key = `${update.traceparent} ${update.topic}`;
     const known = this.#late.get(key);
@@ -103,7 +104,7 @@ export class UpdateSpans {
       known.endedAtMs = now;
       return;
     }
-    if (this.#late.size >= MAX_NOTES) return;
+    if (this.#late.size >= MAX_UPDATES) return;
     this.#late.set(key, { update, beganAtMs: now, endedAtMs: now, clients: 1 });
     this.#clock.after(LATE_WINDOW_MS, () => {
       const late = this.#late.get(key);
@@ -112,27 +113,27 @@ export class UpdateSpans {
     });
   }
 
-  #ended(passage: Passage): void {
-    const ms = passage.endedAtMs - (passage.digestAskedAtMs ?? passage.receivedAtMs);
+  #end(passage: Passage): void {
+    const ms = passage.endedAtMs - (passage.digestRequestedAtMs ?? passage.receivedAtMs);
     const sinceVersionMs = this.#clock.nowMs() - passage.version / 1000;
     this.#stats.count('deliver', ms);
-    if (isSample(passage.traceparent)) this.#record(passage, '');
+    if (isSampled(passage.traceparent)) this.#record(passage, '');
     else if (this.#stats.isSlow('deliver', sinceVersionMs)) this.#record(passage, 'slow');
-    else this.#passed.push(passage);
-    if (this.#passed.length >= MAX_NOTES) this.#passed = this.#passed.slice(MAX_NOTES / 2);
+    else this.#unrecorded.push(passage);
+    if (this.#unrecorded.length >= MAX_UPDATES) this.#unrecorded = this.#unrecorded.slice(MAX_UPDATES / 2);
   }
 
-  #recordWanted(traceId: string): void {
-    const wanted = this.#passed.filter(({ traceparent }) => traceparent.includes(traceId));
+  #recordTrace(traceId: string): void {
+    const wanted = this.#unrecorded.filter(({ traceparent }) => traceparent.includes(traceId));
     if (wanted.length === 0) return;
-    this.#passed = this.#passed.filter((passage) => !wanted.includes(passage));
+    this.#unrecorded = this.#unrecorded.filter((passage) => !wanted.includes(passage));
     for (const passage of wanted) this.#record(passage, 'wanted');
   }
 
   #record(passage: Passage, kept: string): void {
-    const { topic, version, digestAskedAtMs, receivedAtMs, endedAtMs, handOvers, conflated } = passage;
-    const clients = handOvers.reduce((sum, handOver) => sum + handOver.clients, 0);
-    const by = digestAskedAtMs === undefined ? 'signal' : 'repair';
+    const { topic, version, digestRequestedAtMs, receivedAtMs, endedAtMs, deliveries, conflated } = passage;
+    const clients = deliveries.reduce((sum, delivery) => sum + delivery.clients, 0);
+    const by = digestRequestedAtMs === undefined ? 'signal' : 'repair';
     const attributes = {
       topic,
       version,
@@ -140,21 +141,20 @@ export class UpdateSpans {
       ...(conflated ? { conflated } : { clients }),
       ...(kept && { [KEPT]: kept }),
     };
-    const beganAtMs = digestAskedAtMs ?? receivedAtMs;
     const deliver = this.#tracer.startSpan(
       'deliver',
-      { kind: SpanKind.CONSUMER, attributes, startTime: beganAtMs },
+      { kind: SpanKind.CONSUMER, attributes, startTime: digestRequestedAtMs ?? receivedAtMs },
       contextOf(passage.traceparent),
     );
     if (!deliver.isRecording()) return; // too many at a time
     const within = trace.setSpan(ROOT_CONTEXT, deliver);
     const part = (name: string, beganAtMs: number, endedAtMs: number, options = {}) =>
       this.#tracer.startSpan(name, { ...options, startTime: beganAtMs }, within).end(endedAtMs);
-    if (digestAskedAtMs !== undefined) part('repair', digestAskedAtMs, receivedAtMs);
-    // What arrives in one turn is merged, and told at its end.
-    part('merge', receivedAtMs, handOvers[0]?.beganAtMs ?? endedAtMs);
-    for (const { transport, clients, beganAtMs, endedAtMs } of handOvers) {
-      if (clients > 0) part(`hand over, ${transport}`, beganAtMs, endedAtMs, { attributes: { clients } });
+    if (digestRequestedAtMs !== undefined) part('repair', digestRequestedAtMs, receivedAtMs);
+    // Until the end of the turn, in which more updates may have been merged.
+    part('merge', receivedAtMs, deliveries[0]?.beganAtMs ?? endedAtMs);
+    for (const { transport, clients, beganAtMs, endedAtMs } of deliveries) {
+      part(`deliver, ${transport}`, beganAtMs, endedAtMs, { attributes: { clients } });
     }
     deliver.end(endedAtMs);
   }
@@ -166,8 +166,8 @@ export class UpdateSpans {
   }
 }
 
-/** Whether the last flag is set, as far as its end tells: this is asked of every update. */
-function isSample(traceparent: string): boolean {
+/** Whether the trace is sampled, by the last digit of its flags: cheap, since every update is asked. */
+function isSampled(traceparent: string): boolean {
   return (Number.parseInt(traceparent.slice(-1), 16) & TraceFlags.SAMPLED) !== 0;
 }
 
@@ -176,7 +176,8 @@ function contextOf(traceparent: string | undefined): Context {
   return parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
 }
 
+/** @throws {TypeError} if there is no item */
 function first<T>(items: Iterable<T>): T {
   for (const item of items) return item;
-  throw new TypeError('there is nothing in it');
+  throw new TypeError('no item');
 }

@@ -10,7 +10,10 @@ const SPREAD_MS = 10;
 /** A relay's registers of one partition, which learns from digests. */
 function createRegisters() {
   const partition = new Partition();
-  const registers = new Registers({ partitionOf: () => 0, numberOf: (_, stored) => partition.currentVersion(stored) });
+  const registers = new Registers({
+    partitionOf: () => 0,
+    currentVersion: (_, stored) => partition.currentVersion(stored),
+  });
   const digest = (numbers: Pick<Digest, 'floor' | 'base'>) =>
     partition.learn(
       {
@@ -36,7 +39,7 @@ describe('the number of a topic', () => {
       registers.load(chat, undefined);
     }
     told.digest({ floor: 200, base: 50 });
-    expect(told.registers.lift(chat, SPREAD_MS)?.update).toEqual({ topic: chat, version: 200, spread: SPREAD_MS });
+    expect(told.registers.raise(chat, SPREAD_MS)?.update).toEqual({ topic: chat, version: 200, spread: SPREAD_MS });
     started.digest({ floor: 200, base: 300 });
     told.digest({ floor: 200, base: 300 });
     expect(told.registers.current(chat)).toEqual({ topic: chat, version: 300 });
@@ -48,7 +51,7 @@ describe('the number of a topic', () => {
     before.digest({ floor: 100, base: 50 });
     before.registers.load(chat, { topic: chat, version: 150 });
     before.digest({ floor: 200, base: 300 });
-    before.registers.lift(chat, SPREAD_MS);
+    before.registers.raise(chat, SPREAD_MS);
     after.digest({ floor: 200, base: 300 });
     after.registers.load(chat, { topic: chat, version: 150 });
     lost.digest({ floor: 200, base: 300 });
@@ -60,10 +63,10 @@ describe('the number of a topic', () => {
     const { registers, digest } = createRegisters();
     digest({ floor: 100, base: 50 });
     registers.load(chat, { topic: chat, version: 150, data: 1 });
-    expect(registers.lift(chat, SPREAD_MS)).toBeUndefined();
+    expect(registers.raise(chat, SPREAD_MS)).toBeUndefined();
     registers.expire(chat);
     digest({ floor: 100, base: 400 });
-    expect(registers.lift(chat, SPREAD_MS)?.update.version).toBe(400);
-    expect(registers.lift(chat, SPREAD_MS)).toBeUndefined();
+    expect(registers.raise(chat, SPREAD_MS)?.update.version).toBe(400);
+    expect(registers.raise(chat, SPREAD_MS)).toBeUndefined();
   });
 });

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Hub } from '../../../../services/relay/hub/hub.ts';
 import { Sessions } from '../../../../services/relay/session/sessions.ts';
-import type { Connection } from '../../../../services/relay/transport/transport.ts';
 import type { Digest, Witness } from '../../../../services/shared/broker/broker.ts';
 import { MemoryBroker } from '../../../../services/shared/broker/memory-broker.ts';
 import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
+import type { Version } from '../../../../services/shared/update/update.ts';
+import { FakeSessionConnection, FakeSessionReport } from '../../../support/session-fixture.ts';
 
 const TOPICS = ['a', 'b'] as Topic[];
 const WINDOW_MS = 10_000;
@@ -17,40 +18,17 @@ class UnimpressedBroker extends MemoryBroker {
   }
 }
 
-/** A client of 2009 that notes when it was told what; `room` says whether anything fits. */
-class FakeConnection implements Connection {
-  readonly transport = 'legacy';
-  readonly acceptsMessages = false;
-  readonly told: Topic[] = [];
-  room = true;
-
-  sendUpdate({ topic }: { topic: Topic }): boolean {
-    if (this.room) this.told.push(topic);
-    return this.room;
-  }
-
-  subscribe(): void {}
-  unsubscribe(): void {}
-  close(): void {}
-  sendSubscribed = () => true;
-  sendFreshness = () => true;
-  sendPong = () => true;
-  sendError = () => true;
-}
-
 describe('sessions of clients that cannot spread their refetch', () => {
   let hub: Hub;
   let broker: MemoryBroker;
-  let connection: FakeConnection;
+  let connection: FakeSessionConnection;
   let sessions: Sessions;
   let session: ReturnType<Sessions['accept']>;
-  let counted: number;
-  let fellBehind: number;
+  let report: FakeSessionReport;
 
   beforeEach(async () => {
     vi.useFakeTimers();
-    counted = 0;
-    fellBehind = 0;
+    report = new FakeSessionReport();
     broker = new UnimpressedBroker();
     const silent = new Proxy({}, { get: () => () => {} });
     hub = new Hub({
@@ -59,24 +37,19 @@ describe('sessions of clients that cannot spread their refetch', () => {
       report: silent as never,
       repairIntervalMs: 3000,
       floorSpreadMs: WINDOW_MS,
-      fanout: {
-        deliver: (update, paced) => Number(!paced && connection.sendUpdate(update)),
-        sendFreshness() {},
-        pace: (mark, windowMs) => sessions.pace(mark, windowMs),
-      },
+    });
+    hub.deliverTo({
+      deliver: (update, paced) => Number(!paced && connection.sendUpdate(update)),
+      sendFreshness() {},
+      pace: (since, windowMs) => sessions.pace(since, windowMs),
+      spreadMs: () => 0,
     });
     const limits = { maxTopics: 10, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 };
     const shared = { hub, clock: SYSTEM_CLOCK, limits, authorization: undefined };
-    const sent = () => {
-      counted += 1;
-    };
-    const fell = () => {
-      fellBehind += 1;
-    };
-    sessions = new Sessions({ ...shared, report: { fellBehind: fell, caughtUp() {}, sent, refused() {} } });
+    sessions = new Sessions({ ...shared, report });
     await broker.start();
     hub.start();
-    connection = new FakeConnection();
+    connection = new FakeSessionConnection('legacy');
     session = sessions.accept(connection, { topics: new Map(TOPICS.map((topic) => [topic, null])), token: undefined });
     await vi.advanceTimersByTimeAsync(100);
   });
@@ -85,35 +58,39 @@ describe('sessions of clients that cannot spread their refetch', () => {
     vi.useRealTimers();
   });
 
-  const soon = () => Date.now() * 1000 + 1_000_000;
+  /** The topics of the updates that the client was sent, in order. */
+  const updated = () =>
+    connection.sent.filter((what) => what.startsWith('update ')).map((what) => what.split(' ')[1] as Topic);
+  const figures = () => ({ updated: updated(), sends: report.sends, timesBehind: report.timesBehind });
+  const soon = (): Version => Date.now() * 1000 + 1_000_000;
 
   it('are told once of floors that are raised one after another, as those of all partitions are', async () => {
     for (let n = 0; n < 16; n += 1) {
       hub.raiseFloor(0, soon() + n);
       await vi.advanceTimersByTimeAsync(0);
     }
-    expect(connection.told).toEqual([]);
+    expect(updated()).toEqual([]);
     await vi.advanceTimersByTimeAsync(WINDOW_MS);
-    expect(connection.told).toEqual(TOPICS);
+    expect(updated()).toEqual(TOPICS);
   });
 
   it('are counted when their moment within a spread comes, and not before', async () => {
     await broker.publish('a' as Topic, { spread: 1000 }, { epoch: '', version: 0 });
     await vi.advanceTimersByTimeAsync(0);
-    expect(counted).toBe(0);
+    expect(report.sends).toBe(0);
     await vi.advanceTimersByTimeAsync(1000);
-    expect({ told: connection.told, counted }).toEqual({ told: ['a'], counted: 1 });
-    expect(fellBehind).toBe(0); // it was made to wait
+    expect(figures()).toEqual({ updated: ['a'], sends: 1, timesBehind: 0 });
+    expect(report.timesBehind).toBe(0); // it was made to wait
   });
 
   it('have fallen behind where there is no room when their moment comes', async () => {
     connection.room = false;
     await broker.publish('a' as Topic, { spread: 1000 }, { epoch: '', version: 0 });
     await vi.advanceTimersByTimeAsync(1000);
-    expect({ told: connection.told, counted, fellBehind }).toEqual({ told: [], counted: 0, fellBehind: 1 });
+    expect(figures()).toEqual({ updated: [], sends: 0, timesBehind: 1 });
     connection.room = true;
     session.drained();
-    expect({ told: connection.told, counted, fellBehind }).toEqual({ told: ['a'], counted: 1, fellBehind: 1 });
+    expect(figures()).toEqual({ updated: ['a'], sends: 1, timesBehind: 1 });
   });
 
   it('are not counted again where they get late what they were counted for when all were told', async () => {
@@ -123,14 +100,14 @@ describe('sessions of clients that cannot spread their refetch', () => {
     session.fellBehind();
     connection.room = true;
     session.drained();
-    expect({ told: connection.told, counted }).toEqual({ told: ['a'], counted: 0 });
+    expect(figures()).toEqual({ updated: ['a'], sends: 0, timesBehind: 1 });
   });
 
   it('are told again of a floor that is raised after they were told', async () => {
     for (let n = 1; n <= 2; n += 1) {
       hub.raiseFloor(0, soon());
       await vi.advanceTimersByTimeAsync(WINDOW_MS);
-      expect(connection.told).toHaveLength(n * TOPICS.length);
+      expect(updated()).toHaveLength(n * TOPICS.length);
     }
   });
 
@@ -146,12 +123,14 @@ describe('sessions of clients that cannot spread their refetch', () => {
     await vi.advanceTimersByTimeAsync(WINDOW_MS);
     connection.room = true;
     session.drained();
-    expect(new Set(connection.told)).toEqual(new Set(TOPICS));
+    expect(new Set(updated())).toEqual(new Set(TOPICS));
   });
 
   it('leave nothing behind that waits for their moment when they go', async () => {
     // So that the hub waits already for topics that were left.
-    sessions.accept(new FakeConnection(), { topics: new Map([['c' as Topic, null]]), token: undefined }).closed();
+    sessions
+      .accept(new FakeSessionConnection('legacy'), { topics: new Map([['c' as Topic, null]]), token: undefined })
+      .closed();
     hub.raiseFloor(0, soon());
     await vi.advanceTimersByTimeAsync(0);
     expect(sessions.countBehind('a' as Topic)).toBe(1);
@@ -163,10 +142,10 @@ describe('sessions of clients that cannot spread their refetch', () => {
 
   it('are told of a floor raised in the last minute when they come from elsewhere, and not of an older one', async () => {
     const come = async () => {
-      connection = new FakeConnection();
+      connection = new FakeSessionConnection('legacy');
       sessions.accept(connection, { topics: new Map([['elsewhere' as Topic, null]]), token: undefined });
       await vi.advanceTimersByTimeAsync(100);
-      return connection.told;
+      return updated();
     };
     expect(await come()).toEqual([]);
     hub.raiseFloor(0, Date.now() * 1000 + 1);

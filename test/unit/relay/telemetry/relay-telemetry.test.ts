@@ -1,7 +1,8 @@
 import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createRelayMetrics } from '../../../../services/relay/telemetry/metrics.ts';
+import { RelayTelemetry } from '../../../../services/relay/telemetry/relay-telemetry.ts';
 import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
+import { createLogger } from '../../../../services/shared/logger.ts';
 import { TRANSPORT_NAMES } from '../../../../services/shared/protocol/transport-name.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 
@@ -10,27 +11,26 @@ const topic = 'chat' as Topic;
 
 let nowMs: number;
 let registry: Registry;
-let metrics: ReturnType<typeof createRelayMetrics>;
+let telemetry: RelayTelemetry;
 
 beforeEach(() => {
   nowMs = NOW_MS;
   registry = new Registry();
-  metrics = createRelayMetrics({
+  telemetry = new RelayTelemetry({
     registry,
-    sockets: () => 7,
-    topics: () => 3,
-    digestAgeMs: () => 1500,
+    logger: createLogger({ name: 'relay', level: 'silent' }),
     clock: { ...SYSTEM_CLOCK, nowMs: () => nowMs, monotonicMs: () => nowMs - NOW_MS },
   });
+  telemetry.observe({ server: { sockets: 7 }, hub: { topics: 3, digestAgeMs: 1500 } });
 });
 
-/** The lines of a metric as Prometheus reads them, without those that are 0. */
+/** Returns the lines of a metric as Prometheus reads them, without those that are 0. */
 async function linesOf(name: string): Promise<string[]> {
   const text = await registry.getSingleMetricAsString(name);
   return text.split('\n').filter((line) => !line.startsWith('#') && !line.endsWith(' 0'));
 }
 
-/** An update whose version was given so many milliseconds ago. */
+/** Creates an update whose version was assigned `ageMs` milliseconds ago. */
 const updateOf = (ageMs: number, spread?: number) => ({
   topic,
   version: (nowMs - ageMs) * 1000,
@@ -38,48 +38,48 @@ const updateOf = (ageMs: number, spread?: number) => ({
 });
 
 describe('the metrics of a relay', () => {
-  it('count a delivery for each client, and for each that is told on its own', async () => {
-    metrics.hub.delivered(updateOf(5), 3, true);
-    metrics.hub.delivered(updateOf(5), 0, true);
-    metrics.session.sent();
+  it('count a delivery for each client, and each update that is sent on its own', async () => {
+    telemetry.delivered(updateOf(5), 3, true);
+    telemetry.delivered(updateOf(5), 0, true);
+    telemetry.sent();
     expect(await linesOf('relay_deliveries_total')).toEqual(['relay_deliveries_total 4']);
   });
 
-  it('take the latency of updates as they are handed over, but not of raised floors, and never below 0', async () => {
-    metrics.hub.delivered(updateOf(20), 3, true);
-    metrics.hub.delivered(updateOf(-20), 3, true); // Redis' clock is ahead
-    metrics.hub.delivered(updateOf(60_000), 3, false);
+  it('measure the latency of deliveries, but not of floor raises, and never below 0', async () => {
+    telemetry.delivered(updateOf(20), 3, true);
+    telemetry.delivered(updateOf(-20), 3, true); // Redis' clock is ahead
+    telemetry.delivered(updateOf(60_000), 3, false);
     const lines = await linesOf('relay_delivery_latency_seconds');
     expect(lines).toContain('relay_delivery_latency_seconds_bucket{le="0.001"} 1');
     expect(lines).toContain('relay_delivery_latency_seconds_bucket{le="0.025"} 2');
     expect(lines).toContain('relay_delivery_latency_seconds_count 2');
   });
 
-  it('show the spread that was told last, also where all have to wait who are told', async () => {
-    metrics.hub.delivered(updateOf(0, 4000), 2000, true);
+  it('show the spread of the last delivery, also if all its clients are paced', async () => {
+    telemetry.delivered(updateOf(0, 4000), 2000, true);
     expect(await linesOf('relay_spread_seconds')).toEqual(['relay_spread_seconds 4']);
-    metrics.hub.delivered(updateOf(0), 3, true);
+    telemetry.delivered(updateOf(0), 3, true);
     expect(await linesOf('relay_spread_seconds')).toEqual([]);
-    metrics.hub.delivered(updateOf(0, 2000), 0, true); // pages from 2009
-    metrics.hub.delivered(updateOf(0), 0, true); // nobody
+    telemetry.delivered(updateOf(0, 2000), 0, true); // legacy clients only
+    telemetry.delivered(updateOf(0), 0, true); // no client
     expect(await linesOf('relay_spread_seconds')).toEqual(['relay_spread_seconds 2']);
   });
 
-  it('count the seconds in which it cannot vouch as they pass, from its start on', async () => {
+  it('count the seconds of a stale relay as they pass, from its start on', async () => {
     nowMs += 2000;
     expect(await linesOf('relay_stale_seconds_total')).toEqual(['relay_stale_seconds_total 2']);
     nowMs += 1000;
-    metrics.hub.freshness(true);
+    telemetry.freshness(true);
     nowMs += 60_000;
     expect(await linesOf('relay_stale_seconds_total')).toEqual(['relay_stale_seconds_total 3']);
-    metrics.hub.freshness(false);
+    telemetry.freshness(false);
     nowMs += 500;
     expect(await linesOf('relay_stale_seconds_total')).toEqual(['relay_stale_seconds_total 3.5']);
     expect(await linesOf('relay_fresh')).toEqual([]);
   });
 
-  it('have no label for a close code that a client made up', async () => {
-    for (const code of [1000, 4401, 3456, 4999]) metrics.connection.closed('websocket', code);
+  it('have no label for a close code that a client invented', async () => {
+    for (const code of [1000, 4401, 3456, 4999]) telemetry.closed('websocket', code);
     expect((await linesOf('relay_connections_closed_total')).sort()).toEqual([
       'relay_connections_closed_total{transport="websocket",code="1000"} 1',
       'relay_connections_closed_total{transport="websocket",code="4401"} 1',
@@ -88,21 +88,21 @@ describe('the metrics of a relay', () => {
   });
 
   it('name transports as dashboards and alerts know them', async () => {
-    for (const name of TRANSPORT_NAMES) metrics.connection.opened(name);
+    for (const name of TRANSPORT_NAMES) telemetry.opened(name);
     expect((await linesOf('relay_connections')).sort()).toEqual(
       ['longpoll', 'sse', 'update_check', 'websocket'].map((label) => `relay_connections{transport="${label}"} 1`),
     );
   });
 
-  it('show who is behind now, and how often somebody fell behind', async () => {
-    metrics.session.fellBehind();
-    metrics.session.fellBehind();
-    metrics.session.caughtUp();
+  it('show how many clients are behind, and how often one fell behind', async () => {
+    telemetry.fellBehind();
+    telemetry.fellBehind();
+    telemetry.caughtUp();
     expect(await linesOf('relay_sessions_behind')).toEqual(['relay_sessions_behind 1']);
     expect(await linesOf('relay_sessions_fell_behind_total')).toEqual(['relay_sessions_fell_behind_total 2']);
   });
 
-  it('ask how it is when they are read', async () => {
+  it('read gauges at each scrape', async () => {
     expect(await linesOf('relay_sockets')).toEqual(['relay_sockets 7']);
     expect(await linesOf('relay_topics')).toEqual(['relay_topics 3']);
     expect(await linesOf('relay_digest_age_seconds')).toEqual(['relay_digest_age_seconds 1.5']);

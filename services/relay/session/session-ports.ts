@@ -1,0 +1,48 @@
+import type { AppError } from '../../shared/errors.ts';
+import type { Topic } from '../../shared/update/topic.ts';
+import type { Update, Version } from '../../shared/update/update.ts';
+import type { FlushPosition } from '../hub/flushes.ts';
+import type { Subscriber } from '../hub/pending-subscribers.ts';
+
+/** What sessions need of the hub. */
+export interface SessionHub {
+  /** Whether this relay's registers are proven current. */
+  readonly fresh: boolean;
+  /** Position from which a client that falls behind now may have missed deliveries. */
+  readonly flushPosition: FlushPosition;
+  /** Position of the last change of freshness. */
+  readonly freshnessFlush: FlushPosition;
+  /** Whether the topic has a register here, or may get one without exceeding `maxTopics`. */
+  hasRoom(topic: Topic, maxTopics: number): boolean;
+  /** Adds a subscriber: from now on the topic's register is loaded and kept current. */
+  subscribe(topic: Topic): void;
+  /** Removes a subscriber; must follow a `subscribe`. */
+  unsubscribe(topic: Topic, subscriber: Subscriber): void;
+  /** Notifies the subscriber once the topic is fresh, and each time that the relay becomes stale before. No effect on a fresh topic. */
+  awaitFreshness(topic: Topic, subscriber: Subscriber): void;
+  /** Whether the topic's register is loaded and proven current. */
+  isFresh(topic: Topic): boolean;
+  /** Returns the topic's newest update under its current version; only current while the topic is fresh. */
+  current(topic: Topic): Update;
+  /** Returns the version of the newest update or floor raise that the topic's subscribers were notified of, or will be. */
+  newestVersion(topic: Topic): Version;
+  /** Converts a time of the monotonic clock, in milliseconds, into the clock that makes the topic's versions. */
+  brokerTimeAt(topic: Topic, monotonicMs: number): Version;
+  /** Whether the topic's subscribers get an update at the end of this turn. */
+  isDeliveryPending(topic: Topic): boolean;
+  /** Returns the position of the topic's last delivery; 0 if it has had none. */
+  flushOf(topic: Topic): FlushPosition;
+}
+
+/** Events of sessions, for telemetry. */
+export interface SessionReport {
+  fellBehind(): void;
+  /** A client that was behind has all its updates, or is gone. */
+  caughtUp(): void;
+  /** An update was sent to a client that its delivery did not count: the client came back, or was paced. */
+  sent(): void;
+  /** An update was sent to a client that was behind. */
+  sentLate(update: Update): void;
+  /** A request of a client, or the client itself, was refused. */
+  refused(refusal: AppError): void;
+}
