@@ -122,8 +122,8 @@ describe('the borders of the source tree', () => {
   it("the script of the chat's page runs in browsers", () => {
     const safe = (imported: string) =>
       within(imported, 'chat/page', 'client') ||
-      ['chat/comment.ts', 'chat/hue.ts', 'chat/notices.ts', 'shared/errors.ts'].includes(imported);
-    const files = ['chat/comment.ts', 'chat/hue.ts', 'chat/notices.ts'];
+      ['chat/comment.ts', 'chat/avatar.ts', 'chat/notices.ts', 'shared/errors.ts'].includes(imported);
+    const files = ['chat/comment.ts', 'chat/avatar.ts', 'chat/notices.ts'];
     expect(
       broken(({ path }, imported) => (within(path, 'chat/page') || files.includes(path)) && !safe(imported)),
     ).toEqual([]);

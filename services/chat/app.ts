@@ -1,24 +1,33 @@
+import type { IncomingMessage } from 'node:http';
 import express, { type Express } from 'express';
 import { AppError } from '../shared/errors.ts';
 import { allowMethods } from '../shared/express/allow-methods.ts';
+import { readAssets } from '../shared/express/assets.ts';
 import { createDiscardRest } from '../shared/express/discard-rest.ts';
 import { doNotCache } from '../shared/express/do-not-cache.ts';
 import { createErrorHandler } from '../shared/express/error-handler.ts';
 import { createMeasure } from '../shared/express/measure.ts';
+import { createPageHeaders } from '../shared/express/page-headers.ts';
 import { assignRequestId } from '../shared/express/request-id.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ServiceStats } from '../shared/trace/service-stats.ts';
-import { readChatAssets } from './assets.ts';
 import type { CommentStore } from './comment-store.ts';
-import { createGetComments } from './get-comments.ts';
+import { createGetComments, createPostComment, createShowPage } from './handlers.ts';
 import type { ChatMetrics } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
-import { createPostComment } from './post-comment.ts';
 import type { RelayUrl } from './relay-url.ts';
-import { createSecurityHeaders } from './security-headers.ts';
-import { createShowPage } from './show-page.ts';
 
-/** Creates the Express app that serves the chat's page, its comments, and takes new ones. */
+/** Media types of the static files, by path. */
+const ASSET_TYPES = {
+  '/chat.css': 'text/css',
+  '/chat.js': 'text/javascript',
+  '/icon.svg': 'image/svg+xml',
+};
+
+/** Folders of the static files: beside the built code, and in `dist` for code that runs from source. */
+const ASSET_FOLDERS = [new URL('./public/', import.meta.url), new URL('../../dist/chat/public/', import.meta.url)];
+
+/** Creates the Express app of the chat: the page, its static files, and the comments. */
 export function createChatApp(deps: {
   store: CommentStore;
   outbox: Outbox;
@@ -29,9 +38,10 @@ export function createChatApp(deps: {
   stats: ServiceStats;
 }): Express {
   const { store, outbox, topic, relayUrl, metrics, logger, stats } = deps;
+  const relayOrigin = (request: IncomingMessage) => new URL(relayUrl(request)).origin;
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
-  // A query is names and values: no lists, no objects.
+  // Query values are plain strings: no lists, no objects.
   app.set('query parser', 'simple');
   app.use(
     assignRequestId,
@@ -39,20 +49,23 @@ export function createChatApp(deps: {
     createMeasure({ report: metrics }),
     createDiscardRest(),
     doNotCache,
-    createSecurityHeaders({ relayUrl }),
+    createPageHeaders({
+      'script-src': ["'self'", relayOrigin],
+      'connect-src': ["'self'", relayOrigin, (request) => relayOrigin(request).replace(/^http/, 'ws')],
+    }),
   );
   const showPage = createShowPage({ store, outbox, topic, relayUrl });
-  const [look, write] = [
-    createGetComments({ store }),
-    createPostComment({ store, outbox, metrics, showPage, tracer: stats.tracer }),
-  ];
+  const getComments = createGetComments({ store });
+  const postComment = createPostComment({ store, outbox, metrics, showPage, tracer: stats.tracer });
   app.all('/', allowMethods('GET', 'HEAD'), (request, response) => {
     showPage(request, response, { draft: request.query });
   });
   app.all('/comments', allowMethods('GET', 'HEAD', 'POST'), (request, response, next) =>
-    (request.method === 'POST' ? write : look)(request, response, next),
+    (request.method === 'POST' ? postComment : getComments)(request, response, next),
   );
-  for (const { path, handler } of readChatAssets()) app.all(path, allowMethods('GET', 'HEAD'), handler);
+  for (const { path, handler } of readAssets(ASSET_TYPES, ASSET_FOLDERS)) {
+    app.all(path, allowMethods('GET', 'HEAD'), handler);
+  }
   app.use(() => {
     throw new AppError('not_found');
   });

@@ -11,28 +11,28 @@ import { createChatMetrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { createRelayUrl } from './relay-url.ts';
 
-/** Where the other two services are, as long as the configuration does not say otherwise. */
-export interface Neighbours {
+/** Addresses of the other two services, used unless the configuration sets others. */
+export interface DefaultAddresses {
   readonly webhookUrl: string;
-  /** The relay's port on the host at which browsers find this chat. */
+  /** Port of the relay on the host of the page's URL. */
   readonly relayPort: number;
 }
 
-/** Creates the demo: a web app like any other, which calls the webhook over HTTP and sends its browsers to a relay. */
+/** Creates the demo: an ordinary web app that calls the webhook over HTTP and points its browsers to a relay. */
 export function createChat(deps: {
   config: ChatConfig;
-  neighbours: Neighbours;
+  defaults: DefaultAddresses;
   registry: MetricsRegistry;
   logger: Logger;
   clock: Clock;
   stats?: ServiceStats;
 }): HttpServer {
-  const { config, neighbours, registry, logger, clock, stats = NO_STATS } = deps;
+  const { config, defaults, registry, logger, clock, stats = NO_STATS } = deps;
   const { topic } = config;
   const metrics = createChatMetrics({ registry });
   const store = new CommentStore({ file: config.database, nowMs: () => clock.nowMs() });
   const publisher = new Publisher({
-    url: config.webhookUrl ?? neighbours.webhookUrl,
+    url: config.webhookUrl ?? defaults.webhookUrl,
     timeoutMs: config.webhookTimeoutMs,
     ...config.credential,
   });
@@ -43,12 +43,12 @@ export function createChat(deps: {
       const [update] = await publisher.publish(topic);
       return update?.version ?? 0;
     },
-    patienceMs: config.webhookTimeoutMs,
+    timeoutMs: config.webhookTimeoutMs,
     clock,
     logger,
     report: metrics,
   });
-  const relayUrl = createRelayUrl({ url: config.relayUrl, port: neighbours.relayPort });
+  const relayUrl = createRelayUrl({ url: config.relayUrl, port: defaults.relayPort });
   const app = createChatApp({ store, outbox, topic, relayUrl, metrics, logger, stats });
   const server = createHttpServer({
     handler: app,

@@ -1,13 +1,13 @@
 import Database from 'libsql';
 import { StartError } from '../shared/start-error.ts';
-import type { Comment, NewComment, News } from './comment.ts';
+import type { Comment, CommentBatch, CommentDraft } from './comment.ts';
 
-/** How many comments a page shows. */
-export const NEWEST = 20;
-/** Older comments are forgotten, so that the file does not grow forever. */
-const KEPT_COMMENTS = 10_000;
+/** Number of comments on a page and in a batch. */
+export const BATCH_SIZE = 20;
+/** Older comments are deleted, so that the file does not grow forever. */
+const MAX_COMMENTS = 10_000;
 
-/** How long another process may keep the file locked, in milliseconds; this one waits meanwhile. */
+/** How long to wait for a file that another process has locked, in milliseconds. */
 const LOCK_TIMEOUT_MS = 1000;
 
 const SCHEMA = `
@@ -17,27 +17,34 @@ const SCHEMA = `
   ) STRICT;
 `;
 
-/** Up to which comment the cluster was told, and the version that this update got. */
+/** The newest published comment, and the version of its update. */
 export interface PublishedMark {
   readonly commentId: number;
   readonly version: number;
 }
 
-/** The comments, in a SQLite file; and, beside them, how far they have been published. */
+/** Stores the comments in a SQLite file, and with them, for each topic, the newest comment that is published. */
 export class CommentStore {
   readonly #file: string;
   readonly #nowMs: () => number;
-  readonly #kept: number;
+  readonly #maxComments: number;
   #open: ReturnType<typeof prepare> | undefined;
 
-  /** `file` may be `:memory:`; of the comments so many are `kept`, the newest. */
-  constructor(options: { file: string; nowMs: () => number; kept?: number }) {
+  /**
+   * @param options.file may be `:memory:`
+   * @param options.maxComments older ones are deleted; 10,000 by default
+   */
+  constructor(options: { file: string; nowMs: () => number; maxComments?: number }) {
     this.#file = options.file;
     this.#nowMs = options.nowMs;
-    this.#kept = options.kept ?? KEPT_COMMENTS;
+    this.#maxComments = options.maxComments ?? MAX_COMMENTS;
   }
 
-  /** Opens the file, and makes it where there is none. Throws a `StartError`. */
+  /**
+   * Opens the file; creates it if it is missing.
+   *
+   * @throws {StartError} if it cannot be used
+   */
   open(): void {
     try {
       this.#open = prepare(new Database(this.#file, { timeout: LOCK_TIMEOUT_MS }));
@@ -47,38 +54,38 @@ export class CommentStore {
     }
   }
 
-  /** Idempotent, and harmless before `open`. */
+  /** Closes the file. Does nothing if it is not open. */
   close(): void {
     this.#open?.database.close();
     this.#open = undefined;
   }
 
-  /** Saves a comment. */
-  add(comment: NewComment): Comment {
+  /** Saves a comment, and deletes the oldest one if there are too many. */
+  add(comment: CommentDraft): Comment {
     const { id } = this.#statements.add.get(this.#nowMs() * 1000, comment.name, comment.text) as { id: number };
-    this.#statements.forget.run(this.#kept);
+    this.#statements.deleteOldest.run(this.#maxComments);
     return { id, ...comment };
   }
 
-  /** The newest comments with greater ids than `after`; 0 for all. */
-  newest(after = 0): News {
-    const found = this.#statements.newest.all(after, NEWEST + 1) as Comment[];
-    const comments = found.slice(0, NEWEST).map(({ id, name, text }) => ({ id, name, text }));
-    return { comments, complete: found.length <= NEWEST };
+  /** Returns the newest comments, at most `BATCH_SIZE`, whose ids are greater than `after`. */
+  newest(after = 0): CommentBatch {
+    const found = this.#statements.newest.all(after, BATCH_SIZE + 1) as Comment[];
+    const comments = found.slice(0, BATCH_SIZE).map(({ id, name, text }) => ({ id, name, text }));
+    return { comments, complete: found.length <= BATCH_SIZE };
   }
 
-  /** The greatest id; 0 where there is no comment. */
+  /** Returns the greatest id; 0 if there is no comment. */
   newestId(): number {
     return (this.#statements.newestId.get() as { id: number }).id;
   }
 
-  /** How far this topic's listeners have been told; zeros where never. */
+  /** Returns the newest published comment of a topic; zeros if there is none. */
   published(topic: string): PublishedMark {
     const row = this.#statements.published.get(topic) as PublishedMark | undefined;
     return { commentId: row?.commentId ?? 0, version: row?.version ?? 0 };
   }
 
-  /** Notes how far they have; never goes back. */
+  /** Marks a comment, and all older ones, as published. Ignored if a newer one is marked already. */
   notePublished(topic: string, mark: PublishedMark): void {
     this.#statements.notePublished.run(topic, mark.commentId, mark.version);
   }
@@ -90,8 +97,8 @@ export class CommentStore {
 }
 
 function prepare(database: Database.Database) {
-  // With a write-ahead log and NORMAL, a crash of this process loses nothing, and a power cut the last moments at
-  // most: a comment that waited for the disk would hold up everything else here.
+  // With a write-ahead log and NORMAL, a crash of the process loses nothing, and a power cut at most the last comments.
+  // Waiting for the disk would block the event loop.
   database.pragma('journal_mode = WAL');
   database.pragma('synchronous = NORMAL');
   database.exec(SCHEMA);
@@ -100,7 +107,7 @@ function prepare(database: Database.Database) {
     add: database.prepare(
       'INSERT INTO comments SELECT max(?, (SELECT coalesce(max(id), 0) + 1 FROM comments)), ?, ? RETURNING id',
     ),
-    forget: database.prepare(
+    deleteOldest: database.prepare(
       'DELETE FROM comments WHERE id <= (SELECT id FROM comments ORDER BY id DESC LIMIT 1 OFFSET ?)',
     ),
     newest: database.prepare('SELECT id, name, text FROM comments WHERE id > ? ORDER BY id DESC LIMIT ?'),

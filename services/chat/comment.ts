@@ -1,47 +1,50 @@
 import { AppError } from '../shared/errors.ts';
 
+/** Longest name, in UTF-16 code units. */
 export const MAX_NAME_LENGTH = 40;
+/** Longest text, in UTF-16 code units. */
 export const MAX_TEXT_LENGTH = 1000;
 
-/** What somebody wants to say. */
-export interface NewComment {
+/** A comment that is not saved yet. */
+export interface CommentDraft {
   readonly name: string;
   readonly text: string;
 }
 
-/** What somebody has said. */
-export interface Comment extends NewComment {
-  /** The time it was saved, in microseconds since 1970, made unique: later comments have greater ids. */
+/** A saved comment. */
+export interface Comment extends CommentDraft {
+  /** Time of saving in microseconds since 1970, made unique: later comments have greater ids. */
   readonly id: number;
 }
 
-/** The newest comments that somebody has not seen, newest first. */
-export interface News {
+/** The newest comments after a given one, newest first. */
+export interface CommentBatch {
   readonly comments: readonly Comment[];
-  /** Whether these are all: older ones are left out where there are too many. */
+  /** False if older ones were left out because there are too many. */
   readonly complete: boolean;
 }
 
 /**
- * Reads a comment of outside: what is around name and text goes, and lines end as they should. Throws
- * `invalid_comment` with words for who wrote it.
+ * Validates and normalizes a comment: trims name and text, and converts line ends to `\n`.
+ *
+ * @throws {AppError} invalid_comment, with a message for its author
  */
-export function parseComment(fields: { readonly name?: unknown; readonly text?: unknown }): NewComment {
+export function parseComment(fields: { readonly name?: unknown; readonly text?: unknown }): CommentDraft {
   const name = parseField('Your name', fields.name, MAX_NAME_LENGTH);
   const text = parseField('Your comment', fields.text, MAX_TEXT_LENGTH);
   if (/\n/.test(name)) throw new AppError('invalid_comment', 'Your name must be a single line');
   return { name, text };
 }
 
-function parseField(what: string, value: unknown, maxLength: number): string {
-  if (typeof value !== 'string') throw new AppError('invalid_comment', `${what} is missing`);
+function parseField(label: string, value: unknown, maxLength: number): string {
+  if (typeof value !== 'string') throw new AppError('invalid_comment', `${label} is missing`);
   const text = value.replace(/\r\n?/g, '\n').trim();
-  // Something must be there to be seen: neither spaces nor invisible characters nor lone accents count.
-  if (!/[^\p{C}\p{Z}\p{M}]/u.test(text)) throw new AppError('invalid_comment', `${what} is empty`);
-  if (text.length > maxLength) throw new AppError('invalid_comment', `${what} has more than ${maxLength} characters`);
-  // Control characters but for tabs and line ends, and halves of characters.
+  // At least one visible character: spaces, invisible characters and combining accents do not count.
+  if (!/[^\p{C}\p{Z}\p{M}]/u.test(text)) throw new AppError('invalid_comment', `${label} is empty`);
+  if (text.length > maxLength) throw new AppError('invalid_comment', `${label} has more than ${maxLength} characters`);
+  // Control characters other than tab and line end, and unpaired surrogates.
   if (/[^\P{Cc}\t\n]|\p{Cs}/u.test(text)) {
-    throw new AppError('invalid_comment', `${what} has characters that cannot be shown`);
+    throw new AppError('invalid_comment', `${label} has characters that cannot be shown`);
   }
   return text;
 }

@@ -3,30 +3,31 @@ import type { EnvReader } from '../shared/config/env-reader.ts';
 import { readHeaderTimeoutMs } from '../shared/config/process-config.ts';
 import type { Topic } from '../shared/update/topic.ts';
 
-/** How the chat proves to the webhook who it is. */
+/** Authenticates the chat at the webhook: it signs its calls, or sends a bearer token. */
 export type ChatCredential = { readonly secret: string } | { readonly token: string };
 
-/** What a chat needs to know. Durations are in milliseconds. */
+/** Configuration of the chat. Durations are in milliseconds. */
 export interface ChatConfig {
   readonly host: string;
-  /** 0 lets the system choose. */
+  /** 0 for any free port. */
   readonly port: number;
-  /** How long the head of a request may take to come; 0 for no limit. */
+  /** Time limit for the head of a request; 0 for none. */
   readonly headerTimeoutMs: number;
-  /** The database's file; `:memory:` for none. */
+  /** SQLite file; `:memory:` for none. */
   readonly database: string;
   readonly topic: Topic;
-  /** Where browsers find the relay, without a slash at the end; undefined: at the page's host. */
+  /** URL of the relay for browsers, without a slash at the end; undefined for the host of the page. */
   readonly relayUrl: string | undefined;
-  /** Where the webhook is called; undefined: on this machine. */
+  /** URL of the webhook; undefined for this machine. */
   readonly webhookUrl: string | undefined;
   readonly webhookTimeoutMs: number;
   readonly credential: ChatCredential;
 }
 
 /**
- * Reads what a chat needs. Without secret and token it could not publish: that is a problem, unless the caller
- * brings a secret for this case.
+ * Reads the configuration of the chat. One credential is required: a missing or second one is reported to `env`.
+ *
+ * @param fallback.secret used if the environment sets neither secret nor token
  */
 export function readChatConfig(env: EnvReader, fallback: { secret?: string } = {}): ChatConfig {
   return Object.freeze({
@@ -50,7 +51,7 @@ function readCredential(env: EnvReader, fallback: string | undefined): ChatCrede
   const secret = env.optional('WEBHOOK_SECRET');
   const token = env.token('WEBHOOK_TOKEN');
   if (secret !== undefined && token !== undefined) {
-    env.fail('WEBHOOK_TOKEN', 'must not be set together with WEBHOOK_SECRET: the chat proves in one way who it is');
+    env.fail('WEBHOOK_TOKEN', 'must not be set together with WEBHOOK_SECRET: the chat uses one credential');
   }
   if (secret !== undefined && !isSecret(secret)) env.fail('WEBHOOK_SECRET', 'must be a secret such as whsec_<base64>');
   if (secret !== undefined) return Object.freeze({ secret });

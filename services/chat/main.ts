@@ -10,7 +10,7 @@ await runProcess({
   name: 'chat',
   env: process.env,
   defaultAdminPort: 9103,
-  // The chat needs no Redis; but where it is told of one, what it records is seen with what all others do.
+  // The chat needs Redis only to share its call statistics with the rest of the cluster.
   readConfig: (env) => ({ chat: readChatConfig(env), stats: readStatsConfig(env), redis: readRedisConfig(env) }),
   async main({ config, lifecycle, logger, registry, admin }) {
     const clock = SYSTEM_CLOCK;
@@ -18,16 +18,16 @@ await runProcess({
     const stats = await createStats({ config: config.stats, name: 'chat', redis, registry, logger, clock });
     if (stats.pages) admin.mount('/stats/', stats.pages);
     await lifecycle.start('statistics', stats);
-    const neighbours = { webhookUrl: 'http://localhost:8090/webhook', relayPort: 8080 };
+    const defaults = { webhookUrl: 'http://localhost:8090/webhook', relayPort: 8080 };
     const chat = createChat({
       config: config.chat,
-      neighbours,
+      defaults,
       registry,
       logger,
       clock,
       stats: stats.service('chat', { followsCalls: true }),
     });
     const port = await lifecycle.start('chat', chat);
-    logger.info({ port }, 'the chat listens');
+    logger.info({ port }, 'chat is listening');
   },
 });

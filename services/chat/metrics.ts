@@ -3,17 +3,17 @@ import type { RequestReport } from '../shared/express/measure.ts';
 import { createRequestMetrics } from '../shared/express/metrics.ts';
 import type { OutboxReport } from './outbox.ts';
 
-/** What the chat reports. */
+/** Events of the chat that are counted. */
 export interface ChatMetrics extends RequestReport, OutboxReport {
   commentSaved(): void;
 }
 
-/** Turns what the chat reports into metrics. */
+/** Creates the metrics of the chat. */
 export function createChatMetrics(deps: { registry: Registry }): ChatMetrics {
   const registers = [deps.registry];
   const comments = new Counter({
     name: 'chat_comments_total',
-    help: 'Comments that were saved. Panel "Comments and webhook calls"',
+    help: 'Comments saved. Panel "Comments and webhook calls"',
     registers,
   });
   const calls = new Counter({
@@ -24,7 +24,7 @@ export function createChatMetrics(deps: { registry: Registry }): ChatMetrics {
   });
   const pending = new Gauge({
     name: 'chat_publish_pending',
-    help: '1 while there are comments that the cluster was not told of. Panel "Pending publish"; alert HeliographChatUntold',
+    help: '1 while saved comments are not published. Panel "Pending publish"; alert HeliographChatUntold',
     registers,
   });
   return {

@@ -1,3 +1,3 @@
-/** What is said, to its author and others, where a comment is saved and the webhook does not answer. */
-export const PENDING_NOTICE =
-  'The newest comment is saved, but the webhook does not answer: the others will be told of it a little later.';
+/** Shown on the page while a saved comment could not be published. */
+export const UNPUBLISHED_NOTICE =
+  'The newest comment is saved, but the webhook does not answer yet: other pages will show it a little later.';

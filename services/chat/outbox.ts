@@ -4,43 +4,43 @@ import type { Clock, Timer } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { CommentStore } from './comment-store.ts';
 
-/** The wait before a failed call is repeated is up to the first, then up to twice as long, up to the cap. */
+/** Upper bounds of the random wait after the first failed call, and after any; it doubles in between. */
 const FIRST_RETRY_MS = 500;
 const RETRY_CAP_MS = 10_000;
 
-/** What the outbox reports. */
+/** Events of the outbox, for metrics. */
 export interface OutboxReport {
-  /** The webhook has taken an update. */
+  /** The webhook has acknowledged an update. */
   published(): void;
-  /** It could not be reached, or has refused it. */
+  /** The webhook could not be reached, or has rejected the call. */
   failed(): void;
-  /** Whether there is something that the cluster was not told of. */
+  /** Whether there are comments that are not published. */
   pending(pending: boolean): void;
 }
 
-/** What the outbox needs. */
+/** Dependencies of the outbox. */
 export interface OutboxDeps {
   readonly store: Pick<CommentStore, 'newestId' | 'published' | 'notePublished'>;
   readonly topic: string;
   /** Publishes an update of the topic; resolves with its version. */
   publish(): Promise<number>;
-  /** How long `publish` of the outbox waits at most, in milliseconds. */
-  readonly patienceMs: number;
+  /** Longest time that `Outbox.publish` takes, in milliseconds. */
+  readonly timeoutMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly report: OutboxReport;
 }
 
-/** Somebody who wants to know whether the cluster was told of a comment. */
+/** A call of `Outbox.publish` that is not resolved yet. */
 interface Waiter {
   readonly commentId: number;
-  tell(published: boolean): void;
+  resolve(published: boolean): void;
 }
 
 /**
- * Publishes that there are comments which the cluster was not told of, and repeats that until it succeeds. What
- * is due stands beside the comments, as one number: however many comments wait, there is one update to publish,
- * one call at a time, and a process that ends before leaves it to the next.
+ * Publishes an update for new comments, and retries until it succeeds. The pending state is derived from the store (the
+ * newest comment, and the newest published one), so however many comments are pending there is one update to publish,
+ * one call at a time, and the next process continues after a crash.
  */
 export class Outbox {
   readonly #deps: OutboxDeps;
@@ -48,10 +48,10 @@ export class Outbox {
   #waiters: Waiter[] = [];
   #working = false;
   #failing = false;
-  #late = false;
+  #delayed = false;
   #retry: Timer | undefined;
-  /** What the newest comment was a part of, so that publishing it is one too. */
-  #cause = context.active();
+  /** Trace context of the newest comment; the call to the webhook becomes a part of it. */
+  #context = context.active();
   #stopped = false;
 
   constructor(deps: OutboxDeps) {
@@ -59,45 +59,46 @@ export class Outbox {
     this.#backoff = new Backoff({ firstMs: FIRST_RETRY_MS, capMs: RETRY_CAP_MS, random: () => deps.clock.random() });
   }
 
-  /** Whether there are comments that the cluster was not told of. */
+  /** Whether there are comments that are not published. */
   get pending(): boolean {
     const { store, topic } = this.#deps;
     return store.newestId() > store.published(topic).commentId;
   }
 
-  /** Whether an author was answered that the others will be told later, and they have not been so far. */
-  get late(): boolean {
-    return this.#late;
+  /** Whether `publish` has resolved with false for a comment that is still not published. */
+  get delayed(): boolean {
+    return this.#delayed;
   }
 
-  /** Begins with what an earlier process has left. */
+  /** Publishes the comments that an earlier process has left unpublished. */
   start(): void {
     void this.#work();
   }
 
-  /** Takes up no further call. */
+  /** Starts no further call, and resolves all waiting ones with false. */
   stop(): void {
     this.#stopped = true;
     this.#retry?.cancel();
-    this.#tell(() => false);
+    this.#resolveWaiters(() => false);
   }
 
   /**
-   * Publishes that this comment is there. Resolves with true once an update that came after it is acknowledged;
-   * with false where that failed or takes long: then it is repeated until it succeeds. Never rejects.
+   * Publishes an update for this comment. Resolves with true once an update that was published after the comment was
+   * saved is acknowledged, and with false if that fails, or takes longer than `timeoutMs`; retries continue in the
+   * background. Never rejects.
    */
   publish(commentId: number): Promise<boolean> {
     if (this.#stopped) return Promise.resolve(false);
     this.#deps.report.pending(true);
-    this.#cause = context.active();
-    return new Promise((resolve) => {
-      const tell = (published: boolean) => {
-        patience.cancel();
-        if (!published) this.#late = true;
-        resolve(published);
+    this.#context = context.active();
+    return new Promise((resolvePublish) => {
+      const resolve = (published: boolean) => {
+        timeout.cancel();
+        if (!published) this.#delayed = true;
+        resolvePublish(published);
       };
-      const patience = this.#deps.clock.after(this.#deps.patienceMs, () => tell(false));
-      this.#waiters.push({ commentId, tell });
+      const timeout = this.#deps.clock.after(this.#deps.timeoutMs, () => resolve(false));
+      this.#waiters.push({ commentId, resolve });
       void this.#work();
     });
   }
@@ -109,9 +110,9 @@ export class Outbox {
     this.#retry?.cancel();
     try {
       while (!this.#stopped && this.pending) await this.#publishNewest();
-      if (!this.#stopped) this.#done();
+      if (!this.#stopped) this.#allPublished();
     } catch (error) {
-      this.#tryLater(error);
+      this.#scheduleRetry(error);
     } finally {
       this.#working = false;
     }
@@ -120,44 +121,44 @@ export class Outbox {
   async #publishNewest(): Promise<void> {
     const { store, topic, publish, report } = this.#deps;
     const commentId = store.newestId();
-    const version = await context.with(this.#cause, publish);
+    const version = await context.with(this.#context, publish);
     if (this.#stopped) return;
     store.notePublished(topic, { commentId, version });
     report.published();
     this.#backoff.reset();
-    this.#late = false;
-    this.#tell((waiter) => (waiter.commentId <= commentId ? true : undefined));
+    this.#delayed = false;
+    this.#resolveWaiters((waiter) => (waiter.commentId <= commentId ? true : undefined));
   }
 
-  /** Nothing is due any more; another process with the same file may have seen to it. */
-  #done(): void {
+  /** Nothing is pending; another process that shares the file may have published it. */
+  #allPublished(): void {
     const { report, logger } = this.#deps;
     report.pending(false);
-    if (this.#failing) logger.info('what could not be published before is published now');
+    if (this.#failing) logger.info('pending update published');
     this.#failing = false;
-    this.#late = false;
-    this.#tell(() => true);
+    this.#delayed = false;
+    this.#resolveWaiters(() => true);
   }
 
-  #tryLater(error: unknown): void {
+  #scheduleRetry(error: unknown): void {
     const { clock, logger, report } = this.#deps;
     report.failed();
     report.pending(true);
-    this.#tell(() => false);
+    this.#resolveWaiters(() => false);
     if (this.#stopped) return;
-    // Once, however long it lasts: the metrics count the rest.
-    if (!this.#failing) logger.warn({ err: error }, 'an update could not be published; it will be tried again');
+    // Logged once per outage: the metrics count the rest.
+    if (!this.#failing) logger.warn({ err: error }, 'update could not be published; retrying');
     this.#failing = true;
     this.#retry = clock.after(this.#backoff.nextMs(), () => void this.#work());
   }
 
-  /** Tells those for whom there is an answer, and lets the others wait on. */
-  #tell(answer: (waiter: Waiter) => boolean | undefined): void {
+  /** Resolves the waiters for which `outcomeOf` returns a value; the others go on waiting. */
+  #resolveWaiters(outcomeOf: (waiter: Waiter) => boolean | undefined): void {
     const waiters = this.#waiters;
-    this.#waiters = waiters.filter((waiter) => answer(waiter) === undefined);
+    this.#waiters = waiters.filter((waiter) => outcomeOf(waiter) === undefined);
     for (const waiter of waiters) {
-      const published = answer(waiter);
-      if (published !== undefined) waiter.tell(published);
+      const published = outcomeOf(waiter);
+      if (published !== undefined) waiter.resolve(published);
     }
   }
 }

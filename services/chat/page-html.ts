@@ -1,25 +1,25 @@
 import { type Html, html } from '../shared/http/html.ts';
+import { hueOf, initialOf } from './avatar.ts';
 import { type Comment, MAX_NAME_LENGTH, MAX_TEXT_LENGTH } from './comment.ts';
-import { hueOf, initialOf } from './hue.ts';
-import { PENDING_NOTICE } from './notices.ts';
+import { UNPUBLISHED_NOTICE } from './notices.ts';
 
-/** What a page shows, and what its script begins with. */
+/** Content of the page, and the initial state of its script. */
 export interface Page {
   /** Newest first. */
   readonly comments: readonly Comment[];
   readonly topic: string;
-  /** The newest update that these comments contain; what comes after it is news. */
+  /** Version of the newest update whose comment is included; the client subscribes with it as `since`. */
   readonly version: number;
   readonly relayUrl: string;
-  /** What the fields of the form hold. */
+  /** Values of the form's fields. */
   readonly draft: { readonly name: string; readonly text: string };
-  /** Why the form was not taken; empty where there is nothing to say. */
+  /** Why the form was rejected; empty if it was not. */
   readonly error: string;
-  /** Whether the others have not been told of the newest comment yet. */
-  readonly late: boolean;
+  /** Whether a saved comment could not be published yet. */
+  readonly publishDelayed: boolean;
 }
 
-/** Renders the whole page: it shows everything, and takes comments, without a script. */
+/** Renders the whole page. It works without its script, which only adds updates. */
 export function renderPage(page: Page): string {
   const { comments, draft, error } = page;
   return html`<!doctype html>
@@ -28,7 +28,7 @@ export function renderPage(page: Page): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta name="description" content="A chat whose browsers are told at once, without polling">
+<meta name="description" content="A chat that shows new comments at once, without polling">
 <title>Heliograph chat</title>
 <link rel="icon" href="/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/chat.css">
@@ -38,7 +38,7 @@ export function renderPage(page: Page): string {
 <header class="top">
 <h1><img src="/icon.svg" alt="" width="32" height="32">Heliograph chat</h1>
 <p class="status" id="status" role="status" hidden></p>
-<noscript><p class="status">Without JavaScript: reload to see what is new</p></noscript>
+<noscript><p class="status">Without JavaScript: reload to see new comments</p></noscript>
 </header>
 <main>
 <form class="card" id="form" action="/comments" method="post" autocomplete="off">
@@ -52,9 +52,9 @@ export function renderPage(page: Page): string {
 ${draft.text}</textarea>
 </div>
 <p class="error" id="error" role="alert">${error}</p>
-<p class="notice" id="notice" role="status">${page.late && error === '' ? PENDING_NOTICE : ''}</p>
+<p class="notice" id="notice" role="status">${page.publishDelayed && error === '' ? UNPUBLISHED_NOTICE : ''}</p>
 <div class="row">
-<p class="hint" id="hint">Up to ${MAX_TEXT_LENGTH} characters<span id="keys" hidden>; Enter sends, Shift and Enter begin a new line</span></p>
+<p class="hint" id="hint">Up to ${MAX_TEXT_LENGTH} characters<span id="keys" hidden>; Enter sends, Shift+Enter starts a new line</span></p>
 <button>Send</button>
 </div>
 </form>
@@ -63,17 +63,17 @@ ${draft.text}</textarea>
 <div role="log" aria-labelledby="newest">
 <ol class="comments" id="comments">
 ${comments.map(renderComment)}</ol>
-<p class="empty">Nobody has written anything yet. Be the first!</p>
+<p class="empty">No comments yet. Write the first one!</p>
 </div>
 </section>
-<details class="card told" id="told" hidden>
-<summary>What this page was told, and what it fetched</summary>
+<details class="card activity" id="activity" hidden>
+<summary>Updates and fetches of this page</summary>
 <ol id="log"></ol>
 </details>
 </main>
 <footer>
-<p>This page does not poll. It holds one connection to a relay, which says &ldquo;look now&rdquo; when somebody has
-written; then the page fetches what is new.</p>
+<p>This page does not poll. It keeps one connection to a relay, which notifies it of each new comment; then the page
+fetches the comments that it does not show yet.</p>
 </footer>
 <template id="comment">${renderComment({ id: 0, name: '', text: '' })}</template>
 </body>
@@ -81,11 +81,11 @@ written; then the page fetches what is new.</p>
 `.text;
 }
 
-/** The script makes its comments from this too, so that there is one form of them. */
+/** Renders a comment. The page also contains an empty one as the template for its script. */
 function renderComment({ id, name, text }: Comment): Html {
   const time = new Date(id / 1000).toISOString();
   return html`<li class="comment" data-id="${id}">
-<span class="face hue-${hueOf(name)}" aria-hidden="true">${initialOf(name)}</span>
+<span class="avatar hue-${hueOf(name)}" aria-hidden="true">${initialOf(name)}</span>
 <p class="by"><bdi class="name">${name}</bdi> <time datetime="${time}">${time.slice(0, 16).replace('T', ' ')} UTC</time></p>
 <p class="text" dir="auto">${text}</p>
 </li>

@@ -73,11 +73,11 @@ await runProcess({
     await lifecycle.start('broker', broker);
     const webhookPort = await lifecycle.start('webhook', webhook);
     const relayPort = await lifecycle.start('relay', relay);
-    const neighbours = { webhookUrl: `http://${addressOf(config.webhook.host, webhookPort)}/webhook`, relayPort };
+    const defaults = { webhookUrl: `http://${addressOf(config.webhook.host, webhookPort)}/webhook`, relayPort };
     const chat = createChat({
       ...shared,
       config: config.chat,
-      neighbours,
+      defaults,
       stats: stats.service('chat', { followsCalls: true }),
     });
     const ports = { webhook: webhookPort, relay: relayPort, chat: await lifecycle.start('chat', chat) };

@@ -1,13 +1,13 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { StoreReport } from './recorder/reporter.ts';
 
-/** Turns what call statistics report of themselves into metrics. */
+/** Creates the metrics of the call statistics themselves. */
 export function createStatsMetrics(deps: { registry: Registry }): StoreReport {
   const registers = [deps.registry];
-  let spans = 0; // counted by hand: it happens several times for each request
+  let spans = 0; // a plain number, since this happens several times per request
   new Counter({
     name: 'stats_spans_recorded_total',
-    help: 'Spans that were recorded, whether they are kept or not. Panel "Call statistics"',
+    help: 'Spans recorded, kept or not. Panel "Call statistics"',
     registers,
     collect() {
       this.inc(spans);
@@ -16,19 +16,19 @@ export function createStatsMetrics(deps: { registry: Registry }): StoreReport {
   });
   const dropped = new Counter({
     name: 'stats_spans_dropped_total',
-    help: 'Spans that should have been kept and were not: over a limit, or since the store did not take them. Panel "Call statistics"',
+    help: 'Spans lost: over a limit, or not accepted by the store. Panel "Call statistics"',
     labelNames: ['reason'],
     registers,
   });
   const kept = new Counter({
     name: 'stats_traces_kept_total',
-    help: 'Traces that this process keeps, and why: a sample, slow, failed, or wanted by another process. Panel "Call statistics"',
+    help: 'Traces kept by this process, by reason: sample, slow, error, or wanted by another process. Panel "Call statistics"',
     labelNames: ['reason'],
     registers,
   });
   const failures = new Counter({
     name: 'stats_store_failures_total',
-    help: 'Reports that the store did not take. Panel "Call statistics"',
+    help: 'Reports that the store did not accept. Panel "Call statistics"',
     registers,
   });
   const traces = new Gauge({
@@ -39,11 +39,11 @@ export function createStatsMetrics(deps: { registry: Registry }): StoreReport {
   });
   const bytes = new Gauge({
     name: 'stats_store_bytes',
-    help: 'Size of the traces in the store that all processes share. Panel "Stored statistics"',
+    help: 'Size in bytes of the traces in the store that all processes share. Panel "Stored statistics"',
     aggregator: 'max',
     registers,
   });
-  // Nothing is an answer too.
+  // Exported as 0 from the start.
   for (const reason of ['limit', 'store']) dropped.inc({ reason }, 0);
   for (const reason of ['sample', 'slow', 'error', 'wanted']) kept.inc({ reason }, 0);
   return {

@@ -8,7 +8,7 @@ import type { AttributeValue } from './store/records.ts';
 export type Facts = Readonly<Record<string, AttributeValue>>;
 
 /** The call statistics of a process. */
-export interface Stats extends Part {
+export interface ProcessStats extends Part {
   /**
    * What a service of this process records with. Where its callers are trusted, requests become parts of the traces
    * that they name. Where its calls are followed, each `fetch` for a request is recorded too, and whatever asks

@@ -7,10 +7,10 @@ import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_TRACER } from '../shared/trace/no-tracer.ts';
 import { NO_STATS } from '../shared/trace/service-stats.ts';
 import type { StatsConfig } from './config.ts';
-import type { Stats } from './process-stats.ts';
+import type { ProcessStats } from './process-stats.ts';
 
 /** Nothing is recorded, and there is nothing to see. */
-const NO_RECORDING: Stats = {
+const NO_RECORDING: ProcessStats = {
   service: () => NO_STATS,
   tracer: () => NO_TRACER,
   pages: undefined,
@@ -30,7 +30,7 @@ export async function createStats(deps: {
   clock: Clock;
   /** Whether this process has services that record, or only shows what others have recorded. */
   records?: boolean;
-}): Promise<Stats> {
+}): Promise<ProcessStats> {
   const { config, name, clock, registry, logger, records = true } = deps;
   const keeps = config.token !== undefined && config.sampleRate > 0;
   if (!keeps && (config.otlp === undefined || config.sampleRate === 0)) return NO_RECORDING;

@@ -4,13 +4,13 @@ import type { StatsReport, StatsStore, StoreLimits } from '../../services/stats/
 import { eventually } from '../support/eventually.ts';
 
 export const LIMITS: StoreLimits = {
-  traces: 20,
-  bytes: 20_000,
-  bytesOfTrace: 4000,
-  ageMs: 3_600_000,
+  maxTraces: 20,
+  maxBytes: 20_000,
+  maxTraceBytes: 4000,
+  maxAgeMs: 3_600_000,
   processTtlMs: 300,
   wantedTtlMs: 60_000,
-  wanted: 5,
+  maxWanted: 5,
 };
 
 /** Makes stores of one cluster, as each of its processes would. */
@@ -86,7 +86,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
     });
 
     it('shows the newest first, however many there are', async () => {
-      const many = await connect({ ...LIMITS, traces: 200, bytes: 1_000_000 });
+      const many = await connect({ ...LIMITS, maxTraces: 200, maxBytes: 1_000_000 });
       for (let n = 0; n < 120; n += 1) {
         await many.write(report({ parts: [{ traceId: idOf(n), text: partOf('one', spanOf('a')) }] }));
       }
@@ -94,7 +94,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
     });
 
     it('shows each once, also where more come meanwhile', async () => {
-      const many = await connect({ ...LIMITS, traces: 200, bytes: 1_000_000 });
+      const many = await connect({ ...LIMITS, maxTraces: 200, maxBytes: 1_000_000 });
       const write = (n: number) =>
         many.write(report({ parts: [{ traceId: idOf(n), text: partOf('one', spanOf('a')) }] }));
       for (let n = 0; n < 120; n += 1) await write(n);
@@ -107,14 +107,14 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
     });
 
     it('never keeps more than its limits, also under ten times as much', async () => {
-      for (let n = 0; n < 10 * LIMITS.traces; n += 5) {
+      for (let n = 0; n < 10 * LIMITS.maxTraces; n += 5) {
         const parts = [0, 1, 2, 3, 4].map((i) => ({ traceId: idOf(n + i), text: partOf('one', spanOf('a')) }));
         const { traces, bytes } = await store.write(report({ parts }));
-        expect(traces).toBeLessThanOrEqual(LIMITS.traces);
-        expect(bytes).toBeLessThanOrEqual(LIMITS.bytes);
+        expect(traces).toBeLessThanOrEqual(LIMITS.maxTraces);
+        expect(bytes).toBeLessThanOrEqual(LIMITS.maxBytes);
       }
       expect((await all(store)).map(({ id }) => id)).toEqual(
-        Array.from({ length: LIMITS.traces }, (_, i) => idOf(10 * LIMITS.traces - 1 - i))
+        Array.from({ length: LIMITS.maxTraces }, (_, i) => idOf(10 * LIMITS.maxTraces - 1 - i))
           .sort()
           .reverse(),
       );
@@ -123,7 +123,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       for (let n = 0; n < 60; n += 1) {
         const part = { traceId: idOf(1000 + n), text: partOf('one', spanOf('a', large)) };
         const { bytes } = await store.write(report({ parts: [part] }));
-        expect(bytes).toBeLessThanOrEqual(LIMITS.bytes);
+        expect(bytes).toBeLessThanOrEqual(LIMITS.maxBytes);
       }
       const kept = await all(store);
       expect(kept.length).toBeGreaterThan(3);
@@ -136,12 +136,12 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
         await store.write(report({ parts: [{ traceId: idOf(1), text: partOf('one', spanOf(`span-${n}`)) }] }));
       }
       const { bytes, traces } = await store.write(report());
-      expect({ traces, fits: bytes <= LIMITS.bytesOfTrace }).toEqual({ traces: 1, fits: true });
+      expect({ traces, fits: bytes <= LIMITS.maxTraceBytes }).toEqual({ traces: 1, fits: true });
       expect((await store.trace(idOf(1))).parts.length).toBeGreaterThan(10);
     });
 
     it('forgets what is old', async () => {
-      const forgetful = await connect({ ...LIMITS, ageMs: 200 });
+      const forgetful = await connect({ ...LIMITS, maxAgeMs: 200 });
       await forgetful.write(report({ parts: [{ traceId: idOf(1), text: partOf('one', spanOf('a')) }] }));
       expect(await all(forgetful)).toHaveLength(1);
       await eventually(async () => {
@@ -196,7 +196,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       await store.write(report({ wanted: [idOf(1), idOf(2)] }));
       if (name !== 'memory') expect((await other.write(report())).wanted).toEqual([idOf(1), idOf(2)]);
       const many = Array.from({ length: 50 }, (_, n) => idOf(100 + n));
-      expect((await store.write(report({ wanted: many }))).wanted).toHaveLength(LIMITS.wanted);
+      expect((await store.write(report({ wanted: many }))).wanted).toHaveLength(LIMITS.maxWanted);
     });
 
     it('answers with its clock', async () => {

@@ -5,8 +5,8 @@ import { ChatPage } from '../support/chat-page.ts';
 import { eventually } from '../support/eventually.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 
-/** Longer than any wait of the page between two fetches in its fallback. */
-const A_WHILE_MS = 31_000;
+/** Longer than the interval at which a page polls while it is not live. */
+const LONGER_THAN_POLLING_MS = 31_000;
 
 let browser: Browser;
 let service: ServiceProcess;
@@ -34,10 +34,10 @@ async function open(options: Parameters<typeof openPage>[2] = {}): Promise<Watch
 const fetches = ({ requests }: WatchedPage) => requests.filter((request) => request.startsWith('GET /comments'));
 
 describe('the chat in two browsers', { timeout: 60_000 }, () => {
-  it('shows in one what is written in the other, at once, with one fetch of what is new', async () => {
+  it('shows in one what is written in the other, at once, with one fetch of the new comments', async () => {
     const [one, two] = [await open(), await open()];
-    await one.chat.is('live');
-    await two.chat.is('live');
+    await one.chat.hasStatus('live');
+    await two.chat.hasStatus('live');
     expect(await two.page.textContent('#status')).toBe('Live');
     expect(await two.page.isVisible('.empty')).toBe(true);
 
@@ -59,23 +59,23 @@ describe('the chat in two browsers', { timeout: 60_000 }, () => {
     expect([...one.complaints, ...two.complaints]).toEqual([]);
   });
 
-  it('fetches nothing as long as nobody writes, however long', async () => {
+  it('fetches nothing while no comment is written', async () => {
     const writer = await open();
     await writer.chat.write('Ada', 'one');
     await writer.chat.shows(['one']);
     const reader = await open({ prepare: (page) => page.clock.install() });
-    await reader.chat.is('live');
-    await reader.page.clock.fastForward(A_WHILE_MS);
+    await reader.chat.hasStatus('live');
+    await reader.page.clock.fastForward(LONGER_THAN_POLLING_MS);
     await writer.chat.write('Ada', 'two');
     await reader.chat.shows(['two', 'one']);
     expect(fetches(reader)).toHaveLength(1);
   });
 
-  it('misses nothing between the rendering of a page and its connection', async () => {
+  it('misses no comment between rendering and connecting', async () => {
     const writer = await open();
     await writer.chat.write('Ada', 'one');
     await writer.chat.shows(['one']);
-    // The page is rendered with one comment; its script comes only after a second one was written.
+    // The page is rendered with one comment; its script loads only after a second one is written.
     const reader = await open({
       prepare: (page) =>
         page.route('**/client.js', async (route) => {
@@ -85,15 +85,15 @@ describe('the chat in two browsers', { timeout: 60_000 }, () => {
         }),
     });
     await reader.chat.shows(['two', 'one']);
-    // And a page that has everything is told nothing.
+    // And a page that has all comments gets no update.
     const late = await open();
-    await late.chat.is('live');
+    await late.chat.hasStatus('live');
     await late.chat.write('Ada', 'three');
     await late.chat.shows(['three', 'two', 'one']);
     await eventually(() => expect(fetches(late)).toHaveLength(1));
   });
 
-  it('shows names and words as text, whatever they are', async () => {
+  it('shows any name and comment as text', async () => {
     const [one, two] = [await open(), await open()];
     const [name, text] = ['<img src=x onerror=alert(1)>', '</p><script>alert(2)</script>\n  two  spaces & "quotes"'];
     for (const { page } of [one, two]) page.on('dialog', () => expect.unreachable('a script of a comment ran'));
@@ -110,7 +110,7 @@ describe('the chat in two browsers', { timeout: 60_000 }, () => {
     }
   });
 
-  it('says beside the form why a comment is not taken, and keeps its words', async () => {
+  it('shows at the form why a comment is rejected, and keeps its text', async () => {
     const { page, chat } = await open();
     await chat.write('Ada', '\u200b');
     await eventually(async () => expect(await page.textContent('#error')).toBe('Your comment is empty.'));
@@ -120,7 +120,7 @@ describe('the chat in two browsers', { timeout: 60_000 }, () => {
     expect(await page.textContent('#error')).toBe('');
   });
 
-  it('begins a new line with Shift and Enter, and knows the name again', async () => {
+  it('starts a new line with Shift+Enter, and remembers the name', async () => {
     const { page, chat } = await open();
     await page.fill('#name', 'Ada');
     await page.fill('#text', 'one');
@@ -133,23 +133,23 @@ describe('the chat in two browsers', { timeout: 60_000 }, () => {
     await eventually(async () => expect(await page.inputValue('#name')).toBe('Ada'));
   });
 
-  it('takes and shows comments without scripts', async () => {
-    const listener = await open();
-    await listener.chat.is('live');
+  it('accepts and shows comments without JavaScript', async () => {
+    const reader = await open();
+    await reader.chat.hasStatus('live');
     const { page, chat, complaints } = await open({ javaScriptEnabled: false });
     expect(await page.isVisible('noscript p')).toBe(true);
     await page.fill('#name', 'Ada');
     await page.fill('#text', 'Hello');
     await page.click('button');
     await chat.shows(['Hello']);
-    await listener.chat.shows(['Hello']);
+    await reader.chat.shows(['Hello']);
     expect(await page.inputValue('#name')).toBe('Ada');
     expect(complaints).toEqual([]);
   });
 
-  it('can be used by the keyboard alone, and by those who do not see it', async () => {
+  it('can be used by keyboard and by screen reader', async () => {
     const { page, chat } = await open();
-    await chat.is('live');
+    await chat.hasStatus('live');
     await page.keyboard.press('Tab');
     await page.keyboard.type('Ada');
     await page.keyboard.press('Tab');
@@ -167,7 +167,7 @@ describe('the chat in two browsers', { timeout: 60_000 }, () => {
     expect(await page.getByRole('heading', { level: 1, name: 'Heliograph chat' }).count()).toBe(1);
   });
 
-  it('fits a small phone, and does not move for those who do not want that', async () => {
+  it('fits a small phone, and respects reduced motion', async () => {
     const { page, chat } = await open({ viewport: { width: 320, height: 600 }, reducedMotion: 'reduce' });
     await chat.write('x'.repeat(40), 'y'.repeat(1000));
     await chat.shows(['y'.repeat(1000)]);

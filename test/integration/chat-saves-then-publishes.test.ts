@@ -40,7 +40,7 @@ async function metric(chat: RunningChat, name: string): Promise<number> {
 }
 
 describe('a comment', () => {
-  it('is saved, then published, and its author is told so', async () => {
+  it('is saved, then published, and the answer says so', async () => {
     const chat = await start();
     const response = await chat.post(ADA);
     expect(response.status).toBe(201);
@@ -49,22 +49,22 @@ describe('a comment', () => {
     expect(Math.abs(Date.now() - comment.id / 1000)).toBeLessThan(60_000);
     expect(published).toBe(true);
     expect(broker.published.map(({ topic, body }) => [topic, body])).toEqual([['chat', {}]]);
-    expect(await chat.news()).toEqual({ comments: [comment], complete: true });
+    expect(await chat.comments()).toEqual({ comments: [comment], complete: true });
   });
 
-  it('is there already when the cluster is told of it', async () => {
+  it('is saved before it is published', async () => {
     let seen: unknown;
-    class LookingBroker extends RecordingBroker {
+    class ReadingBroker extends RecordingBroker {
       override async publish(...args: Parameters<RecordingBroker['publish']>) {
-        seen = (await chat.news()).comments;
+        seen = (await chat.comments()).comments;
         return super.publish(...args);
       }
     }
-    const looking = await startWebhook({ broker: new LookingBroker() });
-    const chat = await start({ webhookUrl: `${looking.url}/webhook` });
+    const reading = await startWebhook({ broker: new ReadingBroker() });
+    const chat = await start({ webhookUrl: `${reading.url}/webhook` });
     const { comment } = await (await chat.post(ADA)).json();
     expect(seen).toEqual([comment]);
-    await looking.stop();
+    await reading.stop();
   });
 
   it.each([
@@ -75,19 +75,19 @@ describe('a comment', () => {
     expect(await (await chat.post(ADA)).json()).toMatchObject({ published: true });
   });
 
-  it('is published under the topic of the chat', async () => {
+  it('is published to the configured topic', async () => {
     const chat = await start({ env: { CHAT_TOPIC: 'chat/lobby' } });
     await chat.post(ADA);
     expect(broker.published.map(({ topic }) => topic)).toEqual(['chat/lobby']);
   });
 
-  it('of which the cluster cannot be told stays, its author is told so, and it is published later', async () => {
+  it('that cannot be published is kept, the answer says so, and it is published later', async () => {
     const chat = await start({ config: { webhookTimeoutMs: 300 } });
     broker.failWith = new AppError('broker_unavailable');
     const response = await chat.post(ADA);
     expect(response.status).toBe(201);
     expect(await response.json()).toMatchObject({ comment: ADA, published: false });
-    expect((await chat.news()).comments).toMatchObject([ADA]);
+    expect((await chat.comments()).comments).toMatchObject([ADA]);
     expect(await chat.page()).toContain('the webhook does not answer');
     expect(await metric(chat, 'chat_publish_pending')).toBe(1);
     broker.failWith = undefined;
@@ -96,7 +96,7 @@ describe('a comment', () => {
     expect(await chat.page()).not.toContain('the webhook does not answer');
   });
 
-  it('is published where the webhook comes up after it', async () => {
+  it('is published when the webhook starts later', async () => {
     const port = await freePort();
     const chat = await start({
       webhookUrl: `http://127.0.0.1:${port}/webhook`,
@@ -111,7 +111,7 @@ describe('a comment', () => {
     await late.stop();
   });
 
-  it('refused by the webhook is logged once, without any credential', async () => {
+  it('rejected by the webhook is logged once, without the credential', async () => {
     const chat = await start({ env: { WEBHOOK_TOKEN: 'hunter2' } });
     expect(await (await chat.post(ADA)).json()).toMatchObject({ published: false });
     expect(await (await chat.post(ADA)).json()).toMatchObject({ published: false });
@@ -122,25 +122,25 @@ describe('a comment', () => {
   });
 });
 
-describe('a chat that is started again', () => {
+describe('a restarted chat', () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'heliograph-chat-'));
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it('has its comments still, and publishes what the last one could not', async () => {
+  it('still has its comments, and publishes those that its predecessor could not', async () => {
     const env = { CHAT_DB: join(folder, 'chat.db') };
     const first = await startChat({ env, config: { webhookTimeoutMs: 100 } });
     const { comment, published } = await (await first.post(ADA)).json();
     expect(published).toBe(false);
     await first.stop();
     const second = await start({ env });
-    expect((await second.news()).comments).toEqual([comment]);
+    expect((await second.comments()).comments).toEqual([comment]);
     await eventually(() => expect(broker.published).toHaveLength(1));
   });
 
-  it('publishes nothing where all was published', async () => {
+  it('publishes nothing if nothing is pending', async () => {
     const env = { CHAT_DB: join(folder, 'chat.db') };
     const first = await start({ env });
     await first.post(ADA);
@@ -151,28 +151,28 @@ describe('a chat that is started again', () => {
   });
 });
 
-describe('what is new', () => {
-  it('after a comment is what was written after it', async () => {
+describe('GET /comments', () => {
+  it('returns the comments after the given one', async () => {
     const chat = await start();
     const written = [];
     for (const text of ['one', 'two', 'three'])
       written.push((await (await chat.post({ ...ADA, text })).json()).comment);
-    expect(await chat.news(written[0].id)).toEqual({ comments: [written[2], written[1]], complete: true });
-    expect(await chat.news(written[2].id)).toEqual({ comments: [], complete: true });
+    expect(await chat.comments(written[0].id)).toEqual({ comments: [written[2], written[1]], complete: true });
+    expect(await chat.comments(written[2].id)).toEqual({ comments: [], complete: true });
   });
 
-  it('is twenty comments at most, the newest, and says that there are more', async () => {
+  it('returns at most the newest 20, and says that there are more', async () => {
     const chat = await start();
     await Promise.all(Array.from({ length: 25 }, (_, n) => chat.post({ ...ADA, text: `number ${n}` })));
-    const news = await chat.news(0);
-    expect(news.comments).toHaveLength(20);
-    expect(news.complete).toBe(false);
+    const batch = await chat.comments(0);
+    expect(batch.comments).toHaveLength(20);
+    expect(batch.complete).toBe(false);
     expect((await chat.page()).match(/<li class="comment"/g)).toHaveLength(20 + 1); // and the template
   });
 });
 
-describe('many authors at once', () => {
-  it('cost one call after the one that is under way, and none is left out', async () => {
+describe('many comments at once', () => {
+  it('are published by one more call after the one in progress', async () => {
     let open = () => {};
     const gate = new Promise<void>((resolve) => {
       open = resolve;

@@ -6,23 +6,23 @@ import { createLogger } from '../../services/shared/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
 import { WEBHOOK_TOKEN } from './tokens.ts';
 
-/** A chat that listens on loopback. */
+/** A chat that serves on loopback. */
 export interface RunningChat {
   readonly url: string;
   readonly port: number;
   readonly registry: MetricsRegistry;
-  /** What was logged. */
+  /** The lines that were logged. */
   readonly log: readonly string[];
-  /** Sends a comment as a page does. */
+  /** Posts a comment as the script of the page does. */
   post(comment: { name: string; text: string }): Promise<Response>;
-  /** What `GET /comments` answers. */
-  news(after?: number): Promise<{ comments: { id: number; name: string; text: string }[]; complete: boolean }>;
-  /** The page as HTML. */
+  /** Returns the body of `GET /comments`. */
+  comments(after?: number): Promise<{ comments: { id: number; name: string; text: string }[]; complete: boolean }>;
+  /** Returns the page as HTML. */
   page(): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Starts a chat on a free port, in memory, which calls a webhook of the tests. */
+/** Starts a chat on a free port, in memory. Without `webhookUrl` its webhook cannot be reached. */
 export async function startChat(
   options: { webhookUrl?: string; env?: Record<string, string>; config?: Partial<ChatConfig> } = {},
 ): Promise<RunningChat> {
@@ -31,7 +31,7 @@ export async function startChat(
   const registry = createMetricsRegistry({ service: 'chat' });
   const chat = createChat({
     config: { ...readChatConfig(new EnvReader(env)), ...options.config },
-    neighbours: { webhookUrl: options.webhookUrl ?? 'http://127.0.0.1:1/webhook', relayPort: 8080 },
+    defaults: { webhookUrl: options.webhookUrl ?? 'http://127.0.0.1:1/webhook', relayPort: 8080 },
     clock: SYSTEM_CLOCK,
     registry,
     logger: createLogger({ name: 'chat', level: 'info', destination: { write: (line) => void log.push(line) } }),
@@ -49,7 +49,7 @@ export async function startChat(
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(comment),
       }),
-    news: async (after) => (await fetch(`${url}/comments${after === undefined ? '' : `?after=${after}`}`)).json(),
+    comments: async (after) => (await fetch(`${url}/comments${after === undefined ? '' : `?after=${after}`}`)).json(),
     page: async () => (await fetch(url)).text(),
     stop: () => chat.stop(),
   };

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { eventually } from './eventually.ts';
 
-/** The chat's page as somebody uses it. */
+/** Drives the chat page in a browser. */
 export class ChatPage {
   readonly page: Page;
 
@@ -17,7 +17,7 @@ export class ChatPage {
     await this.page.press('#text', 'Enter');
   }
 
-  /** The texts that are shown, the newest first. */
+  /** Returns the texts of the comments shown, newest first. */
   texts(): Promise<string[]> {
     return this.page.locator('.comment .text').allTextContents();
   }
@@ -27,18 +27,18 @@ export class ChatPage {
     await eventually(async () => expect(await this.texts()).toEqual(texts), timeoutMs);
   }
 
-  /** Waits for a state of the connection. */
-  async is(status: 'connecting' | 'live' | 'stale' | 'offline', timeoutMs?: number): Promise<void> {
+  /** Waits for a status of the connection. */
+  async hasStatus(status: 'connecting' | 'live' | 'stale' | 'offline', timeoutMs?: number): Promise<void> {
     await eventually(async () => {
       expect(await this.page.getAttribute('#status', 'data-status')).toBe(status);
     }, timeoutMs);
   }
 
-  /** Lets the time of a page with a clock of its own run fast until it is live again. */
-  async comesBack(stepMs: number): Promise<void> {
+  /** Fast-forwards a page with a virtual clock until it is live again. */
+  async reconnects(stepMs: number): Promise<void> {
     await eventually(async () => {
       await this.page.clock.fastForward(stepMs);
-      await this.is('live', 200);
+      await this.hasStatus('live', 200);
     }, 15_000);
   }
 }

@@ -7,7 +7,7 @@ import { createMetricsRegistry, type MetricsRegistry } from '../../services/shar
 import { createStatsMetrics } from '../../services/stats/metrics.ts';
 import { createWebhookMetrics } from '../../services/webhook/metrics.ts';
 
-/** A registry with every metric that any process of ours has, and with no values. */
+/** Creates a registry with every metric of every process, without values. */
 export function createFullRegistry(): MetricsRegistry {
   const registry = createMetricsRegistry({ service: 'tests' });
   const logger = createLogger({ name: 'tests', level: 'silent' });

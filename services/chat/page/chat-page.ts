@@ -1,7 +1,7 @@
-// The page's script. The server has rendered all there is; this adds what comes.
+// Script of the page: shows new comments on a page that the server has rendered.
 import type { Status } from '../../client/heliograph-client.ts';
 import { createWatch } from '../../client/watch.ts';
-import type { News } from '../comment.ts';
+import type { CommentBatch } from '../comment.ts';
 import { CommentForm } from './comment-form.ts';
 import { CommentList } from './comment-list.ts';
 import { loadClient } from './load-client.ts';
@@ -12,27 +12,27 @@ const { relay = '', topic = '', version = '0' } = document.body.dataset;
 
 const statusLine = new StatusLine({ status: element('status'), log: element('log') });
 const list = new CommentList(element('comments'), element('comment') as HTMLTemplateElement);
-/** Everything up to here is shown. One's own comment may be there earlier, while others before it are not. */
-let seenId = list.newestId;
+/** All comments up to this id are shown. One's own comment may be shown before older ones are fetched. */
+let fetchedId = list.newestId;
 
-async function fetchNews(signal: AbortSignal | null): Promise<void> {
-  const response = await fetch(`/comments?after=${seenId}`, { signal });
-  if (!response.ok) throw new Error(`the chat answers ${response.status}`);
-  const news: News = await response.json();
-  const count = list.show(news);
-  seenId = Math.max(seenId, news.comments[0]?.id ?? 0);
-  statusLine.note(`fetched: ${count || 'no'} new ${count === 1 ? 'comment' : 'comments'}`);
+async function fetchComments(signal: AbortSignal | null): Promise<void> {
+  const response = await fetch(`/comments?after=${fetchedId}`, { signal });
+  if (!response.ok) throw new Error(`the chat answered ${response.status}`);
+  const batch: CommentBatch = await response.json();
+  const count = list.show(batch);
+  fetchedId = Math.max(fetchedId, batch.comments[0]?.id ?? 0);
+  statusLine.log(`fetched: ${count || 'no'} new ${count === 1 ? 'comment' : 'comments'}`);
 }
 
-// What `heliograph.watch` makes: the page also looks now and then while no relay is there to give it a library.
-const watch = createWatch(({ signal }) => fetchNews(signal));
+// The same as `heliograph.watch`, but independent of the library, so that the page polls even if it cannot be loaded.
+const watch = createWatch(({ signal }) => fetchComments(signal));
 
 const form = new CommentForm({
   form: element('form') as HTMLFormElement,
   error: element('error'),
   notice: element('notice'),
   saved: (comment) => void list.show({ comments: [comment], complete: true }),
-  waiting: () => void fetchNews(null).catch(() => {}), // the answer is still to come, and so is the update
+  slow: () => void fetchComments(null).catch(() => {}),
 });
 
 function statusChanged(status: Status): void {
@@ -40,14 +40,14 @@ function statusChanged(status: Status): void {
   watch.status(status);
 }
 
-for (const id of ['told', 'keys']) element(id).hidden = false;
+for (const id of ['activity', 'keys']) element(id).hidden = false;
 statusChanged('connecting');
 const { Heliograph } = await loadClient(relay, () => statusChanged('offline'));
-// The page knows which update its comments contain: if there was one since, it is told of it.
+// With `since`, the relay sends an update at once if there was one after the page was rendered.
 const heliograph = new Heliograph(relay, { topics: [topic], since: { [topic]: Number(version) } });
 heliograph.on('status', statusChanged);
 heliograph.on('update', (update) => {
-  statusLine.note(`told: ${topic} has changed`);
+  statusLine.log(`update: ${topic} has changed`);
   form.published();
   watch.told(update);
 });

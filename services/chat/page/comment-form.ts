@@ -1,25 +1,25 @@
 import type { Comment } from '../comment.ts';
-import { PENDING_NOTICE } from '../notices.ts';
+import { UNPUBLISHED_NOTICE } from '../notices.ts';
 
-/** After so many milliseconds without an answer the page looks whether the comment is there already. */
-const IMPATIENT_MS = 300;
+/** After this time without an answer, the page checks if the comment is saved already. */
+const SLOW_MS = 300;
 const NAME_KEY = 'heliograph-chat-name';
-const UNREACHABLE = 'The chat cannot be reached, so this was not sent. Your words are still here: try again.';
+const UNREACHABLE = 'The chat cannot be reached. Your comment was not sent and is still here: please try again.';
 
-/** What the form needs of the page. */
+/** Elements and callbacks of the form. */
 export interface CommentFormDeps {
   readonly form: HTMLFormElement;
-  /** Says why a comment was not taken. */
+  /** Shows why a comment was rejected. */
   readonly error: HTMLElement;
-  /** Says what to know of one that was. */
+  /** Shows that a saved comment is not published yet. */
   readonly notice: HTMLElement;
-  /** The comment is saved. */
+  /** Called when the comment is saved. */
   saved(comment: Comment): void;
-  /** The answer takes a while; the comment is probably there. */
-  waiting(): void;
+  /** Called if the answer takes more than 300 ms; the comment is probably saved already. */
+  slow(): void;
 }
 
-/** Sends comments without leaving the page, and keeps the words of those that could not be sent. */
+/** Sends comments without leaving the page, and keeps the text of a comment that could not be sent. */
 export class CommentForm {
   readonly #deps: CommentFormDeps;
   readonly #name: HTMLInputElement;
@@ -37,18 +37,18 @@ export class CommentForm {
       event.preventDefault();
       if (!this.#button.disabled) void this.#send();
     });
-    // Without a keyboard there is no other key for a new line.
+    // On a touch keyboard, Enter is the only key for a new line.
     if (matchMedia('(any-pointer: fine)').matches) this.#sendOnEnter();
   }
 
-  /** The others have been told by now. */
+  /** Removes the notice: an update has arrived, so the comment is published. */
   published(): void {
     this.#deps.notice.textContent = '';
   }
 
   #sendOnEnter(): void {
     this.#text.addEventListener('keydown', (event) => {
-      // While letters are composed, Enter chooses among them.
+      // During IME composition, Enter confirms the candidate.
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       this.#deps.form.requestSubmit();
@@ -56,11 +56,11 @@ export class CommentForm {
   }
 
   async #send(): Promise<void> {
-    const { form, waiting } = this.#deps;
+    const { form, slow } = this.#deps;
     const sent = { name: this.#name.value, text: this.#text.value };
-    const impatience = setTimeout(waiting, IMPATIENT_MS);
+    const slowTimer = setTimeout(slow, SLOW_MS);
     this.#button.disabled = true;
-    this.#say('', '');
+    this.#showMessages('', '');
     try {
       const response = await fetch(form.action, {
         method: 'POST',
@@ -68,32 +68,32 @@ export class CommentForm {
         body: JSON.stringify(sent),
       });
       const answer = await response.json();
-      if (response.ok) this.#taken(sent, answer);
-      else this.#say(`${answer.detail ?? answer.title}.`, '');
+      if (response.ok) this.#saved(sent, answer);
+      else this.#showMessages(`${answer.detail ?? answer.title}.`, '');
     } catch {
-      this.#say(UNREACHABLE, '');
+      this.#showMessages(UNREACHABLE, '');
     } finally {
-      clearTimeout(impatience);
+      clearTimeout(slowTimer);
       this.#button.disabled = false;
     }
   }
 
-  #taken(sent: { name: string; text: string }, answer: { comment: Comment; published: boolean }): void {
+  #saved(sent: { name: string; text: string }, answer: { comment: Comment; published: boolean }): void {
     rememberName(sent.name);
-    // Somebody may write on while the answer is awaited.
+    // The author may have gone on writing.
     if (this.#text.value === sent.text) this.#text.value = '';
     this.#text.focus();
     this.#deps.saved(answer.comment);
-    this.#say('', answer.published ? '' : PENDING_NOTICE);
+    this.#showMessages('', answer.published ? '' : UNPUBLISHED_NOTICE);
   }
 
-  #say(error: string, notice: string): void {
+  #showMessages(error: string, notice: string): void {
     this.#deps.error.textContent = error;
     this.#deps.notice.textContent = notice;
   }
 }
 
-/** Where a browser keeps nothing, the name is forgotten. */
+/** Returns the remembered name; empty if the browser stores nothing. */
 function recallName(): string {
   try {
     return localStorage.getItem(NAME_KEY) ?? '';
@@ -106,6 +106,6 @@ function rememberName(name: string): void {
   try {
     localStorage.setItem(NAME_KEY, name);
   } catch {
-    // as above
+    // Storage is off or full: the name is not remembered.
   }
 }

@@ -25,7 +25,7 @@ export class Access {
   }
 
   /** Whether somebody may. Rejects with `rate_limited` where the same address was wrong too often. */
-  async mayEnter(request: Request): Promise<boolean> {
+  async isAllowed(request: Request): Promise<boolean> {
     const bearer = parseBearerToken(request.headers.authorization);
     if (bearer !== undefined) return this.isToken(request, bearer);
     const [, cookie] = new RegExp(`(?:^|; *)${COOKIE}=([^;]{1,100})`).exec(request.headers.cookie ?? '') ?? [];
@@ -45,13 +45,13 @@ export class Access {
   }
 
   /** The `Set-Cookie` of somebody who has logged in. */
-  cookie(): string {
+  sessionCookie(): string {
     const expires = String(Math.floor(this.#nowMs() / 1000) + SESSION_S);
     return `${COOKIE}=${expires}.${this.#sign(expires)}; Max-Age=${SESSION_S}; Path=/stats; HttpOnly; SameSite=Strict`;
   }
 
   /** The `Set-Cookie` of somebody who has logged out. */
-  noCookie(): string {
+  expiredCookie(): string {
     return `${COOKIE}=; Max-Age=0; Path=/stats; HttpOnly; SameSite=Strict`;
   }
 

@@ -13,7 +13,7 @@ import type { Logger } from '../../shared/logger.ts';
 import type { StatsStore } from '../store/stats-store.ts';
 import { readDashboard } from '../view/dashboard.ts';
 import { parseFilter } from '../view/filters.ts';
-import { layOut } from '../view/timeline.ts';
+import { createTimeline } from '../view/timeline.ts';
 import { Access } from './access.ts';
 import { readStatsAssets } from './assets.ts';
 import { REFRESH_S, renderDashboard } from './dashboard-page.ts';
@@ -43,7 +43,7 @@ export function createStatsApp(deps: { token: string; store: StatsStore; clock: 
     const form = await readForm(request);
     const next = safePath(form.get('next'));
     if (await access.isToken(request, form.get('token') ?? '')) {
-      response.setHeader('Set-Cookie', access.cookie());
+      response.setHeader('Set-Cookie', access.sessionCookie());
       response.redirect(303, next);
       return;
     }
@@ -52,12 +52,12 @@ export function createStatsApp(deps: { token: string; store: StatsStore; clock: 
   });
   app.all('/stats/logout', allowMethods('POST'), (request, response) => {
     requireSameOrigin(request.headers);
-    response.setHeader('Set-Cookie', access.noCookie());
+    response.setHeader('Set-Cookie', access.expiredCookie());
     response.redirect(303, '/stats');
   });
 
   const enter: RequestHandler = async (request, response, next) => {
-    if (await access.mayEnter(request)) return next();
+    if (await access.isAllowed(request)) return next();
     if (!wantsPage(request)) throw new AppError('unauthorized');
     response.redirect(303, `/stats/login?next=${encodeURIComponent(safePath(request.originalUrl))}`);
   };
@@ -73,7 +73,7 @@ export function createStatsApp(deps: { token: string; store: StatsStore; clock: 
     const { id = '' } = request.params as { id?: string };
     if (!/^[0-9a-f]{32}$/.test(id)) throw new AppError('not_found');
     const [trace, processes] = await Promise.all([store.trace(id), store.processes()]).catch(storeUnavailable);
-    const timeline = layOut(trace, processes);
+    const timeline = createTimeline(trace, processes);
     if (!timeline) throw new AppError('not_found', 'There is no such trace, or not any more');
     if (!wantsPage(request)) return void response.json(timeline);
     response.type('html').send(renderTracePage(timeline));

@@ -18,7 +18,7 @@ ${rows.map(renderRow)}</tbody>
 
 function renderRow(row: CallRow): Html {
   return html`<tr>
-<th scope="row"><span class="swatch ${laneClass(row.service)}"></span><span class="service">${row.service}</span> <bdi>${row.name}</bdi></th>
+<th scope="row"><span class="swatch ${serviceClass(row.service)}"></span><span class="service">${row.service}</span> <bdi>${row.name}</bdi></th>
 <td class="wide">${renderSparkline(row.perMinute)}</td>
 <td class="number">${formatCount(row.count)}</td>
 <td class="number">${row.errors > 0 ? html`<span class="bad">${formatCount(row.errors)}</span>` : html`<span class="faint">0</span>`}</td>
@@ -40,6 +40,6 @@ function renderSparkline(perMinute: readonly number[]): Html {
 }
 
 /** The colour of a service: those that are known have their own. */
-export function laneClass(service: string): string {
+export function serviceClass(service: string): string {
   return ['chat', 'webhook', 'redis', 'relay', 'memory'].includes(service) ? `lane-${service}` : 'lane-other';
 }

@@ -1,16 +1,16 @@
 import { type Html, html } from '../../shared/http/html.ts';
 import type { AttributeValue } from '../store/records.ts';
-import { type Timeline, type TimelineLane, type TimelineRow, ticksOf } from '../view/timeline.ts';
-import { laneClass } from './calls-table.ts';
+import { axisTicks, type Timeline, type TimelineLane, type TimelineRow } from '../view/timeline.ts';
+import { serviceClass } from './calls-table.ts';
 import { formatCount, formatRoundUs, formatSkew, formatUs, percent, timeElement } from './format.ts';
 import { renderLayout, renderMenu } from './layout.ts';
 
 /** Renders a trace as a waterfall: what each process did, side by side on one clock. */
 export function renderTracePage(timeline: Timeline): string {
   const { id, name, service, topic, wholeUs, error } = timeline;
-  const ticks = ticksOf(wholeUs);
+  const ticks = axisTicks(wholeUs);
   const body = html`<p class="crumbs"><a href="/stats">All traces</a></p>
-<h1><span class="swatch ${laneClass(service)}"></span><span class="service">${service}</span> <bdi>${name}</bdi>${topic === '' ? html`` : html` <bdi class="topic">${topic}</bdi>`}</h1>
+<h1><span class="swatch ${serviceClass(service)}"></span><span class="service">${service}</span> <bdi>${name}</bdi>${topic === '' ? html`` : html` <bdi class="topic">${topic}</bdi>`}</h1>
 ${error === '' ? html`` : html`<p class="alert"><strong>Something failed:</strong> <bdi>${error}</bdi></p>`}
 ${renderFacts(timeline)}
 <section class="waterfall" aria-labelledby="timeline">
@@ -53,9 +53,9 @@ function renderAxis(ticks: readonly number[], wholeUs: number): Html {
 function renderLane(lane: TimelineLane, ticks: readonly number[], wholeUs: number): Html {
   const { service, where, process, skewUs, uncertainUs, rows } = lane;
   return html`<li class="lane">
-<p class="owner"><span class="swatch ${laneClass(service)}"></span><strong>${service}</strong> <bdi class="faint">${where === '' ? process : where}</bdi> <span class="faint skew">clock ${formatSkew(skewUs, uncertainUs)}</span></p>
+<p class="owner"><span class="swatch ${serviceClass(service)}"></span><strong>${service}</strong> <bdi class="faint">${where === '' ? process : where}</bdi> <span class="faint skew">clock ${formatSkew(skewUs, uncertainUs)}</span></p>
 <ol>
-${rows.map((row) => renderRow(row, { laneClass: laneClass(service), ticks, wholeUs }))}</ol>
+${rows.map((row) => renderRow(row, { laneClass: serviceClass(service), ticks, wholeUs }))}</ol>
 </li>
 `;
 }

@@ -2,7 +2,7 @@ import { type Html, html } from '../../shared/http/html.ts';
 import type { Dashboard } from '../view/dashboard.ts';
 import { MAX_LIST_LENGTH } from '../view/filters.ts';
 import type { TraceSummary } from '../view/summary.ts';
-import { laneClass } from './calls-table.ts';
+import { serviceClass } from './calls-table.ts';
 import { formatCount, formatUs, percent, timeElement } from './format.ts';
 
 /** Renders the traces that match, and the form that says which do; `moreUrl` shows more of them. */
@@ -40,12 +40,12 @@ function renderTrace(trace: TraceSummary, longest: number): Html {
   const { id, name, service, topic, path, startUs, wholeUs, durationUs, relays, clients, error } = trace;
   const told = relays === 0 ? '' : `${plural(relays, 'relay')}, ${plural(clients, 'client')}`;
   return html`<li><a class="trace" href="/stats/traces/${id}">
-<span class="what"><span class="swatch ${laneClass(service)}"></span><span class="service">${service}</span> <bdi>${name}</bdi>${error === '' ? html`` : html` <span class="badge bad">failed: ${error}</span>`}</span>
+<span class="what"><span class="swatch ${serviceClass(service)}"></span><span class="service">${service}</span> <bdi>${name}</bdi>${error === '' ? html`` : html` <span class="badge bad">failed: ${error}</span>`}</span>
 <span class="about">${topic === '' ? html`<bdi class="faint">${path}</bdi>` : html`<bdi class="topic">${topic}</bdi>`}</span>
 <span class="told faint">${told}</span>
 <span class="when faint">${timeElement(startUs)}</span>
 <span class="took">${formatUs(wholeUs)}</span>
-<svg class="bar" height="6" aria-hidden="true"><rect class="whole" width="${percent(wholeUs, longest)}" height="6" rx="3"/><rect class="${laneClass(service)}" width="${percent(Math.min(durationUs, wholeUs), longest)}" height="6" rx="3"/></svg>
+<svg class="bar" height="6" aria-hidden="true"><rect class="whole" width="${percent(wholeUs, longest)}" height="6" rx="3"/><rect class="${serviceClass(service)}" width="${percent(Math.min(durationUs, wholeUs), longest)}" height="6" rx="3"/></svg>
 </a></li>
 `;
 }

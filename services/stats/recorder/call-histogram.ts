@@ -14,7 +14,7 @@ export function bucketOf(ms: number): number {
 }
 
 /** The longest duration in a bucket, in milliseconds. */
-export function longestOf(bucket: number): number {
+export function upperBoundMs(bucket: number): number {
   return SHORTEST_MS * 2 ** (bucket / PER_DOUBLING);
 }
 
@@ -27,7 +27,7 @@ export function quantile(buckets: Readonly<Record<string, number>>, part: number
   let left = Math.ceil(total * part);
   for (const [bucket, count] of sorted) {
     left -= count;
-    if (left <= 0) return longestOf(bucket);
+    if (left <= 0) return upperBoundMs(bucket);
   }
   return 0;
 }

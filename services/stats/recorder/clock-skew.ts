@@ -6,7 +6,7 @@ export class ClockSkew {
   #samples: { readonly skewUs: number; readonly uncertainUs: number }[] = [];
 
   /** An answer has said what time it is there; it was read some time between asking and its arrival. */
-  answered(nowUs: number, askedAtUs: number, arrivedAtUs: number): void {
+  addSample(nowUs: number, askedAtUs: number, arrivedAtUs: number): void {
     if (arrivedAtUs < askedAtUs) return; // our clock was set meanwhile
     const uncertainUs = (arrivedAtUs - askedAtUs) / 2;
     this.#samples.push({ skewUs: nowUs - (askedAtUs + uncertainUs), uncertainUs });

@@ -8,7 +8,7 @@ import type { StatsConfig } from '../config.ts';
 import { createStatsMetrics } from '../metrics.ts';
 import { type CountRequest, createStatsMiddleware } from '../middleware.ts';
 import { createStatsApp } from '../pages/app.ts';
-import type { Stats } from '../process-stats.ts';
+import type { ProcessStats } from '../process-stats.ts';
 import { MemoryStatsStore } from '../store/memory-stats-store.ts';
 import { RedisStatsStore } from '../store/redis-stats-store.ts';
 import type { StatsStore } from '../store/stats-store.ts';
@@ -34,7 +34,7 @@ export async function createRecording(deps: {
   identity: ProcessIdentity;
   keeps: boolean;
   records: boolean;
-}): Promise<Stats> {
+}): Promise<ProcessStats> {
   const { config, identity, keeps, records } = deps;
   const processors: SpanProcessor[] = [];
   if (config.otlp && records) processors.push(await createOtlpProcessor(config.otlp));
@@ -58,7 +58,7 @@ export async function createRecording(deps: {
     service(service, { trustsCallers = false, followsCalls = false, facts = NO_FACTS } = {}) {
       const tracer = recorder.tracer(service);
       if (followsCalls) recorder.followCalls();
-      local?.reporter.describe(service, facts);
+      local?.reporter.addService(service, facts);
       const count: CountRequest | undefined =
         local && ((name, ms, failed) => local.counts.count(service, name, 'server', ms, failed));
       const recordRequests = createStatsMiddleware({ tracer, trustsCallers, followsCalls, count });

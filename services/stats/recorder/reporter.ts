@@ -60,7 +60,7 @@ export class Reporter {
   }
 
   /** Names a service of this process, and who says how it is. */
-  describe(service: string, facts: () => Readonly<Record<string, AttributeValue>>): void {
+  addService(service: string, facts: () => Readonly<Record<string, AttributeValue>>): void {
     this.#services.set(service, facts);
   }
 
@@ -115,7 +115,7 @@ export class Reporter {
         parts: [...kept].flatMap(([traceId, list]) => this.#parts(list).map((text) => ({ traceId, text }))),
         wanted: collector.takeWanted(),
       });
-      this.#skew.answered(nowUs, askedAtUs, this.#epoch.nowMs() * 1000);
+      this.#skew.addSample(nowUs, askedAtUs, this.#epoch.nowMs() * 1000);
       this.#report.stored(size);
       this.#tellWanted(wanted);
     } catch {

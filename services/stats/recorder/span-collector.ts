@@ -18,13 +18,13 @@ const MAX_KEPT_PER_SECOND = 200;
 const MAX_LIGHT_PER_SECOND = 30;
 
 /** Why a trace is kept. */
-export type KeptWhy = 'sample' | 'slow' | 'error' | 'wanted';
+export type KeepReason = 'sample' | 'slow' | 'error' | 'wanted';
 
 /** What a collector reports, for metrics. */
 export interface CollectorReport {
   spanRecorded(): void;
   spansDropped(count: number, why: 'limit' | 'store'): void;
-  traceKept(why: KeptWhy): void;
+  traceKept(why: KeepReason): void;
 }
 
 interface CollectorDeps {
@@ -124,7 +124,7 @@ export class SpanCollector implements SpanProcessor {
     this.#deps.counts.count(service, span.name, kindOf(span), ms, failed);
   }
 
-  #worth(root: LightSpan): KeptWhy | undefined {
+  #worth(root: LightSpan): KeepReason | undefined {
     const { slowest } = this.#deps;
     const kind = `${root.service} ${root.name}`;
     if (root.error !== '' && slowest.take(`failed ${kind}`, 0)) return 'error';
@@ -133,7 +133,7 @@ export class SpanCollector implements SpanProcessor {
     return slowest.take(kind, root.endMs - root.startMs) ? 'slow' : undefined;
   }
 
-  #keepTrace(known: CollectedTrace, why: KeptWhy): boolean {
+  #keepTrace(known: CollectedTrace, why: KeepReason): boolean {
     const { report, keep } = this.#deps;
     this.#lookAtClock();
     this.#keptThisSecond += 1;

@@ -1,13 +1,13 @@
 import { parseCalls, parsePart, parseProcess } from './parse-records.ts';
 import type { MinuteOfCalls, ProcessRecord, StoredTrace } from './records.ts';
 import {
-  CALLS_MINUTES,
+  CALL_WINDOW_MINUTES,
   STORE_LIMITS,
-  type StatsReceipt,
   type StatsReport,
   type StatsStore,
   type StoreLimits,
-  TRACES_AT_A_TIME,
+  TRACE_BATCH_SIZE,
+  type WriteResult,
 } from './stats-store.ts';
 
 interface Kept {
@@ -35,7 +35,7 @@ export class MemoryStatsStore implements StatsStore {
 
   async stop(): Promise<void> {}
 
-  async write({ process, record, calls, parts, wanted }: StatsReport): Promise<StatsReceipt> {
+  async write({ process, record, calls, parts, wanted }: StatsReport): Promise<WriteResult> {
     const now = this.#nowMs();
     this.#processes.set(process, { text: record, atMs: now });
     for (const [minute, text] of calls) {
@@ -54,8 +54,8 @@ export class MemoryStatsStore implements StatsStore {
 
   async *traces(): AsyncIterable<readonly StoredTrace[]> {
     const all = [...this.#traces].reverse();
-    for (let i = 0; i < all.length; i += TRACES_AT_A_TIME) {
-      yield all.slice(i, i + TRACES_AT_A_TIME).map(([id, { texts }]) => read(id, texts));
+    for (let i = 0; i < all.length; i += TRACE_BATCH_SIZE) {
+      yield all.slice(i, i + TRACE_BATCH_SIZE).map(([id, { texts }]) => read(id, texts));
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
@@ -74,7 +74,7 @@ export class MemoryStatsStore implements StatsStore {
 
   #append(id: string, text: string, now: number): void {
     const kept = this.#traces.get(id) ?? { atMs: now, texts: [], bytes: 0 };
-    if (kept.bytes + text.length > this.#limits.bytesOfTrace) return;
+    if (kept.bytes + text.length > this.#limits.maxTraceBytes) return;
     kept.texts.push(text);
     kept.bytes += text.length;
     this.#bytes += text.length;
@@ -83,18 +83,18 @@ export class MemoryStatsStore implements StatsStore {
 
   #forget(now: number): void {
     for (const [id, { atMs, bytes }] of this.#traces) {
-      const tooMany = this.#traces.size > this.#limits.traces || this.#bytes > this.#limits.bytes;
-      if (!tooMany && now - atMs < this.#limits.ageMs) break;
+      const tooMany = this.#traces.size > this.#limits.maxTraces || this.#bytes > this.#limits.maxBytes;
+      if (!tooMany && now - atMs < this.#limits.maxAgeMs) break;
       this.#traces.delete(id);
       this.#bytes -= bytes;
     }
     for (const [id, { atMs }] of this.#processes)
       if (now - atMs > this.#limits.processTtlMs) this.#processes.delete(id);
     for (const minute of this.#calls.keys()) {
-      if (minute <= now / 60_000 - CALLS_MINUTES) this.#calls.delete(minute);
+      if (minute <= now / 60_000 - CALL_WINDOW_MINUTES) this.#calls.delete(minute);
     }
     for (const [id, atMs] of this.#wanted) {
-      if (this.#wanted.size > this.#limits.wanted || now - atMs > this.#limits.wantedTtlMs) this.#wanted.delete(id);
+      if (this.#wanted.size > this.#limits.maxWanted || now - atMs > this.#limits.wantedTtlMs) this.#wanted.delete(id);
     }
   }
 }

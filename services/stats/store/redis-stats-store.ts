@@ -7,13 +7,13 @@ import type { RedisConfig } from '../../shared/config/redis-config.ts';
 import { parseCalls, parsePart, parseProcess } from './parse-records.ts';
 import type { MinuteOfCalls, ProcessRecord, StoredTrace } from './records.ts';
 import {
-  CALLS_MINUTES,
+  CALL_WINDOW_MINUTES,
   STORE_LIMITS,
-  type StatsReceipt,
   type StatsReport,
   type StatsStore,
   type StoreLimits,
-  TRACES_AT_A_TIME,
+  TRACE_BATCH_SIZE,
+  type WriteResult,
 } from './stats-store.ts';
 
 const SCRIPT = readFileSync(new URL('./scripts/write-stats.lua', import.meta.url), 'utf8');
@@ -55,19 +55,19 @@ export class RedisStatsStore implements StatsStore {
     this.#topology.stop();
   }
 
-  async write({ process, record, calls, parts, wanted }: StatsReport): Promise<StatsReceipt> {
+  async write({ process, record, calls, parts, wanted }: StatsReport): Promise<WriteResult> {
     const limits = this.#limits;
     const [nowUs, traces, bytes, others] = await this.#attempt((redis) =>
       redis.heliographWriteStats(
         ...['traces', 'sizes', 'wanted', 'processes'].map((name) => this.#base + name),
         this.#base,
-        limits.traces,
-        limits.bytes,
-        limits.bytesOfTrace,
-        limits.ageMs,
+        limits.maxTraces,
+        limits.maxBytes,
+        limits.maxTraceBytes,
+        limits.maxAgeMs,
         limits.wantedTtlMs,
-        CALLS_MINUTES * 60_000,
-        limits.wanted,
+        CALL_WINDOW_MINUTES * 60_000,
+        limits.maxWanted,
         process,
         record,
         calls.size,
@@ -89,7 +89,7 @@ export class RedisStatsStore implements StatsStore {
   async *traces(): AsyncIterable<readonly StoredTrace[]> {
     // All names at once: where more come meanwhile, pages by rank would show some twice.
     const ids = await this.#attempt((redis) => redis.zrange(`${this.#base}traces`, '0', '-1', 'REV'));
-    for (let i = 0; i < ids.length; i += TRACES_AT_A_TIME) yield await this.#read(ids.slice(i, i + TRACES_AT_A_TIME));
+    for (let i = 0; i < ids.length; i += TRACE_BATCH_SIZE) yield await this.#read(ids.slice(i, i + TRACE_BATCH_SIZE));
   }
 
   async processes(): Promise<readonly ProcessRecord[]> {
@@ -109,7 +109,7 @@ export class RedisStatsStore implements StatsStore {
 
   async calls(): Promise<readonly MinuteOfCalls[]> {
     const newest = Math.floor(Date.now() / 60_000) + 1; // other clocks may be a little ahead
-    const minutes = Array.from({ length: CALLS_MINUTES + 1 }, (_, i) => newest - CALLS_MINUTES + i);
+    const minutes = Array.from({ length: CALL_WINDOW_MINUTES + 1 }, (_, i) => newest - CALL_WINDOW_MINUTES + i);
     const texts = await this.#attempt((redis) =>
       Promise.all(minutes.map((minute) => redis.hvals(`${this.#base}calls:${minute}`))),
     );

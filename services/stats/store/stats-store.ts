@@ -2,32 +2,32 @@ import type { MinuteOfCalls, ProcessRecord, StoredTrace } from './records.ts';
 
 /** How much a store keeps, and for how long; the oldest goes first. */
 export interface StoreLimits {
-  readonly traces: number;
-  readonly bytes: number;
-  readonly bytesOfTrace: number;
-  readonly ageMs: number;
+  readonly maxTraces: number;
+  readonly maxBytes: number;
+  readonly maxTraceBytes: number;
+  readonly maxAgeMs: number;
   /** For how long a process is there that says nothing. */
   readonly processTtlMs: number;
   /** For how long processes that have quick parts of a trace are asked for them, where another part was slow. */
   readonly wantedTtlMs: number;
-  readonly wanted: number;
+  readonly maxWanted: number;
 }
 
 export const STORE_LIMITS: StoreLimits = {
-  traces: 1000,
-  bytes: 8 * 1024 * 1024,
-  bytesOfTrace: 256 * 1024,
-  ageMs: 3_600_000,
+  maxTraces: 1000,
+  maxBytes: 8 * 1024 * 1024,
+  maxTraceBytes: 256 * 1024,
+  maxAgeMs: 3_600_000,
   processTtlMs: 15_000,
   wantedTtlMs: 15_000,
-  wanted: 100,
+  maxWanted: 100,
 };
 
 /** Traces that are read at a time, so that reading many holds up nothing else. */
-export const TRACES_AT_A_TIME = 50;
+export const TRACE_BATCH_SIZE = 50;
 
 /** For how long calls are counted. */
-export const CALLS_MINUTES = 15;
+export const CALL_WINDOW_MINUTES = 15;
 
 /** What a process tells the store, once in a while. The texts are JSON, as `parse-records.ts` reads it. */
 export interface StatsReport {
@@ -41,7 +41,7 @@ export interface StatsReport {
 }
 
 /** What the store answers. */
-export interface StatsReceipt {
+export interface WriteResult {
   /** The store's clock, in microseconds since 1970. */
   readonly nowUs: number;
   /** What others want to have whole. */
@@ -58,7 +58,7 @@ export interface StatsStore {
   /** Never fails: a store that cannot be reached may come back. */
   start(): Promise<void>;
   stop(): Promise<void>;
-  write(report: StatsReport): Promise<StatsReceipt>;
+  write(report: StatsReport): Promise<WriteResult>;
   /** All that is kept of a trace; without parts where there is nothing. */
   trace(id: string): Promise<StoredTrace>;
   /** All traces, the newest first, some at a time. */

@@ -1,6 +1,6 @@
 import { quantile } from '../recorder/call-histogram.ts';
 import type { CallCount, MinuteOfCalls } from '../store/records.ts';
-import { CALLS_MINUTES } from '../store/stats-store.ts';
+import { CALL_WINDOW_MINUTES } from '../store/stats-store.ts';
 
 /** Calls of one kind, over all processes and the last minutes. */
 export interface CallRow {
@@ -33,10 +33,10 @@ export function sumCalls(minutes: readonly MinuteOfCalls[]): readonly CallRow[] 
 
 function sum(group: readonly { minute: number; call: CallCount }[], newest: number): CallRow {
   const total = (pick: (call: CallCount) => number) => group.reduce((sum, { call }) => sum + pick(call), 0);
-  const perMinute: number[] = new Array(CALLS_MINUTES).fill(0);
+  const perMinute: number[] = new Array(CALL_WINDOW_MINUTES).fill(0);
   const buckets: Record<string, number> = {};
   for (const { minute, call } of group) {
-    const at = CALLS_MINUTES - 1 - (newest - minute);
+    const at = CALL_WINDOW_MINUTES - 1 - (newest - minute);
     if (at >= 0) perMinute[at] = (perMinute[at] ?? 0) + call.count;
     for (const [bucket, count] of Object.entries(call.buckets)) buckets[bucket] = (buckets[bucket] ?? 0) + count;
   }

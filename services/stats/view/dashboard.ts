@@ -2,7 +2,7 @@ import type { ProcessRecord, StoredTrace } from '../store/records.ts';
 import type { StatsStore } from '../store/stats-store.ts';
 import { type CallRow, sumCalls } from './calls.ts';
 import { matches, type TraceFilter } from './filters.ts';
-import { DELIVER, placeSpans, summarize, type TraceSummary } from './summary.ts';
+import { alignSpans, DELIVER, summarize, type TraceSummary } from './summary.ts';
 
 /** A process, with how far its relay hands updates over after the first one did. */
 export interface ProcessRow extends ProcessRecord {
@@ -63,7 +63,7 @@ export async function readDashboard(store: StatsStore, filter: TraceFilter): Pro
 /** How much later than the first relay each other one had handed the update over. */
 function noteLags(trace: StoredTrace, lags: Map<string, { sumUs: number; count: number }>): void {
   const ends = new Map<string, number>();
-  for (const { name, kind, process, atUs, durationUs } of placeSpans(trace)) {
+  for (const { name, kind, process, atUs, durationUs } of alignSpans(trace)) {
     if (name !== DELIVER || kind !== 'consumer') continue;
     ends.set(process, Math.max(ends.get(process) ?? 0, atUs + durationUs));
   }

@@ -1,7 +1,7 @@
 import type { SpanRecord, StoredTrace, TracePart } from '../store/records.ts';
 
 /** A span on the store's clock, with who did it. */
-export interface PlacedSpan extends SpanRecord {
+export interface AlignedSpan extends SpanRecord {
   readonly process: string;
   /** When it began by the store's clock, in microseconds since 1970. */
   readonly atUs: number;
@@ -40,8 +40,8 @@ export function skewOf(parts: readonly TracePart[], process: string): TracePart 
 }
 
 /** All spans of a trace on one clock, the earliest first; one that came twice counts once. */
-export function placeSpans({ parts }: StoredTrace): readonly PlacedSpan[] {
-  const placed = new Map<string, PlacedSpan>();
+export function alignSpans({ parts }: StoredTrace): readonly AlignedSpan[] {
+  const placed = new Map<string, AlignedSpan>();
   for (const { process, spans } of parts) {
     const skewUs = skewOf(parts, process)?.skewUs ?? 0;
     for (const span of spans) placed.set(span.id, { ...span, process, atUs: span.startUs + skewUs });
@@ -51,7 +51,7 @@ export function placeSpans({ parts }: StoredTrace): readonly PlacedSpan[] {
 
 /** Sums a trace up; undefined where nothing of it can be read. */
 export function summarize(trace: StoredTrace): TraceSummary | undefined {
-  const spans = placeSpans(trace);
+  const spans = alignSpans(trace);
   const known = new Set(spans.map(({ id }) => id));
   const first = spans.find(({ parent }) => !known.has(parent));
   if (!first) return undefined;
@@ -76,6 +76,6 @@ export function summarize(trace: StoredTrace): TraceSummary | undefined {
   };
 }
 
-function endOf(spans: readonly PlacedSpan[]): number {
+function endOf(spans: readonly AlignedSpan[]): number {
   return spans.reduce((latest, { atUs, durationUs }) => Math.max(latest, atUs + durationUs), 0);
 }

@@ -1,5 +1,5 @@
 import type { AttributeValue, ProcessRecord, StoredTrace } from '../store/records.ts';
-import { type PlacedSpan, placeSpans, skewOf, summarize, type TraceSummary } from './summary.ts';
+import { type AlignedSpan, alignSpans, skewOf, summarize, type TraceSummary } from './summary.ts';
 
 /** A span as a bar. Times are in microseconds after the beginning of the trace. */
 export interface TimelineRow {
@@ -32,11 +32,11 @@ export interface Timeline extends TraceSummary {
 }
 
 /** Lays a trace out, lanes and rows in the order of their beginnings; undefined where nothing of it can be read. */
-export function layOut(trace: StoredTrace, processes: readonly ProcessRecord[]): Timeline | undefined {
+export function createTimeline(trace: StoredTrace, processes: readonly ProcessRecord[]): Timeline | undefined {
   const summary = summarize(trace);
   if (!summary) return undefined;
-  const spans = placeSpans(trace);
-  const keyOf = ({ process, service }: PlacedSpan) => `${process} ${service}`;
+  const spans = alignSpans(trace);
+  const keyOf = ({ process, service }: AlignedSpan) => `${process} ${service}`;
   const lanes = [...new Set(spans.map(keyOf))].map((key): TimelineLane => {
     const own = spans.filter((span) => keyOf(span) === key);
     const { process = '', service = '' } = own[0] ?? {};
@@ -55,10 +55,10 @@ export function layOut(trace: StoredTrace, processes: readonly ProcessRecord[]):
 }
 
 /** The spans of a lane as a tree that is written down: each followed by its parts. */
-function toRows(spans: readonly PlacedSpan[], startUs: number): readonly TimelineRow[] {
+function toRows(spans: readonly AlignedSpan[], startUs: number): readonly TimelineRow[] {
   const known = new Set(spans.map(({ id }) => id));
   const rows: TimelineRow[] = [];
-  const write = (span: PlacedSpan, depth: number): void => {
+  const write = (span: AlignedSpan, depth: number): void => {
     const { id, name, kind, atUs, durationUs, error, attributes } = span;
     rows.push({ id, name, kind, depth, afterUs: atUs - startUs, durationUs, error, attributes });
     known.delete(id); // a circle of parents, made by whoever, has an end
@@ -70,7 +70,7 @@ function toRows(spans: readonly PlacedSpan[], startUs: number): readonly Timelin
 }
 
 /** Round times for an axis of this length, in microseconds: 3 to 6 of them, beginning with 0. */
-export function ticksOf(lengthUs: number): readonly number[] {
+export function axisTicks(lengthUs: number): readonly number[] {
   const rough = Math.max(1, lengthUs / 5);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? rough;

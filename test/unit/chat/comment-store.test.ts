@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CommentStore, NEWEST } from '../../../services/chat/comment-store.ts';
+import { BATCH_SIZE, CommentStore } from '../../../services/chat/comment-store.ts';
 
 let folder: string;
 let nowMs: number;
 const stores: CommentStore[] = [];
 
-function open(file = ':memory:', kept = 1000): CommentStore {
-  const store = new CommentStore({ file, nowMs: () => nowMs, kept });
+function open(file = ':memory:', maxComments = 1000): CommentStore {
+  const store = new CommentStore({ file, nowMs: () => nowMs, maxComments });
   store.open();
   stores.push(store);
   return store;
@@ -29,8 +29,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-describe('the comments', () => {
-  it('are given back as they were, the newest first', () => {
+describe('stored comments', () => {
+  it('are returned unchanged, newest first', () => {
     const store = open();
     const first = store.add({ name: 'Ada', text: 'one\ntwo' });
     nowMs += 5;
@@ -39,7 +39,7 @@ describe('the comments', () => {
     expect([first.id, second.id]).toEqual([1_790_000_000_000_000, 1_790_000_000_005_000]);
   });
 
-  it('have growing ids, also within one moment and where the clock steps back', () => {
+  it('have increasing ids, also within one microsecond and when the clock steps back', () => {
     const store = open();
     const [one = 0, two] = add(store, 2);
     nowMs -= 60_000;
@@ -48,7 +48,7 @@ describe('the comments', () => {
     expect(store.newestId()).toBe(three);
   });
 
-  it('after an id are those that came later', () => {
+  it('after an id are those with greater ids', () => {
     const store = open();
     const ids = add(store, 3);
     expect(store.newest(ids[0]).comments.map(({ id }) => id)).toEqual([ids[2], ids[1]]);
@@ -56,16 +56,16 @@ describe('the comments', () => {
     expect(store.newest(Number.MAX_SAFE_INTEGER)).toEqual({ comments: [], complete: true });
   });
 
-  it('are the newest alone where there are many, which is said', () => {
+  it('are limited to the newest batch, which is then marked incomplete', () => {
     const store = open();
-    const ids = add(store, NEWEST + 1);
+    const ids = add(store, BATCH_SIZE + 1);
     expect(store.newest(ids[0]).complete).toBe(true);
     const { comments, complete } = store.newest();
     expect(comments.map(({ id }) => id)).toEqual(ids.slice(1).reverse());
     expect(complete).toBe(false);
   });
 
-  it('are forgotten where there are too many, the oldest first', () => {
+  it('are deleted above the limit, oldest first', () => {
     const file = join(folder, 'chat.db');
     const [, second] = add(open(file, 50), 51);
     const database = new Database(file);
@@ -74,7 +74,7 @@ describe('the comments', () => {
     expect(kept).toMatchObject({ count: 50, oldest: second });
   });
 
-  it('stay in their file', () => {
+  it('persist in the file', () => {
     const file = join(folder, 'chat.db');
     const first = open(file);
     const comment = first.add({ name: 'Ada', text: 'Hello' });
@@ -85,7 +85,7 @@ describe('the comments', () => {
     expect(second.published('chat')).toEqual({ commentId: comment.id, version: 7 });
   });
 
-  it('may be shared by several processes', () => {
+  it('can be shared by several processes', () => {
     const file = join(folder, 'chat.db');
     const [one, two] = [open(file), open(file)];
     const comment = one.add({ name: 'Ada', text: 'Hello' });
@@ -93,19 +93,19 @@ describe('the comments', () => {
     expect(two.add({ name: 'Ada', text: 'Again' }).id).toBe(comment.id + 1);
   });
 
-  it('cannot be kept where there is no folder: the error names the setting', () => {
+  it('cannot be stored in a missing folder: the error names the setting', () => {
     expect(() => open(join(folder, 'nowhere', 'chat.db'))).toThrow(
       /^the database .*nowhere.chat\.db cannot be used .*CHAT_DB/,
     );
   });
 });
 
-describe('what was published', () => {
-  it('is nothing at first', () => {
+describe('the published mark', () => {
+  it('is zero at first', () => {
     expect(open().published('chat')).toEqual({ commentId: 0, version: 0 });
   });
 
-  it('is noted for each topic, and never goes back', () => {
+  it('is stored by topic, and never goes back', () => {
     const store = open();
     store.notePublished('chat', { commentId: 5, version: 50 });
     store.notePublished('chat', { commentId: 4, version: 40 });
@@ -114,7 +114,7 @@ describe('what was published', () => {
     expect(store.published('news')).toEqual({ commentId: 1, version: 10 });
   });
 
-  it('has the version that the cluster gave last, whatever its clock says', () => {
+  it('has the version of the last update, even if it is lower than the one before', () => {
     const store = open();
     store.notePublished('chat', { commentId: 5, version: 50 });
     store.notePublished('chat', { commentId: 6, version: 30 });

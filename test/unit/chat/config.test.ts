@@ -11,7 +11,7 @@ function finish(env: Environment): void {
 }
 
 describe('readChatConfig', () => {
-  it('has a default for everything but the credential', () => {
+  it('has a default for everything except the credential', () => {
     expect(readChatConfig(new EnvReader({ WEBHOOK_TOKEN: 'one' }))).toEqual({
       host: '0.0.0.0',
       port: 8000,
@@ -25,7 +25,7 @@ describe('readChatConfig', () => {
     });
   });
 
-  it('reads everything, and is frozen', () => {
+  it('reads every setting, and freezes the result', () => {
     const env = new EnvReader({
       CHAT_HOST: '127.0.0.1',
       CHAT_PORT: '0',
@@ -52,24 +52,24 @@ describe('readChatConfig', () => {
     expect(() => env.finish()).not.toThrow();
   });
 
-  it('takes the secret of its caller where there is no credential', () => {
+  it('uses the fallback secret if no credential is set', () => {
     const env = new EnvReader({});
     expect(readChatConfig(env, { secret: SECRET }).credential).toEqual({ secret: SECRET });
     expect(() => env.finish()).not.toThrow();
   });
 
-  it('refuses to go without a credential: it could save, and never publish', () => {
+  it('requires a credential: without one it could save but never publish', () => {
     expect(() => finish({})).toThrow('WEBHOOK_SECRET must be one of the secrets of the webhook, or WEBHOOK_TOKEN');
   });
 
-  it('refuses two credentials', () => {
+  it('rejects two credentials', () => {
     expect(() => finish({ WEBHOOK_SECRET: SECRET, WEBHOOK_TOKEN: 'one' })).toThrow(
       'WEBHOOK_TOKEN must not be set together with WEBHOOK_SECRET',
     );
   });
 
   it.each(['secret', 'whsec_', 'whsec_short', `${SECRET}@chat`, `${SECRET}!`])(
-    'refuses a secret that is none, without showing it: %j',
+    'rejects an invalid secret without showing it: %j',
     (secret) => {
       expect(() => finish({ WEBHOOK_SECRET: secret })).toThrow(
         'WEBHOOK_SECRET must be a secret such as whsec_<base64>',
@@ -85,7 +85,7 @@ describe('readChatConfig', () => {
     ['WEBHOOK_URL', 'webhook:8090'],
     ['WEBHOOK_TIMEOUT', '3'],
     ['CHAT_PORT', '65536'],
-  ])('refuses %s=%s', (name, value) => {
+  ])('rejects %s=%s', (name, value) => {
     expect(() => finish({ WEBHOOK_TOKEN: 'one', [name]: value })).toThrow(`${name} must `);
   });
 });

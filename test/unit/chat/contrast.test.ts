@@ -8,8 +8,8 @@ const [light, dark] = coloursOf(css);
 describe.each([
   ['light', light],
   ['dark', dark],
-])('the %s colours', (_, colours: Record<string, string>) => {
-  const of = (name: string) => colours[name] ?? expect.unreachable(`there is no colour ${name}`);
+])('the %s colours of the chat', (_, colours: Record<string, string>) => {
+  const of = (name: string) => colours[name] ?? expect.unreachable(`colour ${name} is missing`);
 
   it.each([
     ['ink', ['ground', 'card', 'notice', 'flash']],
@@ -18,11 +18,11 @@ describe.each([
     ['wait', ['card']],
     ['bad', ['card']],
     ['on-accent', ['accent', 'accent-strong']],
-  ])('let everybody read %s on %s', (ink, grounds) => {
+  ])('make %s readable on %s', (ink, grounds) => {
     for (const ground of grounds) expect(contrast(of(ink), of(ground))).toBeGreaterThanOrEqual(4.5);
   });
 
-  it('let everybody see where fields end, and what has the focus', () => {
+  it('make borders of fields and the focus visible', () => {
     for (const ground of ['ground', 'card']) {
       expect(contrast(of('field'), of(ground))).toBeGreaterThanOrEqual(3);
       expect(contrast(of('accent'), of(ground))).toBeGreaterThanOrEqual(3);
@@ -30,8 +30,8 @@ describe.each([
   });
 });
 
-describe('the colours of names', () => {
-  it('let everybody read the initials', () => {
+describe('the colours of avatars', () => {
+  it('make the initials readable', () => {
     const hues = [...css.matchAll(/\.hue-\d \{\s*background: (#[0-9a-f]{6})/g)].map(([, colour = '']) => colour);
     expect(hues.length).toBeGreaterThan(1);
     for (const hue of hues) expect(contrast(hue, '#ffffff')).toBeGreaterThanOrEqual(4.5);

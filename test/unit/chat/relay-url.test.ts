@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { createRelayUrl } from '../../../services/chat/relay-url.ts';
 
-const askedAt = (host: string | undefined) => ({ headers: { host } }) as IncomingMessage;
+const requestWith = (host: string | undefined) => ({ headers: { host } }) as IncomingMessage;
 
-describe("the relay's address", () => {
-  it('is what the operator has set', () => {
+describe('the URL of the relay', () => {
+  it('is the configured one', () => {
     const relayUrl = createRelayUrl({ url: 'https://push.example.org', port: 8080 });
-    expect(relayUrl(askedAt('chat.example.org'))).toBe('https://push.example.org');
+    expect(relayUrl(requestWith('chat.example.org'))).toBe('https://push.example.org');
   });
 
   it.each([
@@ -16,8 +16,8 @@ describe("the relay's address", () => {
     ['chat.example.org', 'http://chat.example.org:8080'],
     ['[::1]:8000', 'http://[::1]:8080'],
     ['[fe80::1]', 'http://[fe80::1]:8080'],
-  ])('is otherwise at the host that the page was asked for at: %s', (host, expected) => {
-    expect(createRelayUrl({ url: undefined, port: 8080 })(askedAt(host))).toBe(expected);
+  ])('otherwise has the host of the request: %s', (host, expected) => {
+    expect(createRelayUrl({ url: undefined, port: 8080 })(requestWith(host))).toBe(expected);
   });
 
   it.each([
@@ -36,7 +36,7 @@ describe("the relay's address", () => {
     '[:::]',
     'xn--a',
     '0x100000000',
-  ])('never has anything of a host that is none: %j', (host) => {
-    expect(createRelayUrl({ url: undefined, port: 8080 })(askedAt(host))).toBe('http://localhost:8080');
+  ])('never contains an invalid host: %j', (host) => {
+    expect(createRelayUrl({ url: undefined, port: 8080 })(requestWith(host))).toBe('http://localhost:8080');
   });
 });

@@ -9,19 +9,19 @@ describe('the difference of clocks', () => {
 
   it('is what the quickest of the last answers says', () => {
     const skew = new ClockSkew();
-    skew.answered(10_000 + 450, 10_000, 10_200);
+    skew.addSample(10_000 + 450, 10_000, 10_200);
     expect(skew.estimate).toEqual({ skewUs: 350, uncertainUs: 100 });
-    skew.answered(20_000 + 310, 20_000, 20_020); // quicker
+    skew.addSample(20_000 + 310, 20_000, 20_020); // quicker
     expect(skew.estimate).toEqual({ skewUs: 300, uncertainUs: 10 });
-    skew.answered(30_000 + 9000, 30_000, 39_000); // slow: says little
+    skew.addSample(30_000 + 9000, 30_000, 39_000); // slow: says little
     expect(skew.estimate).toEqual({ skewUs: 300, uncertainUs: 10 });
-    for (let n = 0; n < 20; n += 1) skew.answered(50_000 + 550, 50_000, 50_100);
+    for (let n = 0; n < 20; n += 1) skew.addSample(50_000 + 550, 50_000, 50_100);
     expect(skew.estimate).toEqual({ skewUs: 500, uncertainUs: 50 });
   });
 
   it('is not learned from an answer during which our clock was set back', () => {
     const skew = new ClockSkew();
-    skew.answered(10_000, 10_000, 9000);
+    skew.addSample(10_000, 10_000, 9000);
     expect(skew.estimate.skewUs).toBeNull();
   });
 });

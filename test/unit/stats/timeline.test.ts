@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { SpanRecord, StoredTrace } from '../../../services/stats/store/records.ts';
 import { matches, parseFilter } from '../../../services/stats/view/filters.ts';
 import { summarize } from '../../../services/stats/view/summary.ts';
-import { layOut, ticksOf } from '../../../services/stats/view/timeline.ts';
+import { axisTicks, createTimeline } from '../../../services/stats/view/timeline.ts';
 
 const T0 = 1_790_000_000_000_000;
 
@@ -89,7 +89,7 @@ describe('a timeline', () => {
     const processes = [
       { process: 'w', services: [], host: 'h', pid: 7, startedAtMs: 0, skewUs: 0, uncertainUs: 0, facts: {} },
     ];
-    const lanes = layOut(TRACE, processes)?.lanes ?? [];
+    const lanes = createTimeline(TRACE, processes)?.lanes ?? [];
     expect(lanes.map(({ service, process, where, skewUs }) => [service, process, where, skewUs])).toEqual([
       ['webhook', 'w', 'h:7', 0],
       ['redis', 'w', 'h:7', 0],
@@ -113,12 +113,12 @@ describe('a timeline', () => {
   it('shows every span once, also where somebody made a circle of parents, or sent one twice', () => {
     const circle = [span('a', 'b', 0, 1), span('b', 'a', 1, 1), span('c', 'c', 2, 1), span('root', '', 0, 5)];
     const parts = [{ process: 'p', skewUs: 0, uncertainUs: 0, spans: [...circle, ...circle] }];
-    const names = layOut({ id: 'x', parts }, [])?.lanes.flatMap(({ rows }) => rows.map(({ id }) => id));
+    const names = createTimeline({ id: 'x', parts }, [])?.lanes.flatMap(({ rows }) => rows.map(({ id }) => id));
     expect(names?.sort()).toEqual(['a', 'b', 'c', 'root']);
   });
 
   it.each([0, 1, 7, 480, 1000, 69_045, 2_500_000, 86_400_000_000])('has a few round ticks over %d µs', (lengthUs) => {
-    const ticks = ticksOf(lengthUs);
+    const ticks = axisTicks(lengthUs);
     expect(ticks[0]).toBe(0);
     expect(ticks.length).toBeLessThanOrEqual(7);
     if (lengthUs >= 7) expect(ticks.length).toBeGreaterThanOrEqual(3);

@@ -8,7 +8,7 @@ import { parseCalls, parsePart, parseProcess } from '../../../services/stats/sto
 import { SPAN_KINDS } from '../../../services/stats/store/records.ts';
 import { readDashboard } from '../../../services/stats/view/dashboard.ts';
 import { parseFilter } from '../../../services/stats/view/filters.ts';
-import { layOut } from '../../../services/stats/view/timeline.ts';
+import { createTimeline } from '../../../services/stats/view/timeline.ts';
 
 /** Cases for each; a long run sets FUZZ_RUNS=100000. */
 const numRuns = Math.ceil(Number(process.env.FUZZ_RUNS ?? 1000) / 4);
@@ -87,7 +87,7 @@ describe('whatever is kept', { timeout: 20_000 + 40 * numRuns }, () => {
           url,
           refreshes: true,
         });
-        const timeline = layOut(await store.trace(traceId), await store.processes());
+        const timeline = createTimeline(await store.trace(traceId), await store.processes());
         for (const page of [dashboard, timeline ? renderTracePage(timeline) : '']) {
           expect(page).not.toContain('<b>');
           expect(page).not.toMatch(/(x|width|height)="[^"]*(NaN|Infinity|-)/);

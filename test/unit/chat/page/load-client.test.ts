@@ -17,7 +17,7 @@ describe('the client library', () => {
     expect(load.mock.calls).toEqual([['http://relay/client.js']]);
   });
 
-  it('is asked for again until it comes, each time by another name, since browsers remember failures', async () => {
+  it('is requested again until it loads, each time by another URL, since browsers cache failures', async () => {
     const load = vi.fn(async (_url: string): Promise<ClientModule> => {
       if (load.mock.calls.length < 4) throw new TypeError('Failed to fetch');
       return CLIENT;

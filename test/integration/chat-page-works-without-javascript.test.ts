@@ -16,7 +16,7 @@ afterEach(async () => {
   await webhook.stop();
 });
 
-/** Sends a form as a browser without scripts does. */
+/** Posts a form as a browser without JavaScript does. */
 function sendForm(fields: Record<string, string>): Promise<Response> {
   return fetch(`${chat.url}/comments`, {
     method: 'POST',
@@ -26,8 +26,8 @@ function sendForm(fields: Record<string, string>): Promise<Response> {
   });
 }
 
-describe('the page', () => {
-  it('holds the newest comments, and what its script begins with', async () => {
+describe('the chat page', () => {
+  it('contains the newest comments and the initial state of its script', async () => {
     const { comment } = await (await chat.post({ name: 'Ada', text: 'Hello' })).json();
     const response = await fetch(chat.url);
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -37,7 +37,7 @@ describe('the page', () => {
     expect(page).toContain('data-relay="http://127.0.0.1:8080" data-topic="chat" data-version="1"');
   });
 
-  it('takes a comment by its form, and comes back with the name and without the form to be sent again', async () => {
+  it('accepts a comment from its form, and redirects to the page with the name filled in', async () => {
     const response = await sendForm({ name: 'Zoë & Co', text: 'a\r\nb' });
     expect(response.status).toBe(303);
     const location = response.headers.get('location') ?? '';
@@ -47,17 +47,17 @@ describe('the page', () => {
     expect(page).toContain('dir="auto">a\nb</p>');
   });
 
-  it('says what is wrong with a form, and gives back what was written', async () => {
+  it('shows what is wrong with a form, and keeps what was written', async () => {
     const response = await sendForm({ name: '', text: '\n</textarea><script>' });
     expect(response.status).toBe(400);
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
     const page = await response.text();
     expect(page).toContain('role="alert">Your name is empty</p>');
     expect(page).toContain('\n\n&lt;/textarea&gt;&lt;script&gt;</textarea>');
-    expect((await chat.news()).comments).toEqual([]);
+    expect((await chat.comments()).comments).toEqual([]);
   });
 
-  it('answers with JSON whoever does not ask for a page', async () => {
+  it('returns JSON to a client that does not accept HTML', async () => {
     const response = await fetch(`${chat.url}/comments`, {
       method: 'POST',
       body: new URLSearchParams({ name: 'Ada', text: 'Hi' }),
@@ -66,7 +66,7 @@ describe('the page', () => {
     expect(await response.json()).toMatchObject({ comment: { name: 'Ada', text: 'Hi' }, published: true });
   });
 
-  it('shows hostile names and words as text, wherever they stand', async () => {
+  it('shows hostile names and comments as text, in every place', async () => {
     const hostile = `"><img src=x onerror=alert(1)>`;
     await chat.post({ name: hostile, text: `</p><script>alert(2)</script>${hostile}` });
     const page = await (
@@ -76,13 +76,13 @@ describe('the page', () => {
     expect(page).toContain('&quot;&gt;&lt;img src=x onerror=alert(1)&gt;');
   });
 
-  it('takes nothing of a host that is none', async () => {
+  it('ignores an invalid Host header', async () => {
     const answer = await sendRaw(chat.port, "GET / HTTP/1.1\r\nHost: x'; script-src *\r\nConnection: close\r\n\r\n");
     expect(answer).toContain("script-src 'self' http://localhost:8080;");
     expect(answer).not.toContain('script-src *');
   });
 
-  it('may do nothing but what it needs', async () => {
+  it('restricts itself to what it needs by Content Security Policy', async () => {
     const { headers } = await fetch(chat.url);
     expect(headers.get('content-security-policy')?.split(';')).toEqual([
       "default-src 'none'",
@@ -103,7 +103,7 @@ describe('the page', () => {
     expect(headers.get('strict-transport-security')).toBeNull();
   });
 
-  it('sends browsers to the relay that the operator has set', async () => {
+  it('uses the configured relay', async () => {
     const other = await startChat({ env: { RELAY_PUBLIC_URL: 'https://push.example.org/heliograph/' } });
     const response = await fetch(other.url);
     expect(await response.text()).toContain('data-relay="https://push.example.org/heliograph"');
@@ -114,17 +114,17 @@ describe('the page', () => {
   });
 });
 
-describe("the page's files", () => {
+describe('the static files of the page', () => {
   it.each([
     ['/chat.css', 'text/css; charset=utf-8'],
     ['/chat.js', 'text/javascript; charset=utf-8'],
     ['/icon.svg', 'image/svg+xml'],
-  ])('%s is served, and only once as long as it stays the same', async (path, type) => {
+  ])('%s is served, and answered with 304 while unchanged', async (path, type) => {
     const response = await fetch(chat.url + path);
     expect([response.status, response.headers.get('content-type')]).toEqual([200, type]);
     expect(response.headers.get('cache-control')).toBe('no-cache');
     expect((await response.text()).length).toBeGreaterThan(100);
-    // A fetch with this header would forbid everybody on the way to answer so.
+    // Sent raw: `fetch` adds `Cache-Control: no-cache` to conditional requests, which rules out a 304.
     const again = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: ${response.headers.get('etag')}\r\nConnection: close`;
     expect(await sendRaw(chat.port, `${again}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 304 /);
   });

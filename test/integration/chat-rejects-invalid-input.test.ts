@@ -18,10 +18,10 @@ beforeEach(async () => {
   chat = await startChat({ webhookUrl: `${webhook.url}/webhook` });
 });
 
-// Whatever a test has sent: nothing was saved or published, nothing unexpected happened, and the next is served.
+// After each test: nothing was saved or published, nothing was logged, and a valid comment is still accepted.
 afterEach(async () => {
   expect(broker.published).toEqual([]);
-  expect((await chat.news()).comments).toEqual([]);
+  expect((await chat.comments()).comments).toEqual([]);
   expect(chat.log).toEqual([]);
   expect((await chat.post(GOOD)).status).toBe(201);
   await chat.stop();
@@ -34,7 +34,7 @@ function post(body: BodyInit, headers: Record<string, string> = JSON_HEADERS): P
 
 describe('a comment', () => {
   it.each([
-    ['nothing', '', 'invalid_json'],
+    ['an empty body', '', 'invalid_json'],
     ['broken JSON', '{"name":', 'invalid_json'],
     ['bytes that are not UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'invalid_json'],
     ['a list', '[]', 'invalid_request'],
@@ -48,19 +48,19 @@ describe('a comment', () => {
     ['a text of 1001 characters', JSON.stringify({ ...GOOD, text: 'x'.repeat(1001) }), 'invalid_comment'],
     ['a NUL', '{"name":"Ada","text":"a\\u0000b"}', 'invalid_comment'],
     ['half a character', '{"name":"Ada","text":"\\ud800"}', 'invalid_comment'],
-    ['keys that mean something to JavaScript', '{"__proto__":{"name":"Ada","text":"Hello"}}', 'invalid_comment'],
-  ])('that is %s is answered with 400', async (_, body, code) => {
+    ['keys with a meaning in JavaScript', '{"__proto__":{"name":"Ada","text":"Hello"}}', 'invalid_comment'],
+  ])('with %s is rejected with 400', async (_, body, code) => {
     await expectProblem(await post(body), 400, code);
   });
 
-  it('by a form that lacks something is answered with 400', async () => {
+  it('in an incomplete form is rejected with 400', async () => {
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
     for (const body of ['', 'name=Ada', 'name=Ada&text=', 'name=%ff&text=%20', 'name[]=Ada&text=Hello', '&&&===%%%']) {
       await expectProblem(await post(body, form), 400, 'invalid_comment');
     }
   });
 
-  it('of another content type is answered with 415', async () => {
+  it('of another content type is rejected with 415', async () => {
     for (const type of ['text/plain', 'application/jsonx', 'multipart/form-data; boundary=x', ', application/json']) {
       await expectProblem(await post(Buffer.from('{}'), { 'content-type': type }), 415, 'unsupported_media_type');
     }
@@ -69,7 +69,7 @@ describe('a comment', () => {
     await expectProblem(await post(Buffer.from('x'), gzip), 415, 'unsupported_media_type');
   });
 
-  it('over 16 KiB is answered with 413', async () => {
+  it('of more than 16 KiB is rejected with 413', async () => {
     const body = JSON.stringify({ ...GOOD, padding: 'x'.repeat(16 * 1024) });
     await expectProblem(await post(body), 413, 'body_too_large');
     const endless = new ReadableStream({
@@ -89,7 +89,7 @@ describe('a comment', () => {
     ['another page of the same machine', { 'sec-fetch-site': 'same-site' }],
     ['another origin', { origin: 'http://evil.example' }],
     ['a sandboxed page', { origin: 'null' }],
-  ])('from %s is answered with 403, before its body is looked at', async (_, headers) => {
+  ])('from %s is rejected with 403, before its body is read', async (_, headers) => {
     await expectProblem(await post('{', { ...JSON_HEADERS, ...headers }), 403, 'origin_forbidden');
     const form = { 'content-type': 'application/x-www-form-urlencoded', accept: 'text/html' };
     await expectProblem(await post('name=Ada&text=Hello', { ...form, ...headers }), 403, 'origin_forbidden');
@@ -103,7 +103,7 @@ describe('a request', () => {
     ['/comments', 'PUT', 'GET, HEAD, POST'],
     ['/comments', 'OPTIONS', 'GET, HEAD, POST'],
     ['/chat.js', 'POST', 'GET, HEAD'],
-  ])('to %s with the method %s is answered with 405', async (path, method, allow) => {
+  ])('to %s with method %s is rejected with 405', async (path, method, allow) => {
     const response = await fetch(chat.url + path, { method });
     expect(response.headers.get('allow')).toBe(allow);
     await expectProblem(response, 405, 'method_not_allowed');
@@ -119,22 +119,22 @@ describe('a request', () => {
     '/metrics',
     '//',
     '/public/chat.css',
-  ])('to %s is answered with 404', async (path) => {
+  ])('to %s is rejected with 404', async (path) => {
     await expectProblem(await fetch(chat.url + path), 404, 'not_found');
   });
 
   it.each(['x', '-1', '1.5', '1e3', '12345678901234567', '0&after=1', '%00', ''])(
-    'for what came after %j is answered with 400',
+    'for comments after %j is rejected with 400',
     async (after) => {
       await expectProblem(await fetch(`${chat.url}/comments?after=${after}`), 400, 'invalid_request');
     },
   );
 
-  it('that is no HTTP is answered with 400 and closed', async () => {
+  it('that is not HTTP is rejected with 400 and closed', async () => {
     expect(await sendRaw(chat.port, 'hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
   });
 
-  it('that asks for the head alone is served', async () => {
+  it('with method HEAD is served', async () => {
     for (const path of ['/', '/comments', '/chat.css']) {
       expect((await fetch(chat.url + path, { method: 'HEAD' })).status).toBe(200);
     }
