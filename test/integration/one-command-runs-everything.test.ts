@@ -25,7 +25,7 @@ function post(port: number): Promise<Response> {
 }
 
 describe('npm start', () => {
-  it('says where everything is, and how to publish: that call reaches a client', async () => {
+  it('prints all addresses and a command that publishes, which reaches a client', async () => {
     const { log } = await start();
     await eventually(() => expect(log()).toContain('curl'));
     const text = log();
@@ -50,7 +50,7 @@ describe('npm start', () => {
     ['a secret of the chat', { WEBHOOK_SECRETS: WEBHOOK_SECRET, WEBHOOK_SECRET }],
     ['a token of the chat', { WEBHOOK_TOKENS: 'one,two', WEBHOOK_TOKEN: 'two' }],
     ['another topic and an address of its own', { CHAT_TOPIC: 'chat/lobby', WEBHOOK_HOST: '127.0.0.1' }],
-  ])('lets its chat publish where the environment has %s', async (_, env) => {
+  ])('lets its chat publish if the environment has %s', async (_, env) => {
     const { port } = await start(env);
     expect(await (await post(port)).json()).toMatchObject({ published: true });
   });

@@ -22,7 +22,7 @@ function portOf(program: ChildProgram, sentence: string): Promise<number> {
   }, 15_000);
 }
 
-/** A port of loopback at which nobody listens. */
+/** Returns a port of loopback on which nothing listens. */
 async function closedPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 describe('the webhook process', () => {
-  it('names all that is wrong with its environment, and no secret, before any port opens', async () => {
+  it('reports all problems of its environment, without secrets, before any port opens', async () => {
     const program = start({
       WEBHOOK_PORT: 'http',
       LEGACY_WEBHOOK: 'yes',
@@ -53,7 +53,7 @@ describe('the webhook process', () => {
     expect(stderr).not.toContain('hunter');
   });
 
-  it('refuses to start without any token', async () => {
+  it('does not start without a token', async () => {
     const program = start({ REDIS_URL: 'redis://127.0.0.1:1' });
     expect(await program.ended).toEqual({ code: 1, signal: null });
     expect(program.output().stderr).toBe(
@@ -62,7 +62,7 @@ describe('the webhook process', () => {
     );
   });
 
-  it('is alive without Redis, answers 503 in time, and ends with 0 at SIGTERM', async () => {
+  it('is alive without Redis, responds with 503 in time, and exits with code 0 at SIGTERM', async () => {
     const program = start({
       REDIS_URL: `redis://127.0.0.1:${await closedPort()}`,
       WEBHOOK_TOKENS: 'hunter2',

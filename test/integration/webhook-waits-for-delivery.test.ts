@@ -16,7 +16,7 @@ interface RelayReceipt {
   readonly behind?: number;
 }
 
-/** The state of every relay, by the id of its process. */
+/** Returns the state of every relay by its process id. */
 function statesOf({ body }: { body: { receipts?: { relays: RelayReceipt[] }[]; relays?: RelayReceipt[] } }) {
   const relays = body.relays ?? body.receipts?.[0]?.relays ?? [];
   return Object.fromEntries(relays.map(({ relay, state }) => [relay.split('/')[1], state]));
@@ -64,7 +64,7 @@ describe('a call that waits for delivery', () => {
   const client = (place: number) => clients[place] as WsClient;
   const has = (place: number, version: number) => client(place).ofType('update').at(-1)?.version >= version;
 
-  it('is answered once everybody knows, within a few round trips of the fan-out', async () => {
+  it('ends once every relay has delivered, within a few round trips', async () => {
     const [waits, fanouts, plain]: [number[], number[], number[]] = [[], [], []];
     for (let n = 0; n < 50; n += 1) {
       const begunAt = performance.now();
@@ -89,7 +89,7 @@ describe('a call that waits for delivery', () => {
     expect(await webhook.metric('webhook_waits_total{outcome="delivered"}')).toBe(50);
   });
 
-  it('says how many connections were told, and where nobody listens', async () => {
+  it('counts connections, and reports relays without subscribers as idle', async () => {
     const { body } = await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'one' });
     const receipts: RelayReceipt[] = body.receipts[0].relays;
     expect(receipts.filter(({ state }) => state === 'delivered')).toEqual([
@@ -101,14 +101,14 @@ describe('a call that waits for delivery', () => {
     );
   });
 
-  it('is answered at once where nobody listens', async () => {
+  it('ends at once if there is no subscriber', async () => {
     const answer = await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'nobody' });
     expect(answer).toMatchObject({ status: 200, body: { delivered: true } });
     expect(Object.values(statesOf(answer))).toEqual(['idle', 'idle', 'idle']);
     expect(answer.tookMs).toBeLessThan(1000);
   });
 
-  it('names the relay that stands still when the time is up, and who asks later hears that it has gone on', async () => {
+  it('names a frozen relay at the timeout, and a later request finds that it has delivered', async () => {
     relay(1).kill('SIGSTOP');
     const answer = await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'chat', timeout: '1500ms' });
     const states = statesOf(answer);
@@ -130,7 +130,7 @@ describe('a call that waits for delivery', () => {
     expect(await webhook.metric('webhook_waits_total{outcome="timeout"}')).toBe(1);
   });
 
-  it('is answered after repair where signals reach a relay no more', async () => {
+  it('ends after repair if signals do not reach a relay', async () => {
     link.set('drops signals');
     const early = await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'chat', timeout: '100ms' });
     expect(early).toMatchObject({ status: 202 });
@@ -143,7 +143,7 @@ describe('a call that waits for delivery', () => {
     link.set('passes');
   });
 
-  it('counts a newer update as delivery of an older one, also where it came without a wait', async () => {
+  it('counts a newer update as delivery of an older one, even if it was published without a wait', async () => {
     const { body } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     await eventually(async () =>
@@ -156,7 +156,7 @@ describe('a call that waits for delivery', () => {
     });
   });
 
-  it('does not wait for a relay that was killed once that is known', async () => {
+  it('does not wait for a killed relay once it has left the registry', async () => {
     await relay(1).stop('SIGKILL');
     const answer = await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'chat', timeout: '15s' });
     console.info(`wait=delivered where a relay was just killed: ${(answer.tookMs / 1000).toFixed(1)} s`);
@@ -166,7 +166,7 @@ describe('a call that waits for delivery', () => {
 });
 
 describe('a call that waits for delivery while Redis comes back empty', () => {
-  it('is not answered before all relays have come back, and everybody is told', async () => {
+  it('does not end before all relays have returned and delivered', async () => {
     const redis = await RedisProcess.start();
     const env = {
       REDIS_URL: redis.url,

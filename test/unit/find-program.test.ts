@@ -35,7 +35,7 @@ describe('the tests find a program', () => {
     ['not root', { isRoot: false }],
     ['no Debian', { isDebian: false }],
     ['a package without the program', { run: () => {} }],
-  ])('or say what to do: %s', (_, options) => {
+  ])('or explain what to do: %s', (_, options) => {
     const { found } = machine(options);
     expect(() => findProgram('nginx', 'nginx', found)).toThrow(
       'the tests need nginx: put it on the PATH (on Debian: apt-get install nginx)',

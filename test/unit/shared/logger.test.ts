@@ -8,7 +8,7 @@ function loggedBy(act: (logger: ReturnType<typeof createLogger>) => void): strin
 }
 
 describe('createLogger', () => {
-  it('writes one line of JSON with the sentence and the fields', () => {
+  it('writes one line of JSON with the message and the fields', () => {
     const line = loggedBy((logger) => logger.info({ port: 8090 }, 'the webhook listens'));
     expect(line).toMatch(/^[^\n]+\n$/);
     expect(JSON.parse(line)).toMatchObject({ level: 30, name: 'test', port: 8090, msg: 'the webhook listens' });
@@ -24,7 +24,7 @@ describe('createLogger', () => {
     { req: { headers: { authorization: 'hunter2', cookie: 'hunter2', 'webhook-signature': 'v1,hunter2' } } },
     { token: 'hunter2', tokens: ['hunter2'], secret: 'hunter2', secrets: ['hunter2'], password: 'hunter2' },
     { config: { tokens: ['hunter2'], redis: { password: 'hunter2' } } },
-  ])('keeps credentials out of the log: %j', (fields) => {
+  ])('redacts credentials: %j', (fields) => {
     const line = loggedBy((logger) => logger.info(fields, 'hello'));
     expect(line).not.toContain('hunter2');
     expect(line).toContain('[redacted]');

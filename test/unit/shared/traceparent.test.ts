@@ -5,7 +5,7 @@ const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const SPAN = 'b7ad6b7169203331';
 
 describe('a traceparent', () => {
-  it('is read as that of another process', () => {
+  it('is parsed as a remote span context', () => {
     expect(parseTraceparent(`00-${TRACE}-${SPAN}-01`)).toEqual({
       traceId: TRACE,
       spanId: SPAN,
@@ -16,7 +16,7 @@ describe('a traceparent', () => {
     expect(parseTraceparent(`00-${TRACE}-${SPAN}-ff`)?.traceFlags).toBe(1);
   });
 
-  it('of a later version is read as far as it is known', () => {
+  it('of a later version is parsed by the fields of version 00', () => {
     expect(parseTraceparent(`cc-${TRACE}-${SPAN}-01-what-the-future-holds`)?.spanId).toBe(SPAN);
   });
 
@@ -36,11 +36,11 @@ describe('a traceparent', () => {
     `00-${TRACE}-${'0'.repeat(16)}-01`,
     ` 00-${TRACE}-${SPAN}-01`,
     `00-${TRACE}-${SPAN}-01\n`,
-  ])('is none: %j', (text) => {
+  ])('is invalid: %j', (text) => {
     expect(parseTraceparent(text)).toBeUndefined();
   });
 
-  it('comes out as it went in', () => {
+  it('is formatted as it was parsed', () => {
     for (const flags of ['00', '01']) {
       const text = `00-${TRACE}-${SPAN}-${flags}`;
       expect(formatTraceparent(parseTraceparent(text) ?? expect.unreachable('it is one'))).toBe(text);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../../services/shared/config/config-error.ts';
 import { type Environment, EnvReader } from '../../../../services/shared/config/env-reader.ts';
 
-/** What is wrong when this environment is read in this way. */
+/** Returns the problems that reading this environment causes. */
 function problemsOf(env: Environment, read: (reader: EnvReader) => unknown): readonly string[] {
   const reader = new EnvReader(env);
   read(reader);
@@ -16,7 +16,7 @@ function problemsOf(env: Environment, read: (reader: EnvReader) => unknown): rea
 }
 
 describe('EnvReader', () => {
-  it('gives the defaults where nothing is set, and an empty variable is not set', () => {
+  it('returns the defaults of unset and empty variables', () => {
     const env = new EnvReader({ A: '', B: '', C: '', D: '', E: '', F: '', G: '', H: '', I: '' });
     expect(env.string('A', 'x')).toBe('x');
     expect(env.optional('B')).toBeUndefined();
@@ -67,7 +67,7 @@ describe('EnvReader', () => {
   });
 
   it.each(['4', '4 s', 's', '-4s', '1.5s', '4d', '4S', '4sms', '1e3s', '9999999999999s', '4toString'])(
-    'refuses %j as a duration',
+    'rejects %j as a duration',
     (text) => {
       expect(problemsOf({ A: text }, (env) => env.durationMs('A', { default: '1s' }))).toEqual([
         'A must be a duration such as 500ms, 4s, 2m or 1h',
@@ -75,42 +75,42 @@ describe('EnvReader', () => {
     },
   );
 
-  it('refuses a delay that no timer can wait', () => {
+  it('rejects a delay that is too long for a timer', () => {
     expect(problemsOf({ A: '600h' }, (env) => env.durationMs('A', { default: '1s' }))).toEqual([
       'A must be from 0ms to 2147483647ms',
     ]);
   });
 
-  it.each(['1KB', '64', '1kib', '1 KiB', '-1B'])('refuses %j as a size', (text) => {
+  it.each(['1KB', '64', '1kib', '1 KiB', '-1B'])('rejects %j as a size', (text) => {
     expect(problemsOf({ A: text }, (env) => env.bytes('A', { default: '1B' }))).toEqual([
       'A must be a size such as 512B, 64KiB or 1MiB',
     ]);
   });
 
-  it.each(['1.5', '0x10', '1e3', ' 1', 'one', '8', '-1', '99999999999999999999'])('refuses %j as 0 to 7', (text) => {
+  it.each(['1.5', '0x10', '1e3', ' 1', 'one', '8', '-1', '99999999999999999999'])('rejects %j as 0 to 7', (text) => {
     expect(problemsOf({ A: text }, (env) => env.integer('A', { default: 0, min: 0, max: 7 }))).toEqual([
       'A must be a whole number from 0 to 7',
     ]);
   });
 
-  it.each(['yes', '1', 'TRUE'])('refuses %j as true or false', (text) => {
+  it.each(['yes', '1', 'TRUE'])('rejects %j as true or false', (text) => {
     expect(problemsOf({ A: text }, (env) => env.boolean('A', false))).toEqual(['A must be one of: true, false']);
   });
 
-  it.each(['localhost:80', 'ftp://x', '/path', 'http://'])('refuses %j as an HTTP URL', (text) => {
+  it.each(['localhost:80', 'ftp://x', '/path', 'http://'])('rejects %j as an HTTP URL', (text) => {
     expect(problemsOf({ A: text }, (env) => env.url('A', { default: 'http://x' }))).toEqual([
       'A must be a URL that starts with http:// or https://',
     ]);
   });
 
-  it.each(['a b', 'a'.repeat(129), '#'])('refuses %j as a topic, and goes on with the default', (text) => {
+  it.each(['a b', 'a'.repeat(129), '#'])('rejects %j as a topic, and returns the default', (text) => {
     expect(problemsOf({ A: text }, (env) => expect(env.topic('A', 'chat')).toBe('chat'))).toEqual([
       'A must be a topic: 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -',
     ]);
   });
 
   it.each(['http://user@host', 'https://user:hunter2@host/keys', 'https://:hunter2@host'])(
-    'refuses %j as a URL: it may come to stand in a log line',
+    'rejects %j as a URL: it may come to stand in a log line',
     (text) => {
       expect(problemsOf({ A: text }, (env) => env.url('A', { default: 'http://x' }))).toEqual([
         'A must not contain a user name or a password',
@@ -118,7 +118,7 @@ describe('EnvReader', () => {
     },
   );
 
-  it('tells every problem in one error, in the order of reading, with those that the caller found', () => {
+  it('reports all problems in one error, in the order of reading, with those of the caller', () => {
     const env = new EnvReader({ A: 'x', B: 'y' });
     env.integer('A', { default: 1, max: 9 });
     env.boolean('B', false);
@@ -135,7 +135,7 @@ describe('EnvReader', () => {
     );
   });
 
-  it('never tells a value, which may be a secret', () => {
+  it('never reports a value, which may be a secret', () => {
     const secret = 'hunter2';
     const names = ['A', 'B', 'C', 'D', 'E', 'F'];
     const env = new EnvReader(Object.fromEntries(names.map((name) => [name, secret])));
@@ -149,7 +149,7 @@ describe('EnvReader', () => {
     expect(() => env.finish()).not.toThrow(secret);
   });
 
-  it('knows every variable that was read, with its default as it would be written', () => {
+  it('lists every variable that was read, with its default as text', () => {
     const env = new EnvReader({ A: 'set' });
     env.string('A', 'x');
     env.optional('B');

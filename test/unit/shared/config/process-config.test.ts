@@ -3,7 +3,7 @@ import { EnvReader } from '../../../../services/shared/config/env-reader.ts';
 import { readProcessConfig } from '../../../../services/shared/config/process-config.ts';
 
 describe('readProcessConfig', () => {
-  it('has a default for everything, the admin port being that of the service', () => {
+  it('has a default for everything; that of the admin port depends on the service', () => {
     expect(readProcessConfig(new EnvReader({}), { adminPort: 9102 })).toEqual({
       logLevel: 'info',
       adminPort: 9102,
@@ -14,7 +14,7 @@ describe('readProcessConfig', () => {
     });
   });
 
-  it('reads everything, and is frozen', () => {
+  it('reads every setting, and is frozen', () => {
     const env = {
       LOG_LEVEL: 'debug',
       ADMIN_PORT: '0',

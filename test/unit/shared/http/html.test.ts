@@ -2,18 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { html } from '../../../../services/shared/http/html.ts';
 
 describe('html', () => {
-  it('shows whatever is put in as text, in tags and in attributes', () => {
+  it('escapes inserted values, in text and in attributes', () => {
     const hostile = `<img src=x onerror="alert('1')">&amp;`;
     const shown = '&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;amp;';
     expect(html`<p title="${hostile}">${hostile}</p>`.text).toBe(`<p title="${shown}">${shown}</p>`);
   });
 
-  it('takes HTML that it has made itself as it is, and lists of it', () => {
+  it('inserts HTML as it is, and lists of it', () => {
     const items = ['a', '<b>'].map((text) => html`<li>${text}</li>`);
     expect(html`<ol>${items}</ol>${html`<hr>`}${7}`.text).toBe('<ol><li>a</li><li>&lt;b&gt;</li></ol><hr>7');
   });
 
-  it('refuses an object that only looks like HTML', () => {
+  it('throws for an object that only looks like HTML', () => {
     const fake = [{ text: '<b>' }] as unknown as string;
     expect(() => html`${fake}`).toThrow(TypeError);
   });

@@ -33,7 +33,7 @@ function keepAliveAgent(): Agent {
 }
 
 describe('createHttpServer', () => {
-  it('rejects with a clear sentence where the port is in use', async () => {
+  it('rejects with a clear message if the port is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     cleanups.push(() => other.close());
     await once(other, 'listening');
@@ -56,14 +56,14 @@ describe('createHttpServer', () => {
     await server.stop();
   });
 
-  it('stops at once where connections are kept alive but idle', async () => {
+  it('stops at once if all connections are idle', async () => {
     const { server, port } = await start((_, response) => response.end('hi'), { stopGraceMs: 60_000 });
     await ask(port, keepAliveAgent());
     await server.stop();
     await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow();
   });
 
-  it('lets a request that is under way finish, tells its sender to close, and then stops', async () => {
+  it('lets a request in progress finish, asks the client to close, and then stops', async () => {
     const waiting: ServerResponse[] = [];
     const { server, port } = await start((_, response) => void waiting.push(response), { stopGraceMs: 60_000 });
     const answer = ask(port, keepAliveAgent());
@@ -75,7 +75,7 @@ describe('createHttpServer', () => {
     await stopped;
   });
 
-  it('cuts off what is still under way after the grace', async () => {
+  it('closes connections with requests in progress after the grace period', async () => {
     let asked = false;
     const { server, port } = await start(
       () => {
@@ -89,7 +89,7 @@ describe('createHttpServer', () => {
     expect(await answer).toBe('ECONNRESET');
   });
 
-  it('cuts off after the grace also who connected and said nothing', async () => {
+  it('closes connections without any request after the grace period', async () => {
     const { server, port } = await start(() => {}, { stopGraceMs: 20 });
     const silent = connect(port, '127.0.0.1');
     await once(silent, 'connect');
@@ -116,7 +116,7 @@ describe('createHttpServer', () => {
       'invalid_request',
     ],
     ['headers of a megabyte', `GET / HTTP/1.1\r\nX: ${'x'.repeat(1024 * 1024)}\r\n\r\n`, 431, 'headers_too_large'],
-  ])('answers %s with its code, counts it, and ends the connection', async (_, bytes, status, code) => {
+  ])('responds to %s with its code, counts it, and closes the connection', async (_, bytes, status, code) => {
     const refused: unknown[] = [];
     const { port } = await start((_, response) => response.end('hi'), { refused: (code) => refused.push(code) });
     const [head, body] = (await sendRaw(port, bytes)).split('\r\n\r\n');
@@ -142,7 +142,7 @@ describe('createHttpServer', () => {
     },
   );
 
-  it('lets nothing follow a request whose end could be seen in two ways', async () => {
+  it('accepts nothing after a request whose end is ambiguous', async () => {
     const asked: string[] = [];
     const { port } = await start((request, response) => response.end(asked.push(request.url ?? '')));
     const hidden = 'GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n';
@@ -151,7 +151,7 @@ describe('createHttpServer', () => {
     expect(asked).toEqual([]);
   });
 
-  it('gives a head that trickles in its time and no more, nor a body', async () => {
+  it('limits the time for headers and for a body', async () => {
     const { port } = await start((request, response) => void request.resume().once('end', () => response.end('hi')), {
       headerTimeoutMs: 500,
     });
@@ -167,7 +167,7 @@ describe('createHttpServer', () => {
     expect(received).toMatch(/^HTTP\/1\.1 408 .*"code":"request_timeout"/s);
   });
 
-  it('answers a body that does not come in time, in place of who waits for it', async () => {
+  it('responds to a body that does not arrive in time, instead of its handler', async () => {
     const { port } = await start((request, response) => void request.resume().once('end', () => response.end('hi')), {
       headerTimeoutMs: 100,
       bodyTimeoutMs: 100,
@@ -176,7 +176,7 @@ describe('createHttpServer', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 408 .*"code":"request_timeout"/s);
   });
 
-  it('lets a request that is under way alone with the nonsense behind it', async () => {
+  it('does not disturb a request in progress by malformed input behind it', async () => {
     const answered: boolean[] = [];
     const { port } = await start((_, response) => {
       setImmediate(() => {
@@ -188,7 +188,7 @@ describe('createHttpServer', () => {
     expect(answered).toEqual([false]);
   });
 
-  it('ends a connection that asks on and on without waiting, and goes on with the others', async () => {
+  it('closes a connection that pipelines without limit, and serves the others', async () => {
     const waiting: ServerResponse[] = [];
     const { port } = await start((_, response) => void waiting.push(response));
     expect(await sendRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000))).toBe('');
@@ -199,7 +199,7 @@ describe('createHttpServer', () => {
     expect((await answer).statusCode).toBe(200);
   });
 
-  it('answers who asks a few things at once, in their order', async () => {
+  it('responds to a few pipelined requests in their order', async () => {
     const { port } = await start((request, response) => void response.end(`answer to ${request.url}`));
     const paths = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `/${n}`);
     const asked = paths.map(
@@ -209,7 +209,7 @@ describe('createHttpServer', () => {
     expect(text.match(/answer to \S+/g)).toEqual(paths.map((path) => expect.stringContaining(`answer to ${path}`)));
   });
 
-  it('lets no more connections in than it may have, and counts them', async () => {
+  it('drops connections above the limit, and counts them', async () => {
     const refused: unknown[] = [];
     const { port } = await start((_, response) => response.end('hi'), {
       maxConnections: 2,

@@ -4,18 +4,21 @@ import { requireSameOrigin } from '../../../../services/shared/http/same-origin.
 
 const host = 'chat.example.org:8000';
 
-describe('a request that writes', () => {
+describe('requireSameOrigin', () => {
   it.each<[string, IncomingHttpHeaders]>([
-    ['our page', { 'sec-fetch-site': 'same-origin', origin: 'http://chat.example.org:8000' }],
+    ['a page of this origin', { 'sec-fetch-site': 'same-origin', origin: 'http://chat.example.org:8000' }],
     [
       'our page behind a proxy that changes the host',
       { 'sec-fetch-site': 'same-origin', origin: 'https://example.org' },
     ],
     ['the person at the browser', { 'sec-fetch-site': 'none' }],
-    ['our page in a browser that says less', { origin: 'http://chat.example.org:8000' }],
-    ['our page, whatever its letters', { host: 'Chat.Example.ORG:8000', origin: 'http://chat.example.org:8000' }],
+    ['a page of this origin in an old browser', { origin: 'http://chat.example.org:8000' }],
+    [
+      'a page of this origin in other letter case',
+      { host: 'Chat.Example.ORG:8000', origin: 'http://chat.example.org:8000' },
+    ],
     ['no browser', {}],
-  ])('is taken from %s', (_, headers) => {
+  ])('accepts %s', (_, headers) => {
     expect(() => requireSameOrigin({ host, ...headers })).not.toThrow();
   });
 
@@ -26,13 +29,13 @@ describe('a request that writes', () => {
       'another site with our name as its origin',
       { 'sec-fetch-site': 'cross-site', origin: 'http://chat.example.org:8000' },
     ],
-    ['another site in a browser that says less', { origin: 'http://evil.example' }],
-    ['another port in a browser that says less', { origin: 'http://chat.example.org' }],
+    ['another site in an old browser', { origin: 'http://evil.example' }],
+    ['another port in an old browser', { origin: 'http://chat.example.org' }],
     ['a sandboxed page', { origin: 'null' }],
     ['an origin that is none', { origin: 'chat.example.org:8000' }],
-    ['a site whose name begins with ours', { origin: 'http://chat.example.org:8000.evil.example' }],
-    ['whoever sends no host', { host: undefined, origin: 'http://chat.example.org:8000' }],
-  ])('is not taken from %s', (_, headers) => {
+    ['a site whose name begins with this one', { origin: 'http://chat.example.org:8000.evil.example' }],
+    ['a request without a host', { host: undefined, origin: 'http://chat.example.org:8000' }],
+  ])('rejects %s', (_, headers) => {
     expect(() => requireSameOrigin({ host, ...headers })).toThrow('Pages of other sites may not send this request');
   });
 });

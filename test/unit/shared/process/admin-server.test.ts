@@ -37,7 +37,7 @@ describe('the admin server', () => {
     ]);
   });
 
-  it('serves what is mounted last', async () => {
+  it('replaces a handler by the one that is mounted later', async () => {
     server.mount(
       '/metrics',
       serveMetrics(async () => 'metrics of other processes'),
@@ -47,14 +47,14 @@ describe('the admin server', () => {
     expect(await response.text()).toBe('metrics of other processes');
   });
 
-  it('shows the metrics in the format of Prometheus', async () => {
+  it('serves the metrics in the format of Prometheus', async () => {
     const response = await fetch(`${url}/metrics?x`);
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(await response.text()).toContain('heliograph_build_info{service="test"');
   });
 
-  it('is ready only once all conditions are met, and alive all the while', async () => {
+  it('is ready only once all conditions are met, and alive all the time', async () => {
     const fresh = health.require('fresh');
     const before = await fetch(`${url}/readyz`);
     expect(before.status).toBe(503);
@@ -67,7 +67,7 @@ describe('the admin server', () => {
     expect((await fetch(`${url}/livez`)).status).toBe(200);
   });
 
-  it('answers HEAD without a body', async () => {
+  it('responds to HEAD without a body', async () => {
     const response = await fetch(`${url}/livez`, { method: 'HEAD' });
     expect([response.status, await response.text()]).toEqual([200, '']);
   });
@@ -77,7 +77,7 @@ describe('the admin server', () => {
     ['GET', '/metrics/', 404, 'not_found'],
     ['GET', '/__proto__', 404, 'not_found'],
     ['POST', '/metrics', 405, 'method_not_allowed'],
-  ])('answers %s %s with %i %s', async (method, path, status, code) => {
+  ])('responds to %s %s with %i %s', async (method, path, status, code) => {
     const response = await fetch(url + path, { method });
     expect(response.status).toBe(status);
     expect(response.headers.get('content-type')).toBe('application/problem+json');
@@ -85,7 +85,7 @@ describe('the admin server', () => {
     expect(await response.json()).toMatchObject({ type: `urn:heliograph:error:${code}`, status, code });
   });
 
-  it('keeps the reason inside when a metric cannot be collected', async () => {
+  it('does not reveal why a metric cannot be collected', async () => {
     new Gauge({
       name: 'broken',
       help: 'x',

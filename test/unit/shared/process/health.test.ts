@@ -17,14 +17,14 @@ describe('Health', () => {
     expect(health.readiness().ready).toBe(true);
   });
 
-  it('does not forget that a condition was met when it is required again', () => {
+  it('keeps a condition met if it is required again', () => {
     const health = new Health();
     health.require('fresh')();
     health.require('fresh');
     expect(health.readiness().ready).toBe(true);
   });
 
-  it('is never ready again once it drains', () => {
+  it('is never ready again after drain', () => {
     const health = new Health();
     const started = health.require('started');
     health.drain();

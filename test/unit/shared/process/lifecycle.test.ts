@@ -20,25 +20,25 @@ afterEach(() => {
 });
 
 describe('Lifecycle', () => {
-  it('starts in order, stops in reverse, and answers 0', async () => {
+  it('starts in order, stops in reverse order, and returns 0', async () => {
     await lifecycle.start('a', part('a'));
     await lifecycle.start('b', part('b'));
     expect(await lifecycle.stop()).toBe(0);
     expect(done).toEqual(['start a', 'start b', 'stop b', 'stop a']);
   });
 
-  it('answers what the part answered when it was started', async () => {
+  it('returns the result of starting a part', async () => {
     expect(await lifecycle.start('server', { start: async () => 8090, stop: () => {} })).toBe(8090);
   });
 
-  it('stops each part once, however often it is asked to', async () => {
+  it('stops each part once, even if stopped repeatedly', async () => {
     await lifecycle.start('a', part('a'));
     expect(await Promise.all([lifecycle.stop(), lifecycle.stop()])).toEqual([0, 0]);
     expect(await lifecycle.stop()).toBe(0);
     expect(done).toEqual(['start a', 'stop a']);
   });
 
-  it('stops also the part that failed to start, and names it', async () => {
+  it('stops the part that failed to start too, and names it', async () => {
     const failing = part('b', { start: () => Promise.reject(new StartError('no such file')) });
     await lifecycle.start('a', part('a'));
     await expect(lifecycle.start('b', failing)).rejects.toThrow(new StartError('b: no such file'));
@@ -46,21 +46,21 @@ describe('Lifecycle', () => {
     expect(done).toEqual(['start a', 'stop b', 'stop a']);
   });
 
-  it('starts nothing any more once it stops', async () => {
+  it('starts nothing once it is stopping', async () => {
     const stopped = lifecycle.stop();
     await expect(lifecycle.start('late', part('late'))).rejects.toThrow('late was not started');
     await stopped;
     expect(done).toEqual([]);
   });
 
-  it('goes on where a part cannot be stopped, and answers 1', async () => {
+  it('continues if a part fails to stop, and returns 1', async () => {
     await lifecycle.start('a', part('a'));
     await lifecycle.start('b', part('b', { stop: () => Promise.reject(new Error('no')) }));
     expect(await lifecycle.stop()).toBe(1);
     expect(done).toEqual(['start a', 'start b', 'stop a']);
   });
 
-  it('answers 1 at the deadline where a part does not stop', async () => {
+  it('returns 1 at the deadline if a part does not stop', async () => {
     vi.useFakeTimers();
     await lifecycle.start('a', part('a'));
     await lifecycle.start('b', part('b', { stop: () => new Promise(() => {}) }));
@@ -72,7 +72,7 @@ describe('Lifecycle', () => {
     expect(stopped).toHaveBeenCalledWith(1);
   });
 
-  it('answers 1 where the process has failed, also while it was stopping already', async () => {
+  it('returns 1 if the process has failed, even while it was stopping', async () => {
     await lifecycle.start('a', part('a', { stop: () => lifecycle.fail() }));
     expect(await lifecycle.stop()).toBe(1);
   });

@@ -7,7 +7,7 @@ import {
 } from '../../../../services/shared/process/metrics-registry.ts';
 
 describe('createMetricsRegistry', () => {
-  it("has the build's and the process' own metrics", async () => {
+  it('has the metrics of the build and of the process', async () => {
     const text = await createMetricsRegistry({ service: 'webhook' }).metrics();
     expect(text).toMatch(
       /^heliograph_build_info\{service="webhook",version="\d+\.\d+\.\d+",node="\d+\.\d+\.\d+"\} 1$/m,
@@ -16,7 +16,7 @@ describe('createMetricsRegistry', () => {
     expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
   });
 
-  it('makes registries that know nothing of each other, and leaves the global one alone', () => {
+  it('creates independent registries, and does not use the global one', () => {
     const one = createMetricsRegistry({ service: 'one' });
     const other = createMetricsRegistry({ service: 'other' });
     one.clear();
@@ -26,7 +26,7 @@ describe('createMetricsRegistry', () => {
 });
 
 describe('the metrics of several processes', () => {
-  /** A process that holds clients and has told them of updates. */
+  /** Returns the metrics of a process with clients and deliveries. */
   function createProcess(clients: number, told: number): Registry {
     const registry = new Registry();
     const registers = [registry];
@@ -38,7 +38,7 @@ describe('the metrics of several processes', () => {
   }
   const json = (clients: number, told: number) => createProcess(clients, told).getMetricsAsJSON();
 
-  it('are shown as those of one, each as it says itself', async () => {
+  it('are merged, each by its own aggregation', async () => {
     const text = await renderMerged([await json(3, 10), await json(0, 5), []]);
     expect(text).toMatch(/^clients 3$/m);
     expect(text).toMatch(/^fresh 0$/m);
@@ -46,7 +46,7 @@ describe('the metrics of several processes', () => {
     expect(text).toMatch(/^took_seconds_count 2$/m);
   });
 
-  it('do not go down where one of them ends, also one after the other', async () => {
+  it('do not decrease when processes exit, one after the other', async () => {
     let kept = await mergeCounters([[], await json(3, 10)]);
     kept = await mergeCounters([kept, await json(4, 7)]);
     const text = await renderMerged([await json(2, 1), kept]);

@@ -12,7 +12,7 @@ describe('toProblem', () => {
     });
   });
 
-  it('adds the detail where there is one, and never a cause', () => {
+  it('adds the detail if there is one, and never the cause', () => {
     const error = new AppError('invalid_request', 'topic must be a string', { cause: new Error('hunter2') });
     expect(toProblem(error)).toMatchObject({ status: 400, detail: 'topic must be a string' });
     expect(JSON.stringify(toProblem(error))).not.toContain('hunter2');

@@ -21,22 +21,22 @@ const numbered = (count: number) => Array.from({ length: count }, (_, i) => `top
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
 describe('parsePublishRequest', () => {
-  it('reads one topic', () => {
+  it('parses one topic', () => {
     expect(parsePublishRequest('{"topic":"chat"}')).toEqual({ topics: ['chat'] });
   });
 
-  it('reads several topics in their order, each once', () => {
+  it('parses several topics in their order, each once', () => {
     expect(parsePublishRequest('{"topics":["b","a","b","c","a"]}')).toEqual({ topics: ['b', 'a', 'c'] });
   });
 
-  it.each(['null', 'false', '0', '""', '"text"', '[1,[2]]', '{"a":{"b":null}}'])('passes the data %s on', (data) => {
+  it.each(['null', 'false', '0', '""', '"text"', '[1,[2]]', '{"a":{"b":null}}'])('passes on the data %s', (data) => {
     expect(parsePublishRequest(`{"topic":"chat","data":${data}}`)).toEqual({
       topics: ['chat'],
       data: JSON.parse(data),
     });
   });
 
-  it('tells data that are null from none', () => {
+  it('distinguishes null from missing data', () => {
     expect(parsePublishRequest('{"topic":"chat","data":null}')).toHaveProperty('data', null);
     expect(parsePublishRequest('{"topic":"chat"}')).not.toHaveProperty('data');
   });
@@ -85,18 +85,18 @@ describe('parsePublishRequest', () => {
     ['{"topics":["a","{b}"]}', 'invalid_topic'],
     ['{"__proto__":{"topic":"a"}}', 'invalid_request'],
     ['{"constructor":{"topic":"a"}}', 'invalid_request'],
-  ])('refuses %s with %s', (text, code) => {
+  ])('rejects %s with %s', (text, code) => {
     expect(codeOf(text)).toBe(code);
   });
 
-  it('is not deceived by keys that mean something to JavaScript', () => {
+  it('treats keys with a meaning in JavaScript as unknown fields', () => {
     const request = parsePublishRequest('{"topic":"a","__proto__":{"data":1},"data":{"__proto__":{"x":1}}}');
     expect(JSON.stringify(request)).toBe('{"topics":["a"],"data":{"__proto__":{"x":1}}}');
     expect(Object.getPrototypeOf(request)).toBe(Object.prototype);
     expect(Object.hasOwn(Object.prototype, 'x')).toBe(false);
   });
 
-  it('answers any text with a request or a documented code', () => {
+  it('returns a request or throws a documented code for any text', () => {
     const field = fc.constantFrom('topic', 'topics', 'data', '__proto__', 'other');
     const almost = fc.dictionary(field, fc.jsonValue({ maxDepth: 3 })).map((value) => JSON.stringify(value));
     fc.assert(

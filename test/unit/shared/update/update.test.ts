@@ -5,13 +5,13 @@ import { merge, parseVersion, type Update } from '../../../../services/shared/up
 
 const topic = parseTopic('chat');
 
-/** One version names one update, which the broker promises: so the body is a function of the version. */
+/** The body is a function of the version, because the broker never gives two updates the same version. */
 const updates = fc
   .integer({ min: 0, max: 8 })
   .map((version): Update => (version % 3 === 0 ? { topic, version } : { topic, version, data: { n: version } }));
 
 describe('merging a register', () => {
-  it('gives the same in either order', () => {
+  it('is commutative', () => {
     fc.assert(
       fc.property(updates, updates, (a, b) => {
         expect(merge(a, b)).toEqual(merge(b, a));
@@ -19,7 +19,7 @@ describe('merging a register', () => {
     );
   });
 
-  it('gives the same however it is grouped', () => {
+  it('is associative', () => {
     fc.assert(
       fc.property(updates, updates, updates, (a, b, c) => {
         expect(merge(merge(a, b), c)).toEqual(merge(a, merge(b, c)));
@@ -27,7 +27,7 @@ describe('merging a register', () => {
     );
   });
 
-  it('changes nothing when repeated, and keeps the very update that was there', () => {
+  it('is idempotent, and keeps the same object', () => {
     fc.assert(
       fc.property(updates, updates, (a, b) => {
         const merged = merge(a, b);
@@ -38,7 +38,7 @@ describe('merging a register', () => {
     );
   });
 
-  it('never goes back, and takes anything where nothing was', () => {
+  it('never decreases the version, and accepts any first update', () => {
     fc.assert(
       fc.property(updates, updates, (a, b) => {
         expect(merge(a, b).version).toBe(Math.max(a.version, b.version));
@@ -47,7 +47,7 @@ describe('merging a register', () => {
     );
   });
 
-  it('ends at the newest update in whatever order, and however often, all arrive', () => {
+  it('ends at the newest update, in any order and with any repetition', () => {
     fc.assert(
       fc.property(fc.array(updates, { minLength: 1 }), fc.infiniteStream(fc.nat()), (arrived, choices) => {
         const repeated = arrived.flatMap((update) =>
@@ -66,7 +66,7 @@ describe('merging a register', () => {
 });
 
 describe('a version as text', () => {
-  it('is read back exactly, and nothing else is read as one', () => {
+  it('is parsed exactly, and other text is rejected', () => {
     fc.assert(
       fc.property(fc.maxSafeNat(), (version) => {
         expect(parseVersion(String(version))).toBe(version);

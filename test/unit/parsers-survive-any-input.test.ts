@@ -26,15 +26,15 @@ import {
 import { parseWaitParameters } from '../../services/webhook/wait-parameters.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
 
-/** Cases for each parser; a long run sets FUZZ_RUNS=100000. */
+/** Inputs for each parser; a long run sets FUZZ_RUNS=100000. */
 const numRuns = Number(process.env.FUZZ_RUNS ?? 3000);
 
-/** Text of any kind: nonsense, JSON of any shape, and text that is almost right. */
+/** Text of any kind: random, JSON of any structure, and almost valid text. */
 const almost = (...words: string[]) =>
   fc.array(fc.oneof(fc.constantFrom(...words), fc.string({ maxLength: 5 }))).map((parts) => parts.join(''));
 const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.json(), fc.string());
 
-/** What a parser may do with outside input: answer, or throw an error of the catalogue. */
+/** Returns the result of a parser, or the documented error that it throws. */
 function outcome<T>(parse: () => T): T | undefined {
   try {
     return parse();
@@ -50,7 +50,7 @@ function holdsFor(arbitrary: fc.Arbitrary<string>, property: (text: string) => v
 
 const chat = 'chat' as Topic;
 
-describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () => {
+describe('input from outside', { timeout: 20_000 + 10 * numRuns }, () => {
   const field = fc.oneof(fc.jsonValue(), fc.constantFrom('chat', ['a', 'b'], [], '', 'a b', [['a']], { 0: 'a' }));
   const messages = fc.oneof(
     anyText,
@@ -66,7 +66,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
       .map((value) => JSON.stringify(value)),
   );
 
-  it('as a message of a client becomes a message, or an error of ours', () => {
+  it('as a client message is parsed, or rejected with a documented error', () => {
     holdsFor(messages, (text) => {
       const message = outcome(() => parseClientMessage(text));
       if (message?.type === 'subscribe') {
@@ -76,7 +76,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
     });
   });
 
-  it('as a body of a publisher becomes a request, or an error of ours', () => {
+  it('as the body of a call is parsed, or rejected with a documented error', () => {
     const bodies = fc.oneof(
       anyText,
       fc
@@ -90,12 +90,12 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
       expect(request.topics.length).toBeGreaterThan(0);
       expect(request.topics.length).toBeLessThanOrEqual(100);
       expect(request.topics.every(isTopic)).toBe(true);
-      // Every hop writes it again.
+      // Every hop serializes it again.
       expect(() => encodeBody({ data: request.data })).not.toThrow();
     });
   });
 
-  it('as a name of a topic is one of the documented letters, or an error of ours', () => {
+  it('as a topic name has the documented characters, or is rejected with a documented error', () => {
     holdsFor(fc.oneof(anyText, almost('chat', '/', '..', ':', '~', ' ', '\0', '\n', '\u00e4', '{', '}')), (text) => {
       if (outcome(() => parseTopic(text)) === undefined) expect(isTopic(text)).toBe(false);
       else expect(text).toMatch(/^[A-Za-z0-9._~:/-]{1,128}$/);
@@ -111,7 +111,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
   );
   const ids = fc.oneof(anyText, almost('1', '0', ',', ' ', '-', '1790000000000000', '9007199254740993', '\0'));
 
-  it('as a query of a client becomes a greeting, or an error of ours', () => {
+  it('as the query of a client is parsed, or rejected with a documented error', () => {
     const options = fc.record(
       {
         authorization: fc.oneof(anyText, almost('Bearer ', 'x', ' ')),
@@ -132,7 +132,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
     );
   });
 
-  it('as a Last-Event-ID never keeps a stream from beginning', () => {
+  it('as a Last-Event-ID never prevents a stream', () => {
     holdsFor(ids, (lastEventId) => {
       const { topics } = parseConnectRequest('topic=a&topic=b', { maxTopics: 2, lastEventId });
       expect([...topics.keys()]).toEqual(['a', 'b']);
@@ -140,7 +140,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
     });
   });
 
-  it('as a path, an If-None-Match or a Prefer becomes a request that waits for no longer than it may, or an error of ours', () => {
+  it('as the path and headers of a long-poll becomes a bounded wait, or is rejected with a documented error', () => {
     const paths = fc.oneof(anyText, almost('chat', '%', '%2e', '%2f', '/', '..', '%00', '%0d%0a', '%ff', '?', '#'));
     const tags = fc.oneof(anyText, almost('"', 'W/', '1', '1790000000000000', '*', ',', ' ', '\\'));
     const preferences = fc.oneof(
@@ -158,26 +158,26 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
       { numRuns },
     );
     holdsFor(fc.oneof(tags, preferences), (text) => {
-      // What cannot be read of a header never refuses the request (RFC 9110, RFC 7240).
+      // An invalid header never fails the request (RFC 9110, RFC 7240).
       expect(parseTopicRequest({ path: 'chat', ifNoneMatch: text, prefer: text }).topic).toBe('chat');
     });
   });
 
-  it('as a version is a safe integer, or none', () => {
+  it('as a version is a safe integer, or undefined', () => {
     holdsFor(fc.oneof(anyText, almost('0', '1', '9007199254740991', '-', '.', 'e', ' ')), (text) => {
       const version = parseVersion(text);
       if (version !== undefined) expect(isVersion(version) && String(version) === text).toBe(true);
     });
   });
 
-  it('as a pattern of topics never throws, and is about topics it begins alike', () => {
+  it('as a topic pattern never throws, and matches by its prefix', () => {
     holdsFor(fc.oneof(anyText, almost('chat', '/', '*', '**')), (text) => {
       const pattern = parseTopicPattern(text);
       if (pattern?.('chat/1' as Topic)) expect('chat/1'.startsWith(text.replace(/\*$/, ''))).toBe(true);
     });
   });
 
-  it('as a signal or a stored body never throws, and what we wrote is read as it was', () => {
+  it('as a signal or a stored body never throws, and encoded ones are decoded unchanged', () => {
     holdsFor(fc.oneof(anyText, almost('1', ' ', '{', '}', '"data":', '"spread":', '1e999')), (text) => {
       decodeBody(text);
       const update = decodeSignal('chat' as Topic, text);
@@ -196,7 +196,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
     );
   });
 
-  it('as a query of a publisher becomes a bounded wait, or none, or an error of ours', () => {
+  it('as wait parameters becomes a bounded wait, or none, or is rejected with a documented error', () => {
     const queries = fc.oneof(
       anyText,
       almost('wait=', 'delivered', '&', 'timeout=', '5', 's', 'ms', '999999999999', '%'),
@@ -207,7 +207,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
     });
   });
 
-  it('as a question for receipts or an answer never throws, and what we wrote is read as it was', () => {
+  it('as a receipt query or a reply never throws, and encoded ones are decoded unchanged', () => {
     holdsFor(fc.oneof(anyText, almost('id', ' ', 'chat', '[', ']', '1', ',', 'null')), (text) => {
       const question = decodeQuery(text);
       if (question) expect(question.topics.length > 0 && question.topics.every(isTopic)).toBe(true);
@@ -229,7 +229,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
     );
   });
 
-  it('as headers of a publisher is refused, and never let in', () => {
+  it('as the headers of a call is never accepted', () => {
     const authenticate = createAuthenticate({
       secrets: [parseSigningSecret(WEBHOOK_SECRET) as SigningCredential],
       tokens: [createTokenCredential('right')],
@@ -252,7 +252,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
     );
   });
 
-  it('as a type of a body or a comment is taken as it must be, or an error of ours', () => {
+  it('as a media type or a comment is parsed, or rejected with a documented error', () => {
     const types = fc.oneof(anyText, almost('application/json', ';', ' ', 'charset=utf-8', ',', 'text/plain', '\t'));
     holdsFor(types, (type) => {
       const taken = outcome(() => requireMediaType({ 'content-type': type }, ['application/json']));
@@ -266,7 +266,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
     );
   });
 
-  it('as a host becomes the address of a relay, and nothing but that', () => {
+  it('as a Host header becomes the address of a relay, and nothing else', () => {
     const relayUrl = createRelayUrl({ url: undefined, port: 8080 });
     const hosts = fc.oneof(
       anyText,
@@ -281,7 +281,7 @@ describe('whatever comes from outside', { timeout: 20_000 + 10 * numRuns }, () =
     });
   });
 
-  it('and is long takes no longer than it is long', () => {
+  it('takes time in proportion to its length', () => {
     const long = (part: string) => part.repeat(64 * 1024).slice(0, 64 * 1024);
     for (const part of [
       ' ',

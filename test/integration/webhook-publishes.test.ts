@@ -28,7 +28,7 @@ function publish(body: unknown, headers: Record<string, string> = {}, url = webh
 }
 
 describe('POST /webhook', () => {
-  it('publishes one topic and answers its version', async () => {
+  it('publishes one topic and responds with its version', async () => {
     const response = await publish({ topic: 'chat' });
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toMatch(/^application\/json/);
@@ -38,14 +38,14 @@ describe('POST /webhook', () => {
     expect(broker.published).toEqual([{ topic: 'chat', body: {}, version: 1 }]);
   });
 
-  it('passes on of which trace it is a part, where that can be read', async () => {
+  it('passes on a valid trace context of its caller', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await publish({ topic: 'chat', data: 1 }, { traceparent });
     await publish({ topic: 'chat' }, { traceparent: 'nonsense' });
     expect(broker.published.map(({ body }) => body)).toEqual([{ data: 1, traceparent }, {}]);
   });
 
-  it('publishes several topics with their data and answers in the order of the request', async () => {
+  it('publishes several topics with their data, and responds in the order of the request', async () => {
     const response = await publish({ topics: ['b', 'a', 'b'], data: { n: 1 } });
     expect(await response.json()).toEqual({
       updates: [
@@ -63,16 +63,16 @@ describe('POST /webhook', () => {
     ['any of the tokens', { authorization: 'Bearer another' }],
     ['the scheme in any case', { authorization: `bearer ${WEBHOOK_TOKEN}` }],
     ['a content type with parameters', { 'content-type': 'Application/JSON; charset=utf-8' }],
-  ])('takes %s', async (_, headers) => {
+  ])('accepts %s', async (_, headers) => {
     expect((await publish({ topic: 'chat' }, headers)).status).toBe(200);
   });
 
-  it('takes a body of exactly 64 KiB', async () => {
+  it('accepts a body of exactly 64 KiB', async () => {
     const data = 'x'.repeat(64 * 1024 - JSON.stringify({ topic: 'chat', data: '' }).length);
     expect((await publish({ topic: 'chat', data })).status).toBe(200);
   });
 
-  it('reaches who follows the broker', async () => {
+  it('notifies the followers of the broker', async () => {
     const memory = new MemoryBroker();
     const delivered: Update[] = [];
     memory.setFeedHandler({
@@ -90,7 +90,7 @@ describe('POST /webhook', () => {
     await memory.stop();
   });
 
-  it('counts requests by their answer, and updates', async () => {
+  it('counts requests by status, and updates', async () => {
     await publish({ topics: ['a', 'b'] });
     await publish({ topics: [] });
     await publish({ topic: 'a' }, { authorization: 'Bearer no' });
@@ -105,12 +105,12 @@ describe('POST /webhook', () => {
   });
 });
 
-describe('the contract of 2009', () => {
+describe('the legacy contract', () => {
   it.each([
     ['GET', '/update_webhook.cgi?1261648800.12'],
     ['GET', '/update_webhook.cgi'],
     ['POST', '/update_webhook.cgi?a=b&%ff'],
-  ])('publishes the default topic at %s %s, without credentials, and answers OK', async (method, path) => {
+  ])('publishes the default topic for %s %s, without credentials, and responds OK', async (method, path) => {
     const response = await fetch(webhook.url + path, { method });
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
@@ -118,12 +118,12 @@ describe('the contract of 2009', () => {
     expect(broker.published).toEqual([{ topic: 'front', body: {}, version: 1 }]);
   });
 
-  it('takes a POST with any body', async () => {
+  it('accepts a POST with any body', async () => {
     const response = await fetch(`${webhook.url}/update_webhook.cgi`, { method: 'POST', body: 'x'.repeat(200_000) });
     expect(await response.text()).toBe('OK');
   });
 
-  it('publishes nothing at HEAD, which must have no effect', async () => {
+  it('publishes nothing for HEAD, which must have no effect', async () => {
     const response = await fetch(`${webhook.url}/update_webhook.cgi`, { method: 'HEAD' });
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, POST']);
     expect(broker.published).toEqual([]);

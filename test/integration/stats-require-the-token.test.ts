@@ -42,7 +42,7 @@ describe('the pages of the statistics', () => {
     },
   );
 
-  it('leave the other paths of the admin port alone', async () => {
+  it('do not affect the other paths of the admin port', async () => {
     const { url } = await start();
     expect((await fetch(`${url}/livez`)).status).toBe(200);
     expect(await (await fetch(`${url}/metrics`)).text()).toContain('stats_store_traces');
@@ -50,7 +50,7 @@ describe('the pages of the statistics', () => {
       await expectProblem(await fetch(`${url}${path}`), 404, 'not_found');
   });
 
-  it('open to the token as a bearer, and to no other', async () => {
+  it('require the bearer token', async () => {
     const { url, get } = await start();
     const good = await get('/stats');
     expect(good.status).toBe(200);
@@ -69,7 +69,7 @@ describe('the pages of the statistics', () => {
     await expectProblem(nobody, 401, 'unauthorized');
   });
 
-  it('send a browser to the form, and from there to where it wanted to go, with a cookie that only they can use', async () => {
+  it('redirect a browser to the form, and from there to the requested page, with a cookie for these pages only', async () => {
     const { url } = await start();
     const wanted = '/stats?topic=chat';
     const sent = await fetch(`${url}${wanted}`, { headers: page, redirect: 'manual' });
@@ -89,7 +89,7 @@ describe('the pages of the statistics', () => {
     const [pair = ''] = cookie.split(';');
     expect((await fetch(`${url}/stats`, { headers: { ...page, cookie: `a=b; ${pair}; c=d` } })).status).toBe(200);
 
-    // The same token on another process: the same cookie.
+    // The cookie is valid on every process with the same token.
     const other = await startStats({ STATS_TOKEN: TOKEN });
     expect((await fetch(`${other.url}/stats`, { headers: { cookie: pair } })).status).toBe(200);
     await other.stop();
@@ -101,7 +101,7 @@ describe('the pages of the statistics', () => {
     expect(left.headers.get('set-cookie')).toMatch(/^heliograph_stats=; Max-Age=0; Path=\/stats;/);
   });
 
-  it('take no cookie that was made up, changed, or has ended', async () => {
+  it('reject a forged, changed or expired cookie', async () => {
     const { url } = await start();
     const [, expires = '', signature = ''] =
       /heliograph_stats=(\d+)\.([^;]+)/.exec((await logIn(url, TOKEN)).headers.get('set-cookie') ?? '') ?? [];
@@ -120,7 +120,7 @@ describe('the pages of the statistics', () => {
     }
   });
 
-  it('go nowhere else after the form, whatever it says', async () => {
+  it('redirect only to their own paths after the form', async () => {
     const { url } = await start();
     for (const next of [
       'https://example.org/',
@@ -135,18 +135,18 @@ describe('the pages of the statistics', () => {
     }
   });
 
-  it('let nobody guess: after ten mistakes an address waits', async () => {
+  it('limit attempts: after ten wrong tokens an address has to wait', async () => {
     const { url, get } = await start();
     for (let i = 0; i < 5; i += 1) expect((await logIn(url, `guess ${i}`)).status).toBe(401);
     for (let i = 0; i < 5; i += 1) {
       expect((await fetch(`${url}/stats`, { headers: { authorization: `Bearer guess${i}` } })).status).toBe(401);
     }
     await expectProblem(await logIn(url, 'one more'), 429, 'rate_limited');
-    // Not even with the right one, which would tell that it is.
+    // Even with the right token, which would otherwise be revealed.
     await expectProblem(await get('/stats'), 429, 'rate_limited');
   });
 
-  it('take nothing from a page of another site', async () => {
+  it('reject forms from pages of other sites', async () => {
     const { url } = await start();
     const answer = await logIn(url, TOKEN, { origin: 'https://example.org' });
     await expectProblem(answer, 403, 'origin_forbidden');
@@ -158,7 +158,7 @@ describe('the pages of the statistics', () => {
     await expectProblem(crossSite, 403, 'origin_forbidden');
   });
 
-  it('take only what they know', async () => {
+  it('reject unknown paths, other methods and large bodies', async () => {
     const { url, get } = await start();
     await expectProblem(await get('/stats/nothing'), 404, 'not_found');
     await expectProblem(await get('/stats/traces/nothing'), 404, 'not_found');
@@ -168,13 +168,13 @@ describe('the pages of the statistics', () => {
     await expectProblem(posted, 405, 'method_not_allowed');
     const large = await logIn(url, 'x'.repeat(10_000));
     await expectProblem(large, 413, 'body_too_large');
-    // People are told in words.
+    // Browsers receive a page with the reason.
     const words = await get(`/stats/traces/${'0'.repeat(32)}`, page);
     expect(words.status).toBe(404);
     expect(await words.text()).toContain('There is no such trace, or not any more');
   });
 
-  it('may run nothing but their own script, stay in no cache and in no frame', async () => {
+  it('forbid foreign scripts, caches and frames', async () => {
     const { get } = await start();
     for (const path of ['/stats', '/stats/login', '/stats/nothing']) {
       const { headers } = await get(path, page);

@@ -13,7 +13,7 @@ import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { type RunningWebhook, startWebhook } from '../support/webhook-fixture.ts';
 
 const run = promisify(execFile);
-describe('the example of the README', () => {
+describe('the documented call', () => {
   const broker = new RecordingBroker();
   let webhook: RunningWebhook;
   beforeAll(async () => {
@@ -44,7 +44,7 @@ describe('the example of the README', () => {
     expect(JSON.parse(stdout)).toMatchObject({ updates: [{ topic: 'chat' }] });
   });
 
-  it('that waits for delivery ends well where all relays have delivered, and shows who has not otherwise', async () => {
+  it('that waits for delivery succeeds once all relays have delivered, and otherwise shows which have not', async () => {
     const cwd = mkdtempSync(join(tmpdir(), 'heliograph-readme-'));
     const script = here(readmeExample('sh', 'wait=delivered')).replace('change-me', WEBHOOK_TOKEN);
     const runIt = () => run('sh', ['-c', script.replace('timeout=10s', 'timeout=1s')], { env, cwd });

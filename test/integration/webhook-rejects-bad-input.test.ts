@@ -20,7 +20,7 @@ beforeEach(async () => {
   webhook = await startWebhook({ broker });
 });
 
-// Whatever a test has sent: nothing was published, nothing unexpected happened, and the next call is served.
+// After every test: nothing was published, no unexpected error was logged, and the next call succeeds.
 afterEach(async () => {
   expect(broker.published).toEqual([]);
   broker.failWith = undefined;
@@ -63,22 +63,22 @@ describe('a bad body', () => {
     ['101 topics', topics(101), 'too_many_topics'],
     ['data of 30,000 levels', `{"topic":"a","data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`, 'invalid_request'],
     ['keys that mean something to JavaScript', '{"__proto__":{"topic":"a"}}', 'invalid_request'],
-  ])('%s is answered with 400', async (_, body, code) => {
+  ])('%s gets 400', async (_, body, code) => {
     await expectProblem(await post({ body }), 400, code);
   });
 
-  it('of another content type is answered with 415', async () => {
+  it('of another content type gets 415', async () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonx', '', undefined]) {
       const response = await post({ headers: { 'content-type': type }, body: Buffer.from(GOOD) });
       await expectProblem(response, 415, 'unsupported_media_type');
     }
   });
 
-  it('that is compressed is answered with 415', async () => {
+  it('that is compressed gets 415', async () => {
     await expectProblem(await post({ headers: { 'content-encoding': 'gzip' } }), 415, 'unsupported_media_type');
   });
 
-  it('of one byte more than 64 KiB is answered with 413', async () => {
+  it('of 64 KiB and one byte gets 413', async () => {
     await expectProblem(await post({ body: GOOD.padEnd(64 * 1024 + 1) }), 413, 'body_too_large');
   });
 
@@ -90,19 +90,19 @@ describe('a bad body', () => {
     );
   });
 
-  it('that is too large is refused at once where it says so, before it comes', async () => {
+  it('that announces to be too large is rejected before it arrives', async () => {
     const received = await sendRaw(webhook.port, head({ 'Content-Length': '10000000000' }));
     expect(received).toMatch(/^HTTP\/1\.1 413 /);
     expect(received).toContain('"code":"body_too_large"');
   });
 
-  it('that never ends is refused once it is too large, and cut off', async () => {
+  it('that never ends is rejected once it is too large, and the connection is closed', async () => {
     const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`;
     const received = await sendRaw(webhook.port, head({ 'Transfer-Encoding': 'chunked' }), chunk.repeat(100));
     expect(received).toMatch(/^HTTP\/1\.1 413 /);
   });
 
-  it('of a sender that goes away in the middle harms nobody', async () => {
+  it('is harmless if its sender disconnects in the middle', async () => {
     const sender = connect(webhook.port, '127.0.0.1');
     sender.write(head({ 'Content-Length': '100', Expect: '100-continue' }));
     await once(sender, 'data'); // the webhook waits for the body
@@ -126,20 +126,20 @@ describe('bad credentials', () => {
     ['a token in other letters', `Bearer ${WEBHOOK_TOKEN.toUpperCase()}`],
     ['two tokens', `Bearer ${WEBHOOK_TOKEN} ${WEBHOOK_TOKEN}`],
     ['a very long token', `Bearer ${'x'.repeat(8000)}`],
-  ])('(%s) are answered with 401', async (_, authorization) => {
+  ])('(%s) get 401', async (_, authorization) => {
     const response = await post({ headers: { authorization } });
     expect(response.headers.get('www-authenticate')).toBe('Bearer realm="heliograph"');
     await expectProblem(response, 401, 'unauthorized');
   });
 
-  it('are answered before the body is looked at', async () => {
+  it('are rejected before the body is read', async () => {
     const response = await post({ headers: { authorization: 'Bearer no', 'content-type': 'x' }, body: '{' });
     await expectProblem(response, 401, 'unauthorized');
     const huge = head({ Authorization: 'Bearer no', 'Content-Length': '10000000000' });
     expect(await sendRaw(webhook.port, huge)).toMatch(/^HTTP\/1\.1 401 /);
   });
 
-  it('never reach the log', async () => {
+  it('are never logged', async () => {
     await post({ headers: { authorization: 'Bearer hunter2' } });
     broker.failWith = new Error('unexpected');
     await post({});
@@ -167,7 +167,7 @@ describe('a bad request', () => {
     },
   );
 
-  it('to a path that cannot be read is answered with 400', async () => {
+  it('to a path that cannot be decoded gets 400', async () => {
     for (const version of ['%ff', '%', '%2', '1%00%ff']) {
       const response = await fetch(`${webhook.url}/updates/${version}?topic=chat`, { headers: GOOD_HEADERS });
       await expectProblem(response, 400, 'invalid_request');
@@ -175,26 +175,26 @@ describe('a bad request', () => {
     expect(webhook.log).toEqual([]);
   });
 
-  it('that is no HTTP is answered with 400 and closed', async () => {
+  it('that is not HTTP gets 400, and the connection is closed', async () => {
     expect(await sendRaw(webhook.port, 'hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 .*"code":"invalid_request"/s);
   });
 
-  it('with headers of 20 KB is answered with 431 and closed', async () => {
+  it('with headers of 20 KB gets 431, and the connection is closed', async () => {
     expect(await sendRaw(webhook.port, head({ 'X-Long': 'x'.repeat(20_000) }))).toMatch(
       /^HTTP\/1\.1 431 .*"code":"headers_too_large"/s,
     );
   });
 });
 
-describe('trouble behind the webhook', () => {
-  it('with the broker is answered with 503 and when to come back', async () => {
+describe('a failure behind the webhook', () => {
+  it('of the broker gets 503 with Retry-After', async () => {
     broker.failWith = new AppError('broker_unavailable');
     const response = await post({ body: '{"topics":["a","b"]}' });
     expect(response.headers.get('retry-after')).toBe('1');
     await expectProblem(response, 503, 'broker_unavailable');
   });
 
-  it('that nobody expected is answered with 500, logged, and kept inside', async () => {
+  it('that is unexpected gets 500, and is logged but not revealed', async () => {
     broker.failWith = new Error('hunter2');
     const response = await post({ headers: { 'x-request-id': 'call-7' } });
     expect(await response.clone().text()).not.toMatch(/hunter2|\.ts/);
@@ -205,7 +205,7 @@ describe('trouble behind the webhook', () => {
     expect(JSON.parse(webhook.log[0] ?? '')).toMatchObject({ requestId: 'call-7' });
   });
 
-  it('gets a name of ours where its own could not be written into a log', async () => {
+  it('gets a new request id if its own is not safe to log', async () => {
     const response = await post({ headers: { 'x-request-id': 'two words' }, body: '' });
     expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });

@@ -28,7 +28,7 @@ function redisBroker(): Broker {
 let prefix: string;
 
 describe.each([
-  ['two webhooks that meet in Redis', () => [redisBroker(), redisBroker()]],
+  ['two webhooks on one Redis', () => [redisBroker(), redisBroker()]],
   ['two webhooks on one broker in memory', () => Array<Broker>(2).fill(new MemoryBroker())],
 ])('%s', (_, createBrokers) => {
   let brokers: Broker[];
@@ -48,7 +48,7 @@ describe.each([
     for (const broker of new Set(brokers)) await broker.stop();
   });
 
-  it('give a repeated call its first answer, and publish nothing', async () => {
+  it('send a repeated call the first response, and publish nothing', async () => {
     const headers = signedHeaders(BODY);
     const first = await post(one, headers);
     expect(first.status).toBe(200);
@@ -61,7 +61,7 @@ describe.each([
     expect(await two.registry.metrics()).toContain('webhook_repeated_calls_total 2');
   });
 
-  it('refuse the same id with another body, also while the first call is under way', async () => {
+  it('reject the same id with another body, even while the first call is in progress', async () => {
     const id = 'msg_same';
     const other = '{"topic":"other"}';
     const [a, b] = await Promise.all([
@@ -77,7 +77,7 @@ describe.each([
     expect(await post(two, signedHeaders(body, { id }), body)).toMatchObject({ status: 200 });
   });
 
-  it('keep the ids of different credentials apart', async () => {
+  it('keep the ids of each credential separate', async () => {
     const id = 'msg_same';
     const signed = await post(one, signedHeaders(BODY, { id }));
     const token = { authorization: `Bearer ${WEBHOOK_TOKEN}`, 'content-type': 'application/json', 'webhook-id': id };
@@ -88,7 +88,7 @@ describe.each([
 });
 
 describe('a webhook', () => {
-  it('publishes once when the same call comes a hundred times at once', async () => {
+  it('publishes once if the same call arrives a hundred times at once', async () => {
     const broker = new RecordingBroker();
     const webhook = await startWebhook({ broker, config: { secrets: SECRETS } });
     const headers = signedHeaders(BODY);
@@ -98,7 +98,7 @@ describe('a webhook', () => {
     await webhook.stop();
   });
 
-  it('publishes again when the first call failed, and keeps no failure', async () => {
+  it('publishes a repeated call if the first one failed', async () => {
     const broker = new RecordingBroker();
     const webhook = await startWebhook({ broker, config: { secrets: SECRETS } });
     const headers = signedHeaders(BODY);
@@ -110,7 +110,7 @@ describe('a webhook', () => {
     await webhook.stop();
   });
 
-  it('takes no more calls a second than WEBHOOK_RATE from one credential, and says when to come back', async () => {
+  it('limits the calls per second of a credential to WEBHOOK_RATE, and sends Retry-After', async () => {
     const broker = new RecordingBroker();
     const webhook = await startWebhook({ broker, config: { secrets: SECRETS, callsPerSecond: 5 } });
     const token = { authorization: `Bearer ${WEBHOOK_TOKEN}`, 'content-type': 'application/json' };

@@ -38,7 +38,7 @@ describe('a webhook and a relay in one process', () => {
     await relay.stop();
   });
 
-  it('tell whether an update is delivered, as do those that meet in Redis', async () => {
+  it('return delivery receipts, like those on one Redis', async () => {
     const client = await relay.connect('/ws?topic=chat/1');
     await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
     const response = await post('?wait=delivered&timeout=5s', { topics: ['chat/1', 'news'], data: 1 });
@@ -59,7 +59,7 @@ describe('a webhook and a relay in one process', () => {
     expect(await webhook.registry.metrics()).toContain('webhook_receipts_asked_total 3');
   });
 
-  it('say how many are behind: those who do not read, and those whose moment is to come', async () => {
+  it('count slow connections and legacy clients within a spread as behind', async () => {
     const [slow, quick] = [await relay.connect('/ws?topic=chat/1'), await relay.connect('/ws?topic=chat/1')];
     await relay.connect('/ws?topic=chat/1');
     await relay.connect('/update_check?topic=chat/1');
@@ -81,7 +81,7 @@ describe('a webhook and a relay in one process', () => {
     expect(await (await post('?wait=delivered')).json()).toMatchObject({ receipts: [{ relays: [{ behind: 1 }] }] });
   });
 
-  it('count those who were told and went away since, as long-polls do', async () => {
+  it('count clients that have disconnected since the delivery, as long-polls do', async () => {
     const { version: number } = await (await fetch(`${relay.http}/topics/chat/1`)).json();
     const answer = fetch(`${relay.http}/topics/chat/1`, {
       headers: { 'if-none-match': `"${number}"`, prefer: 'wait=25' },
@@ -92,7 +92,7 @@ describe('a webhook and a relay in one process', () => {
     expect((await answer).status).toBe(200);
   });
 
-  it('wait for the first answer of a call that is repeated', async () => {
+  it('wait for the updates of the first call if it is repeated', async () => {
     const body = '{"topic":"chat/1"}';
     const id = 'msg_twice';
     const call = (query: string) =>
@@ -104,7 +104,7 @@ describe('a webhook and a relay in one process', () => {
     expect(await webhook.registry.metrics()).toContain('webhook_updates_total 1');
   });
 
-  it('let whoever may publish a topic ask, by the same credentials', async () => {
+  it('require credentials that permit publishing the topic', async () => {
     const version = await relay.publish('chat/1');
     await relay.publish('news');
     const path = `/updates/${version}?topic=chat/1`;
@@ -119,7 +119,7 @@ describe('a webhook and a relay in one process', () => {
     await expectProblem(await get(path, signedHeaders('{}', { secret: CHAT_SECRET })), 401, 'invalid_signature');
   });
 
-  it('refuse questions that make no sense', async () => {
+  it('reject invalid requests for receipts', async () => {
     const version = await relay.publish('chat/1');
     await expectProblem(await get(`/updates/${version + 1}?topic=chat/1`), 404, 'unknown_update');
     await expectProblem(await get(`/updates/${version}?topic=chat/2`), 404, 'unknown_update');
@@ -137,7 +137,7 @@ describe('a webhook and a relay in one process', () => {
   });
 });
 
-describe('a webhook whose relays do not answer', () => {
+describe('a webhook whose relays do not reply', () => {
   let broker: RecordingBroker;
 
   beforeEach(async () => {
@@ -147,7 +147,7 @@ describe('a webhook whose relays do not answer', () => {
   });
   afterEach(() => webhook.stop());
 
-  it('publishes first, and says in time who has not delivered', async () => {
+  it('publishes first, and reports at the timeout which relays have not delivered', async () => {
     const response = await post('?wait=delivered&timeout=200ms', { topic: 'chat' });
     expect(response.status).toBe(202);
     const update = { topic: 'chat', version: 1 };
@@ -158,14 +158,14 @@ describe('a webhook whose relays do not answer', () => {
     });
   });
 
-  it('refuses what nobody can wait for, and publishes nothing', async () => {
+  it('rejects invalid wait parameters, and publishes nothing', async () => {
     for (const query of ['?wait=told', '?timeout=5s', '?wait=delivered&timeout=1m', '?wait=delivered&timeout=x']) {
       await expectProblem(await post(query), 400, 'invalid_request');
     }
     expect(broker.published).toEqual([]);
   });
 
-  it('lets so many calls wait, and publishes nothing for one more', async () => {
+  it('limits the calls that wait, and publishes nothing for one more', async () => {
     const calls = [1, 2].map(() => post('?wait=delivered&timeout=1s'));
     await eventually(() => expect(broker.published).toHaveLength(2));
     const refused = await post('?wait=delivered&timeout=1s');
@@ -178,7 +178,7 @@ describe('a webhook whose relays do not answer', () => {
     expect((await post('?wait=delivered&timeout=100ms')).status).toBe(202);
   });
 
-  it('forgets who went away, and keeps no place for it', async () => {
+  it('ends the wait of a caller that disconnects', async () => {
     const headers = { 'content-type': 'application/json', ...AUTHORIZED };
     const options = { method: 'POST', port: webhook.port, path: '/webhook?wait=delivered&timeout=30s', headers };
     const calls = [1, 2].map(() =>
@@ -192,7 +192,7 @@ describe('a webhook whose relays do not answer', () => {
     expect(await webhook.registry.metrics()).toContain('webhook_waits_total{outcome="aborted"} 2');
   });
 
-  it('answers those who wait at once when it stops', async () => {
+  it('responds to waiting calls at once when it stops', async () => {
     const call = post('?wait=delivered&timeout=30s');
     await eventually(() => expect(broker.published).toHaveLength(1));
     const begunAt = performance.now();
@@ -201,7 +201,7 @@ describe('a webhook whose relays do not answer', () => {
     expect(performance.now() - begunAt).toBeLessThan(1000);
   });
 
-  it('counts questions among the calls of a credential', async () => {
+  it('applies the rate limit to requests for receipts', async () => {
     const limited = await startWebhook({ broker, config: { callsPerSecond: 1 } });
     const ask = () => fetch(`${limited.url}/updates/1?topic=chat`, { headers: AUTHORIZED });
     const answers = await Promise.all([ask(), ask()]);
@@ -209,7 +209,7 @@ describe('a webhook whose relays do not answer', () => {
     await limited.stop();
   });
 
-  it('says so where there is no relay at all', async () => {
+  it('reports a missing relay if there is none at all', async () => {
     broker.relays = [];
     const response = await post('?wait=delivered&timeout=100ms', { topic: parseTopic('chat') });
     expect(response.status).toBe(202);

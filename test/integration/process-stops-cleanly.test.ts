@@ -27,21 +27,24 @@ afterEach(async () => {
   await Promise.all(programs.splice(0).map((program) => program.end()));
 });
 
-describe('a process that is told to stop', () => {
-  it.each(['SIGTERM', 'SIGINT'] as const)('stops its parts in reverse at %s and ends with 0', async (signal) => {
-    const program = start();
-    await running(program);
-    program.process.kill(signal);
-    expect(await program.ended).toEqual({ code: 0, signal: null });
-    const told = sentences(program);
-    expect(told.filter((sentence) => /^(first|third) /.test(String(sentence)))).toEqual([
-      'first started',
-      'third started',
-      'third stopped',
-      'first stopped',
-    ]);
-    expect(program.output().stderr).toBe('');
-  });
+describe('a process that is asked to stop', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'stops its parts in reverse order at %s, with exit code 0',
+    async (signal) => {
+      const program = start();
+      await running(program);
+      program.process.kill(signal);
+      expect(await program.ended).toEqual({ code: 0, signal: null });
+      const told = sentences(program);
+      expect(told.filter((sentence) => /^(first|third) /.test(String(sentence)))).toEqual([
+        'first started',
+        'third started',
+        'third stopped',
+        'first stopped',
+      ]);
+      expect(program.output().stderr).toBe('');
+    },
+  );
 
   it('is alive but not ready while it stops', async () => {
     const program = start({ FIXTURE_DOES: 'hang-at-stop', SHUTDOWN_TIMEOUT: '1m' });
@@ -53,7 +56,7 @@ describe('a process that is told to stop', () => {
     expect((await fetch(`${url}/livez`)).status).toBe(200);
   });
 
-  it('ends at its deadline with 1 and names what still hangs', async () => {
+  it('exits at the deadline with code 1, and names the parts that have not stopped', async () => {
     const program = start({ FIXTURE_DOES: 'hang-at-stop', SHUTDOWN_TIMEOUT: '200ms' });
     await running(program);
     program.process.kill('SIGTERM');
@@ -61,7 +64,7 @@ describe('a process that is told to stop', () => {
     expect(program.log().at(-1)).toMatchObject({ remaining: ['admin server', 'first', 'server', 'second'] });
   });
 
-  it('ends at once at a second signal', async () => {
+  it('exits at once at a second signal', async () => {
     const program = start({ FIXTURE_DOES: 'hang-at-stop', SHUTDOWN_TIMEOUT: '1m' });
     await running(program);
     program.process.kill('SIGTERM');
@@ -70,7 +73,7 @@ describe('a process that is told to stop', () => {
     expect(await program.ended).toEqual({ code: 143, signal: null });
   });
 
-  it('stops the others and ends with 1 where one part cannot be stopped', async () => {
+  it('stops all other parts if one fails to stop, with exit code 1', async () => {
     const program = start({ FIXTURE_DOES: 'fail-at-stop' });
     await running(program);
     program.process.kill('SIGTERM');
@@ -78,7 +81,7 @@ describe('a process that is told to stop', () => {
     expect(sentences(program)).toContain('first stopped');
   });
 
-  it('ends with 0 also while it is still starting', async () => {
+  it('exits with code 0 even while it is starting', async () => {
     const program = start({ FIXTURE_DOES: 'hang-at-start' });
     await running(program, 'first started');
     program.process.kill('SIGTERM');
@@ -87,8 +90,8 @@ describe('a process that is told to stop', () => {
   });
 });
 
-describe('a process whose log nobody reads any more', () => {
-  it('goes on, and ends when it is told to', async () => {
+describe('a process whose standard output is closed', () => {
+  it('continues, and stops when asked to', async () => {
     const program = start();
     await running(program);
     const url = adminUrl(program);
@@ -98,7 +101,7 @@ describe('a process whose log nobody reads any more', () => {
     await expect(fetch(`${url}/livez`)).rejects.toThrow();
   });
 
-  it('ends also where it has to say why', async () => {
+  it('stops even if it has to log a failure', async () => {
     const program = start({ FIXTURE_DOES: 'throw-later' });
     program.process.stdout?.destroy();
     expect(await program.ended).toEqual({ code: 1, signal: null });
@@ -106,7 +109,7 @@ describe('a process whose log nobody reads any more', () => {
 });
 
 describe('a process that fails', () => {
-  it('says in one line why it cannot start, stops what was started and ends with 1', async () => {
+  it('logs in one line why it cannot start, stops the started parts, and exits with code 1', async () => {
     const program = start({ FIXTURE_DOES: 'fail-at-start' });
     expect(await program.ended).toEqual({ code: 1, signal: null });
     const fatal = program.log().filter(({ level }) => level === 60);
@@ -116,7 +119,7 @@ describe('a process that fails', () => {
     expect(sentences(program)).not.toContain('third started');
   });
 
-  it('adds the stack where the reason is a mistake in the program', async () => {
+  it('adds the stack trace of a programming error', async () => {
     const program = start({ FIXTURE_DOES: 'throw-at-start' });
     expect(await program.ended).toEqual({ code: 1, signal: null });
     const fatal = program.log().find(({ level }) => level === 60);
@@ -124,7 +127,7 @@ describe('a process that fails', () => {
     expect(fatal).toHaveProperty('err.stack', expect.stringContaining('process-fixture.ts'));
   });
 
-  it('says which port is in use', async () => {
+  it('names the port that is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await eventually(() => expect(other.listening).toBe(true));
     const { port } = other.address() as AddressInfo;
@@ -139,14 +142,14 @@ describe('a process that fails', () => {
   it.each([
     ['a rejection that nobody handles', 'reject-later', 'nobody waits for this'],
     ['an exception that nobody catches', 'throw-later', 'nobody catches this'],
-  ])('logs %s, stops and ends with 1', async (_, does, message) => {
+  ])('logs %s, stops, and exits with code 1', async (_, does, message) => {
     const program = start({ FIXTURE_DOES: does });
     expect(await program.ended).toEqual({ code: 1, signal: null });
     expect(program.log().find(({ level }) => level === 60)).toMatchObject({ err: { message } });
     expect(sentences(program)).toContain('first stopped');
   });
 
-  it('stops and ends with 1 where it must not take part', async () => {
+  it('stops and exits with code 1 when it aborts', async () => {
     const program = start({ FIXTURE_DOES: 'abort-later' });
     expect(await program.ended).toEqual({ code: 1, signal: null });
     expect(sentences(program)).toContain('stopping, cannot continue: the cluster has other settings');
@@ -154,8 +157,8 @@ describe('a process that fails', () => {
   });
 });
 
-describe('a wrong environment', () => {
-  it('is told whole on standard error, with exit code 1, before any port opens', async () => {
+describe('an invalid environment', () => {
+  it('is reported completely on standard error, with exit code 1, before any port opens', async () => {
     const program = start({ ADMIN_PORT: '99999', LOG_LEVEL: 'loud', FIXTURE_DELAY: '5 minutes', FIXTURE_DOES: 'x' });
     expect(await program.ended).toEqual({ code: 1, signal: null });
     expect(program.output()).toEqual({
