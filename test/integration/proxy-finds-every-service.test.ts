@@ -44,7 +44,7 @@ describe('the proxy of deploy/compose.yaml', () => {
 
   it('has a configuration that HAProxy takes as it is', () => {
     const haproxyProgram = findProgram('haproxy', 'haproxy');
-    const check = () => execFileSync(haproxyProgram, ['-c', '-f', CONFIG], { encoding: 'utf8', stdio: 'pipe' });
+    const check = () => execFileSync(haproxyProgram, ['-c', '-V', '-f', CONFIG], { encoding: 'utf8', stdio: 'pipe' });
     expect(check()).toContain('Configuration file is valid');
   });
 

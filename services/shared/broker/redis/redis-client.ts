@@ -29,6 +29,8 @@ export function createRedisClient(config: RedisConfig, target: RedisTarget, name
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
+    // CLIENT SETINFO (Redis 7.2 and newer) is refused to a narrow ACL user and would fill the ACL log.
+    disableClientInfo: true,
     retryStrategy: reconnectDelayMs,
     // A demoted master replies so until Sentinel names the new one.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
