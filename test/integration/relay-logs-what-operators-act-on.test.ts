@@ -54,7 +54,7 @@ describe('a relay', () => {
     }
     const refusals = lines(relay).filter(({ code }) => code === 'keys_unavailable');
     expect(refusals).toMatchObject([{ level: 40, msg: 'refusing clients' }]);
-    expect(refusals[0].err.message).toMatch(/the keys cannot be read.*ECONNREFUSED/s);
+    expect(refusals[0].err.message).toMatch(/the key set cannot be loaded.*ECONNREFUSED/s);
     for (const part of token.split('.')) expect(relay.log.join('')).not.toContain(part);
     expect(await relay.metric('relay_refusals_total')).toBe(10);
   });

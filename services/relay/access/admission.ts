@@ -3,21 +3,21 @@ import type { Admission, Caller } from '../transport/transport.ts';
 import type { ClientAddressReader } from './client-address.ts';
 import type { Origins } from './origins.ts';
 
-/** How many connections there may be; 0 switches a limit off. */
+/** Limits of connections; 0 disables a limit. */
 export interface AdmissionLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
-  /** New ones each second; as many may come at once after a quiet second. */
+  /** New connections per second, which is also the burst after a quiet second. */
   readonly connectionsPerSecond: number;
 }
 
-/** Who is in, and could give way. */
+/** The connections that a full relay may close to admit a new one. */
 export interface EvictionPool {
   readonly canEvict: boolean;
   evict(): void;
 }
 
-/** Decides at the door: before a connection costs anything. */
+/** Admission control, applied before the upgrade: a refused connection costs no session. */
 export class ConnectionAdmission implements Admission {
   readonly #limits: AdmissionLimits;
   readonly #origins: Origins;
@@ -45,12 +45,12 @@ export class ConnectionAdmission implements Admission {
     this.#tokens = deps.limits.connectionsPerSecond;
   }
 
-  /** How many are in. */
+  /** Admitted connections that are open. */
   get connections(): number {
     return this.#connections;
   }
 
-  /** From now on nobody is let in: this relay is going away. */
+  /** Refuses all further connections with `draining`. */
   drain(): void {
     this.#draining = true;
   }
@@ -64,10 +64,10 @@ export class ConnectionAdmission implements Admission {
     const key = maxConnectionsPerAddress === 0 ? '' : this.#readAddress(caller.address, caller.forwardedFor);
     const held = key === '' ? 0 : (this.#perAddress.get(key) ?? 0);
     if (key !== '' && held >= maxConnectionsPerAddress) throw new AppError('too_many_connections');
-    // Last, so that who does not come in anyway takes nobody's turn.
+    // Last: connections that are refused for another reason must not use up the rate.
     if (!this.#takeToken()) throw new AppError('connecting_too_fast');
     if (isFull) this.#evictionPool.evict();
-    // Asked again, since it may have been one of the same address that made room.
+    // Read again: the evicted connection may have had the same address.
     if (key !== '') this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
     this.#connections += 1;
     return key;

@@ -1,9 +1,9 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
 
-/** Tells whose connection it is: from the address that it comes from and its `X-Forwarded-For`. */
+/** Returns the address of the client, from the address of the socket and the header `X-Forwarded-For`. */
 export type ClientAddressReader = (address: string, forwardedFor: string) => string;
 
-/** Reads addresses and subnets such as `10.0.0.0/8`; undefined where one is neither. */
+/** Parses addresses and subnets such as `10.0.0.0/8`. Returns undefined if one is invalid. */
 export function parseProxies(texts: readonly string[]): BlockList | undefined {
   const proxies = new BlockList();
   for (const text of texts) {
@@ -18,8 +18,8 @@ export function parseProxies(texts: readonly string[]): BlockList | undefined {
 }
 
 /**
- * Creates what finds a client's address: the last in `X-Forwarded-For` that none of our own proxies has, read
- * from the right, since only they can be believed. IPv6 counts by /64, which is what one subscriber gets.
+ * Creates a reader that returns the rightmost address in `X-Forwarded-For` that is not a trusted proxy: any client can
+ * forge the ones left of it. IPv6 addresses are reduced to their /64, which is what a provider assigns to one customer.
  */
 export function createClientAddressReader(proxies: BlockList): ClientAddressReader {
   const isProxy = (address: string) => proxies.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
@@ -35,7 +35,7 @@ export function createClientAddressReader(proxies: BlockList): ClientAddressRead
   };
 }
 
-/** Without brackets, port and the prefix of an IPv4 address within IPv6. */
+/** Removes brackets, port, and the prefix of an IPv4-mapped IPv6 address. */
 function normalize(text: string): string {
   const address = /^\[(.+)\](?::\d+)?$/.exec(text)?.[1] ?? text.replace(/^([\d.]+):\d+$/, '$1');
   const mapped = /^(?:::|(?:0{1,4}:){5})ffff:(.+)$/i.exec(address)?.[1];

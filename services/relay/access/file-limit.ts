@@ -1,20 +1,20 @@
 import { readFileSync } from 'node:fs';
 
-/** Files that a relay needs for itself: libraries, logs, Redis, the admin port. */
+/** Files that a relay needs for other purposes: libraries, logs, Redis, the admin port. */
 const OWN_FILES = 100;
-/** And those that it keeps for who is no client yet: to read what is asked for, and to say that there is no room. */
-const DOORSTEP_FILES = 100;
+/** Files for sockets that are not admitted: to read a request, and to refuse it. */
+const PENDING_FILES = 100;
 const UNKNOWN_LIMIT = 10_000;
 
-/** How many clients this process can hold by its limit of files; 0 where there is none. */
+/** Returns the number of clients that the file limit of this process allows; 0 for no limit. */
 export function connectionsByFileLimit(limits: string = readLimits()): number {
-  const files = readFiles(limits) ?? UNKNOWN_LIMIT + OWN_FILES + DOORSTEP_FILES;
-  return files === Number.POSITIVE_INFINITY ? 0 : Math.max(1, files - OWN_FILES - DOORSTEP_FILES);
+  const files = readFiles(limits) ?? UNKNOWN_LIMIT + OWN_FILES + PENDING_FILES;
+  return files === Number.POSITIVE_INFINITY ? 0 : Math.max(1, files - OWN_FILES - PENDING_FILES);
 }
 
 /**
- * How many sockets this process can have open at its public port, clients or not, by its limit of files; 0 where none
- * is known. Beyond the limit Redis and the admin port could not be reached any more, and accepting would spin.
+ * Returns the number of sockets at the public port, admitted or not, that the file limit of this process allows; 0 for no
+ * known limit. Without files left, connections to Redis and the admin port fail, and accepting sockets spins.
  */
 export function socketsByFileLimit(limits: string = readLimits()): number {
   const files = readFiles(limits) ?? Number.POSITIVE_INFINITY;
@@ -31,6 +31,6 @@ function readLimits(): string {
   try {
     return readFileSync('/proc/self/limits', 'utf8');
   } catch {
-    return ''; // no Linux
+    return ''; // not Linux
   }
 }

@@ -1,15 +1,16 @@
-/** Whether an origin is meant. */
+/** Matches an origin. */
 export type OriginRule = (origin: URL) => boolean;
 
-/** Whose pages may connect. */
+/** The origins whose pages may connect. */
 export interface OriginConfig {
-  /** Empty: by `sameHostOnly`. */
+  /** If empty, `sameHostOnly` decides. */
   readonly allowed: readonly OriginRule[];
   readonly sameHostOnly: boolean;
+  /** Whether requests without `Origin` are allowed: from clients that are no browsers. */
   readonly allowMissing: boolean;
 }
 
-/** Reads an origin, `https://*.example.org` for all below it, or `*` for all; undefined where it is none of these. */
+/** Parses an origin, `https://*.example.org` for all its subdomains, or `*` for all origins. Returns undefined if it is invalid. */
 export function parseOriginRule(text: string): OriginRule | undefined {
   if (text === '*') return () => true;
   const wildcard = /^(https?:\/\/)\*\.(.+)$/.exec(text);
@@ -20,7 +21,7 @@ export function parseOriginRule(text: string): OriginRule | undefined {
   return (other) => other.protocol === protocol && other.port === port && other.hostname.endsWith(`.${hostname}`);
 }
 
-/** Decides whose pages may connect and fetch, by the `Origin` that browsers send along. */
+/** Origin control for WebSockets (`Origin`) and HTTP requests (CORS). */
 export class Origins {
   readonly #config: OriginConfig;
 
@@ -28,12 +29,12 @@ export class Origins {
     this.#config = config;
   }
 
-  /** Whether a request with this `Origin` (empty for none) to this `Host` may be served. */
+  /** Whether a request with this `Origin` (empty if missing) to this `Host` is allowed. */
   mayConnect(origin: string, host: string): boolean {
     return origin === '' ? this.#config.allowMissing : this.#isAllowed(origin, host);
   }
 
-  /** What lets the page read the answer, as headers (Fetch standard, section "CORS protocol"). */
+  /** Returns the headers that allow the page to read the response (Fetch standard, section "CORS protocol"). */
   corsHeaders(origin: string, host: string): Readonly<Record<string, string>> {
     const { allowed, sameHostOnly } = this.#config;
     if (allowed.length === 0 && !sameHostOnly) return { 'Access-Control-Allow-Origin': '*' };
@@ -46,7 +47,7 @@ export class Origins {
     const { allowed, sameHostOnly } = this.#config;
     if (allowed.length === 0 && !sameHostOnly) return true;
     const origin = parseOrigin(text);
-    if (!origin) return false; // "null" too: a sandboxed page or a file
+    if (!origin) return false; // also "null", the origin of sandboxed pages and files
     if (allowed.length > 0) return allowed.some((rule) => rule(origin));
     return origin.hostname === parseOrigin(`http://${host}`)?.hostname;
   }
@@ -55,5 +56,5 @@ export class Origins {
 function parseOrigin(text: string): URL | undefined {
   if (!/^https?:\/\/[^/?#@*\s]*[^/?#@*\s:]$/.test(text) || !URL.canParse(text)) return undefined;
   const origin = new URL(text);
-  return /^\.|\.\./.test(origin.hostname) ? undefined : origin; // each part of a name has a letter at least
+  return /^\.|\.\./.test(origin.hostname) ? undefined : origin; // empty labels are invalid
 }
