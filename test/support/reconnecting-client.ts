@@ -3,7 +3,7 @@ import WebSocket from 'ws';
 const RETRY_MS = 200;
 
 /** A client of `/ws` that does what the library does: comes back when it was told to, with the version it has. */
-export class ObedientClient {
+export class ReconnectingClient {
   readonly topic: string;
   readonly #url: string;
   #socket: WebSocket | undefined;

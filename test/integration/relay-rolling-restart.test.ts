@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
-import { ObedientClient } from '../support/obedient-client.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
+import { ReconnectingClient } from '../support/reconnecting-client.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { SteadyPublisher } from '../support/steady-publisher.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
@@ -17,7 +17,7 @@ describe('behind a real HAProxy', () => {
   let relays: (ServiceProcess | undefined)[];
   let webhook: ServiceProcess;
   let haproxy: Haproxy;
-  let clients: ObedientClient[];
+  let clients: ReconnectingClient[];
 
   const startRelay = async (place: number): Promise<void> => {
     const { port, adminPort } = places[place] as { port: number; adminPort: number };
@@ -49,7 +49,7 @@ describe('behind a real HAProxy', () => {
 
   async function connect(count: number): Promise<void> {
     for (let i = 0; i < count; i += 1) {
-      clients.push(new ObedientClient({ url: haproxy.url, topic: TOPICS[i % TOPICS.length] as string }));
+      clients.push(new ReconnectingClient({ url: haproxy.url, topic: TOPICS[i % TOPICS.length] as string }));
       if (i % 100 === 99) await eventually(() => expect(clients.every(({ listens }) => listens)).toBe(true), 15_000);
     }
   }
