@@ -1,6 +1,5 @@
-// The part of the build that tsc does not do: the browser client and the scripts of pages as one file each, and what
-// services read beside their code at the mirrored place in `dist`. Each file appears whole or not at all, since tests and
-// a running service may read it meanwhile.
+// Completes the build after tsc: bundles the browser client and the scripts of pages into one file each, and copies the
+// assets that services read into `dist`. Writes each file atomically, because tests and running services may read it.
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +17,7 @@ function writeWhole(path, contents) {
 }
 
 for (const [entry, outfile, sourceMap] of [
-  ['services/client/heliograph-client.ts', 'dist/client/client.js', 'external'], // a header says where it is
+  ['services/client/heliograph-client.ts', 'dist/client/client.js', 'external'], // announced by a response header
   ['services/chat/page/chat-page.ts', 'dist/chat/public/chat.js', 'linked'],
   ['services/stats/pages/script/stats-page.ts', 'dist/stats/public/stats.js', undefined],
 ]) {
@@ -34,7 +33,7 @@ for (const [entry, outfile, sourceMap] of [
     write: false,
   });
   const [map, bundle] = outputFiles;
-  // What esbuild leaves is made smaller once more, by a twentieth: every browser has to load it.
+  // Saves another 5 % after esbuild: every browser loads this file.
   const { code, map: minified } = await minify(bundle.text, {
     module: true,
     ecma: 2022,

@@ -1,4 +1,4 @@
-// After `npm ci`: builds, unless this is a production install, which brings a built `dist` and no tools.
+// Builds after `npm ci`, except in a production install, which has a built `dist` and no tools.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 

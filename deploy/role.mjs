@@ -1,9 +1,9 @@
-// What the image runs: `role.mjs relay` is `node dist/relay/main.js`. Each folder of `dist` with a main file is a role.
+// Entry point of the image: `role.mjs relay` runs `dist/relay/main.js`. Each folder of `dist` with a main file is a role.
 import { existsSync, readdirSync } from 'node:fs';
 
 const dist = new URL('../dist/', import.meta.url);
 const roles = readdirSync(dist).filter((folder) => existsSync(new URL(`${folder}/main.js`, dist)));
-const [role = ''] = process.argv.splice(2, 1); // what follows is the role's own
+const [role = ''] = process.argv.splice(2, 1); // the remaining arguments are the role's
 
 if (roles.includes(role)) {
   await import(new URL(`${role}/main.js`, dist).href);
