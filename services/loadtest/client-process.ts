@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { Pace } from './clients/pace.ts';
-import { Population } from './clients/population.ts';
+import { Population } from './clients/client-pool.ts';
+import { Pace } from './clients/client-scheduler.ts';
 import type { FromClients, ToClients } from './clients/process-messages.ts';
 
 const REPORT_MS = 1000;

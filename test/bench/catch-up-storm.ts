@@ -1,10 +1,10 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
 import { topicName } from './clients/messages.ts';
-import { pause } from './field.ts';
 import { readCommands } from './redis-counts.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
+import { pause } from './test-bed.ts';
 
 const TOPICS = 100;
 const SETTLE_MS = 500;

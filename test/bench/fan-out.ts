@@ -1,7 +1,7 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { inTurn, withFields } from './field.ts';
 import { BASELINE, RELAY, rivals } from './servers/contenders.ts';
 import { collect, ratios, type Samples, showSummary, summarize } from './statistics.ts';
+import { inTurn, withFields } from './test-bed.ts';
 
 const RELAYS = [RELAY];
 

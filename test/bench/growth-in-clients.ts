@@ -1,7 +1,7 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { inTurn, withFields } from './field.ts';
 import { RELAY } from './servers/contenders.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
+import { inTurn, withFields } from './test-bed.ts';
 
 async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
   const counts = quick ? [250, 500, 1000] : [1250, 2500, 5000, 10_000];

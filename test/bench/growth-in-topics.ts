@@ -2,9 +2,9 @@ import { askRedis } from '../support/redis-admin.ts';
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
 import { topicName } from './clients/messages.ts';
-import { pause } from './field.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
+import { pause } from './test-bed.ts';
 
 const TOPICS_PER_CLIENT = 100;
 const IDLE_MS = 6000; // two rounds of digests

@@ -1,7 +1,7 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { inTurn, pause, withFields } from './field.ts';
 import { BASELINE, OLD_RELAY, RELAY, rivals } from './servers/contenders.ts';
 import { collect, prefixed, ratios, type Samples, showSummary } from './statistics.ts';
+import { inTurn, pause, withFields } from './test-bed.ts';
 
 const RELAYS = [RELAY, OLD_RELAY];
 const SETTLE_MS = 500;

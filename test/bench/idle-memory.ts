@@ -1,7 +1,7 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { Field, inTurn, pause } from './field.ts';
 import { BASELINE, OLD_RELAY, RELAY, rivals } from './servers/contenders.ts';
 import { collect, prefixed, type Samples, showSummary, summarize } from './statistics.ts';
+import { Field, inTurn, pause } from './test-bed.ts';
 
 const RELAYS = [RELAY, OLD_RELAY];
 const SETTLE_MS = 500;

@@ -1,7 +1,7 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { Field, pause } from './field.ts';
 import { BASELINE, RELAY, rivals } from './servers/contenders.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
+import { Field, pause } from './test-bed.ts';
 
 const RELAYS = [RELAY];
 const TOO_MUCH = 4;

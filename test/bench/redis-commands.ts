@@ -1,9 +1,9 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
 import { topicName } from './clients/messages.ts';
-import { pause } from './field.ts';
 import { type CommandCounts, readCommands } from './redis-counts.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
+import { pause } from './test-bed.ts';
 
 const CLIENTS = 200;
 const TOPICS = 50;

@@ -1,10 +1,10 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
 import { topicName } from './clients/messages.ts';
-import { pause } from './field.ts';
 import type { RunningServer } from './servers/contender.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, ratios, type Samples, showSummary, summarize } from './statistics.ts';
+import { pause } from './test-bed.ts';
 
 const PER_SECOND = 100;
 const CLIENTS = 200;

@@ -1,6 +1,6 @@
 import type { Target } from '../wire/target.ts';
-import type { TopicChoice } from './topic-choice.ts';
-import type { Mix } from './transports.ts';
+import type { TopicChoice } from './topic-assignment.ts';
+import type { Mix } from './transport-mix.ts';
 
 /** What a process of clients is to do. */
 export interface ClientPlan {

@@ -1,8 +1,8 @@
-import { EventsConnection } from '../wire/events-connection.ts';
+import { TopicConnection } from '../wire/long-poll-connection.ts';
 import type { ConnectionOptions, RawConnection } from '../wire/raw-connection.ts';
-import { TopicConnection } from '../wire/topic-connection.ts';
+import { EventsConnection } from '../wire/sse-connection.ts';
 import { type Handshake, WebsocketConnection } from '../wire/websocket-connection.ts';
-import type { TransportName } from './transports.ts';
+import type { TransportName } from './transport-mix.ts';
 
 /** Connects a client by its transport. `since` is what it knows of its topics, in their order. */
 export function openConnection(

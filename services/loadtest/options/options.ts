@@ -1,4 +1,4 @@
-import type { Mix } from '../clients/transports.ts';
+import type { Mix } from '../clients/transport-mix.ts';
 import type { Target } from '../wire/target.ts';
 import type { Threshold } from './thresholds.ts';
 

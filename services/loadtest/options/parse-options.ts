@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { parseBytes, parseDurationMs } from '../../shared/config/units.ts';
 import { isTopic } from '../../shared/update/topic.ts';
-import { type Mix, parseMix } from '../clients/transports.ts';
+import { type Mix, parseMix } from '../clients/transport-mix.ts';
 import { parseTarget, type Target } from '../wire/target.ts';
 import { FLAG_TABLE, OPTION_TABLE, type OptionName, type OptionRow, PRESETS } from './option-table.ts';
 import type { LoadtestOptions, TargetCluster } from './options.ts';

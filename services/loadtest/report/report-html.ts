@@ -2,12 +2,12 @@ import { type Html, html } from '../../shared/http/html.ts';
 import { duration, size, whole } from './format.ts';
 import { headline, tiles } from './headline.ts';
 import { PAGE_STYLE } from './page-style.ts';
+import { toldPlot } from './plots/last-update-plot.ts';
 import { latencyPlot } from './plots/latency-plot.ts';
 import { seriesPlots } from './plots/series-plots.ts';
-import { toldPlot } from './plots/told-plot.ts';
 import type { Report } from './report.ts';
-import { verdictText } from './report-rows.ts';
-import { latencyTable, rowTables, secondTable } from './tables.ts';
+import { verdictText } from './report-sections.ts';
+import { latencyTable, rowTables, secondTable } from './report-tables.ts';
 
 /** The report as one page that needs nothing else: no script, no other file, and nothing that it could fetch. */
 export function renderHtml(report: Report): string {

@@ -1,7 +1,7 @@
 import type { LatencySummary } from '../measure/latency.ts';
 import { duration, whole } from './format.ts';
 import type { Report } from './report.ts';
-import { latencyRows, reportSections, verdictText } from './report-rows.ts';
+import { latencyRows, reportSections, verdictText } from './report-sections.ts';
 
 const NAME_WIDTH = 26;
 const COLUMNS = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const satisfies readonly (keyof LatencySummary)[];

@@ -15,11 +15,11 @@ import {
   type ServerSights,
   serverCost,
 } from './costs.ts';
-import { findWall } from './find-wall.ts';
-import { behindAfter, type Check, LastTold } from './last-told.ts';
+import { findWall } from './find-bottleneck.ts';
+import { behindAfter, type Check, LastTold } from './last-update.ts';
 import { CHECKS_S, type LoadTestDeps } from './load-test-deps.ts';
 import type { Phase, Phases } from './phases.ts';
-import type { Publishing } from './publishing.ts';
+import type { Publishing } from './scheduled-publisher.ts';
 import { settingsOf } from './settings.ts';
 
 /** What a test has gathered when it ends, wherever that is. */

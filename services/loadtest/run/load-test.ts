@@ -11,10 +11,10 @@ import { preciseNowMs } from '../timing/precise-now.ts';
 import { sleep } from '../timing/until-signal.ts';
 import { buildReport, type Gathered } from './build-report.ts';
 import { clientPlans } from './client-plans.ts';
-import { type Check, isSettled } from './last-told.ts';
+import { type Check, isSettled } from './last-update.ts';
 import { CHECKS_S, type LoadTestDeps } from './load-test-deps.ts';
 import { Phases } from './phases.ts';
-import { Publishing } from './publishing.ts';
+import { Publishing } from './scheduled-publisher.ts';
 
 const TICK_MS = 1000;
 /** What came with the last handshakes is over by then, so that memory and CPU are those of idle clients. */

@@ -1,4 +1,4 @@
-import { TRANSPORTS } from '../clients/transports.ts';
+import { TRANSPORTS } from '../clients/transport-mix.ts';
 import type { LoadtestOptions } from '../options/options.ts';
 
 /** What a test was told to do, for its report. Holds no credentials. */

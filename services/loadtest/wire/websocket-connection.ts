@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { closeFrame, FrameReader, type FrameSink, pongFrame } from './frame-reader.ts';
 import { HttpReader, type ResponseSink } from './http-reader.ts';
 import { type ConnectionOptions, RawConnection } from './raw-connection.ts';
+import { closeFrame, FrameReader, type FrameSink, pongFrame } from './websocket-frames.ts';
 
 /** What the handshakes of a process have in common (RFC 6455, section 4). */
 export interface Handshake {

@@ -1,5 +1,5 @@
 // A process that holds clients, so that what they cost is not the server's.
-import { ClientPopulation } from './client-population.ts';
+import { ClientPopulation } from './client-pool.ts';
 import type { Answer, Asked, Question } from './messages.ts';
 
 const population = new ClientPopulation();

@@ -1,5 +1,5 @@
-import { clientFrame } from '../../../services/loadtest/wire/frame-reader.ts';
 import { WebsocketConnection } from '../../../services/loadtest/wire/websocket-connection.ts';
+import { clientFrame } from '../../../services/loadtest/wire/websocket-frames.ts';
 
 const TEXT = 1;
 const [OPEN, PING] = [0x30, 0x32]; // '0' and '2' of Engine.IO's protocol

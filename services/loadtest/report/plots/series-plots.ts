@@ -2,9 +2,9 @@ import type { Html } from '../../../shared/http/html.ts';
 import { compact, duration, tickDuration, whole, wholePercent } from '../format.ts';
 import type { Report } from '../report.ts';
 import { type Axis, linearAxis, timeAxis } from './axis.ts';
+import { type Span, thinSeries } from './downsample.ts';
 import { msAxis } from './latency-plot.ts';
 import { type Place, type Plot, type PlotLine, renderPlot } from './plot-html.ts';
-import { type Span, thinSeries } from './thin-series.ts';
 
 const MOST_SPANS = 150;
 

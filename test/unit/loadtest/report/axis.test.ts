@@ -7,7 +7,7 @@ import {
   percentileAxis,
   timeAxis,
 } from '../../../../services/loadtest/report/plots/axis.ts';
-import { thinSeries } from '../../../../services/loadtest/report/plots/thin-series.ts';
+import { thinSeries } from '../../../../services/loadtest/report/plots/downsample.ts';
 import { loadTestReport } from '../../../support/load-test-report.ts';
 
 const labels = ({ ticks }: Axis) => ticks.map(({ label }) => label);

@@ -1,7 +1,7 @@
 import type { Judgement, LastUpdates } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
-import type { Mark } from '../wire/read-told.ts';
-import { firstTopic, placeOf, type TopicChoice, topicNumber } from './topic-choice.ts';
+import type { Mark } from '../wire/relay-message.ts';
+import { firstTopic, placeOf, type TopicChoice, topicNumber } from './topic-assignment.ts';
 
 /** What a message told a client. */
 export type News = 'new' | 'repeated' | 'foreign';

@@ -1,6 +1,6 @@
-import { EventReader } from './event-reader.ts';
 import { HttpReader, type ResponseSink } from './http-reader.ts';
 import { type ConnectionOptions, RawConnection } from './raw-connection.ts';
+import { EventReader } from './sse-reader.ts';
 
 /** A stream of Server-Sent Events. */
 export class EventsConnection extends RawConnection implements ResponseSink {

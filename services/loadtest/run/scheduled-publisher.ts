@@ -1,6 +1,6 @@
 import type { PublishError, Publisher } from '../../client/publisher.ts';
 import type { Schedule } from '../clients/client-plan.ts';
-import { type TopicChoice, topicName } from '../clients/topic-choice.ts';
+import { type TopicChoice, topicName } from '../clients/topic-assignment.ts';
 import type { LastUpdates, Reasons } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
 import { preciseNowMs } from '../timing/precise-now.ts';

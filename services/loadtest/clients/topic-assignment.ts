@@ -1,4 +1,4 @@
-import { evenly } from './transports.ts';
+import { evenly } from './transport-mix.ts';
 
 /** Who listens to what, and what is published when: the same in every process, so that nothing has to be told. */
 export interface TopicChoice {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { behindAfter, type Check, isSettled, LastTold } from '../../../../services/loadtest/run/last-told.ts';
+import { behindAfter, type Check, isSettled, LastTold } from '../../../../services/loadtest/run/last-update.ts';
 import { latencyText } from '../../../support/client-figures.ts';
 
 const check = (afterS: number, behind: number, told: number[], behindSlow = 0): Check => ({

@@ -5,8 +5,8 @@ import {
   topicName,
   topicNumber,
   topicsOf,
-} from '../../../../services/loadtest/clients/topic-choice.ts';
-import { parseMix, TRANSPORTS, transportOf } from '../../../../services/loadtest/clients/transports.ts';
+} from '../../../../services/loadtest/clients/topic-assignment.ts';
+import { parseMix, TRANSPORTS, transportOf } from '../../../../services/loadtest/clients/transport-mix.ts';
 
 const choice = (more: Partial<TopicChoice> = {}): TopicChoice => ({
   topics: 10,

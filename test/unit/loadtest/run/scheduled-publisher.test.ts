@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PublishError, Publisher } from '../../../../services/client/publisher.ts';
-import { Publishing } from '../../../../services/loadtest/run/publishing.ts';
+import { Publishing } from '../../../../services/loadtest/run/scheduled-publisher.ts';
 import { preciseNowMs } from '../../../../services/loadtest/timing/precise-now.ts';
 
 type Call = { topic: string; atMs: number; data: { dueMs: number; sequence: number; padding?: string } };

@@ -1,9 +1,9 @@
 import { type Html, html } from '../../shared/http/html.ts';
 import type { LatencySummary } from '../measure/latency.ts';
 import { duration, whole, wholePercent } from './format.ts';
-import { thinSeries } from './plots/thin-series.ts';
+import { thinSeries } from './plots/downsample.ts';
 import type { Report } from './report.ts';
-import { latencyRows, reportSections, type Section } from './report-rows.ts';
+import { latencyRows, reportSections, type Section } from './report-sections.ts';
 
 const QUANTILES = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const satisfies readonly (keyof LatencySummary)[];
 const MOST_SECONDS = 600;

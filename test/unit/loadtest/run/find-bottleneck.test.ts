@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findWall, type Sights } from '../../../../services/loadtest/run/find-wall.ts';
+import { findWall, type Sights } from '../../../../services/loadtest/run/find-bottleneck.ts';
 
 const QUIET: Sights = {
   endedRampFor: undefined,

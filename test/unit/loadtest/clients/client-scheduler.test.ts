@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Pace } from '../../../../services/loadtest/clients/pace.ts';
+import { Pace } from '../../../../services/loadtest/clients/client-scheduler.ts';
 
 /** Clients that are there as soon as they come, or when they are let in. */
 class FakePopulation {

@@ -7,7 +7,7 @@ import {
   FrameReader,
   type FrameSink,
   pongFrame,
-} from '../../../../services/loadtest/wire/frame-reader.ts';
+} from '../../../../services/loadtest/wire/websocket-frames.ts';
 
 type Seen = ['text' | 'ping', string] | ['closed', number, string];
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readTold, ToldCache } from '../../../../services/loadtest/wire/read-told.ts';
+import { readTold, ToldCache } from '../../../../services/loadtest/wire/relay-message.ts';
 import { JSON_ENCODER } from '../../../../services/relay/transport/message-encoder.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 import type { Version } from '../../../../services/shared/update/update.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EventReader, type StreamEvent } from '../../../../services/loadtest/wire/event-reader.ts';
+import { EventReader, type StreamEvent } from '../../../../services/loadtest/wire/sse-reader.ts';
 import { renderEvent, renderRetry } from '../../../../services/relay/transport/sse/uws-sse-stream.ts';
 
 function read(text: string, lengths: readonly number[]): StreamEvent[] {

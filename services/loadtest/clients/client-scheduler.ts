@@ -1,5 +1,5 @@
 import type { ClientPlan } from './client-plan.ts';
-import type { Population } from './population.ts';
+import type { Population } from './client-pool.ts';
 
 const TICK_MS = 20;
 /** So many handshakes at a time: more would only wait in the server's queue, and be timed there. */

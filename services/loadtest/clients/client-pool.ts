@@ -2,13 +2,13 @@ import type { Figures, Judgement, LastUpdates } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
 import { preciseNowMs } from '../timing/precise-now.ts';
 import type { ConnectionOwner, RawConnection } from '../wire/raw-connection.ts';
-import { ToldCache } from '../wire/read-told.ts';
+import { ToldCache } from '../wire/relay-message.ts';
 import { createHandshake } from '../wire/websocket-connection.ts';
 import { type ClientPlan, firstDueFrom, nthDueMs, type Schedule } from './client-plan.ts';
-import { Knowledge } from './knowledge.ts';
 import { openConnection } from './open-connection.ts';
-import { topicName, topicsOf } from './topic-choice.ts';
-import { evenly, type TransportName, transportOf } from './transports.ts';
+import { Knowledge } from './received-versions.ts';
+import { topicName, topicsOf } from './topic-assignment.ts';
+import { evenly, type TransportName, transportOf } from './transport-mix.ts';
 
 const NEW = 0; // has not tried
 const OPENING = 1; // tries for the first time

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ClientPlan } from '../../../../services/loadtest/clients/client-plan.ts';
-import { Population } from '../../../../services/loadtest/clients/population.ts';
-import { parseMix } from '../../../../services/loadtest/clients/transports.ts';
+import { Population } from '../../../../services/loadtest/clients/client-pool.ts';
+import { parseMix } from '../../../../services/loadtest/clients/transport-mix.ts';
 import { Latency } from '../../../../services/loadtest/measure/latency.ts';
 import { preciseNowMs } from '../../../../services/loadtest/timing/precise-now.ts';
 

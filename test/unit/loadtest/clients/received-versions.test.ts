@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Knowledge } from '../../../../services/loadtest/clients/knowledge.ts';
+import { Knowledge } from '../../../../services/loadtest/clients/received-versions.ts';
 import { Latency } from '../../../../services/loadtest/measure/latency.ts';
 
 const CLIENT = { isOld: false, isSlow: false, topics: 2 };
