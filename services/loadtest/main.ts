@@ -9,10 +9,10 @@ import { planText } from './plan/plan-text.ts';
 import { checkReportFiles, writeReport } from './report/report-files.ts';
 import { runLoadTest } from './run/load-test.ts';
 import { createProgress } from './run/progress.ts';
-import { resolveTargets } from './wire/resolve-targets.ts';
+import { resolveTargets } from './wire/target.ts';
 
-const WRONG_OPTIONS = 2;
-/** With more clients than these, pings every 25 s would be most of the work. */
+const INVALID_OPTIONS = 2;
+/** With more clients, pings every 25 s would be most of the load. */
 const RARE_PINGS_FROM = 50_000;
 
 function readOptions(): LoadtestOptions | number {
@@ -27,7 +27,7 @@ function readOptions(): LoadtestOptions | number {
   } catch (error) {
     if (!(error instanceof OptionError)) throw error;
     process.stderr.write(`${error.message}\n\nnpm run loadtest -- --help shows all options\n`);
-    return WRONG_OPTIONS;
+    return INVALID_OPTIONS;
   }
 }
 
@@ -35,27 +35,27 @@ async function resolveCluster(cluster: TargetCluster | undefined): Promise<Targe
   return cluster && { ...cluster, relays: await resolveTargets(cluster.relays) };
 }
 
-/** Ends the test at a signal, and at once at a second one. */
+/** Ends the test on the first signal and the process on the second. */
 function endOnSignals(ending: AbortController): { exitCode: number | undefined } {
-  const ended: { exitCode: number | undefined } = { exitCode: undefined };
+  const state: { exitCode: number | undefined } = { exitCode: undefined };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (ended.exitCode !== undefined) process.exit(ended.exitCode);
-      ended.exitCode = 128 + constants.signals[signal];
+      if (state.exitCode !== undefined) process.exit(state.exitCode);
+      state.exitCode = 128 + constants.signals[signal];
       ending.abort('signal');
     });
   }
-  return ended;
+  return state;
 }
 
-/** Runs the test; resolves with the exit code. */
+/** Runs the test and returns the exit code. */
 async function main(): Promise<number> {
   const options = readOptions();
   if (typeof options === 'number') return options;
   const { PATH: path = '', WEBHOOK_SECRET: secret, WEBHOOK_TOKEN: token, RELAY_TOKEN: relayToken } = process.env;
   const machine = readMachine();
   const ending = new AbortController();
-  const ended = endOnSignals(ending);
+  const state = endOnSignals(ending);
   const progress = createProgress(process.stderr);
   let local: LocalCluster | undefined;
   try {
@@ -65,32 +65,33 @@ async function main(): Promise<number> {
     process.stderr.write(planText(plan));
     if (refusal !== undefined) {
       process.stderr.write(`${refusal}\n`);
-      return WRONG_OPTIONS;
+      return INVALID_OPTIONS;
     }
-    if (options.onlyPlan) return 0;
+    if (options.planOnly) return 0;
     if (given && options.updatesPerSecond > 0 && !secret && !token) {
-      process.stderr.write('WEBHOOK_SECRET or WEBHOOK_TOKEN must be set: the test publishes\n');
-      return WRONG_OPTIONS;
+      process.stderr.write('WEBHOOK_SECRET or WEBHOOK_TOKEN must be set to publish\n');
+      return INVALID_OPTIONS;
     }
     setTimeout(() => ending.abort('time'), options.maxTimeMs).unref();
     if (!given) {
-      progress.phase('starting the cluster', 0);
+      progress.phase('starting the cluster');
       const pingInterval = plan.clients > RARE_PINGS_FROM ? '55s' : '25s';
       local = await startLocalCluster({ relays: plan.relays, path, pingInterval, signal: ending.signal });
     }
     const cluster = given ?? local;
-    if (!cluster) throw new TypeError('there is no cluster');
+    if (!cluster) throw new TypeError('no cluster');
     const publish = local ? { token: local.token } : secret ? { secret } : { token: token ?? '' };
-    const what = local?.what ?? [...new Set(cluster.relays.map(({ authority }) => authority))].join(', ');
+    const clusterDescription =
+      local?.description ?? [...new Set(cluster.relays.map(({ authority }) => authority))].join(', ');
     const credentials = { publish, relayToken };
-    const deps = { options, plan, machine, cluster, what, credentials, progress, signal: ending.signal };
+    const deps = { options, plan, machine, cluster, clusterDescription, credentials, progress, signal: ending.signal };
     const report = await runLoadTest(deps);
     writeReport(report, options);
-    return ended.exitCode ?? (report.verdicts.every(({ isKept }) => isKept) ? 0 : 1);
+    return state.exitCode ?? (report.thresholds.every(({ passed }) => passed) ? 0 : 1);
   } catch (error) {
     progress.end();
     process.stderr.write(`the load test could not run: ${error instanceof Error ? error.message : String(error)}\n`);
-    return ended.exitCode ?? 1;
+    return state.exitCode ?? 1;
   } finally {
     await local?.stop();
   }

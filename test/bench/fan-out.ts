@@ -1,17 +1,17 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { BASELINE, RELAY, rivals } from './servers/contenders.ts';
+import { BASELINE, comparedWith, RELAY } from './servers/contenders.ts';
 import { collect, ratios, type Samples, showSummary, summarize } from './statistics.ts';
-import { inTurn, withFields } from './test-bed.ts';
+import { rotate, withTestBeds } from './test-bed.ts';
 
 const RELAYS = [RELAY];
 
 async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
-  const contenders = [BASELINE, ...RELAYS, ...rivals(RELAYS, against)];
+  const contenders = [BASELINE, ...RELAYS, ...comparedWith(RELAYS, against)];
   const clients = quick ? 1000 : 10_000;
   const rounds = quick ? 3 : 9;
   const updates = quick ? 20 : 8;
   const samples: Samples = {};
-  await withFields(contenders, { redisUrl: redis.url }, async (fields) => {
+  await withTestBeds(contenders, { redisUrl: redis.url }, async (fields) => {
     for (const field of fields) {
       progress(`${clients} clients connect to ${field.name}`);
       await field.connect(clients);
@@ -19,7 +19,7 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
     }
     for (let round = 0; round < rounds; round += 1) {
       progress(`round ${round + 1} of ${rounds}`);
-      for (const field of inTurn(fields, round)) {
+      for (const field of rotate(fields, round)) {
         await field.publishInTurn(1, clients);
         const cpuUs = await field.cpuUs(() => field.publishInTurn(updates, clients));
         collect(samples, field.name, cpuUs / (updates * clients));

@@ -1,7 +1,7 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { RELAY } from './servers/contenders.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
-import { inTurn, withFields } from './test-bed.ts';
+import { rotate, withTestBeds } from './test-bed.ts';
 
 async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
   const counts = quick ? [250, 500, 1000] : [1250, 2500, 5000, 10_000];
@@ -9,7 +9,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
   const deliveries = quick ? 5000 : 40_000;
   const samples: Samples = {};
   const contenders = counts.map((count) => ({ ...RELAY, name: `${count} clients` }));
-  await withFields(contenders, { redisUrl: redis.url }, async (fields) => {
+  await withTestBeds(contenders, { redisUrl: redis.url }, async (fields) => {
     const all = fields.map((field, i) => ({ field, clients: counts[i] ?? 0 }));
     for (const { field, clients } of all) {
       progress(`${clients} clients connect`);
@@ -18,7 +18,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
     }
     for (let round = 0; round < rounds; round += 1) {
       progress(`round ${round + 1} of ${rounds}`);
-      for (const { field, clients } of inTurn(all, round)) {
+      for (const { field, clients } of rotate(all, round)) {
         const cpuUs = await field.cpuUs(() => field.publishInTurn(deliveries / clients, clients));
         collect(samples, field.name, cpuUs / deliveries);
       }

@@ -1,22 +1,22 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { BASELINE, OLD_RELAY, RELAY, rivals } from './servers/contenders.ts';
+import { BASELINE, comparedWith, LEGACY_RELAY, RELAY } from './servers/contenders.ts';
 import { collect, prefixed, ratios, type Samples, showSummary } from './statistics.ts';
-import { inTurn, pause, withFields } from './test-bed.ts';
+import { pause, rotate, withTestBeds } from './test-bed.ts';
 
-const RELAYS = [RELAY, OLD_RELAY];
+const RELAYS = [RELAY, LEGACY_RELAY];
 const SETTLE_MS = 500;
 
 async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
-  const contenders = [BASELINE, ...RELAYS, ...rivals(RELAYS, against)];
+  const contenders = [BASELINE, ...RELAYS, ...comparedWith(RELAYS, against)];
   const clients = quick ? 500 : 3000;
   const rounds = quick ? 2 : 6;
   const cpu: Samples = {};
   const perSecond: Samples = {};
-  await withFields(contenders, { redisUrl: redis.url }, async (fields) => {
+  await withTestBeds(contenders, { redisUrl: redis.url }, async (fields) => {
     // The first round is for the compilers.
     for (let round = -1; round < rounds; round += 1) {
       progress(`round ${round + 1} of ${rounds}`);
-      for (const field of inTurn(fields, round + 1)) {
+      for (const field of rotate(fields, round + 1)) {
         const begunMs = performance.now();
         const cpuUs = await field.cpuUs(() => field.connect(clients));
         const seconds = (performance.now() - begunMs) / 1000;

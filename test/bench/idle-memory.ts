@@ -1,9 +1,9 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { BASELINE, OLD_RELAY, RELAY, rivals } from './servers/contenders.ts';
+import { BASELINE, comparedWith, LEGACY_RELAY, RELAY } from './servers/contenders.ts';
 import { collect, prefixed, type Samples, showSummary, summarize } from './statistics.ts';
-import { Field, inTurn, pause } from './test-bed.ts';
+import { pause, rotate, TestBed } from './test-bed.ts';
 
-const RELAYS = [RELAY, OLD_RELAY];
+const RELAYS = [RELAY, LEGACY_RELAY];
 const SETTLE_MS = 500;
 /**
  * V8's young generation grows by up to 48 MiB where many clients come at once. It is there once for all of them, so
@@ -12,15 +12,15 @@ const SETTLE_MS = 500;
 const SMALL_YOUNG_GENERATION = ['--max-semi-space-size=1'];
 
 async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
-  const contenders = [BASELINE, ...RELAYS, ...rivals(RELAYS, against)];
+  const contenders = [BASELINE, ...RELAYS, ...comparedWith(RELAYS, against)];
   const [first, more] = quick ? [1000, 4000] : [2000, 14_000];
   const rounds = quick ? 1 : 3;
   const resident: Samples = {};
   const heap: Samples = {};
   for (let round = 0; round < rounds; round += 1) {
-    for (const contender of inTurn(contenders, round)) {
+    for (const contender of rotate(contenders, round)) {
       progress(`round ${round + 1} of ${rounds}: ${contender.name}`);
-      const field = await Field.start(contender, { redisUrl: redis.url, nodeArgs: SMALL_YOUNG_GENERATION });
+      const field = await TestBed.start(contender, { redisUrl: redis.url, nodeArgs: SMALL_YOUNG_GENERATION });
       try {
         // The first ones also pay for what is there once: compiled code, tables, pages of the allocator.
         await field.connect(first);
@@ -43,7 +43,7 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
   return {
     columns: ['server', 'resident memory, KiB', "of it in JavaScript's heap, KiB"],
     rows: contenders.map(({ name }) => [name, showSummary(resident[name], 2), showSummary(heap[name], 2)]),
-    goals: [goal(RELAY.name), goal(OLD_RELAY.name)],
+    goals: [goal(RELAY.name), goal(LEGACY_RELAY.name)],
     samples: {
       ...prefixed('resident', resident),
       ...prefixed('heap', heap),
@@ -51,7 +51,7 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
   };
 }
 
-async function settled(field: Field) {
+async function settled(field: TestBed) {
   await pause(SETTLE_MS);
   return field.server.process.memory();
 }

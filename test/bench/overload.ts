@@ -1,7 +1,7 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { BASELINE, RELAY, rivals } from './servers/contenders.ts';
+import { BASELINE, comparedWith, RELAY } from './servers/contenders.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
-import { Field, pause } from './test-bed.ts';
+import { pause, TestBed } from './test-bed.ts';
 
 const RELAYS = [RELAY];
 const TOO_MUCH = 4;
@@ -11,7 +11,10 @@ const PARTS = 3;
 const MIB = 1024 * 1024;
 
 /** Measures what can be sent, then wants several times that, and looks how old what arrives is in each third of the time. */
-async function overload(field: Field, options: { clients: number; seconds: number; samples: Samples }): Promise<void> {
+async function overload(
+  field: TestBed,
+  options: { clients: number; seconds: number; samples: Samples },
+): Promise<void> {
   const { clients, seconds, samples } = options;
   const { name } = field;
   const perSecond = await updatesPerSecond(field, { clients, seconds: seconds / PARTS });
@@ -35,7 +38,7 @@ async function overload(field: Field, options: { clients: number; seconds: numbe
   }
 }
 
-async function updatesPerSecond(field: Field, options: { clients: number; seconds: number }): Promise<number> {
+async function updatesPerSecond(field: TestBed, options: { clients: number; seconds: number }): Promise<number> {
   const begunMs = performance.now();
   let updates = 0;
   while (performance.now() - begunMs < options.seconds * 1000) {
@@ -46,7 +49,7 @@ async function updatesPerSecond(field: Field, options: { clients: number; second
 }
 
 async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
-  const contenders = [BASELINE, ...RELAYS, ...rivals(RELAYS, against)];
+  const contenders = [BASELINE, ...RELAYS, ...comparedWith(RELAYS, against)];
   const clients = quick ? 300 : 2000;
   const rounds = quick ? 1 : 3;
   const seconds = quick ? 3 : 6;
@@ -54,7 +57,7 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
   for (let round = 0; round < rounds; round += 1) {
     for (const contender of contenders) {
       progress(`round ${round + 1} of ${rounds}: ${contender.name}`);
-      const field = await Field.start(contender, { redisUrl: redis.url });
+      const field = await TestBed.start(contender, { redisUrl: redis.url });
       try {
         await field.connect(clients);
         await overload(field, { clients, seconds, samples });

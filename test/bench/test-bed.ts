@@ -7,7 +7,7 @@ import type { Contender, RunningServer, StartOptions } from './servers/contender
 const PADDING_BYTES = 100;
 
 /** A contender's server with clients of its own. */
-export class Field {
+export class TestBed {
   readonly name: string;
   readonly server: RunningServer;
   readonly clients: Clients;
@@ -20,9 +20,9 @@ export class Field {
     this.clients = clients;
   }
 
-  static async start(contender: Contender, options: StartOptions): Promise<Field> {
+  static async start(contender: Contender, options: StartOptions): Promise<TestBed> {
     const server = await contender.start(options);
-    return new Field(contender, server, new Clients());
+    return new TestBed(contender, server, new Clients());
   }
 
   /** Connects so many clients, all to one topic unless the plan says something else. */
@@ -58,14 +58,14 @@ export class Field {
 }
 
 /** Starts a field for each contender, does something with them, and stops them whatever comes. */
-export async function withFields<T>(
+export async function withTestBeds<T>(
   contenders: readonly Contender[],
   options: StartOptions,
-  action: (fields: readonly Field[]) => Promise<T>,
+  action: (fields: readonly TestBed[]) => Promise<T>,
 ): Promise<T> {
-  const fields: Field[] = [];
+  const fields: TestBed[] = [];
   try {
-    for (const contender of contenders) fields.push(await Field.start(contender, options));
+    for (const contender of contenders) fields.push(await TestBed.start(contender, options));
     return await action(fields);
   } finally {
     await Promise.all(fields.map((field) => field.stop()));
@@ -73,7 +73,7 @@ export async function withFields<T>(
 }
 
 /** The fields of a round, each time beginning with another one, so that no one always comes first. */
-export function inTurn<T>(items: readonly T[], round: number): T[] {
+export function rotate<T>(items: readonly T[], round: number): T[] {
   const first = round % items.length;
   return [...items.slice(first), ...items.slice(0, first)];
 }

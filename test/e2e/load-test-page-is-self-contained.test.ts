@@ -8,7 +8,7 @@ import { renderHtml } from '../../services/loadtest/report/report-html.ts';
 import { openPage, startBrowser } from '../support/browser.ts';
 import { loadTestReport } from '../support/load-test-report.ts';
 
-describe('the page of a load test in a browser', () => {
+describe('the load test report in a browser', () => {
   const folder = mkdtempSync(join(tmpdir(), 'heliograph-page-'));
   const url = pathToFileURL(join(folder, 'report.html')).href;
   let browser: Browser;
@@ -23,12 +23,12 @@ describe('the page of a load test in a browser', () => {
   });
 
   it.each([
-    ['a desk', 1280],
-    ['a phone', 360],
-  ])('shows all of it on %s without scripts, fetches nothing, and is no wider than the screen', async (_, width) => {
+    ['a wide', 1280],
+    ['a narrow', 360],
+  ])('fits %s screen without scripts or requests', async (_, width) => {
     const options = { javaScriptEnabled: false, viewport: { width, height: 800 } };
     const { page, requests, complaints } = await openPage(browser, url, options);
-    expect(await page.locator('h1').innerText()).toBe('2,000 clients, all told within 50.0 ms');
+    expect(await page.locator('h1').innerText()).toBe('2,000 clients, all notified within 50.0 ms');
     expect(await page.locator('.kind').innerText()).toContain('<b>a label</b>');
     expect(await page.locator('figure').count()).toBe(7);
     for (const figure of await page.locator('figure').all()) {
@@ -41,16 +41,16 @@ describe('the page of a load test in a browser', () => {
     expect(complaints).toEqual([]);
   });
 
-  it('shows the numbers behind a plot where the pointer rests', async () => {
+  it('shows the values of a plot under the pointer', async () => {
     const { page } = await openPage(browser, url, { javaScriptEnabled: false });
-    const plot = page.locator('figure', { hasText: 'Deliveries a second' });
+    const plot = page.locator('figure', { hasText: 'Deliveries per second' });
     const slot = plot.locator('.slot').nth(20);
     expect(await slot.locator('.tip').isVisible()).toBe(false);
     await slot.hover();
     expect(await slot.locator('.tip').innerText()).toMatch(/21 s\s+2,000/);
   });
 
-  it('is dark where the system is', async () => {
+  it('follows the colour scheme of the system', async () => {
     const ground = async (colorScheme: 'light' | 'dark') => {
       const { page } = await openPage(browser, url, { colorScheme });
       return page.evaluate(() => getComputedStyle(document.body).backgroundColor);

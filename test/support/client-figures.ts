@@ -1,7 +1,7 @@
 import type { Figures } from '../../services/loadtest/measure/figures.ts';
 import { Latency } from '../../services/loadtest/measure/latency.ts';
 
-/** What a process of clients of a load test might report. */
+/** Returns the figures of a client process; all zero unless given. */
 export function clientFigures(more: Partial<Figures> = {}): Figures {
   return {
     open: 0,
@@ -9,10 +9,10 @@ export function clientFigures(more: Partial<Figures> = {}): Figures {
     handshakes: 0,
     failed: {},
     lost: {},
-    notBack: {},
+    reconnectFailed: {},
     deliveries: 0,
     skipped: 0,
-    repeated: 0,
+    duplicates: 0,
     caughtUp: 0,
     utilization: 0,
     residentBytes: 0,
@@ -24,7 +24,7 @@ export function clientFigures(more: Partial<Figures> = {}): Figures {
   };
 }
 
-/** Latencies in milliseconds, as a process sends them. */
+/** Encodes latencies in milliseconds as a client process does. */
 export function latencyText(...values: number[]): string | undefined {
   const latency = new Latency();
   for (const ms of values) latency.record(ms);

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { Agent, get } from 'node:http';
 import { Worker } from 'node:worker_threads';
 
-/** The web app behind a cluster, on a thread of its own, so that its clock does not wait for its clients. */
+/** A web application that records its requests, in a worker thread so that a busy test does not delay its clock. */
 export interface CountingOrigin {
   /** Fetches the page once. */
   fetch(): void;
-  /** When each request came, in milliseconds, once so many have. */
+  /** Resolves with the arrival times of all requests, in milliseconds, once there are at least `count`. */
   requests(count: number): Promise<readonly number[]>;
   stop(): Promise<void>;
 }
@@ -16,7 +16,7 @@ const { createServer } = require('node:http');
 const { parentPort } = require('node:worker_threads');
 const times = [];
 let wanted = Infinity;
-const tell = () => {
+const report = () => {
   if (times.length < wanted) return;
   wanted = Infinity;
   parentPort.postMessage(times);
@@ -24,17 +24,17 @@ const tell = () => {
 const server = createServer((request, response) => {
   times.push(performance.timeOrigin + performance.now());
   response.end('ok');
-  tell();
+  report();
 });
 server.keepAliveTimeout = 60_000;
 server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
 parentPort.on('message', (count) => {
   wanted = count;
-  tell();
+  report();
 });
 `;
 
-/** Starts an app that notes when it is asked. */
+/** Starts the application. */
 export async function startCountingOrigin(): Promise<CountingOrigin> {
   const worker = new Worker(SOURCE, { eval: true });
   const [port] = await once(worker, 'message');
@@ -42,9 +42,9 @@ export async function startCountingOrigin(): Promise<CountingOrigin> {
   return {
     fetch: () => void get({ host: '127.0.0.1', port, agent }, (response) => response.resume()).on('error', () => {}),
     async requests(count) {
-      const answer = once(worker, 'message');
+      const message = once(worker, 'message');
       worker.postMessage(count);
-      const [times] = await answer;
+      const [times] = await message;
       return times;
     },
     async stop() {

@@ -2,17 +2,17 @@ import { once } from 'node:events';
 import type { Report } from '../../services/loadtest/report/report.ts';
 import { spawnBound } from './bound-process.ts';
 
-/** A load test as a process of its own, as built. */
+/** A load test in a child process, from the build. */
 export interface LoadTestProcess {
   readonly pid: number;
-  /** Its progress so far. */
+  /** Returns the progress output so far. */
   progress(): string;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves at its end; the report is there where `--json -` was asked for. */
+  /** Resolves when it exits; `report` is set with `--json -`. */
   readonly ended: Promise<{ code: number | null; output: string; progress: string; report: Report | undefined }>;
 }
 
-/** Starts a load test with these options, and only these variables in its environment. */
+/** Starts a load test with the given options and only the given environment variables. */
 export function startLoadTest(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},

@@ -3,11 +3,11 @@ import type { Report } from '../../services/loadtest/report/report.ts';
 
 export const SUMMARY: LatencySummary = { count: 20_000, p50: 12.3, p90: 20, p99: 45.6, 'p99.9': 78, max: 123 };
 
-/** The report of a small test that went well. */
+/** Returns the report of a small, successful test. */
 export function loadTestReport(more: Partial<Report> = {}): Report {
   return {
     startedAt: '2026-11-24T22:50:00.000Z',
-    tookS: 25,
+    durationS: 25,
     label: '',
     ended: 'completed',
     cluster: 'redis-server, a webhook and 1 relay, started on this machine',
@@ -15,22 +15,22 @@ export function loadTestReport(more: Partial<Report> = {}): Report {
     settings: { ramp: '10 s', topics: '1' },
     plan: ['2,000 clients in 1 process'],
     clients: {
-      wanted: 2000,
+      planned: 2000,
       opened: 2000,
       open: 2000,
       failed: {},
       lost: {},
-      notBack: {},
-      died: 0,
+      reconnectFailed: {},
+      processExited: 0,
       handshakes: 2000,
       handshakesPerS: 200,
       handshakeLatency: SUMMARY,
     },
-    updates: { due: 10, accepted: 10, failed: {}, repeated: {}, answers: SUMMARY },
-    deliveries: { total: 20_000, perS: 2000, peakPerS: 2000, skipped: 0, repeated: 0, caughtUp: 0 },
+    updates: { due: 10, accepted: 10, failed: {}, retried: {}, responseLatency: SUMMARY },
+    deliveries: { total: 20_000, perS: 2000, peakPerS: 2000, skipped: 0, duplicates: 0, caughtUp: 0 },
     latency: SUMMARY,
     slowLatency: undefined,
-    told: { p50: 12, p99: 40, p100: 50 },
+    notified: { p50: 12, p99: 40, p100: 50 },
     behind: [1, 5, 30].map((afterS) => ({ afterS, clients: 0, slow: 0 })),
     server: {
       cpuPerDeliveryUs: 10.5,
@@ -39,15 +39,15 @@ export function loadTestReport(more: Partial<Report> = {}): Report {
       conflated: 0,
       fellBehind: 0,
     },
-    own: {
+    clientSide: {
       cpuPerDeliveryUs: 9.5,
       memoryPerClientBytes: 2048,
       residentBytes: 1e8,
       kernelPerClientBytes: 10_240,
       availableBytes: 2e10,
     },
-    wall: 'none was met: CPU of this machine 20 % busy',
-    verdicts: [{ name: 'failed', most: 0, value: 0, isKept: true }],
+    bottleneck: 'none found: CPU of this machine 20 % busy',
+    thresholds: [{ name: 'failed', limit: 0, value: 0, passed: true }],
     phases: [
       { name: 'connect', fromS: 1, toS: 11 },
       { name: 'publish', fromS: 13, toS: 24 },
@@ -69,7 +69,7 @@ export function loadTestReport(more: Partial<Report> = {}): Report {
       [1, 123],
     ],
     slowLatencyCurve: [],
-    toldCurve: [
+    notifiedCurve: [
       [0, 5],
       [0.5, 12],
       [1, 50],
@@ -78,18 +78,18 @@ export function loadTestReport(more: Partial<Report> = {}): Report {
   };
 }
 
-/** The report of a test that found nothing at all: nobody could connect, and nothing can be seen of this machine. */
+/** Returns the report of a test without any measurements: no client could connect, and the machine cannot be read. */
 export function emptyReport(): Report {
-  const { clients, deliveries, own } = loadTestReport();
+  const { clients, deliveries, clientSide } = loadTestReport();
   return loadTestReport({
     clients: {
       ...{ ...clients, opened: 0, open: 0, handshakes: 0, handshakesPerS: 0, handshakeLatency: undefined },
       failed: { ECONNREFUSED: 2000 },
     },
-    updates: { due: 0, accepted: 0, failed: {}, repeated: {}, answers: undefined },
+    updates: { due: 0, accepted: 0, failed: {}, retried: {}, responseLatency: undefined },
     deliveries: { ...deliveries, total: 0, perS: 0, peakPerS: 0 },
     latency: undefined,
-    told: { p50: undefined, p99: undefined, p100: undefined },
+    notified: { p50: undefined, p99: undefined, p100: undefined },
     behind: [1, 5, 30].map((afterS) => ({ afterS, clients: undefined, slow: undefined })),
     server: {
       cpuPerDeliveryUs: undefined,
@@ -98,15 +98,15 @@ export function emptyReport(): Report {
       conflated: undefined,
       fellBehind: undefined,
     },
-    own: {
+    clientSide: {
       ...{ cpuPerDeliveryUs: undefined, memoryPerClientBytes: undefined, kernelPerClientBytes: undefined },
-      residentBytes: own.residentBytes,
-      availableBytes: own.availableBytes,
+      residentBytes: clientSide.residentBytes,
+      availableBytes: clientSide.availableBytes,
     },
-    verdicts: [{ name: 'failed', most: 0, value: 1, isKept: false }],
+    thresholds: [{ name: 'failed', limit: 0, value: 1, passed: false }],
     phases: [],
     series: [],
     latencyCurve: [],
-    toldCurve: [],
+    notifiedCurve: [],
   });
 }

@@ -1,34 +1,36 @@
-import type { Figures, Judgement, LastUpdates } from '../measure/figures.ts';
+import type { TransportName } from '../../shared/protocol/transport-name.ts';
+import type { CheckResult, Figures, LastUpdates } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
 import { preciseNowMs } from '../timing/precise-now.ts';
 import type { ConnectionOwner, RawConnection } from '../wire/raw-connection.ts';
-import { ToldCache } from '../wire/relay-message.ts';
+import { RelayMessageCache } from '../wire/relay-message.ts';
 import { createHandshake } from '../wire/websocket-connection.ts';
-import { type ClientPlan, firstDueFrom, nthDueMs, type Schedule } from './client-plan.ts';
+import type { ClientPlan } from './client-plan.ts';
 import { openConnection } from './open-connection.ts';
-import { Knowledge } from './received-versions.ts';
+import { ReceivedVersions } from './received-versions.ts';
 import { topicName, topicsOf } from './topic-assignment.ts';
-import { evenly, type TransportName, transportOf } from './transport-mix.ts';
+import { evenSpread, transportOf } from './transport-mix.ts';
+import { dueMsOf, firstDueFrom, type UpdateSchedule } from './update-schedule.ts';
 
-const NEW = 0; // has not tried
-const OPENING = 1; // tries for the first time
+const NEW = 0; // has not connected yet
+const OPENING = 1; // first connection attempt
 const OPEN = 2;
-const FAILED = 3; // could not connect
-const AWAY = 4; // was connected, and is not
-const RETURNING = 5; // tries to come back
+const FAILED = 3; // the first connection attempt failed
+const DISCONNECTED = 4; // was connected before
+const REOPENING = 5; // reconnecting
 
 const READ_BUFFER_BYTES = 64 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 30_000;
-const COME_BACK_MS = 1000;
+const RECONNECT_MS = 1000;
 
-/** The clients of one process: who they are, what they know, and what befell them. */
-export class Population implements ConnectionOwner {
+/** The clients of one process: their connections, the versions they received, and their counts. */
+export class ClientPool implements ConnectionOwner {
   readonly #plan: ClientPlan;
   readonly #connections: (RawConnection | undefined)[];
   readonly #states: Uint8Array;
   readonly #startedMs: Float64Array;
-  readonly #knowledge: Knowledge;
-  readonly #cache = new ToldCache();
+  readonly #received: ReceivedVersions;
+  readonly #messages = new RelayMessageCache();
   readonly #handshake = createHandshake();
   readonly #readBuffer = Buffer.alloc(READ_BUFFER_BYTES);
   readonly #opening = new Set<number>();
@@ -37,31 +39,31 @@ export class Population implements ConnectionOwner {
   readonly #handshakeLatency = new Latency();
   readonly #failed: Record<string, number> = {};
   readonly #lost: Record<string, number> = {};
-  readonly #notBack: Record<string, number> = {};
-  #schedule: Schedule | undefined;
+  readonly #reconnectFailed: Record<string, number> = {};
+  #schedule: UpdateSchedule | undefined;
   #open = 0;
   #opened = 0;
   #handshakes = 0;
   #deliveries = 0;
-  #repeated = 0;
+  #duplicates = 0;
   #caughtUp = 0;
 
   constructor(plan: ClientPlan) {
-    const { count, choice } = plan;
+    const { count, assignment } = plan;
     this.#plan = plan;
     this.#connections = new Array(count).fill(undefined);
     this.#states = new Uint8Array(count);
     this.#startedMs = new Float64Array(count);
-    this.#knowledge = new Knowledge({ choice, clients: count, numberOf: (client) => this.#numberOf(client) });
+    this.#received = new ReceivedVersions({ assignment, clients: count, numberOf: (client) => this.#numberOf(client) });
   }
 
-  /** How many are connecting now. */
+  /** The number of handshakes in progress. */
   get opening(): number {
     return this.#opening.size;
   }
 
-  /** Tells it when updates are due, for clients that are not told what they are told of. */
-  set schedule(schedule: Schedule) {
+  /** The due times of the updates, from which the latency of legacy clients is derived. */
+  set schedule(schedule: UpdateSchedule) {
     this.#schedule = schedule;
   }
 
@@ -70,7 +72,7 @@ export class Population implements ConnectionOwner {
   }
 
   isSlow(client: number): boolean {
-    return evenly(this.#numberOf(client), 2) < this.#plan.slowShare;
+    return evenSpread(this.#numberOf(client), 2) < this.#plan.slowShare;
   }
 
   connection(client: number): RawConnection | undefined {
@@ -80,13 +82,13 @@ export class Population implements ConnectionOwner {
   /** Connects a client, for the first time or again. */
   connect(client: number): void {
     const number = this.#numberOf(client);
-    const { targets, sourceAddresses, choice, token } = this.#plan;
+    const { targets, sourceAddresses, assignment, token } = this.#plan;
     const target = targets[number % targets.length];
-    if (!target) throw new TypeError('there is no target');
-    this.#states[client] = this.#states[client] === NEW ? OPENING : RETURNING;
+    if (!target) throw new TypeError('the plan has no target');
+    this.#states[client] = this.#states[client] === NEW ? OPENING : REOPENING;
     this.#startedMs[client] = preciseNowMs();
     this.#opening.add(client);
-    const topics = topicsOf(choice, number).map((topic) => topicName(choice, topic));
+    const topics = topicsOf(assignment, number).map((topic) => topicName(assignment, topic));
     this.#connections[client] = openConnection({
       client,
       owner: this,
@@ -95,24 +97,24 @@ export class Population implements ConnectionOwner {
       readBuffer: this.#readBuffer,
       transport: this.#transportOf(client),
       topics,
-      since: this.#knowledge.since(client),
+      since: this.#received.since(client),
       token,
       handshake: this.#handshake,
     });
   }
 
-  /** A client goes, and comes back within a second. */
+  /** Disconnects a client; it reconnects within a second. */
   churn(client: number): void {
     this.#connections[client]?.close();
-    this.#gone(client);
-    this.#comeBack(client, Math.random() * COME_BACK_MS);
+    this.#clear(client);
+    this.#reconnect(client, Math.random() * RECONNECT_MS);
   }
 
-  /** Gives up what takes too long to connect. */
+  /** Ends handshakes that have timed out. */
   sweep(): void {
     const oldest = preciseNowMs() - HANDSHAKE_TIMEOUT_MS;
     for (const client of this.#opening) {
-      if ((this.#startedMs[client] ?? 0) < oldest) this.#connections[client]?.end('no answer within 30 s');
+      if ((this.#startedMs[client] ?? 0) < oldest) this.#connections[client]?.end('no response within 30 s');
     }
   }
 
@@ -126,65 +128,66 @@ export class Population implements ConnectionOwner {
   }
 
   message(client: number, payload: Buffer): void {
-    const told = this.#cache.read(payload);
-    if (told.type === 'update') {
+    const message = this.#messages.read(payload);
+    if (message.type === 'update') {
       const nowMs = preciseNowMs();
-      if (this.#plan.mix.longpoll > 0 && this.#isFetched(client, told.topic)) {
-        this.#knowledge.current(client, told.topic, told.version, nowMs);
+      if (this.#plan.mix['long-poll'] > 0 && this.#isFirstFetch(client, message.topic)) {
+        this.#received.recordCurrent(client, message.topic, message.version, nowMs);
         return;
       }
-      const news = this.#knowledge.update(client, told, nowMs);
-      if (news === 'repeated') this.#repeated += 1;
-      else if (news === 'new') this.#told(client, told.mark?.dueMs, nowMs);
-    } else if (told.type === 'subscribed') {
-      for (const [topic, version] of told.numbers) {
-        if (version !== null) this.#knowledge.current(client, topic, version, preciseNowMs());
+      const kind = this.#received.recordUpdate(client, message, nowMs);
+      if (kind === 'duplicate') this.#duplicates += 1;
+      else if (kind === 'new') this.#recordDelivery(client, message.stamp?.dueMs, nowMs);
+    } else if (message.type === 'subscribed') {
+      for (const [topic, version] of message.versions) {
+        if (version !== null) this.#received.recordCurrent(client, topic, version, preciseNowMs());
       }
-    } else if (told.type === 'error') this.#connections[client]?.end(`refused: ${told.code}`);
+    } else if (message.type === 'error') this.#connections[client]?.end(`rejected: ${message.code}`);
   }
 
   /**
-   * Clients that are not told what they are told of are told of one update after the other. Where a relay puts several
-   * into one frame they seem too late from then on, never too early.
+   * Attributes a signal of the legacy protocol to the next update of the client's topics. If a relay merges several
+   * updates into one signal, later latencies are overestimated, never underestimated.
    */
-  updated(client: number): void {
+  signalled(client: number): void {
     const nowMs = preciseNowMs();
-    this.#knowledge.updated(client, nowMs);
+    this.#received.recordSignal(client, nowMs);
     this.#deliveries += 1;
     if (!this.#schedule) return;
-    const { choice } = this.#plan;
-    const own = topicsOf(choice, this.#numberOf(client)).toSorted((a, b) => a - b);
-    const audience = { own, topics: choice.topics };
-    const next = this.#knowledge.told(client) ?? firstDueFrom(this.#schedule, audience, this.#startedMs[client] ?? 0);
-    const dueMs = nthDueMs(this.#schedule, audience, next);
-    const isNews = dueMs <= nowMs;
-    this.#knowledge.noteTold(client, isNews ? next + 1 : next);
-    if (isNews) this.#noteLatency(client, nowMs - dueMs);
-    else this.#caughtUp += 1; // of what was due before it came
+    const { assignment } = this.#plan;
+    const own = topicsOf(assignment, this.#numberOf(client)).toSorted((a, b) => a - b);
+    const subscription = { own, topics: assignment.topics };
+    const next =
+      this.#received.signalCount(client) ?? firstDueFrom(this.#schedule, subscription, this.#startedMs[client] ?? 0);
+    const dueMs = dueMsOf(this.#schedule, subscription, next);
+    const isDue = dueMs <= nowMs;
+    this.#received.setSignalCount(client, isDue ? next + 1 : next);
+    if (isDue) this.#recordLatency(client, nowMs - dueMs);
+    else this.#caughtUp += 1; // an update from before the client connected
   }
 
-  ended(client: number, reason: string, comeBackMs?: number): void {
+  disconnected(client: number, reason: string, reconnectMs?: number): void {
     const state = this.#states[client];
-    const reasons = state === OPENING ? this.#failed : state === RETURNING ? this.#notBack : this.#lost;
+    const reasons = state === OPENING ? this.#failed : state === REOPENING ? this.#reconnectFailed : this.#lost;
     reasons[reason] = (reasons[reason] ?? 0) + 1;
-    this.#gone(client);
+    this.#clear(client);
     if (state === OPENING) this.#states[client] = FAILED;
-    else this.#comeBack(client, comeBackMs ?? COME_BACK_MS * (0.5 + Math.random()));
+    else this.#reconnect(client, reconnectMs ?? RECONNECT_MS * (0.5 + Math.random()));
   }
 
-  /** Looks who had the last update of each topic at that time. */
-  judge(last: LastUpdates, atMs: number): Judgement {
-    const { choice } = this.#plan;
-    return this.#knowledge.judge(last, atMs, (client) => {
+  /** Counts the clients that had the last update of each of their topics at `atMs`. */
+  check(last: LastUpdates, atMs: number): CheckResult {
+    const { assignment } = this.#plan;
+    return this.#received.check(last, atMs, (client) => {
       const state = this.#states[client];
-      if (state !== OPEN && state !== AWAY && state !== RETURNING) return undefined;
+      if (state !== OPEN && state !== DISCONNECTED && state !== REOPENING) return undefined;
       const transport = this.#transportOf(client);
-      const topics = transport === 'longpoll' ? 1 : choice.topicsPerClient;
-      return { isOld: transport === 'update_check', isSlow: this.isSlow(client), topics };
+      const topics = transport === 'long-poll' ? 1 : assignment.topicsPerClient;
+      return { isLegacy: transport === 'legacy', isSlow: this.isSlow(client), topics };
     });
   }
 
-  /** What happened so far; what was measured is given away. */
+  /** Returns the counts so far and the latencies since the last call. */
   figures(): Omit<Figures, 'utilization' | 'residentBytes' | 'cpuS'> {
     return {
       open: this.#open,
@@ -192,10 +195,10 @@ export class Population implements ConnectionOwner {
       handshakes: this.#handshakes,
       failed: { ...this.#failed },
       lost: { ...this.#lost },
-      notBack: { ...this.#notBack },
+      reconnectFailed: { ...this.#reconnectFailed },
       deliveries: this.#deliveries,
-      skipped: this.#knowledge.skipped,
-      repeated: this.#repeated,
+      skipped: this.#received.skipped,
+      duplicates: this.#duplicates,
       caughtUp: this.#caughtUp,
       latency: this.#latency.take(),
       slowLatency: this.#slowLatency.take(),
@@ -211,33 +214,33 @@ export class Population implements ConnectionOwner {
     return transportOf(this.#numberOf(client), this.#plan.mix);
   }
 
-  /** Whether this is the register that a long-poll begins with. */
-  #isFetched(client: number, topic: string): boolean {
-    return this.#transportOf(client) === 'longpoll' && !this.#knowledge.knows(client, topic);
+  /** Tells whether a response is the first fetch of a long-poll client, which returns the current state. */
+  #isFirstFetch(client: number, topic: string): boolean {
+    return this.#transportOf(client) === 'long-poll' && !this.#received.has(client, topic);
   }
 
-  /** Notes how long it took; what was due before the client came is no news that was late. */
-  #told(client: number, dueMs: number | undefined, nowMs: number): void {
+  /** Counts a delivery. Updates that were due before the client connected count as caught up and have no latency. */
+  #recordDelivery(client: number, dueMs: number | undefined, nowMs: number): void {
     this.#deliveries += 1;
     if (dueMs === undefined) return;
     if (dueMs < (this.#startedMs[client] ?? 0)) this.#caughtUp += 1;
-    else this.#noteLatency(client, nowMs - dueMs);
+    else this.#recordLatency(client, nowMs - dueMs);
   }
 
-  #noteLatency(client: number, ms: number): void {
+  #recordLatency(client: number, ms: number): void {
     const isSlow = this.#plan.slowShare > 0 && this.isSlow(client);
     (isSlow ? this.#slowLatency : this.#latency).record(ms);
   }
 
-  #gone(client: number): void {
+  #clear(client: number): void {
     if (this.#states[client] === OPEN) this.#open -= 1;
-    this.#states[client] = AWAY;
+    this.#states[client] = DISCONNECTED;
     this.#opening.delete(client);
     this.#connections[client] = undefined;
-    this.#knowledge.away(client);
+    this.#received.disconnected(client);
   }
 
-  #comeBack(client: number, delayMs: number): void {
+  #reconnect(client: number, delayMs: number): void {
     setTimeout(() => this.connect(client), delayMs).unref();
   }
 }

@@ -1,24 +1,37 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Figures, Judgement, LastUpdates } from '../measure/figures.ts';
+import type { CheckResult, Figures, LastUpdates } from '../measure/figures.ts';
 import { untilSignal } from '../timing/until-signal.ts';
-import type { ClientPlan, Schedule } from './client-plan.ts';
-import type { FromClients, ToClients } from './process-messages.ts';
+import type { ClientPlan } from './client-plan.ts';
+import type { UpdateSchedule } from './update-schedule.ts';
+
+/** Messages to a client process. */
+export type ToClients =
+  | { readonly type: 'start'; readonly plan: ClientPlan }
+  | { readonly type: 'end-ramp' }
+  | { readonly type: 'publishing'; readonly schedule: UpdateSchedule }
+  | { readonly type: 'check'; readonly last: LastUpdates; readonly atMs: number };
+
+/** Messages from a client process. */
+export type FromClients =
+  | { readonly type: 'ready'; readonly residentBytes: number }
+  | { readonly type: 'figures'; readonly figures: Figures; readonly isRampDone: boolean }
+  | { readonly type: 'checked'; readonly result: CheckResult };
 
 interface Member {
   readonly child: ChildProcess;
   readonly plan: ClientPlan;
   figures: Figures | undefined;
-  isRamped: boolean;
-  judged: ((judgement: Judgement | undefined) => void) | undefined;
-  isGone: boolean;
-  emptyBytes: number;
+  isRampDone: boolean;
+  checked: ((result: CheckResult | undefined) => void) | undefined;
+  hasExited: boolean;
+  initialBytes: number;
 }
 
 const STARTED_AT_ONCE = 4;
 const START_TIMEOUT_MS = 60_000;
-/** A young generation of a few MiB, and code that is small: a third less memory for each client, at no cost in CPU. */
+/** A small young generation and compact code save a third of the memory per client without extra CPU. */
 const LEAN = ['--max-semi-space-size=1', '--optimize-for-size'];
 
 /** The processes that hold the clients. */
@@ -26,60 +39,61 @@ export class ClientProcesses {
   readonly #members: Member[] = [];
   readonly #report: (figures: Figures) => void;
   #stopping = false;
-  /** Clients of processes that ended before their time. */
-  diedClients = 0;
+  /** Clients of processes that exited unexpectedly. */
+  exitedClients = 0;
 
-  /** `report` gets what each process has measured, about once a second. */
+  /** `report` receives the figures of each process about once a second. */
   constructor(deps: { report: (figures: Figures) => void }) {
     this.#report = deps.report;
   }
 
-  /** Starts a process for each plan. */
+  /** Starts one process per plan. */
   async start(plans: readonly ClientPlan[], signal: AbortSignal): Promise<void> {
     for (let i = 0; i < plans.length && !signal.aborted; i += STARTED_AT_ONCE) {
       await Promise.all(plans.slice(i, i + STARTED_AT_ONCE).map((plan) => this.#fork(plan)));
     }
   }
 
-  /** Lets the clients come. */
-  begin(): void {
-    for (const member of this.#members) this.#tell(member, { type: 'start', plan: member.plan });
+  /** Starts the ramp in all processes. */
+  startRamp(): void {
+    for (const member of this.#members) this.#send(member, { type: 'start', plan: member.plan });
   }
 
-  /** Memory of all processes before their clients came. */
-  get emptyBytes(): number {
-    return this.#members.reduce((sum, { emptyBytes }) => sum + emptyBytes, 0);
+  /** The memory of all processes before their clients connected. */
+  get initialBytes(): number {
+    return this.#members.reduce((sum, { initialBytes }) => sum + initialBytes, 0);
   }
 
-  get isRamped(): boolean {
-    return this.#members.every(({ isRamped, isGone }) => isRamped || isGone);
+  get isRampDone(): boolean {
+    return this.#members.every(({ isRampDone, hasExited }) => isRampDone || hasExited);
   }
 
-  /** The newest figures of each process. */
+  /** The latest figures of each running process. */
   get figures(): readonly Figures[] {
-    return this.#members.flatMap(({ figures, isGone }) => (figures && !isGone ? figures : []));
+    return this.#members.flatMap(({ figures, hasExited }) => (figures && !hasExited ? figures : []));
   }
 
   endRamp(): void {
-    for (const member of this.#members) this.#tell(member, { type: 'end-ramp' });
+    for (const member of this.#members) this.#send(member, { type: 'end-ramp' });
   }
 
-  publishing(schedule: Schedule): void {
-    for (const member of this.#members) this.#tell(member, { type: 'publishing', schedule });
+  /** Announces the schedule of the updates; churn starts. */
+  publishing(schedule: UpdateSchedule): void {
+    for (const member of this.#members) this.#send(member, { type: 'publishing', schedule });
   }
 
-  /** Asks all who had the last updates at that time; undefined where the signal came before all had answered. */
-  async judge(last: LastUpdates, atMs: number, signal: AbortSignal): Promise<readonly Judgement[] | undefined> {
-    const asked = this.#members.map(
+  /** Asks each process which of its clients had the last updates at `atMs`; undefined if the signal comes first. */
+  async check(last: LastUpdates, atMs: number, signal: AbortSignal): Promise<readonly CheckResult[] | undefined> {
+    const requests = this.#members.map(
       (member) =>
-        new Promise<Judgement | undefined>((resolve) => {
-          if (member.isGone) return resolve(undefined);
-          member.judged = resolve;
-          this.#tell(member, { type: 'judge', last, atMs });
+        new Promise<CheckResult | undefined>((resolve) => {
+          if (member.hasExited) return resolve(undefined);
+          member.checked = resolve;
+          this.#send(member, { type: 'check', last, atMs });
         }),
     );
-    const answers = await untilSignal(Promise.all(asked), signal);
-    return answers?.filter((answer) => answer !== undefined);
+    const results = await untilSignal(Promise.all(requests), signal);
+    return results?.filter((result) => result !== undefined);
   }
 
   async stop(): Promise<void> {
@@ -88,7 +102,7 @@ export class ClientProcesses {
       this.#members.map(
         (member) =>
           new Promise<void>((resolve) => {
-            if (member.isGone) return resolve();
+            if (member.hasExited) return resolve();
             member.child.once('exit', () => resolve());
             member.child.kill('SIGKILL');
           }),
@@ -96,8 +110,8 @@ export class ClientProcesses {
     );
   }
 
-  #tell({ child, isGone }: Member, message: ToClients): void {
-    if (!isGone && child.connected) child.send(message, () => {});
+  #send({ child, hasExited }: Member, message: ToClients): void {
+    if (!hasExited && child.connected) child.send(message, () => {});
   }
 
   async #fork(plan: ClientPlan): Promise<void> {
@@ -108,41 +122,41 @@ export class ClientProcesses {
       child,
       plan,
       figures: undefined,
-      isRamped: false,
-      judged: undefined,
-      isGone: false,
-      emptyBytes: 0,
+      isRampDone: false,
+      checked: undefined,
+      hasExited: false,
+      initialBytes: 0,
     };
     this.#members.push(member);
     child.on('exit', () => this.#exited(member));
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('a process of clients did not start in time')), START_TIMEOUT_MS);
+      const timer = setTimeout(() => reject(new Error('a client process did not start in time')), START_TIMEOUT_MS);
       child.once('error', reject);
-      child.once('exit', () => reject(new Error('a process of clients could not start')));
+      child.once('exit', () => reject(new Error('a client process could not start')));
       child.on('message', (message: FromClients) => {
         if (message.type === 'ready') {
           clearTimeout(timer);
-          member.emptyBytes = message.residentBytes;
+          member.initialBytes = message.residentBytes;
           resolve();
-        } else this.#heard(member, message);
+        } else this.#receive(member, message);
       });
     });
   }
 
-  #heard(member: Member, message: FromClients): void {
+  #receive(member: Member, message: FromClients): void {
     if (message.type === 'figures') {
       member.figures = message.figures;
-      member.isRamped = message.isRamped;
+      member.isRampDone = message.isRampDone;
       this.#report(message.figures);
-    } else if (message.type === 'judged') {
-      member.judged?.(message.judgement);
-      member.judged = undefined;
+    } else if (message.type === 'checked') {
+      member.checked?.(message.result);
+      member.checked = undefined;
     }
   }
 
   #exited(member: Member): void {
-    member.isGone = true;
-    member.judged?.(undefined);
-    if (!this.#stopping) this.diedClients += member.plan.count;
+    member.hasExited = true;
+    member.checked?.(undefined);
+    if (!this.#stopping) this.exitedClients += member.plan.count;
   }
 }

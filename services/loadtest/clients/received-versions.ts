@@ -1,133 +1,136 @@
-import type { Judgement, LastUpdates } from '../measure/figures.ts';
+import type { CheckResult, LastUpdates } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
-import type { Mark } from '../wire/relay-message.ts';
-import { firstTopic, placeOf, type TopicChoice, topicNumber } from './topic-assignment.ts';
+import type { UpdateStamp } from '../wire/relay-message.ts';
+import { firstTopic, positionOf, type TopicAssignment, topicNumber } from './topic-assignment.ts';
 
-/** What a message told a client. */
-export type News = 'new' | 'repeated' | 'foreign';
+/** How an update relates to what its client already has. */
+export type UpdateKind = 'new' | 'duplicate' | 'not subscribed';
 
-/** What each client of a process knows of its topics: a few bytes each, since there may be a great many. */
-export class Knowledge {
-  readonly #choice: TopicChoice;
+/** The versions that each client of a process has received, in typed arrays: a few bytes per client and topic. */
+export class ReceivedVersions {
+  readonly #assignment: TopicAssignment;
   readonly #numberOf: (client: number) => number;
-  readonly #places: number;
+  readonly #topicsPerClient: number;
   readonly #versions: Float64Array;
-  readonly #toldAtMs: Float64Array;
+  readonly #receivedAtMs: Float64Array;
   readonly #sequences: Uint32Array;
-  /** Updates that were skipped because a newer one came first. */
+  /** Updates that clients did not receive because a newer one of the same topic replaced them. */
   skipped = 0;
 
-  /** `numberOf` is a client's number among all clients of the test. */
-  constructor(deps: { choice: TopicChoice; clients: number; numberOf: (client: number) => number }) {
-    this.#choice = deps.choice;
+  /** `numberOf` maps a client of this process to its number among all clients of the test. */
+  constructor(deps: { assignment: TopicAssignment; clients: number; numberOf: (client: number) => number }) {
+    this.#assignment = deps.assignment;
     this.#numberOf = deps.numberOf;
-    this.#places = deps.choice.topicsPerClient;
-    const size = deps.clients * this.#places;
+    this.#topicsPerClient = deps.assignment.topicsPerClient;
+    const size = deps.clients * this.#topicsPerClient;
     this.#versions = new Float64Array(size);
-    this.#toldAtMs = new Float64Array(size);
+    this.#receivedAtMs = new Float64Array(size);
     this.#sequences = new Uint32Array(size);
   }
 
-  /** A client was told of an update. */
-  update(client: number, update: { topic: string; version: number; mark: Mark | undefined }, nowMs: number): News {
+  /** Records an update that a client received. */
+  recordUpdate(
+    client: number,
+    update: { topic: string; version: number; stamp: UpdateStamp | undefined },
+    nowMs: number,
+  ): UpdateKind {
     const at = this.#at(client, update.topic);
-    if (at < 0) return 'foreign';
-    if (update.version <= (this.#versions[at] ?? 0)) return 'repeated';
-    const sequence = update.mark?.sequence ?? 0;
+    if (at < 0) return 'not subscribed';
+    if (update.version <= (this.#versions[at] ?? 0)) return 'duplicate';
+    const sequence = update.stamp?.sequence ?? 0;
     const before = this.#sequences[at] ?? 0;
     if (before > 0 && sequence > before + 1) this.skipped += sequence - before - 1;
     this.#versions[at] = update.version;
-    this.#toldAtMs[at] = nowMs;
+    this.#receivedAtMs[at] = nowMs;
     this.#sequences[at] = sequence;
     return 'new';
   }
 
-  /** Whether a client knows anything of a topic. */
-  knows(client: number, topic: string): boolean {
+  /** Tells whether a client has any version of a topic. */
+  has(client: number, topic: string): boolean {
     const at = this.#at(client, topic);
     return at >= 0 && this.#versions[at] !== 0;
   }
 
-  /** A client heard what is current; whoever knew nothing has just fetched that. */
-  current(client: number, topic: string, version: number, nowMs: number): void {
+  /** Records the current version of a topic as received if the client has no version of it yet. */
+  recordCurrent(client: number, topic: string, version: number, nowMs: number): void {
     const at = this.#at(client, topic);
     if (at < 0 || this.#versions[at] !== 0) return;
     this.#versions[at] = version;
-    this.#toldAtMs[at] = nowMs;
+    this.#receivedAtMs[at] = nowMs;
   }
 
-  /** A client was told that something is new, without a word what. */
-  updated(client: number, nowMs: number): void {
-    this.#toldAtMs.fill(nowMs, client * this.#places, (client + 1) * this.#places);
+  /** Records a signal of the legacy protocol, which names neither topic nor version. */
+  recordSignal(client: number, nowMs: number): void {
+    this.#receivedAtMs.fill(nowMs, client * this.#topicsPerClient, (client + 1) * this.#topicsPerClient);
   }
 
-  /** How many updates a client was told of that is not told what; undefined where that is not known since it came. */
-  told(client: number): number | undefined {
-    const next = this.#sequences[client * this.#places] ?? 0;
+  /** Returns the number of updates signalled to a legacy client; undefined until it is set for this connection. */
+  signalCount(client: number): number | undefined {
+    const next = this.#sequences[client * this.#topicsPerClient] ?? 0;
     return next === 0 ? undefined : next - 1;
   }
 
-  /** Notes that. */
-  noteTold(client: number, count: number): void {
-    this.#sequences[client * this.#places] = count + 1;
+  setSignalCount(client: number, count: number): void {
+    this.#sequences[client * this.#topicsPerClient] = count + 1;
   }
 
-  /** A client goes: what it misses meanwhile is not skipped. */
-  away(client: number): void {
-    this.#sequences.fill(0, client * this.#places, (client + 1) * this.#places);
+  /** Restarts the sequence of a client: updates that it misses while disconnected do not count as skipped. */
+  disconnected(client: number): void {
+    this.#sequences.fill(0, client * this.#topicsPerClient, (client + 1) * this.#topicsPerClient);
   }
 
-  /** The versions that a client has, in the order of its topics; undefined where it knows nothing. */
+  /** Returns the versions of a client in the order of its topics; undefined if it has none. */
   since(client: number): readonly number[] | undefined {
-    const versions = [...this.#versions.subarray(client * this.#places, (client + 1) * this.#places)];
+    const versions = [...this.#versions.subarray(client * this.#topicsPerClient, (client + 1) * this.#topicsPerClient)];
     return versions.some((version) => version > 0) ? versions : undefined;
   }
 
-  /** Looks who had the last updates at that time. `kindOf` says what a client is; undefined leaves it out. */
-  judge(
+  /** Counts the clients that had the last updates at `atMs`. Clients for which `kindOf` returns undefined are left out. */
+  check(
     last: LastUpdates,
     atMs: number,
-    kindOf: (client: number) => { isOld: boolean; isSlow: boolean; topics: number } | undefined,
-  ): Judgement {
-    const told = new Latency();
+    kindOf: (client: number) => { isLegacy: boolean; isSlow: boolean; topics: number } | undefined,
+  ): CheckResult {
+    const notified = new Latency();
     const count = { clients: 0, behind: 0, behindSlow: 0 };
-    for (let client = 0; client * this.#places < this.#versions.length; client += 1) {
+    for (let client = 0; client * this.#topicsPerClient < this.#versions.length; client += 1) {
       const kind = kindOf(client);
       if (!kind) continue;
       count.clients += 1;
-      const tookMs = this.#tookMs(client, last, atMs, kind);
-      if (tookMs === undefined) count[kind.isSlow ? 'behindSlow' : 'behind'] += 1;
-      else if (tookMs > 0 && !kind.isSlow) told.record(tookMs);
+      const latencyMs = this.#latencyMs(client, last, atMs, kind);
+      if (latencyMs === undefined) count[kind.isSlow ? 'behindSlow' : 'behind'] += 1;
+      else if (latencyMs > 0 && !kind.isSlow) notified.record(latencyMs);
     }
-    return { ...count, told: told.take() };
+    return { ...count, notified: notified.take() };
   }
 
-  /** How long it took until a client had the last update of each of its topics; undefined where it had not. */
-  #tookMs(
+  /** Returns how long it took until a client had the last update of each of its topics; undefined if it lacks one. */
+  #latencyMs(
     client: number,
     last: LastUpdates,
     atMs: number,
-    kind: { isOld: boolean; topics: number },
+    kind: { isLegacy: boolean; topics: number },
   ): number | undefined {
-    const first = firstTopic(this.#choice, this.#numberOf(client));
-    let tookMs = 0;
-    for (let place = 0; place < kind.topics; place += 1) {
-      const topic = (first + place) % this.#choice.topics;
-      const at = client * this.#places + place;
+    const first = firstTopic(this.#assignment, this.#numberOf(client));
+    let latencyMs = 0;
+    for (let position = 0; position < kind.topics; position += 1) {
+      const topic = (first + position) % this.#assignment.topics;
+      const at = client * this.#topicsPerClient + position;
       const version = last.versions[topic] ?? 0;
       if (version === 0) continue;
       const dueMs = last.dueMs[topic] ?? 0;
-      const toldAtMs = this.#toldAtMs[at] ?? 0;
-      const hasIt = kind.isOld ? toldAtMs >= dueMs : (this.#versions[at] ?? 0) >= version;
-      if (!hasIt || toldAtMs > atMs) return undefined;
-      tookMs = Math.max(tookMs, toldAtMs - dueMs);
+      const receivedAtMs = this.#receivedAtMs[at] ?? 0;
+      const hasIt = kind.isLegacy ? receivedAtMs >= dueMs : (this.#versions[at] ?? 0) >= version;
+      if (!hasIt || receivedAtMs > atMs) return undefined;
+      latencyMs = Math.max(latencyMs, receivedAtMs - dueMs);
     }
-    return tookMs;
+    return latencyMs;
   }
 
   #at(client: number, name: string): number {
-    const topic = topicNumber(this.#choice, name);
-    const place = topic < 0 ? -1 : placeOf(this.#choice, this.#numberOf(client), topic);
-    return place < 0 ? -1 : client * this.#places + place;
+    const topic = topicNumber(this.#assignment, name);
+    const position = topic < 0 ? -1 : positionOf(this.#assignment, this.#numberOf(client), topic);
+    return position < 0 ? -1 : client * this.#topicsPerClient + position;
   }
 }

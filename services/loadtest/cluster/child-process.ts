@@ -6,15 +6,15 @@ import { fileURLToPath } from 'node:url';
 const LOG_BYTES = 20_000;
 const POLL_MS = 20;
 
-/** A server that runs as a process of its own, for as long as this one. */
-export interface Server {
-  /** Resolves with what `find` finds in its output; rejects where it ends before, takes too long, or at the signal. */
-  says<T>(find: (output: string) => T | undefined, timeoutMs: number): Promise<T>;
-  /** Ends it, and waits until it is gone. */
+/** A server in a child process. */
+export interface ServerProcess {
+  /** Resolves once `find` returns a value for the output; rejects if the process exits, after the timeout, or at the signal. */
+  waitForOutput<T>(find: (output: string) => T | undefined, timeoutMs: number): Promise<T>;
+  /** Kills the process and waits for its exit. */
   stop(): Promise<void>;
 }
 
-/** The path of a program; undefined where the PATH does not have it. */
+/** Returns the path of a program; undefined if it is not on the search path. */
 export function findProgram(name: string, path: string): string | undefined {
   return path
     .split(delimiter)
@@ -32,22 +32,22 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** The main file of a role of ours, as source or as built, as this file is. */
+/** Returns the main file of a service: TypeScript or JavaScript, like this file. */
 export function mainFile(role: string): string {
   return fileURLToPath(new URL(`../../${role}/main${extname(import.meta.url)}`, import.meta.url));
 }
 
-/** Starts a program that also ends when this process ends, however that happens, where the machine can do that. */
+/** Starts a program. If `setpriv` is available, the program is killed when this process exits for any reason. */
 export function startServer(options: {
   program: string;
   args: readonly string[];
   env: Readonly<Record<string, string>>;
   signal: AbortSignal;
-}): Server {
+}): ServerProcess {
   const { program, args, env, signal } = options;
-  const bound = isExecutable('/usr/bin/setpriv');
-  const [file, all] = bound ? ['/usr/bin/setpriv', ['--pdeathsig', 'KILL', program, ...args]] : [program, args];
-  // In a group of its own: Ctrl-C is for us, who still want to ask it for its figures.
+  const canBind = isExecutable('/usr/bin/setpriv');
+  const [file, all] = canBind ? ['/usr/bin/setpriv', ['--pdeathsig', 'KILL', program, ...args]] : [program, args];
+  // In its own process group: after Ctrl-C, this process still reads its metrics.
   const child: ChildProcess = spawn(file, all, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let output = '';
   let failure: string | undefined;
@@ -60,22 +60,22 @@ export function startServer(options: {
     failure = error.message;
   });
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const hasEnded = () => failure !== undefined || child.exitCode !== null || child.signalCode !== null;
+  const hasExited = () => failure !== undefined || child.exitCode !== null || child.signalCode !== null;
   return {
-    async says(find, timeoutMs) {
+    async waitForOutput(find, timeoutMs) {
       const deadline = performance.now() + timeoutMs;
       for (;;) {
-        if (signal.aborted) throw new Error('it was interrupted');
+        if (signal.aborted) throw new Error('interrupted');
         const found = find(output);
         if (found !== undefined) return found;
-        if (hasEnded()) throw new Error(`${program} ended: ${failure ?? output}`);
+        if (hasExited()) throw new Error(`${program} exited: ${failure ?? output}`);
         if (performance.now() > deadline) throw new Error(`${program} did not start in time: ${output}`);
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
     },
     async stop() {
-      if (hasEnded()) return;
-      child.kill('SIGKILL'); // its clients are ours, and need no goodbye
+      if (hasExited()) return;
+      child.kill('SIGKILL'); // all its clients belong to this test, so it need not drain
       await exited;
     },
   };

@@ -6,35 +6,35 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TargetCluster } from '../options/options.ts';
 import { parseTarget, type Target } from '../wire/target.ts';
-import { findProgram, mainFile, type Server, startServer } from './child-process.ts';
+import { findProgram, mainFile, type ServerProcess, startServer } from './child-process.ts';
 
-/** A cluster that is there for one load test. */
+/** A cluster started for one load test. */
 export interface LocalCluster extends TargetCluster {
-  /** What it is, in a few words. */
-  readonly what: string;
+  readonly description: string;
+  /** The bearer token of the webhook. */
   readonly token: string;
   stop(): Promise<void>;
 }
 
 const START_TIMEOUT_MS = 60_000;
-/** So many processes start at a time: each takes a core for a moment. */
+/** Each starting process occupies a core for a moment. */
 const STARTED_AT_ONCE = 4;
 
-/** Whether there can be several relays. */
+/** Returns the path of redis-server, without which there can be only one relay. */
 export function findRedis(path: string): string | undefined {
   return findProgram('redis-server', path);
 }
 
-/** Starts Redis, a webhook and relays on loopback; without a redis-server on the path, one process in memory. */
+/** Starts Redis, a webhook and relays on the loopback interface; without redis-server, one process in memory. */
 export async function startLocalCluster(options: {
   relays: number;
   path: string;
-  /** A lot of clients that are idle: they are pinged as rarely as can be. */
+  /** The interval of WebSocket pings, as a duration setting. */
   pingInterval: string;
-  /** Gives up. */
+  /** Aborts the start. */
   signal: AbortSignal;
 }): Promise<LocalCluster> {
-  const servers: Server[] = [];
+  const servers: ServerProcess[] = [];
   let dir: string | undefined;
   const token = randomBytes(18).toString('base64url');
   const common = {
@@ -52,10 +52,10 @@ export async function startLocalCluster(options: {
     MAX_LONG_POLLS: '0',
     MAX_RELAY_TOPICS: '0',
     PING_INTERVAL: options.pingInterval,
-    // The clients are spread evenly; sending them about would be measured as churn.
+    // The clients are spread evenly; rebalancing would be measured as churn.
     REBALANCE: '0',
   };
-  const start = (program: string, args: readonly string[], env: Record<string, string> = {}): Server => {
+  const start = (program: string, args: readonly string[], env: Record<string, string> = {}): ServerProcess => {
     const server = startServer({ program, args, env: { ...common, ...env }, signal: options.signal });
     servers.push(server);
     return server;
@@ -77,14 +77,17 @@ export async function startLocalCluster(options: {
   }
 }
 
-type Start = (program: string, args: readonly string[], env?: Record<string, string>) => Server;
-type Started = Pick<LocalCluster, 'relays' | 'webhookUrl' | 'metricsUrls' | 'what'>;
+type Start = (program: string, args: readonly string[], env?: Record<string, string>) => ServerProcess;
+type Started = Pick<LocalCluster, 'relays' | 'webhookUrl' | 'metricsUrls' | 'description'>;
 
 async function startOnRedis(deps: { redis: string; dir: string; relays: number; start: Start }): Promise<Started> {
   const { redis, dir, start } = deps;
   const port = await freePort();
   const server = start(redis, ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '']);
-  await server.says((output) => (/Ready to accept connections/.test(output) ? true : undefined), START_TIMEOUT_MS);
+  await server.waitForOutput(
+    (output) => (/Ready to accept connections/.test(output) ? true : undefined),
+    START_TIMEOUT_MS,
+  );
   const startRole = (role: string) =>
     start(process.execPath, nodeArgs(role), { REDIS_URL: `redis://127.0.0.1:${port}` });
   const webhookPort = await portOf(startRole('webhook'), 'the webhook listens');
@@ -98,14 +101,14 @@ async function startOnRedis(deps: { redis: string; dir: string; relays: number; 
     }
   }
   await Promise.all(metricsUrls.map(waitUntilReady));
-  const what = `redis-server, a webhook and ${relays.length} relay${relays.length === 1 ? '' : 's'}, started on this machine`;
-  return { relays, metricsUrls, webhookUrl: `http://127.0.0.1:${webhookPort}/webhook`, what };
+  const description = `redis-server, a webhook and ${relays.length} relay${relays.length === 1 ? '' : 's'}, started on this machine`;
+  return { relays, metricsUrls, webhookUrl: `http://127.0.0.1:${webhookPort}/webhook`, description };
 }
 
 async function startInMemory(start: Start): Promise<Started> {
   const server = start(process.execPath, nodeArgs('standalone'), { CHAT_DB: ':memory:', CHAT_PORT: '0' });
   const find = (pattern: RegExp) =>
-    server.says((output) => {
+    server.waitForOutput((output) => {
       const digits = pattern.exec(output)?.[1];
       return digits === undefined ? undefined : Number(digits);
     }, START_TIMEOUT_MS);
@@ -117,17 +120,17 @@ async function startInMemory(start: Start): Promise<Started> {
     relays: [loopback(relayPort)],
     metricsUrls: [adminUrl],
     webhookUrl: `http://127.0.0.1:${webhookPort}/webhook`,
-    what: 'webhook and relay in one process in memory, started on this machine, which has no redis-server',
+    description: 'webhook and relay in one process, in memory, started on this machine (redis-server not found)',
   };
 }
 
-/** Node's own arguments are those of this process: they say how sources are loaded. */
+/** Passes on the Node.js arguments of this process, which define how sources are loaded. */
 function nodeArgs(role: string): readonly string[] {
   return [...process.execArgv, mainFile(role)];
 }
 
-function portOf(server: Server, sentence: string): Promise<number> {
-  return server.says((output) => {
+function portOf(server: ServerProcess, sentence: string): Promise<number> {
+  return server.waitForOutput((output) => {
     for (const line of output.split('\n')) {
       if (line.startsWith('{') && line.includes(`"${sentence}"`)) return (JSON.parse(line) as { port: number }).port;
     }
@@ -151,7 +154,7 @@ async function waitUntilReady(url: string): Promise<void> {
       () => false,
     );
     if (ready) return;
-    if (performance.now() > deadline) throw new Error(`what should answer at ${url} does not become ready`);
+    if (performance.now() > deadline) throw new Error(`the process at ${url} did not become ready`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -1,4 +1,4 @@
-/** What the relays say of themselves, added up. Undefined where a relay did not say it. */
+/** The sums of the relays' metrics. A value is undefined if a relay did not report it. */
 export interface ServerFigures {
   readonly cpuS: number | undefined;
   readonly residentBytes: number | undefined;
@@ -9,14 +9,14 @@ export interface ServerFigures {
   readonly cpuPerRelayS: readonly (number | undefined)[];
 }
 
-/** The sum of a metric over its labels in Prometheus' text format; undefined where it is not there. */
+/** Returns the sum of a metric over its labels in the Prometheus text format; undefined if it is missing. */
 export function sumOf(text: string, name: string): number | undefined {
   const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
   if (lines.length === 0) return undefined;
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
 
-/** Asks each relay; one that does not answer in time makes the sums undefined, since they would be wrong. */
+/** Reads the metrics of all relays. If one does not respond in time, the sums are undefined rather than too low. */
 export async function readServerFigures(
   urls: readonly string[],
   timeoutMs: number,

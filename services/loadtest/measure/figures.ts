@@ -1,58 +1,58 @@
-/** How often something happened, by its reason. */
+/** Counts by reason. */
 export type Reasons = Readonly<Record<string, number>>;
 
-/** What one process of clients has seen so far; counts are since its start, latencies since its last report. */
+/** The figures of one client process: counts since its start, latencies since its last report. */
 export interface Figures {
   /** Clients that are connected now. */
   readonly open: number;
   /** Clients that have connected at least once. */
   readonly opened: number;
-  /** Connections that came to stand, also of clients that came back. */
+  /** Completed handshakes, including those of reconnected clients. */
   readonly handshakes: number;
-  /** Clients that could not connect. */
+  /** Clients whose first connection attempt failed. */
   readonly failed: Reasons;
-  /** Connections that ended without our doing. */
+  /** Connections that the load test did not close itself. */
   readonly lost: Reasons;
-  /** Attempts to come back that failed. */
-  readonly notBack: Reasons;
+  /** Failed attempts to reconnect. */
+  readonly reconnectFailed: Reasons;
   readonly deliveries: number;
-  /** Updates that clients were not told because a newer one came first. */
+  /** Updates that clients did not receive because a newer one of the same topic replaced them. */
   readonly skipped: number;
-  /** Updates that clients were told again. */
-  readonly repeated: number;
-  /** Updates that clients were told when they came back. */
+  /** Updates that clients received more than once. */
+  readonly duplicates: number;
+  /** Updates from before a client connected, received on connecting or reconnecting. */
   readonly caughtUp: number;
-  /** Part of the last interval in which its event loop was busy, from 0 to 1. */
+  /** Utilization of the event loop in the last interval, from 0 to 1. */
   readonly utilization: number;
   readonly residentBytes: number;
   readonly cpuS: number;
-  /** From when an update was due until a client was told. */
+  /** From the due time of an update until a client received it; an encoded histogram. */
   readonly latency: string | undefined;
-  /** The same for clients that read slowly on purpose. */
+  /** The same for slow readers. */
   readonly slowLatency: string | undefined;
-  /** From the begin of a connection until it stood. */
+  /** From the connection attempt until the handshake completed. */
   readonly handshakeLatency: string | undefined;
 }
 
-/** What is known of the clients. */
-export interface Judgement {
+/** The result of a check which clients are up to date. */
+export interface CheckResult {
   /** Clients that have connected. */
   readonly clients: number;
-  /** Those of them that did not have the newest version of each of their topics in time, without slow readers. */
+  /** Clients without the newest version of each of their topics, not counting slow readers. */
   readonly behind: number;
   readonly behindSlow: number;
-  /** From when the last update of their topics was due until the others had it. */
-  readonly told: string | undefined;
+  /** From the due time of the last update until the clients that are up to date had it; an encoded histogram. */
+  readonly notified: string | undefined;
 }
 
-/** The last update of each topic, by the topic's number. */
+/** The last update of each topic, by topic index. */
 export interface LastUpdates {
-  /** 0 where the topic had none. */
+  /** 0 if the topic had no update. */
   readonly versions: readonly number[];
   readonly dueMs: readonly number[];
 }
 
-/** Adds up what several have counted. */
+/** Adds up counts by reason. */
 export function addReasons(all: readonly Reasons[]): Reasons {
   const sum: Record<string, number> = {};
   for (const reasons of all) {
@@ -61,7 +61,7 @@ export function addReasons(all: readonly Reasons[]): Reasons {
   return sum;
 }
 
-/** How often in all. */
+/** Returns the total of all reasons. */
 export function countReasons(reasons: Reasons): number {
   return Object.values(reasons).reduce((sum, count) => sum + count, 0);
 }

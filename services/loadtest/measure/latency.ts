@@ -6,11 +6,11 @@ import {
   type JsHistogram,
 } from 'hdr-histogram-js';
 
-/** Within how much of the truth a percentile is: three digits. */
+/** Precision of the percentiles, in significant digits. */
 const DIGITS = 3;
 const HIGHEST_US = 3_600_000_000;
 
-/** What is shown of a histogram, in milliseconds; undefined where nothing was recorded. */
+/** The number of latencies and their percentiles in milliseconds. */
 export interface LatencySummary {
   readonly count: number;
   readonly p50: number;
@@ -20,7 +20,7 @@ export interface LatencySummary {
   readonly max: number;
 }
 
-/** Latencies as an HDR histogram of microseconds. Several of them are merged, never averaged. */
+/** An HDR histogram of latencies in microseconds. Histograms are merged, percentiles never averaged. */
 export class Latency {
   #histogram: Histogram = build({
     lowestDiscernibleValue: 1,
@@ -32,13 +32,16 @@ export class Latency {
     return this.#histogram.totalCount;
   }
 
-  /** Notes one; below zero, where clocks differ by a little, counts as none. */
+  /** Records a latency; negative ones, caused by slightly different clocks, count as 0. */
   record(ms: number): void {
     const us = Math.round(ms * 1000);
     this.#histogram.recordValue(us < 0 ? 0 : us > HIGHEST_US ? HIGHEST_US : us);
   }
 
-  /** The latency that this share (0 to 1) stays within, in milliseconds. */
+  /**
+   * Returns a quantile in milliseconds.
+   * @param share from 0 to 1
+   */
   quantile(share: number): number {
     return this.#histogram.getValueAtPercentile(share * 100) / 1000;
   }
@@ -47,7 +50,7 @@ export class Latency {
     return this.#histogram.maxValue / 1000;
   }
 
-  /** What was recorded since the last `take` as text, for another process; undefined where nothing was. */
+  /** Encodes and resets the histogram, to be merged by another process; undefined if it is empty. */
   take(): string | undefined {
     if (this.#histogram.totalCount === 0) return undefined;
     const text = encodeIntoCompressedBase64(this.#histogram);
@@ -55,17 +58,18 @@ export class Latency {
     return text;
   }
 
-  /** Adds what another process has taken. */
+  /** Merges the result of another histogram's `take`. */
   add(text: string | undefined): void {
     if (text === undefined) return;
     this.#histogram.add(decodeFromCompressedBase64(text) as JsHistogram);
   }
 
-  /** Adds another one. */
+  /** Merges another histogram. */
   merge(other: Latency): void {
     this.#histogram.add(other.#histogram as JsHistogram);
   }
 
+  /** Returns the percentiles; undefined if the histogram is empty. */
   summary(): LatencySummary | undefined {
     if (this.count === 0) return undefined;
     return {
@@ -78,7 +82,7 @@ export class Latency {
     };
   }
 
-  /** The curve of all quantiles as far as there is anything to tell them apart, for a plot: shares and milliseconds. */
+  /** Returns the quantiles that the number of values can resolve, as shares and milliseconds, for a plot. */
   curve(): readonly (readonly [share: number, ms: number])[] {
     if (this.count === 0) return [];
     const points: [number, number][] = [];

@@ -2,13 +2,13 @@ import type { Point } from '../report/report.ts';
 import type { Figures } from './figures.ts';
 import { Latency } from './latency.ts';
 
-/** A second in which a process of clients was busy, from 0 to 1, and how busy this machine was then. */
+/** The busiest second: event loop utilization of a client process and CPU of the machine, each from 0 to 1. */
 export interface Busiest {
   readonly clients: number;
   readonly cpu: number | undefined;
 }
 
-/** Gathers what all processes of clients report: in all, and second by second. */
+/** Collects the figures of all client processes, in total and per second. */
 export class Recorder {
   readonly latency = new Latency();
   readonly slowLatency = new Latency();
@@ -20,7 +20,7 @@ export class Recorder {
   #utilization = 0;
   #busiest: Busiest = { clients: 0, cpu: undefined };
 
-  /** Takes a report; its latencies are those since the one before. */
+  /** Adds a report; its latencies are those since the previous report. */
   add(figures: Figures): void {
     this.#second.add(figures.latency);
     this.slowLatency.add(figures.slowLatency);
@@ -28,7 +28,7 @@ export class Recorder {
     this.#utilization = Math.max(this.#utilization, figures.utilization);
   }
 
-  /** Ends a second. `all` are the newest figures of each process. */
+  /** Completes a second. `all` are the latest figures of each process. */
   tick(all: readonly Figures[], at: { atS: number; cpu: number | undefined }): Point {
     const sum = (pick: (figures: Figures) => number) => all.reduce((total, figures) => total + pick(figures), 0);
     const handshakes = sum((figures) => figures.handshakes);
@@ -52,13 +52,13 @@ export class Recorder {
     return point;
   }
 
-  /** Counts what came since the last second. */
+  /** Merges the latencies since the last completed second into the total. */
   flush(): void {
     this.latency.merge(this.#second);
     this.#second = new Latency();
   }
 
-  /** The busiest second since the last call. */
+  /** Returns and resets the busiest second. */
   takeBusiest(): Busiest {
     const busiest = this.#busiest;
     this.#busiest = { clients: 0, cpu: undefined };

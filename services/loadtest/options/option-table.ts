@@ -1,83 +1,95 @@
-/** An option as `--help` shows it. */
+/** A command-line option as `--help` shows it. */
 export interface OptionRow {
   readonly value: string;
   readonly default: string;
   readonly help: string;
-  /** Whether it may be given more than once; several values may also stand in one, with commas. */
+  /** The option may be repeated, or hold several values separated by commas. */
   readonly multiple?: boolean;
 }
 
-/** Every option with a value, in the order of `--help`. */
+/** Every option that takes a value, in the order of `--help`. */
 export const OPTION_TABLE = {
   relay: {
     value: 'URL',
     default: '',
     multiple: true,
-    help: 'a relay, such as http://relay:8080; several share the clients. Without any, a cluster is started on this machine',
+    help: 'URL of a relay, such as http://relay:8080; clients are spread over all of them. Without this option, a cluster is started on this machine',
   },
-  webhook: { value: 'URL', default: '', help: 'where to publish, such as http://webhook:8090/webhook' },
+  webhook: { value: 'URL', default: '', help: 'URL to publish to, such as http://webhook:8090/webhook' },
   metrics: {
     value: 'URL',
     default: '',
     multiple: true,
-    help: '/metrics of each relay, such as http://relay:9101/metrics, for its CPU and memory',
+    help: 'metrics URL of a relay, such as http://relay:9101/metrics, to report its CPU and memory',
   },
-  clients: { value: 'N', default: '1000 for each core', help: 'clients in all' },
-  ramp: { value: 'TIME', default: '10s', help: 'over how long they connect' },
-  topics: { value: 'N', default: '1', help: 'topics in all' },
-  'topics-per-client': { value: 'N', default: '1', help: 'topics that one client listens to (long-polls: one)' },
+  clients: { value: 'N', default: '1000 per core', help: 'number of clients' },
+  ramp: { value: 'TIME', default: '10s', help: 'time over which the clients connect' },
+  topics: { value: 'N', default: '1', help: 'number of topics' },
+  'topics-per-client': {
+    value: 'N',
+    default: '1',
+    help: 'topics that each client subscribes to (long-poll clients: one)',
+  },
   'topic-spread': {
     value: 'even|zipf',
     default: 'even',
-    help: 'whether some topics have many more clients than others',
+    help: 'distribution of the clients over the topics; zipf gives a few topics most of the clients',
   },
-  'topic-prefix': { value: 'TEXT', default: 'load/<random>/', help: 'what the names of the topics begin with' },
+  'topic-prefix': { value: 'TEXT', default: 'load/<random>/', help: 'prefix of the topic names' },
   rate: {
     value: 'N',
     default: '1',
-    help: 'updates a second in all, such as 0.5; the topics take turns. 0 for clients that are only there',
+    help: 'updates per second in total, such as 0.5, published to the topics in turn; 0 publishes nothing',
   },
-  payload: { value: 'SIZE', default: '0B', help: 'padding in the data of an update, such as 1KiB, at most 60KiB' },
-  duration: { value: 'TIME', default: '10s', help: 'for how long updates are published' },
+  payload: { value: 'SIZE', default: '0B', help: 'padding in the data of each update, such as 1KiB, at most 60KiB' },
+  duration: { value: 'TIME', default: '10s', help: 'time for which updates are published' },
   transports: {
     value: 'LIST',
     default: 'ws=100',
-    help: 'shares of the clients, such as ws=70,update_check=10,sse=10,longpoll=10',
+    help: 'share of the clients per transport, such as ws=70,update_check=10,sse=10,longpoll=10',
   },
-  slow: { value: 'SHARE', default: '0%', help: 'clients that read only now and then, such as 1%' },
-  'slow-pause': { value: 'TIME', default: '5s', help: 'for how long those do not read; then for a second they do' },
-  churn: { value: 'N', default: '0', help: 'clients a second that go and come back, as in a deploy' },
-  processes: { value: 'N|auto', default: 'auto', help: 'processes that the clients are spread over' },
-  relays: { value: 'N|auto', default: 'auto', help: 'relays of the cluster that is started here' },
+  slow: { value: 'SHARE', default: '0%', help: 'share of the clients that read slowly, such as 1%' },
+  'slow-pause': {
+    value: 'TIME',
+    default: '5s',
+    help: 'how long a slow client stops reading; between pauses it reads for one second',
+  },
+  churn: { value: 'N', default: '0', help: 'clients per second that disconnect and reconnect, as during a deployment' },
+  processes: { value: 'N|auto', default: 'auto', help: 'number of processes that hold the clients' },
+  relays: { value: 'N|auto', default: 'auto', help: 'number of relays of a cluster started on this machine' },
   threshold: {
     value: 'NAME=LIMIT',
     default: 'failed=0%, publish-failed=0%, behind-30s=0%',
     multiple: true,
-    help: 'the most that may be; beyond it the exit code is 1. See below',
+    help: 'upper limit of a result; the exit code is 1 if it is exceeded. See below',
   },
   'keep-free': {
     value: 'SIZE',
-    default: '1GiB, or a tenth of less than 10GiB',
-    help: 'memory of this machine, or of its container, to leave alone: the ramp ends there',
+    default: '1GiB, or a tenth of the memory below 10GiB',
+    help: 'memory to leave free on this machine or in this container; the ramp stops when it is reached',
   },
-  'max-time': { value: 'TIME', default: '30m', help: 'ends after that with the report so far' },
-  html: { value: 'FILE', default: '', help: 'write the report as a page with plots' },
-  json: { value: 'FILE', default: '', help: 'write the report as JSON; - is standard output, instead of the text' },
-  label: { value: 'TEXT', default: '', help: 'what the report says of the machine and the occasion' },
+  'max-time': { value: 'TIME', default: '30m', help: 'time after which the test stops and reports its results so far' },
+  html: { value: 'FILE', default: '', help: 'write the report as an HTML page with plots' },
+  json: { value: 'FILE', default: '', help: 'write the report as JSON; - replaces the text report on standard output' },
+  label: {
+    value: 'TEXT',
+    default: '',
+    help: 'text shown in the report, such as the machine or the purpose of the test',
+  },
   preset: {
     value: 'NAME',
     default: '',
-    help: 'options for an occasion; what is given beside it goes first. See below',
+    help: 'named set of options; options given explicitly override it. See below',
   },
 } as const satisfies Record<string, OptionRow>;
 
 export type OptionName = keyof typeof OPTION_TABLE;
 
-/** Every option without a value. */
+/** Every option without a value, in the order of `--help`. */
 export const FLAG_TABLE = {
-  fit: 'run as many clients as fit where not all do, instead of refusing',
-  plan: 'show the processes, ports and limits, and end',
-  help: 'show this',
+  fit: 'if not all clients fit, run as many as do instead of refusing to start',
+  plan: 'show the processes, ports and limits, then exit',
+  help: 'show this help',
 } as const satisfies Record<string, string>;
 
 /** Named sets of options. */
@@ -106,7 +118,7 @@ export const PRESETS: Readonly<Record<string, Partial<Record<OptionName | keyof 
   },
 };
 
-/** What `--help` says. */
+/** Returns the text of `--help`. */
 export function helpText(): string {
   const rows = Object.entries<OptionRow>(OPTION_TABLE).map(([name, row]) => {
     const head = `  --${name} ${row.value}`;
@@ -118,27 +130,27 @@ export function helpText(): string {
     const text = Object.entries(options).map(([option, value]) => `--${option}${value === 'true' ? '' : ` ${value}`}`);
     return `  ${name.padEnd(10)} ${text.join(' ')}`;
   });
-  return `Many clients for a Heliograph: connects them, publishes through the webhook, and reports.
+  return `Load test for Heliograph: connects many clients, publishes through the webhook and reports what they received.
 
-  npm run loadtest                                                        on this machine, with a cluster of its own
+  npm run loadtest                                                        starts a cluster on this machine
   npm run loadtest -- --relay http://relay:8080 --webhook http://webhook:8090/webhook --clients 10000
 
-Options (with their defaults; times are written 500ms, 4s, 2m, sizes 512B, 64KiB):
+Options (defaults in parentheses; times as 500ms, 4s or 2m, sizes as 512B or 64KiB):
 ${rows.join('\n')}
 ${flags.join('\n')}
 
-Credentials come from the environment: WEBHOOK_SECRET or WEBHOOK_TOKEN to publish, RELAY_TOKEN (a JWT) to listen to
-private topics.
+Credentials are read from the environment: WEBHOOK_SECRET or WEBHOOK_TOKEN to publish, RELAY_TOKEN (a JWT) to subscribe
+to private topics.
 
-Thresholds, as the most that may be:
-  failed, lost, behind-1s, -5s, -30s, -120s           shares of the clients, such as 0.1%
-  publish-failed, conflated                           shares of the updates, and of the deliveries
-  p50, p90, p99, p99.9, max                           latency from when an update was due, such as 250ms
+Thresholds, each an upper limit:
+  failed, lost, behind-1s, -5s, -30s, -120s           share of the clients, such as 0.1%
+  publish-failed, conflated                           share of the updates; share of the deliveries
+  p50, p90, p99, p99.9, max                           latency from the due time of an update, such as 250ms
 
 Presets:
 ${presets.join('\n')}
 
-Exit code: 0 where all thresholds are kept, 1 where one is not or the test could not run, 2 where an option is wrong or
-the limits of this machine are too low, 130 after Ctrl-C, which shows the report so far.
+Exit code: 0 if every threshold is met, 1 if a threshold is exceeded or the test could not run, 2 if an option is invalid
+or the limits of this machine are too low, 130 after Ctrl-C, which reports the results so far.
 `;
 }

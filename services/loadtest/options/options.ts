@@ -1,19 +1,19 @@
-import type { Mix } from '../clients/transport-mix.ts';
+import type { TransportMix } from '../clients/transport-mix.ts';
 import type { Target } from '../wire/target.ts';
 import type { Threshold } from './thresholds.ts';
 
-/** A cluster that is there already. */
+/** The addresses of a running cluster. */
 export interface TargetCluster {
   readonly relays: readonly Target[];
   readonly webhookUrl: string;
   readonly metricsUrls: readonly string[];
 }
 
-/** What a load test is to do. Durations are in milliseconds, shares from 0 to 1. */
+/** The parsed command line. Durations are in milliseconds, shares from 0 to 1. */
 export interface LoadtestOptions {
-  /** undefined: a cluster is started on this machine. */
+  /** undefined: start a cluster on this machine. */
   readonly cluster: TargetCluster | undefined;
-  /** undefined: as many as suit this machine. */
+  /** undefined: a number that suits this machine. */
   readonly clients: number | undefined;
   readonly rampMs: number;
   readonly topics: number;
@@ -23,20 +23,22 @@ export interface LoadtestOptions {
   readonly updatesPerSecond: number;
   readonly payloadBytes: number;
   readonly durationMs: number;
-  readonly mix: Mix;
+  readonly mix: TransportMix;
   readonly slowShare: number;
   readonly slowPauseMs: number;
   readonly churnPerSecond: number;
-  /** undefined: as many as are needed. */
+  /** undefined: as many as needed. */
   readonly processes: number | undefined;
   readonly relays: number | undefined;
   readonly thresholds: readonly Threshold[];
-  /** undefined: what suits this machine. */
+  /** undefined: a size that suits this machine. */
   readonly keepFreeBytes: number | undefined;
   readonly maxTimeMs: number;
   readonly htmlFile: string | undefined;
   readonly jsonFile: string | undefined;
   readonly label: string;
+  /** Run fewer clients if not all fit. */
   readonly mayShrink: boolean;
-  readonly onlyPlan: boolean;
+  /** Show the plan and exit. */
+  readonly planOnly: boolean;
 }

@@ -2,23 +2,26 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { parseBytes, parseDurationMs } from '../../shared/config/units.ts';
 import { isTopic } from '../../shared/update/topic.ts';
-import { type Mix, parseMix } from '../clients/transport-mix.ts';
+import { parseTransportMix, type TransportMix } from '../clients/transport-mix.ts';
 import { parseTarget, type Target } from '../wire/target.ts';
 import { FLAG_TABLE, OPTION_TABLE, type OptionName, type OptionRow, PRESETS } from './option-table.ts';
 import type { LoadtestOptions, TargetCluster } from './options.ts';
 import { parseShare, parseThreshold, type Threshold } from './thresholds.ts';
 
-/** All that is wrong with the options, in words for people. */
+/** Invalid options; the message has one line per problem. */
 export class OptionError extends Error {}
 
 const MAX_PAYLOAD_BYTES = 60 * 1024;
-/** The longest that a test or a part of it may take: a day, which timers can wait for. */
+/** Upper limit of every duration: a day, which is within the range of timers. */
 const MAX_DURATION_MS = 24 * 3_600_000;
 const DEFAULT_THRESHOLDS = 'failed=0%,publish-failed=0%,behind-30s=0%';
-/** Where nothing is published nobody can be behind. */
+/** Without updates, no client can be behind. */
 const IDLE_THRESHOLDS = 'failed=0%';
 
-/** Reads the command line. Throws one `OptionError` with all problems; answers `help` where help is asked for. */
+/**
+ * Parses the command line; returns `help` if help was requested.
+ * @throws {OptionError} with all problems
+ */
 export function parseOptions(args: readonly string[]): LoadtestOptions | 'help' {
   const given = readArgs(args);
   if (given.get('help') !== undefined) return 'help';
@@ -35,7 +38,7 @@ export function parseOptions(args: readonly string[]): LoadtestOptions | 'help' 
     updatesPerSecond,
     payloadBytes: reader.bytes('payload', 0, MAX_PAYLOAD_BYTES),
     durationMs: reader.durationMs('duration', 10_000),
-    mix: reader.parsed<Mix>('transports', 'ws=100', parseMix, 'shares such as ws=90,sse=10'),
+    mix: reader.parsed<TransportMix>('transports', 'ws=100', parseTransportMix, 'shares such as ws=90,sse=10'),
     slowShare: reader.parsed('slow', '0%', parseShare, 'a share such as 1%'),
     slowPauseMs: reader.durationMs('slow-pause', 5000),
     churnPerSecond: reader.decimal('churn', { default: 0, max: 100_000 }),
@@ -48,16 +51,17 @@ export function parseOptions(args: readonly string[]): LoadtestOptions | 'help' 
     jsonFile: reader.text('json'),
     label: reader.text('label') ?? '',
     mayShrink: reader.has('fit'),
-    onlyPlan: reader.has('plan'),
+    planOnly: reader.has('plan'),
   };
-  if (!isTopic(`${options.topicPrefix}9999999`)) reader.fail('topic-prefix', 'must be the beginning of a topic name');
+  if (!isTopic(`${options.topicPrefix}9999999`)) reader.fail('topic-prefix', 'must be a valid start of a topic name');
   if (options.topicsPerClient > options.topics) reader.fail('topics-per-client', 'must be at most --topics');
-  if (options.mix.sse > 0 && options.topicsPerClient > 16) reader.fail('topics-per-client', 'is at most 16 with sse');
+  if (options.mix.sse > 0 && options.topicsPerClient > 16)
+    reader.fail('topics-per-client', 'must be at most 16 with sse');
   reader.finish();
   return Object.freeze(options);
 }
 
-/** The options as they stand on the command line; flags hold `true`. */
+/** The options by name, unparsed; flags hold `true`. */
 function readArgs(args: readonly string[]): Map<string, string> {
   const values = Object.entries<OptionRow>(OPTION_TABLE).map(
     ([name, { multiple = false }]) => [name, { type: 'string', multiple }] as const,
@@ -90,9 +94,8 @@ function readCluster(reader: OptionReader, { publishes }: { publishes: boolean }
     reader.fail('webhook', 'and --metrics must be URLs such as http://webhook:8090/webhook');
   }
   if (relays.length === 0 && urls.length === 0) return undefined;
-  if (relays.length === 0) reader.fail('relay', 'is needed beside --webhook and --metrics');
-  if (webhookUrl === undefined && publishes)
-    reader.fail('webhook', 'is needed beside --relay, but for --rate 0: the test publishes');
+  if (relays.length === 0) reader.fail('relay', 'is required with --webhook or --metrics');
+  if (webhookUrl === undefined && publishes) reader.fail('webhook', 'is required with --relay, unless --rate is 0');
   return { relays: relays as Target[], webhookUrl: webhookUrl ?? '', metricsUrls };
 }
 
@@ -100,12 +103,12 @@ function readThresholds(reader: OptionReader, defaultText: string): readonly Thr
   const texts = reader.list('threshold', defaultText);
   return texts.flatMap((text) => {
     const threshold = parseThreshold(text);
-    if (!threshold) reader.fail('threshold', `must be such as p99=250ms or failed=0.1%, unlike ${text}`);
+    if (!threshold) reader.fail('threshold', `must have the form p99=250ms or failed=0.1%, not ${text}`);
     return threshold ?? [];
   });
 }
 
-/** Reads single options, and collects what is wrong. */
+/** Reads single options and collects the problems. */
 class OptionReader {
   readonly #given: ReadonlyMap<string, string>;
   readonly #problems: string[] = [];

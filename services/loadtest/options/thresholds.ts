@@ -12,51 +12,51 @@ const SHARES = [
 ] as const;
 const LATENCIES = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const;
 
-/** Everything that a threshold can look at. */
+/** The names of all thresholds. */
 export const THRESHOLD_NAMES: readonly ThresholdName[] = [...SHARES, ...LATENCIES];
 
-/** What a threshold looks at. */
+/** The result that a threshold limits. */
 export type ThresholdName = (typeof SHARES)[number] | (typeof LATENCIES)[number];
 
-/** The most that a figure may be: a share from 0 to 1, or milliseconds. */
+/** The upper limit of a result: a share from 0 to 1, or milliseconds. */
 export interface Threshold {
   readonly name: ThresholdName;
-  readonly most: number;
+  readonly limit: number;
 }
 
-/** A threshold against what was measured; `value` is undefined where nothing was, which does not keep it. */
-export interface Verdict extends Threshold {
+/** A threshold with the measured value. A value that was not measured (undefined) does not pass. */
+export interface ThresholdResult extends Threshold {
   readonly value: number | undefined;
-  readonly isKept: boolean;
+  readonly passed: boolean;
 }
 
-/** Whether the threshold is a share, not a time. */
+/** Tells a share from a latency. */
 export function isShare(name: ThresholdName): boolean {
   return (SHARES as readonly string[]).includes(name);
 }
 
-/** Reads `5%` or `0.1%` as a share from 0 to 1; undefined where it is none. */
+/** Parses `5%` or `0.1%` into a share from 0 to 1; undefined if invalid. */
 export function parseShare(text: string): number | undefined {
   const [, digits] = /^(\d{1,3}(?:\.\d{1,6})?)%$/.exec(text) ?? [];
   if (digits === undefined || Number(digits) > 100) return undefined;
   return Number(digits) / 100;
 }
 
-/** Reads `p99=250ms` or `failed=0.1%`; undefined where it is none. */
+/** Parses `p99=250ms` or `failed=0.1%`; undefined if invalid. */
 export function parseThreshold(text: string): Threshold | undefined {
-  const [, name = '', limit = ''] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  const [, name = '', value = ''] = /^([^=]+)=(.+)$/.exec(text) ?? [];
   if (!(THRESHOLD_NAMES as readonly string[]).includes(name)) return undefined;
-  const most = isShare(name as ThresholdName) ? parseShare(limit) : parseDurationMs(limit);
-  return most === undefined ? undefined : { name: name as ThresholdName, most };
+  const limit = isShare(name as ThresholdName) ? parseShare(value) : parseDurationMs(value);
+  return limit === undefined ? undefined : { name: name as ThresholdName, limit };
 }
 
-/** Judges what was measured. */
-export function judge(
+/** Compares the measured values with the thresholds. */
+export function evaluateThresholds(
   thresholds: readonly Threshold[],
   measured: Readonly<Partial<Record<ThresholdName, number | undefined>>>,
-): readonly Verdict[] {
-  return thresholds.map(({ name, most }) => {
+): readonly ThresholdResult[] {
+  return thresholds.map(({ name, limit }) => {
     const value = measured[name];
-    return { name, most, value, isKept: value !== undefined && value <= most };
+    return { name, limit, value, passed: value !== undefined && value <= limit };
   });
 }

@@ -6,17 +6,17 @@ import { LOOPBACK_ADDRESSES, makePlan, type Plan, type PlanRequest } from './pla
 const CLIENTS_PER_CORE = 1000;
 const KEEP_FREE_BYTES = 1024 ** 3;
 
-type Asked = Pick<
+type Requested = Pick<
   LoadtestOptions,
   'clients' | 'processes' | 'relays' | 'churnPerSecond' | 'keepFreeBytes' | 'mayShrink'
 >;
 
 /**
- * Plans what the options ask for; `relays` are those that are there already. Where that does not fit, as much as does
- * where that is allowed, else a refusal says why.
+ * Plans the requested load test; `relays` are those of a running cluster. If not all clients fit, the plan has as many
+ * as fit if the options allow that; otherwise `refusal` explains the limit.
  */
 export function fitPlan(
-  options: Asked,
+  options: Requested,
   machine: Machine,
   { relays, hasRedis }: { relays: readonly Target[]; hasRedis: boolean },
 ): { plan: Plan; refusal: string | undefined } {
@@ -36,25 +36,25 @@ export function fitPlan(
   const most = mostClients(request, machine);
   if (options.mayShrink && most > 0) {
     return {
-      plan: { ...makePlan({ ...request, clients: most }, machine), asked: request.clients },
+      plan: { ...makePlan({ ...request, clients: most }, machine), requested: request.clients },
       refusal: undefined,
     };
   }
-  const way = most > 0 ? `give --clients ${most} or fewer, or --fit for as many as do` : 'not a single one does';
-  return { plan, refusal: `${plan.clients} clients do not fit: ${way}` };
+  const remedy = most > 0 ? `use --clients ${most} or fewer, or --fit to run as many as fit` : 'not even one does';
+  return { plan, refusal: `${plan.clients} clients do not fit: ${remedy}` };
 }
 
 function fits(plan: Plan): boolean {
   return plan.limits.every(({ clients, beyond }) => clients >= plan.clients || beyond !== undefined);
 }
 
-/** How many clients fit. Fewer need fewer processes, which leaves room for more: found by halving. */
+/** Finds the largest number of clients that fits, by bisection: fewer clients need fewer processes. */
 function mostClients(request: PlanRequest, machine: Machine): number {
-  let [some, many] = [0, request.clients]; // so many fit, so many do not
-  while (many - some > 1) {
-    const clients = Math.floor((some + many) / 2);
-    if (fits(makePlan({ ...request, clients }, machine))) some = clients;
-    else many = clients;
+  let [fitting, tooMany] = [0, request.clients];
+  while (tooMany - fitting > 1) {
+    const clients = Math.floor((fitting + tooMany) / 2);
+    if (fits(makePlan({ ...request, clients }, machine))) fitting = clients;
+    else tooMany = clients;
   }
-  return some;
+  return fitting;
 }

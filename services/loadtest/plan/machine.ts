@@ -1,20 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 
-/** What this machine allows, or the container that this runs in. Where a limit cannot be read it is `Infinity`, or what Linux has by default. */
+/** The limits of this machine or container. A limit that cannot be read is `Infinity` or the default of Linux. */
 export interface Machine {
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly availableBytes: number;
-  /** Open files of one process (`ulimit -n`). */
+  /** Limit of open files per process (`ulimit -n`). */
   readonly filesPerProcess: number;
-  /** Open files of the whole machine that are left. */
+  /** Files that can still be opened on the whole machine. */
   readonly files: number;
-  /** Ports that connections may come from, for each address. */
+  /** Source ports per local address. */
   readonly ports: number;
-  /** Connections that the firewall may still follow; `Infinity` where it follows none. */
+  /** Connections that the firewall can still track; `Infinity` if it tracks none. */
   readonly trackedConnections: number;
-  /** Pages of memory that the kernel keeps for what TCP connections have sent or received. */
+  /** Limit of memory pages for the buffers of TCP connections. */
   readonly tcpPages: number;
 }
 
@@ -22,22 +22,22 @@ function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    return ''; // no Linux
+    return ''; // not on Linux
   }
 }
 
-/** How much memory can be used without swapping, in bytes: of the machine, or of the container. */
+/** Returns the memory of the machine or container that can be used without swapping, in bytes. */
 export function availableMemoryBytes(): number {
   return process.availableMemory();
 }
 
-/** Memory of the kernel's objects, such as sockets, in bytes; undefined where that cannot be read. */
+/** Returns the memory of kernel objects such as sockets, in bytes; undefined if it cannot be read. */
 export function kernelMemoryBytes(): number | undefined {
   const kib = /^Slab:\s+(\d+) kB/m.exec(read('/proc/meminfo'))?.[1];
   return kib === undefined ? undefined : Number(kib) * 1024;
 }
 
-/** How often the kernel had too little memory for TCP (`net.ipv4.tcp_mem`) since its start; 0 where that cannot be read. */
+/** Returns how often TCP ran short of memory (`net.ipv4.tcp_mem`) since boot; 0 if it cannot be read. */
 export function tcpShortages(): number {
   const [names = [], values = []] = [...read('/proc/net/netstat').matchAll(/^TcpExt: (.*)$/gm)].map(([, line = '']) =>
     line.split(' '),
@@ -46,7 +46,7 @@ export function tcpShortages(): number {
   return count('TCPMemoryPressures') + count('TCPAbortOnMemory');
 }
 
-/** CPU seconds that the whole machine has spent working since its start; undefined where that cannot be read. */
+/** Returns the CPU seconds that the whole machine was busy since boot; undefined if they cannot be read. */
 export function busyCpuS(): number | undefined {
   const times = /^cpu +(\d.*)$/m.exec(read('/proc/stat'))?.[1]?.split(' ').map(Number);
   if (!times) return undefined;
@@ -54,7 +54,7 @@ export function busyCpuS(): number | undefined {
   return (user + nice + system + irq + softirq) / 100;
 }
 
-/** Looks at this machine. */
+/** Reads the limits of this machine. */
 export function readMachine(): Machine {
   const soft = /^Max open files\s+(\d+)/m.exec(read('/proc/self/limits'))?.[1];
   const [used, , most] = read('/proc/sys/fs/file-nr').trim().split(/\s+/).map(Number);

@@ -1,9 +1,9 @@
-/** A whole number with commas. */
+/** Formats a whole number with commas. */
 export function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** Milliseconds as a person reads them. */
+/** Formats milliseconds with a suitable unit. */
 export function duration(ms: number): string {
   if (ms >= 60_000) return `${(ms / 60_000).toFixed(1)} min`;
   if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`;
@@ -11,7 +11,7 @@ export function duration(ms: number): string {
   return `${ms.toFixed(ms < 10 ? 2 : ms < 100 ? 1 : 0)} ms`;
 }
 
-/** Bytes as a person reads them. */
+/** Formats bytes with a suitable unit. */
 export function size(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB'];
   let value = bytes;
@@ -23,17 +23,17 @@ export function size(bytes: number): string {
   return `${value.toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`;
 }
 
-/** A share from 0 to 1 in per cent. */
+/** Formats a share from 0 to 1 as a percentage with at most three decimals. */
 export function percent(share: number): string {
   return `${Number((share * 100).toFixed(3))} %`;
 }
 
-/** The same, without anything behind the point. */
+/** Formats a share from 0 to 1 as a whole percentage. */
 export function wholePercent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
-/** A round number of milliseconds, as an axis shows it. */
+/** Formats a round number of milliseconds for an axis. */
 export function tickDuration(ms: number): string {
   if (ms === 0) return '0';
   const short = (value: number) => String(Number(value.toPrecision(3)));
@@ -42,7 +42,7 @@ export function tickDuration(ms: number): string {
   return ms < 600_000 ? `${short(ms / 1000)} s` : `${short(ms / 60_000)} min`;
 }
 
-/** A round number, as an axis shows it: 20k, 1.5M. */
+/** Formats a round number for an axis, such as 20K or 1.5M. */
 export function compact(value: number): string {
   return value.toLocaleString('en-US', { notation: 'compact', maximumFractionDigits: 1 });
 }

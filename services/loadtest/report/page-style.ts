@@ -1,6 +1,6 @@
 import { Html } from '../../shared/http/html.ts';
 
-/** How the page looks: by day and by night, on a desk and on a phone. */
+/** Styles of the page: light and dark, for wide and narrow screens. */
 export const PAGE_STYLE = new Html(`
 :root {
   color-scheme: light dark;
@@ -25,7 +25,7 @@ h1 { font-size: clamp(1.625rem, 5vw, 2.625rem); line-height: 1.12; letter-spacin
 h2 { font-size: 1.1875rem; letter-spacing: -0.01em; }
 h3 { font-size: 0.9375rem; }
 .kind { color: var(--first); font-weight: 650; font-size: 0.875rem; margin-bottom: 0.375rem; overflow-wrap: anywhere; }
-.where { color: var(--faint); margin-top: 0.5rem; overflow-wrap: anywhere; }
+.subtitle { color: var(--faint); margin-top: 0.5rem; overflow-wrap: anywhere; }
 .notice { margin-top: 1rem; padding: 0.625rem 1rem; border-radius: 0.625rem; background: var(--notice); }
 main { display: grid; gap: 2.25rem; margin-top: 1.75rem; }
 main > section { display: grid; gap: 0.875rem; min-width: 0; }
@@ -37,8 +37,8 @@ main > .tiles { display: flex; flex-wrap: wrap; }
 .tile p:last-child { color: var(--faint); font-size: 0.8125rem; line-height: 1.35; }
 .pair { grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); }
 .pair > .card { border-left: 4px solid var(--line); display: grid; gap: 0.375rem; align-content: start; }
-.pair > .kept { border-left-color: var(--good); } .pair > .broken { border-left-color: var(--bad); }
-.pair h2 { font-size: 1rem; } .kept h2 { color: var(--good); } .broken h2 { color: var(--bad); }
+.pair > .passed { border-left-color: var(--good); } .pair > .failed { border-left-color: var(--bad); }
+.pair h2 { font-size: 1rem; } .passed h2 { color: var(--good); } .failed h2 { color: var(--bad); }
 .pair ul { list-style: none; }
 .yes::before, .no::before { display: inline-block; width: 1.25rem; font-weight: 700; }
 .yes::before { content: "✓"; color: var(--good); } .no::before { content: "✗"; color: var(--bad); } .no { font-weight: 650; }

@@ -7,19 +7,22 @@ import { renderText } from './report-text.ts';
 
 type Files = Pick<LoadtestOptions, 'htmlFile' | 'jsonFile'>;
 
-/** Throws an `OptionError` where the report could not be written in the end, which would be late to learn. */
+/**
+ * Checks before the test that its report can be written.
+ * @throws {OptionError} if a file is not writable
+ */
 export function checkReportFiles({ htmlFile, jsonFile }: Files): void {
   for (const [name, file] of Object.entries({ html: htmlFile, json: jsonFile })) {
     if (file === undefined || file === '-') continue;
     try {
       closeSync(openSync(file, 'a'));
     } catch (error) {
-      throw new OptionError(`--${name} must be a file that can be written: ${(error as Error).message}`);
+      throw new OptionError(`--${name} must be a writable file: ${(error as Error).message}`);
     }
   }
 }
 
-/** Writes the report as text to standard output, or as JSON where that is asked for there, and into the files. */
+/** Writes the report to standard output, as text or with `--json -` as JSON, and to the requested files. */
 export function writeReport(report: Report, { htmlFile, jsonFile }: Files): void {
   const json = `${JSON.stringify(report, undefined, 2)}\n`;
   process.stdout.write(jsonFile === '-' ? json : renderText(report));

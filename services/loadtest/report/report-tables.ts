@@ -1,20 +1,20 @@
 import { type Html, html } from '../../shared/http/html.ts';
 import type { LatencySummary } from '../measure/latency.ts';
 import { duration, whole, wholePercent } from './format.ts';
-import { thinSeries } from './plots/downsample.ts';
+import { downsample } from './plots/downsample.ts';
 import type { Report } from './report.ts';
 import { latencyRows, reportSections, type Section } from './report-sections.ts';
 
 const QUANTILES = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const satisfies readonly (keyof LatencySummary)[];
-const MOST_SECONDS = 600;
+const MAX_ROWS = 600;
 
-/** Every figure, every setting, and the plan. */
+/** Renders the sections of the report, the settings and the plan. */
 export function rowTables(report: Report): readonly Html[] {
   const settings: Section = { title: 'Settings', rows: Object.entries(report.settings) };
   return [...reportSections(report), settings]
     .map(rowTable)
     .concat(
-      html`<div class="card"><h3>The plan</h3><ul class="plain">${report.plan.map((line) => html`<li>${line}</li>`)}</ul></div>\n`,
+      html`<div class="card"><h3>Plan</h3><ul class="plain">${report.plan.map((line) => html`<li>${line}</li>`)}</ul></div>\n`,
     );
 }
 
@@ -24,7 +24,7 @@ ${rows.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}<
 `;
 }
 
-/** All latencies that were measured. */
+/** Renders the measured latencies. */
 export function latencyTable(report: Report): Html | string {
   const rows = latencyRows(report);
   if (rows.length === 0) return '';
@@ -37,14 +37,14 @@ export function latencyTable(report: Report): Html | string {
 </table></div></section>`;
 }
 
-/** The series as numbers, for those who want them. */
+/** Renders the series of the plots as a table. */
 export function secondTable({ series }: Report): Html | string {
-  const spans = thinSeries(series, MOST_SECONDS);
+  const spans = downsample(series, MAX_ROWS);
   if (spans.length === 0) return '';
   const show = (value: number | undefined, format: (value: number) => string) =>
     value === undefined ? '' : format(value);
   const columns = ['second', 'connected', 'handshakes/s', 'deliveries/s', 'p50', 'p99', 'max', 'CPU'];
-  return html`<details class="card"><summary>All of it as numbers</summary><div class="wide"><table class="numbers">
+  return html`<details class="card"><summary>Data of the plots</summary><div class="wide"><table class="numbers">
 <thead><tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
 <tbody>${spans.map(
     ({ atS, open, handshakes, deliveries, p50, p99, max, cpu }) =>

@@ -1,25 +1,27 @@
 import type { LatencySummary } from '../measure/latency.ts';
 import { duration, whole } from './format.ts';
 import type { Report } from './report.ts';
-import { latencyRows, reportSections, verdictText } from './report-sections.ts';
+import { earlyEndText, latencyRows, reportSections, thresholdText } from './report-sections.ts';
 
 const NAME_WIDTH = 26;
 const COLUMNS = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const satisfies readonly (keyof LatencySummary)[];
 
-/** The report for a terminal. */
+/** Renders the report for a terminal. */
 export function renderText(report: Report): string {
   const sections = reportSections(report).map(
     ({ title, rows }) => `${title}\n${rows.map(([name, value]) => `  ${name.padEnd(NAME_WIDTH)} ${value}\n`).join('')}`,
   );
-  const verdicts = report.verdicts.map((verdict) => `  ${verdict.isKept ? 'ok  ' : 'FAIL'} ${verdictText(verdict)}\n`);
-  const begins = report.ended === 'completed' ? '' : `The test was ${report.ended}: this is the report so far.\n\n`;
+  const thresholds = report.thresholds.map(
+    (result) => `  ${result.passed ? 'ok  ' : 'FAIL'} ${thresholdText(result)}\n`,
+  );
+  const notice = report.ended === 'completed' ? '' : `${earlyEndText(report.ended)}\n\n`;
   return `
-${begins}${[...sections, ...latencies(report)].join('\n')}
-The wall
-  ${report.wall}
+${notice}${[...sections, ...latencies(report)].join('\n')}
+Bottleneck
+  ${report.bottleneck}
 
 Thresholds
-${verdicts.join('')}`;
+${thresholds.join('')}`;
 }
 
 function latencies(report: Report): readonly string[] {

@@ -1,6 +1,6 @@
 import type { Reasons } from '../measure/figures.ts';
 import type { LatencySummary } from '../measure/latency.ts';
-import type { Verdict } from '../options/thresholds.ts';
+import type { ThresholdResult } from '../options/thresholds.ts';
 
 /** One second of a load test. */
 export interface Point {
@@ -8,40 +8,41 @@ export interface Point {
   readonly open: number;
   readonly handshakes: number;
   readonly deliveries: number;
-  /** Latencies of this second, in milliseconds; undefined where nobody was told. */
+  /** Latencies of this second, in milliseconds; undefined without deliveries. */
   readonly p50: number | undefined;
   readonly p99: number | undefined;
   readonly max: number | undefined;
-  /** Part of all cores of this machine that was busy, from 0 to 1. */
+  /** Utilization of all cores of this machine, from 0 to 1. */
   readonly cpu: number | undefined;
 }
 
-/** A share of something against milliseconds, for a plot. */
+/** The points of a cumulative distribution: shares from 0 to 1 and milliseconds. */
 export type Curve = readonly (readonly [share: number, ms: number])[];
 
-/** What a load test has found; durations in milliseconds unless a name says otherwise. Shares are from 0 to 1. */
+/** The results of a load test. Durations are in milliseconds unless the name has another unit; shares are from 0 to 1. */
 export interface Report {
   readonly startedAt: string;
-  readonly tookS: number;
+  readonly durationS: number;
   readonly label: string;
-  /** Why it ended. */
   readonly ended: 'completed' | 'interrupted' | 'out of time';
   readonly cluster: string;
   readonly machine: { readonly cpus: number; readonly memoryBytes: number; readonly node: string };
   readonly settings: Readonly<Record<string, string>>;
   readonly plan: readonly string[];
   readonly clients: {
-    readonly wanted: number;
+    readonly planned: number;
+    /** Clients that connected at least once. */
     readonly opened: number;
+    /** Clients connected at the end. */
     readonly open: number;
     readonly failed: Reasons;
     readonly lost: Reasons;
-    /** Attempts to come back that failed. */
-    readonly notBack: Reasons;
-    /** Clients whose process ended. */
-    readonly died: number;
+    /** Failed attempts to reconnect. */
+    readonly reconnectFailed: Reasons;
+    /** Clients whose process exited unexpectedly. */
+    readonly processExited: number;
     readonly handshakes: number;
-    /** Over the ramp. */
+    /** During the ramp. */
     readonly handshakesPerS: number;
     readonly handshakeLatency: LatencySummary | undefined;
   };
@@ -49,27 +50,31 @@ export interface Report {
     readonly due: number;
     readonly accepted: number;
     readonly failed: Reasons;
-    /** Calls that failed and were made again. */
-    readonly repeated: Reasons;
-    readonly answers: LatencySummary | undefined;
+    /** Failed calls that were retried. */
+    readonly retried: Reasons;
+    /** From the due time of an update until the response of the webhook. */
+    readonly responseLatency: LatencySummary | undefined;
   };
   readonly deliveries: {
     readonly total: number;
     readonly perS: number;
     readonly peakPerS: number;
+    /** Updates replaced by a newer one of the same topic before delivery. */
     readonly skipped: number;
-    readonly repeated: number;
+    readonly duplicates: number;
+    /** Updates from before a client connected. */
     readonly caughtUp: number;
   };
+  /** From the due time of an update until a client received it. */
   readonly latency: LatencySummary | undefined;
   readonly slowLatency: LatencySummary | undefined;
-  /** How long until this share of the clients had the last update of their topics; undefined where they never had. */
-  readonly told: {
+  /** The time until a share of the clients had the last update of their topics; undefined if it never had. */
+  readonly notified: {
     readonly p50: number | undefined;
     readonly p99: number | undefined;
     readonly p100: number | undefined;
   };
-  /** Clients not up to date so long after the last update was due; undefined where it was not looked. */
+  /** Clients without the last update `afterS` seconds after it was due; undefined if this was not checked. */
   readonly behind: readonly {
     readonly afterS: number;
     readonly clients: number | undefined;
@@ -82,21 +87,21 @@ export interface Report {
     readonly conflated: number | undefined;
     readonly fellBehind: number | undefined;
   };
-  readonly own: {
-    /** Of the processes of the clients, while updates were published. */
+  readonly clientSide: {
+    /** CPU of the client processes while updates were published. */
     readonly cpuPerDeliveryUs: number | undefined;
     readonly memoryPerClientBytes: number | undefined;
     readonly residentBytes: number;
-    /** The kernel's objects for each client; both ends where the cluster is here too. undefined for few clients. */
+    /** Kernel memory per client, for both connection ends if the cluster is local; undefined for few clients. */
     readonly kernelPerClientBytes: number | undefined;
     readonly availableBytes: number;
   };
-  readonly wall: string;
-  readonly verdicts: readonly Verdict[];
-  /** Parts of the test along the series. */
+  readonly bottleneck: string;
+  readonly thresholds: readonly ThresholdResult[];
+  /** Phases of the test, on the time axis of the series. */
   readonly phases: readonly { readonly name: string; readonly fromS: number; readonly toS: number }[];
   readonly series: readonly Point[];
   readonly latencyCurve: Curve;
   readonly slowLatencyCurve: Curve;
-  readonly toldCurve: Curve;
+  readonly notifiedCurve: Curve;
 }

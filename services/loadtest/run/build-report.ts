@@ -1,175 +1,221 @@
+import { formatTransportMix } from '../clients/transport-mix.ts';
 import { addReasons, countReasons, type Figures } from '../measure/figures.ts';
 import type { Recorder } from '../measure/recorder.ts';
-import { judge, type ThresholdName } from '../options/thresholds.ts';
-import { availableMemoryBytes } from '../plan/machine.ts';
+import type { LoadtestOptions } from '../options/options.ts';
+import { evaluateThresholds, type ThresholdName } from '../options/thresholds.ts';
+import { availableMemoryBytes, type Machine } from '../plan/machine.ts';
+import type { Plan } from '../plan/plan.ts';
 import { planText } from '../plan/plan-text.ts';
 import type { Report } from '../report/report.ts';
 import {
-  busiestRelay,
-  type CpuSights,
+  busiestRelayCpu,
+  type CpuSamples,
   clientCpuPerDeliveryUs,
-  type KernelSights,
+  type KernelSamples,
   kernelPerClientBytes,
-  ownCpu,
   perClient,
-  type ServerSights,
+  type ServerSamples,
   serverCost,
+  testCpu,
 } from './costs.ts';
-import { findWall } from './find-bottleneck.ts';
-import { behindAfter, type Check, LastTold } from './last-update.ts';
-import { CHECKS_S, type LoadTestDeps } from './load-test-deps.ts';
+import { findBottleneck } from './find-bottleneck.ts';
+import { behindAfter, CHECKS_S, type Check, LastUpdateLatency } from './last-update.ts';
 import type { Phase, Phases } from './phases.ts';
-import type { Publishing } from './scheduled-publisher.ts';
-import { settingsOf } from './settings.ts';
+import type { ScheduledPublisher } from './scheduled-publisher.ts';
 
-/** What a test has gathered when it ends, wherever that is. */
-export interface Gathered extends Omit<LoadTestDeps, 'progress' | 'cluster' | 'credentials'> {
+/** The test as planned, and its measurements up to its end, however it ended. */
+export interface TestRun {
+  readonly options: LoadtestOptions;
+  readonly plan: Plan;
+  readonly machine: Machine;
+  readonly clusterDescription: string;
+  /** Aborted if the test ended early; its reason is `time` or `signal`. */
+  readonly signal: AbortSignal;
   readonly startedAt: Date;
   readonly recorder: Recorder;
-  /** The newest figures of each process of clients. */
+  /** The latest figures of each client process. */
   readonly figures: readonly Figures[];
-  /** Clients whose process ended. */
-  readonly died: number;
-  /** Memory of all processes of clients before their clients came. */
-  readonly emptyBytes: number;
+  /** Clients whose process exited unexpectedly. */
+  readonly exitedClients: number;
+  /** Memory of all client processes before their clients connected. */
+  readonly initialBytes: number;
   readonly phases: Phases;
   readonly checks: readonly Check[];
-  readonly servers: ServerSights;
-  readonly clientCpuS: CpuSights;
-  readonly publishing: Publishing | undefined;
-  readonly kernel: KernelSights | undefined;
+  readonly servers: ServerSamples;
+  readonly clientCpuS: CpuSamples;
+  /** undefined if nothing was published. */
+  readonly publisher: ScheduledPublisher | undefined;
+  readonly kernel: KernelSamples | undefined;
   readonly tcpRanShort: boolean;
-  readonly endedRampFor: 'memory' | undefined;
+  readonly rampEndedBy: 'memory' | undefined;
 }
 
-/** Turns what was gathered into the report, and judges it by the thresholds. */
-export function buildReport(gathered: Gathered): Report {
-  const { options, plan, machine, recorder, figures, died, checks, phases, publishing, servers, clientCpuS } = gathered;
-  const sum = (pick: (figures: Figures) => number) => figures.reduce((total, one) => total + pick(one), 0);
-  const rampTookS = phases.get('ramp')?.tookS ?? 0;
-  const publish = phases.get('publish');
-  const failed = addReasons(figures.map((one) => one.failed));
-  const lost = addReasons(figures.map((one) => one.lost));
-  const notBack = addReasons(figures.map((one) => one.notBack));
-  const publishes = options.updatesPerSecond > 0;
-  const updates = publishing?.figures ?? { due: 0, accepted: 0, failed: {}, repeated: {} };
-  const [open, opened, handshakes] = [sum((one) => one.open), sum((one) => one.opened), sum((one) => one.handshakes)];
-  const [deliveries, skipped] = [sum((one) => one.deliveries), sum((one) => one.skipped)];
-  const behind = CHECKS_S.map((afterS) => ({ afterS, ...behindAfter(checks, afterS) }));
-  const last = new LastTold(checks);
-  const told = { p50: last.within(0.5), p99: last.within(0.99), p100: last.within(1) };
+/** Builds the report and evaluates the thresholds. */
+export function buildReport(run: TestRun): Report {
+  const { options, plan, machine, recorder } = run;
+  const clients = clientsOf(run);
+  const updates = updatesOf(run);
+  const lastUpdate = new LastUpdateLatency(run.checks);
+  const notified = { p50: lastUpdate.within(0.5), p99: lastUpdate.within(0.99), p100: lastUpdate.within(1) };
+  const deliveries = deliveriesOf(run, notified.p100);
+  const behind = CHECKS_S.map((afterS) => ({ afterS, ...behindAfter(run.checks, afterS) }));
   const latency = recorder.latency.summary();
-  const residentBytes = sum((one) => one.residentBytes);
   return {
-    startedAt: gathered.startedAt.toISOString(),
-    tookS: (Date.now() - gathered.startedAt.getTime()) / 1000,
+    startedAt: run.startedAt.toISOString(),
+    durationS: (Date.now() - run.startedAt.getTime()) / 1000,
     label: options.label,
-    ended: howEnded(gathered.signal),
-    cluster: gathered.what,
+    ended: endOf(run.signal),
+    cluster: run.clusterDescription,
     machine: { cpus: machine.cpus, memoryBytes: machine.memoryBytes, node: process.version },
     settings: settingsOf(options),
     plan: planText(plan)
       .trimEnd()
       .split('\n')
       .map((line) => line.trim()),
-    clients: {
-      wanted: plan.clients,
-      opened,
-      open,
-      failed,
-      lost,
-      notBack,
-      died,
-      handshakes,
-      handshakesPerS: rampTookS === 0 ? 0 : opened / rampTookS,
-      handshakeLatency: recorder.handshakeLatency.summary(),
-    },
-    updates: { ...updates, answers: publishing?.answers.summary() },
-    deliveries: {
-      total: deliveries,
-      perS: deliveries / Math.max(1, publishing?.tookS(told.p100) ?? 0),
-      peakPerS: Math.max(0, ...recorder.series.map((point) => point.deliveries)),
-      skipped,
-      repeated: sum((one) => one.repeated),
-      caughtUp: sum((one) => one.caughtUp),
-    },
+    clients,
+    updates,
+    deliveries,
     latency,
     slowLatency: recorder.slowLatency.summary(),
-    told,
+    notified,
     behind,
-    server: serverCost(servers, open),
-    own: {
-      cpuPerDeliveryUs: clientCpuPerDeliveryUs(clientCpuS, deliveries),
-      memoryPerClientBytes: perClient(residentBytes - gathered.emptyBytes, open),
-      residentBytes,
-      kernelPerClientBytes: kernelPerClientBytes(gathered.kernel, open),
-      availableBytes: availableMemoryBytes(),
-    },
-    wall: findWall({
-      endedRampFor: gathered.endedRampFor,
-      shrunkBy: plan.clients < plan.asked ? plan.limits.find(({ beyond }) => beyond === undefined)?.name : undefined,
-      failed,
-      lost,
-      notBack,
-      updatesFailed: updates.failed,
-      tcpRanShort: gathered.tcpRanShort,
-      wanted: plan.clients,
-      rampS: options.rampMs / 1000,
-      rampTookS,
-      rampCpu: phases.get('ramp')?.cpu,
-      publishCpu: publish?.cpu,
-      meanwhile: publishes ? 'while updates were published' : 'while they were idle',
-      ownCpu: ownCpu({
-        servers: plan.relays > 0 ? servers : undefined,
-        clientCpuS,
-        tookS: publish?.tookS,
-        cpus: machine.cpus,
-      }),
-      relayCpu: busiestRelay(servers, publish?.tookS),
-      busiest: recorder.takeBusiest(),
-    }),
-    verdicts: judge(options.thresholds, {
-      ...sharesOf({ wanted: plan.clients, opened, lost, updates, deliveries, skipped, behind }),
+    server: serverCost(run.servers, clients.open),
+    clientSide: clientSideOf(run, { open: clients.open, deliveries: deliveries.total }),
+    bottleneck: bottleneckOf(run, { clients, updates }),
+    thresholds: evaluateThresholds(options.thresholds, {
+      ...sharesOf({ clients, updates, deliveries, behind }),
       ...latency,
     }),
-    phases: [...spanOf('connect', phases.get('ramp')), ...spanOf(publishes ? 'publish' : 'idle', publish)],
+    phases: [
+      ...phaseOf('connect', run.phases.get('ramp')),
+      ...phaseOf(options.updatesPerSecond > 0 ? 'publish' : 'idle', run.phases.get('publish')),
+    ],
     series: recorder.series,
     latencyCurve: recorder.latency.curve(),
     slowLatencyCurve: recorder.slowLatency.curve(),
-    toldCurve: last.curve,
+    notifiedCurve: lastUpdate.curve,
   };
 }
 
-function spanOf(name: string, phase: Phase | undefined): Report['phases'] {
-  return phase ? [{ name, fromS: phase.fromS, toS: phase.fromS + phase.tookS }] : [];
+function sumOf(figures: readonly Figures[], pick: (figures: Figures) => number): number {
+  return figures.reduce((total, one) => total + pick(one), 0);
 }
 
-function howEnded(signal: AbortSignal): Report['ended'] {
+function endOf(signal: AbortSignal): Report['ended'] {
   if (!signal.aborted) return 'completed';
   return signal.reason === 'time' ? 'out of time' : 'interrupted';
 }
 
-/** What thresholds look at, beside latencies. */
-function sharesOf(seen: {
-  wanted: number;
-  opened: number;
-  lost: Report['clients']['lost'];
-  updates: Pick<Report['updates'], 'due' | 'failed'>;
-  deliveries: number;
-  skipped: number;
-  behind: Report['behind'];
-}): Partial<Record<ThresholdName, number | undefined>> {
-  const { wanted, opened, lost, updates, deliveries, skipped, behind } = seen;
-  const behindShares = behind.map(({ afterS, clients }) => [
+/** Returns the options of the test for display, without credentials. */
+function settingsOf(options: LoadtestOptions): Report['settings'] {
+  const percent = (share: number) => `${Number((share * 100).toFixed(3))}%`;
+  const pause = options.slowShare > 0 ? `, pausing for ${options.slowPauseMs / 1000} s` : '';
+  return {
+    ramp: `${options.rampMs / 1000} s`,
+    topics: `${options.topics} (${options.topicsPerClient} per client, ${options.topicSpread})`,
+    updates: `${options.updatesPerSecond} per second for ${options.durationMs / 1000} s`,
+    payload: `${options.payloadBytes} B`,
+    transports: formatTransportMix(options.mix, percent),
+    'slow readers': `${percent(options.slowShare)}${pause}`,
+    churn: `${options.churnPerSecond} clients per second`,
+  };
+}
+
+function clientsOf({ plan, figures, phases, recorder, exitedClients }: TestRun): Report['clients'] {
+  const opened = sumOf(figures, (one) => one.opened);
+  const rampS = phases.get('ramp')?.durationS ?? 0;
+  return {
+    planned: plan.clients,
+    opened,
+    open: sumOf(figures, (one) => one.open),
+    failed: addReasons(figures.map((one) => one.failed)),
+    lost: addReasons(figures.map((one) => one.lost)),
+    reconnectFailed: addReasons(figures.map((one) => one.reconnectFailed)),
+    processExited: exitedClients,
+    handshakes: sumOf(figures, (one) => one.handshakes),
+    handshakesPerS: rampS === 0 ? 0 : opened / rampS,
+    handshakeLatency: recorder.handshakeLatency.summary(),
+  };
+}
+
+function updatesOf({ publisher }: TestRun): Report['updates'] {
+  const figures = publisher?.figures ?? { due: 0, accepted: 0, failed: {}, retried: {} };
+  return { ...figures, responseLatency: publisher?.responseLatency.summary() };
+}
+
+function deliveriesOf({ figures, publisher, recorder }: TestRun, notifiedMs: number | undefined): Report['deliveries'] {
+  const total = sumOf(figures, (one) => one.deliveries);
+  return {
+    total,
+    perS: total / Math.max(1, publisher?.durationS(notifiedMs) ?? 0),
+    peakPerS: Math.max(0, ...recorder.series.map((point) => point.deliveries)),
+    skipped: sumOf(figures, (one) => one.skipped),
+    duplicates: sumOf(figures, (one) => one.duplicates),
+    caughtUp: sumOf(figures, (one) => one.caughtUp),
+  };
+}
+
+function clientSideOf(run: TestRun, { open, deliveries }: { open: number; deliveries: number }): Report['clientSide'] {
+  const residentBytes = sumOf(run.figures, (one) => one.residentBytes);
+  return {
+    cpuPerDeliveryUs: clientCpuPerDeliveryUs(run.clientCpuS, deliveries),
+    memoryPerClientBytes: perClient(residentBytes - run.initialBytes, open),
+    residentBytes,
+    kernelPerClientBytes: kernelPerClientBytes(run.kernel, open),
+    availableBytes: availableMemoryBytes(),
+  };
+}
+
+function bottleneckOf(run: TestRun, { clients, updates }: Pick<Report, 'clients' | 'updates'>): string {
+  const { options, plan, machine, phases, servers, clientCpuS } = run;
+  const ramp = phases.get('ramp');
+  const publish = phases.get('publish');
+  const hardLimit = plan.limits.find(({ beyond }) => beyond === undefined);
+  return findBottleneck({
+    rampEndedBy: run.rampEndedBy,
+    limitedBy: plan.clients < plan.requested ? hardLimit?.name : undefined,
+    failed: clients.failed,
+    lost: clients.lost,
+    reconnectFailed: clients.reconnectFailed,
+    updatesFailed: updates.failed,
+    tcpRanShort: run.tcpRanShort,
+    plannedClients: plan.clients,
+    plannedRampS: options.rampMs / 1000,
+    rampS: ramp?.durationS ?? 0,
+    rampCpu: ramp?.cpu,
+    publishCpu: publish?.cpu,
+    activity: options.updatesPerSecond > 0 ? 'while updates were published' : 'while clients were idle',
+    testCpu: testCpu({
+      servers: plan.relays > 0 ? servers : undefined,
+      clientCpuS,
+      durationS: publish?.durationS,
+      cpus: machine.cpus,
+    }),
+    relayCpu: busiestRelayCpu(servers, publish?.durationS),
+    busiest: run.recorder.takeBusiest(),
+  });
+}
+
+/** Returns the shares that thresholds can limit. */
+function sharesOf(
+  report: Pick<Report, 'clients' | 'updates' | 'deliveries' | 'behind'>,
+): Partial<Record<ThresholdName, number | undefined>> {
+  const { clients, updates, deliveries, behind } = report;
+  const { total, skipped } = deliveries;
+  const behindShares = behind.map(({ afterS, clients: count }) => [
     `behind-${afterS}s`,
-    clients === undefined ? undefined : clients / Math.max(1, opened),
+    count === undefined ? undefined : count / Math.max(1, clients.opened),
   ]);
   return {
-    // Also those whose process ended, or that had no turn before the ramp was ended.
-    failed: 1 - opened / wanted,
-    lost: countReasons(lost) / wanted,
+    // Includes clients whose process exited and clients that did not start before the ramp ended.
+    failed: 1 - clients.opened / clients.planned,
+    lost: countReasons(clients.lost) / clients.planned,
     'publish-failed': updates.due === 0 ? undefined : countReasons(updates.failed) / updates.due,
-    conflated: deliveries === 0 ? undefined : skipped / (deliveries + skipped),
+    conflated: total === 0 ? undefined : skipped / (total + skipped),
     ...Object.fromEntries(behindShares),
   };
+}
+
+function phaseOf(name: string, phase: Phase | undefined): Report['phases'] {
+  return phase ? [{ name, fromS: phase.startS, toS: phase.startS + phase.durationS }] : [];
 }

@@ -1,25 +1,25 @@
 import type { ServerFigures } from '../cluster/server-metrics.ts';
 import type { Report } from '../report/report.ts';
 
-/** Fewer clients than these weigh less than what else a process or this machine needs meanwhile. */
-const MIN_WEIGHED = 5000;
+/** With fewer clients, other memory of the processes and the machine outweighs theirs. */
+const MIN_CLIENTS_FOR_MEMORY = 5000;
 
-/** Memory of the kernel's objects before the clients came, and when all were there. */
-export interface KernelSights {
-  readonly empty: number | undefined;
-  readonly full: number | undefined;
+/** Kernel memory before the clients connected and with all clients connected, in bytes. */
+export interface KernelSamples {
+  readonly before: number | undefined;
+  readonly connected: number | undefined;
 }
 
-/** What the relays said: before the clients came, when all were there, and after the updates. */
-export interface ServerSights {
-  readonly empty?: ServerFigures | undefined;
-  readonly full?: ServerFigures | undefined;
+/** Metrics of the relays before the clients connected, with all clients connected, and after the updates. */
+export interface ServerSamples {
+  readonly before?: ServerFigures | undefined;
+  readonly connected?: ServerFigures | undefined;
   readonly after?: ServerFigures | undefined;
 }
 
-/** CPU seconds of the processes of the clients when all were there, and after the updates. */
-export interface CpuSights {
-  readonly full?: number | undefined;
+/** CPU seconds of the client processes with all clients connected, and after the updates. */
+export interface CpuSamples {
+  readonly connected?: number | undefined;
   readonly after?: number | undefined;
 }
 
@@ -27,52 +27,56 @@ function difference(a: number | undefined, b: number | undefined): number | unde
   return a === undefined || b === undefined ? undefined : a - b;
 }
 
-/** What each client weighs; undefined for few, beside whom everything else weighs more. */
+/** Returns bytes per client; undefined for too few clients to be meaningful. */
 export function perClient(bytes: number | undefined, clients: number): number | undefined {
-  return bytes === undefined || clients < MIN_WEIGHED ? undefined : bytes / clients;
+  return bytes === undefined || clients < MIN_CLIENTS_FOR_MEMORY ? undefined : bytes / clients;
 }
 
-/** What the relays have cost. */
-export function serverCost({ empty, full, after }: ServerSights, clients: number): Report['server'] {
-  const cpuS = difference(after?.cpuS, full?.cpuS);
-  const deliveries = difference(after?.deliveries, full?.deliveries);
+/** Returns CPU and memory of the relays, and their counts while updates were published. */
+export function serverCost({ before, connected, after }: ServerSamples, clients: number): Report['server'] {
+  const cpuS = difference(after?.cpuS, connected?.cpuS);
+  const deliveries = difference(after?.deliveries, connected?.deliveries);
   return {
     cpuPerDeliveryUs: cpuS === undefined || !deliveries ? undefined : (cpuS / deliveries) * 1e6,
-    memoryPerClientBytes: perClient(difference(full?.residentBytes, empty?.residentBytes), clients),
-    residentBytes: full?.residentBytes,
-    conflated: difference(after?.conflated, full?.conflated),
-    fellBehind: difference(after?.fellBehind, full?.fellBehind),
+    memoryPerClientBytes: perClient(difference(connected?.residentBytes, before?.residentBytes), clients),
+    residentBytes: connected?.residentBytes,
+    conflated: difference(after?.conflated, connected?.conflated),
+    fellBehind: difference(after?.fellBehind, connected?.fellBehind),
   };
 }
 
-/** What the kernel keeps for each client, for its ends that are on this machine. */
-export function kernelPerClientBytes(sights: KernelSights | undefined, clients: number): number | undefined {
-  return perClient(difference(sights?.full, sights?.empty), clients);
+/** Returns the kernel memory per client, for the connection ends on this machine. */
+export function kernelPerClientBytes(samples: KernelSamples | undefined, clients: number): number | undefined {
+  return perClient(difference(samples?.connected, samples?.before), clients);
 }
 
-/** What the processes of the clients have cost while updates were published. */
-export function clientCpuPerDeliveryUs(cpuS: CpuSights, deliveries: number): number | undefined {
-  const tookS = difference(cpuS.after, cpuS.full);
-  return tookS === undefined || deliveries === 0 ? undefined : (tookS / deliveries) * 1e6;
+/** Returns the CPU of the client processes per delivery while updates were published. */
+export function clientCpuPerDeliveryUs(cpuS: CpuSamples, deliveries: number): number | undefined {
+  const usedS = difference(cpuS.after, cpuS.connected);
+  return usedS === undefined || deliveries === 0 ? undefined : (usedS / deliveries) * 1e6;
 }
 
-/** What clients, and relays that were started here, took of all cores while updates were published, from 0 to 1. */
-export function ownCpu(sights: {
-  servers: ServerSights | undefined;
-  clientCpuS: CpuSights;
-  tookS: number | undefined;
+/** Returns the share of all cores, from 0 to 1, that clients and local relays used while updates were published. */
+export function testCpu(samples: {
+  /** undefined if the relays do not run on this machine. */
+  servers: ServerSamples | undefined;
+  clientCpuS: CpuSamples;
+  durationS: number | undefined;
   cpus: number;
 }): number | undefined {
-  const { servers, clientCpuS, tookS, cpus } = sights;
-  const relays = servers ? difference(servers.after?.cpuS, servers.full?.cpuS) : 0;
-  const clients = difference(clientCpuS.after, clientCpuS.full);
-  if (relays === undefined || clients === undefined || !tookS) return undefined;
-  return Math.min(1, (relays + clients) / tookS / cpus);
+  const { servers, clientCpuS, durationS, cpus } = samples;
+  const relays = servers ? difference(servers.after?.cpuS, servers.connected?.cpuS) : 0;
+  const clients = difference(clientCpuS.after, clientCpuS.connected);
+  if (relays === undefined || clients === undefined || !durationS) return undefined;
+  return Math.min(1, (relays + clients) / durationS / cpus);
 }
 
-/** How much of a core the busiest relay took while updates were published, from 0 to 1. */
-export function busiestRelay({ full, after }: ServerSights, tookS: number | undefined): number | undefined {
-  if (!full || !after || !tookS) return undefined;
-  const shares = after.cpuPerRelayS.map((cpuS, i) => ((cpuS ?? 0) - (full.cpuPerRelayS[i] ?? 0)) / tookS);
+/** Returns the share of a core, from 0 to 1, that the busiest relay used while updates were published. */
+export function busiestRelayCpu(
+  { connected, after }: ServerSamples,
+  durationS: number | undefined,
+): number | undefined {
+  if (!connected || !after || !durationS) return undefined;
+  const shares = after.cpuPerRelayS.map((cpuS, i) => ((cpuS ?? 0) - (connected.cpuPerRelayS[i] ?? 0)) / durationS);
   return Math.min(1, Math.max(0, ...shares));
 }

@@ -2,89 +2,99 @@ import { addReasons, countReasons, type Reasons } from '../measure/figures.ts';
 import type { Busiest } from '../measure/recorder.ts';
 import { wholePercent } from '../report/format.ts';
 
-/** What was seen of everything that may be a wall. Shares are from 0 to 1; undefined where it could not be seen. */
-export interface Sights {
-  readonly endedRampFor: 'memory' | undefined;
-  /** What left no room for all clients that were asked for. */
-  readonly shrunkBy: string | undefined;
+/** What was observed of every possible bottleneck. Shares are from 0 to 1; undefined if they could not be measured. */
+export interface Observations {
+  readonly rampEndedBy: 'memory' | undefined;
+  /** The limit that left no room for all requested clients. */
+  readonly limitedBy: string | undefined;
   readonly failed: Reasons;
   readonly lost: Reasons;
-  readonly notBack: Reasons;
+  readonly reconnectFailed: Reasons;
   readonly updatesFailed: Reasons;
-  /** Whether the kernel here had too little memory for what was on its way. */
+  /** The kernel of this machine ran short of TCP memory. */
   readonly tcpRanShort: boolean;
-  readonly wanted: number;
+  readonly plannedClients: number;
+  readonly plannedRampS: number;
   readonly rampS: number;
-  readonly rampTookS: number;
-  /** Of this machine's cores, while clients came and while updates were published. */
+  /** CPU of this machine during the ramp, and while updates were published. */
   readonly rampCpu: number | undefined;
   readonly publishCpu: number | undefined;
-  /** What that was, in words. */
-  readonly meanwhile: string;
-  /** What clients, and relays that were started here, took of that. */
-  readonly ownCpu: number | undefined;
-  /** Of one core, of the busiest relay while updates were published. */
+  /** The activity after the ramp, such as "while updates were published". */
+  readonly activity: string;
+  /** The part of `publishCpu` that clients and local relays used. */
+  readonly testCpu: number | undefined;
+  /** Share of a core that the busiest relay used while updates were published. */
   readonly relayCpu: number | undefined;
-  /** The busiest second of a process of clients while updates were published. */
+  /** The busiest second of a client process while updates were published. */
   readonly busiest: Busiest;
 }
 
 const FULL = 0.9;
 
-const WALLS: readonly (readonly [pattern: RegExp, wall: string])[] = [
-  [/EMFILE/, 'the open files of a process here (ulimit -n)'],
-  [/ENFILE/, 'the open files of this machine (sysctl fs.file-max)'],
+const BY_REASON: readonly (readonly [pattern: RegExp, bottleneck: string])[] = [
+  [/EMFILE/, 'the limit of open files per process on this machine (ulimit -n)'],
+  [/ENFILE/, 'the limit of open files of this machine (sysctl fs.file-max)'],
   [
     /EADDRNOTAVAIL|EADDRINUSE/,
-    'the ports of this machine (sysctl net.ipv4.ip_local_port_range, more source addresses)',
+    'the source ports of this machine (widen sysctl net.ipv4.ip_local_port_range or use more source addresses)',
   ],
-  [/ENOMEM|ENOBUFS/, 'the memory of the kernel here'],
+  [/ENOMEM|ENOBUFS/, 'the kernel memory of this machine'],
   [
-    /refused with 503/,
-    'the relays: they are full (MAX_CONNECTIONS, their ulimit -n), or clients come faster than CONNECTION_RATE',
+    /HTTP 503/,
+    'the relays: they are full (MAX_CONNECTIONS or their ulimit -n), or clients connect faster than CONNECTION_RATE',
   ],
-  [/refused with 429/, 'MAX_CONNECTIONS_PER_ADDRESS of the relays'],
-  [/ECONNREFUSED/, 'nobody listens at a relay address'],
-  [/no answer|ETIMEDOUT/, 'the relays, or the way to them: handshakes had no answer'],
+  [/HTTP 429/, 'MAX_CONNECTIONS_PER_ADDRESS of the relays'],
+  [/ECONNREFUSED/, 'a relay address on which no process listens'],
+  [/no response|ETIMEDOUT/, 'the relays or the network: handshakes got no response'],
 ];
 
-/** Says in a sentence what kept the test from more. */
-export function findWall(sights: Sights): string {
-  const { failed, wanted } = sights;
-  const lost = addReasons([sights.lost, sights.notBack]);
-  if (sights.endedRampFor === 'memory')
-    return 'the memory of this machine: the ramp was ended to keep some free (--keep-free)';
-  if (sights.shrunkBy !== undefined) return `${sights.shrunkBy}: it leaves no room for more clients`;
-  const reasons = { ...lost, ...failed };
-  if (countReasons(failed) + countReasons(lost) > wanted / 1000) {
-    for (const [pattern, wall] of WALLS) if (Object.keys(reasons).some((reason) => pattern.test(reason))) return wall;
+/** Describes in one sentence what limited the test. */
+export function findBottleneck(seen: Observations): string {
+  return fromCapacity(seen) ?? fromFailures(seen) ?? fromCpu(seen) ?? fromRamp(seen) ?? noBottleneck(seen);
+}
+
+function fromCapacity({ rampEndedBy, limitedBy }: Observations): string | undefined {
+  if (rampEndedBy === 'memory') return 'the memory of this machine: the ramp ended to keep memory free (--keep-free)';
+  return limitedBy === undefined ? undefined : `${limitedBy}: no room for more clients`;
+}
+
+function fromFailures(seen: Observations): string | undefined {
+  const lost = addReasons([seen.lost, seen.reconnectFailed]);
+  if (countReasons(seen.failed) + countReasons(lost) > seen.plannedClients / 1000) {
+    const reasons = Object.keys({ ...lost, ...seen.failed });
+    const known = BY_REASON.find(([pattern]) => reasons.some((reason) => pattern.test(reason)));
+    if (known) return known[1];
   }
-  if (sights.tcpRanShort)
-    return 'the memory that the kernel here keeps for TCP: it ran short, and what was on its way came late (sysctl net.ipv4.tcp_mem)';
-  if (countReasons(sights.updatesFailed) > 0) return 'the webhook: it did not accept every update';
-  const { publishCpu = 0, ownCpu } = sights;
+  if (seen.tcpRanShort) {
+    return 'the TCP memory of the kernel on this machine: it ran short, which delays data (sysctl net.ipv4.tcp_mem)';
+  }
+  return countReasons(seen.updatesFailed) > 0 ? 'the webhook: it did not accept every update' : undefined;
+}
+
+function fromCpu({ publishCpu = 0, testCpu, relayCpu = 0, activity, busiest }: Observations): string | undefined {
   if (publishCpu >= FULL) {
-    const busy = `the CPU of this machine: ${wholePercent(publishCpu)} busy ${sights.meanwhile}`;
-    if (ownCpu === undefined) return busy;
-    const others = ownCpu < publishCpu / 2 ? ': something else kept it busy' : '';
-    return `${busy}, of which this test took ${wholePercent(ownCpu)}${others}`;
+    const busy = `the CPU of this machine: ${wholePercent(publishCpu)} busy ${activity}`;
+    if (testCpu === undefined) return busy;
+    const others = testCpu < publishCpu / 2 ? '; other processes used the rest' : '';
+    return `${busy}, ${wholePercent(testCpu)} by this test${others}`;
   }
-  if ((sights.relayCpu ?? 0) >= FULL)
-    return `the core of one relay: ${wholePercent(sights.relayCpu ?? 0)} busy ${sights.meanwhile}`;
-  const { busiest } = sights;
-  if (busiest.clients >= FULL && (busiest.cpu ?? 0) >= FULL) {
-    return `the CPU of this machine: ${wholePercent(busiest.cpu ?? 0)} busy in the second in which most was told`;
-  }
-  if (busiest.clients >= FULL) {
-    return `the clients themselves: one process was ${wholePercent(busiest.clients)} busy, so latencies hold its own wait (more --processes)`;
-  }
-  if (sights.rampTookS > sights.rampS * 1.25 + 2) {
-    return `the handshakes: the ramp took ${sights.rampTookS.toFixed(0)} s instead of ${sights.rampS.toFixed(0)} s, with the CPU ${wholePercent(sights.rampCpu ?? 0)} busy`;
-  }
-  const seen = [
-    sights.publishCpu === undefined ? '' : `CPU of this machine ${wholePercent(sights.publishCpu)} busy`,
-    sights.relayCpu === undefined ? '' : `busiest relay ${wholePercent(sights.relayCpu)} of a core`,
-    `busiest process of clients ${wholePercent(busiest.clients)}`,
+  if (relayCpu >= FULL) return `the CPU core of one relay: ${wholePercent(relayCpu)} busy ${activity}`;
+  if (busiest.clients < FULL) return undefined;
+  return (busiest.cpu ?? 0) >= FULL
+    ? `the CPU of this machine: ${wholePercent(busiest.cpu ?? 0)} busy in the second with the most deliveries`
+    : `the load test itself: a client process was ${wholePercent(busiest.clients)} busy, which adds to the latencies (use more --processes)`;
+}
+
+function fromRamp({ rampS, plannedRampS, rampCpu = 0 }: Observations): string | undefined {
+  if (rampS <= plannedRampS * 1.25 + 2) return undefined;
+  return `the handshakes: the ramp took ${rampS.toFixed(0)} s instead of ${plannedRampS.toFixed(0)} s, with the CPU ${wholePercent(rampCpu)} busy`;
+}
+
+function noBottleneck({ publishCpu, relayCpu, busiest }: Observations): string {
+  const values = [
+    publishCpu === undefined ? '' : `CPU of this machine ${wholePercent(publishCpu)} busy`,
+    relayCpu === undefined ? '' : `busiest relay ${wholePercent(relayCpu)} of a core`,
+    `busiest client process ${wholePercent(busiest.clients)}`,
   ].filter((text) => text !== '');
-  return `none was met: ${seen.join(', ')}`;
+  return `none found: ${values.join(', ')}`;
 }

@@ -1,57 +1,67 @@
-import type { Judgement } from '../measure/figures.ts';
+import type { CheckResult } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
 import type { Curve } from '../report/report.ts';
 
-/** What a process of clients has answered, so many seconds after the last update was due. */
-export type Check = Judgement & { readonly afterS: number };
+/** The times at which the clients are checked, in seconds after the last update was due. */
+export const CHECKS_S = [1, 5, 30, 120] as const;
 
-/** How many clients were not up to date; undefined where it was not looked. */
+/** The result of one client process for one of these checks. */
+export type Check = CheckResult & { readonly afterS: number };
+
+/** The number of clients that were not up to date; undefined if this was not checked. */
 export interface Behind {
   readonly clients: number | undefined;
   readonly slow: number | undefined;
 }
 
-/** Who was behind so long after the last update. Once nobody is, nobody looks any more: later, nobody was. */
+/**
+ * Returns the clients that were behind `afterS` seconds after the last update. Checks end once no client is behind, so
+ * this also holds for later times.
+ */
 export function behindAfter(checks: readonly Check[], afterS: number): Behind {
   const last = checks.at(-1);
   if (!last) return { clients: undefined, slow: undefined };
-  const isOver = last.afterS < afterS;
-  const some = checks.filter((check) => check.afterS === (isOver ? last.afterS : afterS));
+  const isAfterLast = last.afterS < afterS;
+  const some = checks.filter((check) => check.afterS === (isAfterLast ? last.afterS : afterS));
   const clients = some.reduce((total, check) => total + check.behind, 0);
   const slow = some.reduce((total, check) => total + check.behindSlow, 0);
-  // The test ended before it could look.
-  if (isOver && clients + slow > 0) return { clients: undefined, slow: undefined };
+  // The test ended before this check.
+  if (isAfterLast && clients + slow > 0) return { clients: undefined, slow: undefined };
   return { clients, slow };
 }
 
-/** After so long, whoever is still to be told is being told, or never will be. */
+/** From then on, clients that made no progress between two checks are not expected to catch up. */
 const LONG_S = 30;
 
-/** Whether a later look would see nothing else: nobody is behind, or where that takes long, nobody was told since the look before. */
-export function isSettled(checks: readonly Check[]): boolean {
+/** Tells whether further checks are pointless: no client is behind, or none caught up since the previous check. */
+export function isFinal(checks: readonly Check[]): boolean {
   const last = checks.at(-1)?.afterS;
-  const before = checks.findLast(({ afterS }) => afterS !== last)?.afterS;
-  const behindAt = (at: number | undefined) =>
-    checks.reduce((total, one) => (one.afterS === at ? total + one.behind + one.behindSlow : total), 0);
-  return behindAt(last) === 0 || ((last ?? 0) >= LONG_S && behindAt(last) === behindAt(before));
+  const previous = checks.findLast(({ afterS }) => afterS !== last)?.afterS;
+  const behindAt = (afterS: number | undefined) =>
+    checks.reduce((total, check) => (check.afterS === afterS ? total + check.behind + check.behindSlow : total), 0);
+  return behindAt(last) === 0 || ((last ?? 0) >= LONG_S && behindAt(last) === behindAt(previous));
 }
 
-/** Within how long which share of all clients had the last update of each of their topics, by the last look. */
-export class LastTold {
+/** The distribution, over all clients, of the time until they had the last update of each of their topics. */
+export class LastUpdateLatency {
   readonly #latency = new Latency();
   readonly #behind: number;
 
+  /** Uses the last of the checks. */
   constructor(checks: readonly Check[]) {
     const last = checks.filter((check) => check.afterS === checks.at(-1)?.afterS);
-    for (const { told } of last) this.#latency.add(told);
+    for (const { notified } of last) this.#latency.add(notified);
     this.#behind = last.reduce((total, check) => total + check.behind, 0);
   }
 
-  /** In milliseconds; undefined where this share never had it. */
+  /**
+   * Returns the time within which a share of the clients was up to date, in milliseconds; undefined if it never was.
+   * @param share from 0 to 1
+   */
   within(share: number): number | undefined {
     const { count } = this.#latency;
-    const part = count === 0 ? 2 : (share * (count + this.#behind)) / count;
-    return part > 1 ? undefined : this.#latency.quantile(part);
+    const quantile = count === 0 ? 2 : (share * (count + this.#behind)) / count;
+    return quantile > 1 ? undefined : this.#latency.quantile(quantile);
   }
 
   get curve(): Curve {

@@ -1,131 +1,194 @@
 import { performance } from 'node:perf_hooks';
 import { Publisher } from '../../client/publisher.ts';
-import type { Schedule } from '../clients/client-plan.ts';
+import { makeClientPlans } from '../clients/client-plan.ts';
 import { ClientProcesses } from '../clients/client-processes.ts';
-import { readServerFigures } from '../cluster/server-metrics.ts';
+import type { UpdateSchedule } from '../clients/update-schedule.ts';
+import { readServerFigures, type ServerFigures } from '../cluster/server-metrics.ts';
 import type { Figures } from '../measure/figures.ts';
 import { Recorder } from '../measure/recorder.ts';
-import { availableMemoryBytes, busyCpuS, kernelMemoryBytes, tcpShortages } from '../plan/machine.ts';
-import type { Report } from '../report/report.ts';
+import type { LoadtestOptions, TargetCluster } from '../options/options.ts';
+import { availableMemoryBytes, busyCpuS, kernelMemoryBytes, type Machine, tcpShortages } from '../plan/machine.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Point, Report } from '../report/report.ts';
 import { preciseNowMs } from '../timing/precise-now.ts';
 import { sleep } from '../timing/until-signal.ts';
-import { buildReport, type Gathered } from './build-report.ts';
-import { clientPlans } from './client-plans.ts';
-import { type Check, isSettled } from './last-update.ts';
-import { CHECKS_S, type LoadTestDeps } from './load-test-deps.ts';
+import { buildReport } from './build-report.ts';
+import type { KernelSamples } from './costs.ts';
+import { CHECKS_S, type Check, isFinal } from './last-update.ts';
 import { Phases } from './phases.ts';
-import { Publishing } from './scheduled-publisher.ts';
+import type { Progress } from './progress.ts';
+import { ScheduledPublisher } from './scheduled-publisher.ts';
+
+/** The credentials to publish and to subscribe. */
+export interface Credentials {
+  readonly publish: { readonly secret?: string; readonly token?: string };
+  /** A JWT for private topics. */
+  readonly relayToken: string | undefined;
+}
+
+export interface LoadTestDeps {
+  readonly options: LoadtestOptions;
+  readonly plan: Plan;
+  readonly machine: Machine;
+  readonly cluster: TargetCluster;
+  readonly clusterDescription: string;
+  readonly credentials: Credentials;
+  readonly progress: Progress;
+  /** Ends the test early with a report of the results so far; its reason is `time` or `signal`. */
+  readonly signal: AbortSignal;
+}
 
 const TICK_MS = 1000;
-/** What came with the last handshakes is over by then, so that memory and CPU are those of idle clients. */
+/** Lets the work of the last handshakes finish, so that memory and CPU are those of idle clients. */
 const SETTLE_MS = 2000;
-/** Processes hear of the schedule before it begins. */
+/** Lead time for the processes to receive the schedule before it starts. */
 const LEAD_MS = 500;
-/** A relay that tells tens of thousands answers after that; who has interrupted the test does not want to wait. */
-const PATIENCE_MS = 30_000;
-const HASTE_MS = 3000;
+/** A relay that notifies tens of thousands of clients responds late; after an interruption the report is due soon. */
+const METRICS_TIMEOUT_MS = 30_000;
+const INTERRUPTED_TIMEOUT_MS = 3000;
 
-/** Runs a load test against a cluster, and reports what it has found, also of a part of it. */
+/** Runs a load test against a cluster and returns its report, also if it ends early. */
 export async function runLoadTest(deps: LoadTestDeps): Promise<Report> {
-  const { options, plan, cluster, progress, signal } = deps;
-  const startedAt = new Date();
-  const recorder = new Recorder();
-  const processes = new ClientProcesses({ report: (figures) => recorder.add(figures) });
-  const phases = new Phases({ busyCpuS, cpus: deps.machine.cpus });
-  const checks: Check[] = [];
-  const servers: { -readonly [Name in keyof Gathered['servers']]: Gathered['servers'][Name] } = {};
-  const clientCpuS: { full?: number; after?: number } = {};
-  let publishing: Publishing | undefined;
-  let kernel: Gathered['kernel'];
-  const tcpShortagesBefore = tcpShortages();
-  let endedRampFor: 'memory' | undefined;
-  const startedMs = performance.now();
-  const tick = () => {
-    const atS = Math.round((performance.now() - startedMs) / 1000);
-    return recorder.tick(processes.figures, { atS, cpu: phases.cpuNow() });
-  };
-  const ticker = setInterval(() => progress.tick(tick()), TICK_MS);
+  const run = new LoadTestRun(deps);
+  try {
+    return await run.run();
+  } finally {
+    await run.stop();
+  }
+}
 
-  async function ramp(): Promise<void> {
-    progress.phase('starting the processes of the clients', 0);
-    await processes.start(clientPlans({ options, plan, cluster, token: deps.credentials.relayToken }), signal);
-    servers.empty = await readServerFigures(cluster.metricsUrls, PATIENCE_MS);
-    const empty = kernelMemoryBytes();
-    progress.phase('clients connect', plan.clients);
-    phases.begin('ramp');
-    processes.begin();
-    while (!processes.isRamped && !signal.aborted) {
+class LoadTestRun {
+  readonly #deps: LoadTestDeps;
+  readonly #startedAt = new Date();
+  readonly #startedMs = performance.now();
+  readonly #tcpShortagesBefore = tcpShortages();
+  readonly #recorder = new Recorder();
+  readonly #processes = new ClientProcesses({ report: (figures) => this.#recorder.add(figures) });
+  readonly #phases: Phases;
+  readonly #checks: Check[] = [];
+  readonly #servers: { before?: ServerFigures; connected?: ServerFigures; after?: ServerFigures } = {};
+  readonly #clientCpuS: { connected?: number; after?: number } = {};
+  readonly #ticker: NodeJS.Timeout;
+  #publisher: ScheduledPublisher | undefined;
+  #kernel: KernelSamples | undefined;
+  #rampEndedBy: 'memory' | undefined;
+
+  constructor(deps: LoadTestDeps) {
+    this.#deps = deps;
+    this.#phases = new Phases({ busyCpuS, cpus: deps.machine.cpus });
+    this.#ticker = setInterval(() => deps.progress.tick(this.#tick()), TICK_MS);
+  }
+
+  async run(): Promise<Report> {
+    const { options, signal } = this.#deps;
+    await this.#ramp();
+    if (!signal.aborted) await (options.updatesPerSecond === 0 ? this.#idle() : this.#publish());
+    if (signal.aborted && this.#servers.connected && !this.#servers.after) await this.#endPublishing();
+    this.#tick();
+    return buildReport({
+      ...this.#deps,
+      startedAt: this.#startedAt,
+      recorder: this.#recorder,
+      figures: this.#processes.figures,
+      exitedClients: this.#processes.exitedClients,
+      initialBytes: this.#processes.initialBytes,
+      phases: this.#phases,
+      checks: this.#checks,
+      servers: this.#servers,
+      clientCpuS: this.#clientCpuS,
+      publisher: this.#publisher,
+      kernel: this.#kernel,
+      tcpRanShort: tcpShortages() > this.#tcpShortagesBefore,
+      rampEndedBy: this.#rampEndedBy,
+    });
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#ticker);
+    this.#deps.progress.end();
+    await this.#processes.stop();
+  }
+
+  #tick(): Point {
+    const atS = Math.round((performance.now() - this.#startedMs) / 1000);
+    return this.#recorder.tick(this.#processes.figures, { atS, cpu: this.#phases.cpuNow() });
+  }
+
+  async #ramp(): Promise<void> {
+    const { options, plan, cluster, credentials, progress, signal } = this.#deps;
+    progress.phase('starting client processes');
+    await this.#processes.start(makeClientPlans({ options, plan, cluster, token: credentials.relayToken }), signal);
+    await this.#readServers('before');
+    const kernelBefore = kernelMemoryBytes();
+    progress.phase('connecting clients', { clients: plan.clients });
+    this.#phases.start('ramp');
+    this.#processes.startRamp();
+    while (!this.#processes.isRampDone && !signal.aborted) {
       await sleep(100, signal);
-      if (endedRampFor || availableMemoryBytes() > plan.keepFreeBytes) continue;
-      endedRampFor = 'memory';
-      processes.endRamp();
+      if (this.#rampEndedBy || availableMemoryBytes() > plan.keepFreeBytes) continue;
+      this.#rampEndedBy = 'memory';
+      this.#processes.endRamp();
     }
-    phases.end('ramp');
+    this.#phases.end('ramp');
     await sleep(SETTLE_MS, signal);
-    kernel = { empty, full: kernelMemoryBytes() };
-    servers.full = await readServerFigures(cluster.metricsUrls, PATIENCE_MS);
-    clientCpuS.full = cpuOf(processes.figures);
-    recorder.takeBusiest();
+    this.#kernel = { before: kernelBefore, connected: kernelMemoryBytes() };
+    await this.#readServers('connected');
+    this.#clientCpuS.connected = cpuOf(this.#processes.figures);
+    this.#recorder.takeBusiest();
   }
 
-  async function idle(): Promise<void> {
-    progress.phase('clients are idle', options.durationMs / 1000);
-    phases.begin('publish');
+  async #idle(): Promise<void> {
+    const { options, progress, signal } = this.#deps;
+    progress.phase('clients are idle', { seconds: options.durationMs / 1000 });
+    this.#phases.start('publish');
     await sleep(options.durationMs, signal);
-    await endOfPublishing();
+    await this.#endPublishing();
   }
 
-  async function publish(): Promise<void> {
+  async #publish(): Promise<void> {
+    const { options, cluster, credentials, progress, signal } = this.#deps;
     const intervalMs = 1000 / options.updatesPerSecond;
-    const schedule: Schedule = { startMs: preciseNowMs() + LEAD_MS, intervalMs };
-    publishing = new Publishing({
-      publisher: (retrying) => new Publisher({ url: cluster.webhookUrl, ...deps.credentials.publish, retrying }),
-      choice: { ...options, spread: options.topicSpread, prefix: options.topicPrefix },
+    const schedule: UpdateSchedule = { startMs: preciseNowMs() + LEAD_MS, intervalMs };
+    const publisher = new ScheduledPublisher({
+      publisher: (retrying) => new Publisher({ url: cluster.webhookUrl, ...credentials.publish, retrying }),
+      assignment: { ...options, spread: options.topicSpread, prefix: options.topicPrefix },
       payloadBytes: options.payloadBytes,
       schedule,
       count: Math.max(1, Math.floor(options.durationMs / intervalMs)),
     });
-    processes.publishing(schedule);
+    this.#publisher = publisher;
+    this.#processes.publishing(schedule);
     await sleep(LEAD_MS, signal);
-    progress.phase('updates are published', options.durationMs / 1000);
-    phases.begin('publish');
-    await publishing.run(signal);
-    if (!signal.aborted) await check(schedule.startMs + (publishing.figures.due - 1) * schedule.intervalMs, publishing);
+    progress.phase('publishing updates', { seconds: options.durationMs / 1000 });
+    this.#phases.start('publish');
+    await publisher.run(signal);
+    if (!signal.aborted) await this.#check(schedule.startMs + (publisher.figures.due - 1) * intervalMs, publisher);
   }
 
-  async function check(lastDueMs: number, { last }: Publishing): Promise<void> {
+  async #check(lastDueMs: number, { last }: ScheduledPublisher): Promise<void> {
+    const { progress, signal } = this.#deps;
     for (const afterS of CHECKS_S) {
-      progress.phase(`waiting until ${afterS} s after the last update`, 0);
+      progress.phase(`waiting until ${afterS} s after the last update`);
       const atMs = lastDueMs + afterS * 1000;
       await sleep(Math.max(0, atMs - preciseNowMs()), signal);
-      // Processes that are busy answer late, but about that time.
-      const judgements = signal.aborted ? undefined : await processes.judge(last, atMs, signal);
-      if (!judgements) return;
-      checks.push(...judgements.map((one) => ({ ...one, afterS })));
-      if (!servers.after) await endOfPublishing();
-      if (isSettled(checks)) return;
+      // A busy process responds late, but for the requested time.
+      const results = signal.aborted ? undefined : await this.#processes.check(last, atMs, signal);
+      if (!results) return;
+      this.#checks.push(...results.map((result) => ({ ...result, afterS })));
+      if (!this.#servers.after) await this.#endPublishing();
+      if (isFinal(this.#checks)) return;
     }
   }
 
-  async function endOfPublishing(): Promise<void> {
-    phases.end('publish');
-    clientCpuS.after = cpuOf(processes.figures);
-    servers.after = await readServerFigures(cluster.metricsUrls, signal.aborted ? HASTE_MS : PATIENCE_MS);
+  async #endPublishing(): Promise<void> {
+    this.#phases.end('publish');
+    this.#clientCpuS.after = cpuOf(this.#processes.figures);
+    await this.#readServers('after', this.#deps.signal.aborted ? INTERRUPTED_TIMEOUT_MS : METRICS_TIMEOUT_MS);
   }
 
-  try {
-    await ramp();
-    if (!signal.aborted) await (options.updatesPerSecond === 0 ? idle() : publish());
-    if (signal.aborted && servers.full && !servers.after) await endOfPublishing();
-    tick();
-    const { figures, diedClients: died, emptyBytes } = processes;
-    const seen = { recorder, figures, died, emptyBytes, phases, checks, servers, clientCpuS, publishing, kernel };
-    const tcpRanShort = tcpShortages() > tcpShortagesBefore;
-    return buildReport({ ...deps, startedAt, ...seen, tcpRanShort, endedRampFor });
-  } finally {
-    clearInterval(ticker);
-    progress.end();
-    await processes.stop();
+  async #readServers(moment: 'before' | 'connected' | 'after', timeoutMs = METRICS_TIMEOUT_MS): Promise<void> {
+    const figures = await readServerFigures(this.#deps.cluster.metricsUrls, timeoutMs);
+    if (figures) this.#servers[moment] = figures;
   }
 }
 

@@ -1,59 +1,67 @@
-/** How long a part of the test took, and how busy this machine was meanwhile. */
+/** A phase of the test and the CPU of this machine during it. */
 export interface Phase {
-  /** When it began, since these phases are watched. */
-  readonly fromS: number;
-  readonly tookS: number;
-  /** Of all cores, from 0 to 1; undefined where it cannot be seen. */
+  /** Start, in seconds since the phases are recorded. */
+  readonly startS: number;
+  readonly durationS: number;
+  /** Utilization of all cores, from 0 to 1; undefined if it cannot be read. */
   readonly cpu: number | undefined;
 }
 
-/** Watches the CPU of this machine while a test goes through its parts. */
+interface Sample {
+  readonly atMs: number;
+  readonly busyS: number | undefined;
+}
+
+/** Records duration and CPU of the phases of a test. */
 export class Phases {
   readonly #busyCpuS: () => number | undefined;
   readonly #cpus: number;
-  readonly #begun = new Map<string, { atMs: number; busyS: number | undefined }>();
+  readonly #started = new Map<string, Sample>();
   readonly #ended = new Map<string, Phase>();
   readonly #startedMs: number;
-  #last: { atMs: number; busyS: number | undefined };
+  #last: Sample;
 
+  /** `busyCpuS` returns the CPU seconds that the machine was busy so far. */
   constructor(deps: { busyCpuS: () => number | undefined; cpus: number }) {
     this.#busyCpuS = deps.busyCpuS;
     this.#cpus = deps.cpus;
-    this.#last = this.#look();
+    this.#last = this.#sample();
     this.#startedMs = this.#last.atMs;
   }
 
-  begin(name: string): void {
-    this.#begun.set(name, this.#look());
+  start(name: string): void {
+    this.#started.set(name, this.#sample());
   }
 
   end(name: string): void {
-    const begun = this.#begun.get(name);
-    if (begun) this.#ended.set(name, this.#since(begun));
+    const started = this.#started.get(name);
+    if (started) this.#ended.set(name, this.#since(started));
   }
 
-  /** A part that has ended, or as far as it came. */
+  /** Returns an ended phase, or a running one up to now; undefined if it has not started. */
   get(name: string): Phase | undefined {
-    const begun = this.#begun.get(name);
-    return this.#ended.get(name) ?? (begun && this.#since(begun));
+    const started = this.#started.get(name);
+    return this.#ended.get(name) ?? (started && this.#since(started));
   }
 
-  /** How busy the machine was since the last call. */
+  /** Returns the CPU utilization since the previous call. */
   cpuNow(): number | undefined {
     const { cpu } = this.#since(this.#last);
-    this.#last = this.#look();
+    this.#last = this.#sample();
     return cpu;
   }
 
-  #look(): { atMs: number; busyS: number | undefined } {
+  #sample(): Sample {
     return { atMs: performance.now(), busyS: this.#busyCpuS() };
   }
 
-  #since(before: { atMs: number; busyS: number | undefined }): Phase {
-    const { atMs, busyS } = this.#look();
-    const fromS = (before.atMs - this.#startedMs) / 1000;
-    const tookS = (atMs - before.atMs) / 1000;
-    if (busyS === undefined || before.busyS === undefined || tookS === 0) return { fromS, tookS, cpu: undefined };
-    return { fromS, tookS, cpu: Math.min(1, (busyS - before.busyS) / tookS / this.#cpus) };
+  #since(before: Sample): Phase {
+    const { atMs, busyS } = this.#sample();
+    const startS = (before.atMs - this.#startedMs) / 1000;
+    const durationS = (atMs - before.atMs) / 1000;
+    if (busyS === undefined || before.busyS === undefined || durationS === 0) {
+      return { startS, durationS, cpu: undefined };
+    }
+    return { startS, durationS, cpu: Math.min(1, (busyS - before.busyS) / durationS / this.#cpus) };
   }
 }

@@ -1,16 +1,16 @@
 import { SingleBar } from 'cli-progress';
 import type { Point } from '../report/report.ts';
 
-/** Shows how far a test is. */
+/** Shows the progress of a test. */
 export interface Progress {
-  /** Another part begins; `goal` is what is counted in it, 0 for nothing. */
-  phase(name: string, goal: number): void;
-  /** A second has passed. */
+  /** Starts a phase; `goal` is the number of clients to connect, or the duration in seconds. */
+  phase(name: string, goal?: { readonly clients: number } | { readonly seconds: number }): void;
+  /** Shows the latest second. */
   tick(point: Point): void;
   end(): void;
 }
 
-const PLAIN_EVERY_S = 5;
+const LINE_EVERY_S = 5;
 const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
 const milliseconds = (value: number | undefined): string => (value === undefined ? '-' : value.toFixed(1));
 
@@ -18,7 +18,7 @@ function figures({ open, handshakes, deliveries, p99 }: Point): string {
   return `${whole(open)} open, ${whole(handshakes)} handshakes/s, ${whole(deliveries)} deliveries/s, p99 ${milliseconds(p99)} ms`;
 }
 
-/** Shows it on a stream: a bar where that is a terminal, else a line now and then. */
+/** Shows the progress as a bar if the stream is a terminal, otherwise as a line every few seconds. */
 export function createProgress(stream: NodeJS.WriteStream): Progress {
   return stream.isTTY ? createBar(stream) : createLines(stream);
 }
@@ -28,11 +28,12 @@ function createLines(stream: Pick<NodeJS.WritableStream, 'write'>): Progress {
   return {
     phase(name, goal) {
       seconds = 0;
-      stream.write(`${name}${goal > 0 ? `: ${whole(goal)}` : ''}\n`);
+      const target = !goal ? '' : 'clients' in goal ? `: ${whole(goal.clients)}` : `: ${whole(goal.seconds)} s`;
+      stream.write(`${name}${target}\n`);
     },
     tick(point) {
       seconds += 1;
-      if (seconds % PLAIN_EVERY_S === 0) stream.write(`  ${point.atS} s: ${figures(point)}\n`);
+      if (seconds % LINE_EVERY_S === 0) stream.write(`  ${point.atS} s: ${figures(point)}\n`);
     },
     end() {},
   };
@@ -47,23 +48,23 @@ function createBar(stream: NodeJS.WriteStream): Progress {
     barsize: 24,
     hideCursor: true,
     clearOnComplete: true,
-    // Ctrl-C is the test's own business.
+    // The test handles Ctrl-C itself.
     gracefulExit: false,
   });
-  let isClients = false;
+  let countsClients = false;
   let phaseStartS: number | undefined;
   let atS = 0;
   return {
     phase(name, goal) {
       if (!bar.isActive) bar.start(1, 0, { phase: '', figures: '' });
-      isClients = name === 'clients connect';
+      countsClients = goal !== undefined && 'clients' in goal;
       phaseStartS = atS;
-      bar.setTotal(Math.max(1, goal));
+      bar.setTotal(Math.max(1, Object.values(goal ?? {})[0] ?? 0));
       bar.update(0, { phase: name });
     },
     tick(point) {
       atS = point.atS;
-      bar.update(isClients ? point.open : Math.min(bar.getTotal(), atS - (phaseStartS ?? atS)), {
+      bar.update(countsClients ? point.open : Math.min(bar.getTotal(), atS - (phaseStartS ?? atS)), {
         figures: figures(point),
       });
     },

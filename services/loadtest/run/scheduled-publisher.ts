@@ -1,78 +1,79 @@
 import type { PublishError, Publisher } from '../../client/publisher.ts';
-import type { Schedule } from '../clients/client-plan.ts';
-import { type TopicChoice, topicName } from '../clients/topic-assignment.ts';
+import { type TopicAssignment, topicName } from '../clients/topic-assignment.ts';
+import type { UpdateSchedule } from '../clients/update-schedule.ts';
 import type { LastUpdates, Reasons } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
 import { preciseNowMs } from '../timing/precise-now.ts';
 import { sleep, untilSignal } from '../timing/until-signal.ts';
 
-/** What became of the updates. */
+/** The counts of published updates. */
 export interface PublishFigures {
   readonly due: number;
   readonly accepted: number;
   readonly failed: Reasons;
-  /** Calls that failed and were made again. */
-  readonly repeated: Reasons;
+  /** Failed calls that were retried. */
+  readonly retried: Reasons;
 }
 
-/** Makes what publishes; `retrying` is to be told of each failure after which it calls again. */
+/** Creates the publisher to use; it must call `retrying` for each failure that it retries. */
 export type CreatePublisher = (retrying: (error: PublishError) => void) => Pick<Publisher, 'publish'>;
 
 /**
- * Publishes updates at their times, whether or not those before were answered: a slow webhook must show in the
- * latencies, not in fewer updates.
+ * Publishes each update at its due time, whether or not earlier calls have returned: a slow webhook must show in the
+ * latencies and not reduce the number of updates.
  */
-export class Publishing {
+export class ScheduledPublisher {
   readonly #publisher: Pick<Publisher, 'publish'>;
-  readonly #choice: TopicChoice;
+  readonly #assignment: TopicAssignment;
   readonly #padding: string;
-  readonly #schedule: Schedule;
+  readonly #schedule: UpdateSchedule;
   readonly #count: number;
   readonly #versions: number[];
   readonly #dueMs: number[];
   readonly #failed: Record<string, number> = {};
-  readonly #repeated: Record<string, number> = {};
+  readonly #retried: Record<string, number> = {};
   readonly #pending = new Set<Promise<void>>();
-  /** From when an update was due until the webhook had answered. */
-  readonly answers = new Latency();
+  /** From the due time of an update until the response of the webhook. */
+  readonly responseLatency = new Latency();
   #due = 0;
   #accepted = 0;
 
   constructor(deps: {
     publisher: CreatePublisher;
-    choice: TopicChoice;
+    assignment: TopicAssignment;
     payloadBytes: number;
-    schedule: Schedule;
+    schedule: UpdateSchedule;
     count: number;
   }) {
-    this.#publisher = deps.publisher((error) => count(this.#repeated, error));
-    this.#choice = deps.choice;
+    this.#publisher = deps.publisher((error) => count(this.#retried, error));
+    this.#assignment = deps.assignment;
     this.#padding = 'x'.repeat(deps.payloadBytes);
     this.#schedule = deps.schedule;
     this.#count = deps.count;
-    this.#versions = new Array(deps.choice.topics).fill(0);
-    this.#dueMs = new Array(deps.choice.topics).fill(0);
+    this.#versions = new Array(deps.assignment.topics).fill(0);
+    this.#dueMs = new Array(deps.assignment.topics).fill(0);
   }
 
   get figures(): PublishFigures {
-    return { due: this.#due, accepted: this.#accepted, failed: { ...this.#failed }, repeated: { ...this.#repeated } };
+    return { due: this.#due, accepted: this.#accepted, failed: { ...this.#failed }, retried: { ...this.#retried } };
   }
 
   /**
-   * Seconds from when the first update was due until all were told of the last one, which took `toldMs`; where not all
-   * were, or it took less than the pause between updates, until the next one would have been due.
+   * Returns the seconds from the first due time until all clients had the last update, but at least until another
+   * update would have been due.
+   * @param notifiedMs the time it took until all clients had the last update; undefined if not all had it
    */
-  tookS(toldMs: number | undefined): number {
+  durationS(notifiedMs: number | undefined): number {
     const { intervalMs } = this.#schedule;
-    return ((this.#due - 1) * intervalMs + Math.max(intervalMs, toldMs ?? 0)) / 1000;
+    return ((this.#due - 1) * intervalMs + Math.max(intervalMs, notifiedMs ?? 0)) / 1000;
   }
 
-  /** The last update of each topic that was accepted. */
+  /** The last accepted update of each topic. */
   get last(): LastUpdates {
     return { versions: this.#versions, dueMs: this.#dueMs };
   }
 
-  /** Publishes them all, and resolves once all are answered; or at the signal. */
+  /** Publishes all updates; resolves once all calls have returned, or at the signal. */
   async run(signal: AbortSignal): Promise<void> {
     const { startMs, intervalMs } = this.#schedule;
     while (this.#due < this.#count && !signal.aborted) {
@@ -91,12 +92,12 @@ export class Publishing {
   }
 
   async #publish(n: number, dueMs: number): Promise<void> {
-    const topic = n % this.#choice.topics;
-    const sequence = Math.floor(n / this.#choice.topics) + 1;
+    const topic = n % this.#assignment.topics;
+    const sequence = Math.floor(n / this.#assignment.topics) + 1;
     const data = { dueMs, sequence, ...(this.#padding === '' ? {} : { padding: this.#padding }) };
     try {
-      const [update] = await this.#publisher.publish(topicName(this.#choice, topic), { data });
-      this.answers.record(preciseNowMs() - dueMs);
+      const [update] = await this.#publisher.publish(topicName(this.#assignment, topic), { data });
+      this.responseLatency.record(preciseNowMs() - dueMs);
       this.#accepted += 1;
       if (!update || update.version <= (this.#versions[topic] ?? 0)) return;
       this.#versions[topic] = update.version;

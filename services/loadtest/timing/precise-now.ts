@@ -1,4 +1,4 @@
-/** The time in milliseconds since 1970, in parts of one: what processes of one machine agree on. */
+/** Returns the time in milliseconds since 1970 with sub-millisecond resolution, comparable between processes of one machine. */
 export function preciseNowMs(): number {
   return performance.timeOrigin + performance.now();
 }

@@ -1,4 +1,4 @@
-/** Waits, at most until the signal. */
+/** Waits for `ms`, or until the signal. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   await untilSignal(
@@ -10,7 +10,7 @@ export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   clearTimeout(timer);
 }
 
-/** What the promise brings; undefined where the signal comes before it. */
+/** Resolves with the value of the promise, or with undefined if the signal comes first. */
 export async function untilSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   let stop = () => {};
   const aborted = new Promise<undefined>((resolve) => {

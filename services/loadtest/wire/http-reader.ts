@@ -1,12 +1,12 @@
-/** What is done with the answers of a server. The bytes are only valid during the call. */
+/** Receives the parts of HTTP responses. The bytes are only valid during the call. */
 export interface ResponseSink {
   head(status: number, headers: ReadonlyMap<string, string>): void;
   body(bytes: Buffer): void;
-  /** The answer is there whole. */
+  /** The response is complete. */
   complete(): void;
 }
 
-/** The server has broken HTTP/1.1. */
+/** The server violated HTTP/1.1. */
 export class HttpError extends Error {}
 
 const MAX_HEAD_BYTES = 32 * 1024;
@@ -14,20 +14,23 @@ const HEAD_END = '\r\n\r\n';
 const EMPTY: Buffer = Buffer.alloc(0);
 
 /**
- * Reads the answers on one connection of HTTP/1.1, one after the other, in whatever pieces they come: with a length,
- * in chunks, or without a body (RFC 9112, section 6).
+ * Incremental parser of the responses on one HTTP/1.1 connection (RFC 9112, section 6): with a content length, chunked,
+ * or without a body. Accepts chunks of any size.
  */
 export class HttpReader {
   #rest: Buffer = EMPTY;
   #state: 'head' | 'length' | 'size' | 'chunk' | 'trailer' | 'close' | 'upgraded' = 'head';
   #left = 0;
 
-  /** The bytes that came after an answer of 101: they belong to another protocol. */
+  /** The bytes after a 101 response, which belong to the upgraded protocol. */
   get upgradedBytes(): Buffer {
     return this.#rest;
   }
 
-  /** Reads the next bytes. Throws an `HttpError` where they are no answer. */
+  /**
+   * Parses the next bytes.
+   * @throws {HttpError} if they are not a valid response
+   */
   push(chunk: Buffer, sink: ResponseSink): void {
     let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     while (bytes.length > 0) {
@@ -38,7 +41,7 @@ export class HttpReader {
     this.#rest = bytes.length === 0 ? EMPTY : Buffer.from(bytes);
   }
 
-  /** Reads one part; answers how many bytes it took, 0 where more are needed. */
+  /** Parses one part; returns the number of bytes consumed, or 0 if more are needed. */
   #step(bytes: Buffer, sink: ResponseSink): number {
     switch (this.#state) {
       case 'head':
@@ -61,12 +64,12 @@ export class HttpReader {
   #head(bytes: Buffer, sink: ResponseSink): number {
     const end = bytes.indexOf(HEAD_END);
     if (end < 0) {
-      if (bytes.length > MAX_HEAD_BYTES) throw new HttpError('the head of an answer is too long');
+      if (bytes.length > MAX_HEAD_BYTES) throw new HttpError('the response head is too long');
       return 0;
     }
     const [first = '', ...lines] = bytes.toString('latin1', 0, end).split('\r\n');
     const status = Number(/^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(first)?.[1] ?? 0);
-    if (status === 0) throw new HttpError('this is no HTTP');
+    if (status === 0) throw new HttpError('not an HTTP response');
     const headers = new Map<string, string>();
     for (const line of lines) {
       const colon = line.indexOf(':');
@@ -86,7 +89,7 @@ export class HttpReader {
     else if (/chunked/i.test(headers.get('transfer-encoding') ?? '')) this.#state = 'size';
     else if (length === undefined) this.#state = 'close';
     else {
-      if (!/^\d{1,12}$/.test(length)) throw new HttpError('the length of an answer is no number');
+      if (!/^\d{1,12}$/.test(length)) throw new HttpError('invalid content length');
       this.#state = 'length';
       this.#left = Number(length);
     }
@@ -102,16 +105,16 @@ export class HttpReader {
     return used;
   }
 
-  /** The line before a chunk; also the empty one that ends the chunk before. */
+  /** Parses the line before a chunk, and the empty line that ends the previous chunk. */
   #size(bytes: Buffer): number {
     const end = bytes.indexOf('\r\n');
     if (end < 0) {
-      if (bytes.length > 1024) throw new HttpError('the size of a chunk is too long');
+      if (bytes.length > 1024) throw new HttpError('a chunk size is too long');
       return 0;
     }
     if (end === 0) return 2;
     const size = /^([0-9a-f]{1,8})(?:[;\s]|$)/i.exec(bytes.toString('latin1', 0, end))?.[1];
-    if (size === undefined) throw new HttpError('the size of a chunk is no number');
+    if (size === undefined) throw new HttpError('invalid chunk size');
     this.#left = Number.parseInt(size, 16);
     this.#state = this.#left === 0 ? 'trailer' : 'chunk';
     return end + 2;
@@ -120,7 +123,7 @@ export class HttpReader {
   #trailer(bytes: Buffer, sink: ResponseSink): number {
     const end = bytes.indexOf('\r\n');
     if (end < 0) {
-      if (bytes.length > MAX_HEAD_BYTES) throw new HttpError('the trailer of an answer is too long');
+      if (bytes.length > MAX_HEAD_BYTES) throw new HttpError('the response trailer is too long');
       return 0;
     }
     if (end === 0) this.#complete(sink);

@@ -4,8 +4,8 @@ import { type ConnectionOptions, RawConnection } from './raw-connection.ts';
 const WAIT_S = 25;
 const RETRY_MS = 1000;
 
-/** A client that asks for a topic again and again, each time until it changes, on one connection. */
-export class TopicConnection extends RawConnection implements ResponseSink {
+/** A long-poll client: repeats its request for a topic on one connection, each time waiting for a change. */
+export class LongPollConnection extends RawConnection implements ResponseSink {
   readonly #head: string;
   readonly #http = new HttpReader();
   #etag: string | undefined;
@@ -14,7 +14,7 @@ export class TopicConnection extends RawConnection implements ResponseSink {
   #isOpen = false;
   #retry: NodeJS.Timeout | undefined;
 
-  /** `since` is the version that the client has; without one it takes what is there. */
+  /** `since` is the version that the client has; without one, the first response is the current state. */
   constructor(options: ConnectionOptions & { since: number | undefined }) {
     super(options);
     const { target, path, since } = options;
@@ -26,7 +26,7 @@ export class TopicConnection extends RawConnection implements ResponseSink {
     const wait = this.#etag === undefined ? '' : `If-None-Match: ${this.#etag}\r\nPrefer: wait=${WAIT_S}\r\n`;
     this.write(`${this.#head}${wait}\r\n`);
     if (this.#etag === undefined || this.#isOpen) return;
-    // Whoever waits is answered late: it counts from its request.
+    // A waiting request is answered only when the topic changes, so the client counts as connected from here.
     this.#isOpen = true;
     this.owner.opened(this.client);
   }
@@ -37,9 +37,9 @@ export class TopicConnection extends RawConnection implements ResponseSink {
 
   head(status: number, headers: ReadonlyMap<string, string>): void {
     this.#status = status;
-    const mayPass = status === 200 || status === 304 || (status === 503 && this.#isOpen); // 503: not fresh for a while
-    if (mayPass) this.#etag = headers.get('etag') ?? this.#etag;
-    else this.end(`refused with ${status}`);
+    const isAccepted = status === 200 || status === 304 || (status === 503 && this.#isOpen); // 503: the relay is stale for a while
+    if (isAccepted) this.#etag = headers.get('etag') ?? this.#etag;
+    else this.end(`HTTP ${status}`);
   }
 
   body(bytes: Buffer): void {
@@ -62,9 +62,9 @@ export class TopicConnection extends RawConnection implements ResponseSink {
     this.connected();
   }
 
-  override end(reason: string, comeBackMs?: number): void {
+  override end(reason: string, reconnectMs?: number): void {
     clearTimeout(this.#retry);
-    super.end(reason, comeBackMs);
+    super.end(reason, reconnectMs);
   }
 
   override close(): void {

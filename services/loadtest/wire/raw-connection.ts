@@ -2,27 +2,27 @@ import { connect as connectTcp, type Socket, type SocketConstructorOpts, type Tc
 import { connect as connectTls } from 'node:tls';
 import type { Target } from './target.ts';
 
-/** What a connection tells its owner. `client` is the owner's number for it. */
+/** Receives the events of connections. `client` is the number that the owner gave the connection. */
 export interface ConnectionOwner {
   opened(client: number): void;
-  /** A message of the relay; the bytes are only valid during the call. */
+  /** A message of the relay arrived; the bytes are only valid during the call. */
   message(client: number, payload: Buffer): void;
-  /** The frame of 2009, which says nothing but that something is new. */
-  updated(client: number): void;
-  /** The last word of a connection: why it is gone, and when the relay wants it back, in milliseconds. */
-  ended(client: number, reason: string, comeBackMs?: number): void;
+  /** A signal of the legacy protocol arrived, which names neither topic nor version. */
+  signalled(client: number): void;
+  /** The connection ended, the last event. `reconnectMs` is the delay that the relay asked for. */
+  disconnected(client: number, reason: string, reconnectMs?: number): void;
 }
 
-/** What every kind of connection is made from. */
+/** The options of every kind of connection. */
 export interface ConnectionOptions {
   readonly client: number;
   readonly owner: ConnectionOwner;
   readonly target: Target;
-  /** Where the connection comes from; undefined lets the system choose. */
+  /** The local address; undefined lets the system choose. */
   readonly sourceAddress: string | undefined;
-  /** What it asks for, below the target's own path. */
+  /** The requested path, relative to the base path of the target. */
   readonly path: string;
-  /** All connections of a process read into it, one after the other. */
+  /** Shared by all connections of a process, which read one after the other. */
   readonly readBuffer: Buffer;
 }
 
@@ -35,10 +35,10 @@ function onError(this: Socket, error: NodeJS.ErrnoException): void {
   (this as OwnedSocket).owner.end(error.code ?? error.message);
 }
 function onClose(this: Socket): void {
-  (this as OwnedSocket).owner.end('closed without a word');
+  (this as OwnedSocket).owner.end('connection closed');
 }
 
-/** A TCP connection that costs as little as Node allows: there may be twenty thousand of them in a process. */
+/** A TCP connection with as little overhead as Node allows: a process holds up to 20,000 of them. */
 export abstract class RawConnection {
   readonly client: number;
   protected readonly owner: ConnectionOwner;
@@ -73,11 +73,11 @@ export abstract class RawConnection {
     this.#socket = socket;
   }
 
-  /** The line stands: asks for what it wants. */
+  /** Sends the request once the TCP (or TLS) connection is established. */
   abstract connected(): void;
   protected abstract received(bytes: Buffer): void;
 
-  /** Takes nothing from now on, as a client does whose machine sleeps. */
+  /** Stops reading, like a client on a sleeping machine. */
   pause(): void {
     this.#socket.pause();
   }
@@ -86,18 +86,18 @@ export abstract class RawConnection {
     this.#socket.resume();
   }
 
-  /** Goes away without waiting for an answer; its owner hears nothing of it any more. */
+  /** Closes the connection without waiting for the relay; the owner gets no more events. */
   close(): void {
     this.#ended = true;
     this.#socket.destroySoon();
   }
 
-  /** Cuts the line where it still stands, and says so to its owner, once. */
-  end(reason: string, comeBackMs?: number): void {
+  /** Destroys the connection and notifies the owner, once. */
+  end(reason: string, reconnectMs?: number): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#socket.destroy();
-    this.owner.ended(this.client, reason, comeBackMs);
+    this.owner.disconnected(this.client, reason, reconnectMs);
   }
 
   protected get isEnded(): boolean {

@@ -1,22 +1,27 @@
-/** What a load test puts into an update, beside padding. */
-export interface Mark {
-  /** When the update was to be published, in milliseconds since 1970. */
+/** The data of an update that the load test published, besides padding. */
+export interface UpdateStamp {
+  /** The due time of the update, in milliseconds since 1970. */
   readonly dueMs: number;
-  /** Counts the updates of its topic, from 1. */
+  /** The position among the updates of its topic, from 1. */
   readonly sequence: number;
 }
 
-/** What a relay says, as far as a load test wants to know it. */
-export type Told =
-  | { readonly type: 'update'; readonly topic: string; readonly version: number; readonly mark: Mark | undefined }
-  | { readonly type: 'subscribed'; readonly numbers: readonly (readonly [topic: string, version: number | null])[] }
+/** A message of a relay, reduced to the parts that the load test needs. */
+export type RelayMessage =
+  | {
+      readonly type: 'update';
+      readonly topic: string;
+      readonly version: number;
+      readonly stamp: UpdateStamp | undefined;
+    }
+  | { readonly type: 'subscribed'; readonly versions: readonly (readonly [topic: string, version: number | null])[] }
   | { readonly type: 'error'; readonly code: string }
   | { readonly type: 'other' };
 
-const OTHER: Told = { type: 'other' };
+const OTHER: RelayMessage = { type: 'other' };
 
-/** Reads a message of a relay, or a register of `/topics/`. What is none of ours is `other`. */
-export function readTold(text: string): Told {
+/** Parses a message of a relay or a response of `/topics/`; unknown content is `other`. */
+export function readRelayMessage(text: string): RelayMessage {
   let value: Record<string, unknown>;
   try {
     value = JSON.parse(text);
@@ -26,21 +31,21 @@ export function readTold(text: string): Told {
   if (typeof value !== 'object' || value === null) return OTHER;
   const { type = 'update', topic, version, data, topics, code } = value;
   if (type === 'update' && typeof topic === 'string' && typeof version === 'number') {
-    return { type, topic, version, mark: readMark(data) };
+    return { type, topic, version, stamp: readStamp(data) };
   }
   if (type === 'subscribed' && typeof topics === 'object' && topics !== null) {
-    return { type, numbers: Object.entries(topics).filter(isNumbered) };
+    return { type, versions: Object.entries(topics).filter(isVersioned) };
   }
   if (type === 'error' && typeof code === 'string') return { type, code };
   return OTHER;
 }
 
-function isNumbered(entry: [string, unknown]): entry is [string, number | null] {
+function isVersioned(entry: [string, unknown]): entry is [string, number | null] {
   return entry[1] === null || typeof entry[1] === 'number';
 }
 
-function readMark(data: unknown): Mark | undefined {
-  const { dueMs, sequence } = (data ?? {}) as Partial<Mark>;
+function readStamp(data: unknown): UpdateStamp | undefined {
+  const { dueMs, sequence } = (data ?? {}) as Partial<UpdateStamp>;
   return typeof dueMs === 'number' && typeof sequence === 'number' ? { dueMs, sequence } : undefined;
 }
 
@@ -48,20 +53,20 @@ const SLOTS = 256;
 const SAMPLED_BYTES = 160;
 
 /**
- * Reads messages, each of which many clients get: the same bytes are read once. Looks them up by their length and
- * their first bytes, where versions and marks are, and compares them whole.
+ * Parses each distinct message once, although many clients receive it. Messages are looked up by their length and first
+ * bytes, which hold version and stamp, and then compared in full.
  */
-export class ToldCache {
+export class RelayMessageCache {
   readonly #bytes: (Buffer | undefined)[] = new Array(SLOTS).fill(undefined);
-  readonly #told: Told[] = new Array(SLOTS).fill(OTHER);
+  readonly #messages: RelayMessage[] = new Array(SLOTS).fill(OTHER);
 
-  read(payload: Buffer): Told {
+  read(payload: Buffer): RelayMessage {
     const slot = slotOf(payload);
-    if (this.#bytes[slot]?.equals(payload)) return this.#told[slot] as Told;
-    const told = readTold(payload.toString());
+    if (this.#bytes[slot]?.equals(payload)) return this.#messages[slot] as RelayMessage;
+    const message = readRelayMessage(payload.toString());
     this.#bytes[slot] = Buffer.from(payload);
-    this.#told[slot] = told;
-    return told;
+    this.#messages[slot] = message;
+    return message;
   }
 }
 

@@ -1,12 +1,12 @@
 import { HttpReader, type ResponseSink } from './http-reader.ts';
 import { type ConnectionOptions, RawConnection } from './raw-connection.ts';
-import { EventReader } from './sse-reader.ts';
+import { SseReader } from './sse-reader.ts';
 
-/** A stream of Server-Sent Events. */
-export class EventsConnection extends RawConnection implements ResponseSink {
+/** A client connected by Server-Sent Events. */
+export class SseConnection extends RawConnection implements ResponseSink {
   readonly #request: string;
   readonly #http = new HttpReader();
-  readonly #events = new EventReader();
+  readonly #events = new SseReader();
 
   constructor(options: ConnectionOptions) {
     super(options);
@@ -24,15 +24,15 @@ export class EventsConnection extends RawConnection implements ResponseSink {
 
   head(status: number): void {
     if (status === 200) this.owner.opened(this.client);
-    else this.end(`refused with ${status}`);
+    else this.end(`HTTP ${status}`);
   }
 
   body(bytes: Buffer): void {
     this.#events.push(bytes, ({ data }) => this.owner.message(this.client, Buffer.from(data)));
   }
 
-  /** A relay that goes away ends its streams; `retry:` is within a second then. */
+  /** A relay that drains ends its streams after a `retry:` of at most a second. */
   complete(): void {
-    this.end('the stream has ended', 1000);
+    this.end('stream ended', 1000);
   }
 }

@@ -1,18 +1,18 @@
 const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 const EMPTY: Buffer = Buffer.alloc(0);
 
-/** An event of a stream (HTML standard, section 9.2). */
-export interface StreamEvent {
+/** A Server-Sent Event (HTML standard, section 9.2). */
+export interface SseEvent {
   readonly name: string;
   readonly data: string;
 }
 
-/** Reads Server-Sent Events out of the body of an answer, in whatever pieces it comes. */
-export class EventReader {
+/** Incremental parser of Server-Sent Events; accepts chunks of any size. */
+export class SseReader {
   #rest: Buffer = EMPTY;
 
-  /** Reads the next bytes; throws where an event is longer than any of ours. */
-  push(chunk: Buffer, receive: (event: StreamEvent) => void): void {
+  /** Parses the next bytes. Throws an `Error` if an event exceeds 16 MiB. */
+  push(chunk: Buffer, receive: (event: SseEvent) => void): void {
     let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     for (let end = bytes.indexOf('\n\n'); end >= 0; end = bytes.indexOf('\n\n')) {
       const event = parseEvent(bytes.toString('utf8', 0, end));
@@ -24,7 +24,7 @@ export class EventReader {
   }
 }
 
-function parseEvent(text: string): StreamEvent | undefined {
+function parseEvent(text: string): SseEvent | undefined {
   let name = 'message';
   const data: string[] = [];
   for (const line of text.split('\n')) {

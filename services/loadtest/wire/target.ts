@@ -1,20 +1,21 @@
+import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 
-/** Where a relay is. */
+/** The address of a relay. */
 export interface Target {
-  /** Its name or address. */
+  /** Host name or IP address. */
   readonly host: string;
   readonly port: number;
   readonly isTls: boolean;
-  /** What goes before the relay's own paths; without a slash at its end. */
+  /** The path in front of the relay's own paths, without a trailing slash. */
   readonly basePath: string;
-  /** What a request shows as its host. */
+  /** The value of the `Host` header. */
   readonly authority: string;
-  /** What its certificate must be for; undefined where that is its address. */
+  /** The server name for TLS; undefined for an IP address. */
   readonly serverName: string | undefined;
 }
 
-/** Reads the address of a relay: `http`, `https`, `ws` or `wss`. Undefined where it is none. */
+/** Parses the URL of a relay (`http`, `https`, `ws` or `wss`); undefined if invalid. */
 export function parseTarget(text: string): Target | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
@@ -31,7 +32,22 @@ export function parseTarget(text: string): Target | undefined {
   };
 }
 
-/** Whether a target is on this machine, so that clients may come from any address of 127.0.0.0/8. */
+/** Tells whether a target is on the loopback interface, so that clients may use any source address in 127.0.0.0/8. */
 export function isLoopback({ host }: Target): boolean {
   return isIP(host) === 4 && host.startsWith('127.');
+}
+
+/**
+ * Resolves host names once for all clients: returns one target per address of a name, IPv4 only if it has any. Rejects
+ * if a name cannot be resolved.
+ */
+export async function resolveTargets(targets: readonly Target[]): Promise<readonly Target[]> {
+  const resolved = await Promise.all(
+    targets.map(async (target) => {
+      const all = await lookup(target.host, { all: true });
+      const v4 = all.filter(({ family }) => family === 4);
+      return (v4.length > 0 ? v4 : all).map(({ address }) => ({ ...target, host: address }));
+    }),
+  );
+  return resolved.flat();
 }

@@ -3,13 +3,13 @@ import { HttpReader, type ResponseSink } from './http-reader.ts';
 import { type ConnectionOptions, RawConnection } from './raw-connection.ts';
 import { closeFrame, FrameReader, type FrameSink, pongFrame } from './websocket-frames.ts';
 
-/** What the handshakes of a process have in common (RFC 6455, section 4). */
+/** The key of a handshake and the expected response (RFC 6455, section 4). */
 export interface Handshake {
   readonly key: string;
   readonly accept: string;
 }
 
-/** Makes a handshake. One key for many connections is enough: it only shows that the server speaks WebSocket. */
+/** Creates a handshake. Connections may share it: the key only proves that the server supports WebSocket. */
 export function createHandshake(key: string = randomBytes(16).toString('base64')): Handshake {
   const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
   return { key, accept };
@@ -17,18 +17,18 @@ export function createHandshake(key: string = randomBytes(16).toString('base64')
 
 const DRAIN = 1012;
 
-/** A WebSocket: `/ws`, or `/update_check` where it is the one of 2009. */
+/** A WebSocket client, of `/ws` or of the legacy protocol at `/update_check`. */
 export class WebsocketConnection extends RawConnection implements FrameSink {
-  readonly #isOld: boolean;
+  readonly #isLegacy: boolean;
   #request: string;
   #http: HttpReader | undefined = new HttpReader();
   readonly #frames = new FrameReader();
   readonly #handshake: Handshake;
 
-  constructor(options: ConnectionOptions & { isOld: boolean; handshake: Handshake }) {
+  constructor(options: ConnectionOptions & { isLegacy: boolean; handshake: Handshake }) {
     super(options);
     const { target, path, handshake } = options;
-    this.#isOld = options.isOld;
+    this.#isLegacy = options.isLegacy;
     this.#handshake = handshake;
     this.#request =
       `GET ${target.basePath}${path} HTTP/1.1\r\nHost: ${target.authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
@@ -37,7 +37,7 @@ export class WebsocketConnection extends RawConnection implements FrameSink {
 
   connected(): void {
     this.write(this.#request);
-    this.#request = ''; // needed once
+    this.#request = ''; // frees its memory
   }
 
   protected received(bytes: Buffer): void {
@@ -51,7 +51,7 @@ export class WebsocketConnection extends RawConnection implements FrameSink {
   }
 
   text(payload: Buffer): void {
-    if (this.#isOld) this.owner.updated(this.client);
+    if (this.#isLegacy) this.owner.signalled(this.client);
     else this.owner.message(this.client, payload);
   }
 
@@ -61,8 +61,8 @@ export class WebsocketConnection extends RawConnection implements FrameSink {
 
   closed(code: number, reason: string): void {
     this.write(closeFrame(code === 1005 ? 1000 : code));
-    const comeBackMs = code === DRAIN && /^\d{1,7}$/.test(reason) ? Number(reason) : undefined;
-    this.end(`closed with ${code}`, comeBackMs);
+    const reconnectMs = code === DRAIN && /^\d{1,7}$/.test(reason) ? Number(reason) : undefined;
+    this.end(`closed with ${code}`, reconnectMs);
   }
 
   override close(): void {
@@ -73,8 +73,8 @@ export class WebsocketConnection extends RawConnection implements FrameSink {
   #upgrade(): ResponseSink {
     return {
       head: (status, headers) => {
-        if (status !== 101) this.end(`refused with ${status}`);
-        else if (headers.get('sec-websocket-accept') !== this.#handshake.accept) this.end('no WebSocket server');
+        if (status !== 101) this.end(`HTTP ${status}`);
+        else if (headers.get('sec-websocket-accept') !== this.#handshake.accept) this.end('not a WebSocket server');
         else {
           this.#http = undefined;
           this.owner.opened(this.client);

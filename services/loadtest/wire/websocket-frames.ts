@@ -1,32 +1,34 @@
-/** What is done with what a server sends. The bytes are only valid during the call. */
+/** Receives the content of frames. The bytes are only valid during the call. */
 export interface FrameSink {
   text(payload: Buffer): void;
   ping(payload: Buffer): void;
   closed(code: number, reason: string): void;
 }
 
-/** The server has broken RFC 6455. */
+/** The server violated RFC 6455. */
 export class FrameError extends Error {}
 
 const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
 const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG] = [0, 1, 2, 8, 9, 10];
-/** The close code of a close frame that has none (RFC 6455, section 7.1.5). */
+/** The code of a close frame without one (RFC 6455, section 7.1.5). */
 const NO_CODE = 1005;
 
 /**
- * Reads the frames of a server out of the bytes of a connection, in whatever pieces they come (RFC 6455, section
- * 5.2). Keeps nothing while frames come whole, as there may be a great many of these readers. Binary messages and
- * pongs are passed over.
+ * Incremental parser of server frames (RFC 6455, section 5.2); accepts chunks of any size and ignores binary messages
+ * and pongs. Keeps no state between complete frames, because a process has thousands of parsers.
  */
 export class FrameReader {
-  /** The beginning of a frame whose end has not come. */
+  /** The start of an incomplete frame. */
   #rest: Buffer | undefined;
-  /** The payloads of a message that comes in several frames. */
+  /** The payloads of a fragmented message. */
   #parts: Buffer[] | undefined;
   #partsBytes = 0;
   #isText = false;
 
-  /** Reads the next bytes. Throws a `FrameError` where they are against the protocol. */
+  /**
+   * Parses the next bytes.
+   * @throws {FrameError} on a protocol violation
+   */
   push(chunk: Buffer, sink: FrameSink): void {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
     let at = 0;
@@ -35,17 +37,17 @@ export class FrameReader {
       if (next === 0) break;
       at = next;
     }
-    // A copy: the buffer is used again for the next read.
+    // Copied, because the buffer is reused for the next read.
     this.#rest = at === bytes.length ? undefined : Buffer.from(bytes.subarray(at));
   }
 
-  /** Reads the frame that begins at `at`; answers where it ends, or 0 where it has not come whole. */
+  /** Parses the frame that starts at `at`; returns its end, or 0 if it is incomplete. */
   #read(bytes: Buffer, at: number, sink: FrameSink): number {
     if (bytes.length - at < 2) return 0;
     const first = bytes[at] as number;
     const second = bytes[at + 1] as number;
     if ((first & 0x70) !== 0) throw new FrameError('a reserved bit is set');
-    if (second >= 0x80) throw new FrameError('a server must not mask');
+    if (second >= 0x80) throw new FrameError('a server frame is masked');
     let length = second;
     let payloadAt = at + 2;
     if (length === 126) {
@@ -60,7 +62,7 @@ export class FrameReader {
     if (length > MAX_PAYLOAD_BYTES) throw new FrameError('a frame is too long');
     const isLast = first >= 0x80;
     const opcode = first & 0x0f;
-    if (opcode >= CLOSE && (!isLast || length > 125)) throw new FrameError('a control frame is too long or in parts');
+    if (opcode >= CLOSE && (!isLast || length > 125)) throw new FrameError('a control frame is too long or fragmented');
     const end = payloadAt + length;
     if (bytes.length < end) return 0;
     this.#frame(opcode, isLast, bytes.subarray(payloadAt, end), sink);
@@ -71,7 +73,7 @@ export class FrameReader {
     switch (opcode) {
       case TEXT:
       case BINARY:
-        if (this.#parts) throw new FrameError('a message begins within another one');
+        if (this.#parts) throw new FrameError('a message starts within another one');
         if (!isLast) {
           this.#isText = opcode === TEXT;
           this.#parts = [Buffer.from(payload)];
@@ -90,12 +92,12 @@ export class FrameReader {
       case PONG:
         return;
       default:
-        throw new FrameError(`an unknown opcode: ${opcode}`);
+        throw new FrameError(`unknown opcode ${opcode}`);
     }
   }
 
   #continue(isLast: boolean, payload: Buffer, sink: FrameSink): void {
-    if (!this.#parts) throw new FrameError('a message goes on that has not begun');
+    if (!this.#parts) throw new FrameError('a continuation frame has no message');
     this.#partsBytes += payload.length;
     if (this.#partsBytes > MAX_PAYLOAD_BYTES) throw new FrameError('a message is too long');
     this.#parts.push(Buffer.from(payload));
@@ -106,18 +108,18 @@ export class FrameReader {
   }
 }
 
-/** Makes a frame of a client, with a payload of at most 125 bytes: a pong, a close. */
+/** Builds a client frame; `payload` has at most 125 bytes. */
 export function clientFrame(opcode: number, payload: Buffer): Buffer {
-  // Masked with zeros: what masking defends against are scripts that choose the bytes (RFC 6455, section 10.3).
+  // A zero mask is enough: masking defends against scripts that choose the bytes (RFC 6455, section 10.3).
   return Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
 }
 
-/** Makes a pong, which repeats the payload of its ping. */
+/** Builds a pong, which repeats the payload of its ping. */
 export function pongFrame(payload: Buffer): Buffer {
   return clientFrame(PONG, payload);
 }
 
-/** Makes a close frame. */
+/** Builds a close frame. */
 export function closeFrame(code: number): Buffer {
   return clientFrame(CLOSE, Buffer.from([code >> 8, code & 255]));
 }

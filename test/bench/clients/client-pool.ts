@@ -13,7 +13,7 @@ const READ_BUFFER_BYTES = 64 * 1024;
 const MARK = Buffer.from('"at":');
 
 /** The clients of one process, which only count what they are told and note how old it is. */
-export class ClientPopulation implements ConnectionOwner {
+export class ClientPool implements ConnectionOwner {
   readonly #handshake = createHandshake();
   readonly #readBuffer = Buffer.alloc(READ_BUFFER_BYTES);
   readonly #ages = new Latency();
@@ -63,11 +63,11 @@ export class ClientPopulation implements ConnectionOwner {
     else if (kind === (isSocketIo ? 0x30 : 0x73)) this.#isReady();
   }
 
-  updated(): void {
+  signalled(): void {
     this.#count();
   }
 
-  ended(client: number, reason: string): void {
+  disconnected(client: number, reason: string): void {
     this.#failure ??= `client ${client}: ${reason}`;
     this.#wake();
   }
@@ -123,7 +123,7 @@ export class ClientPopulation implements ConnectionOwner {
       sourceAddress: sourceAddress(number),
       readBuffer: this.#readBuffer,
       handshake: this.#handshake,
-      isOld: plan.protocol === 'update_check',
+      isLegacy: plan.protocol === 'update_check',
       path: pathOf(plan, number),
     };
     const isSocketIo = plan.protocol === 'socket.io';

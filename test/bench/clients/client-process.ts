@@ -1,10 +1,10 @@
 // A process that holds clients, so that what they cost is not the server's.
-import { ClientPopulation } from './client-pool.ts';
-import type { Answer, Asked, Question } from './messages.ts';
+import { ClientPool } from './client-pool.ts';
+import type { ClientRequest, ClientResponse, RequestEnvelope } from './messages.ts';
 
-const population = new ClientPopulation();
+const population = new ClientPool();
 
-async function answer(question: Question): Promise<Omit<Answer, 'id'>> {
+async function answer(question: ClientRequest): Promise<Omit<ClientResponse, 'id'>> {
   switch (question.type) {
     case 'connect':
       await population.connect(question.plan);
@@ -20,8 +20,8 @@ async function answer(question: Question): Promise<Omit<Answer, 'id'>> {
   }
 }
 
-process.on('message', ({ id, question }: Asked) => {
-  const tell = (text: Omit<Answer, 'id'>) => process.send?.({ id, ...text } satisfies Answer);
+process.on('message', ({ id, question }: RequestEnvelope) => {
+  const tell = (text: Omit<ClientResponse, 'id'>) => process.send?.({ id, ...text } satisfies ClientResponse);
   answer(question).then(tell, (error: unknown) => tell({ failure: String(error) }));
 });
 process.on('disconnect', () => process.exit());

@@ -2,20 +2,20 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Latency } from '../../../services/loadtest/measure/latency.ts';
 import { endProcess } from '../../support/bound-process.ts';
-import type { Answer, Asked, ClientPlan, Question } from './messages.ts';
+import type { ClientPlan, ClientRequest, ClientResponse, RequestEnvelope } from './messages.ts';
 
 const ANSWER_TIMEOUT_MS = 120_000;
 
 /** Clients, in a process of their own. */
 export class Clients {
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, (answer: Answer) => void>();
+  readonly #waiting = new Map<number, (answer: ClientResponse) => void>();
   #asked = 0;
   #expected = 0;
 
   constructor() {
     this.#child = fork(fileURLToPath(new URL('client-process.ts', import.meta.url)));
-    this.#child.on('message', (answer: Answer) => {
+    this.#child.on('message', (answer: ClientResponse) => {
       this.#waiting.get(answer.id)?.(answer);
       this.#waiting.delete(answer.id);
     });
@@ -51,16 +51,16 @@ export class Clients {
     return endProcess(this.#child);
   }
 
-  async #ask(question: Question): Promise<Answer> {
+  async #ask(question: ClientRequest): Promise<ClientResponse> {
     this.#asked += 1;
     const id = this.#asked;
-    const answer = await new Promise<Answer>((resolve, reject) => {
+    const answer = await new Promise<ClientResponse>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`clients do not get done: ${question.type}`)), ANSWER_TIMEOUT_MS);
       this.#waiting.set(id, (answer) => {
         clearTimeout(timer);
         resolve(answer);
       });
-      this.#child.send({ id, question } satisfies Asked);
+      this.#child.send({ id, question } satisfies RequestEnvelope);
     });
     if (answer.failure !== undefined) throw new Error(answer.failure);
     return answer;

@@ -20,7 +20,7 @@ export interface ClientPlan {
 }
 
 /** What a process of clients is asked for. Each question is answered once. */
-export type Question =
+export type ClientRequest =
   | { readonly type: 'connect'; readonly plan: ClientPlan }
   /** Answered when so many updates have come in all since the start. */
   | { readonly type: 'receive'; readonly updates: number }
@@ -35,5 +35,5 @@ export interface Ages {
   readonly histogram: string | undefined;
 }
 
-export type Asked = { readonly id: number; readonly question: Question };
-export type Answer = { readonly id: number; readonly failure?: string; readonly ages?: Ages };
+export type RequestEnvelope = { readonly id: number; readonly question: ClientRequest };
+export type ClientResponse = { readonly id: number; readonly failure?: string; readonly ages?: Ages };

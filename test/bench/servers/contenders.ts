@@ -69,7 +69,7 @@ export const BASELINE: Contender = {
 
 export const RELAY: Contender = { name: 'Heliograph', protocol: 'ws', greets: true, start: startRelay };
 
-export const OLD_RELAY: Contender = {
+export const LEGACY_RELAY: Contender = {
   name: 'Heliograph, /update_check',
   protocol: 'update_check',
   greets: false,
@@ -91,7 +91,7 @@ const SOCKET_IO: Contender = {
 };
 
 /** Whom the relays are compared with: those of another build, where its folder is named, else what others use. */
-export function rivals(relays: readonly Contender[], against: string | undefined): readonly Contender[] {
+export function comparedWith(relays: readonly Contender[], against: string | undefined): readonly Contender[] {
   if (against === undefined) return [WS, SOCKET_IO];
   return relays.map((relay) => ({
     ...relay,

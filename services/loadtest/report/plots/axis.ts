@@ -1,26 +1,26 @@
-/** A place on an axis with what stands there; positions are from 0 to 1. */
+/** A labelled position on an axis, from 0 to 1. */
 export interface Tick {
   readonly at: number;
   readonly label: string;
 }
 
-/** Puts values on a line. */
+/** Maps values to positions. */
 export interface Axis {
-  /** From 0 to 1. */
+  /** Returns a position from 0 to 1. */
   position(value: number): number;
   readonly ticks: readonly Tick[];
 }
 
 const clamp = (share: number): number => Math.min(1, Math.max(0, share));
 
-/** A step of 1, 2 or 5 times a power of ten, so that about `count` of them reach `max`. */
+/** Returns a step of 1, 2 or 5 times a power of ten, so that about `count` steps reach `max`. */
 function roundStep(max: number, count: number): number {
   const rough = max / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   return ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10) * power;
 }
 
-/** From 0 to the next round number above `max`. */
+/** Creates a linear axis from 0 to the next round number above `max`. */
 export function linearAxis(max: number, label: (value: number) => string, steps = 4): Axis {
   const most = max > 0 ? max : 1;
   const step = roundStep(most, steps);
@@ -32,7 +32,7 @@ export function linearAxis(max: number, label: (value: number) => string, steps 
   };
 }
 
-/** From 0 to `max` itself, with round numbers on the way: for time, which ends where it ends. */
+/** Creates a linear axis from 0 to exactly `max`, with ticks at round numbers. */
 export function timeAxis(max: number, label: (value: number) => string, steps = 6): Axis {
   const end = max > 0 ? max : 1;
   const step = roundStep(end, steps);
@@ -43,7 +43,7 @@ export function timeAxis(max: number, label: (value: number) => string, steps = 
   };
 }
 
-/** Over powers of ten, from the one below `min` to the next 1, 2 or 5 above `max`; both are above 0. */
+/** Creates a logarithmic axis from the power of ten below `min` to the next 1, 2 or 5 above `max`; both above 0. */
 export function logAxis(min: number, max: number, label: (value: number) => string): Axis {
   const low = Math.floor(Math.log10(min));
   const power = 10 ** Math.floor(Math.log10(max));
@@ -57,11 +57,11 @@ export function logAxis(min: number, max: number, label: (value: number) => stri
   };
 }
 
-/** Shares from 0 to 1 that come nearer and nearer to 1, each nine as wide as the one before; `count` values have them. */
+/** Creates a percentile axis of `count` values, on which each further nine (90 %, 99 %, 99.9 %) is equally wide. */
 export function percentileAxis(count: number): Axis {
   const end = Math.max(2, Math.log10(Math.max(1, count)));
   const most = Math.floor(end + 1e-9);
-  // Of many, the last has no room beside the one before.
+  // With many nines, the last label would overlap the one before it.
   const nines = Array.from({ length: most }, (_, i) => i + 1).filter((n) => most < 6 || n !== most - 1);
   const position = (share: number) => (share >= 1 ? 1 : clamp(-Math.log10(1 - share) / end));
   return {

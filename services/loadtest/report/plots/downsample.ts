@@ -1,16 +1,16 @@
 import type { Point } from '../report.ts';
 
-/** Some seconds of a test, as one. */
+/** Consecutive seconds of a test, aggregated. */
 export interface Span extends Point {
   readonly seconds: number;
 }
 
 /**
- * At most so many spans in the place of seconds, each as long as the others. Rates are those of the whole span, and
- * percentiles those of its worst second, since percentiles have no mean.
+ * Aggregates seconds into at most `max` spans of equal length. Rates are averaged; percentiles are those of the worst
+ * second, because averages of percentiles are meaningless.
  */
-export function thinSeries(series: readonly Point[], most: number): readonly Span[] {
-  const seconds = Math.max(1, Math.ceil(series.length / most));
+export function downsample(series: readonly Point[], max: number): readonly Span[] {
+  const seconds = Math.max(1, Math.ceil(series.length / max));
   const spans: Span[] = [];
   for (let i = 0; i < series.length; i += seconds) spans.push(merge(series.slice(i, i + seconds)));
   return spans;

@@ -4,14 +4,14 @@ import type { Curve, Report } from '../report.ts';
 import { type Axis, linearAxis, logAxis, percentileAxis } from './axis.ts';
 import { type PlotLine, renderPlot, type Slot } from './plot-html.ts';
 
-/** From here on the slowest are so much slower than the others that only powers of ten show both. */
+/** From this ratio of the maximum to the usual value on, only a logarithmic axis shows both. */
 const LOG_FROM = 40;
 
-/** Latency against the share of the deliveries that stayed within it, with as much room for the last few as for most. */
+/** Renders the latency of deliveries by percentile. */
 export function latencyPlot({ latency, slowLatency, latencyCurve, slowLatencyCurve }: Report): readonly Html[] {
   if (!latency) return [];
   const curves: readonly (readonly [name: string, hue: PlotLine['hue'], curve: Curve])[] = [
-    ['from due to told', 'first', latencyCurve],
+    ['latency', 'first', latencyCurve],
     ...(slowLatency ? [['slow readers', 'second', slowLatencyCurve] as const] : []),
   ];
   const x = percentileAxis(Math.max(latency.count, slowLatency?.count ?? 0));
@@ -24,9 +24,9 @@ export function latencyPlot({ latency, slowLatency, latencyCurve, slowLatencyCur
   }));
   return [
     renderPlot({
-      title: 'How late the deliveries were',
-      words: `Latency of ${whole(latency.count)} deliveries by percentile: half within ${duration(latency.p50)}, 99 % within ${duration(latency.p99)}, all within ${duration(latency.max)}`,
-      note: 'From when an update was due to be published until a client was told of it. To the right, each nine has as much room as the one before: the last few are what people complain of.',
+      title: 'Latency by percentile',
+      description: `Latency of ${whole(latency.count)} deliveries by percentile: 50 % within ${duration(latency.p50)}, 99 % within ${duration(latency.p99)}, 100 % within ${duration(latency.max)}`,
+      note: 'From the due time of an update until a client received it. Each further nine of the percentile is equally wide, so that the slowest deliveries stay visible.',
       x,
       y,
       lines,
@@ -35,7 +35,7 @@ export function latencyPlot({ latency, slowLatency, latencyCurve, slowLatencyCur
   ];
 }
 
-/** An axis for these milliseconds, of which `usual` is what most are like. */
+/** Creates an axis for latencies: logarithmic if the maximum is far above the usual value. */
 export function msAxis(values: readonly number[], usual: number): Axis {
   const seen = values.filter((ms) => ms > 0);
   const max = Math.max(0, ...seen);

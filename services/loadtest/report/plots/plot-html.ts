@@ -1,27 +1,27 @@
 import { type Html, html } from '../../../shared/http/html.ts';
 import type { Axis, Tick } from './axis.ts';
 
-/** A place within a plot: from 0 to 1 to the right, and from 0 to 1 upwards. */
+/** A point in a plot; both coordinates are from 0 to 1, upwards and to the right. */
 export type Place = readonly [x: number, y: number];
 
 /** A line of a plot. */
 export interface PlotLine {
   readonly name: string;
-  /** Which of the colours. */
+  /** The colour. */
   readonly hue: 'first' | 'second' | 'third';
-  /** Parts of it, with gaps between them. */
+  /** Segments with gaps between them. */
   readonly parts: readonly (readonly Place[])[];
   readonly isFilled?: boolean;
 }
 
-/** A part of the way to the right that has a name. */
+/** A labelled range of the x axis. */
 export interface Band {
   readonly from: number;
   readonly to: number;
   readonly name: string;
 }
 
-/** Where a pointer rests, and what is shown then. */
+/** A range of the x axis and the tooltip shown when the pointer is over it. */
 export interface Slot {
   readonly from: number;
   readonly to: number;
@@ -29,11 +29,11 @@ export interface Slot {
   readonly rows: readonly string[];
 }
 
-/** What a plot shows. */
+/** The content of a plot. */
 export interface Plot {
   readonly title: string;
-  /** What one should see in it, for those who do not see it. */
-  readonly words: string;
+  /** Text alternative for screen readers. */
+  readonly description: string;
   readonly note?: string;
   readonly x: Axis;
   readonly y: Axis;
@@ -42,10 +42,10 @@ export interface Plot {
   readonly bands?: readonly Band[];
 }
 
-/** Shapes are drawn on a square of this size, which is stretched; what is to be read is not. */
+/** Side of the square in which shapes are drawn; it is stretched, text is not. */
 const SIZE = 1000;
 
-/** What a number on the axis to the right needs, as a part of it. */
+/** Minimum distance of two labels on the x axis, as a share of its length. */
 const GAP = 0.09;
 const PHONE_GAP = 0.25;
 
@@ -53,7 +53,7 @@ const percent = (share: number): string => `${Number((share * 100).toFixed(2))}%
 const x = (share: number): number => Number((share * SIZE).toFixed(1));
 const y = (share: number): number => Number(((1 - share) * SIZE).toFixed(1));
 
-/** Renders a plot that needs no script: text is HTML, shapes are SVG, and what a pointer shows is done by CSS. */
+/** Renders a plot without script: text as HTML, shapes as SVG, tooltips by CSS. */
 export function renderPlot(plot: Plot): Html {
   const { lines, bands = [], slots = [] } = plot;
   return html`<figure class="plot">
@@ -62,7 +62,7 @@ export function renderPlot(plot: Plot): Html {
 ${bands.length === 0 ? '' : html`<div class="bands" aria-hidden="true">${bands.flatMap(renderBand)}</div>`}
 <div class="ys" aria-hidden="true">${plot.y.ticks.map(({ at, label }) => html`<span style="bottom:${percent(at)}">${label}</span>`)}</div>
 <div class="area">
-<svg viewBox="0 0 ${SIZE} ${SIZE}" preserveAspectRatio="none" role="img" aria-label="${plot.words}">
+<svg viewBox="0 0 ${SIZE} ${SIZE}" preserveAspectRatio="none" role="img" aria-label="${plot.description}">
 ${plot.y.ticks.map(({ at }) => html`<path class="grid" d="M0 ${y(at)}H${SIZE}"/>`)}
 ${lines.flatMap(renderLine)}
 </svg>
@@ -84,7 +84,7 @@ function renderLine({ parts, hue, isFilled = false }: PlotLine): readonly Html[]
     .filter((part) => part.length > 0)
     .flatMap((part) => {
       const [[firstX] = [0], [lastX] = [0]] = [part[0], part.at(-1)];
-      // A lone point would not be seen.
+      // A single point needs some length to be visible.
       const places = part.length === 1 ? [...part, [firstX + 1 / SIZE, part[0]?.[1] ?? 0] as const] : part;
       const path = places.map(([atX, atY], i) => `${i === 0 ? 'M' : 'L'}${x(atX)} ${y(atY)}`).join('');
       const line = html`<path class="line ${hue}${part.length === 1 ? ' dot' : ''}" d="${path}"/>`;
@@ -94,7 +94,7 @@ function renderLine({ parts, hue, isFilled = false }: PlotLine): readonly Html[]
     });
 }
 
-/** A band with its name, which may go on until the next one begins. */
+/** Renders a band; its name may extend to the start of the next one. */
 function renderBand({ from, to, name }: Band, i: number, bands: readonly Band[]): readonly Html[] {
   const next = bands[i + 1]?.from ?? 1;
   return [
@@ -108,7 +108,7 @@ function renderSlot({ from, to, title, rows }: Slot): Html {
   return html`<div class="slot" style="left:${percent(from)};width:${percent(to - from)}"><p class="tip ${side}"><b>${title}</b>${rows.map((row) => html`<span>${row}</span>`)}</p></div>`;
 }
 
-/** Those that would be written over others are left out, on a phone more of them; the outermost stay within the plot. */
+/** Omits labels that would overlap, more of them on narrow screens; keeps the outermost within the plot. */
 function renderXTicks(ticks: readonly Tick[]): readonly Html[] {
   const few = thinTicks(ticks, PHONE_GAP);
   return thinTicks(ticks, GAP).map((tick) => {

@@ -2,11 +2,11 @@ import type { Html } from '../../../shared/http/html.ts';
 import { compact, duration, tickDuration, whole, wholePercent } from '../format.ts';
 import type { Report } from '../report.ts';
 import { type Axis, linearAxis, timeAxis } from './axis.ts';
-import { type Span, thinSeries } from './downsample.ts';
+import { downsample, type Span } from './downsample.ts';
 import { msAxis } from './latency-plot.ts';
 import { type Place, type Plot, type PlotLine, renderPlot } from './plot-html.ts';
 
-const MOST_SPANS = 150;
+const MAX_SPANS = 150;
 
 type Pick = (span: Span) => number | undefined;
 
@@ -14,9 +14,9 @@ interface Drawn extends Omit<PlotLine, 'parts'> {
   readonly pick: Pick;
 }
 
-/** How the test went, second by second. */
+/** Renders the course of the test over time. */
 export function seriesPlots(report: Report): readonly Html[] {
-  const spans = thinSeries(report.series, MOST_SPANS);
+  const spans = downsample(report.series, MAX_SPANS);
   const lastS = spans.at(-1)?.atS ?? 0;
   if (spans.length < 2 || lastS === 0) return [];
   const x = timeAxis(lastS, (seconds) => tickDuration(seconds * 1000));
@@ -27,11 +27,11 @@ export function seriesPlots(report: Report): readonly Html[] {
   const number = (max: number) => linearAxis(max, compact);
   const latencies = spans.flatMap(({ p50, p99, max }) => [p50, p99, max].filter((ms) => ms !== undefined));
   return [
-    one('Clients that are connected', ({ open }) => open, whole, number),
-    one('Handshakes a second', ({ handshakes }) => handshakes, whole, number),
+    one('Connected clients', ({ open }) => open, whole, number),
+    one('Handshakes per second', ({ handshakes }) => handshakes, whole, number),
     ...(report.deliveries.total === 0
       ? []
-      : [one('Deliveries a second', ({ deliveries }) => deliveries, whole, number)]),
+      : [one('Deliveries per second', ({ deliveries }) => deliveries, whole, number)]),
     ...(spans.some(({ cpu }) => cpu !== undefined)
       ? [
           one(
@@ -73,10 +73,10 @@ function seriesPlot(deps: {
   phases: Report['phases'];
 }): Plot {
   const { title, spans, x, y, show, lines, phases } = deps;
-  const summary = lines.map(({ name, pick }) => `${name} at most ${show(largest(spans, pick))}`).join(', ');
+  const summary = lines.map(({ name, pick }) => `${name} up to ${show(largest(spans, pick))}`).join(', ');
   return {
     title,
-    words: `${title} over ${duration((spans.at(-1)?.atS ?? 0) * 1000)}: ${summary}`,
+    description: `${title} over ${duration((spans.at(-1)?.atS ?? 0) * 1000)}: ${summary}`,
     x,
     y,
     lines: lines.map(({ name, hue, pick, isFilled = false }) => ({
@@ -98,7 +98,7 @@ function seriesPlot(deps: {
   };
 }
 
-/** The line, broken where there is nothing to show. */
+/** Returns the segments of a line, interrupted where values are missing. */
 function partsOf(spans: readonly Span[], pick: Pick, { x, y }: { x: Axis; y: Axis }): readonly (readonly Place[])[] {
   const parts: Place[][] = [[]];
   for (const span of spans) {

@@ -9,7 +9,7 @@ function of(...values: number[]): Latency {
 }
 
 describe('latencies', () => {
-  it('of several processes are merged: the same as if one had measured them all', () => {
+  it('of several processes merge into the same as if one process had measured them', () => {
     const values = fc.array(fc.double({ min: 0, max: 60_000, noNaN: true }), { minLength: 1, maxLength: 50 });
     fc.assert(
       fc.property(fc.array(values, { minLength: 1, maxLength: 5 }), (processes) => {
@@ -26,14 +26,14 @@ describe('latencies', () => {
     );
   });
 
-  it('are never averaged: one slow process among ten fast ones stays to be seen', () => {
+  it('are never averaged: one slow process among ten stays visible', () => {
     const merged = new Latency();
     for (let i = 0; i < 10; i += 1) merged.add(of(...new Array(100).fill(i === 0 ? 1000 : 1)).take());
     expect(merged.summary()).toMatchObject({ count: 1000, p50: expect.closeTo(1, 1) });
     expect(merged.quantile(0.95)).toBeGreaterThan(990);
   });
 
-  it('are right within a thousandth, from microseconds to an hour', () => {
+  it('are accurate to a thousandth, from microseconds to an hour', () => {
     for (const ms of [0.001, 0.5, 17.3, 1234.5, 3_599_000]) {
       expect(Math.abs(of(ms).quantile(0.5) - ms) / ms).toBeLessThan(0.001);
     }
@@ -44,7 +44,7 @@ describe('latencies', () => {
     expect(of(-0.4).maxMs).toBe(0);
   });
 
-  it('are taken once', () => {
+  it('are taken only once', () => {
     const latency = of(5);
     expect(latency.take()).toBeDefined();
     expect(latency.take()).toBeUndefined();
@@ -53,7 +53,7 @@ describe('latencies', () => {
     expect(latency.curve()).toEqual([]);
   });
 
-  it('have a curve that rises from the least to the most', () => {
+  it('have a curve that rises from minimum to maximum', () => {
     const curve = of(...Array.from({ length: 1000 }, (_, i) => i + 1)).curve();
     expect(curve[0]?.[0]).toBe(0);
     expect(curve.at(-1)).toEqual([1, expect.closeTo(1000, -1)]);

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Recorder } from '../../../../services/loadtest/measure/recorder.ts';
 import { clientFigures, latencyText } from '../../../support/client-figures.ts';
 
-describe('the seconds of a load test', () => {
-  it('hold what came in each of them, of all processes', () => {
+describe('the recorder', () => {
+  it('adds up the figures of all processes per second', () => {
     const recorder = new Recorder();
     recorder.add(clientFigures({ latency: latencyText(1, 2, 3) }));
     recorder.add(clientFigures({ latency: latencyText(100) }));
@@ -26,7 +26,7 @@ describe('the seconds of a load test', () => {
     expect(recorder.series).toHaveLength(2);
   });
 
-  it('know the one in which a process was busiest since that was asked before', () => {
+  it('returns the busiest second since the previous call', () => {
     const recorder = new Recorder();
     for (const [atS, utilizations] of [[0.2, 0.1], [0.9, 0.3], [0.4]].entries()) {
       for (const utilization of utilizations) recorder.add(clientFigures({ utilization }));

@@ -5,11 +5,11 @@ import { OptionError, parseOptions } from '../../../../services/loadtest/options
 
 function parse(...args: string[]): LoadtestOptions {
   const options = parseOptions(args);
-  if (options === 'help') throw new Error('these options ask for help');
+  if (options === 'help') throw new Error('these options request help');
   return options;
 }
 
-/** The lines of the error that these options make. */
+/** Returns the lines of the error for these options. */
 function problems(...args: string[]): string[] {
   try {
     parseOptions(args);
@@ -17,7 +17,7 @@ function problems(...args: string[]): string[] {
     expect(error).toBeInstanceOf(OptionError);
     return (error as OptionError).message.split('\n');
   }
-  throw new Error('these options are good');
+  throw new Error('these options are valid');
 }
 
 describe('the options of a load test', () => {
@@ -32,7 +32,7 @@ describe('the options of a load test', () => {
       updatesPerSecond: 1,
       payloadBytes: 0,
       durationMs: 10_000,
-      mix: { ws: 1, update_check: 0, sse: 0, longpoll: 0 },
+      mix: { websocket: 1, legacy: 0, sse: 0, 'long-poll': 0 },
       slowShare: 0,
       slowPauseMs: 5000,
       churnPerSecond: 0,
@@ -44,13 +44,13 @@ describe('the options of a load test', () => {
       jsonFile: undefined,
       label: '',
       mayShrink: false,
-      onlyPlan: false,
+      planOnly: false,
     });
   });
 
   it('have the defaults that the help shows', () => {
     const shown = Object.entries(OPTION_TABLE).flatMap(([name, row]) =>
-      /^(auto|load\/<random>\/|1000 for each core|1GiB, or .*|)$/.test(row.default) ? [] : [`--${name}=${row.default}`],
+      /^(auto|load\/<random>\/|1000 per core|1GiB, or .*|)$/.test(row.default) ? [] : [`--${name}=${row.default}`],
     );
     expect(shown.length).toBeGreaterThan(10);
     const { topicPrefix: _, ...given } = parse(...shown);
@@ -58,12 +58,12 @@ describe('the options of a load test', () => {
     expect(given).toEqual(defaults);
   });
 
-  it('name topics that no other test has', () => {
+  it('use topic names that no other test has', () => {
     expect(parse().topicPrefix).toMatch(/^load\/[0-9a-f]{8}\/$/);
     expect(parse().topicPrefix).not.toBe(parse().topicPrefix);
   });
 
-  it('are read whole', () => {
+  it('are all parsed', () => {
     const { cluster, ...rest } = parse(
       '--relay=https://relay:8443/push/,http://10.0.0.1:8080',
       '--relay=ws://[::1]:9000',
@@ -93,16 +93,16 @@ describe('the options of a load test', () => {
       updatesPerSecond: 0.5,
       payloadBytes: 1024,
       durationMs: 500,
-      mix: { ws: 0.75, update_check: 0, sse: 0.25, longpoll: 0 },
+      mix: { websocket: 0.75, legacy: 0, sse: 0.25, 'long-poll': 0 },
       slowShare: 0.025,
       slowPauseMs: 1000,
       churnPerSecond: 7.5,
       processes: 4,
       relays: undefined,
       thresholds: [
-        { name: 'p99', most: 250 },
-        { name: 'lost', most: 0.01 },
-        { name: 'max', most: 1000 },
+        { name: 'p99', limit: 250 },
+        { name: 'lost', limit: 0.01 },
+        { name: 'max', limit: 1000 },
       ],
       keepFreeBytes: 2 * 1024 ** 3,
       maxTimeMs: 3_600_000,
@@ -110,20 +110,20 @@ describe('the options of a load test', () => {
       jsonFile: '-',
       label: 'x',
       mayShrink: true,
-      onlyPlan: false,
+      planOnly: false,
     });
   });
 
-  it('give way to what stands beside a preset', () => {
+  it('override those of a preset', () => {
     expect(parse('--preset=million')).toMatchObject({ clients: 1_000_000, mayShrink: true });
     expect(parse('--preset=million', '--clients=20000')).toMatchObject({ clients: 20_000, mayShrink: true });
   });
 
-  it.each(Object.keys(PRESETS))('know the preset %s, which is valid', (preset) => {
+  it.each(Object.keys(PRESETS))('accept the preset %s', (preset) => {
     expect(parse('--preset', preset).clients).toBeGreaterThan(0);
   });
 
-  it('judge nobody behind where nothing is published, and then need no webhook', () => {
+  it('have no publishing thresholds and need no webhook if nothing is published', () => {
     const names = (...args: string[]) => parse(...args).thresholds.map(({ name }) => name);
     expect(names()).toEqual(['failed', 'publish-failed', 'behind-30s']);
     expect(names('--rate=0')).toEqual(['failed']);
@@ -144,8 +144,8 @@ describe('the options of a load test', () => {
     ['--payload=61KiB', '--payload must be at most 61440B'],
     ['--payload=1MB', '--payload must be a size such as 512B or 64KiB'],
     ['--topic-spread=odd', '--topic-spread must be one of: even, zipf'],
-    ['--topic-prefix=a b', '--topic-prefix must be the beginning of a topic name'],
-    [`--topic-prefix=${'a'.repeat(125)}`, '--topic-prefix must be the beginning of a topic name'],
+    ['--topic-prefix=a b', '--topic-prefix must be a valid start of a topic name'],
+    [`--topic-prefix=${'a'.repeat(125)}`, '--topic-prefix must be a valid start of a topic name'],
     ['--transports=ws', '--transports must be shares such as ws=90,sse=10'],
     ['--transports=ws=0', '--transports must be shares such as ws=90,sse=10'],
     ['--transports=constructor=1', '--transports must be shares such as ws=90,sse=10'],
@@ -153,36 +153,34 @@ describe('the options of a load test', () => {
     ['--slow=101%', '--slow must be a share such as 1%'],
     ['--processes=0', '--processes must be a whole number from 1 to 1000'],
     ['--relays=many', '--relays must be a whole number from 1 to 1000'],
-    ['--threshold=p98=1s', '--threshold must be such as p99=250ms or failed=0.1%, unlike p98=1s'],
-    ['--threshold=p99=1%', '--threshold must be such as p99=250ms or failed=0.1%, unlike p99=1%'],
+    ['--threshold=p98=1s', '--threshold must have the form p99=250ms or failed=0.1%, not p98=1s'],
+    ['--threshold=p99=1%', '--threshold must have the form p99=250ms or failed=0.1%, not p99=1%'],
     ['--relay=ftp://relay', '--relay must be a URL such as http://relay:8080'],
     ['--webhook=webhook:8090', '--webhook and --metrics must be URLs such as http://webhook:8090/webhook'],
     ['--keep-free=', '--keep-free must be a size such as 512B or 64KiB'],
     ['--preset=huge', `--preset must be one of: ${Object.keys(PRESETS).join(', ')}`],
     ['--frobnicate', "Unknown option '--frobnicate'"],
-  ])('refuse %s', (option, problem) => {
+  ])('are rejected: %s', (option, problem) => {
     expect(problems(option)[0]).toBe(problem);
   });
 
-  it('need relay and webhook together', () => {
-    expect(problems('--relay=http://relay')).toEqual([
-      '--webhook is needed beside --relay, but for --rate 0: the test publishes',
-    ]);
-    expect(problems('--webhook=http://webhook')).toEqual(['--relay is needed beside --webhook and --metrics']);
-    expect(problems('--metrics=http://relay/metrics')[0]).toBe('--relay is needed beside --webhook and --metrics');
+  it('require relay and webhook together', () => {
+    expect(problems('--relay=http://relay')).toEqual(['--webhook is required with --relay, unless --rate is 0']);
+    expect(problems('--webhook=http://webhook')).toEqual(['--relay is required with --webhook or --metrics']);
+    expect(problems('--metrics=http://relay/metrics')[0]).toBe('--relay is required with --webhook or --metrics');
   });
 
-  it('know how many topics a stream of events may have', () => {
+  it('limit the topics of an SSE client', () => {
     expect(problems('--transports=ws=99,sse=1', '--topics=20', '--topics-per-client=17')).toEqual([
-      '--topics-per-client is at most 16 with sse',
+      '--topics-per-client must be at most 16 with sse',
     ]);
   });
 
-  it('tell all that is wrong at once', () => {
+  it('report all problems at once', () => {
     expect(problems('--clients=x', '--ramp=x', '--slow=x', '--threshold=x')).toHaveLength(4);
   });
 
-  it('show their help, whatever else is given', () => {
+  it('show their help, whatever other options are given', () => {
     expect(parseOptions(['--help', '--clients=x'])).toBe('help');
     for (const name of [...Object.keys(OPTION_TABLE), 'fit', 'plan', 'help']) {
       expect(helpText()).toMatch(new RegExp(`^  --${name} `, 'm'));

@@ -1,29 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import { judge, parseShare, parseThreshold } from '../../../../services/loadtest/options/thresholds.ts';
+import { evaluateThresholds, parseShare, parseThreshold } from '../../../../services/loadtest/options/thresholds.ts';
 
 describe('a threshold', () => {
-  it('is a share or a time, as its name is', () => {
-    expect(parseThreshold('failed=0.1%')).toEqual({ name: 'failed', most: 0.001 });
-    expect(parseThreshold('behind-5s=0%')).toEqual({ name: 'behind-5s', most: 0 });
-    expect(parseThreshold('p99.9=2s')).toEqual({ name: 'p99.9', most: 2000 });
+  it('is a share or a latency, depending on its name', () => {
+    expect(parseThreshold('failed=0.1%')).toEqual({ name: 'failed', limit: 0.001 });
+    expect(parseThreshold('behind-5s=0%')).toEqual({ name: 'behind-5s', limit: 0 });
+    expect(parseThreshold('p99.9=2s')).toEqual({ name: 'p99.9', limit: 2000 });
     for (const text of ['', '=', 'p99', 'p99=', '=1s', 'p99=1%', 'failed=1s', 'failed=1', 'toString=1%', ' p99=1s']) {
       expect(parseThreshold(text)).toBeUndefined();
     }
   });
 
-  it('reads shares of at most everything', () => {
+  it('accepts shares up to 100 %', () => {
     expect(parseShare('100%')).toBe(1);
     for (const text of ['100.1%', '-1%', '1', '%', '1.%', '1e2%']) expect(parseShare(text)).toBeUndefined();
   });
 
-  it('is kept by what is as large as it, and by nothing larger', () => {
-    const most = { name: 'p99', most: 250 } as const;
-    expect(judge([most], { p99: 250 })).toEqual([{ ...most, value: 250, isKept: true }]);
-    expect(judge([most], { p99: 250.001 })[0]?.isKept).toBe(false);
+  it('is met by a value up to the limit', () => {
+    const threshold = { name: 'p99', limit: 250 } as const;
+    expect(evaluateThresholds([threshold], { p99: 250 })).toEqual([{ ...threshold, value: 250, passed: true }]);
+    expect(evaluateThresholds([threshold], { p99: 250.001 })[0]?.passed).toBe(false);
   });
 
-  it('is not kept by what was not measured', () => {
-    const [verdict] = judge([{ name: 'behind-30s', most: 1 }], {});
-    expect(verdict).toMatchObject({ value: undefined, isKept: false });
+  it('is not met if the value was not measured', () => {
+    const [result] = evaluateThresholds([{ name: 'behind-30s', limit: 1 }], {});
+    expect(result).toMatchObject({ value: undefined, passed: false });
   });
 });

@@ -32,7 +32,7 @@ const REQUEST: PlanRequest = {
   keepFreeBytes: GIB,
   firstAddress: 0,
 };
-const ASKED = {
+const REQUESTED = {
   clients: undefined,
   processes: undefined,
   relays: undefined,
@@ -45,14 +45,14 @@ const there = (...urls: string[]) => ({ relays: urls.map((url) => parseTarget(ur
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
 
 describe('the plan of a load test', () => {
-  it('gives a small machine clients for each of its cores', () => {
-    const { plan, refusal } = fitPlan(ASKED, MACHINE, HERE);
+  it('defaults to a number of clients per core', () => {
+    const { plan, refusal } = fitPlan(REQUESTED, MACHINE, HERE);
     expect(refusal).toBeUndefined();
     expect(plan).toMatchObject({ clients: 2000, processes: [2000], relays: 1 });
-    expect(fitPlan(ASKED, { ...MACHINE, cpus: 8 }, HERE).plan).toMatchObject({ clients: 8000 });
+    expect(fitPlan(REQUESTED, { ...MACHINE, cpus: 8 }, HERE).plan).toMatchObject({ clients: 8000 });
   });
 
-  it('shares clients out evenly, to as many processes as their open files need, and relays likewise', () => {
+  it('spreads clients evenly over as many processes and relays as their open files require', () => {
     const { processes, relays } = makePlan({ ...REQUEST, clients: 1_000_001 }, MACHINE);
     expect(sum(processes)).toBe(1_000_001);
     expect(Math.max(...processes)).toBeLessThan(MACHINE.filesPerProcess);
@@ -63,28 +63,28 @@ describe('the plan of a load test', () => {
     expect(10_000 / tight.relays).toBeLessThan(1024);
   });
 
-  it('has no process without a client', () => {
+  it('has no process without clients', () => {
     expect(makePlan({ ...REQUEST, clients: 3, processes: 10 }, MACHINE).processes).toEqual([1, 1, 1]);
   });
 
-  it('gives each process addresses of its own, with ports that are found at once', () => {
+  it('gives each process its own source addresses, with ports that are found quickly', () => {
     const { processes, sourceAddresses } = makePlan({ ...REQUEST, clients: 100_000 }, MACHINE);
     expect(sourceAddresses).toHaveLength(processes.length);
     expect(new Set(sourceAddresses.flat()).size).toBe(sourceAddresses.flat().length);
-    // Linux looks through the odd ports of the lower half first, which are a quarter of them.
+    // Linux searches the odd ports of the lower half first, which are a quarter of all ports.
     for (const [i, addresses] of sourceAddresses.entries()) {
       expect((processes[i] ?? 0) / addresses.length).toBeLessThan(MACHINE.ports / 4);
     }
   });
 
-  it('has ports for clients that go and come back, since those of before stay taken for a while', () => {
+  it('has ports for churn, because closed connections occupy theirs for a minute', () => {
     const addresses = (churnPerSecond: number) =>
       makePlan({ ...REQUEST, clients: 1000, churnPerSecond }, MACHINE).sourceAddresses.flat().length;
     expect(addresses(0)).toBe(1);
     expect(addresses(1000) * MACHINE.ports).toBeGreaterThan(1000 + 60 * 1000);
   });
 
-  it('comes from addresses of loopback that end in neither 0 nor 255', () => {
+  it('uses loopback addresses that end in neither 0 nor 255', () => {
     const some = [0, 1, 253, 254, 65_000, 1_000_000, LOOPBACK_ADDRESSES - 1].map(loopbackAddress);
     expect(some.slice(0, 4)).toEqual(['127.1.0.1', '127.1.0.2', '127.1.0.254', '127.1.1.1']);
     for (const address of some) expect(address).toMatch(/^127\.([1-9]|\d\d|1\d\d|2[0-4]\d|25[0-4])\.\d+\.([1-9]\d*)$/);
@@ -93,86 +93,87 @@ describe('the plan of a load test', () => {
   });
 
   it.each<[string, Partial<PlanRequest>, Partial<Machine>, RegExp, RegExp]>([
-    [
-      'files of the clients',
-      { clients: 30_000, processes: 1 },
-      {},
-      /open files of each process .*clients/,
-      /--processes/,
-    ],
-    ['files of the relays', { clients: 30_000, relays: 1 }, {}, /open files of each process .*relays/, /--relays/],
+    ['files of the clients', { clients: 30_000, processes: 1 }, {}, /open files per process .*clients/, /--processes/],
+    ['files of the relays', { clients: 30_000, relays: 1 }, {}, /open files per process .*relays/, /--relays/],
     ['one relay without Redis', { clients: 30_000, maxRelays: 1 }, {}, /of the relays/, /install redis-server/],
     ['files of the machine', { clients: 30_000 }, { files: 50_000 }, /open files of this machine/, /fs\.file-max/],
     ['memory', { clients: 30_000 }, { availableBytes: 1.3 * GIB }, /memory/, /another machine|--keep-free/],
-    ['a firewall', { clients: 30_000 }, { trackedConnections: 20_000 }, /nf_conntrack_max/, /nf_conntrack_max/],
+    [
+      'connection tracking',
+      { clients: 30_000 },
+      { trackedConnections: 20_000 },
+      /nf_conntrack_max/,
+      /nf_conntrack_max/,
+    ],
     ['ports', { clients: 30_000, targets: 1 }, {}, /ports .* one address/, /ip_local_port_range/],
-    ['ports that wait', { clients: 20_000, targets: 1, churnPerSecond: 200 }, {}, /ports/, /--relay/],
-  ])('says beforehand that it meets a limit: %s', (_, request, machine, name, remedy) => {
+    ['ports in TIME_WAIT', { clients: 20_000, targets: 1, churnPerSecond: 200 }, {}, /ports/, /--relay/],
+  ])('reports a limit in advance: %s', (_, request, machine, name, remedy) => {
     const plan = makePlan({ ...REQUEST, ...request }, { ...MACHINE, ...machine });
     const [binding] = plan.limits;
     expect(binding?.clients).toBeLessThan(plan.clients);
     expect(binding?.name).toMatch(name);
     expect(binding?.remedy).toMatch(remedy);
-    expect(planText(plan)).toContain('THE LIMIT IS');
+    expect(planText(plan)).toContain('LIMIT EXCEEDED');
   });
 
-  it('counts the ports of each address of the relays, but not on loopback', () => {
-    const at = (urls: string[]) => fitPlan({ ...ASKED, clients: 50_000 }, MACHINE, there(...urls)).refusal;
+  it('counts the ports per relay address, but not on loopback', () => {
+    const at = (urls: string[]) => fitPlan({ ...REQUESTED, clients: 50_000 }, MACHINE, there(...urls)).refusal;
     expect(at(['http://10.0.0.1:8080'])).toMatch(/do not fit/);
     expect(at(['http://10.0.0.1:8080', 'http://10.0.0.2:8080'])).toBeUndefined();
     expect(at(['http://10.0.0.1:8080', 'http://10.0.0.1:8080/b'])).toMatch(/do not fit/);
     expect(at(['http://127.0.0.1:8080'])).toBeUndefined();
   });
 
-  it('lets the system choose where clients come from, but for loopback', () => {
-    const from = (url: string) => fitPlan(ASKED, MACHINE, there(url)).plan.sourceAddresses.flat();
+  it('lets the system choose source addresses, except on loopback', () => {
+    const from = (url: string) => fitPlan(REQUESTED, MACHINE, there(url)).plan.sourceAddresses.flat();
     expect(from('http://10.0.0.1:8080')).toEqual([]);
     expect(from('http://[::1]:8080')).toEqual([]);
     expect(from('http://127.0.0.1:8080')).toHaveLength(1);
   });
 
-  it('says how many do fit, and takes so many where it may', () => {
-    const tooMany = { ...ASKED, clients: 9_000_000 };
+  it('reports how many clients fit, and runs that many if allowed', () => {
+    const tooMany = { ...REQUESTED, clients: 9_000_000 };
     const { refusal } = fitPlan(tooMany, MACHINE, HERE);
-    const most = Number(/give --clients (\d+) or fewer/.exec(refusal ?? '')?.[1]);
+    const most = Number(/use --clients (\d+) or fewer/.exec(refusal ?? '')?.[1]);
     expect(most).toBeGreaterThan(500_000);
-    expect(fitPlan({ ...ASKED, clients: most }, MACHINE, HERE).refusal).toBeUndefined();
-    expect(fitPlan({ ...ASKED, clients: most + 1 }, MACHINE, HERE).refusal).toBeDefined();
+    expect(fitPlan({ ...REQUESTED, clients: most }, MACHINE, HERE).refusal).toBeUndefined();
+    expect(fitPlan({ ...REQUESTED, clients: most + 1 }, MACHINE, HERE).refusal).toBeDefined();
     const { plan } = fitPlan({ ...tooMany, mayShrink: true }, MACHINE, HERE);
     expect(plan.clients).toBe(most);
-    expect(planText(plan)).toContain('as many as fit of the 9,000,000 that were asked for');
+    expect(planText(plan)).toContain('fewer than the 9,000,000 requested: as many as fit');
   });
 
-  it('leaves memory alone: what was asked for, else a part that suits the machine', () => {
+  it('keeps the requested memory free, or by default a part that suits the machine', () => {
     const kept = (more: object, memoryBytes: number) =>
-      fitPlan({ ...ASKED, keepFreeBytes: undefined, ...more }, { ...MACHINE, memoryBytes }, HERE).plan.keepFreeBytes;
+      fitPlan({ ...REQUESTED, keepFreeBytes: undefined, ...more }, { ...MACHINE, memoryBytes }, HERE).plan
+        .keepFreeBytes;
     expect(kept({}, 24 * GIB)).toBe(GIB);
     expect(kept({}, GIB)).toBe(GIB / 10);
     expect(kept({ keepFreeBytes: 0 }, GIB)).toBe(0);
   });
 
-  it('refuses where not a single client fits', () => {
+  it('refuses if not even one client fits', () => {
     const full = { ...MACHINE, availableBytes: GIB };
-    expect(fitPlan({ ...ASKED, mayShrink: true }, full, HERE).refusal).toMatch(/not a single one/);
+    expect(fitPlan({ ...REQUESTED, mayShrink: true }, full, HERE).refusal).toMatch(/not even one/);
   });
 
-  it('finds room for a million clients on a machine with two cores and 24 GiB', () => {
-    const { plan, refusal } = fitPlan({ ...ASKED, clients: 1_000_000 }, MACHINE, HERE);
+  it('fits a million clients on a machine with two cores and 24 GiB', () => {
+    const { plan, refusal } = fitPlan({ ...REQUESTED, clients: 1_000_000 }, MACHINE, HERE);
     expect(refusal).toBeUndefined();
-    expect(planText(plan)).toMatch(/^ {2}1,000,000 clients in \d+ processes with 17,\d+ each\n {2}from 127\./);
+    expect(planText(plan)).toMatch(/^ {2}1,000,000 clients in \d+ processes of 17,\d+\n {2}source addresses: 127\./);
   });
 
-  it('says which limit would only slow clients down, and takes them all the same', () => {
-    const { plan, refusal } = fitPlan({ ...ASKED, clients: 1_000_000 }, MACHINE, HERE);
+  it('reports a limit that may be exceeded, and runs all clients', () => {
+    const { plan, refusal } = fitPlan({ ...REQUESTED, clients: 1_000_000 }, MACHINE, HERE);
     expect(refusal).toBeUndefined();
     expect(planText(plan)).toMatch(
-      /THE LIMIT IS 575,796 clients, .*tcp_mem.*: more are told later.*\n.*tcp_mem\n.*next limit/,
+      /LIMIT EXCEEDED: 575,796 clients, .*tcp_mem.*; beyond it, clients are notified later.*\n.*tcp_mem\n.*next limit/,
     );
   });
 
-  it('knows no limit where it cannot see any', () => {
+  it('has no limits if none can be read', () => {
     const blind = { filesPerProcess: Number.POSITIVE_INFINITY, files: Number.POSITIVE_INFINITY };
-    const { plan, refusal } = fitPlan({ ...ASKED, clients: 30_000 }, { ...MACHINE, ...blind }, HERE);
+    const { plan, refusal } = fitPlan({ ...REQUESTED, clients: 30_000 }, { ...MACHINE, ...blind }, HERE);
     expect(refusal).toBeUndefined();
     expect(sum(plan.processes)).toBe(30_000);
   });

@@ -7,7 +7,7 @@ import { emptyReport, loadTestReport, SUMMARY } from '../../../support/load-test
 
 const HOSTILE = `<img src=x onerror="alert('1')"> & </style><script>`;
 
-/** A report in which every text is hostile. */
+/** Returns a report in which every text is hostile. */
 function hostileReport(): Report {
   const report = loadTestReport();
   return loadTestReport({
@@ -16,15 +16,15 @@ function hostileReport(): Report {
     machine: { ...report.machine, node: HOSTILE },
     settings: { [HOSTILE]: HOSTILE },
     plan: [HOSTILE],
-    wall: HOSTILE,
-    clients: { ...report.clients, failed: { [HOSTILE]: 1 }, lost: { [HOSTILE]: 1 }, notBack: { [HOSTILE]: 1 } },
-    updates: { ...report.updates, failed: { [HOSTILE]: 1 }, repeated: { [HOSTILE]: 1 } },
+    bottleneck: HOSTILE,
+    clients: { ...report.clients, failed: { [HOSTILE]: 1 }, lost: { [HOSTILE]: 1 }, reconnectFailed: { [HOSTILE]: 1 } },
+    updates: { ...report.updates, failed: { [HOSTILE]: 1 }, retried: { [HOSTILE]: 1 } },
     phases: [{ name: HOSTILE, fromS: 1, toS: 2 }],
   });
 }
 
 describe('the report as a page', () => {
-  it('shows everything as text, whatever it is', () => {
+  it('escapes every text', () => {
     const page = renderHtml(hostileReport());
     expect(page).not.toMatch(/<(img|script)/i);
     expect(page.match(/<\/style>/g)).toHaveLength(1);
@@ -33,43 +33,43 @@ describe('the report as a page', () => {
     ).toBeGreaterThan(12);
   });
 
-  it('needs nothing else, and could not fetch it', () => {
+  it('is self-contained and cannot make requests', () => {
     const page = renderHtml(loadTestReport());
     expect(page).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`);
     expect(page).not.toMatch(/\b(src|href|action)=|url\(|@import|<(script|link|img|iframe|object|base|form)\b/i);
     expect(page).not.toMatch(/\bon[a-z]+=/i);
   });
 
-  it('says first what was found, and by day and night whether that is enough', () => {
+  it('starts with the result and the thresholds', () => {
     const page = renderHtml(loadTestReport());
-    expect(page).toContain('<h1>2,000 clients, all told within 50.0 ms</h1>');
-    expect(page).toContain('Every threshold is kept');
-    const broken = { name: 'p99', most: 1, value: 45.6, isKept: false } as const;
-    const other = renderHtml(loadTestReport({ verdicts: [broken], ended: 'interrupted' }));
-    expect(other).toContain('Not every threshold is kept');
-    expect(other).toContain('p99 is 45.6 ms, not within 1.00 ms');
-    expect(other).toContain('The test was interrupted: this is the report so far.');
+    expect(page).toContain('<h1>2,000 clients, all notified within 50.0 ms</h1>');
+    expect(page).toContain('All thresholds met');
+    const exceeded = { name: 'p99', limit: 1, value: 45.6, passed: false } as const;
+    const other = renderHtml(loadTestReport({ thresholds: [exceeded], ended: 'interrupted' }));
+    expect(other).toContain('Thresholds exceeded');
+    expect(other).toContain('p99: 45.6 ms (limit 1.00 ms)');
+    expect(other).toContain('The test was interrupted; the results cover the time until then.');
   });
 
   it.each<[string, Partial<Report>, string]>([
-    ['nobody came', emptyReport(), 'No client could connect'],
+    ['no client connected', emptyReport(), 'No client could connect'],
     ['nothing was published', { updates: emptyReport().updates }, '2,000 clients connected'],
     ['nothing was accepted', { updates: { ...loadTestReport().updates, accepted: 0 } }, 'No update was accepted'],
     [
-      'some were not told',
-      { told: { p50: 1, p99: undefined, p100: undefined }, behind: [{ afterS: 1, clients: 30, slow: 0 }] },
-      '30 of 2,000 clients were not told',
+      'some clients were not notified',
+      { notified: { p50: 1, p99: undefined, p100: undefined }, behind: [{ afterS: 1, clients: 30, slow: 0 }] },
+      '30 of 2,000 clients were not notified',
     ],
     [
-      'the end came first',
-      { told: { p50: undefined, p99: undefined, p100: undefined }, behind: [] },
-      '2,000 clients, told within 123 ms so far',
+      'the test ended before its checks',
+      { notified: { p50: undefined, p99: undefined, p100: undefined }, behind: [] },
+      '2,000 clients, notified within 123 ms so far',
     ],
-  ])('says first that %s', (_, more, sentence) => {
+  ])('starts with the result if %s', (_, more, sentence) => {
     expect(renderHtml(loadTestReport(more))).toContain(`<h1>${sentence}</h1>`);
   });
 
-  it('plots percentiles, who was told, and the seconds; with words for those who do not see', () => {
+  it('has plots with text alternatives', () => {
     const page = renderHtml(
       loadTestReport({
         slowLatency: SUMMARY,
@@ -81,18 +81,18 @@ describe('the report as a page', () => {
     );
     const labels = [...page.matchAll(/aria-label="([^"]*)"/g)].map(([, label]) => label);
     expect(labels).toContain(
-      'Latency of 20,000 deliveries by percentile: half within 12.3 ms, 99 % within 45.6 ms, all within 123 ms',
+      'Latency of 20,000 deliveries by percentile: 50 % within 12.3 ms, 99 % within 45.6 ms, 100 % within 123 ms',
     );
     expect(labels).toContain(
-      'Share of the clients that had the last update of their topics: half within 12.0 ms, 99 % within 40.0 ms, all within 50.0 ms',
+      'Share of the clients that had the last update of their topics: 50 % within 12.0 ms, 99 % within 40.0 ms, 100 % within 50.0 ms',
     );
     const titles = [...page.matchAll(/<figcaption><h3>([^<]*)/g)].map(([, title]) => title);
     expect(titles).toEqual([
-      'How late the deliveries were',
-      'Who had the last update, and when',
-      'Clients that are connected',
-      'Handshakes a second',
-      'Deliveries a second',
+      'Latency by percentile',
+      'Clients with the last update',
+      'Connected clients',
+      'Handshakes per second',
+      'Deliveries per second',
       'CPU of this machine',
       'Latency',
     ]);
@@ -101,16 +101,16 @@ describe('the report as a page', () => {
     expect(page).not.toMatch(/NaN|Infinity|undefined/);
   });
 
-  it('leaves out what was not measured', () => {
+  it('omits values that were not measured', () => {
     const page = renderHtml(emptyReport());
     expect(page).not.toContain('<figure');
     expect(page).not.toMatch(/NaN|Infinity|undefined/);
     expect(page).toContain('ECONNREFUSED: 2,000');
   });
 
-  it('stays small, however long the test was', () => {
+  it('stays small for a long test', () => {
     const second = loadTestReport().series[20];
-    if (!second) throw new Error('there is no such second');
+    if (!second) throw new Error('the series is too short');
     const series = Array.from({ length: 86_400 }, (_, i) => ({ ...second, atS: i + 1 }));
     expect(renderHtml(loadTestReport({ series })).length).toBeLessThan(400_000);
   });
@@ -122,9 +122,9 @@ describe.each([
   ['light', light],
   ['dark', dark],
 ])('the %s colours of the report', (_, colours) => {
-  const of = (colour: string) => colours[colour] ?? expect.unreachable(`there is no colour ${colour}`);
+  const of = (colour: string) => colours[colour] ?? expect.unreachable(`unknown colour ${colour}`);
 
-  it('let everybody read the text', () => {
+  it('have enough contrast for text', () => {
     for (const [ink, grounds] of Object.entries({
       ink: ['ground', 'card', 'notice'],
       faint: ['ground', 'card'],
@@ -137,7 +137,7 @@ describe.each([
     }
   });
 
-  it('let everybody see the lines', () => {
+  it('have enough contrast for lines', () => {
     for (const line of ['first', 'second', 'third'])
       expect(contrast(of(line), of('card')), line).toBeGreaterThanOrEqual(3);
   });

@@ -4,42 +4,42 @@ import { renderText } from '../../../../services/loadtest/report/report-text.ts'
 import { emptyReport, loadTestReport } from '../../../support/load-test-report.ts';
 
 describe('the report for a terminal', () => {
-  it('shows every figure, the wall, and the verdicts', () => {
+  it('shows every figure, the bottleneck and the thresholds', () => {
     const text = renderText(loadTestReport());
     for (const line of [
-      /^ {2}opened +2,000 of 2,000$/m,
+      /^ {2}connected +2,000 of 2,000$/m,
       /^ {2}accepted +10 of 10$/m,
-      /^ {2}in all +20,000$/m,
-      /^ {2}99 % told within +40\.0 ms$/m,
-      /^ {2}not up to date after 30 s +0$/m,
-      /^ {2}CPU of the relays +10\.50 µs a delivery$/m,
-      /^ {2}memory of the kernel +10\.0 KiB a client, for the ends that are here$/m,
-      /^ {2}from due to told +12\.3 ms +20\.0 ms +45\.6 ms +78\.0 ms +123 ms +20,000$/m,
-      /^The wall\n {2}none was met/m,
-      /^ {2}ok {3}failed is 0 %, within 0 %$/m,
+      /^ {2}total +20,000$/m,
+      /^ {2}99 % notified within +40\.0 ms$/m,
+      /^ {2}behind after 30 s +0$/m,
+      /^ {2}CPU of the relays +10\.50 µs per delivery$/m,
+      /^ {2}memory of the kernel +10\.0 KiB per client, connection ends on this machine$/m,
+      /^ {2}due to received +12\.3 ms +20\.0 ms +45\.6 ms +78\.0 ms +123 ms +20,000$/m,
+      /^Bottleneck\n {2}none found/m,
+      /^ {2}ok {3}failed: 0 % \(limit 0 %\)$/m,
     ]) {
       expect(text).toMatch(line);
     }
-    expect(text).not.toContain('report so far');
+    expect(text).not.toContain('until then');
   });
 
-  it('leaves out what was not measured, and tells why clients failed', () => {
+  it('omits values that were not measured, and shows why clients failed', () => {
     const text = renderText({ ...emptyReport(), ended: 'out of time' });
-    expect(text).toContain('The test was out of time: this is the report so far.');
-    expect(text).toMatch(/failed +2,000 \(ECONNREFUSED: 2,000\)/);
-    expect(text).toContain('FAIL failed is 100 %, not within 0 %');
-    expect(text).not.toMatch(/Deliveries|Latency|told within|undefined|NaN/);
+    expect(text).toContain('The test reached its maximum time; the results cover the time until then.');
+    expect(text).toMatch(/failed to connect +2,000 \(ECONNREFUSED: 2,000\)/);
+    expect(text).toContain('FAIL failed: 100 % (limit 0 %)');
+    expect(text).not.toMatch(/Deliveries|Latency|notified within|undefined|NaN/);
   });
 
-  it('names the most frequent reason first, and clients whose process ended', () => {
+  it('lists the most frequent reason first, and clients whose process exited', () => {
     const { clients } = loadTestReport();
-    const text = renderText(loadTestReport({ clients: { ...clients, failed: { a: 1, b: 5 }, died: 2 } }));
-    expect(text).toContain('failed                     8 (b: 5; their process ended: 2; a: 1)');
+    const text = renderText(loadTestReport({ clients: { ...clients, failed: { a: 1, b: 5 }, processExited: 2 } }));
+    expect(text).toContain('failed to connect          8 (b: 5; client process exited: 2; a: 1)');
   });
 });
 
-describe('figures', () => {
-  it('are written as people read them', () => {
+describe('formatted values', () => {
+  it('have a suitable unit', () => {
     expect([0, 1.234, 56.78, 345.6, 1234, 12_345, 125_000].map(duration)).toEqual([
       ...['0.00 ms', '1.23 ms', '56.8 ms', '346 ms', '1.23 s', '12.3 s', '2.1 min'],
     ]);
@@ -50,7 +50,7 @@ describe('figures', () => {
     expect(whole(1_234_567.8)).toBe('1,234,568');
   });
 
-  it('are short on an axis', () => {
+  it('are short for an axis', () => {
     expect([0, 0.5, 250, 2000, 90_000, 1_200_000].map(tickDuration)).toEqual([
       '0',
       '500 µs',

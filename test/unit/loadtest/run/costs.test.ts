@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { readServerFigures, sumOf } from '../../../../services/loadtest/cluster/server-metrics.ts';
 import {
-  busiestRelay,
+  busiestRelayCpu,
   clientCpuPerDeliveryUs,
   kernelPerClientBytes,
-  ownCpu,
   serverCost,
+  testCpu,
 } from '../../../../services/loadtest/run/costs.ts';
 import { createHttpServer } from '../../../../services/shared/http/http-server.ts';
 
@@ -13,14 +13,14 @@ const figures = (cpuS: number, residentBytes: number, deliveries: number, cpuPer
   ...{ cpuS, residentBytes, deliveries, conflated: 1, fellBehind: 2, cpuPerRelayS },
 });
 
-describe('what relays cost', () => {
+describe('the cost of relays', () => {
   const servers = {
-    empty: figures(1, 100_000, 0),
-    full: figures(10, 300_000, 50, [4, 6]),
+    before: figures(1, 100_000, 0),
+    connected: figures(10, 300_000, 50, [4, 6]),
     after: { ...figures(12, 310_000, 1050, [4.5, 7.5]), conflated: 5 },
   };
 
-  it('is CPU for each delivery while updates were published, and memory for each idle client', () => {
+  it('is CPU per delivery while updates are published, and memory per idle client', () => {
     expect(serverCost(servers, 10_000)).toEqual({
       cpuPerDeliveryUs: 2000,
       memoryPerClientBytes: 20,
@@ -28,20 +28,22 @@ describe('what relays cost', () => {
       conflated: 4,
       fellBehind: 0,
     });
-    expect(busiestRelay(servers, 2)).toBe(0.75);
+    expect(busiestRelayCpu(servers, 2)).toBe(0.75);
   });
 
-  it('is unknown where a relay did not say it, and where nothing was delivered', () => {
-    expect(serverCost({ full: servers.full }, 100)).toMatchObject({
+  it('is unknown if a relay did not report it or nothing was delivered', () => {
+    expect(serverCost({ connected: servers.connected }, 100)).toMatchObject({
       cpuPerDeliveryUs: undefined,
       residentBytes: 300_000,
     });
-    expect(serverCost({ full: servers.full, after: servers.full }, 100).cpuPerDeliveryUs).toBeUndefined();
-    expect(serverCost(servers, 100).memoryPerClientBytes).toBeUndefined(); // too few to be weighed
-    expect(busiestRelay({}, 2)).toBeUndefined();
+    expect(
+      serverCost({ connected: servers.connected, after: servers.connected }, 100).cpuPerDeliveryUs,
+    ).toBeUndefined();
+    expect(serverCost(servers, 100).memoryPerClientBytes).toBeUndefined(); // too few clients
+    expect(busiestRelayCpu({}, 2)).toBeUndefined();
   });
 
-  it('is read from metrics, over all labels', async () => {
+  it('is read from metrics, summed over labels', async () => {
     const text =
       'relay_connections{transport="a"} 2\nrelay_connections{transport="b"} 3\nrelay_connections_total 9\n# x 1\n';
     expect(sumOf(text, 'relay_connections')).toBe(5);
@@ -66,21 +68,21 @@ describe('what relays cost', () => {
   });
 });
 
-describe('what clients cost', () => {
-  it('is the CPU of their processes, for each delivery and of this machine', () => {
-    const clientCpuS = { full: 1, after: 3 };
+describe('the cost of clients', () => {
+  it('is the CPU of their processes, per delivery and as a share of the machine', () => {
+    const clientCpuS = { connected: 1, after: 3 };
     expect(clientCpuPerDeliveryUs(clientCpuS, 1000)).toBe(2000);
-    expect(clientCpuPerDeliveryUs({ full: 1 }, 1000)).toBeUndefined();
-    expect(ownCpu({ servers: undefined, clientCpuS, tookS: 4, cpus: 2 })).toBe(0.25);
-    const servers = { full: figures(1, 0, 0), after: figures(3, 0, 0) };
-    expect(ownCpu({ servers, clientCpuS, tookS: 4, cpus: 2 })).toBe(0.5);
-    expect(ownCpu({ servers: {}, clientCpuS, tookS: 4, cpus: 2 })).toBeUndefined();
+    expect(clientCpuPerDeliveryUs({ connected: 1 }, 1000)).toBeUndefined();
+    expect(testCpu({ servers: undefined, clientCpuS, durationS: 4, cpus: 2 })).toBe(0.25);
+    const servers = { connected: figures(1, 0, 0), after: figures(3, 0, 0) };
+    expect(testCpu({ servers, clientCpuS, durationS: 4, cpus: 2 })).toBe(0.5);
+    expect(testCpu({ servers: {}, clientCpuS, durationS: 4, cpus: 2 })).toBeUndefined();
   });
 
-  it('is the memory of the kernel, where there are enough of them to be weighed', () => {
-    expect(kernelPerClientBytes({ empty: 1e6, full: 11e6 }, 10_000)).toBe(1000);
-    expect(kernelPerClientBytes({ empty: 1e6, full: 11e6 }, 100)).toBeUndefined();
-    expect(kernelPerClientBytes({ empty: undefined, full: 11e6 }, 10_000)).toBeUndefined();
+  it('is the memory of the kernel, if there are enough clients', () => {
+    expect(kernelPerClientBytes({ before: 1e6, connected: 11e6 }, 10_000)).toBe(1000);
+    expect(kernelPerClientBytes({ before: 1e6, connected: 11e6 }, 100)).toBeUndefined();
+    expect(kernelPerClientBytes({ before: undefined, connected: 11e6 }, 10_000)).toBeUndefined();
     expect(kernelPerClientBytes(undefined, 10_000)).toBeUndefined();
   });
 });

@@ -1,67 +1,75 @@
 import { describe, expect, it } from 'vitest';
-import { findWall, type Sights } from '../../../../services/loadtest/run/find-bottleneck.ts';
+import { findBottleneck, type Observations } from '../../../../services/loadtest/run/find-bottleneck.ts';
 
-const QUIET: Sights = {
-  endedRampFor: undefined,
-  shrunkBy: undefined,
+const QUIET: Observations = {
+  rampEndedBy: undefined,
+  limitedBy: undefined,
   failed: {},
   lost: {},
-  notBack: {},
+  reconnectFailed: {},
   updatesFailed: {},
   tcpRanShort: false,
-  wanted: 1000,
-  rampS: 10,
-  rampTookS: 10.1,
+  plannedClients: 1000,
+  plannedRampS: 10,
+  rampS: 10.1,
   rampCpu: 0.2,
   publishCpu: 0.3,
-  meanwhile: 'while updates were published',
-  ownCpu: 0.25,
+  activity: 'while updates were published',
+  testCpu: 0.25,
   relayCpu: 0.1,
   busiest: { clients: 0.2, cpu: 0.9 },
 };
 
-describe('the wall of a load test', () => {
-  it.each<[string, Partial<Sights>, RegExp]>([
+describe('the bottleneck of a load test', () => {
+  it.each<[string, Partial<Observations>, RegExp]>([
     [
       'none',
       {},
-      /^none was met: CPU of this machine 30 % busy, busiest relay 10 % of a core, busiest process .* 20 %$/,
+      /^none found: CPU of this machine 30 % busy, busiest relay 10 % of a core, busiest client process 20 %$/,
     ],
     [
-      'none to be seen',
+      'unknown without CPU figures',
       { publishCpu: undefined, relayCpu: undefined },
-      /^none was met: busiest process of clients 20 %$/,
+      /^none found: busiest client process 20 %$/,
     ],
-    ['memory', { endedRampFor: 'memory', failed: { EMFILE: 900 } }, /^the memory of this machine/],
+    ['memory', { rampEndedBy: 'memory', failed: { EMFILE: 900 } }, /^the memory of this machine/],
     [
-      'what left no room',
-      { shrunkBy: 'memory (about 16 KiB a client)' },
-      /^memory .*: it leaves no room for more clients$/,
+      'a limit of the machine',
+      { limitedBy: 'memory (about 16 KiB per client)' },
+      /^memory .*: no room for more clients$/,
     ],
     ['open files', { failed: { EMFILE: 900 } }, /ulimit -n/],
     ['files of the machine', { failed: { ENFILE: 900 } }, /fs\.file-max/],
     ['ports', { failed: { EADDRNOTAVAIL: 900 } }, /ip_local_port_range/],
-    ['a relay that is full', { failed: { 'refused with 503': 900 } }, /MAX_CONNECTIONS/],
-    ['nobody there', { notBack: { ECONNREFUSED: 900 } }, /nobody listens/],
-    ['no answers', { lost: { 'no answer within 30 s': 2 } }, /no answer/],
+    ['a relay that is full', { failed: { 'HTTP 503': 900 } }, /MAX_CONNECTIONS/],
+    ['a closed port', { reconnectFailed: { ECONNREFUSED: 900 } }, /no process listens/],
+    ['missing responses', { lost: { 'no response within 30 s': 2 } }, /no response/],
     ['memory for TCP', { tcpRanShort: true, publishCpu: 1 }, /net\.ipv4\.tcp_mem/],
     ['the webhook', { updatesFailed: { x: 1 } }, /webhook/],
-    ['the CPU', { publishCpu: 0.97, ownCpu: 0.9 }, /^the CPU .* 97 % busy .* this test took 90 %$/],
-    ['the CPU, by others', { publishCpu: 0.97, ownCpu: 0.2 }, /this test took 20 %: something else kept it busy$/],
-    ['the CPU, of who knows', { publishCpu: 0.97, ownCpu: undefined }, /97 % busy while updates were published$/],
-    ['one relay', { relayCpu: 0.95 }, /^the core of one relay: 95 %/],
-    ['the clients', { busiest: { clients: 0.95, cpu: 0.5 } }, /^the clients themselves: one process was 95 %/],
+    ['the CPU', { publishCpu: 0.97, testCpu: 0.9 }, /^the CPU .* 97 % busy .*, 90 % by this test$/],
+    [
+      'the CPU, used by other processes',
+      { publishCpu: 0.97, testCpu: 0.2 },
+      /20 % by this test; other processes used the rest$/,
+    ],
+    [
+      'the CPU, if the share of the test is unknown',
+      { publishCpu: 0.97, testCpu: undefined },
+      /97 % busy while updates were published$/,
+    ],
+    ['one relay', { relayCpu: 0.95 }, /^the CPU core of one relay: 95 %/],
+    ['the clients', { busiest: { clients: 0.95, cpu: 0.5 } }, /^the load test itself: a client process was 95 %/],
     [
       'the CPU for a second',
       { busiest: { clients: 1, cpu: 0.98 } },
       /^the CPU of this machine: 98 % busy in the second/,
     ],
-    ['the handshakes', { rampTookS: 15 }, /^the handshakes: the ramp took 15 s instead of 10 s/],
-  ])('is %s', (_, seen, wall) => {
-    expect(findWall({ ...QUIET, ...seen })).toMatch(wall);
+    ['the handshakes', { rampS: 15 }, /^the handshakes: the ramp took 15 s instead of 10 s/],
+  ])('is %s', (_, seen, bottleneck) => {
+    expect(findBottleneck({ ...QUIET, ...seen })).toMatch(bottleneck);
   });
 
-  it('is none that only one in thousands met', () => {
-    expect(findWall({ ...QUIET, failed: { ECONNRESET: 1 } })).toMatch(/^none/);
+  it('ignores a reason that affects one client in a thousand', () => {
+    expect(findBottleneck({ ...QUIET, failed: { ECONNRESET: 1 } })).toMatch(/^none found/);
   });
 });

@@ -1,48 +1,48 @@
 import { describe, expect, it } from 'vitest';
-import { behindAfter, type Check, isSettled, LastTold } from '../../../../services/loadtest/run/last-update.ts';
+import { behindAfter, type Check, isFinal, LastUpdateLatency } from '../../../../services/loadtest/run/last-update.ts';
 import { latencyText } from '../../../support/client-figures.ts';
 
-const check = (afterS: number, behind: number, told: number[], behindSlow = 0): Check => ({
+const check = (afterS: number, behind: number, latencies: number[], behindSlow = 0): Check => ({
   afterS,
-  clients: behind + told.length,
+  clients: behind + latencies.length,
   behind,
   behindSlow,
-  told: latencyText(...told),
+  notified: latencyText(...latencies),
 });
 
-describe('who was behind', () => {
-  it('is added up over all processes', () => {
+describe('clients behind', () => {
+  it('are added up over all processes', () => {
     const checks = [check(1, 2, [5]), check(1, 3, [5], 1), check(5, 1, [5, 5])];
     expect(behindAfter(checks, 1)).toEqual({ clients: 5, slow: 1 });
     expect(behindAfter(checks, 5)).toEqual({ clients: 1, slow: 0 });
   });
 
-  it('is nobody later on, once nobody was', () => {
+  it('stay at 0 once no client is behind', () => {
     expect(behindAfter([check(1, 0, [5])], 30)).toEqual({ clients: 0, slow: 0 });
   });
 
-  it('is not known where the test ended before', () => {
+  it('are unknown if the test ended before the check', () => {
     expect(behindAfter([check(1, 2, [5])], 30)).toEqual({ clients: undefined, slow: undefined });
     expect(behindAfter([check(1, 0, [5], 1)], 30)).toEqual({ clients: undefined, slow: undefined });
     expect(behindAfter([], 1)).toEqual({ clients: undefined, slow: undefined });
   });
 });
 
-describe('how long it is looked who is behind', () => {
+describe('the last check', () => {
   it.each<[string, Check[], boolean]>([
-    ['until nobody is', [check(1, 2, []), check(5, 0, [5])], true],
-    ['not less long while some are', [check(1, 2, []), check(5, 2, [])], false],
-    ['longer, as long as some are still told', [check(5, 9, []), check(30, 2, []), check(30, 1, [])], false],
-    ['no longer where nobody is told any more', [check(5, 9, []), check(30, 5, []), check(30, 4, [])], true],
-    ['no longer where slow ones stay behind', [check(5, 0, [], 3), check(30, 0, [], 3)], true],
-  ])('is %s', (_, checks, settled) => {
-    expect(isSettled(checks)).toBe(settled);
+    ['is final if no client is behind', [check(1, 2, []), check(5, 0, [5])], true],
+    ['is not final while some are behind', [check(1, 2, []), check(5, 2, [])], false],
+    ['is not final while clients catch up', [check(5, 9, []), check(30, 2, []), check(30, 1, [])], false],
+    ['is final if no client caught up', [check(5, 9, []), check(30, 5, []), check(30, 4, [])], true],
+    ['is final if only slow readers stay behind', [check(5, 0, [], 3), check(30, 0, [], 3)], true],
+  ])('%s', (_, checks, expected) => {
+    expect(isFinal(checks)).toBe(expected);
   });
 });
 
-describe('who was told of the last update', () => {
-  it('is a share of all clients, not only of those that were told', () => {
-    const last = new LastTold([check(1, 50, new Array(50).fill(10)), check(1, 0, new Array(100).fill(30))]);
+describe('the latency of the last update', () => {
+  it('is a distribution over all clients, including those behind', () => {
+    const last = new LastUpdateLatency([check(1, 50, new Array(50).fill(10)), check(1, 0, new Array(100).fill(30))]);
     expect(last.within(0.2)).toBeCloseTo(10, 0);
     expect(last.within(0.5)).toBeCloseTo(30, 0);
     expect(last.within(0.75)).toBeCloseTo(30, 0);
@@ -50,14 +50,14 @@ describe('who was told of the last update', () => {
     expect(last.curve.at(-1)?.[0]).toBeCloseTo(0.75, 2);
   });
 
-  it('is looked at the last time that anybody looked', () => {
-    expect(new LastTold([check(1, 1, [10]), check(5, 0, [10, 4000])]).within(1)).toBeCloseTo(4000, -1);
+  it('is taken from the last check', () => {
+    expect(new LastUpdateLatency([check(1, 1, [10]), check(5, 0, [10, 4000])]).within(1)).toBeCloseTo(4000, -1);
   });
 
-  it('is nobody where nobody was told, or looked', () => {
+  it('is unknown without notified clients or checks', () => {
     for (const checks of [[], [check(30, 5, [])]]) {
-      expect(new LastTold(checks).within(0.5)).toBeUndefined();
-      expect(new LastTold(checks).curve).toEqual([]);
+      expect(new LastUpdateLatency(checks).within(0.5)).toBeUndefined();
+      expect(new LastUpdateLatency(checks).curve).toEqual([]);
     }
   });
 });

@@ -2,26 +2,26 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HttpError, HttpReader, type ResponseSink } from '../../../../services/loadtest/wire/http-reader.ts';
 
-interface Answer {
+interface Response {
   status: number;
   headers: Record<string, string>;
   body: string;
   isWhole: boolean;
 }
 
-/** Reads bytes in pieces of these lengths, in turn. */
-function read(text: string, lengths: readonly number[] = [1000]): { answers: Answer[]; reader: HttpReader } {
-  const answers: Answer[] = [];
+/** Parses bytes in chunks of the given lengths, in turn. */
+function read(text: string, lengths: readonly number[] = [1000]): { responses: Response[]; reader: HttpReader } {
+  const responses: Response[] = [];
   const sink: ResponseSink = {
     head: (status, headers) =>
-      void answers.push({ status, headers: Object.fromEntries(headers), body: '', isWhole: false }),
+      void responses.push({ status, headers: Object.fromEntries(headers), body: '', isWhole: false }),
     body(bytes) {
-      const answer = answers.at(-1);
-      if (answer) answer.body += bytes.toString('latin1');
+      const response = responses.at(-1);
+      if (response) response.body += bytes.toString('latin1');
     },
     complete() {
-      const answer = answers.at(-1);
-      if (answer) answer.isWhole = true;
+      const response = responses.at(-1);
+      if (response) response.isWhole = true;
     },
   };
   const reader = new HttpReader();
@@ -31,7 +31,7 @@ function read(text: string, lengths: readonly number[] = [1000]): { answers: Ans
     reader.push(Buffer.from(bytes.subarray(at, end)), sink);
     at = end;
   }
-  return { answers, reader };
+  return { responses, reader };
 }
 
 const LENGTH = 'HTTP/1.1 200 OK\r\nETag: "7"\r\nContent-Length: 5\r\n\r\nhello';
@@ -40,8 +40,8 @@ const CHUNKS =
 const NOTHING = 'HTTP/1.1 304 Not Modified\r\nETag: "7"\r\nContent-Length: 99\r\n\r\n';
 const EMPTY = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 
-describe('a reader of HTTP answers', () => {
-  it('reads one after the other, however the bytes are cut', () => {
+describe('the HTTP response parser', () => {
+  it('parses consecutive responses, in chunks of any size', () => {
     const whole = { status: 200, body: 'hello', isWhole: true };
     const expected = {
       [LENGTH]: { ...whole, headers: { etag: '"7"', 'content-length': '5' } },
@@ -52,19 +52,19 @@ describe('a reader of HTTP answers', () => {
     const some = fc.array(fc.constantFrom(LENGTH, CHUNKS, NOTHING, EMPTY), { maxLength: 5 });
     fc.assert(
       fc.property(some, fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1 }), (texts, lengths) => {
-        expect(read(texts.join(''), lengths).answers).toEqual(texts.map((text) => expected[text]));
+        expect(read(texts.join(''), lengths).responses).toEqual(texts.map((text) => expected[text]));
       }),
     );
   });
 
-  it('leaves what follows an upgrade to the other protocol', () => {
-    const { answers, reader } = read('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\nHTTP/1.1');
-    expect(answers.map(({ status }) => status)).toEqual([101]);
+  it('leaves the bytes after an upgrade to the other protocol', () => {
+    const { responses, reader } = read('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\nHTTP/1.1');
+    expect(responses.map(({ status }) => status)).toEqual([101]);
     expect(reader.upgradedBytes.toString()).toBe('HTTP/1.1');
   });
 
-  it('reads to the end of the connection where nobody says how long it is', () => {
-    expect(read('HTTP/1.0 200 OK\r\n\r\nab\r\n\r\ncd', [7]).answers).toMatchObject([
+  it('reads to the end of the connection without a length', () => {
+    expect(read('HTTP/1.0 200 OK\r\n\r\nab\r\n\r\ncd', [7]).responses).toMatchObject([
       { body: 'ab\r\n\r\ncd', isWhole: false },
     ]);
   });
@@ -72,17 +72,17 @@ describe('a reader of HTTP answers', () => {
   it.each([
     ['nonsense', 'SSH-2.0-OpenSSH\r\n\r\n'],
     ['another version', 'HTTP/2 200 OK\r\n\r\n'],
-    ['a length that is none', 'HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n'],
-    ['a chunk that is none', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n'],
-    ['a chunk of more than any file', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n123456789\r\n'],
-    ['a head without an end', `HTTP/1.1 200 OK\r\n${'a: b\r\n'.repeat(10_000)}`],
-    ['a size without an end', `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${'1'.repeat(2000)}`],
-    ['a trailer without an end', `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n${'x'.repeat(40_000)}`],
-  ])('refuses %s', (_, text) => {
+    ['an invalid length', 'HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n'],
+    ['an invalid chunk size', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n'],
+    ['an oversized chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n123456789\r\n'],
+    ['an endless head', `HTTP/1.1 200 OK\r\n${'a: b\r\n'.repeat(10_000)}`],
+    ['an endless chunk size', `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${'1'.repeat(2000)}`],
+    ['an endless trailer', `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n${'x'.repeat(40_000)}`],
+  ])('rejects %s', (_, text) => {
     expect(() => read(text)).toThrow(HttpError);
   });
 
-  it('survives any bytes: it reads them, or says that they are no HTTP', () => {
+  it('parses or rejects any bytes', () => {
     const words = fc.constantFrom(
       'HTTP/1.1 200 OK',
       '\r\n',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readTold, ToldCache } from '../../../../services/loadtest/wire/relay-message.ts';
+import { RelayMessageCache, readRelayMessage } from '../../../../services/loadtest/wire/relay-message.ts';
 import { JSON_ENCODER } from '../../../../services/relay/transport/message-encoder.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 import type { Version } from '../../../../services/shared/update/update.ts';
@@ -8,30 +8,35 @@ import type { Version } from '../../../../services/shared/update/update.ts';
 const topic = 'a/1' as Topic;
 const version = 1_790_000_000_000_001 as Version;
 
-describe('what a relay says', () => {
-  it('is an update with the mark that the test has put into it', () => {
+describe('a relay message', () => {
+  it('is an update with the stamp of the test', () => {
     const data = JSON.stringify({ dueMs: 12.5, sequence: 3, padding: 'xxx' });
-    expect(readTold(JSON_ENCODER.update({ topic, version, body: { data } } as never))).toMatchObject({
+    expect(readRelayMessage(JSON_ENCODER.update({ topic, version, body: { data } } as never))).toMatchObject({
       type: 'update',
     });
     const text = `{"type":"update","topic":"a/1","version":${version},"data":${data}}`;
-    expect(readTold(text)).toEqual({ type: 'update', topic, version, mark: { dueMs: 12.5, sequence: 3 } });
+    expect(readRelayMessage(text)).toEqual({ type: 'update', topic, version, stamp: { dueMs: 12.5, sequence: 3 } });
   });
 
-  it('is an update without a mark where somebody else has published', () => {
+  it('is an update without a stamp if another publisher sent it', () => {
     for (const data of ['null', '7', '"x"', '[]', '{"dueMs":"1","sequence":2}']) {
       const text = `{"type":"update","topic":"a/1","version":7,"data":${data}}`;
-      expect(readTold(text)).toEqual({ type: 'update', topic, version: 7, mark: undefined });
+      expect(readRelayMessage(text)).toEqual({ type: 'update', topic, version: 7, stamp: undefined });
     }
   });
 
-  it('is an update where it is the register of a topic', () => {
-    expect(readTold('{"topic":"a/1","version":7}')).toEqual({ type: 'update', topic, version: 7, mark: undefined });
+  it('is an update if it is a response of /topics/', () => {
+    expect(readRelayMessage('{"topic":"a/1","version":7}')).toEqual({
+      type: 'update',
+      topic,
+      version: 7,
+      stamp: undefined,
+    });
   });
 
-  it('is what is current, with null where nobody can vouch', () => {
+  it('has the current versions, null for those of a stale relay', () => {
     expect(
-      readTold(
+      readRelayMessage(
         JSON_ENCODER.subscribed(
           new Map([
             [topic, version],
@@ -41,21 +46,21 @@ describe('what a relay says', () => {
       ),
     ).toEqual({
       type: 'subscribed',
-      numbers: [
+      versions: [
         ['a/1', version],
         ['b', null],
       ],
     });
   });
 
-  it('is a refusal', () => {
-    expect(readTold(JSON_ENCODER.error('topic_forbidden', topic) ?? '')).toEqual({
+  it('is an error', () => {
+    expect(readRelayMessage(JSON_ENCODER.error('topic_forbidden', topic) ?? '')).toEqual({
       type: 'error',
       code: 'topic_forbidden',
     });
   });
 
-  it('is anything else without harm', () => {
+  it('is `other` for unknown content', () => {
     const field = fc.oneof(fc.jsonValue(), fc.constantFrom('update', 'subscribed', 'error', 'a', 7, null, {}));
     const message = fc.record(
       { type: field, topic: field, version: field, data: field, topics: field, code: field },
@@ -68,10 +73,11 @@ describe('what a relay says', () => {
           message.map((value) => JSON.stringify(value)),
         ),
         (text) => {
-          const told = readTold(text);
-          if (told.type === 'update') expect([typeof told.topic, typeof told.version]).toEqual(['string', 'number']);
-          if (told.type === 'subscribed') {
-            for (const [, number] of told.numbers) expect(number === null || typeof number === 'number').toBe(true);
+          const parsed = readRelayMessage(text);
+          if (parsed.type === 'update')
+            expect([typeof parsed.topic, typeof parsed.version]).toEqual(['string', 'number']);
+          if (parsed.type === 'subscribed') {
+            for (const [, value] of parsed.versions) expect(value === null || typeof value === 'number').toBe(true);
           }
         },
       ),
@@ -79,14 +85,14 @@ describe('what a relay says', () => {
     );
   });
 
-  it('is read once for all who get the same bytes, and never taken for something else', () => {
-    const cache = new ToldCache();
+  it('is parsed once for equal bytes, and never confused with other bytes', () => {
+    const cache = new RelayMessageCache();
     const update = (n: number, padding = '') => Buffer.from(`{"type":"update","topic":"a","version":${n}${padding}}`);
     expect(cache.read(update(1))).toBe(cache.read(update(1)));
-    // The same length and beginning: the same place in the cache.
+    // The same length and start: the same slot of the cache.
     const long = (end: string) => update(1, `,"data":"${'x'.repeat(200)}${end}"`);
     for (const bytes of [long('a'), long('b'), long('a')])
-      expect(cache.read(bytes)).toEqual(readTold(bytes.toString()));
+      expect(cache.read(bytes)).toEqual(readRelayMessage(bytes.toString()));
     fc.assert(
       fc.property(fc.array(fc.nat(9), { maxLength: 50 }), (versions) => {
         for (const n of versions) expect(cache.read(update(n))).toMatchObject({ version: n });
@@ -94,8 +100,8 @@ describe('what a relay says', () => {
     );
   });
 
-  it('stays what it was when the buffer that it came in is used again', () => {
-    const cache = new ToldCache();
+  it('does not change when its buffer is reused', () => {
+    const cache = new RelayMessageCache();
     const buffer = Buffer.from('{"type":"update","topic":"a","version":1}');
     cache.read(buffer);
     buffer.write('2', buffer.length - 2);

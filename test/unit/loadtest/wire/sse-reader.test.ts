@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EventReader, type StreamEvent } from '../../../../services/loadtest/wire/sse-reader.ts';
+import { type SseEvent, SseReader } from '../../../../services/loadtest/wire/sse-reader.ts';
 import { renderEvent, renderRetry } from '../../../../services/relay/transport/sse/uws-sse-stream.ts';
 
-function read(text: string, lengths: readonly number[]): StreamEvent[] {
-  const seen: StreamEvent[] = [];
-  const reader = new EventReader();
+function read(text: string, lengths: readonly number[]): SseEvent[] {
+  const seen: SseEvent[] = [];
+  const reader = new SseReader();
   const bytes = Buffer.from(text);
   for (let at = 0, i = 0; at < bytes.length; i += 1) {
     const end = Math.min(bytes.length, at + (lengths[i % lengths.length] ?? 1));
@@ -17,8 +17,8 @@ function read(text: string, lengths: readonly number[]): StreamEvent[] {
 
 const lengths = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 });
 
-describe('a reader of Server-Sent Events', () => {
-  it('reads what a relay writes, however the bytes are cut', () => {
+describe('the SSE parser', () => {
+  it('parses what a relay sends, in chunks of any size', () => {
     const event = fc.record({
       name: fc.constantFrom('update', 'ping'),
       data: fc.jsonValue().map((v) => JSON.stringify(v)),
@@ -31,11 +31,11 @@ describe('a reader of Server-Sent Events', () => {
     );
   });
 
-  it('reads data of several lines, and calls what has no name a message', () => {
+  it('joins data lines and names an event `message` by default', () => {
     expect(read(': hi\n\ndata: a\ndata: b\n\n', [3])).toEqual([{ name: 'message', data: 'a\nb' }]);
   });
 
-  it('survives any bytes', () => {
+  it('accepts any bytes', () => {
     const almost = fc.array(
       fc.oneof(fc.constantFrom('event: ', 'data: ', '\n', '\n\n'), fc.string({ unit: 'binary' })),
     );
@@ -46,8 +46,8 @@ describe('a reader of Server-Sent Events', () => {
     );
   });
 
-  it('gives up where an event does not end', () => {
-    const reader = new EventReader();
+  it('rejects an endless event', () => {
+    const reader = new SseReader();
     const part = Buffer.alloc(1024 * 1024, 'x');
     expect(() => {
       for (let i = 0; i < 20; i += 1) reader.push(part, () => {});

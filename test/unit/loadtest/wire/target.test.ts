@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { resolveTargets } from '../../../../services/loadtest/wire/resolve-targets.ts';
-import { isLoopback, parseTarget, type Target } from '../../../../services/loadtest/wire/target.ts';
+import { isLoopback, parseTarget, resolveTargets, type Target } from '../../../../services/loadtest/wire/target.ts';
 
 const target = (text: string) => parseTarget(text) as Target;
 
 describe('the address of a relay', () => {
-  it('is read with the port of its scheme, and the path before those of a relay', () => {
+  it('is parsed with the default port of its scheme and a base path', () => {
     expect(target('https://push.example.org/relay/')).toEqual({
       host: 'push.example.org',
       port: 443,
@@ -17,17 +16,17 @@ describe('the address of a relay', () => {
     expect(target('ws://[::1]:8080')).toMatchObject({ host: '::1', port: 8080, isTls: false, basePath: '' });
   });
 
-  it('shows no name to the certificate where it is a number (RFC 6066)', () => {
+  it('has no TLS server name if it is an IP address (RFC 6066)', () => {
     expect(target('wss://10.0.0.1').serverName).toBeUndefined();
   });
 
-  it('is none of anything else', () => {
+  it('is rejected if it is not a URL of a supported scheme', () => {
     for (const text of ['', 'relay:8080', 'ftp://relay', 'http://', '/ws', 'http://a b']) {
       expect(parseTarget(text), text).toBeUndefined();
     }
   });
 
-  it('is on this machine where clients may come from any address of loopback', () => {
+  it('is recognized as loopback', () => {
     expect(
       ['http://127.0.0.1', 'http://127.9.9.9', 'http://[::1]', 'http://10.0.0.1'].map((text) =>
         isLoopback(target(text)),
@@ -35,7 +34,7 @@ describe('the address of a relay', () => {
     ).toEqual([true, true, false, false]);
   });
 
-  it('is looked up once, and keeps its name for whom it asks', async () => {
+  it('is resolved once and keeps its name for requests', async () => {
     const [found, ...others] = await resolveTargets([target('https://localhost:8443/a')]);
     expect(found).toMatchObject({
       host: '127.0.0.1',

@@ -11,7 +11,7 @@ import {
 
 type Seen = ['text' | 'ping', string] | ['closed', number, string];
 
-/** Keeps what it is told. */
+/** Records what it receives. */
 function createSink(): FrameSink & { seen: Seen[] } {
   const seen: Seen[] = [];
   return {
@@ -22,7 +22,7 @@ function createSink(): FrameSink & { seen: Seen[] } {
   };
 }
 
-/** A frame of a server. */
+/** Builds a server frame. */
 function frame(opcode: number, payload: string | Buffer, isLast = true): Buffer {
   const bytes = Buffer.from(payload);
   const first = (isLast ? 0x80 : 0) | opcode;
@@ -36,7 +36,7 @@ function frame(opcode: number, payload: string | Buffer, isLast = true): Buffer 
   return Buffer.concat([head, bytes]);
 }
 
-/** Reads bytes in pieces of these lengths, in turn; the buffer of each is used again for the next. */
+/** Parses bytes in chunks of the given lengths, in turn, reusing the buffer. */
 function read(bytes: Buffer, lengths: readonly number[]): Seen[] {
   const sink = createSink();
   const reader = new FrameReader();
@@ -50,24 +50,24 @@ function read(bytes: Buffer, lengths: readonly number[]): Seen[] {
   return sink.seen;
 }
 
-describe('a reader of WebSocket frames', () => {
+describe('the WebSocket frame parser', () => {
   const pieces = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 10 });
 
-  it('tells the same however the bytes are cut', () => {
+  it('returns the same for chunks of any size', () => {
     const part = fc.tuple(fc.constantFrom(1, 2, 9, 10), fc.string({ maxLength: 400 }));
     fc.assert(
       fc.property(fc.array(part, { maxLength: 10 }), pieces, (frames, lengths) => {
         const short = frames.map(([opcode, text]) => [opcode, opcode > 8 ? text.slice(0, 20) : text] as const);
         const bytes = Buffer.concat(short.map(([opcode, text]) => frame(opcode, text)));
-        const told = short.flatMap(([opcode, text]) =>
+        const expected = short.flatMap(([opcode, text]) =>
           opcode === 1 ? [['text', text]] : opcode === 9 ? [['ping', text]] : [],
         );
-        expect(read(bytes, lengths)).toEqual(told);
+        expect(read(bytes, lengths)).toEqual(expected);
       }),
     );
   });
 
-  it('puts a message together that comes in several frames, with a ping in between', () => {
+  it('joins a fragmented message, also with a ping in between', () => {
     fc.assert(
       fc.property(fc.array(fc.string(), { minLength: 2, maxLength: 5 }), pieces, (texts, lengths) => {
         const frames = texts.map((text, i) => frame(i === 0 ? 1 : 0, text, i === texts.length - 1));
@@ -85,11 +85,11 @@ describe('a reader of WebSocket frames', () => {
     expect(read(frame(1, 'x'.repeat(length)), [1460])).toEqual([['text', 'x'.repeat(length)]]);
   });
 
-  it('passes over binary messages, also in several frames', () => {
+  it('ignores binary messages, also fragmented ones', () => {
     expect(read(Buffer.concat([frame(2, 'a', false), frame(0, 'b'), frame(1, 'c')]), [100])).toEqual([['text', 'c']]);
   });
 
-  it('tells why a server closes', () => {
+  it('returns code and reason of a close frame', () => {
     expect(read(frame(8, Buffer.concat([Buffer.from([0x03, 0xf4]), Buffer.from('2500')])), [2])).toEqual([
       ['closed', 1012, '2500'],
     ]);
@@ -98,19 +98,19 @@ describe('a reader of WebSocket frames', () => {
 
   it.each<[string, Buffer]>([
     ['reserved bits', Buffer.from([0xc1, 0])],
-    ['a mask', Buffer.from([0x81, 0x80, 0, 0, 0, 0])],
+    ['a masked frame', Buffer.from([0x81, 0x80, 0, 0, 0, 0])],
     ['an unknown opcode', Buffer.from([0x83, 0])],
-    ['a control frame in parts', Buffer.from([0x09, 0])],
+    ['a fragmented control frame', Buffer.from([0x09, 0])],
     ['a control frame that is too long', frame(9, 'x'.repeat(126))],
-    ['the end of nothing', frame(0, 'x')],
+    ['a continuation without a message', frame(0, 'x')],
     ['a message within another one', Buffer.concat([frame(1, 'a', false), frame(1, 'b')])],
     ['a frame of gigabytes', Buffer.from([0x81, 127, 0, 0, 0, 1, 0, 0, 0, 0])],
-    ['a frame of more than fits a number', Buffer.from([0x81, 127, 255, 255, 255, 255, 255, 255, 255, 255])],
-  ])('refuses %s', (_, bytes) => {
+    ['a frame length beyond the number range', Buffer.from([0x81, 127, 255, 255, 255, 255, 255, 255, 255, 255])],
+  ])('rejects %s', (_, bytes) => {
     expect(() => read(bytes, [1])).toThrow(FrameError);
   });
 
-  it('refuses a message that grows without an end', () => {
+  it('rejects an endless message', () => {
     const reader = new FrameReader();
     const part = Buffer.alloc(1024 * 1024);
     reader.push(frame(1, part, false), createSink());
@@ -119,7 +119,7 @@ describe('a reader of WebSocket frames', () => {
     }).toThrow(FrameError);
   });
 
-  it('survives any bytes: it reads them, or says that they are against the protocol', () => {
+  it('parses or rejects any bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), pieces, (bytes, lengths) => {
         try {
@@ -133,8 +133,8 @@ describe('a reader of WebSocket frames', () => {
   });
 });
 
-describe('a frame of a client', () => {
-  it('is masked, as servers want it, with zeros', () => {
+describe('a client frame', () => {
+  it('is masked with zeros', () => {
     expect([...clientFrame(1, Buffer.from('ab'))]).toEqual([0x81, 0x82, 0, 0, 0, 0, 97, 98]);
     expect([...pongFrame(Buffer.from('x'))]).toEqual([0x8a, 0x81, 0, 0, 0, 0, 120]);
     expect([...closeFrame(1001)]).toEqual([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]);
