@@ -33,7 +33,7 @@ export const OPTION_TABLE = {
   'topic-spread': {
     value: 'even|zipf',
     default: 'even',
-    help: 'distribution of the clients over the topics; zipf gives a few topics most of the clients',
+    help: 'distribution of the clients over the topics; with zipf, some topics have many more clients than others',
   },
   'topic-prefix': { value: 'TEXT', default: 'load/<random>/', help: 'prefix of the topic names' },
   rate: {
@@ -65,7 +65,7 @@ export const OPTION_TABLE = {
   },
   'keep-free': {
     value: 'SIZE',
-    default: '1GiB, or a tenth of the memory below 10GiB',
+    default: '1GiB, or a tenth of the memory if that is less',
     help: 'memory to leave free on this machine or in this container; the ramp stops when it is reached',
   },
   'max-time': { value: 'TIME', default: '30m', help: 'time after which the test stops and reports its results so far' },
