@@ -164,6 +164,25 @@ describe('the pages', () => {
   });
 });
 
+describe('the version', () => {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+  it('has a section in the changelog', () => {
+    expect(pageWith('# Changelog').text).toContain(`\n## ${version}\n`);
+  });
+
+  it('is the tag of every image that a page or a manifest names', () => {
+    const deploy = new URL('../deploy/', import.meta.url);
+    const files = readdirSync(deploy, { recursive: true, encoding: 'utf8' })
+      .filter((path) => /Dockerfile$|\.ya?ml$/.test(path))
+      .map((path) => readFileSync(new URL(path, deploy), 'utf8'));
+    const texts = [...readPages().map(({ text }) => text), ...files];
+    const tags = texts.flatMap((text) => text.match(/\bheliograph:\d+\.\d+\.\d+/g) ?? []);
+    expect(tags.length).toBeGreaterThan(5);
+    expect(new Set(tags)).toEqual(new Set([`heliograph:${version}`]));
+  });
+});
+
 describe('every page', () => {
   const ROOT = new URL('../', import.meta.url);
   const pages = readPages();
