@@ -1,18 +1,18 @@
 import type { EnvReader } from '../shared/config/env-reader.ts';
 
-/** What call statistics need to know. */
+/** Configuration of call statistics. */
 export interface StatsConfig {
-  /** What opens the pages; undefined where there are none, and nothing is kept for them. */
+  /** Token for the pages; undefined if there are no pages, and nothing is stored for them. */
   readonly token: string | undefined;
-  /** Which part of the requests is a sample, from 0 to 1; 0 records nothing at all. */
+  /** Part of the requests that are samples, from 0 to 1; with 0 nothing at all is recorded. */
   readonly sampleRate: number;
-  /** How spans are sent to a tracing system; undefined where they are not. */
+  /** Protocol for the export of spans; undefined if they are not exported. */
   readonly otlp: 'http/protobuf' | 'http/json' | undefined;
 }
 
 const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
 
-/** Reads what call statistics need. Where the tracing system is, and what it wants, its library reads by itself. */
+/** Reads the configuration. The other `OTEL_…` variables are read by OpenTelemetry's exporter itself. */
 export function readStatsConfig(env: EnvReader): StatsConfig {
   const token = env.token('STATS_TOKEN');
   const endpoints = [
@@ -21,8 +21,8 @@ export function readStatsConfig(env: EnvReader): StatsConfig {
   ];
   const protocol = env.oneOf('OTEL_EXPORTER_OTLP_PROTOCOL', PROTOCOLS, 'http/protobuf');
   const disabled = env.boolean('OTEL_SDK_DISABLED', false);
-  const sends = endpoints.some((endpoint) => endpoint !== '') && !disabled;
-  return Object.freeze({ token, sampleRate: readSampleRate(env), otlp: sends ? protocol : undefined });
+  const exports = endpoints.some((endpoint) => endpoint !== '') && !disabled;
+  return Object.freeze({ token, sampleRate: readSampleRate(env), otlp: exports ? protocol : undefined });
 }
 
 function readSampleRate(env: EnvReader): number {

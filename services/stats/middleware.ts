@@ -6,14 +6,33 @@ import { parseTraceparent } from '../shared/trace/traceparent.ts';
 
 const SERVER = { kind: SpanKind.SERVER };
 
-/** Counts a request that is not recorded. */
+/**
+ * Counts a request that is not recorded.
+ *
+ * @param name method and route, such as `GET /items/:id`
+ * @param ms duration in milliseconds
+ * @param failed whether the status was 500 or higher, or the client disconnected
+ */
 export type CountRequest = (name: string, ms: number, failed: boolean) => void;
 
 /**
- * Creates what records each request to an Express app, with whatever is done for it. Mounted before everything else.
- * Where callers are trusted, a request becomes a part of the trace that its `traceparent` names (W3C Trace Context);
- * else anybody could have anything recorded. Where calls are followed, OpenTelemetry's API knows what is going on; else
- * `contextOf` does. Requests that are too many to be recorded are counted all the same, where there is a `count`.
+ * Creates an Express middleware that records each request as a server span, named by method and route. Mount it before
+ * everything else. It never fails a request, and throws nothing.
+ *
+ * @param deps.tracer creates the spans; any OpenTelemetry tracer, such as that of `createAppStats`
+ * @param deps.trustsCallers whether a request continues the trace in its `traceparent` header (W3C Trace Context). Only
+ *   for callers that you trust: others could have any request recorded
+ * @param deps.followsCalls whether the span is active in OpenTelemetry's API while the request is handled, so that calls
+ *   made for it become its children; needs a context manager, as `createAppStats` or an OpenTelemetry SDK sets up
+ * @param deps.count called for each request that is not recorded; by default these are not counted
+ * @example
+ * ```ts
+ * import { trace } from '@opentelemetry/api';
+ * import { createStatsMiddleware } from 'heliograph/stats/middleware';
+ *
+ * const tracer = trace.getTracer('shop');
+ * app.use(createStatsMiddleware({ tracer, trustsCallers: false, followsCalls: true }));
+ * ```
  */
 export function createStatsMiddleware(deps: {
   tracer: Tracer;
@@ -26,8 +45,8 @@ export function createStatsMiddleware(deps: {
     const parent = trustsCallers ? parentOf(request) : ROOT_CONTEXT;
     const span = tracer.startSpan(request.method, SERVER, parent);
     if (!span.isRecording()) {
-      const beganAtMs = performance.now();
-      response.once('close', () => count?.(nameOf(request), performance.now() - beganAtMs, failureOf(request) !== ''));
+      const startMs = performance.now();
+      response.once('close', () => count?.(nameOf(request), performance.now() - startMs, failureOf(request) !== ''));
       next();
       return;
     }
@@ -44,18 +63,18 @@ function parentOf(request: Request): Context {
   return parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
 }
 
-/** By its route, of which there are only so many; the path itself is the caller's invention. */
+/** Uses the route, since the number of paths that callers can invent is unbounded. */
 function nameOf(request: Request): string {
   const route: unknown = request.route?.path;
   return `${request.method} ${typeof route === 'string' ? `${request.baseUrl}${route}` : '(no route)'}`;
 }
 
-/** Without the query: it may hold what is nobody's business. */
+/** Leaves out the query, which may contain secrets. */
 function pathOf(request: Request): string {
   return request.originalUrl.split('?', 1)[0] ?? '';
 }
 
-/** Why a request failed; empty where it did not. */
+/** Returns why a request failed; empty if it did not. */
 function failureOf({ res: response }: Request): string {
   if (!response?.writableFinished) return 'aborted';
   return response.statusCode >= 500 ? String(response.statusCode) : '';

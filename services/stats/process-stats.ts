@@ -4,22 +4,25 @@ import type { Part } from '../shared/process/lifecycle.ts';
 import type { ServiceStats } from '../shared/trace/service-stats.ts';
 import type { AttributeValue } from './store/records.ts';
 
-/** What a service says of itself, such as how many connections it holds. */
+/** Current state of a service for the dashboard, such as `connections`, `topics` and `fresh`. */
 export type Facts = Readonly<Record<string, AttributeValue>>;
 
 /** The call statistics of a process. */
 export interface ProcessStats extends Part {
   /**
-   * What a service of this process records with. Where its callers are trusted, requests become parts of the traces
-   * that they name. Where its calls are followed, each `fetch` for a request is recorded too, and whatever asks
-   * OpenTelemetry's API what is going on finds the request. `facts` are asked for once a second.
+   * Returns what a service of this process records with.
+   *
+   * @param options.trustsCallers continue the trace in a request's `traceparent`; false by default
+   * @param options.followsCalls record each `fetch` made for a request, and make the request's span active in
+   *   OpenTelemetry's API, at a small cost for every promise; false by default
+   * @param options.facts called once a second
    */
   service(
     name: string,
     options?: { trustsCallers?: boolean; followsCalls?: boolean; facts?: () => Facts },
   ): ServiceStats;
-  /** What else records in this process, such as calls to Redis. */
+  /** Returns a tracer for other work of this process, such as calls to Redis. */
   tracer(name: string): Tracer;
-  /** Serves the pages at `/stats`; undefined where there are none. */
+  /** Serves the pages at `/stats`; undefined without `STATS_TOKEN`. */
   readonly pages: RequestListener | undefined;
 }

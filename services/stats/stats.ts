@@ -9,7 +9,7 @@ import { NO_STATS } from '../shared/trace/service-stats.ts';
 import type { StatsConfig } from './config.ts';
 import type { ProcessStats } from './process-stats.ts';
 
-/** Nothing is recorded, and there is nothing to see. */
+/** Records nothing and has no pages. */
 const NO_RECORDING: ProcessStats = {
   service: () => NO_STATS,
   tracer: () => NO_TRACER,
@@ -18,24 +18,24 @@ const NO_RECORDING: ProcessStats = {
   stop() {},
 };
 
-/** Puts call statistics together without starting them. Where nobody wants any, nothing of it is even loaded. */
+/** Creates the call statistics of a process. If the configuration needs none, the recorder is not even loaded. */
 export async function createStats(deps: {
   config: StatsConfig;
-  /** The process' name. */
+  /** Name of the process. */
   name: string;
-  /** Where processes share what they keep; undefined for this one's memory. */
+  /** Redis in which processes share their records; undefined for the memory of this one. */
   redis: RedisConfig | undefined;
   registry: MetricsRegistry;
   logger: Logger;
   clock: Clock;
-  /** Whether this process has services that record, or only shows what others have recorded. */
+  /** False for a process that only serves the pages; true by default. */
   records?: boolean;
 }): Promise<ProcessStats> {
   const { config, name, clock, registry, logger, records = true } = deps;
-  const keeps = config.token !== undefined && config.sampleRate > 0;
-  if (!keeps && (config.otlp === undefined || config.sampleRate === 0)) return NO_RECORDING;
+  const stores = config.token !== undefined && config.sampleRate > 0;
+  if (!stores && (config.otlp === undefined || config.sampleRate === 0)) return NO_RECORDING;
   const { createRecording } = await import('./recorder/recording.ts');
   const startedAtMs = clock.nowMs();
   const identity = { process: randomBytes(6).toString('hex'), host: hostname(), pid: process.pid, startedAtMs };
-  return createRecording({ ...deps, config, name, registry, logger, clock, identity, keeps, records });
+  return createRecording({ ...deps, config, name, registry, logger, clock, identity, stores, records });
 }

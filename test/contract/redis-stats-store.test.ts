@@ -15,21 +15,21 @@ afterAll(() => redis?.stop());
 
 const env = () => ({ REDIS_URL: `redis://${username}:${password}@127.0.0.1:${redis.port}` });
 
-describeStatsStore('Redis, as the user that the README recommends', async () => redisStatsStores(env()));
+describeStatsStore('Redis, as the documented ACL user', async () => redisStatsStores(env()));
 
-describe('the store of statistics in Redis', () => {
-  it('never tries what its user may not do', async () => {
+describe('the statistics store in Redis', () => {
+  it('uses only the commands that its user has', async () => {
     expect(await askRedis(redis.port, 'ACL', 'LOG')).toEqual([]);
   });
 
-  it('leaves nothing behind that does not end by itself', async () => {
+  it('writes no key without a time to live', async () => {
     const keys = (await askRedis(redis.port, 'KEYS', '*{stats}*')) as string[];
     expect(keys.length).toBeGreaterThan(0);
     const ends = await Promise.all(keys.map((key) => askRedis(redis.port, 'PTTL', key)));
     expect(ends.filter((ttl) => Number(ttl) < 0)).toEqual([]);
   });
 
-  it('fails at once where there is no Redis, and works again when there is', async () => {
+  it('rejects while Redis is down, and works again afterwards', async () => {
     const other = await RedisProcess.start();
     const store = redisStatsStores({ REDIS_URL: other.url, REDIS_TIMEOUT: '300ms' }).connect();
     await store.start();

@@ -13,7 +13,7 @@ export const LIMITS: StoreLimits = {
   maxWanted: 5,
 };
 
-/** Makes stores of one cluster, as each of its processes would. */
+/** Creates stores of one cluster, one for each process. */
 export interface StatsStores {
   connect(limits?: StoreLimits): StatsStore;
 }
@@ -51,9 +51,9 @@ async function all(store: StatsStore): Promise<StoredTrace[]> {
   return found;
 }
 
-/** What every store of statistics promises. */
+/** Defines the tests of the contract that every statistics store must pass. */
 export function describeStatsStore(name: string, create: () => Promise<StatsStores>): void {
-  describe(`the store of statistics in ${name}`, () => {
+  describe(`the statistics store in ${name}`, () => {
     let stores: StatsStores;
     let store: StatsStore;
     const started: StatsStore[] = [];
@@ -71,7 +71,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       for (const connected of started.splice(0)) await connected.stop();
     });
 
-    it('keeps what several processes did of a trace together', async () => {
+    it('keeps the parts of several processes in one trace', async () => {
       await store.write(report({ parts: [{ traceId: idOf(1), text: partOf('one', spanOf('a')) }] }));
       await store.write(report({ process: 'two', parts: [{ traceId: idOf(1), text: partOf('two', spanOf('b')) }] }));
       expect(await store.trace(idOf(1))).toEqual({
@@ -85,7 +85,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       expect(await store.trace(idOf(2))).toEqual({ id: idOf(2), parts: [] });
     });
 
-    it('shows the newest first, however many there are', async () => {
+    it('yields the newest traces first, however many there are', async () => {
       const many = await connect({ ...LIMITS, maxTraces: 200, maxBytes: 1_000_000 });
       for (let n = 0; n < 120; n += 1) {
         await many.write(report({ parts: [{ traceId: idOf(n), text: partOf('one', spanOf('a')) }] }));
@@ -93,7 +93,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       expect((await all(many)).map(({ id }) => id)).toEqual(Array.from({ length: 120 }, (_, n) => idOf(119 - n)));
     });
 
-    it('shows each once, also where more come meanwhile', async () => {
+    it('yields each trace once, also while others are added', async () => {
       const many = await connect({ ...LIMITS, maxTraces: 200, maxBytes: 1_000_000 });
       const write = (n: number) =>
         many.write(report({ parts: [{ traceId: idOf(n), text: partOf('one', spanOf('a')) }] }));
@@ -106,7 +106,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       expect(shown).toEqual(Array.from({ length: 120 }, (_, n) => idOf(119 - n)));
     });
 
-    it('never keeps more than its limits, also under ten times as much', async () => {
+    it('never exceeds its limits, also with ten times as many traces', async () => {
       for (let n = 0; n < 10 * LIMITS.maxTraces; n += 5) {
         const parts = [0, 1, 2, 3, 4].map((i) => ({ traceId: idOf(n + i), text: partOf('one', spanOf('a')) }));
         const { traces, bytes } = await store.write(report({ parts }));
@@ -118,7 +118,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
           .sort()
           .reverse(),
       );
-      // By bytes, too: of these only six have room.
+      // The limit in bytes: only six of these fit.
       const large = { attributes: { text: 'x'.repeat(2900) } };
       for (let n = 0; n < 60; n += 1) {
         const part = { traceId: idOf(1000 + n), text: partOf('one', spanOf('a', large)) };
@@ -131,7 +131,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       expect(kept[0]?.id).toBe(idOf(1059));
     });
 
-    it('does not let one trace take the room of all', async () => {
+    it('limits the size of one trace', async () => {
       for (let n = 0; n < 100; n += 1) {
         await store.write(report({ parts: [{ traceId: idOf(1), text: partOf('one', spanOf(`span-${n}`)) }] }));
       }
@@ -140,18 +140,18 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       expect((await store.trace(idOf(1))).parts.length).toBeGreaterThan(10);
     });
 
-    it('forgets what is old', async () => {
-      const forgetful = await connect({ ...LIMITS, maxAgeMs: 200 });
-      await forgetful.write(report({ parts: [{ traceId: idOf(1), text: partOf('one', spanOf('a')) }] }));
-      expect(await all(forgetful)).toHaveLength(1);
+    it('drops old traces', async () => {
+      const shortLived = await connect({ ...LIMITS, maxAgeMs: 200 });
+      await shortLived.write(report({ parts: [{ traceId: idOf(1), text: partOf('one', spanOf('a')) }] }));
+      expect(await all(shortLived)).toHaveLength(1);
       await eventually(async () => {
-        expect(await forgetful.write(report())).toMatchObject({ traces: 0, bytes: 0 });
-        expect(await all(forgetful)).toEqual([]);
-        expect((await forgetful.trace(idOf(1))).parts).toEqual([]);
+        expect(await shortLived.write(report())).toMatchObject({ traces: 0, bytes: 0 });
+        expect(await all(shortLived)).toEqual([]);
+        expect((await shortLived.trace(idOf(1))).parts).toEqual([]);
       });
     });
 
-    it('skips what is broken, and shows the rest', async () => {
+    it('skips invalid records, and returns the rest', async () => {
       const broken = ['', 'nonsense', 'null', '[]', '{"process":1,"spans":[]}', '{"process":"x"}'];
       const half = JSON.stringify({
         process: 'half',
@@ -169,7 +169,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       expect((await store.calls()).flatMap(({ calls }) => calls)).toEqual([]);
     });
 
-    it('knows the processes that there are, and what they counted', async () => {
+    it('returns the recent processes, and their counts', async () => {
       const counted = (count: number) => {
         const times = { count, errors: 1, sumMs: 5, maxMs: 3, buckets: { 9: count } };
         return { service: 'webhook', name: 'POST /webhook', kind: 'server', ...times };
@@ -191,7 +191,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       });
     });
 
-    it('passes on to all which traces are wanted whole, at most so many', async () => {
+    it('returns the wanted traces to all processes, up to its limit', async () => {
       const other = await connect();
       await store.write(report({ wanted: [idOf(1), idOf(2)] }));
       if (name !== 'memory') expect((await other.write(report())).wanted).toEqual([idOf(1), idOf(2)]);
@@ -199,7 +199,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       expect((await store.write(report({ wanted: many }))).wanted).toHaveLength(LIMITS.maxWanted);
     });
 
-    it('answers with its clock', async () => {
+    it('returns the time of its clock', async () => {
       const before = Date.now() * 1000;
       const { nowUs } = await store.write(report());
       expect(nowUs).toBeGreaterThan(before - 2_000_000);

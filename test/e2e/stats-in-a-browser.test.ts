@@ -15,7 +15,7 @@ beforeAll(async () => {
   cluster = await startStatsCluster({ redisUrl: inject('redisUrl'), relays: RELAYS, env: { STATS_SAMPLE_RATE: '1' } });
   url = `http://localhost:${cluster.webhook.adminPort}/stats`;
   for (const text of ['one', 'two']) await cluster.write(text);
-  // All of it: 5 spans of the chat and the webhook, 3 of Redis, and 3 of each relay.
+  // Complete traces: 5 spans of the chat and the webhook, 3 of Redis, and 3 of each relay.
   await eventually(async () => {
     const { traces } = await cluster.json('/stats');
     expect(traces.map(({ spans }: { spans: number }) => spans)).toEqual([8 + 3 * RELAYS, 8 + 3 * RELAYS]);
@@ -44,8 +44,8 @@ async function openTrace(options: Parameters<typeof openPage>[2] = {}): Promise<
   return watched;
 }
 
-describe('the statistics in a browser', { timeout: 60_000 }, () => {
-  it('show where the time of an update went, over all relays, to whoever logs in', async () => {
+describe('the statistics pages in a browser', { timeout: 60_000 }, () => {
+  it('show after a login where the time of an update went, over all relays', async () => {
     const { page, complaints } = await logIn();
     expect(await page.title()).toBe('Call statistics · Heliograph');
     const tiles = await page.locator('.tiles').innerText();
@@ -76,33 +76,33 @@ describe('the statistics in a browser', { timeout: 60_000 }, () => {
     expect(complaints).toEqual([]);
   });
 
-  it('place every bar where it belongs: parts within what they are a part of, relays after Redis', async () => {
+  it('place every bar correctly: children within their parent, relays after Redis', async () => {
     const { page } = await openTrace();
     const boxOf = async (lane: number, row: number) => {
       const box = await page.locator('.lane').nth(lane).locator('svg.bar rect').nth(row).boundingBox();
-      return box ?? expect.unreachable('there is no bar');
+      return box ?? expect.unreachable('the bar is missing');
     };
     const [request, save, call] = [await boxOf(0, 0), await boxOf(0, 1), await boxOf(0, 2)];
-    for (const part of [save, call]) {
-      expect(part.x).toBeGreaterThanOrEqual(request.x - 3);
-      expect(part.x + part.width).toBeLessThanOrEqual(request.x + request.width + 3);
+    for (const child of [save, call]) {
+      expect(child.x).toBeGreaterThanOrEqual(request.x - 3);
+      expect(child.x + child.width).toBeLessThanOrEqual(request.x + request.width + 3);
     }
     expect(call.x).toBeGreaterThan(save.x);
-    // As far as the clocks are known, which the page says too.
+    // Within the uncertainty of the clocks, which the page shows too.
     const { lanes, wholeUs } = await cluster.json(new URL(page.url()).pathname);
-    const axis = (await page.locator('svg.bar').first().boundingBox()) ?? expect.unreachable('there is no axis');
+    const axis = (await page.locator('svg.bar').first().boundingBox()) ?? expect.unreachable('the axis is missing');
     const publish = await boxOf(2, 1);
     for (const lane of [3, 4, 5]) {
-      const unsure = ((lanes[2].uncertainUs + lanes[lane].uncertainUs) / wholeUs) * axis.width;
-      expect((await boxOf(lane, 0)).x).toBeGreaterThan(publish.x - unsure);
+      const uncertainty = ((lanes[2].uncertainUs + lanes[lane].uncertainUs) / wholeUs) * axis.width;
+      expect((await boxOf(lane, 0)).x).toBeGreaterThan(publish.x - uncertainty);
     }
-    // However short, each can be seen.
+    // Every bar is visible, however short.
     for (const bar of await page.locator('svg.bar rect').all()) {
       expect((await bar.boundingBox())?.height).toBeGreaterThan(8);
     }
   });
 
-  it('tell the details of a bar when it is pointed at, and by keyboard', async () => {
+  it('show the details of a bar on hover and by keyboard', async () => {
     const { page, complaints } = await openTrace();
     const publish = page.locator('.lane').nth(2).locator('summary').nth(1);
     expect(await publish.locator('.tip').isVisible()).toBe(false);
@@ -112,8 +112,8 @@ describe('the statistics in a browser', { timeout: 60_000 }, () => {
     );
     await page.mouse.move(0, 0);
 
-    const lines = page.locator('.lanes summary');
-    await lines.first().focus();
+    const rows = page.locator('.lanes summary');
+    await rows.first().focus();
     const focused = () => page.evaluate(() => document.activeElement?.querySelector('.name')?.textContent);
     await page.keyboard.press('ArrowDown');
     expect(await focused()).toBe('save');
@@ -132,28 +132,28 @@ describe('the statistics in a browser', { timeout: 60_000 }, () => {
     expect(complaints).toEqual([]);
   });
 
-  it('have names for whoever listens to them', async () => {
+  it('can be used by screen reader', async () => {
     const { page } = await openTrace();
     const main = await page.locator('main').ariaSnapshot();
     expect(main).toContain('heading "chat POST /comments chat" [level=1]');
     expect(main).toContain('region "Timeline"');
-    expect(main).toMatch(/publish [\d.]+ .s ?, began after [\d.]+ .s/);
+    expect(main).toMatch(/publish [\d.]+ .s ?, started after [\d.]+ .s/);
     expect(await page.locator('.lanes').getAttribute('aria-describedby')).toBe('keys');
     await page.goBack();
     const dashboard = await page.locator('main').ariaSnapshot();
-    for (const name of ['Requests, last 15 minutes', 'Traces', 'What they called, and what relays did', 'Processes']) {
+    for (const name of ['Requests, last 15 minutes', 'Traces', 'Calls made, and work of the relays', 'Processes']) {
       expect(dashboard).toContain(`region "${name}"`);
     }
-    expect(dashboard).toMatch(/img "\d+ at most; \d+ in this minute"/);
-    for (const label of ['Topic', 'Path', 'At least, ms', 'First the']) {
+    expect(dashboard).toMatch(/img "at most \d+ per minute; \d+ in the current one"/);
+    for (const label of ['Topic', 'Path', 'Minimum ms', 'Order']) {
       expect(await page.getByLabel(label, { exact: true }).count(), label).toBe(1);
     }
     // Everything can be reached and left by keyboard alone.
     await page.keyboard.press('Tab');
-    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('To the content');
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to content');
   });
 
-  it('work without a script: log in, filter, open lines, log out', async () => {
+  it('work without JavaScript: log in, filter, open rows, log out', async () => {
     const { page, complaints } = await logIn({ javaScriptEnabled: false });
     await page.fill('#topic', 'no-such-topic');
     await page.click('text=Show');
@@ -176,7 +176,7 @@ describe('the statistics in a browser', { timeout: 60_000 }, () => {
   it.each([
     ['a desk', 1280, 900],
     ['a phone', 360, 780],
-  ])('fit on %s, light and dark', async (_, width, height) => {
+  ])('fit %s, light and dark', async (_, width, height) => {
     for (const colorScheme of ['light', 'dark'] as const) {
       const { page, complaints } = await openTrace({ viewport: { width, height }, colorScheme });
       const overflows = () => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
@@ -189,7 +189,7 @@ describe('the statistics in a browser', { timeout: 60_000 }, () => {
     }
   });
 
-  it('refresh themselves where somebody wants that', async () => {
+  it('refresh automatically on request', async () => {
     const { page } = await logIn();
     const refreshed = page.waitForNavigation({ timeout: 15_000 });
     await page.click('text=Refresh every 5 s');

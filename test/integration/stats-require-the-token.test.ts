@@ -25,9 +25,9 @@ function logIn(url: string, token: string, headers: Record<string, string> = {},
 
 const page = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
 
-describe('the pages of the statistics', () => {
+describe('the statistics pages', () => {
   it.each([[{}], [{ STATS_TOKEN: '' }], [{ STATS_TOKEN: TOKEN, STATS_SAMPLE_RATE: '0' }]])(
-    'are not there with %j',
+    'do not exist with %j',
     async (env) => {
       const { url } = await start(env);
       for (const path of [
@@ -42,7 +42,7 @@ describe('the pages of the statistics', () => {
     },
   );
 
-  it('do not affect the other paths of the admin port', async () => {
+  it('leave other paths of the admin port alone', async () => {
     const { url } = await start();
     expect((await fetch(`${url}/livez`)).status).toBe(200);
     expect(await (await fetch(`${url}/metrics`)).text()).toContain('stats_store_traces');
@@ -50,7 +50,7 @@ describe('the pages of the statistics', () => {
       await expectProblem(await fetch(`${url}${path}`), 404, 'not_found');
   });
 
-  it('require the bearer token', async () => {
+  it('accept the bearer token, and no other', async () => {
     const { url, get } = await start();
     const good = await get('/stats');
     expect(good.status).toBe(200);
@@ -64,12 +64,12 @@ describe('the pages of the statistics', () => {
     ]) {
       await expectProblem(await fetch(`${url}/stats`, { headers: { authorization } }), 401, 'unauthorized');
     }
-    const nobody = await fetch(`${url}/stats`);
-    expect(nobody.headers.get('www-authenticate')).toContain('Bearer');
-    await expectProblem(nobody, 401, 'unauthorized');
+    const anonymous = await fetch(`${url}/stats`);
+    expect(anonymous.headers.get('www-authenticate')).toContain('Bearer');
+    await expectProblem(anonymous, 401, 'unauthorized');
   });
 
-  it('redirect a browser to the form, and from there to the requested page, with a cookie for these pages only', async () => {
+  it('redirect a browser to the login form, and then back with a cookie for these pages only', async () => {
     const { url } = await start();
     const wanted = '/stats?topic=chat';
     const sent = await fetch(`${url}${wanted}`, { headers: page, redirect: 'manual' });
@@ -89,13 +89,13 @@ describe('the pages of the statistics', () => {
     const [pair = ''] = cookie.split(';');
     expect((await fetch(`${url}/stats`, { headers: { ...page, cookie: `a=b; ${pair}; c=d` } })).status).toBe(200);
 
-    // The cookie is valid on every process with the same token.
+    // The cookie is valid on another process with the same token.
     const other = await startStats({ STATS_TOKEN: TOKEN });
     expect((await fetch(`${other.url}/stats`, { headers: { cookie: pair } })).status).toBe(200);
     await other.stop();
-    const stranger = await startStats({ STATS_TOKEN: 'another-token' });
-    expect((await fetch(`${stranger.url}/stats`, { headers: { cookie: pair } })).status).toBe(401);
-    await stranger.stop();
+    const unrelated = await startStats({ STATS_TOKEN: 'another-token' });
+    expect((await fetch(`${unrelated.url}/stats`, { headers: { cookie: pair } })).status).toBe(401);
+    await unrelated.stop();
 
     const left = await fetch(`${url}/stats/logout`, { method: 'POST', redirect: 'manual' });
     expect(left.headers.get('set-cookie')).toMatch(/^heliograph_stats=; Max-Age=0; Path=\/stats;/);
@@ -105,7 +105,7 @@ describe('the pages of the statistics', () => {
     const { url } = await start();
     const [, expires = '', signature = ''] =
       /heliograph_stats=(\d+)\.([^;]+)/.exec((await logIn(url, TOKEN)).headers.get('set-cookie') ?? '') ?? [];
-    const made = [
+    const forged = [
       `${Number(expires) + 1}.${signature}`,
       `${expires}.${signature}x`,
       `${expires}.`,
@@ -114,13 +114,13 @@ describe('the pages of the statistics', () => {
       '1.1',
       `1.${signature}`,
     ];
-    for (const value of made) {
+    for (const value of forged) {
       const answer = await fetch(`${url}/stats`, { headers: { cookie: `heliograph_stats=${value}` } });
       expect(answer.status, value).toBe(401);
     }
   });
 
-  it('redirect only to their own paths after the form', async () => {
+  it('redirect to no other site after a login', async () => {
     const { url } = await start();
     for (const next of [
       'https://example.org/',
@@ -135,18 +135,18 @@ describe('the pages of the statistics', () => {
     }
   });
 
-  it('limit attempts: after ten wrong tokens an address has to wait', async () => {
+  it('limit wrong tokens: after ten an address must wait', async () => {
     const { url, get } = await start();
     for (let i = 0; i < 5; i += 1) expect((await logIn(url, `guess ${i}`)).status).toBe(401);
     for (let i = 0; i < 5; i += 1) {
       expect((await fetch(`${url}/stats`, { headers: { authorization: `Bearer guess${i}` } })).status).toBe(401);
     }
     await expectProblem(await logIn(url, 'one more'), 429, 'rate_limited');
-    // Even with the right token, which would otherwise be revealed.
+    // Also with the right one, which would otherwise be revealed.
     await expectProblem(await get('/stats'), 429, 'rate_limited');
   });
 
-  it('reject forms from pages of other sites', async () => {
+  it('reject requests from other sites', async () => {
     const { url } = await start();
     const answer = await logIn(url, TOKEN, { origin: 'https://example.org' });
     await expectProblem(answer, 403, 'origin_forbidden');
@@ -158,7 +158,7 @@ describe('the pages of the statistics', () => {
     await expectProblem(crossSite, 403, 'origin_forbidden');
   });
 
-  it('reject unknown paths, other methods and large bodies', async () => {
+  it('reject unknown paths, methods and large bodies', async () => {
     const { url, get } = await start();
     await expectProblem(await get('/stats/nothing'), 404, 'not_found');
     await expectProblem(await get('/stats/traces/nothing'), 404, 'not_found');
@@ -168,13 +168,13 @@ describe('the pages of the statistics', () => {
     await expectProblem(posted, 405, 'method_not_allowed');
     const large = await logIn(url, 'x'.repeat(10_000));
     await expectProblem(large, 413, 'body_too_large');
-    // Browsers receive a page with the reason.
+    // Browsers get a page.
     const words = await get(`/stats/traces/${'0'.repeat(32)}`, page);
     expect(words.status).toBe(404);
-    expect(await words.text()).toContain('There is no such trace, or not any more');
+    expect(await words.text()).toContain('This trace does not exist, or is no longer stored');
   });
 
-  it('forbid foreign scripts, caches and frames', async () => {
+  it('run only their own script, and cannot be cached or framed', async () => {
     const { get } = await start();
     for (const path of ['/stats', '/stats/login', '/stats/nothing']) {
       const { headers } = await get(path, page);

@@ -4,7 +4,7 @@ import { RedisStatsStore } from '../../services/stats/store/redis-stats-store.ts
 import type { StatsStore, StoreLimits } from '../../services/stats/store/stats-store.ts';
 import { randomPrefix } from './random-prefix.ts';
 
-/** Makes stores of the statistics of one cluster in the Redis that the environment names. */
+/** Creates statistics stores of one cluster, in the Redis named by `env`. */
 export function redisStatsStores(env: Readonly<Record<string, string>>): { connect(limits?: StoreLimits): StatsStore } {
   const reader = new EnvReader({ HELIOGRAPH_PREFIX: randomPrefix(), PARTITIONS: '4', ...env });
   const config = requireRedisConfig(reader);

@@ -5,20 +5,20 @@ import { WsClient } from './ws-client.ts';
 
 export const STATS_TOKEN = 'a-token-of-the-statistics';
 
-/** A chat, a webhook and relays, each a process of its own, with a client at each relay. */
+/** A chat, a webhook and relays, each in its own process, with a client at each relay. */
 export interface StatsCluster {
   readonly chat: ServiceProcess;
   readonly webhook: ServiceProcess;
   readonly relays: readonly ServiceProcess[];
-  /** Writes a comment, and resolves once every client was told. */
+  /** Writes a comment, and resolves once every client is notified. */
   write(text: string): Promise<void>;
-  /** What a path on the webhook's admin port answers as JSON. */
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
+  /** Returns the JSON of a path on the webhook's admin port. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests access the fields that they expect
   json(path: string): Promise<any>;
   stop(): Promise<void>;
 }
 
-/** Starts it, on the Redis that is given, with these variables in all of its processes. */
+/** Starts the cluster on a Redis, with `env` in all of its processes. */
 export async function startStatsCluster(options: {
   redisUrl: string;
   relays: number;
@@ -41,7 +41,7 @@ export async function startStatsCluster(options: {
     relays.map(async ({ port }) => {
       const client = await WsClient.open(`ws://127.0.0.1:${port}/ws?topic=chat`);
       await eventually(() => {
-        if (client.ofType('subscribed').length === 0) throw new Error('a client has not been answered');
+        if (client.ofType('subscribed').length === 0) throw new Error('a client is not subscribed yet');
       });
       return client;
     }),
@@ -51,7 +51,7 @@ export async function startStatsCluster(options: {
     webhook,
     relays,
     async write(text) {
-      const told = clients.map((client) => client.ofType('update').length);
+      const received = clients.map((client) => client.ofType('update').length);
       const answer = await fetch(`http://127.0.0.1:${chat.port}/comments`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
@@ -59,8 +59,8 @@ export async function startStatsCluster(options: {
       });
       if (answer.status !== 201) throw new Error(`the chat answered ${answer.status}`);
       await eventually(() => {
-        const untold = clients.filter((client, i) => client.ofType('update').length <= (told[i] ?? 0));
-        if (untold.length > 0) throw new Error(`${untold.length} clients were not told`);
+        const pending = clients.filter((client, i) => client.ofType('update').length <= (received[i] ?? 0));
+        if (pending.length > 0) throw new Error(`${pending.length} clients are not notified yet`);
       });
     },
     async json(path) {

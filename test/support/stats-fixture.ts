@@ -8,7 +8,7 @@ import { Health } from '../../services/shared/process/health.ts';
 import { readStatsConfig } from '../../services/stats/config.ts';
 import { createStats } from '../../services/stats/stats.ts';
 
-/** Call statistics in this process, in the Redis that the environment names or in memory, with their pages on an admin port of loopback. */
+/** Starts call statistics in this process, with their pages on an admin port on loopback. Without Redis in `env`, records stay in memory. */
 export async function startStats(env: Readonly<Record<string, string>> = {}) {
   const reader = new EnvReader(env);
   const registry = new Registry();
@@ -30,7 +30,7 @@ export async function startStats(env: Readonly<Record<string, string>> = {}) {
     stats,
     registry,
     url: `http://127.0.0.1:${port}`,
-    /** What a page answers to who shows the token. */
+    /** Requests a page with the token. */
     get: (path: string, headers: Record<string, string> = {}) =>
       fetch(`http://127.0.0.1:${port}${path}`, {
         headers: { authorization: `Bearer ${env.STATS_TOKEN}`, ...headers },

@@ -2,6 +2,7 @@ import express, { type Express, type Request, type RequestHandler, type Response
 import type { Clock } from '../../shared/clock.ts';
 import { AppError } from '../../shared/errors.ts';
 import { allowMethods } from '../../shared/express/allow-methods.ts';
+import { readAssets } from '../../shared/express/assets.ts';
 import { createDiscardRest } from '../../shared/express/discard-rest.ts';
 import { doNotCache } from '../../shared/express/do-not-cache.ts';
 import { createErrorHandler } from '../../shared/express/error-handler.ts';
@@ -15,7 +16,6 @@ import { readDashboard } from '../view/dashboard.ts';
 import { parseFilter } from '../view/filters.ts';
 import { createTimeline } from '../view/timeline.ts';
 import { Access } from './access.ts';
-import { readStatsAssets } from './assets.ts';
 import { REFRESH_S, renderDashboard } from './dashboard-page.ts';
 import { renderNotice } from './layout.ts';
 import { renderLoginPage } from './login-page.ts';
@@ -24,7 +24,17 @@ import { renderTracePage } from './trace-page.ts';
 const MAX_BODY_BYTES = 4096;
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
-/** Creates the Express app of the pages, all of them at `/stats` and below. */
+/** Media types of the static files, by path below `/stats`. */
+const ASSET_TYPES = {
+  '/stats.css': 'text/css',
+  '/stats.js': 'text/javascript',
+  '/icon.svg': 'image/svg+xml',
+};
+
+/** Folders of the static files: beside the built code, and in `dist` for code that runs from source. */
+const ASSET_FOLDERS = [new URL('../public/', import.meta.url), new URL('../../../dist/stats/public/', import.meta.url)];
+
+/** Creates the Express app of the pages, at `/stats` and below. */
 export function createStatsApp(deps: { token: string; store: StatsStore; clock: Clock; logger: Logger }): Express {
   const { token, store, clock, logger } = deps;
   const access = new Access({ token, nowMs: () => clock.nowMs() });
@@ -32,7 +42,9 @@ export function createStatsApp(deps: { token: string; store: StatsStore; clock: 
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
   app.use(assignRequestId, createDiscardRest(), doNotCache, createPageHeaders());
 
-  for (const { path, handler } of readStatsAssets()) app.all(`/stats${path}`, allowMethods('GET', 'HEAD'), handler);
+  for (const { path, handler } of readAssets(ASSET_TYPES, ASSET_FOLDERS)) {
+    app.all(`/stats${path}`, allowMethods('GET', 'HEAD'), handler);
+  }
 
   app.all('/stats/login', allowMethods('GET', 'HEAD', 'POST'), async (request, response) => {
     if (request.method !== 'POST') {
@@ -48,7 +60,7 @@ export function createStatsApp(deps: { token: string; store: StatsStore; clock: 
       return;
     }
     response.status(401).setHeader('WWW-Authenticate', 'Bearer realm="heliograph"');
-    response.type('html').send(renderLoginPage({ next, error: 'That is not the token.' }));
+    response.type('html').send(renderLoginPage({ next, error: 'Wrong token.' }));
   });
   app.all('/stats/logout', allowMethods('POST'), (request, response) => {
     requireSameOrigin(request.headers);
@@ -56,12 +68,12 @@ export function createStatsApp(deps: { token: string; store: StatsStore; clock: 
     response.redirect(303, '/stats');
   });
 
-  const enter: RequestHandler = async (request, response, next) => {
+  const requireAccess: RequestHandler = async (request, response, next) => {
     if (await access.isAllowed(request)) return next();
     if (!wantsPage(request)) throw new AppError('unauthorized');
     response.redirect(303, `/stats/login?next=${encodeURIComponent(safePath(request.originalUrl))}`);
   };
-  app.all('/stats', allowMethods('GET', 'HEAD'), enter, async (request, response) => {
+  app.all('/stats', allowMethods('GET', 'HEAD'), requireAccess, async (request, response) => {
     const dashboard = await readDashboard(store, parseFilter(request.query)).catch(storeUnavailable);
     if (!wantsPage(request)) return void response.json(dashboard);
     const refreshes = request.query.refresh === '1';
@@ -69,12 +81,12 @@ export function createStatsApp(deps: { token: string; store: StatsStore; clock: 
     const url = new URL(request.originalUrl, 'http://localhost');
     response.type('html').send(renderDashboard(dashboard, { nowMs: clock.nowMs(), url, refreshes }));
   });
-  app.all('/stats/traces/:id', allowMethods('GET', 'HEAD'), enter, async (request, response) => {
+  app.all('/stats/traces/:id', allowMethods('GET', 'HEAD'), requireAccess, async (request, response) => {
     const { id = '' } = request.params as { id?: string };
     if (!/^[0-9a-f]{32}$/.test(id)) throw new AppError('not_found');
     const [trace, processes] = await Promise.all([store.trace(id), store.processes()]).catch(storeUnavailable);
     const timeline = createTimeline(trace, processes);
-    if (!timeline) throw new AppError('not_found', 'There is no such trace, or not any more');
+    if (!timeline) throw new AppError('not_found', 'This trace does not exist, or is no longer stored');
     if (!wantsPage(request)) return void response.json(timeline);
     response.type('html').send(renderTracePage(timeline));
   });
@@ -92,7 +104,7 @@ export function createStatsApp(deps: { token: string; store: StatsStore; clock: 
   return app;
 }
 
-/** A browser says that it prefers HTML; whoever says nothing is a program. */
+/** Browsers prefer HTML; a client that accepts anything gets JSON. */
 function wantsPage(request: Request): boolean {
   return request.query.format !== 'json' && request.accepts(['json', 'html']) === 'html';
 }
@@ -102,7 +114,7 @@ async function readForm(request: Request): Promise<URLSearchParams> {
   return new URLSearchParams((await readBody(request, MAX_BODY_BYTES)).toString());
 }
 
-/** Nobody is sent away from these pages, whatever a form says. */
+/** Returns a path of these pages, or `/stats` for anything else: a login must not redirect to other sites. */
 function safePath(path: unknown): string {
   return typeof path === 'string' && /^\/stats(?:[/?][\x21-\x7e]*)?$/.test(path) && path.length <= 2000
     ? path

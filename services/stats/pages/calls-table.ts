@@ -1,15 +1,16 @@
 import { type Html, html } from '../../shared/http/html.ts';
 import type { CallRow } from '../view/calls.ts';
 import { formatCount, formatMs } from './format.ts';
+import { serviceClass } from './layout.ts';
 
-/** Renders what was called, how often, and how long it took. */
+/** Renders a table of calls with their counts and durations. */
 export function renderCallsTable(table: { id: string; caption: string; what: string; rows: readonly CallRow[] }): Html {
   const { id, caption, what, rows } = table;
-  if (rows.length === 0) return html`<p class="empty">Nothing was called in the last 15 minutes.</p>`;
+  if (rows.length === 0) return html`<p class="empty">No calls in the last 15 minutes.</p>`;
   return html`<div class="scroll" role="region" aria-labelledby="${id}" tabindex="0">
 <table>
 <caption class="hidden">${caption}</caption>
-<thead><tr><th scope="col">${what}</th><th scope="col" class="wide">Calls a minute</th><th scope="col" class="number">Count</th><th scope="col" class="number">Errors</th><th scope="col" class="number">Mean</th><th scope="col" class="number">p99</th><th scope="col" class="number">Longest</th></tr></thead>
+<thead><tr><th scope="col">${what}</th><th scope="col" class="wide">Calls per minute</th><th scope="col" class="number">Count</th><th scope="col" class="number">Errors</th><th scope="col" class="number">Mean</th><th scope="col" class="number">p99</th><th scope="col" class="number">Longest</th></tr></thead>
 <tbody>
 ${rows.map(renderRow)}</tbody>
 </table>
@@ -36,10 +37,5 @@ function renderSparkline(perMinute: readonly number[]): Html {
     const height = count === 0 ? 1 : Math.max(2, (count / most) * 20);
     return html`<rect x="${i * width}" y="${20 - height}" width="${width - 2}" height="${height}" class="${count === 0 ? 'none' : 'some'}"/>`;
   });
-  return html`<svg class="sparkline" viewBox="0 0 ${perMinute.length * width} 20" width="${perMinute.length * width}" height="20" role="img" aria-label="${`${most} at most; ${perMinute.at(-1) ?? 0} in this minute`}">${bars}</svg>`;
-}
-
-/** The colour of a service: those that are known have their own. */
-export function serviceClass(service: string): string {
-  return ['chat', 'webhook', 'redis', 'relay', 'memory'].includes(service) ? `lane-${service}` : 'lane-other';
+  return html`<svg class="sparkline" viewBox="0 0 ${perMinute.length * width} 20" width="${perMinute.length * width}" height="20" role="img" aria-label="${`at most ${most} per minute; ${perMinute.at(-1) ?? 0} in the current one`}">${bars}</svg>`;
 }

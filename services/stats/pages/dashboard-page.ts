@@ -6,10 +6,15 @@ import { formatAge, formatCount, formatSkew, formatUs } from './format.ts';
 import { renderLayout, renderMenu } from './layout.ts';
 import { renderTraces } from './traces-table.ts';
 
-/** How often a page that refreshes itself does. */
+/** Interval of the automatic refresh, in seconds. */
 export const REFRESH_S = 5;
 
-/** Renders the dashboard; `url` is where it was asked for, with its query. */
+/**
+ * Renders the dashboard.
+ *
+ * @param page.url URL of the request, with its query
+ * @param page.refreshes whether automatic refresh is on
+ */
 export function renderDashboard(dashboard: Dashboard, page: { nowMs: number; url: URL; refreshes: boolean }): string {
   const { nowMs, url, refreshes } = page;
   const toggle = refreshes
@@ -23,7 +28,7 @@ ${renderCallsTable({ id: 'requests', caption: 'Requests by path', what: 'Path', 
 <section aria-labelledby="traces"><h2 id="traces">Traces</h2>
 ${renderTraces(dashboard, withQuery(url, 'limit', String(MAX_LIST_LENGTH)))}
 </section>
-<section aria-labelledby="calls"><h2 id="calls">What they called, and what relays did</h2>
+<section aria-labelledby="calls"><h2 id="calls">Calls made, and work of the relays</h2>
 ${renderCallsTable({ id: 'calls', caption: 'Calls by kind', what: 'Call', rows: dashboard.calls })}
 </section>
 <section aria-labelledby="processes"><h2 id="processes">Processes</h2>
@@ -49,12 +54,10 @@ ${[
   tile(
     'Relays',
     formatCount(relays),
-    stale > 0
-      ? html`<span class="bad">${stale} not fresh</span>`
-      : html`${relays > 0 ? 'all fresh' : 'none that record'}`,
+    stale > 0 ? html`<span class="bad">${stale} stale</span>` : html`${relays > 0 ? 'all fresh' : 'none reporting'}`,
   ),
   tile('Connections', formatCount(connections), html`over all relays`),
-  tile('Requests a minute', formatCount(perMinute), html`in the last whole one`),
+  tile('Requests per minute', formatCount(perMinute), html`in the last full minute`),
   tile(
     'Errors',
     formatCount(errors),
@@ -69,11 +72,11 @@ function tile(name: string, value: string, note: Html): Html {
 }
 
 function renderProcesses(processes: readonly ProcessRow[], nowMs: number): Html {
-  if (processes.length === 0) return html`<p class="empty">No process has said anything for a while.</p>`;
+  if (processes.length === 0) return html`<p class="empty">No process has reported recently.</p>`;
   return html`<div class="scroll" role="region" aria-labelledby="processes" tabindex="0">
 <table>
-<caption class="hidden">Processes that record</caption>
-<thead><tr><th scope="col">Services</th><th scope="col">Where</th><th scope="col" class="number">Connections</th><th scope="col" class="number">Topics</th><th scope="col">Fresh</th><th scope="col" class="number">Clock of the store is ahead</th><th scope="col" class="number">Behind the first relay</th><th scope="col" class="number">Up</th></tr></thead>
+<caption class="hidden">Processes that report</caption>
+<thead><tr><th scope="col">Services</th><th scope="col">Host</th><th scope="col" class="number">Connections</th><th scope="col" class="number">Topics</th><th scope="col">State</th><th scope="col" class="number">Clock skew</th><th scope="col" class="number">Delivery lag</th><th scope="col" class="number">Uptime</th></tr></thead>
 <tbody>
 ${processes.map((row) => renderProcess(row, nowMs))}</tbody>
 </table>
@@ -92,7 +95,7 @@ function renderProcess(
 <td><bdi>${host}</bdi>:${pid}</td>
 <td class="number">${count(connections)}</td>
 <td class="number">${count(topics)}</td>
-<td>${typeof fresh !== 'boolean' ? none : fresh ? html`<span class="good">fresh</span>` : html`<span class="bad">not fresh</span>`}</td>
+<td>${typeof fresh !== 'boolean' ? none : fresh ? html`<span class="good">fresh</span>` : html`<span class="bad">stale</span>`}</td>
 <td class="number">${formatSkew(skewUs, uncertainUs)}</td>
 <td class="number">${behindFirstUs === null ? none : html`${formatUs(behindFirstUs)}`}</td>
 <td class="number">${formatAge(nowMs - startedAtMs)}</td>

@@ -1,6 +1,6 @@
 import { type Html, html } from '../../shared/http/html.ts';
 
-/** A duration for people, from microseconds. */
+/** Formats a duration in microseconds, such as `1.25 ms`. */
 export function formatUs(us: number): string {
   if (us < 1000) return `${Math.round(us)} µs`;
   if (us < 10_000) return `${(us / 1000).toFixed(2)} ms`;
@@ -8,31 +8,31 @@ export function formatUs(us: number): string {
   return `${(us / 1_000_000).toFixed(us < 10_000_000 ? 2 : 1)} s`;
 }
 
-/** The same without zeros at the end, for round durations. */
+/** Formats a round duration in microseconds, without trailing zeros. */
 export function formatRoundUs(us: number): string {
   return formatUs(us)
     .replace(/\.0+ /, ' ')
     .replace(/(\.\d*?)0+ /, '$1 ');
 }
 
-/** A duration for people, from milliseconds. */
+/** Formats a duration in milliseconds. */
 export function formatMs(ms: number): string {
   return formatUs(ms * 1000);
 }
 
-/** A difference between clocks, with its sign and how sure it is. */
+/** Formats a clock skew with its uncertainty, such as `+350 µs ± 40 µs`. */
 export function formatSkew(skewUs: number | null, uncertainUs: number): string {
   if (skewUs === null) return 'unknown';
   const sign = skewUs < 0 ? '−' : '+';
   return `${sign}${formatUs(Math.abs(skewUs))} ± ${formatUs(uncertainUs)}`;
 }
 
-/** A count for people, its thousands set apart. */
+/** Formats a count, with thousands separators. */
 export function formatCount(count: number): string {
   return count.toLocaleString('en');
 }
 
-/** How long ago something was, roughly. */
+/** Formats an age in one unit, such as `3 h`. */
 export function formatAge(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;
@@ -40,14 +40,14 @@ export function formatAge(ms: number): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** A moment as UTC; the script shows it by the viewer's clock. */
+/** Renders a time as UTC; the script converts it to the viewer's time zone. */
 export function timeElement(us: number): Html {
   const date = new Date(us / 1000);
   const iso = Number.isNaN(date.getTime()) ? new Date(0).toISOString() : date.toISOString();
   return html`<time datetime="${iso}">${iso.slice(11, 19)} UTC</time>`;
 }
 
-/** A part of a whole as an attribute of SVG, which may say so without any style: at most all of it, and no digits more than a screen has. */
+/** Formats a part of a whole as a percentage for an SVG attribute, clamped to 0 to 100 %. */
 export function percent(part: number, whole: number): string {
   const value = whole > 0 ? (part / whole) * 100 : 0;
   return `${Math.min(100, Math.max(0, value)).toFixed(3)}%`;

@@ -1,6 +1,6 @@
 import { type Html, html } from '../../shared/http/html.ts';
 
-/** Renders a page around what it says. */
+/** Renders a complete page. */
 export function renderLayout(page: { title: string; head: Html; body: Html }): string {
   return html`<!doctype html>
 <html lang="en">
@@ -15,7 +15,7 @@ export function renderLayout(page: { title: string; head: Html; body: Html }): s
 <script type="module" src="/stats/stats.js"></script>
 </head>
 <body>
-<a class="skip" href="#main">To the content</a>
+<a class="skip" href="#main">Skip to content</a>
 <header class="top">
 <p class="brand"><a href="/stats"><img src="/stats/icon.svg" alt="" width="28" height="28">Heliograph <span>call statistics</span></a></p>
 ${page.head}
@@ -28,14 +28,14 @@ ${page.body}
 `.text;
 }
 
-/** What is at the top of every page of somebody who has logged in. */
+/** Renders the menu of a page that requires a login. */
 export function renderMenu(links: readonly { href: string; text: string }[]): Html {
   return html`<nav class="menu" aria-label="This page">
 ${links.map(({ href, text }) => html`<a href="${href}">${text}</a>\n`)}<form action="/stats/logout" method="post"><button class="quiet">Log out</button></form>
 </nav>`;
 }
 
-/** Renders a page that says one thing only. */
+/** Renders a page with a single message. */
 export function renderNotice(notice: { title: string; text: string }): string {
   const body = html`<section class="card narrow">
 <h1>${notice.title}</h1>
@@ -43,4 +43,9 @@ export function renderNotice(notice: { title: string; text: string }): string {
 <p><a href="/stats">Back to the dashboard</a></p>
 </section>`;
   return renderLayout({ title: `${notice.title} · Heliograph`, head: html``, body });
+}
+
+/** Returns the CSS class with the colour of a service. */
+export function serviceClass(service: string): string {
+  return ['chat', 'webhook', 'redis', 'relay', 'memory'].includes(service) ? `lane-${service}` : 'lane-other';
 }

@@ -1,11 +1,11 @@
 import { html } from '../../shared/http/html.ts';
 import { renderLayout } from './layout.ts';
 
-/** Renders the form that asks for the token; `next` is where to go then. */
+/** Renders the login form; `next` is the path to return to. */
 export function renderLoginPage(page: { next: string; error: string }): string {
   const body = html`<section class="card narrow">
 <h1>Log in</h1>
-<p class="faint">These pages show what the cluster did: they want the token of <code>STATS_TOKEN</code>.</p>
+<p class="faint">These pages show what the cluster does. Enter the value of <code>STATS_TOKEN</code>.</p>
 <form action="/stats/login" method="post">
 <input type="hidden" name="next" value="${page.next}">
 <input name="username" value="statistics" autocomplete="username" hidden>

@@ -1,25 +1,24 @@
 import { type Html, html } from '../../shared/http/html.ts';
 import type { AttributeValue } from '../store/records.ts';
 import { axisTicks, type Timeline, type TimelineLane, type TimelineRow } from '../view/timeline.ts';
-import { serviceClass } from './calls-table.ts';
 import { formatCount, formatRoundUs, formatSkew, formatUs, percent, timeElement } from './format.ts';
-import { renderLayout, renderMenu } from './layout.ts';
+import { renderLayout, renderMenu, serviceClass } from './layout.ts';
 
-/** Renders a trace as a waterfall: what each process did, side by side on one clock. */
+/** Renders a trace as a waterfall of the work in all processes, on one clock. */
 export function renderTracePage(timeline: Timeline): string {
   const { id, name, service, topic, wholeUs, error } = timeline;
   const ticks = axisTicks(wholeUs);
   const body = html`<p class="crumbs"><a href="/stats">All traces</a></p>
 <h1><span class="swatch ${serviceClass(service)}"></span><span class="service">${service}</span> <bdi>${name}</bdi>${topic === '' ? html`` : html` <bdi class="topic">${topic}</bdi>`}</h1>
-${error === '' ? html`` : html`<p class="alert"><strong>Something failed:</strong> <bdi>${error}</bdi></p>`}
+${error === '' ? html`` : html`<p class="alert"><strong>Failed:</strong> <bdi>${error}</bdi></p>`}
 ${renderFacts(timeline)}
 <section class="waterfall" aria-labelledby="timeline">
 <div class="ruler"><h2 id="timeline">Timeline</h2>${renderAxis(ticks, wholeUs)}</div>
-<p class="hidden" id="keys">Each line opens with its details. Arrow keys go from line to line.</p>
+<p class="hidden" id="keys">Each row opens to show its details. Arrow keys move between rows.</p>
 <ol class="lanes" aria-describedby="keys">
 ${timeline.lanes.map((lane) => renderLane(lane, ticks, wholeUs))}</ol>
 </section>
-<p class="faint">All on the store's clock: each process' own was put right by the difference that is shown, which its calls to the store have measured. Point at a bar for its details, or open its line.</p>`;
+<p class="faint">All times are on the store's clock. The clock of each process is corrected by the skew shown, which is measured by its calls to the store. Point at a bar for details, or open its row.</p>`;
   const head = renderMenu([{ href: `/stats/traces/${id}?format=json`, text: 'JSON' }]);
   return renderLayout({ title: `${name} · Heliograph`, head, body });
 }
@@ -28,16 +27,16 @@ function renderFacts({ id, startUs, durationUs, toldUs, relays, clients, spans }
   const fact = (name: string, value: Html) => html`<div><dt>${name}</dt><dd>${value}</dd></div>\n`;
   return html`<dl class="facts">
 ${[
-  fact('Began', timeElement(startUs)),
+  fact('Started', timeElement(startUs)),
   fact('Answered after', html`<strong>${formatUs(durationUs)}</strong>`),
   fact(
-    'All told after',
-    toldUs === null ? html`<span class="faint">nobody was told</span>` : html`<strong>${formatUs(toldUs)}</strong>`,
+    'All notified after',
+    toldUs === null ? html`<span class="faint">no client notified</span>` : html`<strong>${formatUs(toldUs)}</strong>`,
   ),
   fact('Relays', html`${formatCount(relays)}`),
   fact('Clients', html`${formatCount(clients)}`),
   fact('Spans', html`${formatCount(spans)}`),
-  fact('Trace', html`<code>${id}</code>`),
+  fact('Trace id', html`<code>${id}</code>`),
 ]}</dl>`;
 }
 
@@ -71,11 +70,11 @@ function renderRow(row: TimelineRow, lane: { laneClass: string; ticks: readonly 
 <summary class="depth-${Math.min(depth, 5)} at-${Math.min(9, Math.floor((10 * Math.max(0, afterUs)) / Math.max(1, wholeUs)))}">
 <span class="name"><bdi>${name}</bdi>${renderClients(attributes.clients)}${error === '' ? html`` : html` <span class="badge bad">failed: ${error}</span>`}</span>
 <svg class="bar" aria-hidden="true">${grid}<rect class="${error === '' ? lane.laneClass : 'lane-failed'}" x="${percent(afterUs, wholeUs)}" y="50%" width="${percent(durationUs, wholeUs)}" height="12" rx="2"/></svg>
-<span class="took">${formatUs(durationUs)}<span class="hidden">, began after ${formatUs(Math.max(0, afterUs))}</span></span>
+<span class="took">${formatUs(durationUs)}<span class="hidden">, started after ${formatUs(Math.max(0, afterUs))}</span></span>
 <span class="tip" aria-hidden="true"><strong><bdi>${name}</bdi></strong> ${times}${Object.entries(attributes).slice(0, 6).map(renderTipLine)}</span>
 </summary>
 <dl class="attributes">
-<div><dt>began after</dt><dd>${formatUs(Math.max(0, afterUs))}</dd></div>
+<div><dt>started after</dt><dd>${formatUs(Math.max(0, afterUs))}</dd></div>
 <div><dt>took</dt><dd>${formatUs(durationUs)}</dd></div>
 <div><dt>kind</dt><dd>${row.kind}</dd></div>
 ${Object.entries(attributes).map(renderAttribute)}<div><dt>span</dt><dd><code>${row.id}</code></dd></div>

@@ -2,25 +2,25 @@ import { type Html, html } from '../../shared/http/html.ts';
 import type { Dashboard } from '../view/dashboard.ts';
 import { MAX_LIST_LENGTH } from '../view/filters.ts';
 import type { TraceSummary } from '../view/summary.ts';
-import { serviceClass } from './calls-table.ts';
 import { formatCount, formatUs, percent, timeElement } from './format.ts';
+import { serviceClass } from './layout.ts';
 
-/** Renders the traces that match, and the form that says which do; `moreUrl` shows more of them. */
+/** Renders the matching traces and the filter form; `moreUrl` is the link to a longer list. */
 export function renderTraces(dashboard: Dashboard, moreUrl: string): Html {
   const { filter, traces, matching, kept, failed } = dashboard;
   const longest = Math.max(1, ...traces.map(({ wholeUs }) => wholeUs));
   return html`<form class="filter" action="/stats#traces" method="get" role="search" aria-label="Traces">
 <p><label for="topic">Topic</label><input id="topic" name="topic" value="${filter.topic}" maxlength="200"></p>
 <p><label for="path">Path</label><input id="path" name="path" value="${filter.path}" maxlength="200"></p>
-<p><label for="ms">At least, ms</label><input id="ms" name="ms" value="${filter.minMs || ''}" inputmode="decimal" maxlength="12"></p>
-<p><label for="sort">First the</label><select id="sort" name="sort">${[option('slowest', filter.sort), option('newest', filter.sort)]}</select></p>
+<p><label for="ms">Minimum ms</label><input id="ms" name="ms" value="${filter.minMs || ''}" inputmode="decimal" maxlength="12"></p>
+<p><label for="sort">Order</label><select id="sort" name="sort">${[option('slowest', filter.sort), option('newest', filter.sort)]}</select></p>
 <p class="check"><input type="checkbox" id="failed" name="failed" value="1"${filter.failed ? html` checked` : html``}><label for="failed">Only failed (${formatCount(failed)})</label></p>
 <p><button>Show</button></p>
 </form>
 <p class="faint" role="status">${matchingText(matching, kept, traces.length)}${traces.length < Math.min(matching, MAX_LIST_LENGTH) ? html` <a href="${moreUrl}#traces">Show more</a>` : html``}</p>
 ${
   traces.length === 0
-    ? html`<p class="empty">${kept === 0 ? 'No request has been recorded yet. Publish something, and look again.' : 'No trace matches.'}</p>`
+    ? html`<p class="empty">${kept === 0 ? 'No request has been recorded yet. Publish an update, and reload this page.' : 'No trace matches.'}</p>`
     : html`<ol class="traces">
 ${traces.map((trace) => renderTrace(trace, longest))}</ol>`
 }`;
@@ -32,17 +32,19 @@ function option(value: string, chosen: string): Html {
 
 function matchingText(matching: number, kept: number, shown: number): string {
   const of =
-    matching === kept ? `${formatCount(kept)} kept` : `${formatCount(matching)} of ${formatCount(kept)} kept match`;
-  return shown < matching ? `${of}; these are the first ${shown}.` : `${of}.`;
+    matching === kept
+      ? `${formatCount(kept)} kept`
+      : `${formatCount(matching)} of ${formatCount(kept)} kept traces match`;
+  return shown < matching ? `${of}; showing the first ${shown}.` : `${of}.`;
 }
 
 function renderTrace(trace: TraceSummary, longest: number): Html {
   const { id, name, service, topic, path, startUs, wholeUs, durationUs, relays, clients, error } = trace;
-  const told = relays === 0 ? '' : `${plural(relays, 'relay')}, ${plural(clients, 'client')}`;
+  const delivered = relays === 0 ? '' : `${plural(relays, 'relay')}, ${plural(clients, 'client')}`;
   return html`<li><a class="trace" href="/stats/traces/${id}">
 <span class="what"><span class="swatch ${serviceClass(service)}"></span><span class="service">${service}</span> <bdi>${name}</bdi>${error === '' ? html`` : html` <span class="badge bad">failed: ${error}</span>`}</span>
 <span class="about">${topic === '' ? html`<bdi class="faint">${path}</bdi>` : html`<bdi class="topic">${topic}</bdi>`}</span>
-<span class="told faint">${told}</span>
+<span class="delivered faint">${delivered}</span>
 <span class="when faint">${timeElement(startUs)}</span>
 <span class="took">${formatUs(wholeUs)}</span>
 <svg class="bar" height="6" aria-hidden="true"><rect class="whole" width="${percent(wholeUs, longest)}" height="6" rx="3"/><rect class="${serviceClass(service)}" width="${percent(Math.min(durationUs, wholeUs), longest)}" height="6" rx="3"/></svg>

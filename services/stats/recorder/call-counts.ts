@@ -1,11 +1,11 @@
 import type { CallCount, SpanKindName } from '../store/records.ts';
 import { BUCKETS, bucketOf } from './call-histogram.ts';
 
-/** The most kinds of calls that a process tells apart; the rest count as one. */
+/** Most kinds of calls that are counted separately per process and minute; the rest counts as one kind. */
 const MAX_KINDS = 200;
-const REST = '(others)';
+const OTHERS = '(others)';
 
-/** What is counted of calls of one kind. */
+/** Counts of one kind of calls, within a minute. */
 interface Count {
   readonly service: string;
   readonly name: string;
@@ -17,19 +17,24 @@ interface Count {
   readonly buckets: Uint32Array;
 }
 
-/** Counts the calls of a process minute by minute: all of them, also those that are no sample. */
+/** Counts the calls of a process by minute, sampled or not. */
 export class CallCounts {
   readonly #nowMs: () => number;
   #minute = 0;
   #kinds = 0;
-  /** By service, kind and name: this is looked up for everything that is done. */
+  /** By service, kind and name; nested maps, since this is looked up for every call. */
   #counts = new Map<string, Map<string, Map<string, Count>>>();
-  readonly #untold = new Map<number, string>();
+  readonly #finished = new Map<number, string>();
 
   constructor(deps: { nowMs: () => number }) {
     this.#nowMs = deps.nowMs;
   }
 
+  /**
+   * Counts a call.
+   *
+   * @param ms its duration in milliseconds
+   */
   count(service: string, name: string, kind: SpanKindName, ms: number, failed: boolean): void {
     const minute = Math.floor(this.#nowMs() / 60_000);
     if (minute !== this.#minute) this.#begin(minute);
@@ -42,26 +47,26 @@ export class CallCounts {
     count.buckets[bucket] = (count.buckets[bucket] ?? 0) + 1;
   }
 
-  /** What is to be told: this minute so far, and a minute that has ended since the last time, as JSON. */
+  /** Returns the counts of the current minute so far, and of each minute that ended since the last call, as JSON. */
   take(): ReadonlyMap<number, string> {
-    const told = new Map(this.#untold);
-    this.#untold.clear();
-    if (this.#kinds > 0) told.set(this.#minute, this.#render());
-    return told;
+    const taken = new Map(this.#finished);
+    this.#finished.clear();
+    if (this.#kinds > 0) taken.set(this.#minute, this.#render());
+    return taken;
   }
 
   #begin(minute: number): void {
-    if (this.#kinds > 0) this.#untold.set(this.#minute, this.#render());
+    if (this.#kinds > 0) this.#finished.set(this.#minute, this.#render());
     this.#minute = minute;
     this.#counts = new Map();
     this.#kinds = 0;
-    // Where nobody takes what is to be told, the oldest is forgotten.
-    for (const old of this.#untold.keys()) if (old < minute - 2) this.#untold.delete(old);
+    // Bounded if `take` is not called.
+    for (const old of this.#finished.keys()) if (old < minute - 2) this.#finished.delete(old);
   }
 
   #add(service: string, name: string, kind: SpanKindName): Count {
-    if (this.#kinds >= MAX_KINDS && name !== REST) {
-      return this.#counts.get(service)?.get(kind)?.get(REST) ?? this.#add(service, REST, kind);
+    if (this.#kinds >= MAX_KINDS && name !== OTHERS) {
+      return this.#counts.get(service)?.get(kind)?.get(OTHERS) ?? this.#add(service, OTHERS, kind);
     }
     const kinds = this.#counts.get(service) ?? new Map<string, Map<string, Count>>();
     this.#counts.set(service, kinds);

@@ -1,19 +1,25 @@
-/** How many of the last answers are looked at: the quickest of them knows best. */
+/** Number of recent samples; the one with the shortest round trip is the most certain. */
 const SAMPLES = 20;
 
-/** How far the store's clock is ahead of this process', as its answers tell. All times are in microseconds. */
+/** Estimates how far the store's clock is ahead of this process's, from its answers. Times are in microseconds. */
 export class ClockSkew {
   #samples: { readonly skewUs: number; readonly uncertainUs: number }[] = [];
 
-  /** An answer has said what time it is there; it was read some time between asking and its arrival. */
-  addSample(nowUs: number, askedAtUs: number, arrivedAtUs: number): void {
-    if (arrivedAtUs < askedAtUs) return; // our clock was set meanwhile
-    const uncertainUs = (arrivedAtUs - askedAtUs) / 2;
-    this.#samples.push({ skewUs: nowUs - (askedAtUs + uncertainUs), uncertainUs });
+  /**
+   * Adds an answer of the store.
+   *
+   * @param storeUs the store's time in the answer, read at some point between the two others
+   * @param sentUs when the request was sent, by this process's clock
+   * @param receivedUs when the answer arrived, by this process's clock
+   */
+  addSample(storeUs: number, sentUs: number, receivedUs: number): void {
+    if (receivedUs < sentUs) return; // this process's clock was set back
+    const uncertainUs = (receivedUs - sentUs) / 2;
+    this.#samples.push({ skewUs: storeUs - (sentUs + uncertainUs), uncertainUs });
     if (this.#samples.length > SAMPLES) this.#samples.shift();
   }
 
-  /** The best estimate; null where there is none yet. */
+  /** The best estimate; `skewUs` is null without samples. */
   get estimate(): { readonly skewUs: number | null; readonly uncertainUs: number } {
     const [first, ...rest] = this.#samples;
     if (!first) return { skewUs: null, uncertainUs: 0 };

@@ -1,32 +1,32 @@
-/** How far the time of day may run away from the clock that never steps before it is taken over anew. */
+/** Largest difference between the time of day and this clock that is ignored. */
 const DRIFT_MS = 2;
-const LOOK_INTERVAL_MS = 1000;
+const CHECK_INTERVAL_MS = 1000;
 
 /**
- * The time of day to the microsecond: `Date.now` knows only milliseconds, and two spans of one request must not seem
- * to overlap for that. So it is the clock that never steps, set by the time of day whenever they disagree.
+ * The time of day with microseconds, which `Date.now` does not have: spans of one request must not seem to overlap. It
+ * is the monotonic clock plus an offset, which is corrected when it differs from the time of day.
  */
 export class EpochClock {
   #offsetMs: number;
-  #lookedAtMs: number;
+  #checkedAtMs: number;
 
   constructor() {
-    this.#lookedAtMs = performance.now();
-    this.#offsetMs = Date.now() - this.#lookedAtMs;
+    this.#checkedAtMs = performance.now();
+    this.#offsetMs = Date.now() - this.#checkedAtMs;
   }
 
-  /** Milliseconds since 1970, with fractions. */
+  /** Returns milliseconds since 1970, with fractions. */
   nowMs(): number {
     return this.at(performance.now());
   }
 
-  /** The time of day at a moment of the clock that never steps. */
+  /** Converts a time of the monotonic clock (`performance.now`) to milliseconds since 1970. */
   at(monotonicMs: number): number {
-    if (monotonicMs - this.#lookedAtMs > LOOK_INTERVAL_MS) {
+    if (monotonicMs - this.#checkedAtMs > CHECK_INTERVAL_MS) {
       const now = performance.now();
       const offsetMs = Date.now() - now;
       if (Math.abs(offsetMs - this.#offsetMs) > DRIFT_MS) this.#offsetMs = offsetMs;
-      this.#lookedAtMs = now;
+      this.#checkedAtMs = now;
     }
     return monotonicMs + this.#offsetMs;
   }

@@ -3,7 +3,7 @@ import { context, type Span, SpanKind, type Tracer, trace } from '@opentelemetry
 import { noteFailure } from '../../shared/trace/record.ts';
 import { formatTraceparent } from '../../shared/trace/traceparent.ts';
 
-/** What Node's `fetch` says of a request (https://undici.nodejs.org, "Diagnostics Channel Support"). */
+/** A request in the diagnostics channels of Node's `fetch` (https://undici.nodejs.org, "Diagnostics Channel Support"). */
 interface FetchRequest {
   readonly origin: string | URL;
   readonly path: string;
@@ -19,10 +19,11 @@ interface FetchMessage {
 }
 
 /**
- * Records every `fetch` that is made for a recorded request, and tells whoever is called of which trace the call is a
- * part. The app does nothing for it.
+ * Records each `fetch` that is made while a recorded request is active, and adds a `traceparent` header to it, without
+ * any code in the app.
  */
 export class FetchCalls {
+  /** Returns the tracer that recorded a span; undefined if it is not one of this process. */
   readonly #tracerOf: (parent: Span) => Tracer | undefined;
   readonly #spans = new WeakMap<FetchRequest, Span>();
 

@@ -13,14 +13,15 @@ import { RandomIdGenerator } from '@opentelemetry/sdk-trace';
 const ids = new RandomIdGenerator();
 const NO_ATTRIBUTES: Attributes = Object.freeze({});
 
-/** What a light span tells when it has ended. */
+/** The trace that a light span belongs to. */
 export interface LightTrace {
-  /** Its name, given when somebody first asks for it. */
+  /** 32 hexadecimal digits; generated on first use. */
   readonly id: string;
+  /** Called when a span has ended. */
   ended(span: LightSpan): void;
 }
 
-/** What a light span begins with. */
+/** Properties of a new light span. */
 export interface LightSpanStart {
   readonly service: string;
   readonly name: string;
@@ -29,13 +30,13 @@ export interface LightSpanStart {
   readonly startMs: number;
   readonly trace: LightTrace;
   readonly parent: LightSpan | SpanContext | undefined;
-  /** The time of day, where `end` is not told it. */
+  /** Converts the argument of `end` to milliseconds since 1970. */
   readonly endAt: (time: unknown) => number;
 }
 
 /**
- * A span of what is no sample. There is one for nearly everything that is done, and nearly all are thrown away: so it
- * costs a fraction of one of the SDK, has no name of its own until somebody asks, and no limits but its trace's.
+ * A span that is not sampled. Nearly all of them are discarded, so it costs a fraction of an SDK span: its id is
+ * generated on first use, and it has no limits of its own.
  */
 export class LightSpan implements Span {
   readonly service: string;
@@ -61,7 +62,7 @@ export class LightSpan implements Span {
     this.#endAt = start.endAt;
   }
 
-  /** Whether it is no part of another span of this process. */
+  /** Whether its parent is not in this process. */
   get isRoot(): boolean {
     return !(this.parent instanceof LightSpan);
   }
@@ -85,7 +86,7 @@ export class LightSpan implements Span {
   }
 
   setAttributes(attributes: Attributes): this {
-    // Never written into: they are their giver's.
+    // Copied: the object belongs to the caller.
     this.attributes = this.attributes === NO_ATTRIBUTES ? attributes : { ...this.attributes, ...attributes };
     return this;
   }
@@ -110,7 +111,7 @@ export class LightSpan implements Span {
     return this.endMs === 0;
   }
 
-  // Neither is shown on our pages, so neither is kept.
+  // Events, links and exceptions are not shown on the pages.
   addEvent(): this {
     return this;
   }
@@ -126,7 +127,7 @@ export class LightSpan implements Span {
   recordException(): void {}
 }
 
-/** Makes the id of a trace: 32 hexadecimal digits, as W3C Trace Context wants. */
+/** Generates a trace id: 32 hexadecimal digits (W3C Trace Context). */
 export function newTraceId(): string {
   return ids.generateTraceId();
 }

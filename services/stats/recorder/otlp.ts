@@ -2,8 +2,8 @@ import { BatchSpanProcessor, type SpanExporter, type SpanProcessor } from '@open
 import type { StatsConfig } from '../config.ts';
 
 /**
- * Creates what sends samples to a tracing system, in the background. Where it is, its headers, certificates and
- * time-outs are read from the standard `OTEL_EXPORTER_OTLP_…` variables by the library.
+ * Creates the processor that exports samples to a tracing system, in the background. The exporter reads endpoint,
+ * headers, certificates and timeouts from the standard `OTEL_EXPORTER_OTLP_…` variables.
  */
 export async function createOtlpProcessor(protocol: NonNullable<StatsConfig['otlp']>): Promise<SpanProcessor> {
   return new BatchSpanProcessor({ exporter: await createExporter(protocol), scheduledDelayMillis: 1000 });

@@ -7,10 +7,10 @@ import { FetchCalls } from './fetch-calls.ts';
 import { LightSpan, type LightTrace } from './light-span.ts';
 import { RecordingTracer } from './recording-tracer.ts';
 
-/** For so long the end of a process waits for a tracing system to take the last spans. */
-const LAST_SPANS_MS = 2000;
+/** How long `stop` waits for a tracing system to accept the last spans. */
+const LAST_EXPORT_MS = 2000;
 
-/** Records spans for the services of one process: samples with OpenTelemetry's SDK, everything else lightly. */
+/** Creates the tracers of one process: samples are SDK spans, all others light spans. */
 export class Recorder {
   readonly #provider: TracerProvider;
   readonly #isSample: () => boolean;
@@ -20,7 +20,10 @@ export class Recorder {
   readonly #fetchCalls = new FetchCalls({ tracerOf: (parent) => this.#tracerOf(parent) });
   #followsCalls = false;
 
-  /** `traceOf` finds or begins the trace of what is no sample. */
+  /**
+   * @param deps.isSample decides for a trace that no other process has decided about
+   * @param deps.traceOf returns the trace of an unsampled span; undefined if it shall not be recorded
+   */
   constructor(deps: {
     name: string;
     instance: string;
@@ -34,7 +37,7 @@ export class Recorder {
     this.#traceOf = deps.traceOf;
     this.#epoch = deps.epoch;
     this.#provider = new TracerProvider({
-      // What the environment says (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) counts more than what we say.
+      // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override these.
       resource: defaultResource()
         .merge(own)
         .merge(detectResources({ detectors: [envDetector] })),
@@ -42,7 +45,7 @@ export class Recorder {
     });
   }
 
-  /** The tracer of a service. */
+  /** Returns the tracer of a service. */
   tracer(service: string): Tracer {
     const known = this.#tracers.get(service);
     if (known) return known;
@@ -53,24 +56,23 @@ export class Recorder {
     return tracer;
   }
 
-  /** From now on whatever is done for a request is known to be, also a `fetch`: it costs every promise a little. */
+  /** Propagates the context of requests through promises, and records their `fetch` calls. It costs every promise a little. */
   followCalls(): void {
     if (this.#followsCalls) return;
     this.#followsCalls = true;
-    // OpenTelemetry's API knows one way only to pass on what is being recorded: for the whole process. Where an app
-    // has set one before, that one stays.
+    // The context manager is global in OpenTelemetry's API. If the app has set one before, that one stays.
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
     this.#fetchCalls.start();
   }
 
   async stop(): Promise<void> {
     if (this.#followsCalls) this.#fetchCalls.stop();
-    // A tracing system that cannot be reached, or does not answer, holds nothing up.
+    // A tracing system that does not answer must not delay the end of the process.
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, LAST_SPANS_MS);
+    const timeout = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LAST_EXPORT_MS);
     });
-    await Promise.race([this.#provider.shutdown().catch(() => {}), late]);
+    await Promise.race([this.#provider.shutdown().catch(() => {}), timeout]);
     clearTimeout(timer);
   }
 

@@ -13,12 +13,12 @@ import {
 import type { EpochClock } from './epoch-clock.ts';
 import { LightSpan, type LightTrace } from './light-span.ts';
 
-/** The span of what is not recorded. */
-const NOTHING = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+/** Span of work that is not recorded. */
+const NOT_RECORDED = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
 
 /**
- * A tracer that lets the SDK record samples, and records everything else lightly. Its times are exact to the
- * microsecond, and may be told by the clock that never steps.
+ * A tracer that records samples as SDK spans and everything else as light spans. Times have microseconds, and may be
+ * given by the monotonic clock (`performance.now`).
  */
 export class RecordingTracer implements Tracer {
   readonly #service: string;
@@ -29,8 +29,9 @@ export class RecordingTracer implements Tracer {
   readonly #endAt = (time: unknown) => this.#timeOf(time as TimeInput | undefined) as number;
 
   /**
-   * `traceOf` finds or begins the trace of what is no sample, or undefined where that is too much to record;
-   * `isSample` decides about what nobody has decided yet.
+   * @param deps.samples creates the spans of samples
+   * @param deps.isSample decides for a trace that no other process has decided about
+   * @param deps.traceOf returns the trace of an unsampled span; undefined if it shall not be recorded
    */
   constructor(deps: {
     service: string;
@@ -49,13 +50,12 @@ export class RecordingTracer implements Tracer {
   startSpan(name: string, options: SpanOptions = {}, parentContext: Context = context.active()): Span {
     const parent = options.root ? undefined : trace.getSpan(parentContext);
     if (parent instanceof LightSpan) return this.#startLight(name, options, parent.trace, parent);
-    const known = parent?.spanContext();
-    if (known && !isSpanContextValid(known)) return NOTHING; // a part of what is not recorded
-    const remote = known;
+    const remote = parent?.spanContext();
+    if (remote && !isSpanContextValid(remote)) return NOT_RECORDED; // the parent is not recorded
     const isSample = remote ? (remote.traceFlags & TraceFlags.SAMPLED) !== 0 : this.#isSample();
     if (!isSample) {
       const light = this.#traceOf(remote?.traceId);
-      return light ? this.#startLight(name, options, light, remote) : NOTHING;
+      return light ? this.#startLight(name, options, light, remote) : NOT_RECORDED;
     }
     const startTime = this.#timeOf(options.startTime);
     const span = this.#samples.startSpan(name, { ...options, startTime }, parentContext);

@@ -23,7 +23,12 @@ import { SpanCollector } from './span-collector.ts';
 
 const NO_FACTS = () => ({});
 
-/** Puts call statistics together that do record. `keeps`: for the pages; without it spans only go to a tracing system. */
+/**
+ * Creates call statistics that record.
+ *
+ * @param deps.stores whether records are stored for the pages; if not, spans are only exported to a tracing system
+ * @param deps.records false for a process that only serves the pages
+ */
 export async function createRecording(deps: {
   config: StatsConfig;
   name: string;
@@ -32,17 +37,17 @@ export async function createRecording(deps: {
   logger: Logger;
   clock: Clock;
   identity: ProcessIdentity;
-  keeps: boolean;
+  stores: boolean;
   records: boolean;
 }): Promise<ProcessStats> {
-  const { config, identity, keeps, records } = deps;
+  const { config, identity, stores, records } = deps;
   const processors: SpanProcessor[] = [];
   if (config.otlp && records) processors.push(await createOtlpProcessor(config.otlp));
   const epoch = new EpochClock();
   const store = deps.redis
     ? new RedisStatsStore({ config: deps.redis })
     : new MemoryStatsStore({ nowMs: () => epoch.nowMs() });
-  const local = keeps && records ? createLocal({ ...deps, store, epoch }) : undefined;
+  const local = stores && records ? createLocal({ ...deps, store, epoch }) : undefined;
   if (local) processors.push(local.collector);
   const { name } = deps;
   const instance = `${identity.host}:${identity.pid}`;
@@ -50,7 +55,7 @@ export async function createRecording(deps: {
     name,
     instance,
     isSample: () => deps.clock.random() < config.sampleRate,
-    traceOf: local ? (id) => local.collector.lightTrace(id) : (id) => new ForgottenTrace(id),
+    traceOf: local ? (id) => local.collector.lightTrace(id) : (id) => new DiscardedTrace(id),
     processors,
     epoch,
   });
@@ -67,7 +72,7 @@ export async function createRecording(deps: {
     tracer: (tracerName) => recorder.tracer(tracerName),
     pages: config.token === undefined ? undefined : createStatsApp({ ...deps, token: config.token, store }),
     async start() {
-      // In the background: nothing waits for statistics.
+      // Not awaited: nothing waits for statistics.
       if (local) void local.reporter.start(local.collector);
       else await store.start();
     },
@@ -79,8 +84,8 @@ export async function createRecording(deps: {
   };
 }
 
-/** The trace of what nobody keeps: only samples are sent to a tracing system. */
-class ForgottenTrace implements LightTrace {
+/** Trace of unsampled spans in a process that only exports samples. */
+class DiscardedTrace implements LightTrace {
   #id: string | undefined;
 
   constructor(id: string | undefined) {
@@ -95,9 +100,10 @@ class ForgottenTrace implements LightTrace {
   ended(): void {}
 }
 
-/** Where there are no pages: nobody counts, and nothing is kept but samples. */
+/** For a process without pages: nothing is counted, and only samples are recorded. */
 const SAMPLES_ONLY: BulkStats = { count() {}, isSlow: () => false, onTraceKept() {} };
 
+/** Creates what collects, counts and reports in this process. */
 function createLocal(deps: {
   registry: MetricsRegistry;
   clock: Clock;

@@ -7,24 +7,24 @@ import type { EpochClock } from './epoch-clock.ts';
 import type { CollectorReport, SpanCollector } from './span-collector.ts';
 
 const INTERVAL_MS = 1000;
-/** How often the store is asked at the start: the first answer alone would say little of its clock. */
-const FIRST_QUESTIONS = 5;
-/** Spans that wait for the next report, at most; and in one text, so that none is too large for a trace. */
+/** Number of writes at the start, to estimate the clock skew from more than one answer. */
+const INITIAL_WRITES = 5;
+/** Most spans that wait for the next report, and most in one part, so that no part exceeds the limit of a trace. */
 const MAX_SPANS = 5000;
 const MAX_SPANS_OF_PART = 200;
 
-/** What the reporter reports, for metrics. */
+/** Events of the reporter and the collector, for metrics. */
 export interface StoreReport extends CollectorReport {
   stored(size: { readonly traces: number; readonly bytes: number }): void;
   storeFailed(): void;
 }
 
-/** Who this process is. */
+/** Identity of this process. */
 export type ProcessIdentity = Pick<ProcessRecord, 'process' | 'host' | 'pid' | 'startedAtMs'>;
 
 /**
- * Tells the store once a second what this process keeps, and how it is. What the store does not take in time is lost:
- * nothing waits for statistics.
+ * Writes the kept spans, the counts and the state of this process to the store once a second. If the store does not
+ * accept them they are dropped: nothing waits for statistics.
  */
 export class Reporter {
   readonly #identity: ProcessIdentity;
@@ -59,16 +59,17 @@ export class Reporter {
     this.#report = deps.report;
   }
 
-  /** Names a service of this process, and who says how it is. */
+  /** Adds a service to the record of this process; `facts` returns its current state. */
   addService(service: string, facts: () => Readonly<Record<string, AttributeValue>>): void {
     this.#services.set(service, facts);
   }
 
+  /** Registers a callback for traces that another process keeps and wants the rest of. */
   onWanted(listener: (traceId: string) => void): void {
     this.#wantedListeners.push(listener);
   }
 
-  /** Keeps these spans for the next report. */
+  /** Adds spans to the next report; drops those over the limit. */
   keep(traceId: string, spans: readonly SpanRecord[]): void {
     const room = Math.max(0, MAX_SPANS - this.#spans);
     if (spans.length > room) this.#report.spansDropped(spans.length - room, 'limit');
@@ -79,13 +80,14 @@ export class Reporter {
     else if (taken.length > 0) this.#kept.set(traceId, taken);
   }
 
+  /** Starts to report. Resolves after the first writes. */
   async start(collector: SpanCollector): Promise<void> {
     await this.#store.start();
-    for (let i = 0; i < FIRST_QUESTIONS && !this.#stopped; i += 1) await this.#write(collector);
+    for (let i = 0; i < INITIAL_WRITES && !this.#stopped; i += 1) await this.#write(collector);
     this.#schedule(collector);
   }
 
-  /** Tells what is left, once, and closes the store. */
+  /** Writes the remaining spans, once, and closes the store. */
   async stop(collector: SpanCollector): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -106,25 +108,25 @@ export class Reporter {
     const [kept, spans] = [this.#kept, this.#spans];
     this.#kept = new Map();
     this.#spans = 0;
-    const askedAtUs = this.#epoch.nowMs() * 1000;
+    const sentUs = this.#epoch.nowMs() * 1000;
     try {
       const { nowUs, wanted, ...size } = await this.#store.write({
         process: this.#identity.process,
-        record: JSON.stringify(this.#describe()),
+        record: JSON.stringify(this.#record()),
         calls: this.#counts.take(),
-        parts: [...kept].flatMap(([traceId, list]) => this.#parts(list).map((text) => ({ traceId, text }))),
+        parts: [...kept].flatMap(([traceId, list]) => this.#serialize(list).map((text) => ({ traceId, text }))),
         wanted: collector.takeWanted(),
       });
-      this.#skew.addSample(nowUs, askedAtUs, this.#epoch.nowMs() * 1000);
+      this.#skew.addSample(nowUs, sentUs, this.#epoch.nowMs() * 1000);
       this.#report.stored(size);
-      this.#tellWanted(wanted);
+      this.#notifyWanted(wanted);
     } catch {
       this.#report.storeFailed();
       if (spans > 0) this.#report.spansDropped(spans, 'store');
     }
   }
 
-  #tellWanted(wanted: readonly string[]): void {
+  #notifyWanted(wanted: readonly string[]): void {
     for (const traceId of wanted) {
       if (this.#lastWanted.has(traceId)) continue;
       for (const listener of this.#wantedListeners) listener(traceId);
@@ -132,7 +134,7 @@ export class Reporter {
     this.#lastWanted = new Set(wanted);
   }
 
-  #parts(spans: readonly SpanRecord[]): string[] {
+  #serialize(spans: readonly SpanRecord[]): string[] {
     const texts: string[] = [];
     for (let i = 0; i < spans.length; i += MAX_SPANS_OF_PART) {
       const part: TracePart = {
@@ -145,8 +147,8 @@ export class Reporter {
     return texts;
   }
 
-  #describe(): ProcessRecord {
-    const facts = [...this.#services.values()].map((describe) => describe());
+  #record(): ProcessRecord {
+    const facts = [...this.#services.values()].map((factsOf) => factsOf());
     const services = [...this.#services.keys()];
     return { ...this.#identity, services, ...this.#skew.estimate, facts: Object.assign({}, ...facts) };
   }

@@ -1,18 +1,18 @@
-/** How many of one kind are kept as the slowest within a window. */
+/** Number of calls of one kind that count as the slowest within a window. */
 const SLOWEST = 5;
-/** Where each is slower than those before, so many are taken all the same before the window ends. */
-const MOST = 3 * SLOWEST;
+/** Most calls taken within a window, if each is slower than the ones before. */
+const MAX_TAKEN = 3 * SLOWEST;
 const WINDOW_MS = 10_000;
 const MAX_KINDS = 100;
 
 interface Window {
   beganAtMs: number;
-  /** The durations of the slowest so far, the quickest of them first. */
+  /** Durations of the slowest so far, in milliseconds, ascending. */
   readonly slowest: number[];
   taken: number;
 }
 
-/** Judges whether something is among the slowest of its kind in these seconds. */
+/** Decides whether a call is among the slowest of its kind within ten seconds. */
 export class Slowest {
   readonly #monotonicMs: () => number;
   readonly #windows = new Map<string, Window>();
@@ -21,10 +21,10 @@ export class Slowest {
     this.#monotonicMs = deps.monotonicMs;
   }
 
-  /** Whether it is, as far as is known by now; then it counts as one of them. */
+  /** Returns whether the call is among the slowest so far; if so, it counts as one of them. */
   take(kind: string, ms: number): boolean {
     const window = this.#windowOf(kind);
-    if (!window || window.taken >= MOST) return false;
+    if (!window || window.taken >= MAX_TAKEN) return false;
     const { slowest } = window;
     if (slowest.length >= SLOWEST) {
       if (ms <= (slowest[0] ?? 0)) return false;
@@ -40,7 +40,7 @@ export class Slowest {
     const now = this.#monotonicMs();
     const window = this.#windows.get(kind);
     if (window && now - window.beganAtMs < WINDOW_MS) return window;
-    this.#windows.delete(kind); // so that the map stays in the order of beginnings
+    this.#windows.delete(kind); // keeps the map ordered by `beganAtMs`
     for (const [old, { beganAtMs }] of this.#windows) {
       if (now - beganAtMs < WINDOW_MS) break;
       this.#windows.delete(old);

@@ -6,25 +6,25 @@ import { type LightSpan, type LightTrace, newTraceId } from './light-span.ts';
 import type { Slowest } from './slowest.ts';
 import { errorOf, kindOf, lightToRecord, toMs, toRecord } from './span-record.ts';
 
-/** Traces that are remembered, so that what comes late can be judged as the rest was. */
+/** Most traces that are remembered, so that late spans get the same decision as the rest. */
 const MAX_TRACES = 500;
 const MAX_SPANS_OF_TRACE = 200;
-/** Traces a second that are kept at most, whoever asks for it. */
+/** Most traces kept per second, for any reason. */
 const MAX_KEPT_PER_SECOND = 200;
 /**
- * Traces a second that are recorded though they are no sample, so that the slowest of them can be kept: enough to find
- * what is slow, and however busy a process is, it takes well below a hundredth of its time.
+ * Most unsampled traces recorded per second, of which the slowest are kept: enough to find slow calls, at well below 1 %
+ * of the time of a busy process.
  */
 const MAX_LIGHT_PER_SECOND = 30;
 
-/** Why a trace is kept. */
+/** Reason why a trace is kept; also a label of `stats_traces_kept_total`. */
 export type KeepReason = 'sample' | 'slow' | 'error' | 'wanted';
 
-/** What a collector reports, for metrics. */
+/** Events of the collector, for metrics. */
 export interface CollectorReport {
   spanRecorded(): void;
-  spansDropped(count: number, why: 'limit' | 'store'): void;
-  traceKept(why: KeepReason): void;
+  spansDropped(count: number, reason: 'limit' | 'store'): void;
+  traceKept(reason: KeepReason): void;
 }
 
 interface CollectorDeps {
@@ -36,13 +36,13 @@ interface CollectorDeps {
 }
 
 /**
- * Judges, whenever a request of this process ends, whether its trace is worth keeping: it is where it is a sample, has
- * failed, or is among the slowest of its kind. Until then, and a while longer, its spans wait.
+ * Decides, when a request of this process ends, whether to keep its trace: if it is a sample, has failed, or is among the
+ * slowest of its kind. Until then, and as long as the trace is remembered, its spans wait.
  */
 export class SpanCollector implements SpanProcessor {
   readonly #deps: CollectorDeps;
-  readonly #countThemselves = new Set<string>();
-  /** Traces that somebody else may know of, those of samples among them. */
+  readonly #uncounted = new Set<string>();
+  /** Traces whose id other processes may know, including samples; oldest first. */
   readonly #traces = new Map<string, CollectedTrace>();
   #wanted: string[] = [];
   #second = 0;
@@ -53,32 +53,32 @@ export class SpanCollector implements SpanProcessor {
     this.#deps = deps;
   }
 
-  /** The spans of this service are not counted: it counts by hand. */
+  /** Excludes the spans of a service from the counts, because the service counts by itself. */
   doNotCount(service: string): void {
-    this.#countThemselves.add(service);
+    this.#uncounted.add(service);
   }
 
-  /** Traces that others should keep too, since the last time. */
+  /** Returns the traces that other processes should keep too, added since the last call. */
   takeWanted(): readonly string[] {
     const wanted = this.#wanted;
     this.#wanted = [];
     return wanted;
   }
 
-  /** Another process keeps this trace: so does this one, as far as it still has it. */
+  /** Keeps a trace that another process keeps, if it is still remembered. */
   want(traceId: string): void {
     const known = this.#traces.get(traceId);
     if (known && !known.kept) this.#keepTrace(known, 'wanted');
   }
 
-  /** Begins to record what is no sample; undefined where that is too much in this second. */
+  /** Returns the trace for an unsampled span; undefined if the limit of this second is reached. */
   lightTrace(id: string | undefined): CollectedTrace | undefined {
-    this.#lookAtClock();
+    this.#startSecond();
     this.#lightThisSecond += 1;
     return this.#lightThisSecond > MAX_LIGHT_PER_SECOND ? undefined : this.#traceOf(id);
   }
 
-  /** The trace of this name, or a new one. */
+  /** Returns the trace with this id, or a new one. */
   #traceOf(id: string | undefined): CollectedTrace {
     const known = id === undefined ? undefined : this.#traces.get(id);
     if (known) return known;
@@ -89,7 +89,7 @@ export class SpanCollector implements SpanProcessor {
 
   onStart(): void {}
 
-  /** A span of a sample has ended. */
+  /** Receives an ended span of a sample. */
   onEnd(span: ReadableSpan): void {
     this.#deps.report.spanRecorded();
     const service = span.instrumentationScope.name;
@@ -103,7 +103,7 @@ export class SpanCollector implements SpanProcessor {
 
   async shutdown(): Promise<void> {}
 
-  /** A span of what is no sample has ended. */
+  /** Receives an ended light span. */
   lightEnded(ended: CollectedTrace, span: LightSpan): void {
     this.#deps.report.spanRecorded();
     this.#count(span.service, span, span.endMs - span.startMs, span.error !== '');
@@ -114,28 +114,28 @@ export class SpanCollector implements SpanProcessor {
     if (ended.waiting.length < MAX_SPANS_OF_TRACE) ended.waiting.push(span);
     else this.#deps.report.spansDropped(1, 'limit');
     if (!span.isRoot) return;
-    const why = this.#worth(span);
-    if (why === 'slow') this.#wanted.push(ended.id);
-    if (why !== undefined) this.#keepTrace(ended, why);
+    const reason = this.#reasonToKeep(span);
+    if (reason === 'slow') this.#wanted.push(ended.id);
+    if (reason !== undefined) this.#keepTrace(ended, reason);
   }
 
   #count(service: string, span: Pick<LightSpan, 'name' | 'kind'>, ms: number, failed: boolean): void {
-    if (this.#countThemselves.has(service)) return;
+    if (this.#uncounted.has(service)) return;
     this.#deps.counts.count(service, span.name, kindOf(span), ms, failed);
   }
 
-  #worth(root: LightSpan): KeepReason | undefined {
+  #reasonToKeep(root: LightSpan): KeepReason | undefined {
     const { slowest } = this.#deps;
     const kind = `${root.service} ${root.name}`;
     if (root.error !== '' && slowest.take(`failed ${kind}`, 0)) return 'error';
-    const told = root.attributes[KEPT]; // by who has judged already
-    if (told !== undefined) return told === 'wanted' ? 'wanted' : 'slow';
+    const decided = root.attributes[KEPT]; // by the service itself
+    if (decided !== undefined) return decided === 'wanted' ? 'wanted' : 'slow';
     return slowest.take(kind, root.endMs - root.startMs) ? 'slow' : undefined;
   }
 
-  #keepTrace(known: CollectedTrace, why: KeepReason): boolean {
+  #keepTrace(known: CollectedTrace, reason: KeepReason): boolean {
     const { report, keep } = this.#deps;
-    this.#lookAtClock();
+    this.#startSecond();
     this.#keptThisSecond += 1;
     const spans = known.waiting;
     known.waiting = [];
@@ -144,12 +144,12 @@ export class SpanCollector implements SpanProcessor {
       return false;
     }
     known.kept = true;
-    report.traceKept(why);
+    report.traceKept(reason);
     keep(known.id, spans.map(lightToRecord));
     return true;
   }
 
-  #lookAtClock(): void {
+  #startSecond(): void {
     const second = Math.floor(this.#deps.monotonicMs() / 1000);
     if (second === this.#second) return;
     this.#second = second;
@@ -157,7 +157,7 @@ export class SpanCollector implements SpanProcessor {
     this.#lightThisSecond = 0;
   }
 
-  /** Those that began first go first, whether they were judged or not. */
+  /** Remembers a trace; forgets the oldest one if there are too many. */
   remember(known: CollectedTrace): void {
     this.#traces.set(known.id, known);
     if (this.#traces.size <= MAX_TRACES) return;
@@ -168,7 +168,7 @@ export class SpanCollector implements SpanProcessor {
   }
 }
 
-/** What this process did of a trace, as far as it was no sample. */
+/** The spans of this process in a trace, until the trace is kept. */
 class CollectedTrace implements LightTrace {
   readonly #collector: SpanCollector;
   #id: string | undefined;
@@ -180,7 +180,7 @@ class CollectedTrace implements LightTrace {
     this.#id = id;
   }
 
-  /** Only what has a name can be known to others. */
+  /** A trace can be known to other processes only once its id is used, so it is remembered from then on. */
   get id(): string {
     if (this.#id === undefined) {
       this.#id = newTraceId();

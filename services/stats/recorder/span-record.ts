@@ -7,7 +7,7 @@ const MAX_NAME = 100;
 const MAX_VALUE = 300;
 const MAX_ATTRIBUTES = 24;
 
-/** What is kept of a span that the SDK has recorded: bounded, whatever came from outside. */
+/** Converts an SDK span to a record of bounded size. */
 export function toRecord(span: ReadableSpan): SpanRecord {
   return bounded({
     id: span.spanContext().spanId,
@@ -22,24 +22,24 @@ export function toRecord(span: ReadableSpan): SpanRecord {
   });
 }
 
-/** The same of a light one. */
+/** Converts a light span to a record of bounded size. */
 export function lightToRecord(span: LightSpan): SpanRecord {
   const { id, parentId: parent, service, name, startMs, endMs, error, attributes } = span;
   const durationMs = endMs - startMs;
   return bounded({ id, parent, service, name, kind: kindOf(span), startMs, durationMs, error, attributes });
 }
 
-/** The name of a span's kind. */
+/** Returns the name of a span's kind. */
 export function kindOf({ kind }: { readonly kind: SpanKind }): SpanKindName {
   return SPAN_KINDS[kind] ?? 'internal';
 }
 
-/** Why a span failed; empty where it did not. */
+/** Returns why a span failed; empty if it did not. */
 export function errorOf({ status }: ReadableSpan): string {
   return status.code === SpanStatusCode.ERROR ? status.message || 'failed' : '';
 }
 
-/** A time of OpenTelemetry's SDK in milliseconds. */
+/** Converts a time of OpenTelemetry's SDK to milliseconds. */
 export function toMs([seconds, nanoseconds]: HrTime): number {
   return seconds * 1000 + nanoseconds / 1_000_000;
 }

@@ -10,17 +10,17 @@ import {
   type WriteResult,
 } from './stats-store.ts';
 
-interface Kept {
+interface TraceEntry {
   readonly atMs: number;
   readonly texts: string[];
   bytes: number;
 }
 
-/** The store of a process that is alone: in memory. */
+/** The store of a process without Redis, in memory. */
 export class MemoryStatsStore implements StatsStore {
   readonly #nowMs: () => number;
   readonly #limits: StoreLimits;
-  readonly #traces = new Map<string, Kept>();
+  readonly #traces = new Map<string, TraceEntry>();
   readonly #processes = new Map<string, { text: string; atMs: number }>();
   readonly #calls = new Map<number, Map<string, string>>();
   readonly #wanted = new Map<string, number>();
@@ -44,7 +44,7 @@ export class MemoryStatsStore implements StatsStore {
     }
     for (const { traceId, text } of parts) this.#append(traceId, text, now);
     for (const id of wanted) this.#wanted.set(id, now);
-    this.#forget(now);
+    this.#expire(now);
     return { nowUs: now * 1000, wanted: [...this.#wanted.keys()], traces: this.#traces.size, bytes: this.#bytes };
   }
 
@@ -61,27 +61,27 @@ export class MemoryStatsStore implements StatsStore {
   }
 
   async processes(): Promise<readonly ProcessRecord[]> {
-    this.#forget(this.#nowMs());
+    this.#expire(this.#nowMs());
     return [...this.#processes.values()].map(({ text }) => parseProcess(text)).filter((record) => record !== undefined);
   }
 
   async calls(): Promise<readonly MinuteOfCalls[]> {
-    this.#forget(this.#nowMs());
+    this.#expire(this.#nowMs());
     return [...this.#calls]
       .sort(([one], [other]) => one - other)
       .map(([minute, processes]) => ({ minute, calls: [...processes.values()].flatMap(parseCalls) }));
   }
 
   #append(id: string, text: string, now: number): void {
-    const kept = this.#traces.get(id) ?? { atMs: now, texts: [], bytes: 0 };
-    if (kept.bytes + text.length > this.#limits.maxTraceBytes) return;
-    kept.texts.push(text);
-    kept.bytes += text.length;
+    const entry = this.#traces.get(id) ?? { atMs: now, texts: [], bytes: 0 };
+    if (entry.bytes + text.length > this.#limits.maxTraceBytes) return;
+    entry.texts.push(text);
+    entry.bytes += text.length;
     this.#bytes += text.length;
-    this.#traces.set(id, kept);
+    this.#traces.set(id, entry);
   }
 
-  #forget(now: number): void {
+  #expire(now: number): void {
     for (const [id, { atMs, bytes }] of this.#traces) {
       const tooMany = this.#traces.size > this.#limits.maxTraces || this.#bytes > this.#limits.maxBytes;
       if (!tooMany && now - atMs < this.#limits.maxAgeMs) break;

@@ -11,8 +11,8 @@ import {
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Reads what a process has kept of a trace. What another version of this software wrote, or what is broken, may not
- * harm who looks at the rest: undefined where it cannot be read, and without those spans that cannot be.
+ * Parses the part of a trace that a process has stored. Records may be broken, or written by another version: returns
+ * undefined for an invalid part, and leaves out invalid spans.
  */
 export function parsePart(text: string): TracePart | undefined {
   const part = parseFields(text);
@@ -21,7 +21,7 @@ export function parsePart(text: string): TracePart | undefined {
   return { process: part.process, ...parseSkew(part), spans };
 }
 
-/** Reads what a process has said of itself; undefined where it cannot be read. */
+/** Parses the record of a process; returns undefined if it is invalid. */
 export function parseProcess(text: string): ProcessRecord | undefined {
   const record = parseFields(text);
   if (!record) return undefined;
@@ -40,7 +40,7 @@ export function parseProcess(text: string): ProcessRecord | undefined {
   };
 }
 
-/** Reads the calls of a process within a minute, without those that cannot be read. */
+/** Parses the calls of a process within a minute; leaves out invalid ones. */
 export function parseCalls(text: string): readonly CallCount[] {
   let calls: unknown;
   try {

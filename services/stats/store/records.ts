@@ -1,42 +1,43 @@
-/** The kinds of spans, in the words of OpenTelemetry. */
+/** The span kinds of OpenTelemetry, in the order of its `SpanKind`. */
 export const SPAN_KINDS = ['internal', 'server', 'client', 'producer', 'consumer'] as const;
 
 export type SpanKindName = (typeof SPAN_KINDS)[number];
 
-/** What one value of an attribute may be. */
+/** Value of an attribute. */
 export type AttributeValue = string | number | boolean;
 
-/** Something that took time, as it is kept. Times are those of the process that did it, in microseconds since 1970. */
+/** A stored span. Times are by the clock of the recording process, in microseconds since 1970. */
 export interface SpanRecord {
   readonly id: string;
-  /** The span that it is a part of; empty where there is none. */
+  /** Id of the parent span; empty if there is none. */
   readonly parent: string;
   readonly service: string;
   readonly name: string;
   readonly kind: SpanKindName;
   readonly startUs: number;
   readonly durationUs: number;
-  /** Why it failed; empty where it did not. */
+  /** Error code; empty if it did not fail. */
   readonly error: string;
   readonly attributes: Readonly<Record<string, AttributeValue>>;
 }
 
-/** What one process did of a trace. */
+/** Spans of one process in a trace, written by one report. */
 export interface TracePart {
   readonly process: string;
-  /** How far the store's clock is ahead of the process', in microseconds, and how sure that is; null where unknown. */
+  /** How far the store's clock is ahead of the process's, in microseconds; null if unknown. */
   readonly skewUs: number | null;
+  /** Uncertainty of `skewUs`, in microseconds. */
   readonly uncertainUs: number;
   readonly spans: readonly SpanRecord[];
 }
 
-/** A trace, as far as it is kept. */
+/** The stored parts of a trace. */
 export interface StoredTrace {
   readonly id: string;
   readonly parts: readonly TracePart[];
 }
 
-/** A process that records. */
+/** A process that records; `process` is its random id. */
 export interface ProcessRecord {
   readonly process: string;
   readonly services: readonly string[];
@@ -45,11 +46,11 @@ export interface ProcessRecord {
   readonly startedAtMs: number;
   readonly skewUs: number | null;
   readonly uncertainUs: number;
-  /** What its services say of themselves, such as `connections` and `fresh`. */
+  /** State of its services, such as `connections` and `fresh`. */
   readonly facts: Readonly<Record<string, AttributeValue>>;
 }
 
-/** Calls of one kind, within a minute. */
+/** Counts of one kind of calls of one process, within a minute. */
 export interface CallCount {
   readonly service: string;
   readonly name: string;
@@ -58,7 +59,7 @@ export interface CallCount {
   readonly errors: number;
   readonly sumMs: number;
   readonly maxMs: number;
-  /** How many calls took how long: see `call-histogram.ts`. */
+  /** Number of calls by bucket of their duration: see `call-histogram.ts`. */
   readonly buckets: Readonly<Record<string, number>>;
 }
 

@@ -23,8 +23,8 @@ interface WritingRedis extends Redis {
 }
 
 /**
- * The store that all processes of a cluster share, in its Redis: one slot of it, by connections of its own, so that
- * statistics never stand before an update.
+ * The store that all processes of a cluster share, in one slot of its Redis. It has links of its own, so that statistics
+ * never delay an update.
  */
 export class RedisStatsStore implements StatsStore {
   readonly #topology: RedisTopology;
@@ -57,7 +57,7 @@ export class RedisStatsStore implements StatsStore {
 
   async write({ process, record, calls, parts, wanted }: StatsReport): Promise<WriteResult> {
     const limits = this.#limits;
-    const [nowUs, traces, bytes, others] = await this.#attempt((redis) =>
+    const [nowUs, traces, bytes, wantedIds] = await this.#attempt((redis) =>
       redis.heliographWriteStats(
         ...['traces', 'sizes', 'wanted', 'processes'].map((name) => this.#base + name),
         this.#base,
@@ -78,7 +78,7 @@ export class RedisStatsStore implements StatsStore {
         ...wanted,
       ),
     );
-    return { nowUs: Number(nowUs), wanted: others, traces: Number(traces), bytes: Number(bytes) };
+    return { nowUs: Number(nowUs), wanted: wantedIds, traces: Number(traces), bytes: Number(bytes) };
   }
 
   async trace(id: string): Promise<StoredTrace> {
@@ -87,7 +87,7 @@ export class RedisStatsStore implements StatsStore {
   }
 
   async *traces(): AsyncIterable<readonly StoredTrace[]> {
-    // All names at once: where more come meanwhile, pages by rank would show some twice.
+    // All ids at once: paging by rank would return some twice if others are added in between.
     const ids = await this.#attempt((redis) => redis.zrange(`${this.#base}traces`, '0', '-1', 'REV'));
     for (let i = 0; i < ids.length; i += TRACE_BATCH_SIZE) yield await this.#read(ids.slice(i, i + TRACE_BATCH_SIZE));
   }
@@ -97,18 +97,18 @@ export class RedisStatsStore implements StatsStore {
     const entries = Object.entries(await this.#attempt((redis) => redis.hgetall(key)));
     const atMs = (text: string) => Number(text.slice(0, text.indexOf(' '))) / 1000;
     const newestMs = Math.max(0, ...entries.map(([, text]) => atMs(text) || 0));
-    const gone = entries
+    const expired = entries
       .filter(([, text]) => !(atMs(text) > newestMs - this.#limits.processTtlMs))
       .map(([process]) => process);
-    if (gone.length > 0) await this.#attempt((redis) => redis.hdel(key, ...gone));
+    if (expired.length > 0) await this.#attempt((redis) => redis.hdel(key, ...expired));
     return entries
-      .filter(([process]) => !gone.includes(process))
+      .filter(([process]) => !expired.includes(process))
       .map(([, text]) => parseProcess(text.slice(text.indexOf(' ') + 1)))
       .filter((record) => record !== undefined);
   }
 
   async calls(): Promise<readonly MinuteOfCalls[]> {
-    const newest = Math.floor(Date.now() / 60_000) + 1; // other clocks may be a little ahead
+    const newest = Math.floor(Date.now() / 60_000) + 1; // clocks of other processes may be a little ahead
     const minutes = Array.from({ length: CALL_WINDOW_MINUTES + 1 }, (_, i) => newest - CALL_WINDOW_MINUTES + i);
     const texts = await this.#attempt((redis) =>
       Promise.all(minutes.map((minute) => redis.hvals(`${this.#base}calls:${minute}`))),

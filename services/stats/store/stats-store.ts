@@ -1,14 +1,14 @@
 import type { MinuteOfCalls, ProcessRecord, StoredTrace } from './records.ts';
 
-/** How much a store keeps, and for how long; the oldest goes first. */
+/** Limits of a store; the oldest records are dropped first. */
 export interface StoreLimits {
   readonly maxTraces: number;
   readonly maxBytes: number;
   readonly maxTraceBytes: number;
   readonly maxAgeMs: number;
-  /** For how long a process is there that says nothing. */
+  /** How long a process is listed after its last report. */
   readonly processTtlMs: number;
-  /** For how long processes that have quick parts of a trace are asked for them, where another part was slow. */
+  /** How long a trace stays in the list of wanted ones. */
   readonly wantedTtlMs: number;
   readonly maxWanted: number;
 }
@@ -23,47 +23,50 @@ export const STORE_LIMITS: StoreLimits = {
   maxWanted: 100,
 };
 
-/** Traces that are read at a time, so that reading many holds up nothing else. */
+/** Number of traces read at a time, so that reading all does not block the event loop. */
 export const TRACE_BATCH_SIZE = 50;
 
-/** For how long calls are counted. */
+/** Length of the window in which calls are counted, in minutes. */
 export const CALL_WINDOW_MINUTES = 15;
 
-/** What a process tells the store, once in a while. The texts are JSON, as `parse-records.ts` reads it. */
+/** Report of a process to the store. The texts are JSON that `parse-records.ts` can read. */
 export interface StatsReport {
   readonly process: string;
   readonly record: string;
-  /** The calls of this minute so far, and of the one before where it was not told whole; empty for none. */
+  /** Counts by minute since 1970. They replace earlier ones of the same process and minute. */
   readonly calls: ReadonlyMap<number, string>;
   readonly parts: readonly { readonly traceId: string; readonly text: string }[];
-  /** Traces that are worth keeping whole, though nobody's sample. */
+  /** Ids of traces whose parts other processes should keep too. */
   readonly wanted: readonly string[];
 }
 
-/** What the store answers. */
+/** Answer of the store to a report. */
 export interface WriteResult {
   /** The store's clock, in microseconds since 1970. */
   readonly nowUs: number;
-  /** What others want to have whole. */
+  /** Ids of the traces that are wanted by any process. */
   readonly wanted: readonly string[];
+  /** Number of stored traces, and their size. */
   readonly traces: number;
   readonly bytes: number;
 }
 
 /**
- * Keeps what processes have recorded, for a while and never more than its limits, for all of them to show. Whatever
- * it is asked fails while it cannot be reached: then that is not kept, or not shown.
+ * Stores the records of all processes within its limits. Every method except `start` and `stop` rejects while the store
+ * cannot be reached.
  */
 export interface StatsStore {
-  /** Never fails: a store that cannot be reached may come back. */
+  /** Never rejects: a store that cannot be reached may become available later. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Adds the report, and drops the oldest traces over the limits. */
   write(report: StatsReport): Promise<WriteResult>;
-  /** All that is kept of a trace; without parts where there is nothing. */
+  /** Returns a trace; without parts if it is not stored. */
   trace(id: string): Promise<StoredTrace>;
-  /** All traces, the newest first, some at a time. */
+  /** Yields all traces in batches, newest first, each trace once. */
   traces(): AsyncIterable<readonly StoredTrace[]>;
+  /** Returns the processes that have reported recently. */
   processes(): Promise<readonly ProcessRecord[]>;
-  /** The last minutes, the oldest first. */
+  /** Returns the counts of the last minutes, oldest first. */
   calls(): Promise<readonly MinuteOfCalls[]>;
 }

@@ -2,7 +2,7 @@ import { quantile } from '../recorder/call-histogram.ts';
 import type { CallCount, MinuteOfCalls } from '../store/records.ts';
 import { CALL_WINDOW_MINUTES } from '../store/stats-store.ts';
 
-/** Calls of one kind, over all processes and the last minutes. */
+/** Calls of one kind, summed over all processes and the last minutes. */
 export interface CallRow {
   readonly service: string;
   readonly name: string;
@@ -12,11 +12,11 @@ export interface CallRow {
   readonly meanMs: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** Calls in each of the last minutes, the oldest first. */
+  /** Number of calls in each of the last minutes, oldest first. */
   readonly perMinute: readonly number[];
 }
 
-/** Adds up what processes have counted, the most frequent first. */
+/** Sums the counts of all processes by kind of call, most frequent first. */
 export function sumCalls(minutes: readonly MinuteOfCalls[]): readonly CallRow[] {
   const newest = Math.max(0, ...minutes.map(({ minute }) => minute));
   const groups = new Map<string, { minute: number; call: CallCount }[]>();
@@ -50,7 +50,7 @@ function sum(group: readonly { minute: number; call: CallCount }[], newest: numb
     count,
     errors: total((call) => call.errors),
     meanMs: count > 0 ? total((call) => call.sumMs) / count : 0,
-    // A bucket ends a little above what is in it.
+    // The upper bound of a bucket can be above the maximum.
     p99Ms: Math.min(maxMs, quantile(buckets, 0.99)),
     maxMs,
     perMinute,

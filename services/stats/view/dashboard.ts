@@ -4,31 +4,34 @@ import { type CallRow, sumCalls } from './calls.ts';
 import { matches, type TraceFilter } from './filters.ts';
 import { alignSpans, DELIVER, summarize, type TraceSummary } from './summary.ts';
 
-/** A process, with how far its relay hands updates over after the first one did. */
+/** A process, with the delivery lag of its relay. */
 export interface ProcessRow extends ProcessRecord {
-  /** On average over the kept traces, in microseconds; null where no two relays had the same update. */
+  /**
+   * Mean time by which its relay delivered updates later than the first relay, over the kept traces, in microseconds;
+   * null if no update was delivered by two relays.
+   */
   readonly behindFirstUs: number | null;
 }
 
-/** Everything that the dashboard shows. */
+/** Content of the dashboard, also its JSON. */
 export interface Dashboard {
   readonly processes: readonly ProcessRow[];
   readonly relays: number;
   readonly freshRelays: number;
   readonly connections: number;
-  /** Requests to Express apps, by their paths. */
+  /** Requests to Express apps, by method and route. */
   readonly requests: readonly CallRow[];
-  /** Everything else that took time, by its kind. */
+  /** All other calls. */
   readonly calls: readonly CallRow[];
   readonly filter: TraceFilter;
   readonly traces: readonly TraceSummary[];
-  /** How many traces are kept, and how many of them match. */
+  /** Number of kept traces; how many of them match the filter, and how many failed. */
   readonly kept: number;
   readonly matching: number;
   readonly failed: number;
 }
 
-/** Reads the dashboard from the store. Rejects where that cannot be reached. */
+/** Reads the dashboard from the store. Rejects if the store cannot be reached. */
 export async function readDashboard(store: StatsStore, filter: TraceFilter): Promise<Dashboard> {
   const [records, minutes] = await Promise.all([store.processes(), store.calls()]);
   const summaries: TraceSummary[] = [];
@@ -37,7 +40,7 @@ export async function readDashboard(store: StatsStore, filter: TraceFilter): Pro
     for (const trace of traces) {
       const summary = summarize(trace);
       if (summary) summaries.push(summary);
-      noteLags(trace, lags);
+      addLags(trace, lags);
     }
   }
   const found = summaries.filter((trace) => matches(filter, trace));
@@ -60,8 +63,8 @@ export async function readDashboard(store: StatsStore, filter: TraceFilter): Pro
   };
 }
 
-/** How much later than the first relay each other one had handed the update over. */
-function noteLags(trace: StoredTrace, lags: Map<string, { sumUs: number; count: number }>): void {
+/** Adds, for each relay of a trace, how much later than the first one it had delivered the update. */
+function addLags(trace: StoredTrace, lags: Map<string, { sumUs: number; count: number }>): void {
   const ends = new Map<string, number>();
   for (const { name, kind, process, atUs, durationUs } of alignSpans(trace)) {
     if (name !== DELIVER || kind !== 'consumer') continue;

@@ -1,27 +1,28 @@
 import type { TraceSummary } from './summary.ts';
 
-/** How many traces a list shows, and at most. */
+/** Number of traces in the list by default. */
 const LIST_LENGTH = 20;
+/** Highest `limit`. */
 export const MAX_LIST_LENGTH = 200;
 
-/** Which traces somebody wants to see. */
+/** Filter and order of the list of traces. */
 export interface TraceFilter {
-  /** A part of the topic; empty for any. */
+  /** Substring of the topic; empty for any. */
   readonly topic: string;
-  /** A part of what it began with, or of the path; empty for any. */
+  /** Substring of the name of the root span, or of the path; empty for any. */
   readonly path: string;
-  /** The shortest duration, in milliseconds. */
+  /** Shortest duration, in milliseconds. */
   readonly minMs: number;
-  /** Whether only those that failed. */
+  /** True for failed traces only. */
   readonly failed: boolean;
   readonly sort: 'newest' | 'slowest';
-  /** How many of them at most. */
+  /** Most traces in the list. */
   readonly limit: number;
 }
 
 type Query = Readonly<Record<string, unknown>>;
 
-/** Reads a filter from a query. What makes no sense in it counts as not there. */
+/** Parses a filter from a query. Invalid values are replaced by their defaults. */
 export function parseFilter(query: Query): TraceFilter {
   const text = (name: string) => (typeof query[name] === 'string' ? query[name].slice(0, 200) : '');
   const minMs = Number(text('ms'));
@@ -36,7 +37,7 @@ export function parseFilter(query: Query): TraceFilter {
   };
 }
 
-/** Whether a trace is one of those that somebody wants to see. */
+/** Returns whether a trace matches a filter. */
 export function matches(filter: TraceFilter, trace: TraceSummary): boolean {
   return (
     trace.topic.includes(filter.topic) &&

@@ -1,55 +1,55 @@
 import type { SpanRecord, StoredTrace, TracePart } from '../store/records.ts';
 
-/** A span on the store's clock, with who did it. */
+/** A span with its process, and its start by the store's clock. */
 export interface AlignedSpan extends SpanRecord {
   readonly process: string;
-  /** When it began by the store's clock, in microseconds since 1970. */
+  /** Start by the store's clock, in microseconds since 1970. */
   readonly atUs: number;
 }
 
-/** A trace in short. Times are in microseconds, by the store's clock. */
+/** Summary of a trace. Times are in microseconds, by the store's clock. */
 export interface TraceSummary {
   readonly id: string;
-  /** What it began with. */
+  /** Name of the root span. */
   readonly name: string;
   readonly service: string;
   readonly topic: string;
   readonly path: string;
   readonly startUs: number;
-  /** How long its beginning took: what a caller has waited for. */
+  /** Duration of the root span: the time until the caller had the answer. */
   readonly durationUs: number;
-  /** From its beginning to the end of all that is known of it. */
+  /** From the start of the root span to the end of the last span. */
   readonly wholeUs: number;
-  /** From its beginning until the last relay had handed the update over; null where none has. */
+  /** From the start of the root span until the last relay had delivered the update; null if none has. */
   readonly toldUs: number | null;
-  /** Why it failed, or a part of it; empty where nothing did. */
+  /** Error code of the first failed span; empty if none failed. */
   readonly error: string;
-  /** How many relays have handed the update over, and to how many clients. */
+  /** Number of relays that have delivered the update, and of their clients. */
   readonly relays: number;
   readonly clients: number;
   readonly spans: number;
 }
 
-/** What relays record of an update. */
+/** Name of the span in which a relay delivers an update. */
 export const DELIVER = 'deliver';
 
-/** How far a process' clock is behind the store's: the best that its parts of a trace know. */
+/** Returns the part of a process with the most certain clock skew; undefined if it is unknown. */
 export function skewOf(parts: readonly TracePart[], process: string): TracePart | undefined {
   const known = parts.filter((part) => part.process === process && part.skewUs !== null);
   return known.sort((one, other) => one.uncertainUs - other.uncertainUs)[0];
 }
 
-/** All spans of a trace on one clock, the earliest first; one that came twice counts once. */
+/** Returns all spans of a trace on the store's clock, earliest first, each span once. */
 export function alignSpans({ parts }: StoredTrace): readonly AlignedSpan[] {
-  const placed = new Map<string, AlignedSpan>();
+  const aligned = new Map<string, AlignedSpan>();
   for (const { process, spans } of parts) {
     const skewUs = skewOf(parts, process)?.skewUs ?? 0;
-    for (const span of spans) placed.set(span.id, { ...span, process, atUs: span.startUs + skewUs });
+    for (const span of spans) aligned.set(span.id, { ...span, process, atUs: span.startUs + skewUs });
   }
-  return [...placed.values()].sort((one, other) => one.atUs - other.atUs || other.durationUs - one.durationUs);
+  return [...aligned.values()].sort((one, other) => one.atUs - other.atUs || other.durationUs - one.durationUs);
 }
 
-/** Sums a trace up; undefined where nothing of it can be read. */
+/** Summarizes a trace; returns undefined if it has no valid span. */
 export function summarize(trace: StoredTrace): TraceSummary | undefined {
   const spans = alignSpans(trace);
   const known = new Set(spans.map(({ id }) => id));

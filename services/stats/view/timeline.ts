@@ -1,37 +1,39 @@
 import type { AttributeValue, ProcessRecord, StoredTrace } from '../store/records.ts';
 import { type AlignedSpan, alignSpans, skewOf, summarize, type TraceSummary } from './summary.ts';
 
-/** A span as a bar. Times are in microseconds after the beginning of the trace. */
+/** A span as a bar of the timeline. Times are in microseconds. */
 export interface TimelineRow {
   readonly id: string;
   readonly name: string;
   readonly kind: string;
-  /** How deep it is within its lane. */
+  /** Nesting depth within the lane. */
   readonly depth: number;
+  /** Start, after the start of the trace. */
   readonly afterUs: number;
   readonly durationUs: number;
   readonly error: string;
   readonly attributes: Readonly<Record<string, AttributeValue>>;
 }
 
-/** What one service of one process did. */
+/** The spans of one service in one process. */
 export interface TimelineLane {
   readonly service: string;
   readonly process: string;
-  /** Its machine and process number; empty where that is not known any more. */
+  /** Host and process id as `host:pid`; empty if the process is no longer listed. */
   readonly where: string;
-  /** How far its clock is behind the store's, and how sure that is; null where unknown. */
+  /** How far its clock is behind the store's, in microseconds; null if unknown. */
   readonly skewUs: number | null;
+  /** Uncertainty of `skewUs`, in microseconds. */
   readonly uncertainUs: number;
   readonly rows: readonly TimelineRow[];
 }
 
-/** A trace as a waterfall, on one clock. */
+/** A trace as a waterfall, on the store's clock. */
 export interface Timeline extends TraceSummary {
   readonly lanes: readonly TimelineLane[];
 }
 
-/** Lays a trace out, lanes and rows in the order of their beginnings; undefined where nothing of it can be read. */
+/** Creates the timeline of a trace, lanes and rows ordered by start; returns undefined if it has no valid span. */
 export function createTimeline(trace: StoredTrace, processes: readonly ProcessRecord[]): Timeline | undefined {
   const summary = summarize(trace);
   if (!summary) return undefined;
@@ -54,22 +56,22 @@ export function createTimeline(trace: StoredTrace, processes: readonly ProcessRe
   return { ...summary, lanes };
 }
 
-/** The spans of a lane as a tree that is written down: each followed by its parts. */
+/** Flattens the tree of a lane's spans: each span is followed by its children. */
 function toRows(spans: readonly AlignedSpan[], startUs: number): readonly TimelineRow[] {
   const known = new Set(spans.map(({ id }) => id));
   const rows: TimelineRow[] = [];
   const write = (span: AlignedSpan, depth: number): void => {
     const { id, name, kind, atUs, durationUs, error, attributes } = span;
     rows.push({ id, name, kind, depth, afterUs: atUs - startUs, durationUs, error, attributes });
-    known.delete(id); // a circle of parents, made by whoever, has an end
-    for (const part of spans) if (part.parent === id && known.has(part.id)) write(part, depth + 1);
+    known.delete(id); // also ends a cycle of parents
+    for (const child of spans) if (child.parent === id && known.has(child.id)) write(child, depth + 1);
   };
   for (const span of spans) if (!spans.some(({ id }) => id === span.parent)) write(span, 0);
   for (const span of spans) if (known.has(span.id)) write(span, 0);
   return rows;
 }
 
-/** Round times for an axis of this length, in microseconds: 3 to 6 of them, beginning with 0. */
+/** Returns round times for an axis, in microseconds: three to six, starting with 0. */
 export function axisTicks(lengthUs: number): readonly number[] {
   const rough = Math.max(1, lengthUs / 5);
   const power = 10 ** Math.floor(Math.log10(rough));

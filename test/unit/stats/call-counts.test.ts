@@ -9,18 +9,18 @@ const count = (counts: CallCounts, { name, ms, failed }: typeof call) =>
   counts.count('webhook', name, 'server', ms, failed);
 
 describe('a histogram of calls', () => {
-  it('knows durations within a tenth, from a microsecond to an hour', () => {
+  it('is accurate to 10 %, from a microsecond to an hour', () => {
     for (const ms of [0.002, 0.05, 1, 7.7, 123, 4567, 3_600_000]) {
-      const longest = upperBoundMs(bucketOf(ms));
-      expect(longest).toBeGreaterThanOrEqual(ms * 0.999);
-      expect(longest).toBeLessThan(ms * 1.1);
+      const upperMs = upperBoundMs(bucketOf(ms));
+      expect(upperMs).toBeGreaterThanOrEqual(ms * 0.999);
+      expect(upperMs).toBeLessThan(ms * 1.1);
     }
     expect(bucketOf(0)).toBe(0);
     expect(bucketOf(Number.NaN)).toBe(0);
     expect(bucketOf(1e30)).toBe(256);
   });
 
-  it('tells what most calls did not exceed', () => {
+  it('returns quantiles', () => {
     const buckets = { [bucketOf(1)]: 98, [bucketOf(10)]: 1, [bucketOf(1000)]: 1 };
     expect(quantile(buckets, 0.5)).toBeCloseTo(1, 0);
     expect(quantile(buckets, 0.99)).toBeCloseTo(10, -1);
@@ -30,19 +30,19 @@ describe('a histogram of calls', () => {
 });
 
 describe('the calls of a process', () => {
-  it('are counted minute by minute, and a minute that has ended is told once', () => {
+  it('are counted by minute, and a minute that has ended is returned once', () => {
     let nowMs = 60_000;
     const counts = new CallCounts({ nowMs: () => nowMs });
     expect(counts.take().size).toBe(0);
     count(counts, call);
     count(counts, { ...call, ms: 3, failed: true });
-    const [told] = JSON.parse(counts.take().get(1) ?? '') as CallCount[];
-    expect(told).toMatchObject({
+    const [taken] = JSON.parse(counts.take().get(1) ?? '') as CallCount[];
+    expect(taken).toMatchObject({
       ...{ service: 'webhook', name: 'POST /webhook', kind: 'server' },
       count: 2,
       errors: 1,
     });
-    expect(told).toMatchObject({ sumMs: 4, maxMs: 3 });
+    expect(taken).toMatchObject({ sumMs: 4, maxMs: 3 });
     count(counts, call);
     nowMs = 120_000;
     count(counts, call);
@@ -52,22 +52,22 @@ describe('the calls of a process', () => {
     expect([...counts.take().keys()]).toEqual([2]);
   });
 
-  it('take bounded memory, whatever they are called', () => {
+  it('take bounded memory, whatever their names', () => {
     const counts = new CallCounts({ nowMs: () => 0 });
     for (let n = 0; n < 10_000; n += 1) count(counts, { ...call, name: `call ${n}` });
-    const told = JSON.parse(counts.take().get(0) ?? '') as CallCount[];
-    expect(told.length).toBeLessThan(250);
-    expect(told.reduce((sum, { count }) => sum + count, 0)).toBe(10_000);
+    const taken = JSON.parse(counts.take().get(0) ?? '') as CallCount[];
+    expect(taken.length).toBeLessThan(250);
+    expect(taken.reduce((sum, { count }) => sum + count, 0)).toBe(10_000);
   });
 
-  it('take bounded memory, though nobody takes them', () => {
+  it('take bounded memory if they are never taken', () => {
     let nowMs = 0;
     const counts = new CallCounts({ nowMs: () => nowMs });
     for (; nowMs < 3_600_000; nowMs += 60_000) count(counts, call);
     expect(counts.take().size).toBeLessThan(5);
   });
 
-  it('add up over processes and minutes', () => {
+  it('are summed over processes and minutes', () => {
     const counted = { ...{ service: 's', name: 'n', kind: 'client' as const }, errors: 1, sumMs: 10, maxMs: 8 };
     const minutes = [
       { minute: 100, calls: [{ ...counted, count: 2, buckets: { 80: 2 } }] },

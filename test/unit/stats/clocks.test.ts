@@ -2,24 +2,24 @@ import { describe, expect, it } from 'vitest';
 import { ClockSkew } from '../../../services/stats/recorder/clock-skew.ts';
 import { EpochClock } from '../../../services/stats/recorder/epoch-clock.ts';
 
-describe('the difference of clocks', () => {
-  it('is not known before the first answer', () => {
+describe('the clock skew', () => {
+  it('is unknown before the first sample', () => {
     expect(new ClockSkew().estimate).toEqual({ skewUs: null, uncertainUs: 0 });
   });
 
-  it('is what the quickest of the last answers says', () => {
+  it('is that of the recent sample with the shortest round trip', () => {
     const skew = new ClockSkew();
     skew.addSample(10_000 + 450, 10_000, 10_200);
     expect(skew.estimate).toEqual({ skewUs: 350, uncertainUs: 100 });
-    skew.addSample(20_000 + 310, 20_000, 20_020); // quicker
+    skew.addSample(20_000 + 310, 20_000, 20_020); // shorter round trip
     expect(skew.estimate).toEqual({ skewUs: 300, uncertainUs: 10 });
-    skew.addSample(30_000 + 9000, 30_000, 39_000); // slow: says little
+    skew.addSample(30_000 + 9000, 30_000, 39_000); // long round trip: uncertain
     expect(skew.estimate).toEqual({ skewUs: 300, uncertainUs: 10 });
     for (let n = 0; n < 20; n += 1) skew.addSample(50_000 + 550, 50_000, 50_100);
     expect(skew.estimate).toEqual({ skewUs: 500, uncertainUs: 50 });
   });
 
-  it('is not learned from an answer during which our clock was set back', () => {
+  it('ignores a sample during which the local clock was set back', () => {
     const skew = new ClockSkew();
     skew.addSample(10_000, 10_000, 9000);
     expect(skew.estimate.skewUs).toBeNull();
@@ -27,7 +27,7 @@ describe('the difference of clocks', () => {
 });
 
 describe('the clock of spans', () => {
-  it('is the time of day, with fractions of milliseconds, and never goes back', () => {
+  it('is the time of day with fractions of milliseconds, and never goes back', () => {
     const clock = new EpochClock();
     const times = Array.from({ length: 1000 }, () => clock.nowMs());
     expect(Math.abs((times[0] ?? 0) - Date.now())).toBeLessThan(50);

@@ -14,7 +14,7 @@ describe('the settings of call statistics', () => {
     expect(read({})).toEqual({ token: undefined, sampleRate: 0.01, otlp: undefined });
   });
 
-  it('send where an endpoint is named, by the protocol that is named, unless that is switched off', () => {
+  it('export to the configured endpoint and by the configured protocol, unless disabled', () => {
     const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
     expect(read(endpoint).otlp).toBe('http/protobuf');
     expect(read({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }).otlp).toBe('http/json');
@@ -22,7 +22,7 @@ describe('the settings of call statistics', () => {
     expect(read({ ...endpoint, OTEL_SDK_DISABLED: 'true' }).otlp).toBeUndefined();
   });
 
-  it.each(['0', '1', '0.5', '.25', '0.000001', '1.0'])('take the rate %s', (rate) => {
+  it.each(['0', '1', '0.5', '.25', '0.000001', '1.0'])('accept the sample rate %s', (rate) => {
     expect(read({ STATS_SAMPLE_RATE: rate }).sampleRate).toBe(Number(rate));
   });
 
@@ -34,7 +34,7 @@ describe('the settings of call statistics', () => {
     [{ STATS_TOKEN: 'two words' }, /STATS_TOKEN must be printable ASCII/],
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector' }, /OTEL_EXPORTER_OTLP_ENDPOINT must be a URL/],
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /OTEL_EXPORTER_OTLP_PROTOCOL must be one of/],
-  ])('refuse %j', (env, problem) => {
+  ])('reject %j', (env, problem) => {
     expect(() => read(env as Record<string, string>)).toThrow(problem);
   });
 });

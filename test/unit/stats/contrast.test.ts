@@ -6,8 +6,8 @@ const [light, dark] = coloursOf(readCss('stats/public/stats.css'));
 describe.each([
   ['light', light],
   ['dark', dark],
-])('the %s colours of the statistics', (_, colours) => {
-  const of = (name: string) => colours[name] ?? expect.unreachable(`there is no colour ${name}`);
+])('the %s colours of the statistics pages', (_, colours) => {
+  const of = (name: string) => colours[name] ?? expect.unreachable(`colour ${name} is missing`);
 
   it.each([
     ['ink', ['ground', 'card', 'hover', 'notice']],
@@ -17,11 +17,11 @@ describe.each([
     ['bad', ['card', 'hover', 'notice']],
     ['on-accent', ['accent', 'accent-strong']],
     ['ground', ['ink']],
-  ])('let everybody read %s on %s', (ink, grounds) => {
+  ])('make %s readable on %s', (ink, grounds) => {
     for (const ground of grounds) expect(contrast(of(ink), of(ground))).toBeGreaterThanOrEqual(4.5);
   });
 
-  it('let everybody see bars, and where fields end', () => {
+  it('make bars and borders of fields visible', () => {
     for (const bar of ['chat', 'webhook', 'redis', 'relay', 'other', 'bad']) {
       for (const ground of ['card', 'hover']) expect(contrast(of(bar), of(ground)), bar).toBeGreaterThanOrEqual(3);
     }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Slowest } from '../../../services/stats/recorder/slowest.ts';
 
-describe('the slowest', () => {
-  it('are few of each kind within some seconds, whatever comes first', () => {
+describe('the slowest calls', () => {
+  it('are at most five of a kind within a window, after the first five', () => {
     let nowMs = 0;
     const slowest = new Slowest({ monotonicMs: () => nowMs });
     const first = [1, 2, 3, 4, 5].map((ms) => slowest.take('a', ms));
@@ -15,18 +15,18 @@ describe('the slowest', () => {
     expect(slowest.take('a', 0.1)).toBe(true);
   });
 
-  it('are no more where each is slower than the one before', () => {
+  it('are limited when each is slower than the one before', () => {
     const slowest = new Slowest({ monotonicMs: () => 0 });
     const taken = Array.from({ length: 1000 }, (_, ms) => slowest.take('a', ms)).filter(Boolean);
     expect(taken).toHaveLength(15);
   });
 
-  it('take bounded memory, whatever the kinds are called', () => {
+  it('take bounded memory, whatever their kinds', () => {
     let nowMs = 0;
     const slowest = new Slowest({ monotonicMs: () => nowMs });
     const taken = Array.from({ length: 1000 }, (_, n) => slowest.take(`kind ${n}`, 1)).filter(Boolean);
     expect(taken).toHaveLength(100);
     nowMs = 10_001;
-    expect(slowest.take('a new kind', 1)).toBe(true);
+    expect(slowest.take('another kind', 1)).toBe(true);
   });
 });

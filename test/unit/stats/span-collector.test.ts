@@ -10,14 +10,14 @@ import type { CallCount, SpanRecord } from '../../../services/stats/store/record
 
 let nowMs: number;
 let kept: Map<string, string[]>;
-let why: string[];
+let reasons: string[];
 let dropped: number;
 let counts: CallCounts;
 
 beforeEach(() => {
   nowMs = 0;
   kept = new Map();
-  why = [];
+  reasons = [];
   dropped = 0;
   counts = new CallCounts({ nowMs: () => nowMs });
 });
@@ -32,7 +32,7 @@ function collect(sampleRate = 0) {
       spansDropped: (count) => {
         dropped += count;
       },
-      traceKept: (reason) => void why.push(reason),
+      traceKept: (reason) => void reasons.push(reason),
     },
     keep(traceId: string, spans: readonly SpanRecord[]) {
       kept.set(traceId, [...(kept.get(traceId) ?? []), ...spans.map(({ name }) => name)]);
@@ -50,11 +50,11 @@ function collect(sampleRate = 0) {
   return { collector, tracer: recorder.tracer('webhook') };
 }
 
-/** Requests that took so long, and so are no news, as far as they take less. */
-function occupy(tracer: ReturnType<typeof collect>['tracer'], ms: number): void {
+/** Fills the window of the slowest requests with requests of this duration. */
+function fillWindow(tracer: ReturnType<typeof collect>['tracer'], ms: number): void {
   for (let i = 0; i < 5; i += 1) tracer.startSpan('request', { startTime: 0 }, ROOT_CONTEXT).end(ms);
   kept.clear();
-  why = [];
+  reasons = [];
 }
 
 function request(tracer: ReturnType<typeof collect>['tracer'], ms: number, parts: readonly string[] = []): Span {
@@ -65,42 +65,42 @@ function request(tracer: ReturnType<typeof collect>['tracer'], ms: number, parts
   return root;
 }
 
-describe('of the traces of a process', () => {
-  it('samples are kept whole', () => {
+describe('the span collector', () => {
+  it('keeps samples whole', () => {
     const { tracer } = collect(1);
     const { traceId } = request(tracer, 1, ['one', 'two']).spanContext();
     expect(kept.get(traceId)).toEqual(['one', 'two', 'request']);
-    expect(why).toEqual(['sample']);
+    expect(reasons).toEqual(['sample']);
   });
 
-  it('the slowest are kept whole though they are no sample, and others are asked for their parts', () => {
+  it('keeps the slowest unsampled traces whole, and asks other processes for their parts', () => {
     const { tracer, collector } = collect();
-    occupy(tracer, 10);
+    fillWindow(tracer, 10);
     collector.takeWanted();
     request(tracer, 5, ['quick']);
     expect(kept.size).toBe(0);
     const slow = request(tracer, 20, ['slow']);
     expect([...kept.values()]).toEqual([['slow', 'request']]);
-    expect(why).toEqual(['slow']);
+    expect(reasons).toEqual(['slow']);
     expect(collector.takeWanted()).toEqual([slow.spanContext().traceId]);
     expect(collector.takeWanted()).toEqual([]);
     expect(slow.spanContext().traceFlags).toBe(TraceFlags.NONE);
   });
 
-  it('some of those that failed are kept, though they were quick', () => {
+  it('keeps some failed traces, even if they were fast', () => {
     const { tracer } = collect();
-    occupy(tracer, 10);
+    fillWindow(tracer, 10);
     for (let i = 0; i < 50; i += 1) {
       const root = tracer.startSpan('request', { startTime: 0 }, ROOT_CONTEXT);
       root.setStatus({ code: SpanStatusCode.ERROR, message: 'broker_unavailable' });
       root.end(1);
     }
-    expect(why).toEqual(['error', 'error', 'error', 'error', 'error']);
+    expect(reasons).toEqual(['error', 'error', 'error', 'error', 'error']);
   });
 
-  it('those are kept that another process wants, also what comes late', () => {
+  it('keeps a trace that another process wants, including late spans', () => {
     const { tracer, collector } = collect();
-    occupy(tracer, 10);
+    fillWindow(tracer, 10);
     const root = request(tracer, 1, ['part']);
     const { traceId } = root.spanContext();
     collector.want('0123456789abcdef0123456789abcdef');
@@ -110,38 +110,38 @@ describe('of the traces of a process', () => {
     expect(kept.get(traceId)).toEqual(['part', 'request']);
     tracer.startSpan('late', {}, trace.setSpan(ROOT_CONTEXT, root)).end();
     expect(kept.get(traceId)).toEqual(['part', 'request', 'late']);
-    expect(why).toEqual(['wanted']);
+    expect(reasons).toEqual(['wanted']);
   });
 
-  it('those are kept that were judged elsewhere already', () => {
+  it('keeps a trace that its service has decided to keep', () => {
     const { tracer, collector } = collect();
-    occupy(tracer, 10);
+    fillWindow(tracer, 10);
     collector.takeWanted();
     for (const reason of ['slow', 'wanted']) {
       tracer.startSpan('request', { startTime: 0, attributes: { [KEPT]: reason } }, ROOT_CONTEXT).end(0.1);
     }
-    expect(why).toEqual(['slow', 'wanted']);
+    expect(reasons).toEqual(['slow', 'wanted']);
     expect(collector.takeWanted()).toHaveLength(1);
   });
 
-  it('all are counted, kept or not', () => {
+  it('counts every recorded span, kept or not', () => {
     const { tracer, collector } = collect();
-    occupy(tracer, 10);
+    fillWindow(tracer, 10);
     for (let i = 0; i < 20; i += 1) request(tracer, 1, ['part']);
-    const told = () => JSON.parse(counts.take().get(0) ?? '[]') as CallCount[];
-    expect(told().map(({ name, count }) => [name, count])).toContainEqual(['part', 20]);
+    const taken = () => JSON.parse(counts.take().get(0) ?? '[]') as CallCount[];
+    expect(taken().map(({ name, count }) => [name, count])).toContainEqual(['part', 20]);
     collector.doNotCount('webhook');
-    request(tracer, 1, ['by hand']);
-    expect(told().map(({ name }) => name)).not.toContain('by hand');
+    request(tracer, 1, ['counted by its service']);
+    expect(taken().map(({ name }) => name)).not.toContain('counted by its service');
   });
 
-  it('those that nobody ever ends or wants take bounded memory', () => {
+  it('takes bounded memory for traces that never end or are never wanted', () => {
     const { tracer, collector } = collect();
-    occupy(tracer, 100);
+    fillWindow(tracer, 100);
     const { traceId } = request(tracer, 1, ['part']).spanContext();
     for (let i = 0; i < 3000; i += 1) {
       nowMs += 50;
-      request(tracer, 1, ['part', 'part']).spanContext(); // passed on to somebody
+      request(tracer, 1, ['part', 'part']).spanContext(); // its id is used
     }
     collector.want(traceId);
     expect(kept.has(traceId)).toBe(false); // forgotten long ago
@@ -151,12 +151,12 @@ describe('of the traces of a process', () => {
     expect(dropped).toBeGreaterThan(700);
   });
 
-  it('only so many are recorded each second that are no sample, however many there are, and nothing of the rest', () => {
+  it('records at most 30 unsampled traces per second, and nothing of the rest', () => {
     const { tracer } = collect();
     const requests = Array.from({ length: 1000 }, () => request(tracer, 1, ['part']));
     expect(requests.filter((root) => root.spanContext().traceId !== '0'.repeat(32))).toHaveLength(30);
-    const [told] = [...counts.take().values()].map((text) => JSON.parse(text) as CallCount[]);
-    expect(told?.map(({ name, count }) => [name, count])).toEqual([
+    const [taken] = [...counts.take().values()].map((text) => JSON.parse(text) as CallCount[]);
+    expect(taken?.map(({ name, count }) => [name, count])).toEqual([
       ['part', 30],
       ['request', 30],
     ]);
@@ -164,13 +164,13 @@ describe('of the traces of a process', () => {
     expect(request(tracer, 1).spanContext().traceId).not.toBe('0'.repeat(32));
   });
 
-  it('only so many are kept each second, whoever asks for it', () => {
+  it('keeps at most 200 traces per second', () => {
     const { tracer } = collect(1);
     for (let i = 0; i < 1000; i += 1) request(tracer, 1);
-    expect(why).toHaveLength(200);
+    expect(reasons).toHaveLength(200);
     expect(dropped).toBe(800);
     nowMs = 1000;
     request(tracer, 1);
-    expect(why).toHaveLength(201);
+    expect(reasons).toHaveLength(201);
   });
 });

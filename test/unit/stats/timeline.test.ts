@@ -19,7 +19,7 @@ function span(
 
 const deliver = { service: 'relay', name: 'deliver', kind: 'consumer' as const };
 
-/** A webhook whose clock is right, one relay whose clock is 500 µs behind, and one that is 2 ms ahead. */
+/** A webhook without clock skew, a relay whose clock is 500 µs behind, and one whose clock is 2 ms ahead. */
 const TRACE: StoredTrace = {
   id: 'a',
   parts: [
@@ -55,8 +55,8 @@ const TRACE: StoredTrace = {
   ],
 };
 
-describe('a trace in short', () => {
-  it('is about its beginning, and knows when all were told', () => {
+describe('the summary of a trace', () => {
+  it('describes the root span, and when all clients were notified', () => {
     expect(summarize(TRACE)).toEqual({
       id: 'a',
       name: 'request',
@@ -74,18 +74,18 @@ describe('a trace in short', () => {
     });
   });
 
-  it('is nothing where nothing is left of it', () => {
+  it('is undefined if no span is stored', () => {
     expect(summarize({ id: 'a', parts: [] })).toBeUndefined();
   });
 
-  it('begins with what is left of it, where its beginning was not kept', () => {
+  it('starts with the earliest stored span if the root was not kept', () => {
     const late = { ...TRACE, parts: TRACE.parts.slice(1, 2) };
     expect(summarize(late)).toMatchObject({ name: 'deliver', relays: 1, toldUs: 200 });
   });
 });
 
 describe('a timeline', () => {
-  it('has a lane for each service of a process, on one clock, with parts below what they are a part of', () => {
+  it('has a lane for each service of a process, on one clock, with children below their parent', () => {
     const processes = [
       { process: 'w', services: [], host: 'h', pid: 7, startedAtMs: 0, skewUs: 0, uncertainUs: 0, facts: {} },
     ];
@@ -110,7 +110,7 @@ describe('a timeline', () => {
     ]);
   });
 
-  it('shows every span once, also where somebody made a circle of parents, or sent one twice', () => {
+  it('shows every span once, also with a cycle of parents or a duplicate', () => {
     const circle = [span('a', 'b', 0, 1), span('b', 'a', 1, 1), span('c', 'c', 2, 1), span('root', '', 0, 5)];
     const parts = [{ process: 'p', skewUs: 0, uncertainUs: 0, spans: [...circle, ...circle] }];
     const names = createTimeline({ id: 'x', parts }, [])?.lanes.flatMap(({ rows }) => rows.map(({ id }) => id));
@@ -127,7 +127,7 @@ describe('a timeline', () => {
 });
 
 describe('a filter', () => {
-  const summary = summarize(TRACE) ?? expect.unreachable('it can be read');
+  const summary = summarize(TRACE) ?? expect.unreachable('the trace is valid');
 
   it.each([
     [{}, true],
@@ -153,11 +153,11 @@ describe('a filter', () => {
     { limit: '1e9x' },
     { topic: ['a', 'b'] },
     { failed: 'yes' },
-  ])('takes what makes no sense for not there: %j', (query) => {
+  ])('ignores invalid values: %j', (query) => {
     expect(parseFilter(query)).toEqual(parseFilter({}));
   });
 
-  it('has a limit', () => {
+  it('has limits', () => {
     expect(parseFilter({ limit: '999999' }).limit).toBe(200);
     expect(parseFilter({ limit: '100' }).limit).toBe(100);
     expect(parseFilter({ topic: 'x'.repeat(10_000) }).topic).toHaveLength(200);

@@ -1,8 +1,10 @@
--- Takes in what a process has recorded, and drops the oldest where that is too much.
--- KEYS[1] traces by when they were first heard of, KEYS[2] their sizes, KEYS[3] wanted traces, KEYS[4] processes; all
--- others begin as ARGV[1] does, in the same slot. ARGV[2..8] limits: traces, bytes, bytes of one trace, their age, that
--- of what is wanted and that of calls, in milliseconds, and how many are wanted. ARGV[9] the process, ARGV[10] its
--- record. Then three lists, each after its length: minute, calls; trace, part; wanted.
+-- Stores the report of a process, and drops the oldest traces over the limits.
+-- KEYS: [1] traces by the time of their first part, [2] their sizes, [3] wanted traces, [4] processes. All other keys
+--   begin with ARGV[1], in the same slot.
+-- ARGV: [2..4] limits: traces, bytes, bytes of one trace; [5..7] ages in milliseconds: traces, wanted, calls; [8] limit of
+--   wanted; [9] process, [10] its record; then three lists, each preceded by its length: minute and calls; trace and part;
+--   wanted.
+-- Returns the time in microseconds, the number of traces, their bytes, and the wanted traces.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local base, max_traces, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -16,7 +18,7 @@ local function list(each, width)
   at = last + 1
 end
 
--- Those that ended are taken out when somebody looks; until then there are only so many.
+-- Ended processes are removed when the pages are read; until then their number is bounded here.
 if redis.call('HLEN', KEYS[4]) > 1000 then redis.call('DEL', KEYS[4]) end
 redis.call('HSET', KEYS[4], ARGV[9], exact(now) .. ' ' .. ARGV[10])
 redis.call('PEXPIRE', KEYS[4], age_ms)

@@ -49,16 +49,16 @@ async function publish(times: number): Promise<void> {
   }
 }
 
-describe('a webhook whose statistics cannot be kept', () => {
+describe('a webhook whose statistics cannot be stored', () => {
   it.each([
     ['hangs', () => redis.freeze(), () => redis.thaw()],
     ['is gone', () => redis.kill(), () => redis.run()],
   ])(
-    'publishes all the same while their Redis %s, counts what is lost, and keeps again later',
-    async (_, harm, mend) => {
+    'publishes while their Redis %s, counts dropped spans, and stores again later',
+    async (_, breakRedis, repairRedis) => {
       await publish(3);
       await eventually(async () => expect(await metric('stats_store_traces')).toBe(3));
-      await harm();
+      await breakRedis();
       const begun = performance.now();
       await publish(100);
       expect(performance.now() - begun).toBeLessThan(5000);
@@ -70,7 +70,7 @@ describe('a webhook whose statistics cannot be kept', () => {
       }, 10_000);
       const pages = await statistics.get('/stats');
       expect([pages.status, (await pages.json()).code]).toEqual([503, 'broker_unavailable']);
-      await mend();
+      await repairRedis();
       await eventually(async () => {
         await publish(1);
         expect((await (await statistics.get('/stats')).json()).kept).toBeGreaterThan(0);

@@ -16,7 +16,7 @@ let stats: ServiceStats;
 let trusting: ServiceStats;
 let server: HttpServer;
 let url: string;
-/** What was called, with the header that came along. */
+/** Calls that the remote server received, with their header. */
 let called: { path: string; traceparent: string | undefined }[];
 let remote: ReturnType<typeof createServer>;
 let remoteUrl: string;
@@ -67,18 +67,18 @@ afterEach(async () => {
   await running.stop();
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: as it is shown
+// biome-ignore lint/suspicious/noExplicitAny: JSON of the pages
 async function lastTrace(name: string): Promise<any> {
   return eventually(async () => {
     const { traces } = await (await running.get('/stats?sort=newest&limit=200')).json();
     const found = traces.find((summary: { name: string }) => summary.name === name);
-    if (!found) throw new Error(`${name} is not there: ${traces.map((t: { name: string }) => t.name)}`);
+    if (!found) throw new Error(`${name} is missing: ${traces.map((t: { name: string }) => t.name)}`);
     return (await running.get(`/stats/traces/${found.id}`)).json();
   });
 }
 
 describe('any Express app', () => {
-  it('is recorded by one line: each request by its route, with what it fetches', async () => {
+  it('is recorded by one line: each request by its route, with its fetch calls', async () => {
     await fetch(`${url}/items/7?token=secret`);
     const timeline = await lastTrace('GET /items/:id');
     expect(timeline).toMatchObject({ service: 'shop', path: '/items/7', error: '' });
@@ -96,7 +96,7 @@ describe('any Express app', () => {
     expect(called).toEqual([{ path: '/prices?secret=1', traceparent: `00-${timeline.id}-${lane.rows[2].id}-01` }]);
   });
 
-  it('is recorded also where a call fails, or nobody is there', async () => {
+  it('is recorded also if a call fails, or cannot connect', async () => {
     await fetch(`${url}/items/7?path=/fails`);
     const failed = await lastTrace('GET /items/:id');
     expect(failed.lanes[0].rows.map(({ error }: { error: string }) => error)).toEqual(['', '', '500']);
@@ -105,14 +105,14 @@ describe('any Express app', () => {
     expect(unreachable.lanes[0].rows[1]).toMatchObject({ name: 'GET 127.0.0.1:2', error: 'ECONNREFUSED' });
   });
 
-  it('is recorded with its own failures, without their words', async () => {
+  it('is recorded with its own failures, without their messages', async () => {
     await fetch(`${url}/fails`);
     const timeline = await lastTrace('GET /fails');
     expect(timeline).toMatchObject({ error: '500' });
     expect(JSON.stringify(timeline)).not.toContain('mistake');
   });
 
-  it('shows what has no route under one name, since strangers can ask for anything', async () => {
+  it('counts requests without a route under one name, since clients can invent paths', async () => {
     for (let n = 0; n < 30; n += 1) await fetch(`${url}/${n}.php`);
     await lastTrace('GET (no route)');
     await eventually(async () => {
@@ -122,7 +122,7 @@ describe('any Express app', () => {
     });
   });
 
-  it('begins traces of its own, unless it trusts its callers', async () => {
+  it('starts its own traces, unless it trusts its callers', async () => {
     const headers = { traceparent: `00-${TRACE}-b7ad6b7169203331-01` };
     await fetch(`${url}/quiet`, { headers });
     expect((await lastTrace('GET /quiet')).id).not.toBe(TRACE);
@@ -130,7 +130,7 @@ describe('any Express app', () => {
     expect((await lastTrace('GET /office/hello')).id).toBe(TRACE);
   });
 
-  it('leaves alone a call that says itself of what it is a part, and calls that are for no request', async () => {
+  it('leaves alone a call with its own traceparent, and calls outside of a request', async () => {
     await fetch(`${url}/own`);
     await fetch(`${remoteUrl}/for-nobody`);
     expect(called.map(({ traceparent }) => traceparent)).toEqual(['its own', undefined]);

@@ -10,7 +10,7 @@ import { readDashboard } from '../../../services/stats/view/dashboard.ts';
 import { parseFilter } from '../../../services/stats/view/filters.ts';
 import { createTimeline } from '../../../services/stats/view/timeline.ts';
 
-/** Cases for each; a long run sets FUZZ_RUNS=100000. */
+/** Cases per property; a long run sets FUZZ_RUNS=100000. */
 const numRuns = Math.ceil(Number(process.env.FUZZ_RUNS ?? 1000) / 4);
 
 const id = fc.constantFrom('a', 'b', 'c', '');
@@ -56,8 +56,8 @@ const calls = fc.oneof(
   fc.array(call).map((list) => JSON.stringify(list)),
 );
 
-describe('whatever is kept', { timeout: 20_000 + 40 * numRuns }, () => {
-  it('is read as what it should be, or left out', () => {
+describe('any stored text', { timeout: 20_000 + 40 * numRuns }, () => {
+  it('is parsed to valid records, or left out', () => {
     fc.assert(
       fc.property(part, record, calls, (one, other, third) => {
         for (const { startUs, durationUs, attributes } of parsePart(one)?.spans ?? []) {
@@ -71,7 +71,7 @@ describe('whatever is kept', { timeout: 20_000 + 40 * numRuns }, () => {
     );
   });
 
-  it('can be shown, and is text where it is shown', async () => {
+  it('can be shown, and is escaped', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(part), record, calls, async (parts, process, counted) => {
         const store = new MemoryStatsStore();
@@ -97,7 +97,7 @@ describe('whatever is kept', { timeout: 20_000 + 40 * numRuns }, () => {
     );
   });
 
-  it('as a traceparent is one, or none', () => {
+  it('is parsed as a valid traceparent, or rejected', () => {
     const almost = fc
       .array(fc.constantFrom('00', '-', '0af7651916cd43dd', '01', 'ff', 'g', ' '))
       .map((all) => all.join(''));

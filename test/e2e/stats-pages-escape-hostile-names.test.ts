@@ -65,7 +65,7 @@ afterAll(async () => {
   await server?.stop();
 });
 
-it('whatever names, paths, errors and attributes say, it is shown as text', { timeout: 60_000 }, async () => {
+it('names, paths, errors and attributes are shown as text', { timeout: 60_000 }, async () => {
   const query = new URLSearchParams({ topic: HOSTILE[0] ?? '', path: HOSTILE[2] ?? '' });
   const headers = { authorization: `Bearer ${TOKEN}` };
   for (const path of [
@@ -87,6 +87,6 @@ it('whatever names, paths, errors and attributes say, it is shown as text', { ti
   const { page } = await openPage(browser, 'about:blank', { extraHTTPHeaders: headers });
   await page.goto(`${url}/traces/${ID}`);
   const shown = await page.locator('.span .name bdi').allTextContents();
-  // A page cannot hold a zero: browsers leave it out.
+  // HTML cannot contain U+0000: browsers drop it.
   expect(shown.sort()).toEqual(HOSTILE.map((text) => text.replace('\u0000', '')).sort());
 });

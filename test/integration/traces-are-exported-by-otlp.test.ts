@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => receiver.stop());
 
-/** The names of the spans of a trace as a tree: each with its parts, in the order of their beginnings. */
+/** Returns the names of the spans of a trace as a tree, ordered by start. */
 function treeOf(spans: readonly ReceivedSpan[], parentSpanId = ''): unknown[] {
   return spans
     .filter((span) => span.parentSpanId === parentSpanId)
@@ -24,7 +24,7 @@ function treeOf(spans: readonly ReceivedSpan[], parentSpanId = ''): unknown[] {
 }
 
 describe('a tracing system', { timeout: 60_000 }, () => {
-  it('gets the spans of one update from four processes, with their parents in place', async () => {
+  it('receives the spans of one update from four processes, with their parents in place', async () => {
     const cluster = await startStatsCluster({
       redisUrl: inject('redisUrl'),
       relays: 2,
@@ -73,7 +73,7 @@ describe('a tracing system', { timeout: 60_000 }, () => {
     }
   });
 
-  it('gets only samples, by the usual protocol, and under the names that the environment gives', async () => {
+  it('receives only samples, by protobuf by default, under the service name of the environment', async () => {
     const env = {
       REDIS_URL: inject('redisUrl'),
       WEBHOOK_TOKENS: 'token',
@@ -95,7 +95,7 @@ describe('a tracing system', { timeout: 60_000 }, () => {
       });
     expect((await call('not-a-sample', '00')).status).toBe(200);
     expect((await call('sampled-by-its-caller', '01')).status).toBe(200);
-    await webhook.stop(); // what is left is sent before it ends
+    await webhook.stop(); // exports the remaining spans
     expect(receiver.requests.map(({ path, type }) => [path, type])).toEqual([['/v1/traces', 'application/x-protobuf']]);
     const [{ body } = { body: Buffer.of() }] = receiver.requests;
     expect(body.includes(Buffer.from(traceId, 'hex'))).toBe(true);
@@ -104,11 +104,11 @@ describe('a tracing system', { timeout: 60_000 }, () => {
     expect(body.includes('not-a-sample')).toBe(false);
   });
 
-  it('holds no process up that ends, though it takes spans and never answers', async () => {
+  it('does not delay the end of a process if it never answers', async () => {
     const sockets = new Set<Socket>();
-    const deaf = createServer((socket) => void sockets.add(socket)).listen(0, '127.0.0.1');
-    await once(deaf, 'listening');
-    const { port } = deaf.address() as AddressInfo;
+    const silent = createServer((socket) => void sockets.add(socket)).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
     const webhook = await startService('webhook', {
       REDIS_URL: inject('redisUrl'),
       WEBHOOK_TOKENS: 'token',
@@ -119,10 +119,10 @@ describe('a tracing system', { timeout: 60_000 }, () => {
     const call = { method: 'POST', headers, body: '{"topic":"chat"}' };
     expect((await fetch(`http://127.0.0.1:${webhook.port}/webhook`, call)).status).toBe(200);
     await eventually(() => expect(sockets.size).toBeGreaterThan(0), 10_000);
-    const begunAtMs = performance.now();
+    const startMs = performance.now();
     expect(await webhook.stop()).toBe(0);
-    expect(performance.now() - begunAtMs).toBeLessThan(6000); // it would wait for 10 s for each answer
+    expect(performance.now() - startMs).toBeLessThan(6000); // the exporter alone would wait 10 s for each answer
     for (const socket of sockets) socket.destroy();
-    deaf.close();
+    silent.close();
   });
 });
