@@ -14,46 +14,47 @@ import { type OriginBudget, parseOriginBudget } from './cluster/origin-budget.ts
 import type { SessionLimits } from './session/limits.ts';
 import { MAX_MESSAGE_BYTES, type TlsFiles } from './transport/transport.ts';
 
-/** What a relay needs to know. Durations are in milliseconds. */
+/** The settings of a relay. */
 export interface RelayConfig {
   readonly host: string;
-  /** 0 lets the system choose. */
+  /** 0 for any free port. */
   readonly port: number;
-  /** Whether other processes of this machine may listen to the same port, so that the kernel shares clients out. */
+  /** Whether other processes may listen on the same port: the kernel distributes connections among them. */
   readonly sharesPort?: boolean;
-  /** What `/update_check` listens to where the client names no topic. */
+  /** Topic of the legacy clients that name none. */
   readonly defaultTopic: Topic;
   readonly limits: SessionLimits;
   readonly admission: AdmissionLimits;
-  /** The longest message of a client, in bytes; 0 for no limit. */
+  /** Largest message of a client, in bytes; 0 for no limit. */
   readonly maxMessageBytes: number;
-  /** Sockets at the public port, clients or not; 0 for no limit. */
+  /** Sockets of the public port, with or without a connection; 0 for no limit. */
   readonly maxSockets: number;
-  /** Requests that wait for a change at a time; 0 for no limit. */
+  /** Concurrent long-polls; 0 for no limit. */
   readonly maxLongPolls: number;
-  /** Whose `X-Forwarded-For` is believed. */
+  /** Proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: BlockList;
   readonly origins: OriginConfig;
   readonly subscribe: SubscribeConfig;
   /** Files of the certificate and its key, as PEM; undefined without TLS. */
   readonly tls: TlsFiles | undefined;
-  /** How often each partition's digest is read. */
+  /** Interval of the digests of each partition. */
   readonly repairIntervalMs: number;
-  /** Over how long clients spread their refetch after the floor was raised. */
+  /** Time over which clients spread their refetch after a floor raise. */
   readonly floorSpreadMs: number;
   readonly pingIntervalMs: number;
-  /** After how long a client that takes nothing is given up. */
+  /** A connection is closed if its client reads nothing for this time. */
   readonly stuckTimeoutMs: number;
-  /** How many requests a second the app wants from clients that are told. */
+  /** Refetches a second that the web application can serve. */
   readonly originBudget: OriginBudget;
+  /** The longest spread that the budget may lead to. */
   readonly maxSpreadMs: number;
-  /** How many clients a second a relay sends away that holds more than its share; 0 for none. */
+  /** Connections a second that a relay closes if it holds more than its share; 0 for none. */
   readonly rebalancePerSecond: number;
-  /** Over how long the goodbyes of a stopping relay are spread. */
+  /** Time over which a relay that shuts down closes its connections. */
   readonly drainWindowMs: number;
 }
 
-/** Reads what a relay needs, but for its broker. */
+/** Reads the settings of a relay, except those of its broker. Invalid ones are collected by `env`. */
 export function readRelayConfig(
   env: EnvReader,
   defaults: { drainWindow: string } = { drainWindow: '30s' },
@@ -107,7 +108,7 @@ function readProxies(env: EnvReader): BlockList {
 function readTls(env: EnvReader): TlsFiles | undefined {
   const [certFile, keyFile] = [env.optional('TLS_CERT_FILE'), env.optional('TLS_KEY_FILE')];
   for (const [name, file] of Object.entries({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile })) {
-    if (file !== undefined && !canRead(file)) env.fail(name, 'must name a file that can be read');
+    if (file !== undefined && !canRead(file)) env.fail(name, 'must be the path of a readable file');
   }
   if (certFile !== undefined && keyFile !== undefined) return Object.freeze({ certFile, keyFile });
   if (certFile !== undefined || keyFile !== undefined) {
@@ -125,12 +126,12 @@ function canRead(file: string): boolean {
   }
 }
 
-/** Reads what the process of a single relay needs: it must be told where Redis is. */
+/** Reads the settings of a relay process, which requires Redis. Invalid ones are collected by `env`. */
 export function readRelayProcessConfig(env: EnvReader) {
   const relay = readRelayConfig(env);
   const processes = readProcesses(env);
   if (processes > 1 && relay.port === 0) {
-    env.fail('RELAY_PORT', 'must be named where RELAY_PROCESSES is more than 1: all of them share it');
+    env.fail('RELAY_PORT', 'must not be 0 if RELAY_PROCESSES is more than 1: all of them share it');
   }
   return { relay, processes, redis: requireRedisConfig(env) };
 }

@@ -6,7 +6,7 @@ import type { Sessions } from './session/sessions.ts';
 const STEP_MS = 50;
 /** Time for the last close frames to leave before the server closes. */
 const LAST_FRAMES_MS = 100;
-/** A closed client is asked to reconnect within this time. Short, since it finds another relay at once. */
+/** A closed client should reconnect within this time. Short, since it finds another relay at once. */
 export const COME_BACK_WITHIN_MS = 1000;
 
 /** Closes a connection. The reason is the number of milliseconds to wait before reconnecting. */
@@ -26,7 +26,7 @@ export function shed(deps: { sessions: Sessions; clock: Clock; count: number }):
 }
 
 /**
- * Closes all connections, evenly spread over the window, so that the relays that take them over are not overrun.
+ * Closes all connections, evenly spread over the window, so that the other relays are not overrun.
  * Resolves when no session is left.
  */
 export async function drain(deps: { sessions: Sessions; clock: Clock; windowMs: number }): Promise<void> {

@@ -12,7 +12,7 @@ import { RelaySupervisor } from './processes/relay-supervisor.ts';
 import { connectToSupervisor } from './processes/relay-worker.ts';
 import { createRelay } from './relay.ts';
 
-/** Whether this is one of several processes, started by the one that looks after them. */
+/** Whether a supervisor has started this process as one of several. */
 const isOneOfMany = process.send !== undefined;
 
 await runProcess({

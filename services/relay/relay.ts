@@ -33,8 +33,8 @@ export interface Relay {
 }
 
 /**
- * Composes a relay from leaves to root, without starting it. Only two objects are known to others before they exist:
- * `hub.deliverTo` and `telemetry.observe` set them.
+ * Composes a relay from leaves to root, without starting it. Two calls go upwards, after both sides exist: `hub.deliverTo` and
+ * `telemetry.observe`.
  * @param deps.feed must not be started yet
  * @param deps.fresh called each time that the relay becomes fresh
  */

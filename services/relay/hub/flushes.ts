@@ -33,7 +33,7 @@ export class Flushes<T extends Flushable> {
 
   /** The first position that a client which falls behind now may miss. */
   get position(): FlushPosition {
-    // uWebSockets.js may write, and drop, in the next turn what is published in this one.
+    // uWebSockets.js may write a message, and drop it, in the turn after its publish.
     return this.#lastBegan;
   }
 

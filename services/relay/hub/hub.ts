@@ -18,7 +18,7 @@ export interface Fanout {
   deliver(update: Update, paced: boolean): number;
   /** Notifies every client that this relay has become fresh or stale. */
   sendFreshness(fresh: boolean): void;
-  /** Sends what was flushed at `since` or later to each client that was left out, at a time of its own within the window. */
+  /** Sends the updates flushed at `since` or later to each client that a paced delivery left out, at a random time within the window. */
   pace(since: FlushPosition, windowMs: number): void;
   /** Returns over how many milliseconds a topic's subscribers should spread their refetch; 0 for not at all. */
   spreadMs(topic: Topic, subscribers: number): number;
@@ -265,7 +265,7 @@ export class Hub implements FeedHandler {
   }
 
   #merge(update: Update, digestRequestedAtMs?: number): void {
-    // A signal of a watch that was given up.
+    // A late signal of a topic that is not watched any more.
     if (!this.#registers.get(update.topic) && !this.#interest.isWatched(update.topic)) return;
     const register = this.#registers.merge(update);
     if (!register) return;
@@ -296,7 +296,7 @@ export class Hub implements FeedHandler {
     }
   }
 
-  /** Notifies the subscribers of each topic whose current version has risen: their content may be older than the truth. */
+  /** Notifies the subscribers of each topic with a higher current version: their content may be out of date. */
   #raise(topics: readonly Topic[]): void {
     let raised = false;
     for (const topic of topics) {

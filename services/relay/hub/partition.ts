@@ -3,7 +3,7 @@ import { RETENTION_US } from '../../shared/broker/retention.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
 
-/** What a relay knows of one partition, from digests and signals. Floor, base and retention limit never decrease. */
+/** One partition as a relay knows it, from digests and signals. Floor, base and retention limit never decrease. */
 export class Partition {
   #witness: Witness = { epoch: '', version: 0 };
   #floor: Version = 0;
@@ -18,7 +18,7 @@ export class Partition {
   /** Updates that a digest brought before their signal arrived, and when. */
   readonly unsignalled = new Map<Topic, { readonly version: Version; readonly atMs: number }>();
 
-  /** Evidence of what this relay has seen, for the broker to detect that it lost data. Sent with each digest. */
+  /** The newest state that this relay has seen, for the broker to detect lost data. Sent with each digest. */
   get witness(): Witness {
     return this.#witness;
   }
@@ -81,7 +81,7 @@ export class Partition {
   }
 
   /**
-   * Returns the current version of a topic whose newest update has the version `stored`; 0 if it has none. Equal on
+   * Returns the current version of a topic. `stored` is the version of its newest update; 0 if it has none. Equal on
    * every relay that has seen the same digest, never lower than an update of the topic, and lower than every later one.
    */
   currentVersion(stored: Version): Version {

@@ -2,7 +2,7 @@ import type { Topic } from '../../shared/update/topic.ts';
 
 /** A subscriber of topics: a client's session. */
 export interface Subscriber {
-  /** Called when a topic that it waits for is fresh, and when the relay has become stale meanwhile. */
+  /** Called once a topic that it waits for is fresh, and each time that the relay becomes stale before that. */
   freshnessChanged(topic: Topic): void;
 }
 

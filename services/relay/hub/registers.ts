@@ -25,7 +25,7 @@ export class Registers {
   readonly #partitionOf: (topic: Topic) => number;
   readonly #currentVersion: (partition: number, stored: Version) => Version;
 
-  /** `currentVersion` returns the current version of a topic whose newest update has the version `stored`; 0 if it has none. */
+  /** `currentVersion` returns the current version of a topic. `stored` is the version of its newest update; 0 if it has none. */
   constructor(deps: {
     partitionOf: (topic: Topic) => number;
     currentVersion: (partition: number, stored: Version) => Version;
@@ -51,7 +51,7 @@ export class Registers {
     }
   }
 
-  /** Removes a register, whose topic is not watched any more. */
+  /** Removes the register of a topic that is not watched any more. */
   forget(topic: Topic): void {
     this.#registers.delete(topic);
   }

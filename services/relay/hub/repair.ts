@@ -11,7 +11,7 @@ export const FRESH_INTERVALS = 3;
 export interface RepairHandler {
   /** Iterates over the loaded registers of a partition, with the version that their clients were notified of. */
   watchedIn(partition: number): Iterable<readonly [Topic, Version]>;
-  /** Returns the version of the newest known update of a topic whose register is loaded; undefined for other topics. */
+  /** Returns the version of the newest known update of a topic; undefined if its register is not loaded. */
   versionOf(topic: Topic): Version | undefined;
   /** These topics of a partition, or all of them, may have changed: a read that is under way may return an older state. */
   changed(partition: number, topics: readonly Topic[] | 'all'): void;
@@ -146,7 +146,7 @@ export class Repair {
     this.#handler.floorRaised(partition);
   }
 
-  /** Forgets missing signals of partitions whose watches were lost: they prove nothing. */
+  /** Forgets missing signals of partitions without a watch: they prove nothing. */
   lost(partitions: readonly number[]): void {
     for (const partition of partitions) this.partitions[partition]?.unsignalled.clear();
   }

@@ -34,7 +34,7 @@ export class TopicInterest {
   readonly #unfinished = new Set<Topic>();
   /** Topics without subscribers, and when to unwatch them; earliest first. */
   readonly #idle = new Map<Topic, number>();
-  /** Topics of the call under way whose result is still valid. */
+  /** Topics of the call under way for which its result is still valid. */
   #valid = new Set<Topic>();
   #running = false;
   /** Whether there is a change since the run under way began, which need not wait for a retry. */
@@ -79,7 +79,7 @@ export class TopicInterest {
     return stage !== undefined && stage !== 'unwatched';
   }
 
-  /** Watches and reads again the topics of partitions whose watches were lost. */
+  /** Watches and reads the topics of these partitions again, since their watches were lost. */
   lost(partitions: readonly number[]): void {
     const void_ = new Set(partitions);
     for (const topic of this.#stages.keys()) {

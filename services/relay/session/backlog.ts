@@ -4,8 +4,8 @@ import type { Connection } from '../transport/transport.ts';
 import type { SessionHub, SessionReport } from './session-ports.ts';
 
 /**
- * What a client missed because of backpressure: never a queue, only the flush position from which deliveries may be
- * missing. It grows with the client's topics, never with the traffic. Exists only while the client is behind.
+ * The missing updates of a client that is behind because of backpressure: not a queue, only the flush position from which
+ * deliveries may be missing. Exists only while the client is behind.
  */
 export class Backlog {
   #since: FlushPosition;

@@ -4,7 +4,7 @@ import { MAX_TOPICS_PER_MESSAGE } from '../../shared/protocol/client-message.ts'
 export interface SessionLimits {
   /** Topics that a client may be subscribed to at a time. */
   readonly maxTopics: number;
-  /** Topics of all clients together, including those left within the last seconds: each needs memory here and a watch in Redis. */
+  /** Topics of all clients together, including those without a subscriber for a few seconds: each needs memory here and a watch in Redis. */
   readonly maxRelayTopics: number;
   /** Messages a second in the long run; 0 for no limit. */
   readonly messagesPerSecond: number;

@@ -51,7 +51,7 @@ export class SessionAccess {
     this.#access = deps.authorization.anonymous;
   }
 
-  /** Whether the client's access is not known yet: its token is being checked, or still missing. */
+  /** Whether the client's token is being verified, or required and still missing. */
   get pending(): boolean {
     return this.#checking !== undefined || (this.#authorization.tokenRequired && !this.#access.hasToken);
   }
@@ -65,7 +65,7 @@ export class SessionAccess {
     return this.#deferred ?? NOTHING_DEFERRED;
   }
 
-  /** Keeps subscriptions until the access is known. */
+  /** Holds subscriptions until the token is verified. */
   defer(topics: ReadonlyMap<Topic, Version | null>): void {
     this.#deferred = new Map([...this.deferred, ...topics]);
   }
@@ -111,7 +111,7 @@ export class SessionAccess {
         if (reason.code !== 'keys_unavailable' || !this.#access.hasToken) return this.#handler.ended(reason);
         this.#checking = undefined;
         this.#handler.kept(reason);
-        this.#handler.changed(); // for the subscriptions deferred meanwhile
+        this.#handler.changed(); // for the deferred subscriptions
       },
     );
   }

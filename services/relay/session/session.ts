@@ -133,7 +133,7 @@ export class Session implements Subscriber, ConnectionOwner {
     this.#deps.report.fellBehind();
   }
 
-  /** Sends what the client missed: freshness and acknowledgements first, then updates. */
+  /** Sends the backlog: freshness and acknowledgements first, then updates. */
   drained(): void {
     const connection = this.#connection;
     const backlog = this.#backlog;

@@ -47,7 +47,7 @@ export class Sessions implements Iterable<Session> {
     return this.#tokenless.size > 0;
   }
 
-  /** Closes the oldest client that needs a token and has presented none; no effect if there is none. */
+  /** Closes the oldest client that needs a token and has presented none, if any. */
   evict(): void {
     const [oldest] = this.#tokenless;
     oldest?.end(new AppError('relay_full'));
@@ -80,7 +80,7 @@ export class Sessions implements Iterable<Session> {
   }
 
   /**
-   * Sends what was flushed at `since` or later to the clients that cannot spread their refetch, each at a random time
+   * Sends the updates flushed at `since` or later to the clients that cannot spread their refetch, each at a random time
    * within the window. A client that is paced already keeps its time: floors of several partitions make one send.
    */
   pace(since: FlushPosition, windowMs: number): void {

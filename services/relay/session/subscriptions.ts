@@ -8,7 +8,7 @@ import type { SessionHub, SessionReport } from './session-ports.ts';
 /** A legacy client cannot name its version: it gets an update if the newest is younger than this, in microseconds. */
 const RECENT_US = 60_000_000;
 
-/** A subscription whose version was not sent to the client yet. */
+/** A subscription that the client has no version of yet. */
 interface PendingAcknowledgement {
   /** The client's version; null if it names none. */
   readonly since: Version | null;
@@ -28,7 +28,7 @@ export class Subscriptions implements Iterable<Topic> {
   #first: Topic | undefined;
   #others: Set<Topic> | undefined;
   #pending: Map<Topic, PendingAcknowledgement> | undefined;
-  /** Topics whose state may allow an acknowledgement since the last `acknowledge`. */
+  /** Topics with a change of freshness since the last `attach`. */
   #changed: Set<Topic> | undefined;
 
   get size(): number {
@@ -77,7 +77,7 @@ export class Subscriptions implements Iterable<Topic> {
     this.#changed = undefined;
   }
 
-  /** Collects changes from now on although there is none yet: the caller itself calls `attach`. */
+  /** Begins to collect changes without reporting the first one: the caller calls `attach` by itself. */
   expectChanges(): void {
     this.#changed ??= new Set();
   }
@@ -100,8 +100,8 @@ export class Subscriptions implements Iterable<Topic> {
   }
 
   /**
-   * Sends the versions that are known and not acknowledged yet, then the update of each topic of which the client has
-   * another version. Returns false if not all fitted: call again once there is room.
+   * Sends the versions of all pending topics that are fresh, then the update of each topic of which the client has another
+   * version. Returns false if not all fitted: call again once there is room.
    */
   acknowledge(deps: {
     hub: SessionHub;
@@ -131,7 +131,7 @@ export class Subscriptions implements Iterable<Topic> {
     return true;
   }
 
-  /** Returns the versions to send, null for those that cannot be known while the relay is stale. */
+  /** Returns the versions to send; null for topics that the relay cannot answer for because it is stale. */
   #pendingVersions(hub: SessionHub, subscriber: Subscriber): Map<Topic, Version | null> {
     const versions = new Map<Topic, Version | null>();
     for (const [topic, pending] of this.#pending ?? NOTHING_PENDING) {

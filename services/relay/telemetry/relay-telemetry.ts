@@ -41,7 +41,7 @@ export class RelayTelemetry implements HubReport, SessionReport, ConnectionRepor
     this.#spans = stats.bulk && new UpdateSpans({ tracer: stats.tracer, stats: stats.bulk, clock });
   }
 
-  /** Adds the gauges whose values are read at each scrape. Called once. */
+  /** Adds the gauges that read their value at each scrape. Called once. */
   observe(sources: {
     server: { readonly sockets: number };
     hub: { readonly topics: number; readonly digestAgeMs: number };

@@ -6,7 +6,7 @@ import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
 import type { TransportDelivery } from '../relay-fanout.ts';
 
-/** The most updates that are kept of each kind: pending, sent late, and delivered but not recorded. */
+/** Limit of each kind of updates in memory: pending, sent late, and delivered but not recorded. */
 const MAX_UPDATES = 500;
 const NONE: readonly TransportDelivery[] = [];
 
@@ -166,7 +166,7 @@ export class UpdateSpans {
   }
 }
 
-/** Whether the trace is sampled, by the last digit of its flags: cheap, since every update is asked. */
+/** Whether the trace is sampled, by the last digit of its flags: cheap, since it is checked for every update. */
 function isSampled(traceparent: string): boolean {
   return (Number.parseInt(traceparent.slice(-1), 16) & TraceFlags.SAMPLED) !== 0;
 }

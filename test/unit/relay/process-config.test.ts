@@ -22,7 +22,7 @@ describe('how many processes a relay has', () => {
   });
 
   it('needs a port that all of them know', () => {
-    expect(() => read({ RELAY_PROCESSES: '2', RELAY_PORT: '0' })).toThrow(/RELAY_PORT must be named/);
+    expect(() => read({ RELAY_PROCESSES: '2', RELAY_PORT: '0' })).toThrow(/RELAY_PORT must not be 0/);
     expect(read({ RELAY_PORT: '0' }).relay.port).toBe(0);
   });
 });
