@@ -1,17 +1,18 @@
 import { RETRY_CAP_MS, RETRY_MS } from './timings.ts';
 
-/** How long to wait before the next try, in milliseconds. */
+/** Bounds of the delays, in milliseconds. */
 export interface BackoffOptions {
-  /** The most to wait before the first retry; doubled for each further one. */
+  /** Upper bound of the first delay; doubles with each further one. Default: 1,000. */
   readonly firstMs?: number;
+  /** Upper bound of every delay. Default: 30,000. */
   readonly capMs?: number;
-  /** A number from 0 (inclusive) to 1 (exclusive). */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). Default: `Math.random`. */
   readonly random?: () => number;
 }
 
 /**
- * Growing delays with full jitter: each is chosen uniformly from 0 to a bound that doubles up to a cap, so
- * that clients which lost the same relay at once do not come back at once.
+ * Exponential backoff with full jitter: each delay is uniformly random between 0 and a bound that doubles up to a cap,
+ * so that clients which lost the same relay at once do not reconnect at once.
  */
 export class Backoff {
   readonly #options: BackoffOptions;
@@ -21,7 +22,11 @@ export class Backoff {
     this.#options = options;
   }
 
-  /** The next delay; from now on at least as if there had been this many tries before. */
+  /**
+   * Returns the next delay in milliseconds.
+   *
+   * @param atLeastTries counts this many earlier tries, if there were fewer
+   */
   nextMs(atLeastTries = 0): number {
     const { firstMs = RETRY_MS, capMs = RETRY_CAP_MS, random = Math.random } = this.#options;
     const tries = Math.max(this.#tries, atLeastTries);
@@ -29,6 +34,7 @@ export class Backoff {
     return random() * Math.min(capMs, firstMs * 2 ** tries);
   }
 
+  /** Starts again with the first delay. */
   reset(): void {
     this.#tries = 0;
   }

@@ -18,133 +18,136 @@ import {
   type TopicVersions,
 } from './transport.ts';
 
-/** What a connector needs. */
+/** What a connector depends on. */
 export interface ConnectorDeps {
   readonly url: string;
   readonly open: OpenConnection;
-  /** What to listen to, with what is known: kept up to date by its owner. */
+  /** The subscribed topics with their known versions; the owner keeps the map up to date. */
   readonly topics: TopicVersions;
   message(message: ServerMessage): void;
+  /** Called with the current status, possibly the same one repeatedly. */
   status(status: Status): void;
 }
 
-/** Keeps one line to a relay, never two, and makes it anew where it ends. */
+/** Creates a source that keeps at most one connection to a relay and replaces it when it ends or goes silent. */
 export function createConnector(deps: ConnectorDeps): Source {
   const backoff = new Backoff();
-  const listening = new AbortController();
-  let line: Connection | undefined;
+  const lifetime = new AbortController();
+  let connection: Connection | undefined;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let silence: ReturnType<typeof setTimeout> | undefined;
-  let unanswered = new Set<string>();
-  let heard = false;
-  let refused = false;
-  let provedAtMs = 0;
+  /** Topics to which the relay has not responded yet. */
+  let unconfirmed = new Set<string>();
+  let hasReceived = false;
+  let hasError = false;
+  /** When the relay had responded to all topics; 0 before. */
+  let confirmedAtMs = 0;
   let fresh = true;
-  /** Sent away by the relay: not even a sign of the browser brings it back earlier. */
-  let away = false;
+  /** A draining relay set the time of the retry; not even a wake-up brings it forward. */
+  let isRetryFixed = false;
 
   function connect(): void {
-    if (line || listening.signal.aborted) return;
+    if (connection || lifetime.signal.aborted) return;
     clearTimeout(retry);
     retry = undefined;
-    away = heard = refused = false;
-    provedAtMs = 0;
+    isRetryFixed = hasReceived = hasError = false;
+    confirmedAtMs = 0;
     fresh = true;
-    unanswered = new Set(deps.topics.keys());
+    unconfirmed = new Set(deps.topics.keys());
     deps.status('connecting');
-    line = deps.open({ ...deps, message, closed: lost });
-    listen(CONNECT_TIMEOUT_MS);
+    connection = deps.open({ ...deps, message, closed: lost });
+    watchSilence(CONNECT_TIMEOUT_MS);
   }
 
   function message(message: ServerMessage): void {
-    if (!line) return;
+    if (!connection) return;
     const { type } = message;
-    heard = true;
-    listen(PING_AFTER_MS);
-    let proves = type !== 'freshness';
+    hasReceived = true;
+    watchSilence(PING_AFTER_MS);
+    let confirms = type !== 'freshness';
     if (type === 'freshness') fresh = message.fresh;
     if (type === 'subscribed') {
       for (const [topic, version] of Object.entries(message.topics)) {
         if (version === null) continue;
-        unanswered.delete(topic);
-        fresh = true; // only a fresh relay says a number, and a stream that was made anew says nothing else of that
+        unconfirmed.delete(topic);
+        fresh = true; // only a fresh relay states a version, and a reopened stream has no other sign of freshness
       }
     }
     if (type === 'error') {
-      proves = unanswered.delete(message.topic ?? '');
-      refused = true;
+      confirms = unconfirmed.delete(message.topic ?? '');
+      hasError = true;
     }
-    if (proves && unanswered.size === 0) {
-      provedAtMs ||= Date.now();
-      if (Date.now() - provedAtMs >= STABLE_MS) backoff.reset();
+    if (confirms && unconfirmed.size === 0) {
+      confirmedAtMs ||= Date.now();
+      if (Date.now() - confirmedAtMs >= STABLE_MS) backoff.reset();
     }
     deps.message(message);
-    if (line) deps.status(!fresh ? 'stale' : provedAtMs ? 'live' : 'connecting');
+    if (connection) deps.status(!fresh ? 'stale' : confirmedAtMs ? 'live' : 'connecting');
   }
 
-  /** Waits for the next sign of life; one timer that is looked at late is cheaper than one a message. */
-  function listen(ms: number): void {
+  /** Waits for the next message; pings after `ms` without one, or gives up if none has ever arrived. */
+  function watchSilence(ms: number): void {
     clearTimeout(silence);
-    silence = setTimeout(() => (heard ? probe() : lost(ABNORMAL_CLOSURE, '')), ms);
+    silence = setTimeout(() => (hasReceived ? probe() : lost()), ms);
   }
 
   function probe(): void {
-    line?.ping();
+    connection?.ping();
     clearTimeout(silence);
-    silence = setTimeout(() => lost(ABNORMAL_CLOSURE, ''), heard ? PONG_TIMEOUT_MS : CONNECT_TIMEOUT_MS);
+    silence = setTimeout(lost, hasReceived ? PONG_TIMEOUT_MS : CONNECT_TIMEOUT_MS);
   }
 
-  function lost(code: number, reason: string): void {
-    end();
+  function lost(code = ABNORMAL_CLOSURE, reason = ''): void {
+    disconnect();
     const isFinal = !mayRetry(code);
     if (!isFinal) {
-      // Whatever else is said than that a line was lost, or will be, is a reason to wait.
-      const isPatient = code > ABNORMAL_CLOSURE && code !== DRAIN;
-      away = code === DRAIN && /^\d+$/.test(reason);
-      const delayMs = away
+      // Any other code says that the relay does not want this client back soon.
+      const isBusy = code > ABNORMAL_CLOSURE && code !== DRAIN;
+      isRetryFixed = code === DRAIN && /^\d+$/.test(reason);
+      const delayMs = isRetryFixed
         ? Math.min(Number(reason), MAX_RETRY_AFTER_MS)
-        : backoff.nextMs(isPatient ? BUSY_RELAY_TRIES : 0);
+        : backoff.nextMs(isBusy ? BUSY_RELAY_TRIES : 0);
       retry = setTimeout(connect, delayMs);
     }
     deps.status('offline');
-    if (isFinal && !refused) {
+    if (isFinal && !hasError) {
       deps.message({ type: 'error', code: code === UNAUTHORIZED ? 'unauthorized' : 'topic_forbidden' });
     }
   }
 
-  function end(): void {
+  function disconnect(): void {
     clearTimeout(silence);
-    const ended = line;
-    line = undefined;
+    const ended = connection;
+    connection = undefined;
     ended?.close();
   }
 
   function wake(): void {
-    if (line) probe();
-    else if (retry !== undefined && !away) connect();
+    if (connection) probe();
+    else if (retry !== undefined && !isRetryFixed) connect();
   }
 
-  const { signal } = listening;
+  const { signal } = lifetime;
   globalThis.addEventListener?.('online', wake, { signal });
   globalThis.document?.addEventListener('visibilitychange', () => document.hidden || wake(), { signal });
   return {
     connect,
     wake,
     subscribe(topics) {
-      if (!provedAtMs) for (const topic of topics.keys()) unanswered.add(topic);
-      if (line) line.subscribe(topics);
+      if (!confirmedAtMs) for (const topic of topics.keys()) unconfirmed.add(topic);
+      if (connection) connection.subscribe(topics);
       else if (retry === undefined) connect();
     },
     unsubscribe(topics) {
-      for (const topic of topics) unanswered.delete(topic);
-      line?.unsubscribe(topics);
-      // The answer that was waited for may not come any more: another one shows as well that the relay is there.
-      if (!provedAtMs && unanswered.size === 0) line?.ping();
+      for (const topic of topics) unconfirmed.delete(topic);
+      connection?.unsubscribe(topics);
+      // The relay may have nothing left to respond to: a pong confirms the connection as well.
+      if (!confirmedAtMs && unconfirmed.size === 0) connection?.ping();
     },
     close() {
-      listening.abort();
+      lifetime.abort();
       clearTimeout(retry);
-      end();
+      disconnect();
       deps.status('offline');
     },
   };

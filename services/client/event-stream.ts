@@ -1,9 +1,9 @@
-/** One event of a stream: its fields as they came, such as `event`, `data`, `id` and `retry`. */
+/** The fields of one event, such as `event`, `data`, `id` and `retry`. */
 export type StreamEvent = Readonly<Record<string, string>>;
 
 /**
- * Reads Server-Sent Events out of pieces of text, however they are cut. A field that is repeated counts once,
- * the last one: relays write each on one line.
+ * Creates a parser of Server-Sent Events. It accepts the text in chunks of any size and calls `event` for each event.
+ * If a field is repeated, the last one counts: relays write each field on one line.
  */
 export function createEventReader(event: (fields: StreamEvent) => void): (text: string) => void {
   let rest = '';

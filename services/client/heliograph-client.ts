@@ -1,12 +1,12 @@
 import type { ErrorMessage, ServerMessage } from '../shared/protocol/server-message.ts';
 import { isTopic } from '../shared/update/topic.ts';
 import { createConnector } from './connector.ts';
-import { type KnownVersions, learn } from './known-versions.ts';
+import { type KnownVersions, recordVersions } from './known-versions.ts';
 import { openLongPoll } from './long-poll-connection.ts';
 import { openSse } from './sse-connection.ts';
 import { canShare, createTabSource } from './tab-source.ts';
 import { openWithToken, type TokenOption } from './token-connection.ts';
-import type { OpenConnection, Source, Status, TokenConnection, TransportName } from './transport.ts';
+import type { OpenConnection, Source, Status, TransportConnection, TransportName } from './transport.ts';
 import { createTransportChoice } from './transport-choice.ts';
 import { createWatch, type Fetcher, type TopicUpdate } from './watch.ts';
 import { openWebSocket, type WebSocketClass } from './websocket-connection.ts';
@@ -15,65 +15,88 @@ export type { TokenOption } from './token-connection.ts';
 export type { Status, TransportName } from './transport.ts';
 export type { Fetcher, FetchReason, TopicUpdate } from './watch.ts';
 
-/** What `on` hands over. */
+/** The events of a client, each with the value that its handlers receive. */
 export interface HeliographEvents {
+  /** A topic changed. */
   update: TopicUpdate;
+  /** The status changed. */
   status: Status;
-  /** The relay vouches for a topic's number: what is fetched from now on is not older. */
+  /** The relay confirmed the current version of a topic: content fetched from now on is at least as new. */
   subscribed: { readonly topic: string; readonly version: number };
-  /** The relay refused something, or the app gave no token; `code` is one of the documented ones. */
+  /**
+   * The relay rejected the client, or only `topic` if it is set. `code` is one of the documented error codes, or
+   * `token_failed` if the app's `token` function failed.
+   */
   error: Omit<ErrorMessage, 'type'>;
 }
 
-/** What a client may be made with. */
+/** Options of a client; all are optional. */
 export interface HeliographOptions {
+  /** Topics to subscribe to from the start. Default: none. */
   readonly topics?: readonly string[] | undefined;
-  /** The version of each topic that the page already shows; what changed since is told. */
+  /** The version of each topic that the page shows already. A topic that changed since then causes an update at once. */
   readonly since?: Readonly<Record<string, number | null>> | undefined;
-  /** Opens private topics. A function is called again before its token expires, and where the relay refuses it. */
+  /**
+   * Grants access to private topics. A function is called again before its token expires, and after the relay has
+   * rejected it. Default: no token.
+   */
   readonly token?: TokenOption | undefined;
-  /** The ways to a relay that may be used; without it all. */
+  /** The transports that may be used, in the order `websocket`, `sse`, `longpoll`. Default: all. */
   readonly transports?: readonly TransportName[] | undefined;
   /**
-   * Shares one line with all tabs of this origin that listen to this relay: true, or a name for those who may, such
-   * as a user's. Where a browser cannot, each tab has its own.
+   * Shares one connection with all tabs of this origin: with `true` all that use this relay, with a string, such as the
+   * user's id, only those with the same string. Ignored if the browser cannot do that. Default: false.
    */
   readonly shared?: boolean | string | undefined;
-  /** For Node before 22, which has none of its own: the class of the `ws` package. */
+  /** The class of the `ws` package, for Node before 22. Default: the global `WebSocket`. */
   readonly WebSocket?: unknown;
 }
 
-/** How a topic is watched. */
+/** Options of a watch. */
 export interface WatchOptions {
-  /** The version that the page already shows: nothing is fetched at the start. */
+  /** The version that the page shows already: the fetcher does not run at the start. Default: null, it does. */
   readonly since?: number | null | undefined;
-  /** Ends the watch. */
+  /** Ends the watch when aborted. */
   readonly signal?: AbortSignal | undefined;
 }
 
+type StopWatch = () => void;
+
 /**
- * Listens to topics on a relay, and comes back by itself whenever the line is lost: what changed meanwhile is
- * told then. Works in browsers and in Node.
+ * A client that subscribes to topics on a relay, in browsers and in Node. It reconnects by itself, and after each outage
+ * delivers the newest version of every topic that changed meanwhile.
+ *
+ * @example
+ * ```js
+ * const heliograph = new Heliograph('https://push.example.org', { topics: ['price'] });
+ * heliograph.on('update', ({ topic, version, data }) => console.log(topic, version, data));
+ * heliograph.watch('chat', async ({ signal }) => show(await fetch('/comments', { signal })));
+ * ```
  */
 export class Heliograph {
   readonly #source: Source;
   readonly #topics: KnownVersions = new Map();
   readonly #handlers = new Set<readonly [event: keyof HeliographEvents, handler: (value: never) => void]>();
-  /** Who wants which topic: whoever asked for it by its name, and each watch by what ends it. */
-  readonly #wanted = new Map<string | (() => void), string>();
+  /** The topic of each subscriber: a topic's own name if subscribed by name, or a function that stops a watch. */
+  readonly #subscribers = new Map<string | StopWatch, string>();
   #isClosed = false;
   #status: Status = 'connecting';
 
-  /** `url` is the relay's address, http(s) or ws(s); in a page it may be relative to the page's. */
+  /**
+   * Begins to connect.
+   *
+   * @param url the relay's address: `http:`, `https:`, `ws:` or `wss:`; in a page it may be relative to the page
+   * @throws {TypeError} if the address or a topic is invalid, or no transport
+   */
   constructor(url: string, options: HeliographOptions = {}) {
-    for (const topic of options.topics ?? []) this.#want(topic, topic, options.since?.[topic]);
+    for (const topic of options.topics ?? []) this.#addSubscriber(topic, topic, options.since?.[topic]);
     const address = new URL(url, globalThis.location?.href).href.replace(/^ws/, 'http').replace(/\/*([?#].*)?$/, '');
     const name = `heliograph ${address} ${options.shared}`;
     const deps = {
       name,
       url: address,
       topics: this.#topics,
-      open: openWithToken(options.token, openBest(name, options)),
+      open: openWithToken(options.token, openAnyTransport(name, options)),
       message: (message: ServerMessage) => this.#message(message),
       status: (status: Status) => this.#setStatus(status),
     };
@@ -81,45 +104,68 @@ export class Heliograph {
     this.#source.connect();
   }
 
+  /** The current status. */
   get status(): Status {
     return this.#status;
   }
 
-  /** Calls back on each event; returns what ends that. */
+  /**
+   * Registers a handler. A handler that throws does not affect others: its error is logged to the console.
+   *
+   * @returns a function that removes the handler
+   * @example
+   * ```js
+   * const stop = heliograph.on('status', (status) => console.log(status));
+   * ```
+   */
   on<E extends keyof HeliographEvents>(event: E, handler: (event: HeliographEvents[E]) => void): () => void {
     const entry = [event, handler] as const;
     this.#handlers.add(entry);
     return () => void this.#handlers.delete(entry);
   }
 
-  /** Listens to one more topic. With `since` the relay tells at once where something changed after it. */
+  /**
+   * Subscribes to one more topic.
+   *
+   * @param since a version: if the topic changed after it, an update follows at once
+   * @throws {TypeError} if the topic is invalid
+   */
   subscribe(topic: string, since: number | null = null): void {
-    this.#source.subscribe(this.#want(topic, topic, since));
+    this.#source.subscribe(this.#addSubscriber(topic, topic, since));
   }
 
-  /** Listens to a topic no more, but for watches. */
+  /** Ends the subscription made by name, with `subscribe` or `topics`; watches of the topic continue. */
   unsubscribe(topic: string): void {
-    this.#release(topic);
+    this.#removeSubscriber(topic);
   }
 
   /**
-   * Listens to a topic, and runs `fetcher` once at the start and whenever there is something to fetch: after an
-   * update and its spread, never twice at a time, once more where an update came during a run, slowly while the
-   * status is not `live`, and not in a hidden tab until it is shown. Returns what ends that.
+   * Subscribes to a topic and runs `fetcher` at the start and whenever its content may have changed: after an update and
+   * a random part of its spread, one run at a time, and every 15 to 30 s while the status is not `live`. In a hidden tab it
+   * runs once the tab is shown.
+   *
+   * @returns a function that ends the watch
+   * @throws {TypeError} if the topic is invalid
+   * @example
+   * ```js
+   * const stop = heliograph.watch('chat', async ({ signal, update }) => {
+   *   show(update?.data ?? (await (await fetch('/comments', { signal })).json()));
+   * });
+   * ```
    */
   watch(topic: string, fetcher: Fetcher, options: WatchOptions = {}): () => void {
     const { since = null, signal } = options;
     if (signal?.aborted || this.#isClosed) return () => {};
     const stop = () => {
       for (const end of ends.splice(0)) end();
-      this.#release(stop);
+      this.#removeSubscriber(stop);
     };
-    const isAsked = this.#topics.has(topic);
-    const asked = this.#want(stop, topic, since);
+    const isSubscribed = this.#topics.has(topic);
+    const added = this.#addSubscriber(stop, topic, since);
     const watch = createWatch(fetcher);
     const ends = [
       watch.stop,
-      this.on('update', (update) => update.topic === topic && watch.told(update)),
+      this.on('update', (update) => update.topic === topic && watch.updated(update)),
       this.on('subscribed', (subscribed) => subscribed.topic === topic && watch.subscribed()),
       this.on('status', watch.status),
       () => signal?.removeEventListener('abort', stop),
@@ -127,55 +173,56 @@ export class Heliograph {
     watch.status(this.status);
     if (since === null) watch.start();
     if (this.status === 'live' && this.#topics.get(topic)) watch.subscribed();
-    if (since !== null || !isAsked) this.#source.subscribe(asked);
+    if (since !== null || !isSubscribed) this.#source.subscribe(added);
     signal?.addEventListener('abort', stop);
     return stop;
   }
 
-  /** Ends everything, watches too; no handler is called after the last status. */
+  /** Closes the connection and ends all watches. Handlers receive the status `offline`, and nothing after that. */
   close(): void {
     this.#isClosed = true;
     this.#source.close();
     this.#handlers.clear();
-    for (const by of this.#wanted.keys()) if (typeof by === 'function') by();
+    for (const subscriber of this.#subscribers.keys()) if (typeof subscriber === 'function') subscriber();
   }
 
-  /** Notes who wants a topic, and from which version on; answers what to ask for. */
-  #want(by: string | (() => void), topic: string, since: number | null = null): KnownVersions {
-    if (!isTopic(topic)) throw new TypeError(`no topic: ${topic}`);
+  /** Records a subscriber. Returns its topic with the version from which to subscribe. */
+  #addSubscriber(subscriber: string | StopWatch, topic: string, since: number | null = null): KnownVersions {
+    if (!isTopic(topic)) throw new TypeError(`invalid topic: ${topic}`);
     const known = since ?? this.#topics.get(topic) ?? null;
     this.#topics.set(topic, known);
-    this.#wanted.set(by, topic);
+    this.#subscribers.set(subscriber, topic);
     return new Map([[topic, known]]);
   }
 
-  #release(by: string | (() => void)): void {
-    const topic = this.#wanted.get(by) as string;
-    this.#wanted.delete(by);
-    const isWanted = [...this.#wanted.values()].includes(topic);
-    if (!isWanted && this.#topics.delete(topic)) this.#source.unsubscribe([topic]);
+  /** Removes a subscriber, and unsubscribes from its topic if it was the last one. */
+  #removeSubscriber(subscriber: string | StopWatch): void {
+    const topic = this.#subscribers.get(subscriber) as string;
+    this.#subscribers.delete(subscriber);
+    const isUsed = [...this.#subscribers.values()].includes(topic);
+    if (!isUsed && this.#topics.delete(topic)) this.#source.unsubscribe([topic]);
   }
 
   #message(message: ServerMessage): void {
-    learn(this.#topics, message);
+    recordVersions(this.#topics, message);
     const { type, ...content } = message;
     if (message.type === 'subscribed') {
       for (const [topic, version] of Object.entries(message.topics)) {
-        if (version !== null && this.#topics.has(topic)) this.#tell('subscribed', { topic, version });
+        if (version !== null && this.#topics.has(topic)) this.#emit('subscribed', { topic, version });
       }
     } else if (type === 'update' || type === 'error') {
       const { topic } = message as TopicUpdate | ErrorMessage;
-      if (topic === undefined || this.#topics.has(topic)) this.#tell(type, content as TopicUpdate & ErrorMessage);
+      if (topic === undefined || this.#topics.has(topic)) this.#emit(type, content as TopicUpdate & ErrorMessage);
     }
   }
 
   #setStatus(status: Status): void {
     if (status === this.#status) return;
     this.#status = status;
-    this.#tell('status', status);
+    this.#emit('status', status);
   }
 
-  #tell<E extends keyof HeliographEvents>(event: E, value: HeliographEvents[E]): void {
+  #emit<E extends keyof HeliographEvents>(event: E, value: HeliographEvents[E]): void {
     for (const [name, handler] of [...this.#handlers]) {
       if (name !== event) continue;
       try {
@@ -187,14 +234,15 @@ export class Heliograph {
   }
 }
 
-function openBest(key: string, options: HeliographOptions): OpenConnection<TokenConnection> {
+/** Returns what opens connections over the permitted transports that this environment has. */
+function openAnyTransport(key: string, options: HeliographOptions): OpenConnection<TransportConnection> {
   const Socket = (options.WebSocket ?? globalThis.WebSocket) as WebSocketClass | undefined;
-  const all: [TransportName, OpenConnection<TokenConnection> | undefined][] = [
-    ['websocket', Socket && ((line) => openWebSocket(Socket, line))],
+  const all: [TransportName, OpenConnection<TransportConnection> | undefined][] = [
+    ['websocket', Socket && ((connection) => openWebSocket(Socket, connection))],
     ['sse', openSse],
     ['longpoll', openLongPoll],
   ];
   const openers = all.filter(([name, open]) => open && (options.transports ?? [name]).includes(name));
   if (openers.length === 0) throw new TypeError('no transport');
-  return createTransportChoice({ openers: openers as [TransportName, OpenConnection<TokenConnection>][], key });
+  return createTransportChoice({ openers: openers as [TransportName, OpenConnection<TransportConnection>][], key });
 }

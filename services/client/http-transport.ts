@@ -1,8 +1,7 @@
 import { ABUSE, DRAIN, FORBIDDEN, FULL, TOO_FAST, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
 import { ABNORMAL_CLOSURE } from './transport.ts';
 
-/** What the statuses of a relay's refusals are as close codes. */
-const CLOSE_CODE_OF: Readonly<Record<number, number>> = {
+const CLOSE_CODE_OF_STATUS: Readonly<Record<number, number>> = {
   400: ABUSE,
   401: UNAUTHORIZED,
   403: FORBIDDEN,
@@ -11,16 +10,16 @@ const CLOSE_CODE_OF: Readonly<Record<number, number>> = {
 };
 
 /**
- * Reads a refusal (RFC 9457): its stable code, undefined where it was not a relay that answered, and the close code
- * that means the same.
+ * Reads an error response (RFC 9457). Returns its `code`, undefined unless a relay sent it, and the WebSocket close
+ * code with the same meaning.
  */
 export async function readProblem(response: Response): Promise<[code: string | undefined, closeCode: number]> {
   const code = (await response.json().catch(() => undefined))?.code;
   if (code === 'draining') return [code, DRAIN];
-  return [code, (code && CLOSE_CODE_OF[response.status]) || ABNORMAL_CLOSURE];
+  return [code, (code && CLOSE_CODE_OF_STATUS[response.status]) || ABNORMAL_CLOSURE];
 }
 
-/** Shows a token where there is one: not in the URL, which proxies write down. */
+/** Returns the header that carries the token, if any. URLs carry none, because proxies log them. */
 export function tokenHeader(token: string | undefined): Record<string, string> {
   return token === undefined ? {} : { Authorization: `Bearer ${token}` };
 }

@@ -1,17 +1,16 @@
 import { mayRetry } from '../shared/protocol/close-codes.ts';
 import { readProblem, tokenHeader } from './http-transport.ts';
-import {
-  LONG_POLL_S,
-  MAX_LONG_POLLS,
-  POLL_PAUSE_MS,
-  POLL_PAUSE_PER_TOPIC_MS,
-  PONG_TIMEOUT_MS,
-  UPDATE_PAUSE_MS,
-} from './timings.ts';
-import { ABNORMAL_CLOSURE, type ConnectionOptions, type TokenConnection } from './transport.ts';
+import { LONG_POLL_S, POLL_PAUSE_MS, POLL_PAUSE_PER_TOPIC_MS, PONG_TIMEOUT_MS, UPDATE_PAUSE_MS } from './timings.ts';
+import { ABNORMAL_CLOSURE, type ConnectionOptions, type TransportConnection } from './transport.ts';
 
-/** Opens a line that asks for each topic anew as soon as it was answered, and lets the relay wait for news. */
-export function openLongPoll(options: ConnectionOptions): TokenConnection {
+/**
+ * The most topics that are long-polled. Browsers open six connections to one HTTP/1.1 server: the rest is for the page.
+ * With more topics no request waits, and each topic is polled every few seconds.
+ */
+export const MAX_LONG_POLLS = 4;
+
+/** Opens a connection that polls each topic with requests of its own, which the relay holds until the topic changes. */
+export function openLongPoll(options: ConnectionOptions): TransportConnection {
   const { url, topics, message, closed } = options;
   const requests = new Map<string, AbortController>();
   let { token } = options;
@@ -23,42 +22,43 @@ export function openLongPoll(options: ConnectionOptions): TokenConnection {
   }
 
   async function poll(topic: string, signal: AbortSignal): Promise<void> {
-    for (let isAnswered = false; ; ) {
+    for (let hasResponded = false; ; ) {
       const known = topics.get(topic) ?? null;
-      const waits = isAnswered && fresh && requests.size <= MAX_LONG_POLLS;
-      const askedAtMs = Date.now();
+      const waits = hasResponded && fresh && requests.size <= MAX_LONG_POLLS;
+      const sentAtMs = Date.now();
       const headers = tokenHeader(token);
       if (known !== null) headers['If-None-Match'] = `"${known}"`;
       if (waits) headers.Prefer = `wait=${LONG_POLL_S}`;
-      // One dead request among others that are answered is nothing that the line as a whole would notice.
-      const patience = setTimeout(() => start([topic]), (waits ? LONG_POLL_S * 1000 : 0) + PONG_TIMEOUT_MS);
-      const asked = fetch(`${url}/topics/${encodeURIComponent(topic)}`, { signal, headers });
-      const response = await asked.finally(() => clearTimeout(patience));
-      let isNews = false;
-      let mayGoOn = waits ? Date.now() - askedAtMs > LONG_POLL_S * 500 : !isAnswered;
+      // While other requests are answered, the silence of the whole connection would not reveal that this one is dead.
+      const timeout = setTimeout(() => start([topic]), (waits ? LONG_POLL_S * 1000 : 0) + PONG_TIMEOUT_MS);
+      const request = fetch(`${url}/topics/${encodeURIComponent(topic)}`, { signal, headers });
+      const response = await request.finally(() => clearTimeout(timeout));
+      let hasChanged = false;
+      // Without a pause only if the relay really held the request.
+      let mayRepeat = waits ? Date.now() - sentAtMs > LONG_POLL_S * 500 : !hasResponded;
       if (response.ok || response.status === 304) {
         const register = response.ok ? await response.json() : { version: known };
         if (signal.aborted) return;
-        isNews = register.version !== known;
+        hasChanged = register.version !== known;
         message({ type: 'subscribed', topics: { [topic]: register.version } });
-        // Only a relay that cannot vouch for what it says sends what we have.
-        setFresh(isNews || !response.ok);
-        isAnswered = true;
-        if (isNews && known !== null && !signal.aborted) message({ type: 'update', ...register });
+        // Only a stale relay sends a version that the client has; a fresh one responds 304.
+        setFresh(hasChanged || !response.ok);
+        hasResponded = true;
+        if (hasChanged && known !== null && !signal.aborted) message({ type: 'update', ...register });
       } else {
         const [code, closeCode] = await readProblem(response);
         if (signal.aborted) return;
-        if (code !== 'not_fresh') return refuse(topic, code, closeCode);
+        if (code !== 'not_fresh') return reject(topic, code, closeCode);
         setFresh(false);
       }
-      mayGoOn &&= fresh && requests.size <= MAX_LONG_POLLS;
+      mayRepeat &&= fresh && requests.size <= MAX_LONG_POLLS;
       const pollMs = Math.max(POLL_PAUSE_MS, requests.size * POLL_PAUSE_PER_TOPIC_MS) * (0.5 + Math.random() / 2);
-      await pause(isNews ? UPDATE_PAUSE_MS : mayGoOn ? 0 : pollMs, signal);
+      await pause(hasChanged ? UPDATE_PAUSE_MS : mayRepeat ? 0 : pollMs, signal);
       if (signal.aborted) return;
     }
   }
 
-  function refuse(topic: string, code: string | undefined, closeCode: number): void {
+  function reject(topic: string, code: string | undefined, closeCode: number): void {
     requests.delete(topic);
     if (code) message({ type: 'error', code, topic });
     if (mayRetry(closeCode) || requests.size === 0) closed(closeCode, '');
@@ -71,7 +71,7 @@ export function openLongPoll(options: ConnectionOptions): TokenConnection {
     }
   }
 
-  /** Asks for these topics anew, at once. */
+  /** Polls these topics at once, instead of their current requests. */
   function start(names: Iterable<string>): void {
     for (const topic of [...names]) {
       stop([topic]);
@@ -87,7 +87,7 @@ export function openLongPoll(options: ConnectionOptions): TokenConnection {
 
   start(topics.keys());
   return {
-    subscribe: (asked) => start(asked.keys()),
+    subscribe: (added) => start(added.keys()),
     unsubscribe: stop,
     ping: () => start(requests.keys()),
     auth(renewed) {

@@ -1,47 +1,51 @@
 import { Webhook } from 'standardwebhooks';
 import { Backoff } from './backoff.ts';
 
-/** What an app needs to publish: one of `secret` and `token`. */
+/** Options of a publisher: the address, and either `secret` or `token`. */
 export interface PublisherOptions {
   /** The webhook's address, such as `http://webhook:8090/webhook`. */
   readonly url: string;
-  /** One of the webhook's `WEBHOOK_SECRETS`: `whsec_<base64>`. */
+  /** One of the webhook's `WEBHOOK_SECRETS`, `whsec_<base64>`: calls are signed. */
   readonly secret?: string | undefined;
-  /** One of the webhook's `WEBHOOK_TOKENS`. */
+  /** One of the webhook's `WEBHOOK_TOKENS`: calls carry it as a bearer token. */
   readonly token?: string | undefined;
-  /** For how long `publish` tries, in milliseconds (10,000). */
+  /** How long `publish` retries, in milliseconds, in addition to `deliveredWithinMs`. Default: 10,000. */
   readonly timeoutMs?: number;
-  /** Is told of each failure after which a call is made again. */
+  /** Called with each failure before a retry, for logging. */
   readonly retrying?: ((error: PublishError) => void) | undefined;
 }
 
-/** What comes along with an update. */
+/** Optional content of an update. */
 export interface PublishBody {
-  /** A full snapshot of the topic as any JSON, never a delta. */
+  /** A full snapshot of the topic as any JSON, never a delta: clients may skip versions. */
   readonly data?: unknown;
-  /** Milliseconds over which clients should spread their refetch; otherwise the relays decide (`ORIGIN_RPS`). */
+  /** Milliseconds over which clients should spread their fetches. Default: the relays decide by `ORIGIN_RPS`. */
   readonly spread?: number;
 }
 
-/** What the webhook is asked for, and told, beside the update. */
+/** Options of one call. */
 export interface PublishCall {
-  /** Whether and how long to wait until every relay has handed the update over: up to 30,000 ms. */
+  /** How long to wait until every relay has delivered the update, in milliseconds, at most 30,000. Default: 0, no wait. */
   readonly deliveredWithinMs?: number | undefined;
-  /** What this is a part of, as W3C Trace Context says it: the webhook and the relays record their parts under it. */
+  /** The trace of the caller (W3C Trace Context): webhook and relays record their spans as part of it. */
   readonly traceparent?: string | undefined;
 }
 
-/** The version that a topic got. */
+/** The version that a topic received. */
 export interface PublishedUpdate {
   readonly topic: string;
+  /** Increases with each update of the topic. */
   readonly version: number;
 }
 
-/** An update that was not accepted, or not delivered in time. It may have got through all the same; again is harmless. */
+/**
+ * A call that failed for good, or an update that was not delivered in time. The update may have been published all the
+ * same; publishing it again is harmless.
+ */
 export class PublishError extends Error {
-  /** The HTTP status of the last answer; 0 where there was none; 202 where it was published, and not delivered in time. */
+  /** HTTP status of the last response; 0 if there was none; 202 if the update was published but not delivered in time. */
   readonly status: number;
-  /** The webhook's error code; empty where it gave none. */
+  /** The webhook's error code; empty if it sent none. */
   readonly code: string;
 
   constructor(message: string, answer: { status: number; code: string }, options?: ErrorOptions) {
@@ -53,11 +57,17 @@ export class PublishError extends Error {
 }
 
 const TRY_MS = 5000;
-const MAY_PASS: readonly number[] = [0, 408, 425, 429, 500, 502, 503, 504];
+const RETRYABLE: readonly number[] = [0, 408, 425, 429, 500, 502, 503, 504];
 
 /**
- * Tells Heliograph that topics have changed, from an app that runs in Node 20 or newer. Save first, then publish.
- * Signs each call after Standard Webhooks, and repeats it under the same id while the webhook cannot be reached.
+ * Publishes updates from an app that runs in Node 20 or newer: first save the change, then publish it. Calls follow Standard
+ * Webhooks, and are retried under the same id while the webhook is unreachable, so that each is published once.
+ *
+ * @example
+ * ```js
+ * const publisher = new Publisher({ url: 'http://webhook:8090/webhook', secret: webhookSecret });
+ * const [{ version }] = await publisher.publish('chat', { data: { n: 1 } });
+ * ```
  */
 export class Publisher {
   readonly #url: string;
@@ -66,6 +76,7 @@ export class Publisher {
   readonly #timeoutMs: number;
   readonly #retrying: ((error: PublishError) => void) | undefined;
 
+  /** @throws {TypeError} unless exactly one of `secret` and `token` is given */
   constructor(options: PublisherOptions) {
     const { url, secret, token, timeoutMs = 10_000 } = options;
     if ((secret === undefined) === (token === undefined)) throw new TypeError('a publisher needs a secret or a token');
@@ -77,9 +88,17 @@ export class Publisher {
   }
 
   /**
-   * Resolves with the versions, in the order of the topics, once nobody who listens can miss the update any
-   * more; with `deliveredWithinMs`, up to 30,000, once every relay has handed it over. Rejects with a `PublishError` where
-   * the webhook refuses, or cannot be reached in time, or not every relay has handed it over in time.
+   * Publishes one update of each topic. Resolves once no subscriber can miss it any more; with `deliveredWithinMs`, once every
+   * relay has delivered it.
+   *
+   * @param topics one topic, or at most 100
+   * @returns the versions, in the order of the topics
+   * @throws {PublishError} if the webhook rejects the call, is unreachable for `timeoutMs`, or not every relay has delivered
+   *   the update in time (status 202)
+   * @example
+   * ```js
+   * await publisher.publish(['app/version', 'news'], {}, { deliveredWithinMs: 10_000 });
+   * ```
    */
   async publish(
     topics: string | readonly string[],
@@ -101,7 +120,7 @@ export class Publisher {
         return await this.#call({ url, id, text, headers }, Math.min(TRY_MS + waitMs, deadline - Date.now()));
       } catch (error) {
         const delayMs = backoff.nextMs();
-        if (!(error instanceof PublishError && MAY_PASS.includes(error.status))) throw error;
+        if (!(error instanceof PublishError && RETRYABLE.includes(error.status))) throw error;
         if (Date.now() + delayMs >= deadline) throw error;
         this.#retrying?.(error);
         await new Promise((resolve) => setTimeout(resolve, delayMs));

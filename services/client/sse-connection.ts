@@ -1,27 +1,29 @@
 import { DRAIN } from '../shared/protocol/close-codes.ts';
 import { createEventReader } from './event-stream.ts';
 import { readProblem, tokenHeader } from './http-transport.ts';
-import { MAX_SSE_TOPICS } from './timings.ts';
-import { ABNORMAL_CLOSURE, type ConnectionOptions, type TokenConnection } from './transport.ts';
+import { ABNORMAL_CLOSURE, type ConnectionOptions, type TransportConnection } from './transport.ts';
 
-/** Opens a line over Server-Sent Events. Whatever changes what is asked for makes the stream anew, from where it was. */
-export function openSse(options: ConnectionOptions): TokenConnection {
+/** The most topics that a relay accepts on one event stream. */
+export const MAX_SSE_TOPICS = 16;
+
+/** Opens a connection over Server-Sent Events. Each change of topics or token reopens the stream from the known versions. */
+export function openSse(options: ConnectionOptions): TransportConnection {
   const { url, topics, message, closed } = options;
   let { token } = options;
   let stream: AbortController | undefined;
 
   async function read(signal: AbortSignal): Promise<void> {
-    /** Said by a relay that wants to be left alone for a while. */
-    let away: string | undefined;
+    /** Sent by a relay that closes the stream: the delay before the next one, in milliseconds. */
+    let retryMs: string | undefined;
     let closeCode = ABNORMAL_CLOSURE;
-    const take = createEventReader(({ event, data, retry }) => {
+    const parse = createEventReader(({ event, data, retry }) => {
       if (signal.aborted) return;
-      away = event === 'subscribed' ? undefined : (retry ?? away);
+      retryMs = event === 'subscribed' ? undefined : (retry ?? retryMs);
       if (event === 'ping') message({ type: 'pong' });
       else if (data) message(JSON.parse(data));
     });
     try {
-      // No topic has a character that would have to be escaped here, and what is not known is empty.
+      // A topic has no character that must be escaped here, and an unknown version is an empty string.
       const names = [...topics.keys()].map((topic) => `topic=${topic}&`).join('');
       const address = `${url}/events?${names}since=${[...topics.values()].join()}`;
       const response = await fetch(address, { signal, headers: tokenHeader(token) });
@@ -30,7 +32,7 @@ export function openSse(options: ConnectionOptions): TokenConnection {
         for (;;) {
           const { value, done } = await reader.read();
           if (done) break;
-          take(value);
+          parse(value);
         }
       } else {
         const [code, meaning] = await readProblem(response);
@@ -38,18 +40,18 @@ export function openSse(options: ConnectionOptions): TokenConnection {
         if (code && !signal.aborted) message({ type: 'error', code });
       }
     } catch {
-      // It ended in the middle.
+      // The stream or the request failed: closed as lost.
     }
     if (signal.aborted) return;
-    if (away) closed(DRAIN, away);
+    if (retryMs) closed(DRAIN, retryMs);
     else closed(closeCode, '');
   }
 
-  function open(): void {
+  function reopen(): void {
     stream?.abort();
     stream = new AbortController();
     const { signal } = stream;
-    // What changes within one turn makes one stream.
+    // All changes of one turn of the event loop make one stream.
     queueMicrotask(() => {
       if (signal.aborted) return;
       if (topics.size > 0) void read(signal);
@@ -57,18 +59,18 @@ export function openSse(options: ConnectionOptions): TokenConnection {
     });
   }
 
-  open();
+  reopen();
   return {
     subscribe() {
-      // Another way to the relay may take more.
+      // Another transport may carry more topics.
       if (topics.size > MAX_SSE_TOPICS) closed(DRAIN, '0');
-      else open();
+      else reopen();
     },
-    unsubscribe: open,
-    ping: open,
+    unsubscribe: reopen,
+    ping: reopen,
     auth(renewed) {
       token = renewed;
-      open();
+      reopen();
     },
     close: () => stream?.abort(),
   };

@@ -1,75 +1,76 @@
 import type { ServerMessage } from '../shared/protocol/server-message.ts';
 import { type ConnectorDeps, createConnector } from './connector.ts';
-import { type KnownVersions, learn } from './known-versions.ts';
+import { type KnownVersions, recordVersions } from './known-versions.ts';
 import type { Status, TopicVersions } from './transport.ts';
 
-/** What a tab says to the one that leads. */
+/** A tab's message to the leader. */
 export interface TabRequest {
+  /** Random identifier of the tab, not 0. */
   readonly tab: number;
   readonly topics: TopicVersions;
-  /** Whether these are all that it wants; else they are added, and asked for anew. */
+  /** True if these are all topics of the tab; otherwise they are added, and subscribed again. */
   readonly all: boolean;
-  /** Whether the line must be looked at: the tab was away, or has heard nothing for long. */
+  /** The leader must check its connection: the tab was hidden, or has received nothing for long. */
   readonly wake?: boolean;
 }
 
-/** What the tab that leads says to all: that it does, where its line stands, and what the relay says. */
+/** The leader's message to all tabs: that it took the lead, the status of its connection, or a message of the relay. */
 export interface LeaderMessage {
   readonly leads?: true;
   readonly status?: Status;
   readonly message?: ServerMessage;
 }
 
-/** Leads the tabs of a channel: keeps one line for the topics of all of them. Returns what ends that. */
+/** Keeps one connection for the topics of all tabs on a channel. Returns a function that ends it. */
 export function leadTabs(deps: Pick<ConnectorDeps, 'url' | 'open'> & { name: string }): () => void {
-  // Its own end of the channel, so that the tab it runs in is one like the others.
+  // A channel of its own, so that the leader's tab receives its messages as all others do.
   const channel = new BroadcastChannel(deps.name);
-  const wishes = new Map<number, TopicVersions>();
+  const topicsByTab = new Map<number, TopicVersions>();
   const known: KnownVersions = new Map();
   let status: Status | undefined;
-  let isOver = false;
+  let isStopped = false;
 
-  function tell(news: LeaderMessage): void {
-    if (!isOver) channel.postMessage(news);
+  function broadcast(message: LeaderMessage): void {
+    if (!isStopped) channel.postMessage(message);
   }
 
   const source = createConnector({
     ...deps,
     topics: known,
     message(message) {
-      learn(known, message);
-      tell({ message });
+      recordVersions(known, message);
+      broadcast({ message });
     },
     status(current) {
-      if (current !== status) tell({ status: current });
+      if (current !== status) broadcast({ status: current });
       status = current;
     },
   });
 
   channel.onmessage = ({ data: { tab, topics, all, wake } }: MessageEvent<TabRequest>) => {
-    if (!tab) return; // another one that leads, for a moment
-    const before = wishes.get(tab) ?? new Map();
-    wishes.set(tab, all ? topics : new Map([...before, ...topics]));
-    const asked: KnownVersions = new Map();
+    if (!tab) return; // from another leader, for a moment
+    const before = topicsByTab.get(tab) ?? new Map();
+    topicsByTab.set(tab, all ? topics : new Map([...before, ...topics]));
+    const added: KnownVersions = new Map();
     for (const [topic, since] of topics) {
       if (all && before.has(topic)) continue;
-      // Whoever is furthest behind must be told; the others know what they have.
+      // The oldest version of all tabs counts: the tabs that are ahead ignore what they already have.
       const held = known.get(topic) ?? since;
       const version = since === null || held === null ? held : Math.min(held, since);
       known.set(topic, version);
-      asked.set(topic, version);
+      added.set(topic, version);
     }
-    const unwanted = [...known.keys()].filter((topic) => ![...wishes.values()].some((wish) => wish.has(topic)));
-    for (const topic of unwanted) known.delete(topic);
-    if (unwanted.length > 0) source.unsubscribe(unwanted);
-    if (asked.size > 0) source.subscribe(asked);
+    const removed = [...known.keys()].filter((topic) => ![...topicsByTab.values()].some((held) => held.has(topic)));
+    for (const topic of removed) known.delete(topic);
+    if (removed.length > 0) source.unsubscribe(removed);
+    if (added.size > 0) source.subscribe(added);
     if (wake) source.wake();
-    if (status) tell({ status });
+    if (status) broadcast({ status });
     else source.connect();
   };
-  tell({ leads: true });
+  broadcast({ leads: true });
   return () => {
-    isOver = true;
+    isStopped = true;
     source.close();
     channel.close();
   };

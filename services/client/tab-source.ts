@@ -4,33 +4,33 @@ import { type LeaderMessage, leadTabs, type TabRequest } from './tab-leader.ts';
 import { LEADER_TIMEOUT_MS, PONG_TIMEOUT_MS } from './timings.ts';
 import type { Source } from './transport.ts';
 
-/** Whether this is a tab that can share a line: with `https:` or on localhost, in every browser since 2022. */
+/** Returns whether this page can share a connection: every browser since 2022 can, with `https:` or on localhost. */
 export function canShare(): boolean {
   return Boolean(globalThis.document && navigator.locks);
 }
 
 /**
- * Keeps topics told over a line that all tabs of this origin share which use the same name: one of them leads, and
- * when that is closed or frozen, another.
+ * Creates a source that shares one connection with all tabs of this origin that use the same name. The tab that holds
+ * the lock of that name is the leader and keeps the connection; if it is closed, frozen or hangs, another takes over.
  */
 export function createTabSource(deps: ConnectorDeps & { name: string }): Source {
   const { name, topics } = deps;
   const tab = Math.random();
   const channel = new BroadcastChannel(name);
-  const listening = new AbortController();
-  let queueing: AbortController | undefined;
+  const lifetime = new AbortController();
+  let candidacy: AbortController | undefined;
   let silence: ReturnType<typeof setTimeout> | undefined;
   let stopLeading = () => {};
 
-  function wish(wish: Partial<TabRequest>): void {
-    if (!listening.signal.aborted) channel.postMessage({ tab, topics, all: true, ...wish });
+  function send(request: Partial<TabRequest>): void {
+    if (!lifetime.signal.aborted) channel.postMessage({ tab, topics, all: true, ...request });
   }
 
-  /** Waits for its turn to lead, or takes it from who does not answer. */
-  function queue(steal = false): void {
-    queueing?.abort();
-    queueing = new AbortController();
-    const { signal } = queueing;
+  /** Requests the lock, and leads while this tab holds it. `steal` takes it from a leader that does not respond. */
+  function requestLead(steal = false): void {
+    candidacy?.abort();
+    candidacy = new AbortController();
+    const { signal } = candidacy;
     let stop = () => {};
     const lead = () =>
       new Promise<void>((resolve) => {
@@ -44,71 +44,70 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
     navigator.locks
       .request(name, steal ? { steal } : { signal }, lead)
       .catch(({ name: error }) => {
-        // Otherwise it is not wanted any more, or was taken away. Where a page may use no locks it is on its own.
+        // AbortError: the request was aborted, or the lock stolen. Otherwise the page may not use locks: it leads alone.
         return error === 'AbortError' ? undefined : lead();
       })
       .then(() => {
         stop();
-        if (!signal.aborted) queue();
+        if (!signal.aborted) requestLead();
       });
   }
 
-  /** Asks whether the tab that leads is there. A hidden one does not take its place: it may be frozen as well. */
+  /** Checks whether there is a leader. A hidden tab does not replace it, because it may be about to be frozen as well. */
   function wake(): void {
-    wish({ wake: true });
+    send({ wake: true });
     clearTimeout(silence);
-    if (!document.hidden) silence = setTimeout(() => queue(true), PONG_TIMEOUT_MS);
+    if (!document.hidden) silence = setTimeout(() => requestLead(true), PONG_TIMEOUT_MS);
   }
 
-  /** Waits for the next sign of the tab that leads. */
-  function listen(): void {
+  function watchSilence(): void {
     clearTimeout(silence);
     silence = setTimeout(wake, LEADER_TIMEOUT_MS);
   }
 
-  /** A tab that is left, or frozen, cannot lead: its channel goes on, but neither its line nor its timers do. */
-  function leave(): void {
-    wish({ topics: new Map() });
+  /** Gives up the lead: the channel of a page that is left or frozen still works, its connection and timers do not. */
+  function suspend(): void {
+    send({ topics: new Map() });
     clearTimeout(silence);
-    queueing?.abort();
+    candidacy?.abort();
     stopLeading();
   }
 
-  function comeBack(): void {
+  function resume(): void {
     wake();
-    queue();
+    requestLead();
   }
 
-  function take(message: ServerMessage): void {
-    // What is known was meant for a tab that was further behind.
+  function receive(message: ServerMessage): void {
+    // A version that this tab has was for another tab, which was further behind.
     if (message.type !== 'update' || topics.get(message.topic) !== message.version) deps.message(message);
   }
 
   channel.onmessage = ({ data }: MessageEvent<LeaderMessage & Partial<TabRequest>>) => {
-    if (data.tab) return; // another one that follows
-    listen();
-    if (data.leads) wish({});
+    if (data.tab) return; // from another tab to the leader
+    watchSilence();
+    if (data.leads) send({});
     else if (data.status) deps.status(data.status);
-    else if (data.message) take(data.message);
+    else if (data.message) receive(data.message);
   };
-  const { signal } = listening;
+  const { signal } = lifetime;
   globalThis.addEventListener('online', wake, { signal });
-  globalThis.addEventListener('pagehide', leave, { signal });
-  globalThis.addEventListener('pageshow', ({ persisted }) => persisted && comeBack(), { signal });
-  document.addEventListener('freeze', leave, { signal });
-  document.addEventListener('resume', comeBack, { signal });
+  globalThis.addEventListener('pagehide', suspend, { signal });
+  globalThis.addEventListener('pageshow', ({ persisted }) => persisted && resume(), { signal });
+  document.addEventListener('freeze', suspend, { signal });
+  document.addEventListener('resume', resume, { signal });
   document.addEventListener('visibilitychange', () => document.hidden || wake(), { signal });
   return {
     connect() {
       deps.status('connecting');
-      comeBack();
+      resume();
     },
     wake,
-    subscribe: (asked) => wish({ topics: asked, all: false }),
-    unsubscribe: () => wish({}),
+    subscribe: (added) => send({ topics: added, all: false }),
+    unsubscribe: () => send({}),
     close() {
-      leave();
-      listening.abort();
+      suspend();
+      lifetime.abort();
       channel.close();
       deps.status('offline');
     },

@@ -1,109 +1,140 @@
 import { FULL, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
+import type { ServerMessage } from '../shared/protocol/server-message.ts';
 import { Backoff } from './backoff.ts';
 import { MAX_TIMER_MS, RENEW_AFTER, RENEW_JITTER } from './timings.ts';
-import { ABNORMAL_CLOSURE, type OpenConnection, type TokenConnection } from './transport.ts';
+import {
+  ABNORMAL_CLOSURE,
+  type Connection,
+  type ConnectionOptions,
+  type OpenConnection,
+  type TransportConnection,
+} from './transport.ts';
 
-/** A token, or what gets one: undefined where there is none at the moment. */
-export type TokenOption = string | (() => string | undefined | Promise<string | undefined>);
+type LoadToken = () => string | undefined | Promise<string | undefined>;
+
+/** A JWT, or a function that returns one or a promise of one; undefined means to connect without. */
+export type TokenOption = string | LoadToken;
 
 /**
- * Opens lines that show a token. One that a function gave is kept for the next line, and renewed well before it
- * expires; where the relay does not take it, the line ends as if it had been lost, and the next one shows another.
+ * Returns what opens authenticated connections. A token from a function is kept across connections and renewed well before
+ * it expires. If the relay rejects it, the connection ends as if it had been lost, and the next one loads another.
  */
-export function openWithToken(option: TokenOption | undefined, open: OpenConnection<TokenConnection>): OpenConnection {
+export function openWithToken(
+  option: TokenOption | undefined,
+  open: OpenConnection<TransportConnection>,
+): OpenConnection {
   if (typeof option !== 'function') return (options) => open({ ...options, token: option });
-  const ask = option;
-  let kept: string | undefined;
-  /** Undefined where it does not say, or this machine's clock is wrong: then the relay says when. */
-  let renewAtMs: number | undefined;
+  const cache: TokenCache = { load: option };
+  return (options) => openRenewing(cache, open, options);
+}
 
-  async function get(): Promise<string | undefined> {
-    if (kept === undefined || (renewAtMs && Date.now() >= renewAtMs)) {
-      kept = await ask();
-      const leftMs = leftMsOf(kept);
-      renewAtMs = leftMs > 0 ? Date.now() + leftMs * (RENEW_AFTER + RENEW_JITTER * Math.random()) : undefined;
+/** The newest token of the app, kept across connections. */
+interface TokenCache {
+  readonly load: LoadToken;
+  token?: string | undefined;
+  /** Undefined if the token has no expiry, or one that this clock takes for past: then the relay rejects it in time. */
+  renewAtMs?: number | undefined;
+}
+
+/** Loads a token into the cache if it has none, or one that is due for renewal. Rejects if the app's function fails. */
+async function refresh(cache: TokenCache): Promise<void> {
+  if (cache.token !== undefined && Date.now() < (cache.renewAtMs ?? Infinity)) return;
+  cache.token = await cache.load();
+  cache.renewAtMs = renewalTimeOf(cache.token);
+}
+
+/** Opens a connection once a token is loaded, and sends each renewed token on it. */
+function openRenewing(
+  cache: TokenCache,
+  open: OpenConnection<TransportConnection>,
+  options: ConnectionOptions,
+): Connection {
+  const backoff = new Backoff();
+  /** The newest token that the relay has accepted. */
+  let accepted = cache.token;
+  let sent: string | undefined;
+  let connection: TransportConnection | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isClosed = false;
+
+  /** Opens the connection with the current token, or sends that on the open one, and schedules its renewal. */
+  async function authenticate(): Promise<void> {
+    try {
+      await refresh(cache);
+      sent = cache.token;
+    } catch {
+      if (!isClosed) failed();
+      return;
     }
-    return kept;
+    if (isClosed) return;
+    if (sent !== undefined) connection?.auth(sent);
+    connection ??= open({
+      ...options,
+      token: sent,
+      message,
+      closed: (code, reason) => (code === UNAUTHORIZED ? rejected() : end(code, reason)),
+    });
+    const { renewAtMs } = cache;
+    if (renewAtMs) authenticateAfter(Math.min(renewAtMs - Date.now(), MAX_TIMER_MS));
   }
 
-  return (options) => {
-    const backoff = new Backoff();
-    /** The newest token that the relay has taken. */
-    let good = kept;
-    let shown: string | undefined;
-    let line: TokenConnection | undefined;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let isClosed = false;
+  function failed(): void {
+    options.message({ type: 'error', code: 'token_failed' });
+    if (connection) authenticateAfter(backoff.nextMs());
+    else end(ABNORMAL_CLOSURE);
+  }
 
-    function close(): void {
-      isClosed = true;
-      clearTimeout(timer);
-      line?.close();
-    }
+  function authenticateAfter(ms: number): void {
+    clearTimeout(timer);
+    timer = setTimeout(authenticate, ms);
+  }
 
-    function closed(code: number, reason: string): void {
-      if (isClosed) return;
-      close();
-      options.closed(code, reason);
-    }
+  function message(message: ServerMessage): void {
+    if (message.type === 'subscribed') accepted = sent;
+    const code = message.type === 'error' && message.code;
+    // Until the relay can verify the new token, the one before stays valid.
+    if (code === 'keys_unavailable') authenticateAfter(backoff.nextMs());
+    if (code === 'unauthorized' && sent !== undefined) rejected();
+    else options.message(message);
+  }
 
-    /** A token that was good until now has expired. Where one was got only now, the next may be no better. */
-    function refused(): void {
-      kept = undefined;
-      const hasExpired = shown !== undefined && shown === good;
-      if (!hasExpired) options.message({ type: 'error', code: 'unauthorized' });
-      closed(hasExpired ? ABNORMAL_CLOSURE : FULL, '');
-    }
+  /** Ends the connection: at once if the token has expired, patiently if it was new, since the next may be no better. */
+  function rejected(): void {
+    cache.token = undefined;
+    const hasExpired = sent !== undefined && sent === accepted;
+    if (!hasExpired) options.message({ type: 'error', code: 'unauthorized' });
+    end(hasExpired ? ABNORMAL_CLOSURE : FULL);
+  }
 
-    /** Gets a token and shows it, on a line that is opened with it or on the one that stands. */
-    async function show(): Promise<void> {
-      try {
-        shown = await get();
-      } catch {
-        if (isClosed) return;
-        options.message({ type: 'error', code: 'token_failed' }); // it is the app's own function that failed
-        if (line) timer = setTimeout(show, backoff.nextMs());
-        else closed(ABNORMAL_CLOSURE, '');
-        return;
-      }
-      if (isClosed) return;
-      if (line && shown !== undefined) line.auth(shown);
-      line ??= open({
-        ...options,
-        token: shown,
-        message(message) {
-          if (message.type === 'error' && message.code === 'unauthorized' && shown !== undefined) return refused();
-          if (message.type === 'subscribed') good = shown;
-          if (message.type === 'error' && message.code === 'keys_unavailable') {
-            clearTimeout(timer);
-            timer = setTimeout(show, backoff.nextMs()); // the token before counts on
-          }
-          options.message(message);
-        },
-        closed(code, reason) {
-          if (code === UNAUTHORIZED) refused();
-          else closed(code, reason);
-        },
-      });
-      if (renewAtMs) timer = setTimeout(show, Math.min(renewAtMs - Date.now(), MAX_TIMER_MS));
-    }
+  function end(code: number, reason = ''): void {
+    if (isClosed) return;
+    close();
+    options.closed(code, reason);
+  }
 
-    void show();
-    return {
-      subscribe: (topics) => line?.subscribe(topics),
-      unsubscribe: (topics) => line?.unsubscribe(topics),
-      ping: () => line?.ping(),
-      close,
-    };
+  function close(): void {
+    isClosed = true;
+    clearTimeout(timer);
+    connection?.close();
+  }
+
+  void authenticate();
+  return {
+    subscribe: (topics) => connection?.subscribe(topics),
+    unsubscribe: (topics) => connection?.unsubscribe(topics),
+    ping: () => connection?.ping(),
+    close,
   };
 }
 
-/** How long a JWT is good by its `exp`, which is not judged; 0 where it does not say. */
-function leftMsOf(token: string | undefined): number {
+/** Returns when to renew a JWT by its `exp`, which is not verified; undefined if it has none or it has passed. */
+function renewalTimeOf(token: string | undefined): number | undefined {
   try {
     const [, payload] = (token as string).split('.') as [string, string];
-    return JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))).exp * 1000 - Date.now();
+    const leftMs = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))).exp * 1000 - Date.now();
+    if (leftMs > 0) return Date.now() + leftMs * (RENEW_AFTER + RENEW_JITTER * Math.random());
   } catch {
-    return 0;
+    // It is not a JWT.
   }
+  return undefined;
 }

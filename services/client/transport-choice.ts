@@ -1,95 +1,122 @@
 import { DRAIN } from '../shared/protocol/close-codes.ts';
 import { Backoff } from './backoff.ts';
-import { FAILURES_BEFORE_FALLBACK, FALLBACK_DELAY_MS, MAX_SSE_TOPICS, UPGRADE_CAP_MS, UPGRADE_MS } from './timings.ts';
-import { ABNORMAL_CLOSURE, type OpenConnection, type TokenConnection, type TransportName } from './transport.ts';
+import { MAX_SSE_TOPICS } from './sse-connection.ts';
+import { FAILURES_BEFORE_FALLBACK, FALLBACK_DELAY_MS, UPGRADE_CAP_MS, UPGRADE_MS } from './timings.ts';
+import {
+  ABNORMAL_CLOSURE,
+  type ConnectionOptions,
+  type OpenConnection,
+  type TransportConnection,
+  type TransportName,
+} from './transport.ts';
 
-type Opener = readonly [name: TransportName, open: OpenConnection<TokenConnection>];
+type Timer = ReturnType<typeof setTimeout>;
+type Opener = readonly [name: TransportName, open: OpenConnection<TransportConnection>];
 
-/** What a choice of transports needs. */
+/** What a choice of transports depends on. */
 export interface TransportChoiceDeps {
-  /** The ways to open a line, best first. */
+  /** The permitted transports, best first; at least one. */
   readonly openers: readonly Opener[];
-  /** Under which name `sessionStorage` keeps which of them worked, where there is one that may be used. */
+  /** The key in `sessionStorage` under which the transport that worked is remembered, if the browser permits. */
   readonly key: string;
 }
 
-/** Opens lines over the best transport that works here, and goes on looking for a better one. */
-export function createTransportChoice({ openers, key }: TransportChoiceDeps): OpenConnection<TokenConnection> {
-  const climbs = new Backoff({ firstMs: UPGRADE_MS, capMs: UPGRADE_CAP_MS });
-  let patience = 1;
+/** The current transport, and what is known of how it works. */
+interface TransportChoice {
+  /** Opens a connection over the current transport, or over the next one if that cannot carry so many topics. */
+  readonly open: OpenConnection<TransportConnection>;
+  /**
+   * Remembers that the current transport works. If it is not the best one, selects that after a while and calls `upgrade`,
+   * unless the returned timer is cleared.
+   */
+  succeeded(upgrade: () => void): Timer | undefined;
+  /** Counts a failed connection. Returns whether this selected a next transport, to be tried without backoff. */
+  failed(): boolean;
+}
+
+/** Returns what opens connections over the best transport that works here, and tries a better one from time to time. */
+export function createTransportChoice({ openers, key }: TransportChoiceDeps): OpenConnection<TransportConnection> {
+  const upgrades = new Backoff({ firstMs: UPGRADE_MS, capMs: UPGRADE_CAP_MS });
+  let failuresLeft = 1;
   let index = 0;
   try {
     index = Number(sessionStorage.getItem(key)) % openers.length || 0;
   } catch {
-    // There is none, or it may not be used.
+    // There is no storage, or access is denied.
   }
 
-  /** The transport whose turn it is, or the next one where there are too many topics for it. */
-  function pick(topics: number): OpenConnection<TokenConnection> {
-    const [own, next] = openers.slice(index) as [Opener, Opener?];
-    return (own[0] === 'sse' && topics > MAX_SSE_TOPICS && next ? next : own)[1];
+  const choice: TransportChoice = {
+    open(options) {
+      const [current, next] = openers.slice(index) as [Opener, Opener?];
+      return (current[0] === 'sse' && options.topics.size > MAX_SSE_TOPICS && next ? next : current)[1](options);
+    },
+    succeeded(upgrade) {
+      failuresLeft = FAILURES_BEFORE_FALLBACK;
+      try {
+        sessionStorage.setItem(key, `${index}`);
+      } catch {
+        // As above, or the storage is full.
+      }
+      if (index > 0) {
+        const switchToBest = () => {
+          index = 0;
+          failuresLeft = 1;
+          upgrade();
+        };
+        return setTimeout(switchToBest, UPGRADE_MS + upgrades.nextMs());
+      }
+      upgrades.reset();
+      return undefined;
+    },
+    failed() {
+      failuresLeft -= 1;
+      if (failuresLeft > 0) return false;
+      failuresLeft = 1;
+      index = (index + 1) % openers.length;
+      return index > 0;
+    },
+  };
+  return (options) => openReporting(choice, options);
+}
+
+/** Opens a connection that reports to the choice whether its transport works. */
+function openReporting(choice: TransportChoice, options: ConnectionOptions): TransportConnection {
+  /** Whether success or failure has been reported. */
+  let isReported = false;
+  let upgradeTimer: Timer | undefined;
+
+  const connection = choice.open({
+    ...options,
+    message(message) {
+      if (!isReported) {
+        isReported = true;
+        upgradeTimer = choice.succeeded(() => options.closed(DRAIN, '0'));
+      }
+      options.message(message);
+    },
+    closed(code, reason) {
+      if (code !== ABNORMAL_CLOSURE) isReported = true; // a relay closed it, so the transport reaches one
+      if (end()) options.closed(DRAIN, `${Math.floor(Math.random() * FALLBACK_DELAY_MS)}`);
+      else options.closed(code, reason);
+    },
+  });
+
+  /** Reports a failure if nothing was reported yet. Returns whether another transport may be tried at once. */
+  function end(): boolean {
+    clearTimeout(upgradeTimer);
+    const isFailure = !isReported;
+    isReported = true;
+    return isFailure && choice.failed();
   }
 
-  /** Turns to the next transport where it is time; whether that may be tried at once. */
-  function failed(): boolean {
-    patience -= 1;
-    if (patience > 0) return false;
-    patience = 1;
-    index = (index + 1) % openers.length;
-    return index > 0;
-  }
-
-  function remember(): void {
-    patience = FAILURES_BEFORE_FALLBACK;
-    try {
-      sessionStorage.setItem(key, String(index));
-    } catch {
-      // As above, or it is full: then it is found out again.
-    }
-  }
-
-  return (options) => {
-    let worked = false;
-    let climb: ReturnType<typeof setTimeout> | undefined;
-
-    /** Notes how a line ends; whether another transport may be tried at once. */
-    function end(): boolean {
-      clearTimeout(climb);
-      const isFailure = !worked;
-      worked = true;
-      return isFailure && failed();
-    }
-
-    function climbLater(): void {
-      climb = setTimeout(() => {
-        index = 0;
-        patience = 1;
-        options.closed(DRAIN, '0');
-      }, UPGRADE_MS + climbs.nextMs());
-    }
-
-    const line = pick(options.topics.size)({
-      ...options,
-      message(message) {
-        if (!worked) {
-          worked = true;
-          remember();
-          if (index > 0) climbLater();
-          else climbs.reset();
-        }
-        options.message(message);
-      },
-      closed(code, reason) {
-        if (code !== ABNORMAL_CLOSURE) worked = true; // it was the relay that said so
-        if (end()) options.closed(DRAIN, String(Math.floor(Math.random() * FALLBACK_DELAY_MS)));
-        else options.closed(code, reason);
-      },
-    });
-    const close = line.close.bind(line);
-    line.close = () => {
+  return {
+    subscribe: (topics) => connection.subscribe(topics),
+    unsubscribe: (topics) => connection.unsubscribe(topics),
+    ping: () => connection.ping(),
+    auth: (token) => connection.auth(token),
+    close() {
       end();
-      close();
-    };
-    return line;
+      connection.close();
+    },
   };
 }

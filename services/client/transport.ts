@@ -1,62 +1,66 @@
 import type { ServerMessage } from '../shared/protocol/server-message.ts';
 
-/** The ways to a relay, best first. */
+/** The transports of the library, best first. */
 export type TransportName = 'websocket' | 'sse' | 'longpoll';
 
 /**
- * `connecting`: a line is being made. `live`: the relay vouches for what it says. `stale`: it cannot at the
- * moment. `offline`: there is no line, and none is being made just now.
+ * State of the connection.
+ *
+ * - `connecting`: a connection is being opened, or the relay has not confirmed all topics yet.
+ * - `live`: the relay has confirmed that it is current.
+ * - `stale`: connected, but the relay cannot guarantee that it has seen every change.
+ * - `offline`: not connected; a retry may be scheduled.
  */
 export type Status = 'connecting' | 'live' | 'stale' | 'offline';
 
-/** A topic's newest known version, or null. */
+/** The newest known version of each topic, or null. */
 export type TopicVersions = ReadonlyMap<string, number | null>;
 
-/** The close code of a line that ended without a word (RFC 6455, section 7.1.5). */
+/** Close code of a connection that ended without a close frame (RFC 6455, section 7.1.5). */
 export const ABNORMAL_CLOSURE = 1006;
 
 /**
- * One line to a relay, from the first try to its end. Whatever the transport, it speaks the messages of `/ws`.
- * After `close` it tells nothing more.
+ * One connection to a relay, from the attempt to its end. Over any transport it delivers the messages of `/ws`. It calls
+ * nothing back after `close`.
  */
 export interface Connection {
   subscribe(topics: TopicVersions): void;
   unsubscribe(topics: readonly string[]): void;
-  /** Asks for a sign of life, where the transport cannot wait for one. */
+  /** Makes the relay send something, so that a dead connection is noticed. */
   ping(): void;
   close(): void;
 }
 
-/** A line that shows a token, which can be renewed. */
-export interface TokenConnection extends Connection {
+/** A connection over one transport, on which a renewed token can be sent. */
+export interface TransportConnection extends Connection {
   auth(token: string): void;
 }
 
-/** What a line is opened with. */
+/** What opening a connection takes. */
 export interface ConnectionOptions {
-  /** The relay's address, `http:` or `https:`, without a slash at its end. */
+  /** The relay's address, `http:` or `https:`, without a trailing slash. */
   readonly url: string;
-  /** What to listen to: kept up to date by its owner. */
+  /** The subscribed topics; the owner keeps the map up to date. */
   readonly topics: TopicVersions;
   readonly token?: string | undefined;
   message(message: ServerMessage): void;
   /**
-   * Told once, at the end: the close code of a WebSocket and its reason, or what means the same. Not told after
+   * Called once, at the end, with a WebSocket close code and reason, or their equivalent on other transports; not after
    * `close`, and never before `open` has returned.
    */
   closed(code: number, reason: string): void;
 }
 
-/** Begins to connect. */
-export type OpenConnection<L extends Connection = Connection> = (options: ConnectionOptions) => L;
+/** Begins to open a connection. */
+export type OpenConnection<C extends Connection = Connection> = (options: ConnectionOptions) => C;
 
-/** What keeps topics told, whatever happens to its lines. */
+/** Delivers the messages of a set of topics across connections. */
 export interface Source {
-  /** Begins to connect, unless that is so already. */
+  /** Opens a connection, unless there is one. */
   connect(): void;
-  /** The network or the tab came back: looks at once whether the line is alive, or makes one. */
+  /** Checks at once whether the connection is alive, or opens one: the network or the tab is back. */
   wake(): void;
-  /** Asks for topics that its owner knows of, from these versions on. */
+  /** Subscribes to topics from these versions on. The owner has added them to its map. */
   subscribe(topics: TopicVersions): void;
   unsubscribe(topics: readonly string[]): void;
   /** Ends for good. */

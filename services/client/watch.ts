@@ -3,83 +3,87 @@ import { Backoff } from './backoff.ts';
 import { FETCH_TIMEOUT_MS, FIRST_FETCH_TIMEOUT_MS, SLOW_FETCH_MS } from './timings.ts';
 import type { Status } from './transport.ts';
 
-/** "Look now": what a topic has become. */
+/**
+ * The newest version of a topic: `topic`, `version`, optionally its content as `data`, and `spread`, the time in
+ * milliseconds over which clients should spread their fetches.
+ */
 export type TopicUpdate = Omit<UpdateMessage, 'type'>;
 
-/** Why a fetcher is run. */
+/** The argument of a fetcher. */
 export interface FetchReason {
-  /** Aborted when the watch ends, or when the run takes longer than 30 s. */
+  /** Aborted when the watch ends, or the run takes longer than 30 s. */
   readonly signal: AbortSignal;
-  /** The newest update that was told; undefined where there was none, as at the start. */
+  /** The newest update that no run has handled yet; undefined if there is none, as at the start. */
   readonly update: TopicUpdate | undefined;
 }
 
-/** Gets what is new and shows it. Where it rejects it is run again, later each time. */
+/** Fetches and shows the content of a topic. If it throws or rejects, it runs again after a growing delay. */
 export type Fetcher = (reason: FetchReason) => unknown;
 
-/** What decides when to fetch. */
+/** Decides when a fetcher runs. */
 export interface Watch {
-  /** Runs for the first time: as soon as the relay has said what the topic's number is, and soon in any case. */
+  /** Requests the first run: as soon as the relay confirms the topic's version, and after 1 s at the latest. */
   start(): void;
-  /** The relay has said what the topic's number is. What is fetched from now on is not older. */
+  /** The relay confirmed the topic's version: content fetched from now on is at least as new. */
   subscribed(): void;
-  /** Runs after the update's spread. */
-  told(update: TopicUpdate): void;
-  /** Runs slowly as long as the status is not `live`. */
+  /** Requests a run after a random part of the update's spread. */
+  updated(update: TopicUpdate): void;
+  /** Repeats runs every 15 to 30 s while the status is not `live`. */
   status(status: Status): void;
+  /** Ends the watch, and aborts a run. */
   stop(): void;
 }
 
 /**
- * Creates a watch: one run at a time, and one more where there was news meanwhile; again where it failed; and none
- * in a hidden tab, which catches up when it is shown.
+ * Creates a watch. It runs the fetcher once at a time, once more after an update that arrived during a run, again after a
+ * failure, and in a hidden tab only once it is shown.
  */
 export function createWatch(fetcher: Fetcher): Watch {
   const backoff = new Backoff();
-  let newest: TopicUpdate | undefined;
-  let isWanted = false;
-  /** A run is under way, or waits after one that failed. */
-  let isBusy = false;
   const stopping = new AbortController();
   const stopped = stopping.signal;
-  /** What was fetched so far may be older than the topic's number. */
-  let isNew = false;
+  let newest: TopicUpdate | undefined;
+  let isRequested = false;
+  /** During a run, and the pause after it. */
+  let isBusy = false;
+  /** Content fetched before the relay confirms the version may be older than that. */
+  let isUnconfirmed = false;
   let controller: AbortController | undefined;
   let first: ReturnType<typeof setTimeout> | undefined;
   let next: ReturnType<typeof setTimeout> | undefined;
   let spread: ReturnType<typeof setTimeout> | undefined;
   let slow: ReturnType<typeof setTimeout> | undefined;
 
-  function now(): void {
+  function request(): void {
     clearTimeout(first);
-    isWanted = true;
+    isRequested = true;
     void run();
   }
 
   async function run(): Promise<void> {
-    if (isBusy || stopped.aborted || !isWanted || globalThis.document?.hidden) return;
+    if (isBusy || stopped.aborted || !isRequested || globalThis.document?.hidden) return;
     isBusy = true;
-    isWanted = false;
+    isRequested = false;
     const update = newest;
     newest = undefined;
     controller = new AbortController();
     const { signal } = controller;
     next = setTimeout(() => controller?.abort(), FETCH_TIMEOUT_MS);
-    let restMs = 0;
+    let pauseMs = 0;
     try {
       await fetcher({ signal, update });
       backoff.reset();
     } catch {
-      isWanted = true;
+      isRequested = true;
       newest ??= update;
-      restMs = backoff.nextMs();
+      pauseMs = backoff.nextMs();
     }
     clearTimeout(next);
     if (stopped.aborted) return;
     next = setTimeout(() => {
       isBusy = false;
       void run();
-    }, restMs);
+    }, pauseMs);
   }
 
   function status(current: Status): void {
@@ -90,7 +94,7 @@ export function createWatch(fetcher: Fetcher): Watch {
       slow ??= setTimeout(
         () => {
           slow = undefined;
-          now();
+          request();
           status('offline');
         },
         SLOW_FETCH_MS * (1 + Math.random()),
@@ -101,21 +105,21 @@ export function createWatch(fetcher: Fetcher): Watch {
   globalThis.document?.addEventListener('visibilitychange', run, { signal: stopped });
   return {
     start() {
-      isNew = true;
-      first = setTimeout(now, FIRST_FETCH_TIMEOUT_MS);
+      isUnconfirmed = true;
+      first = setTimeout(request, FIRST_FETCH_TIMEOUT_MS);
     },
     subscribed() {
-      if (isNew) now();
-      isNew = false;
+      if (isUnconfirmed) request();
+      isUnconfirmed = false;
     },
-    told(update) {
+    updated(update) {
       clearTimeout(first);
       newest = update;
-      // A uniformly chosen part, so that a million clients which are told at once do not fetch at once.
+      // Uniformly random, so that a million clients which are notified at once do not fetch at once.
       spread ??= setTimeout(
         () => {
           spread = undefined;
-          now();
+          request();
         },
         (update.spread ?? 0) * Math.random(),
       );

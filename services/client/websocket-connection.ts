@@ -1,7 +1,6 @@
-import { TOPICS_PER_MESSAGE } from './timings.ts';
-import type { ConnectionOptions, TokenConnection } from './transport.ts';
+import type { ConnectionOptions, TransportConnection } from './transport.ts';
 
-/** What is needed of a WebSocket: the browser's own, or the class of the `ws` package. */
+/** The part of a WebSocket class that is used: the browser's own has it, and that of the `ws` package. */
 export type WebSocketClass = new (
   url: string,
 ) => Pick<WebSocket, 'readyState' | 'send' | 'close'> & {
@@ -11,19 +10,23 @@ export type WebSocketClass = new (
   onerror: unknown;
 };
 
-/** Opens a line over a WebSocket. */
-export function openWebSocket(WebSocket: WebSocketClass, options: ConnectionOptions): TokenConnection {
+/** With this many topics of the greatest length, a message stays below the relay's limit of 16 KiB. */
+const TOPICS_PER_MESSAGE = 64;
+
+/** Opens a connection over a WebSocket. */
+export function openWebSocket(WebSocket: WebSocketClass, options: ConnectionOptions): TransportConnection {
   let { token } = options;
   const socket = new WebSocket(`${options.url.replace(/^http/, 'ws')}/ws`);
   const send = (message: unknown) => {
     if (socket.readyState === 1) socket.send(JSON.stringify(message));
   };
-  function inFrames<T>(items: readonly T[], render: (part: readonly T[]) => unknown): void {
+  function sendInParts<T>(items: readonly T[], render: (part: readonly T[]) => unknown): void {
     for (let i = 0; i < items.length; i += TOPICS_PER_MESSAGE) send(render(items.slice(i, i + TOPICS_PER_MESSAGE)));
   }
-  const line: TokenConnection = {
-    subscribe: (topics) => inFrames([...topics], (part) => ({ type: 'subscribe', topics: Object.fromEntries(part) })),
-    unsubscribe: (topics) => inFrames(topics, (part) => ({ type: 'unsubscribe', topics: part })),
+  const connection: TransportConnection = {
+    subscribe: (topics) =>
+      sendInParts([...topics], (part) => ({ type: 'subscribe', topics: Object.fromEntries(part) })),
+    unsubscribe: (topics) => sendInParts(topics, (part) => ({ type: 'unsubscribe', topics: part })),
     ping: () => send({ type: 'ping' }),
     auth(renewed) {
       token = renewed;
@@ -35,11 +38,11 @@ export function openWebSocket(WebSocket: WebSocketClass, options: ConnectionOpti
     },
   };
   socket.onopen = () => {
-    // Not in the URL, which proxies write down.
-    if (token !== undefined) line.auth(token);
-    line.subscribe(options.topics);
-    // Without topics nothing would be said that shows whether the relay is there.
-    if (options.topics.size === 0) line.ping();
+    // In a message instead of the URL, because proxies log URLs.
+    if (token !== undefined) connection.auth(token);
+    connection.subscribe(options.topics);
+    // Without topics the relay would send nothing, and the connection would count as failed.
+    if (options.topics.size === 0) connection.ping();
   };
   socket.onmessage = (event: { data: unknown }) => {
     let message: unknown;
@@ -51,7 +54,7 @@ export function openWebSocket(WebSocket: WebSocketClass, options: ConnectionOpti
     if (message) options.message(message as Parameters<ConnectionOptions['message']>[0]);
   };
   socket.onclose = (event: { code: number; reason: string }) => options.closed(event.code, event.reason);
-  // `onclose` follows; in Node an error without a listener would end the process.
+  // `onclose` follows; in Node an error event without a listener would end the process.
   socket.onerror = () => {};
-  return line;
+  return connection;
 }

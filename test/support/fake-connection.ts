@@ -1,13 +1,13 @@
 import type {
   ConnectionOptions,
   OpenConnection,
-  TokenConnection,
   TopicVersions,
+  TransportConnection,
 } from '../../services/client/transport.ts';
 import type { ServerMessage } from '../../services/shared/protocol/server-message.ts';
 
 /** A line of which a test decides what it says. */
-export class FakeConnection implements TokenConnection {
+export class FakeConnection implements TransportConnection {
   /** What it was opened as, where a test has several ways. */
   readonly name: string;
   readonly options: ConnectionOptions;
@@ -61,7 +61,7 @@ export class FakeConnections {
   answer = false;
 
   /** What opens one more. */
-  opener(name = ''): OpenConnection<TokenConnection> {
+  opener(name = ''): OpenConnection<TransportConnection> {
     return (options) => {
       const line = new FakeConnection(options, name, this.answer);
       this.all.push(line);

@@ -49,6 +49,6 @@ heliograph.on('status', statusChanged);
 heliograph.on('update', (update) => {
   statusLine.log(`update: ${topic} has changed`);
   form.published();
-  watch.told(update);
+  watch.updated(update);
 });
 statusChanged(heliograph.status);

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { learn } from '../../../services/client/known-versions.ts';
+import { recordVersions } from '../../../services/client/known-versions.ts';
 import { openLongPoll } from '../../../services/client/long-poll-connection.ts';
-import type { TokenConnection } from '../../../services/client/transport.ts';
+import type { TransportConnection } from '../../../services/client/transport.ts';
 import { FakeFetch, type FakeRequest } from '../../support/fake-fetch.ts';
 
 describe('a line over long-polls', () => {
   let http: FakeFetch;
-  let line: TokenConnection;
+  let line: TransportConnection;
   let topics: Map<string, number | null>;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
   const messages: any[] = [];
@@ -35,7 +35,7 @@ describe('a line over long-polls', () => {
       topics,
       token,
       message(message) {
-        learn(topics, message);
+        recordVersions(topics, message);
         messages.push(message);
       },
       closed: (code) => ends.push(code),

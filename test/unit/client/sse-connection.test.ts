@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openSse } from '../../../services/client/sse-connection.ts';
-import type { TokenConnection } from '../../../services/client/transport.ts';
+import type { TransportConnection } from '../../../services/client/transport.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeFetch } from '../../support/fake-fetch.ts';
 
 describe('a line over Server-Sent Events', () => {
   let http: FakeFetch;
-  let line: TokenConnection;
+  let line: TransportConnection;
   let topics: Map<string, number | null>;
   const messages: unknown[] = [];
   const ends: [code: number, reason: string][] = [];

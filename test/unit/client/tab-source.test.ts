@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { learn } from '../../../services/client/known-versions.ts';
+import { recordVersions } from '../../../services/client/known-versions.ts';
 import { createTabSource } from '../../../services/client/tab-source.ts';
 import type { Source, Status } from '../../../services/client/transport.ts';
 import type { ServerMessage } from '../../../services/shared/protocol/server-message.ts';
@@ -50,7 +50,7 @@ describe('tabs that share a line', () => {
       topics,
       open: lines.opener(),
       message(message) {
-        learn(topics, message);
+        recordVersions(topics, message);
         messages.push(message);
       },
       status: (status) => statuses.push(status),

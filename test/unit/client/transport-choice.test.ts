@@ -165,6 +165,14 @@ describe('the choice of a transport', () => {
     expect(lines.names).toEqual(['websocket', 'longpoll']);
   });
 
+  it('forwards requests to the connection over the chosen transport', () => {
+    start();
+    source?.subscribe(new Map([['news', null]]));
+    source?.unsubscribe(['news']);
+    source?.wake();
+    expect(lines.last.said).toEqual(['subscribe news', 'unsubscribe news', 'ping']);
+  });
+
   it('uses only what it may', () => {
     start(['longpoll']);
     fails();

@@ -40,7 +40,7 @@ describe('a watch', () => {
 
   const last = () => runs.at(-1) as Run;
   const told = async (version: number, spread?: number) => {
-    watch.told({ topic: 'chat', version, ...(spread === undefined ? {} : { spread }) });
+    watch.updated({ topic: 'chat', version, ...(spread === undefined ? {} : { spread }) });
     await passes(0);
   };
   function show(isShown: boolean): void {

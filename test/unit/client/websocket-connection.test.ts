@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { TokenConnection } from '../../../services/client/transport.ts';
+import type { TransportConnection } from '../../../services/client/transport.ts';
 import { openWebSocket } from '../../../services/client/websocket-connection.ts';
 import { createFakeWebSockets, type FakeWebSocket } from '../../support/fake-web-socket.ts';
 
@@ -7,7 +7,7 @@ import { createFakeWebSockets, type FakeWebSocket } from '../../support/fake-web
 const MAX_MESSAGE_BYTES = 16 * 1024;
 
 describe('a line over a WebSocket', () => {
-  let line: TokenConnection;
+  let line: TransportConnection;
   let socket: FakeWebSocket;
   let topics: Map<string, number | null>;
   const messages: unknown[] = [];
