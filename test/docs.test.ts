@@ -183,6 +183,32 @@ describe('the version', () => {
   });
 });
 
+describe('the front page', () => {
+  const [front, ...others] = readPages();
+  const links = [...(front?.text.matchAll(/\]\(([^)#]+)/g) ?? [])].map(([, link]) => link);
+
+  it('has at most 160 lines', () => {
+    expect(front?.path).toBe('README.md');
+    expect(front?.text.split('\n').length).toBeLessThanOrEqual(160);
+  });
+
+  it('links to every other page', () => {
+    expect(others.map(({ path }) => path).filter((path) => !links.includes(path))).toEqual([]);
+  });
+
+  it('has the commands to run and to test first', () => {
+    const blocks = [...(front?.text.matchAll(/```sh\n(.*?)```/gs) ?? [])].map(([, text]) => text);
+    expect(blocks.slice(0, 2)).toEqual(['npm ci && npm start\n', 'npm ci && npm test\n']);
+  });
+
+  it('is not the only page with reference tables: each service has a page of its own', () => {
+    const folders = readdirSync(new URL('../services/', import.meta.url), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => `services/${name}/README.md`);
+    expect(folders.filter((path) => !others.some((page) => page.path === path))).toEqual([]);
+  });
+});
+
 describe('every page', () => {
   const ROOT = new URL('../', import.meta.url);
   const pages = readPages();
@@ -196,6 +222,39 @@ describe('every page', () => {
         .replaceAll(' ', '-'),
     );
   }
+
+  const sources = ['services', 'test', 'deploy', 'k8s'].flatMap((folder) =>
+    readdirSync(new URL(folder, ROOT), { recursive: true, encoding: 'utf8' }).map((path) => `${folder}/${path}`),
+  );
+
+  it('names only files that exist', () => {
+    const named = pages.flatMap(({ path: page, text }) =>
+      [...text.matchAll(/`([\w./-]+\.(?:ts|tsx|lua|mjs|yaml|json|cfg))`/g)].map(([, path = '']) => ({ page, path })),
+    );
+    expect(named.length).toBeGreaterThan(50);
+    const exists = (path: string) =>
+      existsSync(new URL(path, ROOT)) || sources.some((file) => file.endsWith(`/${path}`));
+    expect(named.filter(({ path }) => !exists(path))).toEqual([]);
+  });
+
+  it('names only classes and members that exist, as far as it explains the code', () => {
+    const code = sources
+      .filter((path) => path.startsWith('services/') && path.endsWith('.ts'))
+      .map((path) => readFileSync(new URL(path, ROOT), 'utf8'))
+      .join('\n');
+    const text = pages
+      .filter(({ path }) => /^services\/(shared\/)?README\.md$/.test(path))
+      .map((page) => page.text.split('\n## The promise\n')[0])
+      .join('\n');
+    const classes = [...text.matchAll(/`([A-Z][a-z]+(?:[A-Z][a-z]+)*)(?:\.\w+)?`/g)].map(([, name = '']) => name);
+    const members = [...text.matchAll(/`(?:[A-Za-z]+)\.(\w+)`/g)]
+      .map(([, name = '']) => name)
+      .filter((name) => !/^(ts|md|lua|db|json)$/.test(name));
+    expect(classes.length).toBeGreaterThan(5);
+    expect(members.length).toBeGreaterThan(8);
+    expect(classes.filter((name) => !new RegExp(`(class|interface|type) ${name}\\b`).test(code))).toEqual([]);
+    expect(members.filter((name) => !new RegExp(`^ +(get |async )?${name}(\\(|\\?|:)`, 'm').test(code))).toEqual([]);
+  });
 
   it('links only to files and headings that there are', () => {
     const links = pages.flatMap(({ path: page, text }) =>
