@@ -90,14 +90,14 @@ async function startOnRedis(deps: { redis: string; dir: string; relays: number; 
   );
   const startRole = (role: string) =>
     start(process.execPath, nodeArgs(role), { REDIS_URL: `redis://127.0.0.1:${port}` });
-  const webhookPort = await portOf(startRole('webhook'), 'the webhook listens');
+  const webhookPort = await portOf(startRole('webhook'));
   const relays: Target[] = [];
   const metricsUrls: string[] = [];
   while (relays.length < deps.relays) {
     const count = Math.min(STARTED_AT_ONCE, deps.relays - relays.length);
     for (const relay of Array.from({ length: count }, () => startRole('relay'))) {
-      relays.push(loopback(await portOf(relay, 'the relay listens')));
-      metricsUrls.push(metricsUrl(await portOf(relay, 'the admin server listens')));
+      relays.push(loopback(await portOf(relay)));
+      metricsUrls.push(metricsUrl(await adminPortOf(relay)));
     }
   }
   await Promise.all(metricsUrls.map(waitUntilReady));
@@ -114,7 +114,7 @@ async function startInMemory(start: Start): Promise<Started> {
     }, START_TIMEOUT_MS);
   const relayPort = await find(/ws:\/\/localhost:(\d+)\/ws/);
   const webhookPort = await find(/http:\/\/localhost:(\d+)\/webhook/);
-  const adminUrl = metricsUrl(await portOf(server, 'the admin server listens'));
+  const adminUrl = metricsUrl(await adminPortOf(server));
   await waitUntilReady(adminUrl);
   return {
     relays: [loopback(relayPort)],
@@ -129,10 +129,20 @@ function nodeArgs(role: string): readonly string[] {
   return [...process.execArgv, mainFile(role)];
 }
 
-function portOf(server: ServerProcess, sentence: string): Promise<number> {
+/** Returns the port of a service from its log: the first that is logged, except that of the admin server. */
+function portOf(server: ServerProcess): Promise<number> {
+  return loggedPort(server, ({ msg }) => !msg.includes('admin server'));
+}
+
+function adminPortOf(server: ServerProcess): Promise<number> {
+  return loggedPort(server, ({ msg }) => msg.includes('admin server'));
+}
+
+function loggedPort(server: ServerProcess, matches: (line: { msg: string }) => boolean): Promise<number> {
   return server.waitForOutput((output) => {
-    for (const line of output.split('\n')) {
-      if (line.startsWith('{') && line.includes(`"${sentence}"`)) return (JSON.parse(line) as { port: number }).port;
+    for (const text of output.split('\n').slice(0, -1)) {
+      const line = text.startsWith('{') ? (JSON.parse(text) as { msg: string; port?: number }) : undefined;
+      if (line?.port !== undefined && matches(line)) return line.port;
     }
     return undefined;
   }, START_TIMEOUT_MS);

@@ -22,7 +22,7 @@ export function planText(plan: Plan): string {
     lines.push(
       `${title}: ${count(most, 'client', 'clients')}, set by ${name}${beyond === undefined ? '' : `; ${beyond}`}`,
     );
-    lines.push(`to raise it: ${remedy}`);
+    lines.push(`remedy: ${remedy}`);
   }
   return lines.map((line) => `  ${line}\n`).join('');
 }

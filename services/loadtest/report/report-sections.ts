@@ -51,9 +51,9 @@ export function reportSections(report: Report): readonly Section[] {
 /** Returns the measured latencies. */
 export function latencyRows(report: Report): readonly LatencyRow[] {
   const all = {
-    'due to received': report.latency,
-    'due to received, slow': report.slowLatency,
-    'due to accepted': report.updates.responseLatency,
+    'update, due → received': report.latency,
+    'update, slow readers': report.slowLatency,
+    'publish, due → accepted': report.updates.responseLatency,
     handshake: report.clients.handshakeLatency,
   };
   return Object.entries(all).flatMap(([name, summary]) => (summary ? [{ name, summary }] : []));

@@ -14,7 +14,7 @@ describe('the report for a terminal', () => {
       /^ {2}behind after 30 s +0$/m,
       /^ {2}CPU of the relays +10\.50 µs per delivery$/m,
       /^ {2}memory of the kernel +10\.0 KiB per client, connection ends on this machine$/m,
-      /^ {2}due to received +12\.3 ms +20\.0 ms +45\.6 ms +78\.0 ms +123 ms +20,000$/m,
+      /^ {2}update, due → received +12\.3 ms +20\.0 ms +45\.6 ms +78\.0 ms +123 ms +20,000$/m,
       /^Bottleneck\n {2}none found/m,
       /^ {2}ok {3}failed: 0 % \(limit 0 %\)$/m,
     ]) {
