@@ -47,7 +47,7 @@ export function describeTransport(name: string, open: OpenClient): void {
     const knows = (client: TransportClient, topics: readonly string[]) =>
       eventually(() => expect([...client.known.keys()].sort()).toEqual([...topics].sort()));
 
-    it('are told of each update of their topics with its data and spread, in order, and of no other topic', async () => {
+    it('receive each update of their topics with data and spread, in order, and of no other topic', async () => {
       const client = await listen(['a', 'b']);
       await knows(client, ['a', 'b']);
       await relay.publish('other');
@@ -61,7 +61,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       await eventually(() => expect(client.updates.slice(2)).toEqual([{ topic: 'a', version: three, data: null }]));
     });
 
-    it('get a number for what was never published, the same on every relay', async () => {
+    it('get a version for a topic that was never published, the same on every relay', async () => {
       const other = await start();
       const [here, there] = [await listen(['new']), await listen(['new'], { to: other })];
       await knows(here, ['new']);
@@ -70,7 +70,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       expect(here.updates).toEqual([]);
     });
 
-    it('that come back are told the newest of what changed, once, and nothing of what did not', async () => {
+    it('that reconnect receive the newest version of changed topics, once, and nothing of others', async () => {
       const first = await listen(['a', 'b']);
       await knows(first, ['a', 'b']);
       const since = new Map(first.known);
@@ -85,7 +85,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       expect(await other.metric('relay_deliveries_total')).toBe(2);
     });
 
-    it('that come while an update is on its way are told of it once', async () => {
+    it('that connect while an update is in transit receive it once', async () => {
       for (let n = 0; n < 10; n += 1) {
         const topic = `race/${n}`;
         const old = await relay.publish(topic);
@@ -103,18 +103,18 @@ export function describeTransport(name: string, open: OpenClient): void {
       }
     });
 
-    it('that bring a number from nowhere are told what is', async () => {
+    it('that send an unknown version receive the current one', async () => {
       const version = await relay.publish('a');
       const client = await listen(['a'], { since: new Map([['a', Number.MAX_SAFE_INTEGER]]) });
       await eventually(() => expect(client.updates).toEqual([{ topic: 'a', version }]));
     });
 
-    it('are refused where the topic is none', async () => {
+    it('are refused for an invalid topic', async () => {
       const client = await listen(['a b']);
       await eventually(() => expect(client.refusal).toBe('invalid_topic'));
     });
 
-    it('need a token for private topics, and one that opens them', async () => {
+    it('need a token for private topics, and one that grants them', async () => {
       const guarded = await start({ SUBSCRIBE_AUTH: 'optional', PRIVATE_TOPICS: 'secret/*', JWT_SECRET });
       const token = await signToken({ topics: ['secret/mine'] });
       const [none, bad, other, good] = [
@@ -142,7 +142,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       expect(client.updates).toEqual([]);
     });
 
-    it('are sent away by a relay that goes, and go on elsewhere where they were', async () => {
+    it('are closed by a draining relay, and resume on another one', async () => {
       const leaving = await start();
       const client = await listen(['a'], { to: leaving });
       await knows(client, ['a']);
@@ -154,7 +154,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       await eventually(() => expect(back.updates).toEqual([{ topic: 'a', version }]));
     });
 
-    it('know when their relay cannot vouch for what it says, and are told then what they missed', async () => {
+    it('are notified when their relay is stale, and receive missed updates when it is fresh again', async () => {
       const client = await listen(['a']);
       await knows(client, ['a']);
       expect(client.fresh).toBe(true);
@@ -166,7 +166,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       await eventually(() => expect(client.updates.at(-1)).toEqual({ topic: 'a', version }));
     });
 
-    it('that come to a relay which cannot vouch are not told that nothing is new', async () => {
+    it('that connect to a stale relay are not told that nothing has changed', async () => {
       const version = await relay.publish('a');
       broker.broken = true;
       await eventually(() => expect(relay.relay.hub.fresh).toBe(false));
@@ -177,7 +177,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       await eventually(() => expect(client.fresh).toBe(true));
     });
 
-    it('that stop reading keep nothing waiting in the relay, and are told the newest once they read again', async () => {
+    it('that stop reading queue nothing in the relay, and receive the newest versions when they read again', async () => {
       const [slow, quick] = [await listen(['a', 'b']), await listen(['a', 'b'])];
       await knows(slow, ['a', 'b']);
       await knows(quick, ['a', 'b']);
@@ -207,7 +207,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       await eventually(async () => expect(await relay.metric('relay_sessions_behind')).toBe(0));
     });
 
-    it('are told over which time to spread their fetch where there are many for what the app wants', async () => {
+    it('receive a spread if they are many for the request budget of the web application', async () => {
       const careful = await start({ ORIGIN_RPS: '10' });
       const many = await Promise.all(Array.from({ length: 4 }, () => listen(['a'], { to: careful })));
       for (const client of many) await knows(client, ['a']);
@@ -238,7 +238,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       });
     });
 
-    it('are counted: who comes, what is handed over, what is refused, and who goes', async () => {
+    it('are counted when they connect, receive updates, are refused and disconnect', async () => {
       const guarded = await start({ SUBSCRIBE_AUTH: 'optional', PRIVATE_TOPICS: 'secret', JWT_SECRET });
       const client = await listen(['a'], { to: guarded });
       await knows(client, ['a']);
@@ -255,7 +255,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       });
     });
 
-    it('leave nothing behind when they go', async () => {
+    it('leave nothing behind when they disconnect', async () => {
       const many = await Promise.all(Array.from({ length: 20 }, () => listen(['a', 'b'])));
       for (const client of many) await knows(client, ['a', 'b']);
       for (const client of many) client.close();

@@ -43,7 +43,7 @@ describe('behind a caching proxy', () => {
   });
   afterEach(() => nginx.stop());
 
-  it('500 that wait for a change reach the relay as a handful, and all get the same bytes', async () => {
+  it('500 waiting requests reach the relay as a few, and all get the same bytes', async () => {
     const version = await relay.publish('page', { data: 1 });
     const before = await relay.metric('relay_connections_opened_total');
     const answers = Array.from(
@@ -72,7 +72,7 @@ describe('curl', () => {
   const curl = async (...args: string[]) =>
     (await run(findProgram('curl', 'curl'), ['-sS', '--max-time', '10', ...args])).stdout;
 
-  it('gets a register, asks whether it is still current, and waits for a change', async () => {
+  it('gets a register, revalidates it, and waits for a newer version', async () => {
     const version = await relay.publish('chat/1', { data: { n: 1 } });
     const url = `${relay.http}/topics/chat/1`;
     const answer = await curl('-i', url);
@@ -88,7 +88,7 @@ describe('curl', () => {
     expect(JSON.parse(await changed)).toEqual({ topic: 'chat/1', version: next });
   });
 
-  it('is told that nothing changed when its wait is over', async () => {
+  it('gets 304 if nothing changed when its wait ends', async () => {
     const version = await relay.publish('quiet');
     const begunAt = performance.now();
     const answer = await curl(
@@ -103,7 +103,7 @@ describe('curl', () => {
     expect(performance.now() - begunAt).toBeGreaterThan(900);
   });
 
-  it('-N shows events as they come', async () => {
+  it('-N shows events as they arrive', async () => {
     const stream = curl('-N', '--max-time', '2', `${relay.http}/events?topic=chat`).catch((error) =>
       String(error.stdout),
     );

@@ -16,7 +16,7 @@ describe.each(['websocket', 'sse', 'longpoll'] as const)('the client library on 
   const clients: Heliograph[] = [];
   let port: string;
   beforeEach(async () => {
-    port = String(await freePort()); // a port that the system chose cannot be taken again at once
+    port = String(await freePort()); // a port chosen by the system cannot be reused immediately
     relay = await startRelay({ env: { RELAY_PORT: port } });
   });
   afterEach(async () => {
@@ -34,7 +34,7 @@ describe.each(['websocket', 'sse', 'longpoll'] as const)('the client library on 
     return { client, updates, statuses };
   }
 
-  it('is told of an update with its data and spread, over http and ws addresses alike', async () => {
+  it('receives updates with data and spread, by http and ws addresses', async () => {
     const one = listen({ topics: ['chat'] });
     const two = listen({ topics: ['chat'] }, relay.url);
     await eventually(() => expect([one.client.status, two.client.status]).toEqual(['live', 'live']));
@@ -45,7 +45,7 @@ describe.each(['websocket', 'sse', 'longpoll'] as const)('the client library on 
     });
   });
 
-  it('is told at once what changed since the version it was given, and nothing where nothing did', async () => {
+  it('receives topics that changed since its version on connecting, and none that did not', async () => {
     const old = await relay.publish('a');
     const version = await relay.publish('a', { data: 'new' });
     const behind = listen({ topics: ['a'], since: { a: old } });
@@ -56,7 +56,7 @@ describe.each(['websocket', 'sse', 'longpoll'] as const)('the client library on 
     await eventually(() => expect(current.updates).toEqual([{ topic: 'a', version: next }]));
   });
 
-  it('is told of a topic it subscribes to later, and no more after it unsubscribed', async () => {
+  it('receives updates of a later subscription, and none after it unsubscribed', async () => {
     const { client, updates } = listen({});
     await eventually(() => expect(client.status).toBe('live'));
     const version = await relay.publish('late');
@@ -72,7 +72,7 @@ describe.each(['websocket', 'sse', 'longpoll'] as const)('the client library on 
     expect(updates.filter(({ topic }) => topic === 'late')).toHaveLength(1);
   });
 
-  it('comes back after the relay asked it to, and is told what it missed, once', async () => {
+  it('reconnects when the relay drains, and receives missed updates once', async () => {
     const { client, updates, statuses } = listen({ topics: ['chat'] });
     await eventually(() => expect(client.status).toBe('live'));
     const { broker } = relay;
@@ -91,7 +91,7 @@ describe.each(['websocket', 'sse', 'longpoll'] as const)('the client library on 
   });
 });
 
-it('the client library listens to a thousand topics where a relay allows it, and comes back to all of them', async () => {
+it('the client library subscribes to a thousand topics if the relay allows it, and resumes all of them', async () => {
   const env = { RELAY_PORT: String(await freePort()), MAX_TOPICS: '1000' };
   const first = await startRelay({ env });
   const topics = Array.from({ length: 1000 }, (_, i) => `t${i}`.padEnd(100, '-'));
@@ -116,7 +116,7 @@ it('the client library listens to a thousand topics where a relay allows it, and
   await first.stop();
 });
 
-it('the client library is let in soon after a full relay has room', async () => {
+it('the client library connects soon after a full relay has a free slot', async () => {
   const relay = await startRelay({ env: { MAX_CONNECTIONS: '1' } });
   const first = await relay.connect('/ws?topic=chat');
   const client = new Heliograph(relay.http, { WebSocket, topics: ['chat'] });
@@ -125,7 +125,7 @@ it('the client library is let in soon after a full relay has room', async () => 
   first.terminate();
   const begunAtMs = performance.now();
   await eventually(() => expect(client.status).toBe('live'), RETRY_MAX_MS + 2000);
-  console.info(`let in ${Math.round(performance.now() - begunAtMs)} ms after there was room`);
+  console.info(`connected ${Math.round(performance.now() - begunAtMs)} ms after a slot was free`);
   client.close();
   await relay.stop();
 });

@@ -8,7 +8,7 @@ import { WsClient } from '../support/ws-client.ts';
 const RELAYS = 3;
 const CLIENTS = 300;
 
-/** One webhook and three relays, each a process, that meet only in Redis. */
+/** One webhook and three relays, each a process, connected only by Redis. */
 describe('a webhook and three relays on one Redis', () => {
   let webhook: ServiceProcess;
   let relays: ServiceProcess[];
@@ -21,7 +21,7 @@ describe('a webhook and three relays on one Redis', () => {
       WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       DEFAULT_TOPIC: 'chat',
       DRAIN_WINDOW: '200ms',
-      // On a busy machine one relay may hold more than the others for a while; the clients here do not come back.
+      // On a busy machine one relay may briefly hold more than the others, and these clients do not reconnect.
       REBALANCE: '0',
     };
     [webhook, ...relays] = await Promise.all([
@@ -51,7 +51,7 @@ describe('a webhook and three relays on one Redis', () => {
     return client;
   }
 
-  it('tell 300 clients of both kinds in tens of milliseconds', async () => {
+  it('deliver to 300 clients of both protocols within tens of milliseconds', async () => {
     const all = await Promise.all(
       Array.from({ length: CLIENTS }, (_, i) => connect(i, i % 2 ? '/ws?topic=chat' : '/update_check')),
     );
@@ -81,7 +81,7 @@ describe('a webhook and three relays on one Redis', () => {
     expect(deliveries).toEqual(Array(RELAYS).fill((5 * CLIENTS) / RELAYS));
   });
 
-  it('give a topic the same number on every relay, and tell who comes back to another relay what it missed', async () => {
+  it('have the same version of a topic on every relay, and notify a client that resumes on another relay', async () => {
     const before = await publish({ topic: 'away' });
     const here = await connect(0, '/ws?topic=away&topic=never');
     await eventually(() => expect(here.ofType('subscribed')).toHaveLength(1));
@@ -105,7 +105,7 @@ describe('a webhook and three relays on one Redis', () => {
     ]);
   });
 
-  it('end at SIGTERM with exit code 0, and relays say goodbye with 1012 and when to come back', async () => {
+  it('exit with 0 at SIGTERM, and relays close clients with 1012 and a reconnect delay', async () => {
     const [staying, leaving] = [await connect(0, '/ws?topic=chat'), await connect(1, '/ws?topic=chat')];
     const others = clients.filter((client) => client.socket.url.includes(`:${relays[1]?.port}/`));
     expect(await relays[1]?.stop()).toBe(0);

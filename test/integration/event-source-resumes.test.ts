@@ -35,7 +35,7 @@ describe('a standard EventSource in Node', () => {
     return { source, updates, subscribed: () => subscribed };
   }
 
-  it('comes back after a restart of its relay, and is told exactly what it missed of several topics', async () => {
+  it('reconnects after a restart of its relay, and receives exactly the updates it missed, of several topics', async () => {
     const { updates, subscribed } = listen('/events?topic=a&topic=b');
     await eventually(() => expect(subscribed()).toBe(1));
     const before = await relay.publish('a');
@@ -55,7 +55,7 @@ describe('a standard EventSource in Node', () => {
     }
   });
 
-  it('goes on trying where its relay is full, and gives up where its token is bad', async () => {
+  it('keeps retrying while its relay is full, and gives up if its token is invalid', async () => {
     await relay.relay.stop();
     const env = {
       RELAY_PORT: port,
@@ -80,7 +80,7 @@ describe('a standard EventSource in Node', () => {
 });
 
 describe('a stream', () => {
-  it('begins with when to come back and what is current, and lets pages and proxies through', async () => {
+  it('starts with a retry delay and the current versions, and allows pages and proxies', async () => {
     const version = await relay.publish('a');
     const client = await SseClient.open(`${relay.http}/events?topic=a&topic=never`, { origin: 'https://app.example' });
     await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
@@ -98,8 +98,8 @@ describe('a stream', () => {
 
   it.each([
     ['without a topic', '/events', 'invalid_topic'],
-    ['with a bad topic', '/events?topic=*', 'invalid_topic'],
-    ['with a bad since', '/events?topic=a&since=x', 'invalid_since'],
+    ['with an invalid topic', '/events?topic=*', 'invalid_topic'],
+    ['with an invalid since', '/events?topic=a&since=x', 'invalid_since'],
     [
       `with more than 16 topics`,
       `/events?${Array.from({ length: 17 }, (_, i) => `topic=t${i}`).join('&')}`,
@@ -111,14 +111,14 @@ describe('a stream', () => {
     expect(await response.json()).toMatchObject({ code });
   });
 
-  it('that comes back with an id that is not ours is told everything, rather than nothing', async () => {
+  it('that resumes with an invalid id gets every topic', async () => {
     const version = await relay.publish('a');
     const client = await SseClient.open(`${relay.http}/events?topic=a`, { 'last-event-id': 'from another server' });
     await eventually(() => expect(client.ofType('update').map((update) => update.version)).toEqual([version]));
     client.close();
   });
 
-  it('whose reader stops keeps nothing in the relay, and tells the newest when it goes on', async () => {
+  it('whose reader stops queues nothing in the relay, and sends the newest versions when it resumes', async () => {
     const socket = createConnection(Number(port), '127.0.0.1');
     socket.write('GET /events?topic=a HTTP/1.1\r\nHost: relay\r\n\r\n');
     let text = '';
@@ -143,7 +143,7 @@ describe('a stream', () => {
 });
 
 describe('a request for a register', () => {
-  it('waits only while not too many others do', async () => {
+  it('is refused if too many others wait', async () => {
     await relay.relay.stop();
     const small = await startRelay({ env: { MAX_LONG_POLLS: '1' } });
     const version = await small.publish('a');
@@ -172,7 +172,7 @@ describe('a request for a register', () => {
     expect(await response.json()).toMatchObject({ code });
   });
 
-  it('may be made by pages of other origins, which is what they ask first', async () => {
+  it('is allowed for pages of other origins by a preflight', async () => {
     const response = await fetch(`${relay.http}/topics/a`, {
       method: 'OPTIONS',
       headers: { origin: 'https://app.example', 'access-control-request-headers': 'prefer,if-none-match' },

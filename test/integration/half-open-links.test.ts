@@ -7,7 +7,7 @@ import { TcpProxy } from '../support/tcp-proxy.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
 
-describe('processes whose link to Redis swallows all packets', () => {
+describe('processes whose link to Redis drops all packets', () => {
   let link: TcpProxy;
   let webhook: ServiceProcess;
   let otherWebhook: ServiceProcess;
@@ -34,7 +34,7 @@ describe('processes whose link to Redis swallows all packets', () => {
     await link?.stop();
   });
 
-  it('notice within 5 s, say so, and catch up when packets flow again', async () => {
+  it('notice within 5 s, report it, and catch up when packets flow again', async () => {
     const client = await WsClient.open(`ws://127.0.0.1:${relay.port}/ws?topic=chat`);
     await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
     const links = async () => [await webhook.metric('broker_links'), await relay.metric('broker_links')];
@@ -48,7 +48,7 @@ describe('processes whose link to Redis swallows all packets', () => {
       expect(answer.tookMs).toBeLessThan(2300);
     }
     const { tookMs } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
-    expect(tookMs).toBeLessThan(500); // known to be down: no need to wait
+    expect(tookMs).toBeLessThan(500); // the link is known to be down: no wait
     await eventually(() => expect(client.ofType('freshness').at(-1)).toEqual({ type: 'freshness', fresh: false }));
     const { body } = await publishCall(otherWebhook, WEBHOOK_TOKEN, { topic: 'chat' });
 
@@ -60,7 +60,7 @@ describe('processes whose link to Redis swallows all packets', () => {
     await eventually(async () =>
       expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200),
     );
-    await eventually(async () => expect(await links()).toEqual([1, 2])); // each comes back at a moment of its own
+    await eventually(async () => expect(await links()).toEqual([1, 2])); // each reconnects after its own delay
     client.terminate();
   });
 });

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 
-/** Requests at a time, and how often: 3,000 in all; a long run sets FUZZ_RUNS=100000. */
+/** Concurrent requests, and rounds: 3,000 requests in total. For a long run, set FUZZ_RUNS=100000. */
 const AT_A_TIME = 50;
 const numRuns = Math.ceil(Number(process.env.FUZZ_RUNS ?? 3000) / AT_A_TIME);
-/** After which a connection that says nothing is left alone. */
+/** Time after which a connection without a response is abandoned. */
 const PATIENCE_MS = 50;
 
 let service: ServiceProcess;
@@ -60,7 +60,7 @@ const body = fc.oneof(
 );
 const UPGRADE = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13'];
 
-/** A request to one of the ports: almost right, or not at all; with frames behind it where it is an upgrade. */
+/** A request to one of the ports: almost valid or not at all, with frames behind it if it is an upgrade. */
 const request = fc
   .record({
     place: fc.constantFrom(...Object.keys(paths)),
@@ -89,7 +89,7 @@ const request = fc
     return { place, bytes: Buffer.concat([Buffer.from(head), isUpgrade ? frames : Buffer.alloc(0)]) };
   });
 
-/** Sends it, and resolves with the status of what came back; 0 where nothing did. */
+/** Sends a request, and resolves with the status of the response; 0 if there was none. */
 function send({ place, bytes }: { place: string; bytes: Buffer }): Promise<number> {
   const port = place === 'admin' ? service.adminPort : (service.ports[place] ?? 0);
   return new Promise((resolve) => {
@@ -106,13 +106,13 @@ function send({ place, bytes }: { place: string; bytes: Buffer }): Promise<numbe
 }
 
 it(
-  'whatever is sent to any port is answered by a status that is not 500, and everything goes on',
+  'requests of any kind to any port get no status 500, and every service stays alive',
   async () => {
     const statuses = new Map<number, number>();
     await fc.assert(
       fc.asyncProperty(fc.array(request, { minLength: AT_A_TIME, maxLength: AT_A_TIME }), async (requests) => {
         for (const status of await Promise.all(requests.map(send))) {
-          // 503 is for what may pass, 505 what uWebSockets.js says to other versions of HTTP.
+          // 503 is for temporary refusals, 505 is uWebSockets.js' response to other versions of HTTP.
           if (status >= 500) expect([503, 505]).toContain(status);
           statuses.set(status, (statuses.get(status) ?? 0) + 1);
         }

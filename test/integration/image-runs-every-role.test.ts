@@ -18,16 +18,16 @@ const image = stages.at(-1) as Stage;
 const list = (rest: string): string[] => JSON.parse(rest.slice(rest.indexOf('[')));
 
 describe('the Dockerfile', () => {
-  it('ends in an image without npm and build tools, which is not root', () => {
+  it('builds an image without npm and build tools that does not run as root', () => {
     expect(stages[0]).toMatchObject({ base: 'node:24-trixie-slim' });
     expect(stages.slice(1).map(({ base }) => base)).toEqual(stages.slice(1).map(() => stages[0]?.name));
     expect(only(image, 'RUN')).toMatch(/^rm -rf .*\/usr\/local\/lib\/node_modules .*\/usr\/local\/bin\/npm /);
-    expect(only(image, 'USER')).toMatch(/^[1-9]\d*:[1-9]\d*$/); // as numbers: a cluster cannot look names up
+    expect(only(image, 'USER')).toMatch(/^[1-9]\d*:[1-9]\d*$/); // numeric: Kubernetes cannot resolve names
     const copied = image.instructions.filter(({ name }) => name === 'COPY').map(({ rest }) => parseCopy(rest));
     expect(copied.flatMap(({ from }) => from ?? [])).toEqual(['production', 'build']);
   });
 
-  it('starts its process without a shell in between, so that signals arrive', () => {
+  it('starts its process without a shell, so that signals arrive', () => {
     expect(list(only(image, 'ENTRYPOINT'))).toEqual(['node', '--enable-source-maps', 'deploy/role.mjs']);
     expect(list(only(image, 'CMD'))).toEqual(['standalone']);
     expect(list(only(image, 'HEALTHCHECK'))[0]).toBe('node');
@@ -39,7 +39,7 @@ describe('the Dockerfile', () => {
     expect(only(image, 'EXPOSE').split(' ')).toEqual([...ports, '9101', '9102', '9103']);
   });
 
-  it('lets nothing into the build that it does not copy', () => {
+  it('sends nothing to the build that it does not copy', () => {
     const sources = stages
       .flatMap(({ instructions }) => instructions)
       .filter(({ name }) => name === 'COPY')
@@ -52,7 +52,7 @@ describe('the Dockerfile', () => {
   });
 });
 
-describe('what the Dockerfile builds from a clean clone', () => {
+describe('the image built from a clean clone', () => {
   const folder = mkdtempSync(join(tmpdir(), 'heliograph-image-'));
   const app = join(folder, image.name, 'app');
   const [, ...entry] = list(only(image, 'ENTRYPOINT')).map((word) =>
@@ -75,7 +75,7 @@ describe('what the Dockerfile builds from a clean clone', () => {
   };
 
   it.each(['standalone', 'relay', 'webhook', 'chat'] as const)(
-    'runs as %s, is found healthy, ends at SIGTERM, and writes only where it should',
+    'runs as %s, is healthy, exits at SIGTERM, and writes only to expected paths',
     async (role) => {
       const before = files();
       const redis = role === 'relay' || role === 'webhook' ? { REDIS_URL: inject('redisUrl') } : {};
@@ -97,7 +97,7 @@ describe('what the Dockerfile builds from a clean clone', () => {
     },
   );
 
-  it('runs as loadtest, with a cluster of its own in memory, and tells whether all was well', async () => {
+  it('runs as loadtest with an in-memory cluster, and reports success', async () => {
     const before = files();
     const args = ['loadtest', '--clients=20', '--ramp=0s', '--duration=1s', '--json=-'];
     const { code, report } = await startLoadTest(args, { ...variables, PATH: '' }, entry).ended;
@@ -107,7 +107,7 @@ describe('what the Dockerfile builds from a clean clone', () => {
     expect(files()).toEqual(before);
   }, 30_000);
 
-  it('says which roles there are where it is told none of them', async () => {
+  it('lists the roles if started without one', async () => {
     const [script = ''] = entry.slice(-1);
     const services = fileURLToPath(new URL('services', ROOT));
     const roles = readdirSync(services).filter((name) => existsSync(join(services, name, 'main.ts')));
@@ -117,7 +117,7 @@ describe('what the Dockerfile builds from a clean clone', () => {
     );
   });
 
-  it('holds no tool that only builds or tests, and one native binary for each of its native packages', () => {
+  it('contains no build or test tools, and one native binary for each native package', () => {
     const isThere = (name: string) => existsSync(join(app, 'node_modules', name, 'package.json'));
     const { dependencies, devDependencies } = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8'));
     expect(Object.keys(dependencies).filter((name) => !isThere(name))).toEqual([]);

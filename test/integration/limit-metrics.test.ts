@@ -8,7 +8,7 @@ import { JWT_SECRET, signToken } from '../support/tokens.ts';
 let relay: RelayFixture;
 afterEach(() => relay.stop());
 
-/** The outcome of a WebSocket: how the upgrade was refused, or `in`. */
+/** The outcome of a WebSocket: the refusal of its upgrade, or `in`. */
 async function knock(path: string, headers: Record<string, string> = {}): Promise<string> {
   const socket = new WebSocket(relay.url + path, { headers });
   socket.on('error', () => {});
@@ -28,14 +28,14 @@ afterEach(() => {
   for (const socket of held.splice(0)) socket.terminate();
 });
 
-/** What a client is told for what it sends: the code of an error or of its end, or `pong` where all went well. */
+/** The response to a client's messages: the code of an error or close, or `pong` if all were accepted. */
 async function say(...messages: readonly string[]): Promise<string> {
   const client = await relay.connect('/ws');
   for (const message of [...messages, '{"type":"ping"}']) client.send(message);
   return eventually(() => {
     const [error] = client.ofType('error');
     if (client.closed) return `${client.closed.code} ${error?.code ?? ''}`.trim();
-    if (error && !/too_fast|relay_full/.test(error.code)) return error.code; // after these it ends
+    if (error && !/too_fast|relay_full/.test(error.code)) return error.code; // a close follows these
     expect(client.ofType('pong')).toHaveLength(1);
     return 'pong';
   });
@@ -51,7 +51,7 @@ const poll = () =>
     response.status === 200 ? 'in' : `${response.status} ${(await response.json()).code}`,
   );
 
-/** Each limit: what is done two times too often, what it leads to, and where it is counted. */
+/** Each limit: an action done twice too often, its outcome, and the metric that counts it. */
 const LIMITS: [variable: string, low: string, attempt: () => Promise<string[]>, refusal: string, counted: string][] = [
   [
     'MAX_CONNECTIONS',
@@ -105,7 +105,7 @@ const LIMITS: [variable: string, low: string, attempt: () => Promise<string[]>, 
     async () => {
       const subscribe = (...names: string[]) =>
         JSON.stringify({ type: 'subscribe', topics: Object.fromEntries(names.map((name) => [name, null])) });
-      // One that somebody has already costs nothing more.
+      // A topic that another client has costs nothing more.
       return [await say(subscribe('a')), await say(subscribe('b')), await say(subscribe('a', 'c'))];
     },
     '1013 relay_full',
@@ -116,7 +116,7 @@ const LIMITS: [variable: string, low: string, attempt: () => Promise<string[]>, 
     '1',
     async () => {
       const many = Array(400).fill('{"type":"unsubscribe","topics":["x"]}');
-      // A subscription costs as much as its topics: these are cheap and dear in the same number of messages.
+      // A subscription costs as much as its number of topics, so the same number of messages costs less or more.
       return [await say(topics(100)), await say(topics(128), topics(127), topics(2)), await say(...many)];
     },
     '4429 too_fast',
@@ -135,12 +135,12 @@ const LIMITS: [variable: string, low: string, attempt: () => Promise<string[]>, 
 ];
 
 describe('the limit', () => {
-  it.each(LIMITS)('%s refuses what is over it, and counts that', async (name, low, attempt, refusal, counted) => {
+  it.each(LIMITS)('%s refuses and counts what exceeds it', async (name, low, attempt, refusal, counted) => {
     relay = await startRelay({ env: { [name]: low } });
     const [first, ...others] = await attempt();
     expect(['in', 'pong']).toContain(first);
     expect(others[0]).toBe(refusal);
-    // uWebSockets.js ends what is far over the size of a message without a code.
+    // uWebSockets.js closes far larger messages without a code.
     for (const outcome of others)
       expect([refusal, ...(name === 'MAX_MESSAGE_SIZE' ? ['1006'] : [])]).toContain(outcome);
     await eventually(async () => expect(await relay.metrics()).toContain(counted));
@@ -152,24 +152,24 @@ describe('the limit', () => {
   });
 });
 
-describe('a relay that has as many topics as it may', () => {
-  it('refuses more over plain HTTP too, and serves those that it has', async () => {
+describe('a relay at its limit of topics', () => {
+  it('refuses new topics over plain HTTP too, and serves its own', async () => {
     relay = await startRelay({ env: { MAX_RELAY_TOPICS: '1' } });
     const client = await relay.connect('/ws?topic=chat');
     await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
     const refused = await fetch(`${relay.http}/topics/other`);
     expect([refused.status, (await refused.json()).code]).toEqual([503, 'relay_full']);
     const stream = await fetch(`${relay.http}/events?topic=other`);
-    expect(await stream.text()).toMatch(/^retry: \d+\n\n$/); // come back later
+    expect(await stream.text()).toMatch(/^retry: \d+\n\n$/); // retry later
     expect(await poll()).toBe('in');
     await relay.publish('chat');
     await eventually(() => expect(client.ofType('update')).toHaveLength(1));
   });
 });
 
-describe('a full relay where tokens are needed', () => {
+describe('a full relay that requires tokens', () => {
   const token = () => signToken({ topics: ['chat'] });
-  it('sends who has shown none away with 1013, longest here first, and takes who comes with one', async () => {
+  it('closes clients without a token with 1013, oldest first, to admit clients with one', async () => {
     relay = await startRelay({ env: { SUBSCRIBE_AUTH: 'required', JWT_SECRET, MAX_CONNECTIONS: '3' } });
     const [oldest, shows, younger] = [
       await relay.connect('/ws?topic=chat'),

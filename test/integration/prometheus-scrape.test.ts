@@ -19,12 +19,12 @@ const alerts: { groups: { rules: { alert: string; expr: string; for?: string }[]
   read('prometheus/alerts.yaml'),
 );
 const rules = alerts.groups.flatMap((group) => group.rules);
-/** Alerts that do not depend on how busy the machine is that runs the tests. */
+/** Alerts that do not depend on the load of the test machine. */
 const ABOUT_OUTAGES = /^Heliograph(Redis|RelayStale|NoRelay|ProcessDown|PublishFails|MixedVersions)/;
-/** As Grafana would fill them in. */
+/** As Grafana replaces them. */
 const filledIn = (expression: string) => expression.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.*');
 
-/** The configuration that is shipped, with the targets of the test, and faster. */
+/** The shipped configuration with the test's targets and shorter intervals. */
 function fastConfig(services: readonly { job: string; service: ServiceProcess }[]): object {
   const shipped = parse(read('prometheus/prometheus.yml'));
   return {
@@ -41,7 +41,7 @@ function fastConfig(services: readonly { job: string; service: ServiceProcess }[
   };
 }
 
-/** The rules that are shipped, but none waits for long. */
+/** The shipped rules with shorter `for` durations. */
 function impatientRules(): object {
   return {
     groups: alerts.groups.map((group) => ({
@@ -51,7 +51,7 @@ function impatientRules(): object {
   };
 }
 
-describe('a real Prometheus, with what is shipped for it', () => {
+describe('a real Prometheus with the shipped configuration', () => {
   let redis: RedisProcess;
   let services: { job: string; service: ServiceProcess }[] = [];
   let prometheus: PrometheusProcess;
@@ -77,7 +77,7 @@ describe('a real Prometheus, with what is shipped for it', () => {
     services = [webhook, ...(await Promise.all([start('relay'), start('relay'), chat]))];
     const of = (job: string) => services.find((one) => one.job === job)?.service.port;
     client = await WsClient.open(`ws://127.0.0.1:${of('relay')}/ws?topic=chat`);
-    // A rate needs a series that is there before it rises.
+    // A rate needs a series that exists before it rises.
     const publish = { method: 'POST', body: '{"topic":"other"}' };
     const headers = { Authorization: `Bearer ${WEBHOOK_TOKEN}`, 'Content-Type': 'application/json' };
     const waitForDelivery = () => fetch(`${url}?wait=delivered`, { ...publish, headers });
@@ -104,7 +104,7 @@ describe('a real Prometheus, with what is shipped for it', () => {
     await redis?.stop();
   });
 
-  it('has every process as a target that is up', async () => {
+  it('scrapes every process', async () => {
     const targets = await eventually(async () => {
       const found = await prometheus.targets();
       expect(found.map(({ health, lastError }) => health + lastError)).toEqual(services.map(() => 'up'));
@@ -118,7 +118,7 @@ describe('a real Prometheus, with what is shipped for it', () => {
     }
   });
 
-  it('finds every metric that the dashboard and the alerts name', async () => {
+  it('has every metric of the dashboard and the alerts', async () => {
     const types = await prometheus.metricTypes();
     const named = [...expressionsOf(dashboard.panels), ...rules.map(({ expr }) => expr)].flatMap((expression) =>
       expression.startsWith('ALERTS') ? [] : metricsIn(expression),
@@ -127,12 +127,12 @@ describe('a real Prometheus, with what is shipped for it', () => {
     expect(named.filter((name) => name !== 'up' && !Object.hasOwn(types, name))).toEqual([]);
   });
 
-  it('takes every expression of the dashboard, and has an answer to each that is not about trouble', async () => {
+  it('evaluates every expression of the dashboard, with a result unless it is about failures', async () => {
     const aboutTrouble = ['Alerts that fire', 'Opened and closed', 'Refused'];
     const silent: string[] = [];
     for (const { title, targets = [] } of dashboard.panels) {
       for (const { expr } of targets) {
-        // A rate is none, and a quantile no number, until something happened within sight of two scrapes.
+        // A rate is missing, and a quantile NaN, until something happened between two scrapes.
         const samples = await eventually(async () => {
           const found = await prometheus.query(filledIn(expr));
           for (const { value } of found) expect(value, `${title}: ${expr}`).not.toBeNaN();
@@ -145,7 +145,7 @@ describe('a real Prometheus, with what is shipped for it', () => {
     expect(silent.sort()).toEqual(aboutTrouble);
   });
 
-  it('lets the adapter ask for the connections of each relay', async () => {
+  it('serves the connections of each relay to the metrics adapter', async () => {
     const { rules: adapter } = parse(read('prometheus/adapter.yaml'));
     const [{ seriesQuery, metricsQuery }] = adapter;
     const query = metricsQuery
@@ -156,7 +156,7 @@ describe('a real Prometheus, with what is shipped for it', () => {
     expect(samples.map(({ value }) => value).sort()).toEqual([0, 1]);
   });
 
-  it('fires nothing while all is well, the right alerts when Redis is killed, and says afterwards that it forgot', async () => {
+  it('fires no alert in normal operation, the right ones when Redis is killed, and one for the lost data afterwards', async () => {
     const firing = async () => {
       const active = (await prometheus.alerts()).filter(({ state }) => state === 'firing');
       const names = new Set(active.map(({ labels }) => labels.alertname ?? ''));

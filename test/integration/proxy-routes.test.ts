@@ -42,13 +42,13 @@ describe('the proxy of deploy/compose.yaml', () => {
     await Promise.all(services.map((service) => service.stop('SIGKILL')));
   });
 
-  it('has a configuration that HAProxy takes as it is', () => {
+  it('has a configuration that HAProxy accepts unchanged', () => {
     const haproxyProgram = findProgram('haproxy', 'haproxy');
     const check = () => execFileSync(haproxyProgram, ['-c', '-V', '-f', CONFIG], { encoding: 'utf8', stdio: 'pipe' });
     expect(check()).toContain('Configuration file is valid');
   });
 
-  it('brings an update from the webhook to clients of every kind', async () => {
+  it('routes an update from the webhook to clients of every transport', async () => {
     const clients = ['/ws?topic=chat', '/update_check?topic=chat'].map((path) =>
       WsClient.open(`${haproxy.url}${path}`),
     );
@@ -82,14 +82,14 @@ describe('the proxy of deploy/compose.yaml', () => {
     }
   });
 
-  it('hands out the client under each of its names, with its source map', async () => {
+  it('serves the client under each of its paths, with its source map', async () => {
     const { headers } = await fetch(`${http}/client.js`);
     for (const name of ['content-location', 'sourcemap']) {
       expect((await fetch(`${http}${headers.get(name)}`)).status, name).toBe(200);
     }
   });
 
-  it('tells relays the addresses of clients, whatever those say themselves', async () => {
+  it('forwards the real addresses of clients to relays', async () => {
     const { port, adminPort } = { port: await freePort(), adminPort: await freePort() };
     const relay = await startService('relay', {
       REDIS_URL: inject('redisUrl'),
@@ -108,10 +108,10 @@ describe('the proxy of deploy/compose.yaml', () => {
       const connect = (made: string) =>
         WsClient.open(`${own.url}/ws?topic=chat`, {
           headers: { 'x-forwarded-for': made },
-          localAddress: '127.0.0.9', // another one than the proxy's
+          localAddress: '127.0.0.9', // not the proxy's address
         });
       const clients = [await connect('203.0.113.1'), await connect('203.0.113.2')];
-      // HAProxy adds the client's own address in a line below the one that it made up.
+      // HAProxy adds the real address in a line below the one that the client forged.
       await expect(connect('203.0.113.3')).rejects.toThrow('429');
       for (const client of clients) client.terminate();
     } finally {
@@ -120,7 +120,7 @@ describe('the proxy of deploy/compose.yaml', () => {
     }
   });
 
-  it('shows the chat, whose pages may connect to the relays behind the same name, and those of others not', async () => {
+  it('serves the chat, whose pages may connect to relays under the same host name, unlike other pages', async () => {
     const page = await fetch(`${http}/`);
     expect(await page.text()).toContain('data-relay="http://localhost:8080"');
     const connect = (origin: string) => WsClient.open(`${haproxy.url}/ws?topic=chat`, { origin });
@@ -129,7 +129,7 @@ describe('the proxy of deploy/compose.yaml', () => {
     await expect(connect('https://elsewhere.example')).rejects.toThrow('403');
   });
 
-  it('shows nobody an admin port', async () => {
+  it('does not expose admin ports', async () => {
     for (const path of ['/metrics', '/readyz', '/livez']) expect((await fetch(`${http}${path}`)).status).toBe(404);
   });
 });

@@ -7,9 +7,9 @@ import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
 
 const MIB = 1024 * 1024;
-/** What may be left of an attack in the relay's memory; V8 and malloc give nothing back at once. */
+/** Memory growth allowed after an attack: V8 and malloc do not return all memory immediately. */
 const MEMORY_SLACK = 48 * MIB;
-/** Half of a request's head. */
+/** The first half of a request head. */
 const HALF = upgradeRequest('/ws?topic=chat').slice(0, 60);
 
 let service: ServiceProcess;
@@ -31,7 +31,7 @@ function connect(count: number, bytes?: string | Buffer): RawWebSocket[] {
   return added;
 }
 
-/** Publishes, and answers after how many milliseconds the witness was told. */
+/** Publishes, and returns the milliseconds until the witness received the update. */
 async function latencyMs(): Promise<number> {
   const begunAt = performance.now();
   const response = await fetch(`http://127.0.0.1:${service.ports.webhook}/webhook`, {
@@ -44,7 +44,7 @@ async function latencyMs(): Promise<number> {
   return performance.now() - begunAt;
 }
 
-/** Makes the attack, and expects that meanwhile the witness is told as quickly as ever, and that nothing is left. */
+/** Runs the attack, and expects that the witness receives updates without delay meanwhile, and that the relay keeps nothing. */
 async function bear(name: string, attack: () => Promise<unknown>): Promise<void> {
   const memory = () => service.metric('process_resident_memory_bytes');
   for (let i = 0; i < 5; i += 1) await latencyMs();
@@ -55,7 +55,7 @@ async function bear(name: string, attack: () => Promise<unknown>): Promise<void>
   const attacked = attack().finally(() => {
     isOver = true;
   });
-  attacked.catch(() => {}); // it is awaited below
+  attacked.catch(() => {}); // awaited below
   do {
     latencies.push(await latencyMs());
     most = Math.max(most, await memory());
@@ -70,7 +70,7 @@ async function bear(name: string, attack: () => Promise<unknown>): Promise<void>
   expect(most - before).toBeLessThan(MEMORY_SLACK);
 }
 
-describe('a relay that is abused', () => {
+describe('a relay under attack', () => {
   beforeAll(() => start());
   afterAll(async () => {
     witness.terminate();
@@ -83,7 +83,7 @@ describe('a relay that is abused', () => {
     expect(await service.metric('relay_connections')).toBe(1);
   });
 
-  it('cuts who holds half a head open, or sends it byte by byte, within 15 s, by which no slot is taken', async () => {
+  it('closes connections that stop within a request head, or send it byte by byte, within 15 s, without using a slot', async () => {
     const silent = connect(300, HALF);
     const slow = connect(300, `${HALF}\r\nX: `);
     await bear('600 heads that never end', async () => {
@@ -100,7 +100,7 @@ describe('a relay that is abused', () => {
     });
   });
 
-  it('forgets a thousand upgrades that are cut half-way', async () => {
+  it('keeps nothing of a thousand upgrades that were aborted', async () => {
     await bear('1,000 upgrades cut half-way', async () => {
       for (let round = 0; round < 10; round += 1) {
         const cut = connect(100, HALF);
@@ -110,7 +110,7 @@ describe('a relay that is abused', () => {
     });
   });
 
-  it('cuts two thousand clients that break RFC 6455, each in its way', async () => {
+  it('closes two thousand clients that violate RFC 6455 in different ways', async () => {
     const ways = [
       makeFrame('x', { opcode: 3 }),
       makeFrame('x', { rsv: 4 }),
@@ -128,7 +128,7 @@ describe('a relay that is abused', () => {
     });
   });
 
-  it('keeps no more of messages that never end than their limit', async () => {
+  it('keeps no more of endless messages than the size limit', async () => {
     const piece = makeFrame('x'.repeat(60_000), { fin: false });
     const more = makeFrame('x'.repeat(60_000), { fin: false, opcode: 0 });
     await bear('100 messages without an end', async () => {
@@ -140,7 +140,7 @@ describe('a relay that is abused', () => {
     });
   });
 
-  it('keeps nothing for who asks for its files on and on and reads none, and gives whole ones to who does', async () => {
+  it('keeps nothing for clients that request files without reading them, and sends complete files to others', async () => {
     const script = readFileSync(new URL('../../dist/client/client.js.map', import.meta.url), 'utf8');
     const ask = 'GET /client.js.map HTTP/1.1\r\nHost: relay\r\n\r\n';
     await bear('20 connections that ask for 2,000 files each', async () => {
@@ -155,7 +155,7 @@ describe('a relay that is abused', () => {
     });
   });
 
-  it('sends 4429 to who pings on and on, by message or by frame, and to a client of 2009 that talks on and on', async () => {
+  it('closes with 4429 clients that ping too fast, by message or by frame, and legacy clients that send too fast', async () => {
     const ways: [string, Buffer][] = [
       ['/ws', makeFrame('{"type":"ping"}')],
       ['/ws', makeFrame('x', { opcode: 9 })],
@@ -175,7 +175,7 @@ describe('a relay that is abused', () => {
   });
 });
 
-describe('a relay whose files would run out', () => {
+describe('a relay at its file limit', () => {
   beforeAll(() => start({ openFiles: 400 }));
   afterAll(async () => {
     for (const socket of sockets.splice(0)) socket.destroy();
@@ -183,7 +183,7 @@ describe('a relay whose files would run out', () => {
     await service.stop('SIGKILL');
   });
 
-  it('lets no more sockets in, is alive all the while, and goes on with those that it has', async () => {
+  it('accepts no more sockets, stays alive, and keeps serving its clients', async () => {
     await bear('600 sockets at a limit of 400 files', async () => {
       const open = connect(600, HALF);
       await eventually(() => expect(open.filter(({ isClosed }) => isClosed).length).toBeGreaterThanOrEqual(300));

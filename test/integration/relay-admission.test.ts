@@ -29,8 +29,8 @@ async function refusal(relay: RelayFixture, headers: Record<string, string | str
   return { status: response.statusCode, retryAfter: response.headers['retry-after'], code: JSON.parse(body).code };
 }
 
-describe('a relay that is full', () => {
-  it('answers 503 before the upgrade, serves those it has, and takes a new one when one leaves', async () => {
+describe('a full relay', () => {
+  it('refuses upgrades with 503, serves its clients, and admits a new one when one leaves', async () => {
     const relay = await start({ MAX_CONNECTIONS: '2' });
     const [one, two] = [await relay.connect('/ws?topic=chat'), await relay.connect('/update_check?topic=chat')];
     await eventually(() => expect(one.ofType('subscribed')).toHaveLength(1));
@@ -44,7 +44,7 @@ describe('a relay that is full', () => {
     expect(await relay.metric('relay_refusals_total')).toBeGreaterThanOrEqual(50);
   });
 
-  it('refuses an address that has its share, believing X-Forwarded-For only from its proxies', async () => {
+  it('refuses an address at its limit, and trusts X-Forwarded-For only from its proxies', async () => {
     const relay = await start({ MAX_CONNECTIONS_PER_ADDRESS: '2', TRUSTED_PROXIES: '127.0.0.1' });
     const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
     for (let i = 0; i < 2; i += 1) await relay.connect('/ws', from('203.0.113.1'));
@@ -54,13 +54,13 @@ describe('a relay that is full', () => {
       code: 'too_many_connections',
     });
     expect(await refusal(relay, { 'x-forwarded-for': '203.0.113.9, 203.0.113.1' })).toMatchObject({ status: 429 });
-    // As HAProxy does it: a line of its own below the one that the client made up.
+    // As HAProxy does it: a second line below the one that the client forged.
     expect(await refusal(relay, { 'x-forwarded-for': ['203.0.113.9', '203.0.113.1'] })).toMatchObject({ status: 429 });
     expect(await refusal(relay, { 'x-forwarded-for': ['', '203.0.113.1'] })).toMatchObject({ status: 429 });
     await relay.connect('/ws', from('203.0.113.2'));
   });
 
-  it('takes no more new ones a second than CONNECTION_RATE', async () => {
+  it('admits at most CONNECTION_RATE connections per second', async () => {
     const relay = await start({ CONNECTION_RATE: '5' });
     const outcomes = await Promise.allSettled(Array.from({ length: 30 }, () => relay.connect('/ws?topic=chat')));
     const taken = outcomes.filter(({ status }) => status === 'fulfilled').length;
@@ -70,7 +70,7 @@ describe('a relay that is full', () => {
 });
 
 describe('a relay with a list of origins', () => {
-  it('lets in their pages, and nobody else who says an origin', async () => {
+  it('admits pages of these origins, and no requests from other origins', async () => {
     const relay = await start({ ALLOWED_ORIGINS: 'https://*.example.org', ALLOW_NO_ORIGIN: 'false' });
     await relay.connect('/ws', { headers: { origin: 'https://app.example.org' } });
     expect(await refusal(relay, { origin: 'https://evil.net' })).toMatchObject({
@@ -85,7 +85,7 @@ describe('a relay with a list of origins', () => {
     expect([ours.get('vary'), theirs.get('vary')]).toEqual(['Origin', 'Origin']);
   });
 
-  it('holds for fetches and Server-Sent Events too, and what is refused cannot be read', async () => {
+  it('applies the list to fetches and Server-Sent Events, and refused pages cannot read the response', async () => {
     const relay = await start({ ALLOWED_ORIGINS: 'https://app.example.org' });
     for (const path of ['/topics/chat', '/events?topic=chat']) {
       const abort = new AbortController();
@@ -107,7 +107,7 @@ describe('a relay with a list of origins', () => {
 });
 
 describe('a relay with a certificate', () => {
-  it('speaks TLS, to WebSockets and to browsers that fetch the client', async () => {
+  it('serves WebSockets and the client file over TLS', async () => {
     const certificate = makeCertificate();
     try {
       const { certFile, keyFile } = certificate;
@@ -129,7 +129,7 @@ describe('a relay with a certificate', () => {
 });
 
 describe('any relay', () => {
-  it('does not tell what it is made of', async () => {
+  it('does not reveal its software in responses', async () => {
     const { http } = await start({});
     for (const path of ['/client.js', '/nothing', '/topics/chat', '/ws']) {
       const { headers } = await fetch(http + path);

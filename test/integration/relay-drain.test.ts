@@ -24,7 +24,7 @@ const status = (path: string) =>
   );
 
 describe('a relay at SIGTERM', () => {
-  it('goes on for DRAIN_WAIT, says goodbye to all evenly over DRAIN_WINDOW, is alive all the while, and ends with 0', async () => {
+  it('keeps serving for DRAIN_WAIT, closes all clients evenly over DRAIN_WINDOW, stays alive meanwhile, and exits with 0', async () => {
     await start({ DRAIN_WAIT: `${WAIT_MS}ms`, DRAIN_WINDOW: `${WINDOW_MS}ms` });
     const http = `http://127.0.0.1:${relay.port}`;
     const connect = () => WsClient.open(`ws://127.0.0.1:${relay.port}/ws?topic=chat`);
@@ -47,7 +47,7 @@ describe('a relay at SIGTERM', () => {
     const begunAtMs = performance.now();
     relay.kill('SIGTERM');
     await eventually(async () => expect(await status('/readyz')).toBe(503));
-    // Whoever balances has not heard of it yet.
+    // The load balancer has not noticed yet.
     const late = await connect();
     await eventually(() => expect(late.ofType('subscribed')).toHaveLength(1));
     expect(gone).toEqual([]);
@@ -65,7 +65,7 @@ describe('a relay at SIGTERM', () => {
     const times = gone.map(({ atMs }) => atMs - begunAtMs).sort((a, b) => a - b);
     const [first = 0, last = 0] = [times[0], times.at(-1)];
     expect(first).toBeGreaterThan(WAIT_MS * 0.9);
-    expect(last - first).toBeGreaterThan(WINDOW_MS * 0.6); // the streams have their turns too
+    expect(last - first).toBeGreaterThan(WINDOW_MS * 0.6); // the streams are spread over the window too
     const third = (last - first) / 3;
     const thirds = [0, 1, 2].map((n) => times.filter((at) => at >= first + n * third && at <= first + (n + 1) * third));
     console.info(
@@ -76,7 +76,7 @@ describe('a relay at SIGTERM', () => {
     await eventually(() => expect(streams.every(({ ended }) => ended)).toBe(true));
     for (const { retryMs } of streams) expect(retryMs).toBeLessThanOrEqual(1000);
     expect((await poll).status).toBe(304);
-    // What is left of the manifest's grace period after that (20 s) is the margin.
+    // The rest of the manifest's grace period (20 s) is the margin.
     expect(tookMs).toBeLessThan(WAIT_MS + WINDOW_MS + 2000);
   }, 30_000);
 

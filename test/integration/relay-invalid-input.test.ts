@@ -14,10 +14,10 @@ afterEach(() => relay.stop());
 const KIB = 1024;
 const longest = 't'.repeat(128);
 
-describe('a message that a relay cannot use', () => {
+describe('an invalid message', () => {
   it.each([
-    ['no JSON', 'subscribe please', 'invalid_json'],
-    ['cut JSON', '{"type":"subscribe"', 'invalid_json'],
+    ['text that is not JSON', 'subscribe please', 'invalid_json'],
+    ['truncated JSON', '{"type":"subscribe"', 'invalid_json'],
     ['a list', '[]', 'invalid_message'],
     ['null', 'null', 'invalid_message'],
     ['no type', '{}', 'unknown_type'],
@@ -28,16 +28,16 @@ describe('a message that a relay cannot use', () => {
     ['an empty subscription', '{"type":"subscribe","topics":{}}', 'invalid_message'],
     ['a version as text', '{"type":"subscribe","topics":{"chat":"1"}}', 'invalid_message'],
     ['a negative version', '{"type":"subscribe","topics":{"chat":-1}}', 'invalid_message'],
-    ['a version that is no integer', '{"type":"subscribe","topics":{"chat":1.5}}', 'invalid_message'],
-    ['a version beyond what is exact', '{"type":"subscribe","topics":{"chat":9007199254740992}}', 'invalid_message'],
+    ['a fractional version', '{"type":"subscribe","topics":{"chat":1.5}}', 'invalid_message'],
+    ['a version above the safe integers', '{"type":"subscribe","topics":{"chat":9007199254740992}}', 'invalid_message'],
     ['an empty topic', '{"type":"subscribe","topics":{"":null}}', 'invalid_topic'],
-    ['a topic that is too long', `{"type":"subscribe","topics":{"${longest}x":null}}`, 'invalid_topic'],
+    ['an oversized topic', `{"type":"subscribe","topics":{"${longest}x":null}}`, 'invalid_topic'],
     ['a topic with a space', '{"type":"subscribe","topics":{"a b":null}}', 'invalid_topic'],
     ['a topic with a NUL', '{"type":"subscribe","topics":{"a\\u0000":null}}', 'invalid_topic'],
-    ['one bad topic among good ones', '{"type":"subscribe","topics":{"good":null,"*":null}}', 'invalid_topic'],
-    ['an unsubscription from nothing', '{"type":"unsubscribe","topics":[]}', 'invalid_message'],
+    ['one invalid topic among valid ones', '{"type":"subscribe","topics":{"good":null,"*":null}}', 'invalid_topic'],
+    ['an empty unsubscription', '{"type":"unsubscribe","topics":[]}', 'invalid_message'],
     ['an unsubscription from a number', '{"type":"unsubscribe","topics":[1]}', 'invalid_topic'],
-    ['a token that is no text', '{"type":"auth","token":1}', 'invalid_message'],
+    ['a token that is not a string', '{"type":"auth","token":1}', 'invalid_message'],
   ])('%s is answered with its code, and the connection goes on', async (_, text, code) => {
     const client = await relay.connect('/ws?topic=chat');
     client.send(text);
@@ -48,7 +48,7 @@ describe('a message that a relay cannot use', () => {
     expect(await relay.metric('relay_refusals_total')).toBe(1);
   });
 
-  it('more topics than a client may have are refused whole, and it keeps those it has', async () => {
+  it('with too many topics is refused as a whole, and the client keeps its topics', async () => {
     const client = await relay.connect('/ws?topic=mine');
     const topics = Object.fromEntries(Array.from({ length: 128 }, (_, i) => [`t${i}`, null]));
     client.send({ type: 'subscribe', topics });
@@ -61,7 +61,7 @@ describe('a message that a relay cannot use', () => {
   });
 });
 
-describe('what a relay closes for', () => {
+describe('a relay closes a connection for', () => {
   it.each([
     ['a binary message', Buffer.from([1, 2, 3]), 1008],
     ['a message over 16 KiB', 'x'.repeat(16 * KIB + 1), 1009],
@@ -76,7 +76,7 @@ describe('what a relay closes for', () => {
     expect(relay.relay.hub.subscribers('chat' as never)).toBe(1);
   });
 
-  it('a hundred thousand messages in a row: 4429, at a bounded cost, and nobody else notices', async () => {
+  it('a hundred thousand messages in a row, with 4429, at a bounded cost, and without effect on others', async () => {
     const [client, other] = [await relay.connect('/ws?topic=chat'), await relay.connect('/ws?topic=chat')];
     await eventually(() => expect(other.ofType('subscribed')).toHaveLength(1));
     for (let i = 0; i < 100_000 && client.closed === undefined; i += 1) client.socket.send('{"type":"ping"}');
@@ -86,13 +86,13 @@ describe('what a relay closes for', () => {
     await eventually(() => expect(other.ofType('update')).toHaveLength(1));
   });
 
-  it('16 KiB are still taken', async () => {
+  it('no message up to 16 KiB', async () => {
     const client = await relay.connect('/ws');
     client.send(`{"type":"ping","pad":"${'x'.repeat(16 * KIB - 25)}"}`);
     await eventually(() => expect(client.ofType('pong')).toHaveLength(1));
   });
 
-  it('a client of 2009 may say what it likes, within 16 KiB', async () => {
+  it('no text of a legacy client up to 16 KiB', async () => {
     const client = await relay.connect('/update_check?topic=page');
     for (const frame of ['NOOP', '', 'no JSON', Buffer.from([0, 255])]) client.socket.send(frame);
     await eventually(() => expect(relay.relay.hub.isFresh('page' as never)).toBe(true));
@@ -103,7 +103,7 @@ describe('what a relay closes for', () => {
   });
 });
 
-describe('a URL that a relay cannot use', () => {
+describe('an invalid URL', () => {
   async function refused(path: string): Promise<{ status: number | undefined; body: Record<string, unknown> }> {
     const socket = new WebSocket(relay.url + path);
     socket.on('error', () => {});
@@ -162,7 +162,7 @@ describe('a URL that a relay cannot use', () => {
     expect(rest).toEqual([]);
   });
 
-  it('a WebSocket to another path is refused', async () => {
+  it('for a WebSocket is refused', async () => {
     expect(await refused('/other')).toMatchObject({ status: 404, body: { code: 'not_found' } });
   });
 });

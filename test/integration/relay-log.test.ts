@@ -14,8 +14,8 @@ afterEach(async () => {
 const lines = (running: RelayFixture) => running.log.map((line) => JSON.parse(line));
 const sentences = (running: RelayFixture) => lines(running).map(({ msg }) => msg);
 
-describe('a relay', () => {
-  it('has no line for a client: not for one that comes, is told, is refused, misbehaves or goes', async () => {
+describe('the log of a relay', () => {
+  it('has no line per client: not for one that connects, receives an update, is refused, misbehaves or disconnects', async () => {
     relay = await startRelay({ env: { ALLOWED_ORIGINS: 'https://example.org' } });
     expect(sentences(relay)).toEqual(['relay is fresh']);
     for (let i = 0; i < 20; i += 1) {
@@ -31,7 +31,7 @@ describe('a relay', () => {
     expect(sentences(relay)).toEqual(['relay is fresh']);
   });
 
-  it('says when it goes away, and how many it sends away', async () => {
+  it('says when the relay drains, and how many clients it closes', async () => {
     const going = await startRelay();
     const client = await going.connect('/ws?topic=chat');
     await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
@@ -43,7 +43,7 @@ describe('a relay', () => {
     ]);
   });
 
-  it('says why it cannot read the keys of tokens, once for many clients, and shows no token', async () => {
+  it('says why token keys cannot be loaded, once for many clients, and shows no token', async () => {
     const port = await freePort();
     relay = await startRelay({ env: { SUBSCRIBE_AUTH: 'required', JWKS_URL: `http://127.0.0.1:${port}/keys` } });
     const { privateKey } = generateKeyPairSync('ed25519');

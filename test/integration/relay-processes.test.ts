@@ -8,7 +8,7 @@ import { WsClient } from '../support/ws-client.ts';
 const PROCESSES = 2;
 const CLIENTS = 2000;
 
-/** The processes that this one has started. */
+/** The child processes of a process. */
 function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 }
@@ -55,7 +55,7 @@ describe('a relay of two processes', () => {
     expect((await fetch(`http://127.0.0.1:${webhook.port}/webhook`, call)).status).toBe(200);
   }
 
-  it('shares its clients out evenly, tells all of them, and shows its metrics as one', async () => {
+  it('distributes its clients evenly, delivers to all of them, and merges its metrics', async () => {
     expect(children).toHaveLength(PROCESSES);
     for (let i = 0; i < CLIENTS; i += 100) {
       const more = await Promise.all(
@@ -78,7 +78,7 @@ describe('a relay of two processes', () => {
     expect(await relay.metric('relay_deliveries_total')).toBe(CLIENTS);
   }, 60_000);
 
-  it('shows what all of its processes did on the admin port of the one that holds no clients', async () => {
+  it('shows the statistics of all its processes on the admin port of the supervisor', async () => {
     await eventually(async () => {
       const url = `http://127.0.0.1:${relay.adminPort}/stats`;
       const answer = await fetch(url, { headers: { authorization: 'Bearer token' } });
@@ -88,7 +88,7 @@ describe('a relay of two processes', () => {
     }, 10_000);
   });
 
-  it('starts a process again that ended, while the other one goes on', async () => {
+  it('restarts a process that exited, while the other one keeps serving', async () => {
     const [victim = 0] = children;
     process.kill(victim, 'SIGKILL');
     const countGone = () => clients.filter(({ closed }) => closed).length;
@@ -97,10 +97,10 @@ describe('a relay of two processes', () => {
       expect(await relay.metric('relay_connections')).toBe(CLIENTS - countGone());
     });
     const gone = countGone();
-    console.info(`of ${CLIENTS} clients, ${gone} were at the first of ${PROCESSES} processes`);
+    console.info(`the first of ${PROCESSES} processes had ${gone} of ${CLIENTS} clients`);
     expect(Math.abs(gone - CLIENTS / PROCESSES)).toBeLessThan((CLIENTS / PROCESSES) * 0.15);
     await eventually(() => expect(childrenOf(relay.pid).filter(isAlive)).toHaveLength(PROCESSES), 10_000);
-    // A counter that goes down would be taken for one that began anew.
+    // A lower value would look like a counter reset.
     expect(await relay.metric('relay_deliveries_total')).toBe(CLIENTS);
     await eventually(() => expect(relay.log()).toContain('relay process exited'));
     const staying = clients.find(({ closed }) => closed === undefined);
@@ -109,7 +109,7 @@ describe('a relay of two processes', () => {
     await eventually(async () => expect(await relay.metric('relay_cluster_relays')).toBe(PROCESSES), 20_000);
   }, 60_000);
 
-  it('says goodbye to all at SIGTERM, and leaves no process behind', async () => {
+  it('closes all clients at SIGTERM, and leaves no process behind', async () => {
     const open = clients.filter(({ closed }) => closed === undefined);
     const pids = childrenOf(relay.pid);
     expect(await relay.stop()).toBe(0);

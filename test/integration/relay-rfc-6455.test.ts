@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => relay.stop());
 
-// Whatever a test has sent: others are served as before.
+// Other clients are served as before, whatever a test has sent.
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
   const version = await relay.publish('chat');
@@ -37,14 +37,14 @@ function connect(): RawWebSocket {
   return socket;
 }
 
-describe('a relay takes', () => {
-  it('an upgrade, and answers with the key of section 4.2.2', async () => {
+describe('a relay accepts', () => {
+  it('an upgrade, and responds with the key of section 4.2.2', async () => {
     const socket = await open();
     expect(socket.response).toMatch(/^HTTP\/1\.1 101 /);
     expect(socket.response.toLowerCase()).toContain('sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=');
   });
 
-  it('a message in fragments, with a ping in between, and answers whole and without a mask', async () => {
+  it('a fragmented message with a ping in between, and replies with one unmasked frame', async () => {
     const socket = await open();
     socket.write(makeFrame('{"type":', { fin: false }));
     socket.write(makeFrame('are you there', { opcode: 9 }));
@@ -56,29 +56,29 @@ describe('a relay takes', () => {
     expect(socket.frames.every(({ masked, fin }) => !masked && fin)).toBe(true);
   });
 
-  it('a frame byte by byte', async () => {
+  it('a frame sent byte by byte', async () => {
     const socket = await open();
     for (const byte of makeFrame(PING)) socket.write(Buffer.from([byte]));
     await eventually(() => expect(socket.texts).toEqual([PONG]));
   });
 
-  it('a frame that came along with the upgrade', async () => {
+  it('a frame sent together with the upgrade', async () => {
     const socket = connect();
     socket.write(Buffer.concat([Buffer.from(upgradeRequest('/ws')), makeFrame(PING)]));
-    // uWebSockets.js may drop what comes before its answer; the connection must work all the same.
+    // uWebSockets.js may drop frames that arrive before its response, but the connection must work.
     await eventually(() => expect(socket.response).toMatch(/ 101 /));
     socket.write(makeFrame(PING));
     await eventually(() => expect(socket.texts).toContain(PONG));
   });
 
-  it('a goodbye, which it answers with the same code', async () => {
+  it('a close frame, and replies with the same code', async () => {
     const socket = await open();
     socket.write(makeFrame(Buffer.from([0x03, 0xe8]), { opcode: 8 }));
     await eventually(() => expect(socket.isClosed).toBe(true));
     expect(socket.closeCode).toBe(1000);
   });
 
-  it('pongs that nobody asked for', async () => {
+  it('unsolicited pongs', async () => {
     const socket = await open();
     socket.write(makeFrame('unasked', { opcode: 10 }));
     socket.write(makeFrame(PING));
@@ -86,18 +86,18 @@ describe('a relay takes', () => {
   });
 });
 
-describe('a relay ends the connection of a client that sends', () => {
+describe('a relay closes the connection of a client that sends', () => {
   it.each([
     ['a reserved bit', makeFrame(PING, { rsv: 4 })],
     ['a reserved opcode', makeFrame(PING, { opcode: 3 })],
     ['a reserved control opcode', makeFrame('', { opcode: 11 })],
-    ['a ping that is too long', makeFrame('x'.repeat(126), { opcode: 9 })],
-    ['a ping in fragments', makeFrame('x', { opcode: 9, fin: false })],
-    ['a continuation of nothing', makeFrame(PING, { opcode: 0 })],
+    ['an oversized ping', makeFrame('x'.repeat(126), { opcode: 9 })],
+    ['a fragmented ping', makeFrame('x', { opcode: 9, fin: false })],
+    ['a continuation without a start', makeFrame(PING, { opcode: 0 })],
     ['a new message within another', Buffer.concat([makeFrame('{', { fin: false }), makeFrame(PING)])],
     ['text that is not UTF-8', makeFrame(Buffer.from([0x22, 0xff, 0xfe, 0x22]))],
     ['half a close code', makeFrame(Buffer.from([3]), { opcode: 8 })],
-    ['a length that no memory has', Buffer.from([0x81, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0])],
+    ['a length beyond any memory', Buffer.from([0x81, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0])],
     [
       'a message that never ends',
       Buffer.concat(
@@ -112,8 +112,8 @@ describe('a relay ends the connection of a client that sends', () => {
   });
 });
 
-describe('a relay never understands', () => {
-  it('a frame without a mask: uWebSockets.js takes its first bytes for one', async () => {
+describe('a relay never accepts', () => {
+  it('an unmasked frame: uWebSockets.js takes its first bytes for the mask', async () => {
     const socket = await open('/ws');
     socket.write(makeFrame(PING, { masked: false }));
     socket.write(makeFrame(PING, { masked: false }));
@@ -125,17 +125,17 @@ describe('a relay never understands', () => {
 describe('a relay does not upgrade', () => {
   it.each([
     ['without a key', upgradeRequest('/ws').replace(/Sec-WebSocket-Key.*\r\n/, '')],
-    ['with a key that is none', upgradeRequest('/ws').replace(/(Sec-WebSocket-Key: ).*/, `$1${'!'.repeat(24)}`)],
+    ['with an invalid key', upgradeRequest('/ws').replace(/(Sec-WebSocket-Key: ).*/, `$1${'!'.repeat(24)}`)],
     ['with a key of 17 bytes', upgradeRequest('/ws').replace(/(Sec-WebSocket-Key: ).*/, `$1${'A'.repeat(24)}`)],
     ['without the header Upgrade', upgradeRequest('/ws').replace('Upgrade: websocket\r\n', '')],
     ['to another protocol', upgradeRequest('/ws').replace('Upgrade: websocket', 'Upgrade: h2c')],
-    ['without saying so in Connection', upgradeRequest('/ws').replace('Connection: Upgrade', 'Connection: keep-alive')],
+    ['without Connection: Upgrade', upgradeRequest('/ws').replace('Connection: Upgrade', 'Connection: keep-alive')],
     ['without a version', upgradeRequest('/ws').replace(/Sec-WebSocket-Version.*\r\n/, '')],
-    ['with a version of a draft', upgradeRequest('/ws').replace('Version: 13', 'Version: 8')],
+    ['with a draft version', upgradeRequest('/ws').replace('Version: 13', 'Version: 8')],
     ['another method', upgradeRequest('/ws').replace('GET', 'POST')],
-    ['what is no HTTP', 'hello\r\n\r\n'],
-    ['HTTP of another kind', upgradeRequest('/ws').replace('HTTP/1.1', 'HTTP/9.9')],
-    ['headers without an end', `GET /ws HTTP/1.1\r\nHost: relay\r\nX-Long: ${'x'.repeat(100_000)}`],
+    ['bytes that are not HTTP', 'hello\r\n\r\n'],
+    ['another version of HTTP', upgradeRequest('/ws').replace('HTTP/1.1', 'HTTP/9.9')],
+    ['endless headers', `GET /ws HTTP/1.1\r\nHost: relay\r\nX-Long: ${'x'.repeat(100_000)}`],
     ['a TLS hello', Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3])],
   ])('%s', async (_, bytes) => {
     const socket = connect();
@@ -145,27 +145,27 @@ describe('a relay does not upgrade', () => {
   });
 });
 
-describe('a relay says to a client', () => {
-  it('of another version which one it speaks (section 4.4)', async () => {
+describe('a relay responds to a client', () => {
+  it('of another version with the one it supports (section 4.4)', async () => {
     const socket = connect();
     socket.write(upgradeRequest('/ws').replace('Version: 13', 'Version: 14'));
     await eventually(() => expect(socket.response).toMatch(/^HTTP\/1\.1 426 /));
     expect(socket.response).toMatch(/^sec-websocket-version: 13$/im);
   });
 
-  it('with words of its own in the headers nothing of them, and the first protocol that it offers', async () => {
+  it('with unknown extensions without any extension, and with the first protocol that it offers', async () => {
     const socket = connect();
     const headers = ['Sec-WebSocket-Protocol: one, two', 'Sec-WebSocket-Extensions: permessage-deflate, x-unknown'];
     socket.write(upgradeRequest('/ws', headers).replace('Connection: Upgrade', 'Connection: keep-alive, upgrade'));
     await eventually(() => expect(socket.response).toMatch(/ 101 /));
     expect(socket.response).toMatch(/^sec-websocket-protocol: one$/im);
-    // Nothing is compressed, so nothing can blow up (section 9.1: what is not answered is not agreed).
+    // Without compression there are no decompression bombs (section 9.1: an extension that is not in the response is off).
     expect(socket.response).not.toMatch(/extensions/i);
   });
 });
 
-describe('a client library (ws), which is strict with what it gets,', () => {
-  it('is spoken to by the rules: upgrade, fragments, pings, many languages, goodbye', async () => {
+describe('the strict client library ws', () => {
+  it('finds no violation in upgrade, fragments, pings, Unicode text and close', async () => {
     const client = await relay.connect('/ws?topic=chat', { perMessageDeflate: true });
     const { socket } = client;
     expect([socket.extensions, socket.protocol]).toEqual(['', '']);
@@ -186,8 +186,8 @@ describe('a client library (ws), which is strict with what it gets,', () => {
   });
 });
 
-describe('whoever', () => {
-  it('cuts a thousand upgrades half-way leaves nothing behind, and nobody waits for it', async () => {
+describe('clients', () => {
+  it('that abort a thousand upgrades leave nothing behind, and delay no other client', async () => {
     const half = upgradeRequest('/ws?topic=chat').slice(0, 60);
     const before = process.memoryUsage().rss;
     for (let round = 0; round < 10; round += 1) {
@@ -210,7 +210,7 @@ describe('whoever', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024);
   });
 
-  it('holds half an upgrade open is cut off, and holds nobody up meanwhile', async () => {
+  it('that stop within an upgrade are disconnected, and delay no other client', async () => {
     const socket = connect();
     socket.write(upgradeRequest('/ws').slice(0, 60));
     const version = await relay.publish('chat');

@@ -29,7 +29,7 @@ describe('behind a real HAProxy', () => {
       REDIS_URL: inject('redisUrl'),
       HELIOGRAPH_PREFIX: randomPrefix(),
       WEBHOOK_TOKENS: WEBHOOK_TOKEN,
-      DRAIN_WAIT: '2s', // HAProxy asks twice a second
+      DRAIN_WAIT: '2s', // HAProxy checks twice a second
       DRAIN_WINDOW: `${DRAIN_WINDOW_MS}ms`,
       REBALANCE: '0',
       CONNECTION_RATE: '0',
@@ -54,7 +54,7 @@ describe('behind a real HAProxy', () => {
     }
   }
 
-  /** The most clients that came within any second of all those that came in this time. */
+  /** The maximum number of clients that connected within any second of this period. */
   function busiestSecond(fromMs: number, toMs: number): number {
     const times = clients
       .flatMap(({ connectsMs }) => connectsMs)
@@ -67,7 +67,7 @@ describe('behind a real HAProxy', () => {
     }, 0);
   }
 
-  it('a rolling restart of three relays under 2,000 clients leaves nobody behind and costs the app no request', async () => {
+  it('a rolling restart of three relays with 2,000 clients loses no client and causes no refetch', async () => {
     await Promise.all([0, 1, 2].map(startRelay));
     await connect(2000);
     const publisher = new SteadyPublisher({
@@ -95,8 +95,8 @@ describe('behind a real HAProxy', () => {
           `at most ${rates.join(', ')} clients came back in a second (a third of them is ${Math.round(2000 / 3)}, over ${DRAIN_WINDOW_MS / 1000} s)`,
       );
       expect(spurious).toBe(0);
-      // A flat rate would be a quarter of a relay's clients in each second; when each comes back is spread over one more.
-      const each = 2000 / 2; // the second and third relay hold those of the first ones too
+      // An even rate is a quarter of a relay's clients per second; reconnects are spread over one more second.
+      const each = 2000 / 2; // the second and third relay also hold the clients of the relays before
       for (const rate of rates) expect(rate).toBeLessThan((each / (DRAIN_WINDOW_MS / 1000)) * 2);
     } finally {
       await publisher.stop();
@@ -126,9 +126,9 @@ describe('behind a real HAProxy', () => {
     console.info(
       `a fourth relay: ${(await held()).join(', ')} of 1000 clients after ${(tookMs / 1000).toFixed(1)} s; ${shed} were sent away, at most ${most} came in a second`,
     );
-    // As deploy/README.md has it: the surplus of each at REBALANCE, once all know each other and HAProxy the fourth.
+    // As deploy/README.md says: the surplus of each at REBALANCE, once all relays and HAProxy know the fourth.
     expect(tookMs).toBeLessThan(((1000 / 3 - mean) / 50) * 1000 + 10_000);
-    // A quarter must move; who is sent away from one that has too many may come to another one that has.
+    // A quarter must move; a client that was shed may reach another relay with a surplus.
     expect(shed).toBeLessThan(600);
     expect(most).toBeLessThanOrEqual(3 * 50 * 1.5);
     expect(clients.reduce((sum, client) => sum + client.spurious + client.fetches, 0)).toBe(0);

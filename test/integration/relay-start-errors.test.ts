@@ -21,7 +21,7 @@ async function start(env: Record<string, string>): Promise<ChildProgram> {
 }
 
 describe('a relay process', () => {
-  it('names all that is wrong with its environment before any port opens', async () => {
+  it('names every invalid setting before any port opens', async () => {
     const program = await start({
       RELAY_PORT: '70000',
       DRAIN_WINDOW: '2m',
@@ -59,7 +59,7 @@ describe('a relay process', () => {
     expect(second.output().stdout).toContain(`could not start: relay: port ${port} of 127.0.0.1 is in use`);
   });
 
-  it('says that the native part of uWebSockets.js cannot be loaded, and where to read on', async () => {
+  it('says that the native part of uWebSockets.js cannot be loaded, and which page helps', async () => {
     const program = await start({ NODE_OPTIONS: `--require ${WITHOUT_BINARY}` });
     expect(await program.ended).toEqual({ code: 1, signal: null });
     const { stdout } = program.output();

@@ -24,7 +24,7 @@ async function start(options: Parameters<typeof startRelay>[0] = {}): Promise<vo
   relay = await startRelay({ ...options, stats: statistics.stats.service('relay') });
 }
 
-/** A trace of somebody's, and how that says so. */
+/** A trace of a publisher, with its `traceparent`. */
 function newTrace(options: { sampled: boolean }): { id: string; traceparent: string } {
   traces += 1;
   const id = traces.toString(16).padStart(32, '0');
@@ -43,12 +43,12 @@ interface Row {
 async function rowsOf(traceId: string): Promise<readonly Row[]> {
   return eventually(async () => {
     const answer = await statistics.get(`/stats/traces/${traceId}`);
-    if (answer.status !== 200) throw new Error(`there is no trace ${traceId}`);
+    if (answer.status !== 200) throw new Error(`no trace ${traceId}`);
     return (await answer.json()).lanes.flatMap(({ rows }: { rows: Row[] }) => rows);
   });
 }
 
-/** Takes the places of the slowest by updates that seem to be a second old, so that what is no sample is only noted. */
+/** Fills the list of slowest updates with updates that seem to be a second old, so that unsampled ones are not recorded. */
 async function occupySlowest(): Promise<void> {
   for (let i = 0; i < 15; i += 1) {
     const version = (Date.now() - 1000) * 1000 + i;
@@ -57,8 +57,8 @@ async function occupySlowest(): Promise<void> {
   }
 }
 
-describe('a relay that records', () => {
-  it('shows how an update was taken in, and handed over transport by transport, never client by client', async () => {
+describe('a relay with call statistics', () => {
+  it('records merge and delivery of an update per transport, never per client', async () => {
     await start();
     const clients = await Promise.all(Array.from({ length: 30 }, () => relay.connect('/ws?topic=chat')));
     const events = await SseClient.open(`${relay.http}/events?topic=chat`);
@@ -82,7 +82,7 @@ describe('a relay that records', () => {
     events.close();
   });
 
-  it('shows which update was replaced by a newer one before anybody was told', async () => {
+  it('records that an update was replaced by a newer one before delivery', async () => {
     await start();
     const client = await relay.connect('/ws?topic=chat');
     await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
@@ -95,7 +95,7 @@ describe('a relay that records', () => {
     expect((await rowsOf(old.id)).map(({ name }) => name)).toEqual(['deliver', 'merge']);
   });
 
-  it('shows that a digest brought what pub/sub had not', async () => {
+  it('records that a digest brought an update whose signal was lost', async () => {
     class DeafBroker extends MemoryBroker {
       override async watch(): Promise<void> {}
     }
@@ -109,7 +109,7 @@ describe('a relay that records', () => {
     expect(rows[0]?.attributes).toMatchObject({ by: 'repair', clients: 1 });
   });
 
-  it('shows of clients that were behind how many were told later, as one', async () => {
+  it('records the catch-up of clients that were behind as one span with their number', async () => {
     await start();
     const clients = await Promise.all([1, 2, 3].map(() => relay.connect('/ws?topic=chat')));
     for (const client of clients) await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
@@ -129,7 +129,7 @@ describe('a relay that records', () => {
     }, 10_000);
   });
 
-  it('records what is no sample only where it is slow, or wanted by who found another part of it slow', async () => {
+  it('records an unsampled update only if it is slow, or another service wants its trace', async () => {
     await start();
     for (const topic of ['busy', 'chat']) {
       const client = await relay.connect(`/ws?topic=${topic}`);
@@ -143,7 +143,7 @@ describe('a relay that records', () => {
     await relay.publish('chat', { traceparent: marker.traceparent });
     await rowsOf(marker.id);
     expect((await statistics.get(`/stats/traces/${quick.id}`)).status).toBe(404);
-    // Another service of the process finds its part of that trace slow.
+    // Another service of this process finds its part of the trace slow.
     const { tracer } = statistics.stats.service('webhook');
     const parent = parseTraceparent(quick.traceparent) ?? expect.unreachable('it is one');
     tracer.startSpan('POST /webhook', {}, trace.setSpanContext(ROOT_CONTEXT, parent)).end();
@@ -153,7 +153,7 @@ describe('a relay that records', () => {
     });
   });
 
-  it('counts every hand-over, recorded or not', async () => {
+  it('counts every delivery, recorded or not', async () => {
     await start();
     const client = await relay.connect('/ws?topic=chat');
     await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
@@ -168,7 +168,7 @@ describe('a relay that records', () => {
       expect(named.digest).toBeGreaterThan(0);
     });
     const { kept, processes } = await (await statistics.get('/stats')).json();
-    expect(kept).toBe(0); // nobody records what publishes
+    expect(kept).toBe(0); // publishing is not recorded here
     expect(processes[0].services).toContain('relay');
   });
 });

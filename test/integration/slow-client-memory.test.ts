@@ -14,7 +14,7 @@ describe('a client that does not read', () => {
   });
   afterEach(() => relay.stop());
 
-  /** Publishes to the topics in turn until the relay says that a client is behind; answers the newest version of each. */
+  /** Publishes to the topics in turn until the relay reports a client behind. Returns the newest version of each topic. */
   async function publishUntilBehind(): Promise<Map<string, number>> {
     const newest = new Map<string, number>();
     while ((await relay.metric('relay_sessions_behind')) === 0) {
@@ -28,13 +28,13 @@ describe('a client that does not read', () => {
     return new Map(client.ofType('update').map(({ topic, version }) => [topic, version]));
   }
 
-  it('is told the newest of each topic once it reads again, and no one else notices', async () => {
+  it('gets the newest version of each topic when it reads again, without effect on others', async () => {
     const [slow, quick] = [await relay.connect(`/ws?${QUERY}`), await relay.connect(`/ws?${QUERY}`)];
     await eventually(() => expect(quick.ofType('subscribed')).toHaveLength(1));
     slow.pause();
     const before = await publishUntilBehind();
     await eventually(() => expect(lastVersions(quick)).toEqual(before));
-    // While it is behind nothing more is kept for it, however much is published.
+    // While it is behind, nothing more is queued for it, however much is published.
     const newest = new Map<string, number>();
     for (let round = 0; round < 20; round += 1) {
       for (const topic of TOPICS) newest.set(topic, await relay.publish(topic, { data: round }));
@@ -47,7 +47,7 @@ describe('a client that does not read', () => {
     await eventually(async () => expect(await relay.metric('relay_sessions_behind')).toBe(0));
   });
 
-  it('is given up after STUCK_TIMEOUT without progress, while one that reads nothing because there is nothing is pinged and stays', async () => {
+  it('is disconnected after STUCK_TIMEOUT without progress, while an idle one is pinged and stays', async () => {
     const [stuck, idle] = [await relay.connect(`/ws?${QUERY}`), await relay.connect('/ws?topic=quiet')];
     await eventually(() => expect(stuck.ofType('subscribed')).toHaveLength(1));
     stuck.pause();

@@ -28,26 +28,29 @@ const hs256 = (header: unknown, payload: unknown, key: string | Buffer) => {
   return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
 };
 
-/** Every way for a token to be bad. */
+/** Invalid tokens of every kind. */
 const BAD_TOKENS: [string, () => Promise<string> | string][] = [
   ['empty', () => ''],
-  ['no JWT', () => 'hunter2'],
+  ['not a JWT', () => 'hunter2'],
   ['three empty parts', () => '..'],
-  ['of another secret', () => signToken(GOOD, { secret: 'another-secret-of-32-bytes-or-more--' })],
+  ['signed with another secret', () => signToken(GOOD, { secret: 'another-secret-of-32-bytes-or-more--' })],
   ['expired', () => signToken({ ...GOOD, exp: now() - 60 })],
   ['not valid yet', () => signToken({ ...GOOD, nbf: now() + 60 })],
   ['for another audience', () => signToken({ ...GOOD, aud: 'others' })],
   ['without an audience', () => signToken({ ...GOOD, aud: undefined })],
   ['of another issuer', () => signToken({ ...GOOD, iss: 'others' })],
-  ['with an expiry that is no number', () => signToken({ ...GOOD, exp: 'never' as never })],
-  ['with topics that are none', () => signToken({ ...GOOD, topics: ['a b'] })],
-  ['with topics that are an object', () => signToken({ ...GOOD, topics: { chat: true } })],
+  ['with a non-numeric expiry', () => signToken({ ...GOOD, exp: 'never' as never })],
+  ['with invalid topics', () => signToken({ ...GOOD, topics: ['a b'] })],
+  ['with an object as topics', () => signToken({ ...GOOD, topics: { chat: true } })],
   ['with alg none', () => `${base64({ alg: 'none' })}.${base64(GOOD)}.`],
   ['with alg none and a signature', () => hs256({ alg: 'none' }, { ...GOOD, exp: now() + 60 }, JWT_SECRET)],
   ['with alg in other letters', () => hs256({ alg: 'hs256' }, { ...GOOD, exp: now() + 60 }, JWT_SECRET)],
   ['with an unknown critical header', () => hs256({ alg: 'HS256', crit: ['x'], x: 1 }, GOOD, JWT_SECRET)],
-  ['of an algorithm for other keys', () => new SignJWT(GOOD).setProtectedHeader({ alg: 'RS256' }).sign(rsa.privateKey)],
-  ['with a cut signature', async () => (await signToken(GOOD)).slice(0, -3)],
+  [
+    'signed with an algorithm for other keys',
+    () => new SignJWT(GOOD).setProtectedHeader({ alg: 'RS256' }).sign(rsa.privateKey),
+  ],
+  ['with a truncated signature', async () => (await signToken(GOOD)).slice(0, -3)],
   [
     'with its payload changed',
     async () => (await signToken(GOOD)).replace(/\.[^.]+\./, `.${base64({ ...GOOD, topics: ['*'] })}.`),
@@ -63,14 +66,14 @@ const subscribed = (client: WsClient) =>
     .sort();
 const errors = (client: WsClient) => client.ofType('error').map(({ code, topic }) => `${code} ${topic ?? ''}`.trim());
 
-describe('where a token is optional', () => {
+describe('if tokens are optional', () => {
   let relay: RelayFixture;
   beforeAll(async () => {
     relay = await startRelay({ env: { ...ENV, SUBSCRIBE_AUTH: 'optional' } });
   });
   afterAll(() => relay.stop());
 
-  it('everybody listens to what is public, and private topics are refused one by one', async () => {
+  it('every client may subscribe to public topics, and private topics are refused one by one', async () => {
     const client = await relay.connect('/ws?topic=news&topic=user/1');
     await eventually(() => expect(subscribed(client)).toEqual(['news']));
     expect(errors(client)).toEqual(['unauthorized user/1']);
@@ -83,7 +86,7 @@ describe('where a token is optional', () => {
   });
 
   it.each(['/ws?topic=secret', '/update_check?topic=secret', '/ws?topic=secret&topic=user/7'])(
-    '%s without a token is closed with 4401: there would be nothing to hear',
+    '%s without a token is closed with 4401: no topic is left',
     async (path) => {
       const client = await relay.connect(path);
       await eventually(() => expect(client.closed?.code).toBe(4401));
@@ -91,7 +94,7 @@ describe('where a token is optional', () => {
     },
   );
 
-  it('a token opens its topics: in the URL, as a header, or by message', async () => {
+  it('a token grants its topics: in the URL, as a header, or by message', async () => {
     const token = await signToken(GOOD);
     const query = '/ws?topic=user/1&topic=team/7&topic=news';
     const byUrl = await relay.connect(`${query}&token=${token}`);
@@ -109,7 +112,7 @@ describe('where a token is optional', () => {
     await eventually(() => expect(old.texts).toContain('UPDATED'));
   });
 
-  it('a token does not open other topics, and one that opens none of those in the URL ends with 4403', async () => {
+  it('a token does not grant other topics, and one that grants none of those in the URL is closed with 4403', async () => {
     const token = await signToken(GOOD);
     const client = await relay.connect(`/ws?topic=news&topic=user/2&token=${token}`);
     await eventually(() => expect(subscribed(client)).toEqual(['news']));
@@ -118,7 +121,7 @@ describe('where a token is optional', () => {
     await eventually(() => expect(denied.closed?.code).toBe(4403));
   });
 
-  it('a token that expires takes its private topics along, and is told in time for the public ones', async () => {
+  it('an expired token loses its private topics, and keeps receiving the public ones', async () => {
     const token = await signToken({ ...GOOD, exp: now() + 2 });
     const mixed = await relay.connect(`/ws?topic=news&topic=user/1&token=${token}`);
     const only = await relay.connect(`/ws?topic=user/1&token=${token}`);
@@ -130,7 +133,7 @@ describe('where a token is optional', () => {
     await eventually(() => expect(mixed.ofType('update').map(({ topic }) => topic)).toEqual(['news']));
   });
 
-  it('a token that is renewed in time keeps its topics without a gap', async () => {
+  it('a token renewed in time keeps its topics without a gap', async () => {
     const client = await relay.connect(`/ws?topic=user/1&token=${await signToken({ ...GOOD, exp: now() + 2 })}`);
     const control = await relay.connect(`/ws?topic=user/1&token=${await signToken({ ...GOOD, exp: now() + 2 })}`);
     client.send({ type: 'auth', token: await signToken(GOOD) });
@@ -140,7 +143,7 @@ describe('where a token is optional', () => {
     expect(errors(client)).toEqual([]);
   });
 
-  it('a renewed token that reaches less takes the rest away', async () => {
+  it('a renewed token with fewer topics loses the others', async () => {
     const client = await relay.connect(`/ws?topic=user/1&topic=team/1&token=${await signToken(GOOD)}`);
     await eventually(() => expect(subscribed(client)).toEqual(['team/1', 'user/1']));
     client.send({ type: 'auth', token: await signToken({ ...GOOD, topics: ['user/1'] }) });
@@ -159,28 +162,28 @@ describe('where a token is optional', () => {
   });
 });
 
-describe('where a token is required', () => {
+describe('if tokens are required', () => {
   let relay: RelayFixture;
   beforeAll(async () => {
     relay = await startRelay({ env: { ...ENV, SUBSCRIBE_AUTH: 'required' } });
   });
   afterAll(() => relay.stop());
 
-  it.each(BAD_TOKENS)('one that is %s is refused with 4401', async (_, token) => {
+  it.each(BAD_TOKENS)('one that is %s is closed with 4401', async (_, token) => {
     const client = await relay.connect(`/ws?topic=user/1&token=${await token()}`);
     await eventually(() => expect(client.closed).toMatchObject({ code: 4401, reason: 'token missing or bad' }));
     expect(client.messages).toEqual([{ type: 'error', code: 'unauthorized' }]);
     expect(relay.relay.hub.subscribers('user/1' as never)).toBe(0);
   });
 
-  it.each(BAD_TOKENS)('one that is %s is refused with 401 over HTTP, without a word on why', async (name, token) => {
+  it.each(BAD_TOKENS)('one that is %s is refused with 401 over HTTP, without a reason', async (name, token) => {
     const bad = await token();
     const inHeader = { authorization: `Bearer ${decodeURIComponent(bad)}` };
     const calls: [string, Record<string, string>][] = [
       [`/events?topic=user/1&token=${bad}`, {}],
       [`/topics/user/1?token=${bad}`, {}],
     ];
-    // What no header can hold is tried in the URL only.
+    // Tokens that a header cannot hold are tried in the URL only.
     if (/^[\x21-\x7e]+$/.test(decodeURIComponent(bad))) {
       calls.push(['/events?topic=user/1', inHeader], ['/topics/user/1', inHeader]);
     }
@@ -192,7 +195,7 @@ describe('where a token is required', () => {
     }
   });
 
-  it('the first counts where two come, and a token that reaches other topics is refused with 403 over HTTP', async () => {
+  it('the first of two tokens counts, and one that grants other topics is refused with 403 over HTTP', async () => {
     const [good, other] = [await signToken(GOOD), await signToken({ ...GOOD, topics: ['user/2'] })];
     const get = (path: string, headers: Record<string, string> = {}) => fetch(relay.http + path, { headers });
     await expectProblem(await get(`/topics/user/1?token=x&token=${good}`), 401, 'unauthorized');
@@ -203,7 +206,7 @@ describe('where a token is required', () => {
     expect((await get('/topics/user/1', { authorization: `Bearer ${good}` })).status).toBe(200);
   });
 
-  it('one of a megabyte is refused before anything reads it', async () => {
+  it('one of a megabyte is refused before it is parsed', async () => {
     const huge = 'x'.repeat(1024 * 1024);
     const answer = await sendRaw(
       relay.port,
@@ -216,18 +219,18 @@ describe('where a token is required', () => {
     expect(relay.relay.hub.topics).toBe(0);
   });
 
-  it('a good one opens its topics and no other, public or not', async () => {
+  it('a valid one grants its topics and no others, public or not', async () => {
     const client = await relay.connect(`/ws?topic=user/1&topic=news&token=${await signToken(GOOD)}`);
     await eventually(() => expect(subscribed(client)).toEqual(['user/1']));
     expect(errors(client)).toEqual(['topic_forbidden news']);
   });
 
-  it('one without topics opens nothing', async () => {
+  it('one without topics grants nothing', async () => {
     const client = await relay.connect(`/ws?topic=user/1&token=${await signToken({ ...GOOD, topics: undefined })}`);
     await eventually(() => expect(client.closed?.code).toBe(4403));
   });
 
-  it('what was asked for waits until the token comes by message', async () => {
+  it('subscriptions wait until the token arrives by message', async () => {
     const version = await relay.publish('user/1');
     const client = await relay.connect('/ws?topic=user/1&since=1');
     client.send({ type: 'subscribe', topics: { 'team/1': null } });
@@ -239,14 +242,14 @@ describe('where a token is required', () => {
     expect(client.ofType('update').map((update) => update.version)).toEqual([version]);
   });
 
-  it('no more waits than a client may listen to', async () => {
+  it('no more subscriptions wait than a client may have', async () => {
     const client = await relay.connect('/ws?topic=user/1');
     const topics = Object.fromEntries(Array.from({ length: 128 }, (_, i) => [`t${i}`, null]));
     client.send({ type: 'subscribe', topics });
     await eventually(() => expect(errors(client)).toEqual(['too_many_topics']));
   });
 
-  it('a client of 2009, which cannot show one later, is refused at once', async () => {
+  it('a legacy client, which cannot send one later, is refused immediately', async () => {
     const client = await relay.connect('/update_check?topic=user/1');
     await eventually(() => expect(client.closed?.code).toBe(4401));
     expect(client.texts).toEqual([]);
@@ -284,7 +287,7 @@ describe('keys', () => {
     expect(await outcome(relay, await signToken(GOOD))).toBe(4401);
   });
 
-  it('may be read from a URL, once for many clients, again for a new key, and no oftener; while it fails, clients are asked to come later', async () => {
+  it('may be loaded from a URL, once for many clients and again for a new key; while that fails, clients are asked to retry', async () => {
     const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const jwks = { keys: [{ ...(await exportJWK(rsa.publicKey)), kid: 'one', alg: 'RS256', use: 'sig' }] };
     let requests = 0;
@@ -302,7 +305,7 @@ describe('keys', () => {
       expect(await outcome(relay, good)).toBe(1013);
       status = 200;
       requests = 0;
-      await eventually(async () => expect(await outcome(relay, good)).toBe('subscribed')); // not again at once
+      await eventually(async () => expect(await outcome(relay, good)).toBe('subscribed')); // not loaded again immediately
       expect(await Promise.all(Array.from({ length: 20 }, () => outcome(relay, good)))).toEqual(
         Array(20).fill('subscribed'),
       );
@@ -311,7 +314,7 @@ describe('keys', () => {
       expect(await Promise.all(Array.from({ length: 20 }, () => outcome(relay, unknown)))).toEqual(
         Array(20).fill(4401),
       );
-      expect(requests).toBe(1); // not within half a minute of the last time
+      expect(requests).toBe(1); // not within half a minute of the last load
     } finally {
       server.close();
     }

@@ -9,7 +9,7 @@ describe('a client on /ws', () => {
   });
   afterEach(() => relay.stop());
 
-  it('is told of an update of the topic in its URL, with its data, and of nothing else', async () => {
+  it('receives updates of the topic in its URL, with data, and no others', async () => {
     const client = await relay.connect('/ws?topic=chat');
     await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
     await relay.publish('other');
@@ -31,7 +31,7 @@ describe('a client on /ws', () => {
     await eventually(() => expect(client.ofType('update').map((update) => update.topic)).toEqual(['b']));
   });
 
-  it('gets a number for a topic that was never published, the same each time, and below the first update', async () => {
+  it('gets a version for a topic that was never published, the same each time, and below the first update', async () => {
     const [one, two] = [await relay.connect('/ws?topic=new'), await relay.connect('/ws?topic=new')];
     await eventually(() => expect(two.ofType('subscribed')).toHaveLength(1));
     const number = one.ofType('subscribed')[0].topics.new;
@@ -40,7 +40,7 @@ describe('a client on /ws', () => {
     expect(await relay.publish('new')).toBeGreaterThan(number);
   });
 
-  it('is told at once what changed while it was away, and nothing of what did not', async () => {
+  it('receives topics that changed since its versions on connecting, and none that did not', async () => {
     const before = await relay.publish('a', { data: 'old' });
     const same = await relay.publish('b');
     const version = await relay.publish('a', { data: 'new' });
@@ -54,13 +54,13 @@ describe('a client on /ws', () => {
     await eventually(() => expect(client.messages).toHaveLength(3));
   });
 
-  it('is told when it claims a number that cannot be', async () => {
+  it('is notified if it sends an impossible version', async () => {
     const version = await relay.publish('a');
     const client = await relay.connect(`/ws?topic=a&since=${Number.MAX_SAFE_INTEGER}`);
     await eventually(() => expect(client.ofType('update')).toEqual([{ type: 'update', topic: 'a', version }]));
   });
 
-  it('gets updates that come in one turn once a topic, the newest', async () => {
+  it('gets the newest of several updates within one turn, once per topic', async () => {
     const client = await relay.connect('/ws?topic=a&topic=b');
     await eventually(() => expect(client.ofType('subscribed').length).toBeGreaterThan(0));
     const versions = await Promise.all([1, 2, 3].map((n) => relay.publish('a', { data: n })));
@@ -70,14 +70,14 @@ describe('a client on /ws', () => {
   });
 });
 
-describe('a client of 2009 on /update_check', () => {
+describe('a legacy client on /update_check', () => {
   let relay: RelayFixture;
   beforeEach(async () => {
     relay = await startRelay({ env: { DEFAULT_TOPIC: 'page' } });
   });
   afterEach(() => relay.stop());
 
-  it('hears UPDATED and nothing else, and may say NOOP', async () => {
+  it('receives UPDATED and nothing else, and may send NOOP', async () => {
     const client = await relay.connect('/update_check');
     client.send('NOOP');
     await eventually(() => expect(relay.relay.hub.subscribers('page' as never)).toBe(1));
@@ -89,13 +89,13 @@ describe('a client of 2009 on /update_check', () => {
     expect(client.closed).toBeUndefined();
   });
 
-  it('is told once when it comes just after an update, since it cannot say what it has', async () => {
+  it('is notified once if it connects just after an update, since it cannot send its version', async () => {
     await relay.publish('page');
     const client = await relay.connect('/update_check');
     await eventually(() => expect(client.texts).toEqual(['UPDATED']));
   });
 
-  it('is told nothing when it comes to a topic that did not change lately, or is up to date', async () => {
+  it('is not notified on connecting if the topic has not changed recently, or it sends the current version', async () => {
     const version = await relay.publish('page');
     const [resumed, newcomer] = [
       await relay.connect(`/update_check?since=${version}`),

@@ -5,7 +5,7 @@ process.send({ type: 'listening' });
 process.send({ type: 'ready' });
 process.on('message', ({ request }) => {
   const counter = {
-    name: 'told_total',
+    name: 'counted_total',
     help: 'x',
     type: 'counter',
     aggregator: 'sum',

@@ -10,8 +10,8 @@ function read(env: Record<string, string>) {
   return config;
 }
 
-describe('how many processes a relay has', () => {
-  it('is one, as many as asked for, or as many as there are cores', () => {
+describe('the number of relay processes', () => {
+  it('is one, the configured number, or the number of cores', () => {
     expect(read({}).processes).toBe(1);
     expect(read({ RELAY_PROCESSES: '3' }).processes).toBe(3);
     expect(read({ RELAY_PROCESSES: 'auto' }).processes).toBe(availableParallelism());
@@ -21,7 +21,7 @@ describe('how many processes a relay has', () => {
     expect(() => read({ RELAY_PROCESSES: text })).toThrow('RELAY_PROCESSES must be a whole number from 1 to 256');
   });
 
-  it('needs a port that all of them know', () => {
+  it('above one needs a fixed port', () => {
     expect(() => read({ RELAY_PROCESSES: '2', RELAY_PORT: '0' })).toThrow(/RELAY_PORT must not be 0/);
     expect(read({ RELAY_PORT: '0' }).relay.port).toBe(0);
   });

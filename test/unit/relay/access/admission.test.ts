@@ -20,8 +20,8 @@ function createAdmission(limits: Partial<AdmissionLimits>) {
   return { admission, enter, time };
 }
 
-describe('at the door of a relay', () => {
-  it('no more come in than it may hold, until one leaves', () => {
+describe('admission', () => {
+  it('admits connections up to the limit, and another one when one is released', () => {
     const { admission, enter } = createAdmission({ maxConnections: 2 });
     const first = enter();
     enter();
@@ -30,7 +30,7 @@ describe('at the door of a relay', () => {
     enter();
   });
 
-  it('no address gets more than its share, and others are not hurt', () => {
+  it('limits the connections of an address without effect on others', () => {
     const { admission, enter } = createAdmission({ maxConnectionsPerAddress: 2 });
     const keys = [enter('203.0.113.1'), enter('203.0.113.1')];
     expect(() => enter('203.0.113.1')).toThrow(expect.objectContaining({ code: 'too_many_connections', status: 429 }));
@@ -39,7 +39,7 @@ describe('at the door of a relay', () => {
     enter('203.0.113.1');
   });
 
-  it('an address that is refused takes nobody else their turn', () => {
+  it('does not count refused connections against the connection rate', () => {
     const { enter } = createAdmission({ maxConnectionsPerAddress: 1, connectionsPerSecond: 2 });
     enter('203.0.113.1');
     for (let i = 0; i < 100; i += 1) {
@@ -48,14 +48,14 @@ describe('at the door of a relay', () => {
     enter('203.0.113.2');
   });
 
-  it('an IPv6 subscriber counts once, whatever addresses of its /64 it uses', () => {
+  it('counts all addresses of an IPv6 /64 as one', () => {
     const { enter } = createAdmission({ maxConnectionsPerAddress: 1 });
     enter('2001:db8:0:1::1');
     expect(() => enter('2001:db8:0:1::2')).toThrow(expect.objectContaining({ code: 'too_many_connections' }));
     enter('2001:db8:0:2::1');
   });
 
-  it('no more come in within a second than allowed, and later ones do', () => {
+  it('limits the connections per second, and admits later ones', () => {
     const { enter, time } = createAdmission({ connectionsPerSecond: 3 });
     for (let i = 0; i < 3; i += 1) enter();
     expect(() => enter()).toThrow(expect.objectContaining({ code: 'connecting_too_fast', status: 503 }));
@@ -67,7 +67,7 @@ describe('at the door of a relay', () => {
     expect(() => enter()).toThrow();
   });
 
-  it('a clock that steps back lets nobody in for free, and nobody wait', () => {
+  it('neither admits nor delays extra connections when the clock steps back', () => {
     const { enter, time } = createAdmission({ connectionsPerSecond: 2 });
     enter();
     enter();
@@ -77,14 +77,14 @@ describe('at the door of a relay', () => {
     enter();
   });
 
-  it('nobody comes in any more once the relay goes away', () => {
+  it('refuses all connections while the relay drains', () => {
     const { admission, enter } = createAdmission({});
     enter();
     admission.drain();
     expect(() => enter()).toThrow(expect.objectContaining({ code: 'draining', status: 503 }));
   });
 
-  it('0 switches every limit off', () => {
+  it('has no limits if they are 0', () => {
     const { enter } = createAdmission({});
     for (let i = 0; i < 10_000; i += 1) enter();
   });
@@ -101,7 +101,7 @@ describe('the default of MAX_CONNECTIONS', () => {
     expect(socketsByFileLimit(limits)).toBe(sockets);
   });
 
-  it('is known on this machine', () => {
+  it('is known on this system', () => {
     expect(connectionsByFileLimit()).toBeGreaterThanOrEqual(0);
   });
 });

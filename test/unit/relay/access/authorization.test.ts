@@ -18,7 +18,7 @@ const sign = (kid: string, { privateKey } = first) =>
   new SignJWT({ topics: ['chat'] }).setProtectedHeader({ alg: 'EdDSA', kid }).setExpirationTime('2h').sign(privateKey);
 const jwk = async (kid: string, { publicKey } = first) => ({ ...(await exportJWK(publicKey)), kid, alg: 'EdDSA' });
 
-/** What somebody with this token is told. */
+/** The outcome for a client with this token. */
 async function outcome(authorization: Authorization, token: string): Promise<string> {
   return authorization.check(token).then(
     () => 'good',
@@ -57,7 +57,7 @@ describe('keys from a URL', () => {
   });
   const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
 
-  it('are read once for many tokens, and kept for ten minutes', async () => {
+  it('are loaded once for many tokens, and kept for ten minutes', async () => {
     const token = await sign('one');
     for (let i = 0; i < 20; i += 1) expect(await outcome(authorization, token)).toBe('good');
     expect(requests).toBe(1);
@@ -69,7 +69,7 @@ describe('keys from a URL', () => {
     expect(requests).toBe(2);
   });
 
-  it('are read again for a key that is not there, twice a minute at most', async () => {
+  it('are loaded again for an unknown key, at most twice a minute', async () => {
     expect(await outcome(authorization, await sign('one'))).toBe('good');
     answer.body = JSON.stringify({ keys: [await jwk('two', second)] });
     const rotated = await sign('two', second);
@@ -77,7 +77,7 @@ describe('keys from a URL', () => {
     expect(requests).toBe(1);
     pass(31 * SECOND_MS);
     expect(await outcome(authorization, rotated)).toBe('good');
-    expect(await outcome(authorization, await sign('one'))).toBe('unauthorized'); // it was taken back
+    expect(await outcome(authorization, await sign('one'))).toBe('unauthorized'); // it was revoked
     for (let i = 0; i < 20; i += 1)
       expect(await outcome(authorization, await sign(`unknown ${i}`))).toBe('unauthorized');
     expect(requests).toBe(2);
@@ -85,11 +85,11 @@ describe('keys from a URL', () => {
 
   it.each<[string, Partial<typeof answer>]>([
     ['an error', { status: 500 }],
-    ['somewhere else', { status: 302, headers: { location: '/others' } }],
-    ['no JSON', { body: 'hello' }],
-    ['no set of keys', { body: '{"keys":{}}' }],
-    ['more than a set of keys can be', { body: Buffer.alloc(300 * 1024, ' ') }],
-    ['an answer without an end', { hangs: true }],
+    ['a redirect', { status: 302, headers: { location: '/others' } }],
+    ['invalid JSON', { body: 'hello' }],
+    ['an invalid key set', { body: '{"keys":{}}' }],
+    ['an oversized key set', { body: Buffer.alloc(300 * 1024, ' ') }],
+    ['an endless response', { hangs: true }],
   ])('that turn out to be %s leave tokens unjudged, and are asked for once a second at most', async (_, wrong) => {
     const good = answer;
     answer = { ...answer, ...wrong };
@@ -104,7 +104,7 @@ describe('keys from a URL', () => {
     expect(requests).toBe(2);
   });
 
-  it('are public ones: a secret among them opens nothing', async () => {
+  it('are public keys: a secret among them is not used', async () => {
     const secret = Buffer.from('a secret that the world can read, of 32 bytes');
     const oct = { kty: 'oct', k: secret.toString('base64url'), kid: 'oct', alg: 'HS256' };
     answer.body = JSON.stringify({ keys: [await jwk('one'), oct] });

@@ -60,18 +60,18 @@ describe('origins', () => {
     expect(originsOf({ NODE_ENV: 'production' }).mayConnect(origin, host)).toBe(allowed);
   });
 
-  it('elsewhere without a list, and with *, all may', () => {
+  it('without a list outside production, and with *, all may connect', () => {
     expect(originsOf({}).mayConnect('https://evil.net', 'here')).toBe(true);
     expect(originsOf({}).corsHeaders('https://evil.net', 'here')).toEqual({ 'Access-Control-Allow-Origin': '*' });
     expect(originsOf({ ALLOWED_ORIGINS: '*', NODE_ENV: 'production' }).mayConnect('https://evil.net', 'x')).toBe(true);
   });
 
-  it('who sends no origin may connect, unless that is switched off', () => {
+  it('requests without an origin may connect, unless that is disabled', () => {
     expect(originsOf(listed).mayConnect('', 'here')).toBe(true);
     expect(originsOf({ ...listed, ALLOW_NO_ORIGIN: 'false' }).mayConnect('', 'here')).toBe(false);
   });
 
-  it('answers differ by origin, so that caches keep them apart', () => {
+  it('responses vary by origin, so that caches keep them apart', () => {
     expect(originsOf(listed).corsHeaders('https://evil.net', 'here')).toEqual({ Vary: 'Origin' });
   });
 

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { parseOriginBudget, spreadMs } from '../../../../services/relay/cluster/origin-budget.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 
-describe('the budget of the app behind us', () => {
-  it('is one number, or one for the topics that a pattern fits, the first that does', () => {
+describe('the request budget of the web application', () => {
+  it('is one number for all topics, or that of the first matching pattern', () => {
     const budget = parseOriginBudget(['500', 'chat/vip=0', 'chat/*=50', '*=7']);
     expect(['chat/vip', 'chat/1', 'news'].map((topic) => budget?.(topic as Topic))).toEqual([0, 50, 7]);
     expect(parseOriginBudget(['chat/*=50'])?.('news' as Topic)).toBe(0);
@@ -27,13 +27,13 @@ describe('the spread', () => {
       ...options,
     });
 
-  it('is as long as the budget needs for all subscribers', () => {
+  it('is as long as all subscribers need within the budget', () => {
     expect(spread({})).toBe(2000);
     expect(spread({ clusterConnections: 4000 })).toBe(8000);
     expect(spread({ subscribers: 250, clusterConnections: 4000 })).toBe(2000);
   });
 
-  it('is none where nobody would notice, without a budget, and without subscribers', () => {
+  it('is 0 if it would have no effect, without a budget, and without subscribers', () => {
     expect(spread({ subscribers: 5, connections: 5, clusterConnections: 5 })).toBe(0);
     expect(spread({ perSecond: 0 })).toBe(0);
     expect(spread({ subscribers: 0 })).toBe(0);
@@ -64,7 +64,7 @@ describe('the spread', () => {
               clusterConnections,
               maxMs: Number.MAX_SAFE_INTEGER,
             });
-            // Where nothing is spread, what comes at once would have fitted into a tenth of a second.
+            // Without a spread, all fetches would have fitted into a tenth of a second.
             return sum + (ms === 0 ? 0 : subscribers / (ms / 1000));
           }, 0);
           expect(fetchesPerSecond).toBeLessThanOrEqual(perSecond * 1.01);

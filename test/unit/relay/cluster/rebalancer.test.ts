@@ -6,7 +6,7 @@ import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import { SeededRandom } from '../../../simulator/seeded-random.ts';
 import { VirtualTime } from '../../../support/virtual-time.ts';
 
-describe('a relay that holds more than its share', () => {
+describe('a relay with a surplus of connections', () => {
   let own: number;
   let others: number[];
   let stay: number;
@@ -42,7 +42,7 @@ describe('a relay that holds more than its share', () => {
     }
   }
 
-  it('sheds its surplus at a bounded rate, and no more than that', async () => {
+  it('sheds its surplus at a bounded rate, and no more', async () => {
     await pass(4);
     expect(away).toBeGreaterThan(150);
     expect(away).toBeLessThanOrEqual(210);
@@ -51,7 +51,7 @@ describe('a relay that holds more than its share', () => {
     expect(own).toBeLessThanOrEqual(520);
   });
 
-  it('sheds nothing where it is near the mean, alone, or switched off', async () => {
+  it('sheds nothing if it is near the mean, alone, or rebalancing is disabled', async () => {
     others = [950];
     await pass(10);
     others = [];
@@ -62,7 +62,7 @@ describe('a relay that holds more than its share', () => {
     expect(away).toBe(0);
   });
 
-  it('sheds ever more rarely where those whom it sends away come back', async () => {
+  it('sheds less and less often if the clients come back', async () => {
     stay = 1;
     await pass(60);
     const first = away;
@@ -74,7 +74,7 @@ describe('a relay that holds more than its share', () => {
     expect(away).toBeLessThan(3000);
   });
 
-  it('stops at once when it goes away itself', async () => {
+  it('stops immediately when it drains', async () => {
     rebalance.evaluate({ relays: 2, own, connections: own });
     rebalance.stop();
     const before = away;
@@ -83,10 +83,10 @@ describe('a relay that holds more than its share', () => {
   });
 });
 
-describe('relays that hear of each other every two seconds', () => {
+describe('relays that exchange loads every two seconds', () => {
   const PER_SECOND = 50;
 
-  /** Relays of one cluster, each with a clock of its own beat, behind a proxy that gives the emptiest one the next client. */
+  /** Relays of one cluster with unsynchronised exchanges, behind a proxy that sends each client to the emptiest relay. */
   function createCluster(seed: number) {
     const [time, random] = [new VirtualTime(), new SeededRandom(seed)];
     const clock = time.clock(() => random.next());
@@ -119,7 +119,7 @@ describe('relays that hear of each other every two seconds', () => {
       });
       clock.after(random.between(0, EXCHANGE_INTERVAL_MS), () => picture.start());
     }
-    /** So many clients a second come to each of these relays, a part of them every 50 ms. */
+    /** Connects `perSecond` clients to each of these relays, a part of them every 50 ms. */
     async function storm(perSecond: number, seconds: number, to = relays): Promise<void> {
       for (let n = 0; n < seconds * 20; n += 1) {
         for (const relay of to) relay.held += perSecond / 20;
@@ -142,7 +142,7 @@ describe('relays that hear of each other every two seconds', () => {
     for (let seed = 1; seed <= 20; seed += 1) {
       const cluster = createCluster(seed);
       for (let n = 0; n < count; n += 1) cluster.add(0);
-      await cluster.time.runFor(EXCHANGE_INTERVAL_MS + seed * 100); // all have begun before the first client comes
+      await cluster.time.runFor(EXCHANGE_INTERVAL_MS + seed * 100); // all have started before the first client connects
       await cluster.storm(1000, 8);
       await cluster.time.runFor(5000);
       await cluster.storm(8000, 4);
@@ -151,7 +151,7 @@ describe('relays that hear of each other every two seconds', () => {
     }
   });
 
-  it('shed what only one of them got, once it is over, in the time that it takes', async () => {
+  it('shed the clients that only one of them got, at the configured rate', async () => {
     const cluster = createCluster(1);
     for (let n = 0; n < 2; n += 1) cluster.add(0);
     await cluster.time.runFor(EXCHANGE_INTERVAL_MS);

@@ -8,8 +8,8 @@ import { eventually } from '../../../support/eventually.ts';
 
 const BRIEF = fileURLToPath(new URL('../../../support/brief-process.mjs', import.meta.url));
 
-/** A clock that does not wait, but says for how long it should have. */
-class HastyClock implements Clock {
+/** A clock that does not wait, but records the delays. */
+class InstantClock implements Clock {
   readonly waits: number[] = [];
   passedMs = 0;
 
@@ -23,7 +23,7 @@ class HastyClock implements Clock {
   }
 }
 
-describe('relay processes that end', () => {
+describe('relay processes that exit', () => {
   let processes: RelaySupervisor | undefined;
   afterEach(() => processes?.stop());
 
@@ -41,16 +41,16 @@ describe('relay processes that end', () => {
   }
   const ready: number[] = [];
 
-  it('are started again, each time after twice the wait, up to ten seconds', async () => {
-    const clock = new HastyClock();
+  it('are restarted, each time after twice the delay, up to ten seconds', async () => {
+    const clock = new InstantClock();
     await create({ until: 'started', clock }).start();
     await eventually(() => {
       expect(clock.waits.slice(0, 8)).toEqual([200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
     }, 15_000);
   });
 
-  it('wait as briefly as at first once one has held for a minute', async () => {
-    const clock = new HastyClock();
+  it('are restarted after the first delay again if one ran for a minute', async () => {
+    const clock = new InstantClock();
     await create({ until: 'started', clock }).start();
     await eventually(() => expect(clock.waits.length).toBeGreaterThan(2), 10_000);
     const { length } = clock.waits;
@@ -58,34 +58,34 @@ describe('relay processes that end', () => {
     await eventually(() => expect(clock.waits.slice(length + 1, length + 3)).toEqual([200, 200]), 10_000);
   });
 
-  it('are ready once all are', async () => {
+  it('are ready when all of them are', async () => {
     ready.length = 0;
     await create({ count: 2, until: 'stopped' }).start();
     await eventually(() => expect(ready).toEqual([2]));
   });
 
-  it('take no counter down with them', async () => {
+  it('do not lower the counters', async () => {
     const own = create({ count: 2, until: 'asked' });
     await own.start();
     const seen: number[] = [];
     await eventually(async () => {
-      seen.push(Number(/^told_total (\d+)$/m.exec(await renderMerged(await own.metrics()))?.[1]));
-      expect(seen.at(-1)).toBeGreaterThanOrEqual(30); // those of two processes twice, and of one again
+      seen.push(Number(/^counted_total (\d+)$/m.exec(await renderMerged(await own.metrics()))?.[1]));
+      expect(seen.at(-1)).toBeGreaterThanOrEqual(30); // two processes twice, and one of them again
     }, 10_000);
     expect(seen[0]).toBe(10);
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
   });
 
-  it('fail the start where they end before they listen', async () => {
+  it('fail the start if they exit before they listen', async () => {
     await expect(create({ until: 'started', main: '/dev/null' }).start()).rejects.toThrow(/before it listened/);
   });
 
-  it('are gone for good once they are stopped', async () => {
-    const clock = new HastyClock();
+  it('are not restarted after a stop', async () => {
+    const clock = new InstantClock();
     const own = create({ until: 'stopped', clock });
     await own.start();
     await own.stop();
     expect(clock.waits).toEqual([]);
-    await own.stop(); // again, without harm
+    await own.stop(); // idempotent
   });
 });

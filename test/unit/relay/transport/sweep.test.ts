@@ -6,7 +6,7 @@ const INTERVAL_MS = 15_000;
 const STUCK_MS = 60_000;
 const TICK_MS = 1000;
 
-/** A connection that notes when it was looked at; it is closed where it took nothing for too long. */
+/** A connection that records when it was swept. */
 class FakeConnection implements Sweepable {
   readonly sweptAtMs: number[] = [];
   isStuck = false;
@@ -36,23 +36,20 @@ function createSweep(count: number) {
 }
 
 describe('a sweep', () => {
-  it.each([1, 2, 7, 15, 16, 30, 1000])(
-    'looks at each of %i connections once an interval, not oftener',
-    async (count) => {
-      const { time, connections } = createSweep(count);
-      await time.runFor(10 * INTERVAL_MS);
-      for (const { sweptAtMs } of connections) {
-        expect(sweptAtMs.length).toBeGreaterThanOrEqual(9);
-        expect(sweptAtMs.length).toBeLessThanOrEqual(10);
-        for (const [i, atMs] of sweptAtMs.entries()) {
-          const beforeMs = sweptAtMs[i - 1];
-          if (beforeMs !== undefined) expect(Math.abs(atMs - beforeMs - INTERVAL_MS)).toBeLessThanOrEqual(TICK_MS);
-        }
+  it.each([1, 2, 7, 15, 16, 30, 1000])('checks each of %i connections once per interval', async (count) => {
+    const { time, connections } = createSweep(count);
+    await time.runFor(10 * INTERVAL_MS);
+    for (const { sweptAtMs } of connections) {
+      expect(sweptAtMs.length).toBeGreaterThanOrEqual(9);
+      expect(sweptAtMs.length).toBeLessThanOrEqual(10);
+      for (const [i, atMs] of sweptAtMs.entries()) {
+        const beforeMs = sweptAtMs[i - 1];
+        if (beforeMs !== undefined) expect(Math.abs(atMs - beforeMs - INTERVAL_MS)).toBeLessThanOrEqual(TICK_MS);
       }
-    },
-  );
+    }
+  });
 
-  it('looks at many a few at a time', async () => {
+  it('checks many connections a few at a time', async () => {
     const { time, connections } = createSweep(1500);
     await time.runFor(INTERVAL_MS);
     const perTick = new Map<number, number>();
@@ -63,7 +60,7 @@ describe('a sweep', () => {
     expect([...perTick.values()]).toEqual(Array(INTERVAL_MS / TICK_MS).fill(100));
   });
 
-  it('comes to who connects later within an interval, and says who is stuck', async () => {
+  it('checks later connections within an interval, and reports stuck ones', async () => {
     const { time, connections, sweep, seen } = createSweep(3);
     await time.runFor(INTERVAL_MS / 2);
     const late = new FakeConnection();
