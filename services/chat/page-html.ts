@@ -67,7 +67,7 @@ ${comments.map(renderComment)}</ol>
 </div>
 </section>
 <details class="card activity" id="activity" hidden>
-<summary>Updates and fetches of this page</summary>
+<summary>Activity log</summary>
 <ol id="log"></ol>
 </details>
 </main>

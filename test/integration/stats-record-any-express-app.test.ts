@@ -132,7 +132,7 @@ describe('any Express app', () => {
 
   it('leaves alone a call with its own traceparent, and calls outside of a request', async () => {
     await fetch(`${url}/own`);
-    await fetch(`${remoteUrl}/for-nobody`);
+    await fetch(`${remoteUrl}/outside-of-a-request`);
     expect(called.map(({ traceparent }) => traceparent)).toEqual(['its own', undefined]);
     expect(trace.getActiveSpan()).toBeUndefined();
   });

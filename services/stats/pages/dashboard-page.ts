@@ -57,7 +57,7 @@ ${[
     stale > 0 ? html`<span class="bad">${stale} stale</span>` : html`${relays > 0 ? 'all fresh' : 'none reporting'}`,
   ),
   tile('Connections', formatCount(connections), html`over all relays`),
-  tile('Requests per minute', formatCount(perMinute), html`in the last full minute`),
+  tile('Requests/min', formatCount(perMinute), html`last full minute`),
   tile(
     'Errors',
     formatCount(errors),
