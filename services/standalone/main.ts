@@ -18,8 +18,8 @@ import { createWebhook } from '../webhook/webhook.ts';
 import { welcome } from './welcome.ts';
 
 /**
- * Reads everything. Without tokens there is a random one, which the welcome shows; and the chat gets a secret of its
- * own, for its topic only, unless it is told to use another one.
+ * Reads the settings of all services. If the environment has no token, the webhook gets a random one. Unless the chat has
+ * credentials of its own, it gets a random secret that permits only its topic.
  */
 function readConfig(env: EnvReader) {
   const secret = `whsec_${randomBytes(32).toString('base64')}`;
@@ -35,7 +35,7 @@ function readConfig(env: EnvReader) {
   };
 }
 
-/** How this process reaches a server of its own: one that listens everywhere is here too. */
+/** Returns the address under which this process reaches one of its own servers. */
 function addressOf(host: string, port: number): string {
   if (host === '0.0.0.0' || host === '::') return `localhost:${port}`;
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -1,4 +1,4 @@
-/** What `npm start` says once everything listens: where things are, and a call that publishes. */
+/** Renders the output of `npm start`: the addresses of all services, and a command that publishes. */
 export function welcome(options: {
   ports: { webhook: number; relay: number; chat: number };
   token: string;
@@ -13,7 +13,7 @@ Heliograph is running${inMemory ? ', all in this process and in memory' : ' on R
   relay    ws://localhost:${ports.relay}/ws?topic=${topic}
   webhook  http://localhost:${ports.webhook}/webhook
 
-Tell everybody that the topic "${topic}" has changed:
+Publish an update of the topic "${topic}":
 
   curl -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' \\
     -d '{"topic":"${topic}"}' http://localhost:${ports.webhook}/webhook

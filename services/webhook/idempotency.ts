@@ -6,7 +6,7 @@ import type { Logger } from '../shared/logger.ts';
 import { NO_TRACER } from '../shared/trace/no-tracer.ts';
 import { record } from '../shared/trace/record.ts';
 
-/** A call that may arrive more than once: because its sender retries it, or because somebody replays it. */
+/** A call that may arrive more than once, because its sender retries it, or an attacker replays it. */
 export interface IdempotentCall {
   readonly credentialId: string;
   /** The idempotency key, unique for each credential; a call without one is never recognized. */

@@ -140,8 +140,8 @@ describe('a process that fails', () => {
   });
 
   it.each([
-    ['a rejection that nobody handles', 'reject-later', 'nobody waits for this'],
-    ['an exception that nobody catches', 'throw-later', 'nobody catches this'],
+    ['an unhandled rejection', 'reject-later', 'an unhandled rejection'],
+    ['an uncaught exception', 'throw-later', 'an uncaught exception'],
   ])('logs %s, stops, and exits with code 1', async (_, does, message) => {
     const program = start({ FIXTURE_DOES: does });
     expect(await program.ended).toEqual({ code: 1, signal: null });

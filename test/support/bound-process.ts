@@ -6,7 +6,7 @@ import { thisMachine } from './find-program.ts';
 
 const SETPRIV = '/usr/bin/setpriv';
 
-/** Spawns a program that the kernel ends when this process ends, however that happens, where the machine can do that. */
+/** Spawns a program that the kernel kills when this process exits for any reason, if `setpriv` is installed. */
 export function spawnBound(
   program: string,
   args: readonly string[],
@@ -18,16 +18,16 @@ export function spawnBound(
   return spawn(file, rest, { stdio, env });
 }
 
-/** Ends a process, at once and without a word by default, and waits until it is gone. Harmless where it is already. */
+/** Kills a process, by default with SIGKILL, and waits for its exit. Harmless if it has exited already. */
 export async function endProcess(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
+  const exited = once(child, 'exit');
   child.kill('SIGCONT');
   child.kill(signal);
-  await gone;
+  await exited;
 }
 
-/** Waits until a program takes connections on a port of loopback; throws what it has said where it ends before. */
+/** Waits until a program accepts connections on a port of loopback. Throws its output if it exits before. */
 export async function untilListening(child: ChildProcess, port: number): Promise<void> {
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

@@ -1,5 +1,5 @@
-// In the place of a relay process: says that it listens, and ends at once, or where BRIEF_UNTIL is `asked` after it has
-// told its metrics once, or where it is `stopped` then.
+// Stands for a relay process: reports that it is listening, then exits. BRIEF_UNTIL selects when: `started`, at once;
+// `asked`, after it has sent its metrics once; otherwise when it is stopped.
 const until = process.env.BRIEF_UNTIL;
 process.send({ type: 'listening' });
 process.send({ type: 'ready' });

@@ -3,20 +3,20 @@ import { fileURLToPath } from 'node:url';
 
 const LOADER = fileURLToPath(new URL('./typescript-loader.mjs', import.meta.url));
 
-/** A TypeScript program that runs as a process of its own. */
+/** A TypeScript program in its own process. */
 export interface ChildProgram {
   readonly process: ChildProcess;
-  /** What it has written so far. */
+  /** Returns its output so far. */
   output(): { stdout: string; stderr: string };
-  /** Its log so far, from standard output. */
+  /** Returns the log lines on its standard output so far. */
   log(): readonly Record<string, unknown>[];
-  /** Resolves at its end, with all of its output there. */
+  /** Resolves once it has exited and all of its output has arrived. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  /** Ends it, by force where it is still there. */
+  /** Kills it if it is still running, and waits for its exit. */
   end(): Promise<void>;
 }
 
-/** Starts a source file as `node <file>`, with only these variables in its environment. */
+/** Runs a source file as `node <file>`, with only these environment variables. */
 export function startProgram(options: { file: string; env?: Readonly<Record<string, string>> }): ChildProgram {
   const child = spawn(process.execPath, ['--import', LOADER, options.file], {
     env: { ...options.env },

@@ -1,11 +1,11 @@
-/** Something that is due at a time; without a callback it was cancelled. */
+/** An event with its due time; without a callback if it was cancelled. */
 export interface QueuedEvent {
   readonly atMs: number;
   readonly order: number;
   callback: (() => void) | undefined;
 }
 
-/** What is to come, earliest first; what is due at the same time in the order of adding. A binary heap. */
+/** A queue of events by due time, then by the order of adding; a binary heap. */
 export class EventQueue {
   readonly #heap: QueuedEvent[] = [];
   #added = 0;
@@ -26,13 +26,13 @@ export class EventQueue {
     return event;
   }
 
-  /** When the next event is due; infinity where there is none. */
+  /** The due time of the next event; infinity if the queue is empty. */
   get nextAtMs(): number {
     while (this.#heap.length > 0 && !this.#heap[0]?.callback) this.#take();
     return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Takes the next event out if it is due. */
+  /** Removes the next event if it is due, and returns its callback. */
   takeDue(nowMs: number): (() => void) | undefined {
     return this.nextAtMs <= nowMs ? this.#take()?.callback : undefined;
   }

@@ -1,4 +1,4 @@
-/** Repeats an assertion until it holds; after the time-out it fails with the last error. */
+/** Repeats an assertion until it holds. After the timeout, throws its last error. */
 export async function eventually<T>(assertion: () => T | Promise<T>, timeoutMs = 5000): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

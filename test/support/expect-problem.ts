@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 
-/** Expects an answer to be an error as documented: this status, this code, and nothing of the inside. */
+/** Expects a documented error with this status and code, and without internal details. */
 export async function expectProblem(response: Response, status: number, code: string): Promise<void> {
   expect(response.status).toBe(status);
   expect(response.headers.get('content-type')).toBe('application/problem+json');

@@ -1,30 +1,30 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A span as it was received. */
+/** A received span. */
 export interface ReceivedSpan {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId: string;
   readonly name: string;
   readonly service: string;
-  /** Which process it is from. */
+  /** The id of the process that sent it. */
   readonly process: string;
   readonly startMs: number;
   readonly endMs: number;
 }
 
-/** What a tracing system would get. */
+/** Everything that a tracing system would receive. */
 export interface OtlpReceiver {
   readonly url: string;
-  /** What came as JSON. */
+  /** The spans received as JSON. */
   readonly spans: readonly ReceivedSpan[];
-  /** All requests: their paths, media types and bodies. */
+  /** All requests, with their paths, media types and bodies. */
   readonly requests: readonly { readonly path: string; readonly type: string; readonly body: Buffer }[];
   stop(): Promise<void>;
 }
 
-/** Takes spans in by OTLP over HTTP (https://opentelemetry.io/docs/specs/otlp/). */
+/** Starts a server that receives spans by OTLP over HTTP (https://opentelemetry.io/docs/specs/otlp/). */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const requests: { path: string; type: string; body: Buffer }[] = [];
@@ -49,7 +49,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: as it came
+// biome-ignore lint/suspicious/noExplicitAny: unvalidated JSON
 function read(message: any): ReceivedSpan[] {
   const spans: ReceivedSpan[] = [];
   for (const { resource, scopeSpans } of message.resourceSpans) {

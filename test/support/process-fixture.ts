@@ -1,4 +1,4 @@
-// A service for the tests of how a process begins and ends. FIXTURE_DOES says how it behaves.
+// A service for the tests of how a process starts and stops. FIXTURE_DOES selects its behaviour.
 import { setTimeout as wait } from 'node:timers/promises';
 import { createHttpServer } from '../../services/shared/http/http-server.ts';
 import { runProcess } from '../../services/shared/process/run-process.ts';
@@ -41,14 +41,14 @@ await runProcess({
       },
       async stop() {
         if (config.does === 'hang-at-stop') await new Promise(() => {});
-        if (config.does === 'fail-at-stop') throw new Error('it does not want to');
+        if (config.does === 'fail-at-stop') throw new Error('a part that cannot stop');
       },
     });
     await lifecycle.start('third', note('third'));
-    if (config.does === 'reject-later') void wait(1).then(() => Promise.reject(new Error('nobody waits for this')));
+    if (config.does === 'reject-later') void wait(1).then(() => Promise.reject(new Error('an unhandled rejection')));
     if (config.does === 'throw-later')
       setTimeout(() => {
-        throw new Error('nobody catches this');
+        throw new Error('an uncaught exception');
       }, 1);
     if (config.does === 'abort-later') setTimeout(() => abort(new Error('the cluster has other settings')), 1);
     logger.info('running');

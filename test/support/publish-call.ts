@@ -1,4 +1,4 @@
-/** A webhook's answer, and how long it took. */
+/** The response of a webhook, and the duration of the call. */
 export interface PublishAnswer {
   readonly status: number;
   readonly contentType: string | null;
@@ -12,12 +12,12 @@ interface Webhook {
   readonly port: number;
 }
 
-/** Publishes as a web app does, by a token. */
+/** Publishes as a web app does, with a bearer token. */
 export function publishCall(webhook: Webhook, token: string, message: unknown): Promise<PublishAnswer> {
   return callWebhook(webhook, token, '/webhook', message);
 }
 
-/** The same for one topic, and waits for its delivery; `timeout` as in the URL. */
+/** Publishes one topic and waits for its delivery; `timeout` as in the URL. */
 export function waitingCall(
   webhook: Webhook,
   token: string,
@@ -27,7 +27,7 @@ export function waitingCall(
   return callWebhook(webhook, token, `/webhook?wait=delivered&timeout=${timeout}`, { topic });
 }
 
-/** Asks who has an update. */
+/** Requests the delivery receipts of an update. */
 export function receiptCall(
   webhook: Webhook,
   token: string,
@@ -37,7 +37,7 @@ export function receiptCall(
 }
 
 async function callWebhook(webhook: Webhook, token: string, path: string, message?: unknown): Promise<PublishAnswer> {
-  const begunAt = performance.now();
+  const startedAt = performance.now();
   const authorization = `Bearer ${token}`;
   const json = { 'content-type': 'application/json' };
   const response = await fetch(
@@ -51,6 +51,6 @@ async function callWebhook(webhook: Webhook, token: string, path: string, messag
     contentType: response.headers.get('content-type'),
     retryAfter: response.headers.get('retry-after'),
     body: await response.json(),
-    tookMs: performance.now() - begunAt,
+    tookMs: performance.now() - startedAt,
   };
 }

@@ -3,28 +3,31 @@ import { spawnBound } from './bound-process.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 
-/** A service as a process of its own, as built, with its admin port on loopback. */
+/** A built service in its own process, with its admin port on loopback. */
 export interface ServiceProcess {
   readonly pid: number;
   readonly port: number;
-  /** The ports of all services in it, by their names. */
+  /** The ports of all its services by name. */
   readonly ports: Readonly<Record<string, number>>;
   readonly adminPort: number;
-  /** Everything it has logged. */
+  /** Returns everything that it has logged. */
   log(): string;
-  /** The sum of a metric over its labels, as `/metrics` shows it. */
+  /** Returns the sum of a metric over its labels, from `/metrics`. */
   metric(name: string): Promise<number>;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves at its end, with the exit code. */
+  /** Resolves with the exit code once it has exited. */
   ended(): Promise<number | null>;
-  /** Sends the signal and resolves with the exit code; null where the signal itself ended it. */
+  /** Sends the signal and resolves with the exit code; null if the signal terminated it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
 /**
- * Starts a service and waits until it is ready. `port` is that of RELAY_PORT, WEBHOOK_PORT or CHAT_PORT (with all of
- * them in one, the chat's); a chat keeps its comments in memory. `program` is what Node runs instead of the built
- * main file; `openFiles` is its limit of open files; `until` is what it waits for.
+ * Starts a service and waits until it is ready. A chat keeps its comments in memory. The `port` of `standalone` is that of
+ * its chat.
+ *
+ * @param options.program arguments of Node, instead of the built main file
+ * @param options.openFiles limit of open files
+ * @param options.until the endpoint that has to respond with 200
  */
 export async function startService(
   role: 'relay' | 'webhook' | 'chat' | 'standalone',

@@ -1,9 +1,13 @@
 import { Webhook } from 'standardwebhooks';
 
-/** A secret that webhooks of the tests know. */
+/** The signing secret that webhooks accept in tests. */
 export const WEBHOOK_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
-/** The headers of a signed call; `ageS` makes its time older, or younger where negative. */
+/**
+ * Returns the headers of a signed call.
+ *
+ * @param options.ageS age of the timestamp in seconds; negative for a timestamp ahead
+ */
 export function signedHeaders(
   body: string | Buffer,
   options: { id?: string; secret?: string; ageS?: number } = {},

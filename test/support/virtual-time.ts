@@ -3,9 +3,9 @@ import type { Clock, Timer } from '../../services/shared/clock.ts';
 import { EventQueue } from './event-queue.ts';
 
 /**
- * Time that passes only when it is told to, in whole milliseconds. What is due at the same millisecond is one
- * turn of the event loop: first everything that was scheduled for it, in that order, then the ends of the turn.
- * Promises settle between any two of them, so a run is always the same.
+ * Virtual time in whole milliseconds that advances only in `runFor`. All callbacks of one millisecond form one turn of the
+ * event loop: first the timers, in the order of scheduling, then the ends of the turn. Promises settle after each callback,
+ * so runs are deterministic.
  */
 export class VirtualTime {
   readonly #queue = new EventQueue();
@@ -21,12 +21,12 @@ export class VirtualTime {
     return this.#nowMs;
   }
 
-  /** Whether what runs now was kept for the end of its turn. */
+  /** True while callbacks of `atTurnEnd` run. */
   get isTurnEnd(): boolean {
     return this.#isTurnEnd;
   }
 
-  /** Calls back once, so many milliseconds from now; in this turn where it is 0. */
+  /** Calls `callback` once after `delayMs` milliseconds; in this turn if that is 0. */
   after(delayMs: number, callback: () => void): Timer {
     const event = this.#queue.add(this.#nowMs + Math.max(0, Math.ceil(delayMs)), callback);
     return {
@@ -36,12 +36,12 @@ export class VirtualTime {
     };
   }
 
-  /** Calls back when nothing else is due at this millisecond. */
+  /** Calls `callback` once no timer is due at this millisecond. */
   atTurnEnd(callback: () => void): void {
     this.#turnEnds.push(callback);
   }
 
-  /** A clock that shows this time. */
+  /** Returns a clock of this time. */
   clock(random: () => number = () => 0.5): Clock {
     return {
       nowMs: () => this.#nowMs,
@@ -52,7 +52,7 @@ export class VirtualTime {
     };
   }
 
-  /** Lets so much time pass, with all that is due meanwhile, to its end inclusive. */
+  /** Advances time by `durationMs`, and runs everything that is due until then, inclusive. */
   async runFor(durationMs: number): Promise<void> {
     const endMs = this.#nowMs + Math.ceil(durationMs);
     await setImmediate();

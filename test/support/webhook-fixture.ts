@@ -8,12 +8,12 @@ import { createWebhook, type WebhookBroker } from '../../services/webhook/webhoo
 import { RecordingBroker } from './recording-broker.ts';
 import { WEBHOOK_TOKEN } from './tokens.ts';
 
-/** A webhook that listens on loopback. */
+/** A running webhook on loopback. */
 export interface RunningWebhook {
   readonly url: string;
   readonly port: number;
   readonly registry: MetricsRegistry;
-  /** What was logged. */
+  /** The log lines so far. */
   readonly log: readonly string[];
   stop(): Promise<void>;
 }
