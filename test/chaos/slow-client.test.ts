@@ -11,24 +11,24 @@ const OTHERS = 500;
 const PAUSE_MS = 20_000;
 const UPDATES = 10_000;
 const ROUND_MS = (PAUSE_MS * BUSY_TOPICS.length) / UPDATES;
-/** So that 10,000 of them are more than all buffers between two processes of one machine hold. */
+/** 10,000 of them are more than the buffers between two processes of one machine hold. */
 const DATA = 'x'.repeat(3000);
 
-interface Told {
+interface Received {
   readonly topic: string;
   readonly round: number;
 }
 
-/** Clients of one relay, and how late they were told of each tick. */
+/** Clients of one relay, and the delays of the ticks that they received. */
 class Group {
   readonly clients: WsClient[] = [];
   readonly #delaysMs: number[] = [];
 
-  async gather(relay: ServiceProcess, size: number): Promise<void> {
+  async connect(relay: ServiceProcess, size: number): Promise<void> {
     for (let i = 0; i < size; i += 1) {
       const busy = i < size / 10 ? `&topic=${BUSY_TOPICS[i % BUSY_TOPICS.length]}` : '';
       const client = await WsClient.open(`ws://127.0.0.1:${relay.port}/ws?topic=tick${busy}`);
-      client.socket.removeAllListeners('message'); // keeps no texts
+      client.socket.removeAllListeners('message'); // do not store the texts
       client.socket.on('message', (data) => {
         const version = /^\{"type":"update","topic":"tick","version":(\d+)/.exec(String(data))?.[1];
         if (version !== undefined) this.#delaysMs.push(Date.now() - Number(version) / 1000);
@@ -37,12 +37,12 @@ class Group {
     }
   }
 
-  /** What half and 99 of 100 of the delays since the last call stayed below. */
+  /** Returns the median and the 99th percentile of the delays since the last call. */
   take(): { median: number; p99: number; text: string } {
     const sorted = this.#delaysMs.splice(0).sort((a, b) => a - b);
     const at = (share: number) => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
     const [median, p99] = [at(0.5), at(0.99)];
-    return { median, p99, text: `${median.toFixed(0)} ms (99 of 100: ${p99.toFixed(0)} ms)` };
+    return { median, p99, text: `${median.toFixed(0)} ms (p99 ${p99.toFixed(0)} ms)` };
   }
 }
 
@@ -51,7 +51,7 @@ describe('a client on ten topics that stops reading for 20 s while 10,000 update
   let relay: ServiceProcess;
   let otherRelay: ServiceProcess;
   const others = new Group();
-  /** What is slow because the machine is busy is slow for them too. */
+  /** Clients of another relay, equally slowed down by a busy machine. */
   const elsewhere = new Group();
 
   beforeAll(async () => {
@@ -59,15 +59,15 @@ describe('a client on ten topics that stops reading for 20 s while 10,000 update
       REDIS_URL: inject('redisUrl'),
       HELIOGRAPH_PREFIX: randomPrefix(),
       WEBHOOK_TOKENS: WEBHOOK_TOKEN,
-      REBALANCE: '0', // the relays are to stay unequal
+      REBALANCE: '0', // the relays shall keep their unequal loads
     };
     [webhook, relay, otherRelay] = await Promise.all([
       startService('webhook', env),
       startService('relay', env),
       startService('relay', env),
     ]);
-    await others.gather(relay, OTHERS);
-    await elsewhere.gather(otherRelay, OTHERS / 2);
+    await others.connect(relay, OTHERS);
+    await elsewhere.connect(otherRelay, OTHERS / 2);
   }, 60_000);
   afterAll(async () => {
     for (const client of [...others.clients, ...elsewhere.clients]) client.terminate();
@@ -75,7 +75,7 @@ describe('a client on ten topics that stops reading for 20 s while 10,000 update
   });
 
   let round = 0;
-  /** Publishes to every busy topic for this long, at the pace of 10,000 updates in 20 s, and a tick for all in between. */
+  /** Publishes every busy topic at a rate of 10,000 updates in 20 s, and a tick for all clients in between. */
   async function publishFor(durationMs: number): Promise<void> {
     const endMs = Date.now() + durationMs;
     const rounds = Math.round(durationMs / ROUND_MS);
@@ -97,7 +97,7 @@ describe('a client on ten topics that stops reading for 20 s while 10,000 update
     await response.arrayBuffer();
   }
 
-  it('is not closed, costs the others nothing, and is told the newest of each topic once it reads again', async () => {
+  it('stays connected, costs the others nothing, and receives the newest update of each topic when it reads again', async () => {
     const slow = await WsClient.open(
       `ws://127.0.0.1:${relay.port}/ws?${BUSY_TOPICS.map((topic) => `topic=${topic}`).join('&')}`,
     );
@@ -109,28 +109,28 @@ describe('a client on ten topics that stops reading for 20 s while 10,000 update
     slow.pause();
     await publishFor(PAUSE_MS / 2);
     expect(await relay.metric('relay_sessions_behind')).toBe(1);
-    const halfway = round; // by now everything is full that may hold something for it
+    const halfway = round; // all buffers for it are full by now
     await publishFor(PAUSE_MS / 2);
     const [during, meanwhile] = [others.take(), elsewhere.take()];
-    const told = slow.texts.length;
+    const textsBefore = slow.texts.length;
     slow.resume();
-    const heard = (): Told[] =>
-      slow.texts.slice(told).map((text) => {
+    const received = (): Received[] =>
+      slow.texts.slice(textsBefore).map((text) => {
         const { topic, data } = JSON.parse(text);
         return { topic, round: data.round };
       });
     await eventually(() => {
-      const last = new Map(heard().map(({ topic, round }) => [topic, round]));
+      const last = new Map(received().map(({ topic, round }) => [topic, round]));
       expect(last).toEqual(new Map(BUSY_TOPICS.map((topic) => [topic, round])));
     }, 10_000);
-    const frames = heard();
+    const frames = received();
     const caughtUp = BUSY_TOPICS.map(
       (topic) => frames.filter((frame) => frame.topic === topic && frame.round > halfway).length,
     );
     console.info(
-      `a client that read nothing for 20 s got ${frames.length} of ${UPDATES} updates, at most ` +
-        `${Math.max(...caughtUp)} a topic of the last ${UPDATES / 2}; the others were told after ${before.text} before, ` +
-        `${during.text} meanwhile, those of another relay ${meanwhile.text}`,
+      `a client that read nothing for 20 s received ${frames.length} of ${UPDATES} updates, at most ` +
+        `${Math.max(...caughtUp)} per topic of the last ${UPDATES / 2}; delays of the others: ${before.text} before, ` +
+        `${during.text} meanwhile, of another relay ${meanwhile.text}`,
     );
     expect(frames.length).toBeLessThan(UPDATES / 2);
     expect(Math.max(...caughtUp)).toBeLessThanOrEqual(3);

@@ -5,10 +5,10 @@ import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Update, Version } from '../../services/shared/update/update.ts';
 import { eventually } from '../support/eventually.ts';
 
-/** All but its receipts, which have a contract of their own. */
+/** A broker without its receipts, which have a contract of their own. */
 export type ContractedBroker = Omit<Broker, 'receipts'>;
 
-/** Makes brokers that share one store, as the processes of one cluster do. */
+/** Creates brokers that share one store, as the processes of one cluster do. */
 export interface BrokerCluster {
   connect(): ContractedBroker;
   close(): Promise<void>;
@@ -36,7 +36,7 @@ class RecordingHandler implements FeedHandler {
   }
 }
 
-/** The promise of every broker. */
+/** The contract of every broker. */
 export function describeBroker(name: string, createCluster: () => Promise<BrokerCluster>): void {
   describe(`a broker (${name})`, () => {
     let cluster: BrokerCluster;
@@ -65,7 +65,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
     const digestOf = (topic: Topic, cursor: Version): Promise<Digest> =>
       relay.digest(relay.partitionOf(topic), NOTHING_SEEN, cursor);
 
-    it('signals to a watcher, soon but never within the call, what was published after watching', async () => {
+    it('signals updates that are published after watching, soon but never within the call', async () => {
       const topic = topicNamed('chat');
       await relay.watch([topic]);
       const calls: string[] = [];
@@ -76,7 +76,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(calls).toEqual(['0 signals within the call']);
     });
 
-    it('signals nothing of a topic that is not watched, or no longer', async () => {
+    it('does not signal topics that are not, or no longer, watched', async () => {
       const [watched, other] = [topicNamed('watched'), topicNamed('other')];
       await relay.watch([watched, other]);
       await relay.unwatch([other]);
@@ -85,7 +85,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       await eventually(() => expect(handler.updates.map((u) => u.topic)).toEqual([watched]));
     });
 
-    it('hands a watcher its own copy of the data', async () => {
+    it('delivers a copy of the data', async () => {
       const topic = topicNamed('copy');
       const data = { list: [1] };
       await relay.watch([topic]);
@@ -95,10 +95,10 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect((await relay.read([topic]))[0]?.data).toEqual({ list: [1] });
     });
 
-    it('assigns versions near the time in microseconds, which grow also when published at once', async () => {
+    it('assigns increasing versions near the time in microseconds, also to concurrent calls', async () => {
       const topic = topicNamed('fast');
-      const answers = await Promise.all(Array.from({ length: 50 }, () => webhook.publish(topic, {}, NOTHING_SEEN)));
-      const versions = answers.map((answer) => answer.version);
+      const published = await Promise.all(Array.from({ length: 50 }, () => webhook.publish(topic, {}, NOTHING_SEEN)));
+      const versions = published.map(({ version }) => version);
       expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
       expect(versions.every(Number.isSafeInteger)).toBe(true);
       expect(Math.abs((versions[0] ?? 0) / 1000 - Date.now())).toBeLessThan(5000);
@@ -111,7 +111,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect((await webhook.publish(topic, {}, { epoch, version: ahead })).version).toBeGreaterThan(ahead);
     });
 
-    it('reads the newest update of each topic, aligned, and undefined where there is none', async () => {
+    it('reads the newest update of each topic, aligned, and undefined if there is none', async () => {
       const [one, none, two] = [topicNamed('one'), topicNamed('none'), topicNamed('two')];
       await webhook.publish(one, { data: 'old' }, NOTHING_SEEN);
       const first = await webhook.publish(one, { data: 'new', traceparent: '00-x' }, NOTHING_SEEN);
@@ -124,7 +124,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(await relay.read([])).toEqual([]);
     });
 
-    it('digests what changed after a cursor: each topic once, at its newest, oldest first', async () => {
+    it('lists the topics that changed after a cursor: each once, with its newest version, oldest first', async () => {
       const topic = topicNamed('digest');
       const before = (await digestOf(topic, 0)).last;
       await webhook.publish(topic, {}, NOTHING_SEEN);
@@ -136,7 +136,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect((await digestOf(topic, digest.last)).changed).toEqual([]);
     });
 
-    it('never lets a later version be at or below what a digest named', async () => {
+    it('never assigns a version at or below one that a digest contained', async () => {
       const topic = topicNamed('base');
       const digest = await digestOf(topic, 0);
       expect(digest.base).toBeGreaterThan(digest.retainedSince);
@@ -146,8 +146,8 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(version).toBeGreaterThan(digest.last);
     });
 
-    it('keeps its history and floor while nothing is lost, and names the same ones to all', async () => {
-      const topic = topicNamed('history');
+    it('keeps its epoch and floor while nothing is lost, the same for all processes', async () => {
+      const topic = topicNamed('epoch');
       const partition = relay.partitionOf(topic);
       const mine = await relay.digest(partition, NOTHING_SEEN, 0);
       const { epoch } = await webhook.publish(topic, {}, NOTHING_SEEN);
@@ -157,21 +157,21 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(mine.floor).toBeGreaterThan(0);
     });
 
-    it('raises the floor above what a caller was told under a history that is gone', async () => {
+    it('raises the floor above a version that a caller has seen under another epoch', async () => {
       const topic = topicNamed('split');
       const before = await digestOf(topic, 0);
-      const witness = { epoch: 'another history', version: before.last + 3_600_000_000 };
+      const witness = { epoch: 'another epoch', version: before.last + 3_600_000_000 };
       const after = await webhook.digest(webhook.partitionOf(topic), witness, 0);
       expect(after.floor).toBeGreaterThan(witness.version);
       expect((await digestOf(topic, 0)).floor).toBe(after.floor);
       expect((await webhook.publish(topic, {}, NOTHING_SEEN)).version).toBeGreaterThan(after.floor);
     });
 
-    it('raises the floor anew for a promise under a history that is gone, however high the floor is', async () => {
-      const topic = topicNamed('promised');
+    it('raises the floor again for an acknowledgement under another epoch, however high the floor is', async () => {
+      const topic = topicNamed('acknowledged');
       const partition = webhook.partitionOf(topic);
       const before = await digestOf(topic, 0);
-      const witness = { epoch: 'another history', version: 1 };
+      const witness = { epoch: 'another epoch', version: 1 };
       expect((await webhook.digest(partition, witness, 0)).floor).toBe(before.floor);
       const after = await webhook.digest(partition, { ...witness, acknowledged: true }, 0);
       expect(after.floor).toBeGreaterThan(before.last);
@@ -179,7 +179,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect((await webhook.digest(partition, mine, 0)).floor).toBe(after.floor);
     });
 
-    it('raises the floor above what a caller was told under this history, where that is gone', async () => {
+    it('raises the floor above a version that a caller has seen under this epoch, if the version is lost', async () => {
       const topic = topicNamed('flushed');
       const before = await digestOf(topic, 0);
       const witness = { epoch: before.epoch, version: before.last + 3_600_000_000 };
@@ -189,7 +189,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(again.floor).toBe(after.floor);
     });
 
-    it('raises the floor anew where its number is known from another raise', async () => {
+    it('raises the floor again if the caller knows the same floor from another raise', async () => {
       const topic = topicNamed('twice');
       const partition = relay.partitionOf(topic);
       const before = await digestOf(topic, 0);
@@ -200,26 +200,26 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(after.raiseId).not.toBe(before.raiseId);
     });
 
-    it('names what changed before the floor rose too, so that nobody has to read everything for that', async () => {
-      const topic = topicNamed('reach');
+    it('lists changes from before a raise of the floor too, so that relays need not read all registers', async () => {
+      const topic = topicNamed('complete');
       const cursor = (await digestOf(topic, 0)).last;
       const { version } = await webhook.publish(topic, {}, NOTHING_SEEN);
-      const witness = { epoch: 'another history', version: version + 3_600_000_000 };
+      const witness = { epoch: 'another epoch', version: version + 3_600_000_000 };
       const after = await relay.digest(relay.partitionOf(topic), witness, cursor);
       expect(after.floor).toBeGreaterThan(witness.version);
       expect(after.completeAfter).toBeLessThanOrEqual(cursor);
       expect(after.changed).toContainEqual({ topic, version });
     });
 
-    it('recalls the answer that was kept under an id, from every process, and none under another', async () => {
-      const id = randomUUID();
-      await webhook.storeResponse(id, '{"updates":[]}');
-      expect(await relay.loadResponse(id)).toBe('{"updates":[]}');
+    it('loads the response stored under a key in every process, and none under another key', async () => {
+      const key = randomUUID();
+      await webhook.storeResponse(key, '{"updates":[]}');
+      expect(await relay.loadResponse(key)).toBe('{"updates":[]}');
       expect(await relay.loadResponse(randomUUID())).toBeUndefined();
     });
 
-    it('gives a renewed subscription up and says so', async () => {
-      const topic = topicNamed('deaf');
+    it('replaces a subscription that is reset, and reports its watches as lost', async () => {
+      const topic = topicNamed('reset');
       await relay.watch([topic]);
       relay.resetSubscription(relay.partitionOf(topic));
       await eventually(() => expect(handler.lost).toContain(relay.partitionOf(topic)));
@@ -228,7 +228,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       await eventually(() => expect(handler.updates.length).toBe(1));
     });
 
-    it('shows every relay what each of them holds, until it goes', async () => {
+    it('returns the load of every relay to each of them, until it is removed', async () => {
       const [one, two] = [randomUUID(), randomUUID()];
       expect(await relay.exchangeLoad(one, { connections: 7 })).toEqual([{ connections: 7 }]);
       const both = await webhook.exchangeLoad(two, { connections: 3 });

@@ -13,7 +13,7 @@ const inMemory = async () => {
 describeBroker('in memory', inMemory);
 describeReceipts('in memory', inMemory);
 
-it('a broker in memory says how far back it knows what changed, and forgets what is older', async () => {
+it('an in-memory broker reports what a digest covers, and deletes older changes', async () => {
   let nowMs = 1_700_000_000_000;
   const broker = new MemoryBroker({ nowMs: () => nowMs });
   await broker.start();

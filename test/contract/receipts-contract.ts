@@ -5,9 +5,9 @@ import type { ReceiptQuery, ReceiptReply } from '../../services/shared/broker/re
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { eventually } from '../support/eventually.ts';
 
-const DEAF: FeedHandler = { deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} };
+const IGNORES_EVENTS: FeedHandler = { deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} };
 
-/** The promise of every broker's receipts. */
+/** The contract of the receipts of every broker. */
 export function describeReceipts(
   name: string,
   createCluster: () => Promise<{ connect(): Broker; close(): Promise<void> }>,
@@ -16,16 +16,16 @@ export function describeReceipts(
     let cluster: Awaited<ReturnType<typeof createCluster>>;
     let relay: Broker;
     let webhook: Broker;
-    let heard: ReceiptQuery[];
+    let received: ReceiptQuery[];
     const started = new Set<Broker>();
 
     beforeEach(async () => {
       cluster = await createCluster();
-      heard = [];
+      received = [];
       relay = cluster.connect();
       webhook = cluster.connect();
-      relay.setFeedHandler(DEAF);
-      relay.receipts.onQuery((question) => heard.push(question));
+      relay.setFeedHandler(IGNORES_EVENTS);
+      relay.receipts.onQuery((query) => received.push(query));
       for (const broker of started.add(relay).add(webhook)) await broker.start();
     });
 
@@ -35,57 +35,57 @@ export function describeReceipts(
       await cluster.close();
     });
 
-    const questionAbout = (count: number): ReceiptQuery => ({
+    const queryFor = (count: number): ReceiptQuery => ({
       id: randomUUID(),
       topics: Array.from({ length: count }, (_, i) => `topic-${i}/${randomUUID().slice(0, 8)}` as Topic),
     });
     const receipt = (version: number) => ({ version, told: 3, listening: 2, behind: 1 });
 
-    it('a question reaches relays, in whichever partition its topics are, and again when it is put again', async () => {
+    it('a query reaches relays, whichever partition its topics belong to, and again when it is repeated', async () => {
       for (const count of [1, 1, 1, 1, 1, 100]) {
-        const question = questionAbout(count);
+        const query = queryFor(count);
         await eventually(async () => {
-          await webhook.receipts.sendQuery(question);
-          expect(heard).toContainEqual(question);
+          await webhook.receipts.sendQuery(query);
+          expect(received).toContainEqual(query);
         });
-        const before = heard.length;
-        await webhook.receipts.sendQuery(question);
-        await eventually(() => expect(heard.length).toBeGreaterThan(before));
+        const before = received.length;
+        await webhook.receipts.sendQuery(query);
+        await eventually(() => expect(received.length).toBeGreaterThan(before));
       }
     });
 
-    it('a question that is insisted on reaches a relay when it exchanges its load', async () => {
-      const question = questionAbout(2);
-      await webhook.receipts.storeQuery(question);
+    it('a stored query reaches a relay when it exchanges its load', async () => {
+      const query = queryFor(2);
+      await webhook.receipts.storeQuery(query);
       await relay.exchangeLoad('relay', { connections: 1 });
-      await eventually(() => expect(heard).toContainEqual(question));
-      await webhook.receipts.deleteQuery(question);
-      heard.length = 0;
+      await eventually(() => expect(received).toContainEqual(query));
+      await webhook.receipts.deleteQuery(query);
+      received.length = 0;
       await relay.exchangeLoad('relay', { connections: 1 });
-      expect(heard).toEqual([]);
+      expect(received).toEqual([]);
     });
 
-    it('each relay has one answer, its last, aligned with the topics', async () => {
-      const question = questionAbout(2);
-      const answers: [string, ReceiptReply][] = [
+    it('the last reply of each relay counts, aligned with the topics', async () => {
+      const query = queryFor(2);
+      const replies: [string, ReceiptReply][] = [
         ['host/1/a', [receipt(1_790_000_000_000_001), undefined]],
         ['host/1/b', [undefined, receipt(0)]],
         ['host/1/a', [receipt(1_790_000_000_000_002), receipt(7)]],
       ];
-      expect(await webhook.receipts.readReplies(question)).toEqual(new Map());
-      for (const [name, answer] of answers) await relay.receipts.reply(question, name, answer);
-      expect(await webhook.receipts.readReplies(question)).toEqual(new Map([answers[1], answers[2]] as never));
-      expect(await webhook.receipts.readReplies(questionAbout(2))).toEqual(new Map());
+      expect(await webhook.receipts.readReplies(query)).toEqual(new Map());
+      for (const [name, reply] of replies) await relay.receipts.reply(query, name, reply);
+      expect(await webhook.receipts.readReplies(query)).toEqual(new Map([replies[1], replies[2]] as never));
+      expect(await webhook.receipts.readReplies(queryFor(2))).toEqual(new Map());
     });
 
-    it('answers are thrown away when they are forgotten', async () => {
-      const question = questionAbout(1);
-      await relay.receipts.reply(question, 'relay', [receipt(1)]);
-      await webhook.receipts.deleteQuery(question);
-      expect(await webhook.receipts.readReplies(question)).toEqual(new Map());
+    it('replies are deleted with their query', async () => {
+      const query = queryFor(1);
+      await relay.receipts.reply(query, 'relay', [receipt(1)]);
+      await webhook.receipts.deleteQuery(query);
+      expect(await webhook.receipts.readReplies(query)).toEqual(new Map());
     });
 
-    it('the census names the relays that are there, until they go', async () => {
+    it('the membership contains registered relays until they are removed', async () => {
       await relay.exchangeLoad('one', { connections: 0 });
       await webhook.exchangeLoad('two', { connections: 5 });
       const { relays, missing } = await webhook.receipts.membership();
@@ -95,7 +95,7 @@ export function describeReceipts(
       expect(await webhook.receipts.membership()).toEqual({ relays: ['two'], missing: 0 });
     });
 
-    it('the census says that somebody is missing where nobody is there', async () => {
+    it('the membership reports a missing relay if none is registered', async () => {
       expect(await webhook.receipts.membership()).toEqual({ relays: [], missing: 1 });
     });
   });

@@ -14,8 +14,8 @@ const REDIS_URL = inject('redisUrl');
 describeBroker('Redis', async () => redisBrokers({ REDIS_URL }));
 describeReceipts('Redis', async () => redisBrokers({ REDIS_URL }));
 
-describe('the census of relays, where Redis has lost them', () => {
-  it('says how many are missing until they are back, or do not come back', async () => {
+describe('the membership of relays, after Redis lost it', () => {
+  it('reports how many relays are missing until they register again or count as gone', async () => {
     const prefix = randomPrefix();
     const { connect } = redisBrokers({ REDIS_URL, HELIOGRAPH_PREFIX: prefix });
     const relays = ['one', 'two', 'three'].map((name) => ({ name, broker: connect() }));
@@ -59,7 +59,7 @@ describe('a register in Redis', () => {
   });
   afterAll(() => broker?.stop());
 
-  it('is kept until its version is that old, also where the clock is behind the versions', async () => {
+  it('is kept for the retention by its version, even if the clock is behind the versions', async () => {
     for (const aheadMs of [0, 30 * 3600 * 1000]) {
       const seen = (Date.now() + aheadMs) * 1000;
       await broker.publish(topic, {}, { epoch: '', version: aheadMs === 0 ? 0 : seen });

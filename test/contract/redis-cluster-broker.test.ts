@@ -20,7 +20,7 @@ describeReceipts('Redis Cluster', async () => redisBrokers(redis.env));
 describeStatsStore('Redis Cluster', async () => redisStatsStores(redis.env));
 
 describe('a broker on Redis Cluster with fewer partitions than masters', () => {
-  it('keeps answers on every master', async () => {
+  it('stores responses on every master', async () => {
     const broker = redisBrokers({ ...redis.env, PARTITIONS: '1' }).connect();
     await broker.start();
     const ids = Array.from({ length: 20 }, (_, i) => `answer-${i}`);
@@ -29,7 +29,7 @@ describe('a broker on Redis Cluster with fewer partitions than masters', () => {
     await broker.stop();
   });
 
-  it('refuses to start where the others run with other settings, whichever master holds them', async () => {
+  it('fails to start if the cluster runs with other settings, whichever master holds them', async () => {
     const started: RedisBroker[] = [];
     for (let n = 0; n < 6; n += 1) {
       const env = { ...redis.env, HELIOGRAPH_PREFIX: randomPrefix() };
@@ -44,7 +44,7 @@ describe('a broker on Redis Cluster with fewer partitions than masters', () => {
     await Promise.all(started.map((broker) => broker.stop()));
   });
 
-  it('refuses to start where a process takes a node of Redis Cluster for a Redis of its own', async () => {
+  it('fails to start if a node of Redis Cluster is configured as a single Redis', async () => {
     const { REDIS_USERNAME, REDIS_PASSWORD } = redis.env as Record<string, string>;
     for (const { port } of redis.nodes) {
       const prefix = { HELIOGRAPH_PREFIX: randomPrefix() };

@@ -30,15 +30,15 @@ afterAll(async () => {
 
 const guarded = async () => redisBrokers({ REDIS_URL: url, REDIS_CA_FILE: certificate.certFile });
 
-describeBroker('Redis with TLS, as the user that the README recommends', guarded);
-describeReceipts('Redis with TLS, as the user that the README recommends', guarded);
+describeBroker('Redis with TLS and the recommended ACL user', guarded);
+describeReceipts('Redis with TLS and the recommended ACL user', guarded);
 
 describe('a broker on a Redis with TLS and an ACL user', () => {
-  it('never tries what its user may not do', async () => {
+  it('never tries what its user is not allowed to do', async () => {
     expect(await askRedis(redis.port, 'ACL', 'LOG')).toEqual([]);
   });
 
-  it('does not use a Redis whose certificate it does not trust', async () => {
+  it('does not use a Redis with an untrusted certificate', async () => {
     const broker = redisBrokers({ REDIS_URL: url }).connect();
     await broker.start();
     const topic = 'chat' as never;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BreakableBroker } from '../support/breakable-broker.ts';
 import { eventually } from '../support/eventually.ts';
+import { FailingBroker } from '../support/failing-broker.ts';
 import { freePort } from '../support/free-port.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 import { JWT_SECRET, signToken } from '../support/tokens.ts';
@@ -10,7 +10,7 @@ import type { OpenClient, TransportClient } from '../support/transport-client.ts
 export function describeTransport(name: string, open: OpenClient): void {
   describe(`clients by ${name}`, () => {
     let relay: RelayFixture;
-    let broker: BreakableBroker;
+    let broker: FailingBroker;
     const clients: TransportClient[] = [];
     const relays: RelayFixture[] = [];
 
@@ -34,7 +34,7 @@ export function describeTransport(name: string, open: OpenClient): void {
     }
 
     beforeEach(async () => {
-      broker = new BreakableBroker();
+      broker = new FailingBroker();
       await broker.start();
       relay = await start();
     });
@@ -158,9 +158,9 @@ export function describeTransport(name: string, open: OpenClient): void {
       const client = await listen(['a']);
       await knows(client, ['a']);
       expect(client.fresh).toBe(true);
-      broker.broken = true;
+      broker.failing = true;
       await eventually(() => expect(client.fresh).toBe(false));
-      broker.broken = false;
+      broker.failing = false;
       const version = await relay.publish('a');
       await eventually(() => expect(client.fresh).toBe(true));
       await eventually(() => expect(client.updates.at(-1)).toEqual({ topic: 'a', version }));
@@ -168,12 +168,12 @@ export function describeTransport(name: string, open: OpenClient): void {
 
     it('that connect to a stale relay are not told that nothing has changed', async () => {
       const version = await relay.publish('a');
-      broker.broken = true;
+      broker.failing = true;
       await eventually(() => expect(relay.relay.hub.fresh).toBe(false));
       const client = await listen(['a'], { since: new Map([['a', version]]) });
       await eventually(() => expect(client.fresh).toBe(false));
       expect(client.updates).toEqual([]);
-      broker.broken = false;
+      broker.failing = false;
       await eventually(() => expect(client.fresh).toBe(true));
     });
 

@@ -18,7 +18,7 @@ describe('with PUBLISH_WAIT_REPLICAS=1', () => {
     replica = await RedisProcess.start({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
     const env = {
       REDIS_URL: master.url,
-      REDIS_TIMEOUT: '1999ms', // any number of milliseconds will do, also one that cannot be shared out evenly
+      REDIS_TIMEOUT: '1999ms', // a number that has no integer share for WAIT
       WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       PUBLISH_WAIT_REPLICAS: '1',
       DRAIN_WINDOW: '0s',
@@ -41,23 +41,23 @@ describe('with PUBLISH_WAIT_REPLICAS=1', () => {
     expect(await askRedis(replica.port, 'HGET', String(registers[0]), 'version')).toBe(String(body.updates[0].version));
   });
 
-  it('an update that no replica confirms is answered 503 in time, told all the same, and holds nobody else up', async () => {
+  it('an update that no replica confirms gets a 503 in time, is delivered nevertheless, and delays no other call', async () => {
     const client = await WsClient.open(`ws://127.0.0.1:${relay.port}/ws?topic=lonely`);
     await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
     replica.freeze();
     try {
       const digests = await relay.metric('relay_digests_total');
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         Array.from({ length: 50 }, () => publishCall(webhook, WEBHOOK_TOKEN, { topic: 'lonely' })),
       );
-      for (const answer of answers) {
-        expect(answer).toMatchObject({
+      for (const response of responses) {
+        expect(response).toMatchObject({
           status: 503,
           contentType: 'application/problem+json',
           retryAfter: '1',
           body: { code: 'not_replicated' },
         });
-        expect(answer.tookMs).toBeLessThan(2300);
+        expect(response.tookMs).toBeLessThan(2300);
       }
       await eventually(() => expect(client.ofType('update').length).toBeGreaterThan(0));
       await eventually(async () => expect(await relay.metric('relay_digests_total')).toBeGreaterThan(digests));

@@ -50,7 +50,8 @@ describe('behind a real HAProxy', () => {
   async function connect(count: number): Promise<void> {
     for (let i = 0; i < count; i += 1) {
       clients.push(new ReconnectingClient({ url: haproxy.url, topic: TOPICS[i % TOPICS.length] as string }));
-      if (i % 100 === 99) await eventually(() => expect(clients.every(({ listens }) => listens)).toBe(true), 15_000);
+      if (i % 100 === 99)
+        await eventually(() => expect(clients.every(({ isSubscribed }) => isSubscribed)).toBe(true), 15_000);
     }
   }
 

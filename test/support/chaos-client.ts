@@ -2,8 +2,8 @@ import WebSocket from 'ws';
 import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 import type { Ledger } from './ledger.ts';
 
-/** When a client was told a topic, and under which version where its protocol says one. */
-interface Telling {
+/** A notification that a client received, with the version if its protocol has one. */
+interface Notification {
   readonly version: number;
   readonly atMs: number;
 }
@@ -12,27 +12,27 @@ const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 500;
 
 /**
- * A browser, as strict as can be: what it shows is as new as the last time it was told, and it comes back to any
- * relay when its line breaks. A client of `/ws` resumes with the versions it has; one of 2009 knows nothing.
+ * A browser that displays exactly what its last notification stands for, and reconnects to any relay when its
+ * connection breaks. A client of `/ws` resumes with its versions; a legacy client has none.
  */
 export class ChaosClient {
-  readonly kind: 'websocket' | 'update_check';
+  readonly kind: 'websocket' | 'legacy';
   readonly topics: readonly string[];
-  /** What it was told about whether its relay can vouch for what it says. */
+  /** The freshness messages received. */
   readonly freshness: { readonly fresh: boolean; readonly atMs: number }[] = [];
-  /** Times that its line broke. */
-  breaks = 0;
+  /** The number of times that its connection broke. */
+  disconnects = 0;
   readonly #relays: () => readonly string[];
-  readonly #told = new Map<string, Telling[]>();
+  readonly #notifications = new Map<string, Notification[]>();
   #relay = '';
   #socket: WebSocket | undefined;
   #retryMs = FIRST_RETRY_MS;
   #retry: NodeJS.Timeout | undefined;
   #ended = false;
 
-  /** `relays` names the addresses to choose from at every connect. */
+  /** @param deps.relays returns the addresses to choose from at every connect */
   constructor(deps: {
-    kind: 'websocket' | 'update_check';
+    kind: 'websocket' | 'legacy';
     topics: readonly string[];
     relays: () => readonly string[];
     first?: string;
@@ -48,47 +48,47 @@ export class ChaosClient {
     return this.#relay;
   }
 
-  /** Whether it has fetched its page and listens to all of its topics. */
-  get listens(): boolean {
-    return this.#socket?.readyState === WebSocket.OPEN && this.topics.every((topic) => this.#told.has(topic));
+  /** Whether it has fetched its page and is subscribed to all of its topics. */
+  get isSubscribed(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN && this.topics.every((topic) => this.#notifications.has(topic));
   }
 
-  /** Whether its relay says that it can vouch for what it says, as far as its protocol knows. */
+  /** Whether its relay reports to be fresh; true if its protocol has no freshness. */
   get isFresh(): boolean {
     return this.freshness.at(-1)?.fresh ?? true;
   }
 
-  /** The topics of which it has not been told the newest acknowledged update, nor anything later. */
+  /** Returns the topics of which it has received neither the newest acknowledged update nor a later one. */
   behind(ledger: Ledger): readonly string[] {
     return this.topics.filter((topic) => {
       if (this.kind === 'websocket') return this.version(topic) < ledger.version(topic);
-      return (this.#told.get(topic)?.at(-1)?.atMs ?? 0) < ledger.sentAtMs(topic);
+      return (this.#notifications.get(topic)?.at(-1)?.atMs ?? 0) < ledger.sentAtMs(topic);
     });
   }
 
-  /** Whether it was told of this update or of a later one. */
-  hasHeardOf(update: { topic: string; version: number; sentAtMs: number }): boolean {
+  /** Returns whether it received this update or a later one. */
+  hasReceived(update: { topic: string; version: number; sentAtMs: number }): boolean {
     if (this.kind === 'websocket') return this.version(update.topic) >= update.version;
-    return (this.#told.get(update.topic)?.at(-1)?.atMs ?? 0) >= update.sentAtMs;
+    return (this.#notifications.get(update.topic)?.at(-1)?.atMs ?? 0) >= update.sentAtMs;
   }
 
-  /** The version it would resume with; 0 for none. */
+  /** Returns the version that it would resume with; 0 if it has none. */
   version(topic: string): number {
-    return this.#told.get(topic)?.at(-1)?.version ?? 0;
+    return this.#notifications.get(topic)?.at(-1)?.version ?? 0;
   }
 
-  /** How often it was told since then without an acknowledged update since the last time. */
+  /** Returns the number of notifications since a time that no acknowledged update preceded. */
   spurious(ledger: Ledger, sinceMs: number): number {
     let count = 0;
-    for (const [topic, tellings] of this.#told) {
+    for (const [topic, notifications] of this.#notifications) {
       const updates = ledger.of(topic);
-      const newest = ({ version, atMs }: Telling) =>
+      const newest = ({ version, atMs }: Notification) =>
         updates.reduce((last, update) => {
           const known = this.kind === 'websocket' ? update.version <= version : update.sentAtMs <= atMs;
           return known ? Math.max(last, update.version) : last;
         }, 0);
-      const seen = tellings.map(newest);
-      count += tellings.filter(({ atMs }, i) => i > 0 && atMs >= sinceMs && seen[i] === seen[i - 1]).length;
+      const seen = notifications.map(newest);
+      count += notifications.filter(({ atMs }, i) => i > 0 && atMs >= sinceMs && seen[i] === seen[i - 1]).length;
     }
     return count;
   }
@@ -105,8 +105,9 @@ export class ChaosClient {
     this.#socket = socket;
     socket.on('open', () => {
       this.#retryMs = FIRST_RETRY_MS;
-      // A page of 2009 is fetched when its line stands for the first time, and later only when it is told to.
-      if (this.kind === 'update_check' && this.#told.size === 0) for (const topic of this.topics) this.#tell(topic, 0);
+      // A legacy client fetches when it connects for the first time, and later only when it is notified.
+      if (this.kind === 'legacy' && this.#notifications.size === 0)
+        for (const topic of this.topics) this.#record(topic, 0);
     });
     socket.on('message', (data) => this.#message(String(data)));
     socket.on('error', () => {}); // `close` follows
@@ -120,37 +121,37 @@ export class ChaosClient {
 
   #path(): string {
     const query = this.topics.map((topic) => `topic=${topic}`).join('&');
-    if (this.kind === 'update_check') return `/update_check?${query}`;
+    if (this.kind === 'legacy') return `/update_check?${query}`;
     const since = this.topics.map((topic) => this.version(topic) || '').join(',');
     return `/ws?${query}&since=${since}`;
   }
 
   #message(text: string): void {
-    if (this.kind === 'update_check') {
-      for (const topic of this.topics) this.#tell(topic, 0);
+    if (this.kind === 'legacy') {
+      for (const topic of this.topics) this.#record(topic, 0);
       return;
     }
     const message = JSON.parse(text);
-    if (message.type === 'update') this.#tell(message.topic, message.version);
+    if (message.type === 'update') this.#record(message.topic, message.version);
     else if (message.type === 'freshness') this.freshness.push({ fresh: message.fresh, atMs: preciseNowMs() });
     else if (message.type === 'subscribed') {
       for (const [topic, version] of Object.entries(message.topics)) {
-        // The first number names what the page shows, since it was just fetched; later ones tell nothing by themselves.
-        if (version !== null && !this.#told.has(topic)) this.#tell(topic, version as number);
+        // The first version is that of the page, which was just fetched; later ones are no notifications.
+        if (version !== null && !this.#notifications.has(topic)) this.#record(topic, version as number);
       }
     }
   }
 
-  #tell(topic: string, version: number): void {
-    const told = this.#told.get(topic) ?? [];
-    told.push({ version, atMs: preciseNowMs() });
-    this.#told.set(topic, told);
+  #record(topic: string, version: number): void {
+    const notifications = this.#notifications.get(topic) ?? [];
+    notifications.push({ version, atMs: preciseNowMs() });
+    this.#notifications.set(topic, notifications);
   }
 
   #closed(): void {
     if (this.#ended) return;
-    this.breaks += 1;
-    // A new line says so where its relay is not fresh, and says nothing where it is.
+    this.disconnects += 1;
+    // On a new connection a relay reports that it is stale, but not that it is fresh.
     if (!this.isFresh) this.freshness.push({ fresh: true, atMs: preciseNowMs() });
     this.#retry = setTimeout(() => this.#connect(), this.#retryMs * (0.5 + Math.random()));
     this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);

@@ -10,45 +10,47 @@ import { type ServiceProcess, startService } from './service-process.ts';
 import { SteadyPublisher } from './steady-publisher.ts';
 import { WEBHOOK_TOKEN } from './tokens.ts';
 
-/** Topics that the publisher publishes all the time, and topics that a test publishes when it wants to. */
+/** Topics that are published continuously, and topics that only tests publish. */
 const STEADY_TOPICS = Array.from({ length: 32 }, (_, i) => `steady/${i}`);
 export const QUIET_TOPICS: readonly string[] = Array.from({ length: 8 }, (_, i) => `quiet/${i}`);
-/** Whether only a test publishes this topic. */
+/** Returns whether only tests publish this topic. */
 export const isQuiet = (topic: string): boolean => QUIET_TOPICS.includes(topic);
 /** The default of `FLOOR_SPREAD`. */
 const FLOOR_SPREAD_MS = 10_000;
 const WEBSOCKET_CLIENTS = 200;
-const UPDATE_CHECK_CLIENTS = 100;
+const LEGACY_CLIENTS = 100;
 
-/** What a fault has cost. */
+/** The measured effects of a fault. */
 export interface Outcome {
   /**
-   * From the end of the fault until every relay was fresh, and every topic had a new update that was
-   * acknowledged after it and had reached all of its clients.
+   * The time from the end of the fault until every relay was fresh and every steady topic had an update that was
+   * acknowledged after the fault and had reached all of its clients.
    */
   readonly repairMs: number;
-  /** From the end of the fault until nobody was behind, also in topics that nobody publishes any more. */
-  readonly allToldMs: number;
-  /** Clients that are not up to date in the end. */
+  /** The time from the end of the fault until no client was behind in any topic, published again or not. */
+  readonly allNotifiedMs: number;
+  /** The number of clients that are not up to date in the end. */
   readonly behind: number;
-  /** Times that clients were told without an acknowledged update. */
+  /** The number of notifications without an acknowledged update. */
   readonly spurious: number;
   readonly acknowledged: number;
   readonly refused: number;
 }
 
-/** A cluster of real processes with an audience of a few hundred clients, and a publisher that never rests. */
+/** A cluster of real processes with a few hundred clients and a publisher that runs continuously. */
 export class ChaosCluster {
   readonly relays: ServiceProcess[] = [];
   readonly webhooks: ServiceProcess[] = [];
   readonly clients: ChaosClient[] = [];
   publisher: SteadyPublisher | undefined;
-  /** Relays that clients may choose. */
+  /** The relays that accept clients. */
   #open: string[] = [];
 
   /**
-   * Starts two webhooks, three relays, and clients of both kinds, evenly spread. `env` says where Redis is;
-   * `relayEnv` is for one relay only; `sabotage` takes a part of what keeps the promise out of all relays.
+   * Starts two webhooks, three relays, and clients of both kinds, evenly distributed.
+   * @param options.env where Redis is
+   * @param options.relayEnv additional environment of one relay
+   * @param options.sabotage the mechanism to disable in all relays
    */
   static async start(options: {
     env: Readonly<Record<string, string>>;
@@ -67,7 +69,7 @@ export class ChaosCluster {
       const webhooks = [0, 1].map(() => startService('webhook', env));
       cluster.relays.push(...(await Promise.all(relays)));
       cluster.webhooks.push(...(await Promise.all(webhooks)));
-      await cluster.#gather();
+      await cluster.#connectClients();
     } catch (error) {
       await cluster.stop();
       throw error;
@@ -80,44 +82,44 @@ export class ChaosCluster {
     return this.publisher;
   }
 
-  /** Publishes these topics now; resolves once they are acknowledged. */
+  /** Publishes topics; resolves once they are acknowledged. */
   publish(topics: readonly string[]): Promise<void> {
     return this.steady.publish(topics);
   }
 
   /**
-   * Publishes the quiet topics so that no relay hears of it, though it is acknowledged: relays stand still until
-   * `wake`, and these servers have ended their subscriptions.
+   * Publishes the quiet topics so that they are acknowledged but no relay receives the signals: stops the relays until
+   * `resumeRelays`, and ends their subscriptions at the given servers.
    */
-  async publishUnheard(servers: readonly { readonly url: string }[]): Promise<void> {
-    const listeners = this.clients.filter(({ topics }) => topics.some(isQuiet));
-    const heard = () => listeners.filter((client) => !client.behind(this.steady.ledger).some(isQuiet)).length;
+  async publishWithoutSignals(servers: readonly { readonly url: string }[]): Promise<void> {
+    const subscribers = this.clients.filter(({ topics }) => topics.some(isQuiet));
+    const upToDate = () => subscribers.filter((client) => !client.behind(this.steady.ledger).some(isQuiet)).length;
     await eventually(() => {
-      if (heard() < listeners.length) throw new Error('clients are behind before anything broke');
+      if (upToDate() < subscribers.length) throw new Error('clients are behind before the fault');
     });
     for (const relay of this.relays) relay.kill('SIGSTOP');
     for (const { url } of servers) await askRedis(url, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
     await this.publish(QUIET_TOPICS);
-    if (heard() > 0) throw new Error('clients have heard of what was to go unheard');
+    if (upToDate() > 0) throw new Error('clients received updates whose signals were to be lost');
   }
 
-  /** Lets the relays go on. */
-  wake(): void {
+  /** Resumes the relays that `publishWithoutSignals` stopped. */
+  resumeRelays(): void {
     for (const relay of this.relays) relay.kill('SIGCONT');
   }
 
-  /** The clients of one relay. */
+  /** Returns the clients of one relay. */
   clientsOf(relay: number): ChaosClient[] {
     const { port } = this.relays[relay] as ServiceProcess;
     return this.clients.filter((client) => client.relay === `ws://127.0.0.1:${port}`);
   }
 
-  /** Clients that have not been told the newest acknowledged update of each of their topics. */
+  /** Returns the clients that have not received the newest acknowledged update of each of their topics. */
   behind(): ChaosClient[] {
     return this.clients.filter((client) => client.behind(this.steady.ledger).length > 0);
   }
 
-  /** A relay ends; its clients look for another one, and find it after `meanwhile`. */
+  /** Kills a relay. Its clients find another one only after `meanwhile`. */
   async killRelay(relay: number, meanwhile: () => Promise<void>): Promise<void> {
     const url = `ws://127.0.0.1:${this.relays[relay]?.port}`;
     const others = this.#open.filter((other) => other !== url);
@@ -128,29 +130,30 @@ export class ChaosCluster {
   }
 
   /**
-   * Breaks something under publishing, and measures until it is repaired; the fault ends when `fault` resolves. Who is
-   * still behind after `patienceMs` counts as never told. Where Redis' history changes (`raisesFloor`), it also waits
-   * until the last client was told of that. Prints what it cost.
+   * Injects a fault during publishing, and measures the time until it is repaired. The fault ends when `fault` resolves.
+   * Prints the outcome.
+   * @param options.raisesFloor also wait until all clients have been notified of the raised floor
+   * @param options.timeoutMs a client that is behind for longer counts as never notified
    */
   async measure(
     name: string,
     fault: () => Promise<void>,
-    options: { raisesFloor?: boolean; patienceMs?: number } = {},
+    options: { raisesFloor?: boolean; timeoutMs?: number } = {},
   ): Promise<Outcome> {
     const { ledger, refusals } = this.steady;
     const before = { atMs: preciseNowMs(), acknowledged: ledger.size, refused: refusals.length };
     await fault();
     const endedAtMs = preciseNowMs();
-    const patienceMs = options.patienceMs ?? 20_000;
-    await eventually(() => this.#requireRepaired(endedAtMs), patienceMs);
+    const timeoutMs = options.timeoutMs ?? 20_000;
+    await eventually(() => this.#requireRepaired(endedAtMs), timeoutMs);
     const repairMs = Math.round(preciseNowMs() - endedAtMs);
     await this.steady.pause();
-    await eventually(() => this.#requireNobodyBehind(), patienceMs).catch(() => {});
-    const allToldMs = Math.round(preciseNowMs() - endedAtMs);
-    if (options.raisesFloor) await pass(Math.max(0, repairMs + FLOOR_SPREAD_MS + 200 - allToldMs));
+    await eventually(() => this.#requireUpToDate(), timeoutMs).catch(() => {});
+    const allNotifiedMs = Math.round(preciseNowMs() - endedAtMs);
+    if (options.raisesFloor) await pass(Math.max(0, repairMs + FLOOR_SPREAD_MS + 200 - allNotifiedMs));
     const outcome = {
       repairMs,
-      allToldMs,
+      allNotifiedMs,
       behind: this.behind().length,
       spurious: this.clients.reduce((sum, client) => sum + client.spurious(ledger, before.atMs), 0),
       acknowledged: ledger.size - before.acknowledged,
@@ -159,7 +162,7 @@ export class ChaosCluster {
     this.steady.resume();
     const subscriptions = this.clients.reduce((sum, { topics }) => sum + topics.length, 0);
     console.info(
-      `${name}: repaired ${outcome.repairMs} ms after the fault, all told after ${outcome.allToldMs} ms, ${outcome.behind} of ${this.clients.length} clients ` +
+      `${name}: repaired ${outcome.repairMs} ms after the fault, all notified after ${outcome.allNotifiedMs} ms, ${outcome.behind} of ${this.clients.length} clients ` +
         `not up to date; ${outcome.spurious} spurious updates on ${subscriptions} subscriptions; ` +
         `${outcome.acknowledged} updates acknowledged, ${outcome.refused} calls refused`,
     );
@@ -172,7 +175,7 @@ export class ChaosCluster {
     await Promise.all([...this.relays, ...this.webhooks].map((service) => service.stop('SIGKILL')));
   }
 
-  async #gather(): Promise<void> {
+  async #connectClients(): Promise<void> {
     this.#open = this.relays.map(({ port }) => `ws://127.0.0.1:${port}`);
     this.publisher = new SteadyPublisher({
       webhooks: this.webhooks.map(({ port }) => ({ url: `http://127.0.0.1:${port}`, token: WEBHOOK_TOKEN })),
@@ -181,7 +184,7 @@ export class ChaosCluster {
       intervalMs: 150,
     });
     const relays = () => this.#open;
-    for (let i = 0; i < WEBSOCKET_CLIENTS + UPDATE_CHECK_CLIENTS; i += 1) {
+    for (let i = 0; i < WEBSOCKET_CLIENTS + LEGACY_CLIENTS; i += 1) {
       const pick = (topics: readonly string[], n: number) => topics[(i + n) % topics.length] as string;
       const first = this.#open[i % this.#open.length] as string;
       const client =
@@ -190,12 +193,12 @@ export class ChaosCluster {
               kind: 'websocket' as const,
               topics: [pick(STEADY_TOPICS, 0), pick(STEADY_TOPICS, 11), pick(QUIET_TOPICS, 0)],
             }
-          : { kind: 'update_check' as const, topics: [i % 2 ? pick(STEADY_TOPICS, 0) : pick(QUIET_TOPICS, 0)] };
+          : { kind: 'legacy' as const, topics: [i % 2 ? pick(STEADY_TOPICS, 0) : pick(QUIET_TOPICS, 0)] };
       this.clients.push(new ChaosClient({ ...client, relays, first }));
     }
     await eventually(() => {
-      const deaf = this.clients.filter((client) => !client.listens).length;
-      if (deaf > 0) throw new Error(`${deaf} clients do not listen yet`);
+      const missing = this.clients.filter((client) => !client.isSubscribed).length;
+      if (missing > 0) throw new Error(`${missing} clients are not subscribed yet`);
     }, 15_000);
     this.publisher.resume();
     await this.publish(QUIET_TOPICS);
@@ -203,19 +206,19 @@ export class ChaosCluster {
     await eventually(() => this.#requireRepaired(startedAtMs), 15_000);
   }
 
-  /** Throws unless updates flow to everybody again, all of them, and every relay vouches for that. */
+  /** Throws unless every client receives updates again and every relay is fresh. */
   #requireRepaired(sinceMs: number): void {
     const { ledger } = this.steady;
     for (const topic of STEADY_TOPICS) {
       const update = ledger.firstAfter(topic, sinceMs);
       if (!update) throw new Error(`no update of ${topic} was acknowledged since`);
-      const deaf = this.clients.find((client) => client.topics.includes(topic) && !client.hasHeardOf(update));
-      if (deaf) throw new Error(`a client of ${deaf.relay} has not heard of ${topic}`);
+      const behind = this.clients.find((client) => client.topics.includes(topic) && !client.hasReceived(update));
+      if (behind) throw new Error(`a client of ${behind.relay} has not received ${topic}`);
     }
     if (!this.clients.every((client) => client.isFresh)) throw new Error('a relay is not fresh');
   }
 
-  #requireNobodyBehind(): void {
+  #requireUpToDate(): void {
     const behind = this.behind();
     if (behind.length > 0) throw new Error(`${behind.length} clients are not up to date`);
   }

@@ -5,17 +5,17 @@ import { eventually } from './eventually.ts';
 import { RedisProcess } from './redis-process.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
-/** A cluster on one Redis, whose third relay reaches it over a link that can fail. */
+/** A cluster on one Redis, which the third relay reaches through a proxy that can fail. */
 export interface ChaosRedis {
   readonly redis: RedisProcess;
   readonly link: TcpProxy;
   readonly cluster: ChaosCluster;
-  /** Kills Redis just after it acknowledged what the third relay can never have heard of. */
-  killUnheard(): Promise<void>;
+  /** Kills Redis right after it acknowledged updates whose signals the third relay did not receive. */
+  killWithUnsignalledUpdates(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts them, with relays from which a part of what keeps the promise is taken out where that is asked for. */
+/** Starts the cluster, with a mechanism disabled in all relays if requested. */
 export async function startChaosRedis(options: { sabotage?: Sabotage } = {}): Promise<ChaosRedis> {
   const redis = await RedisProcess.start();
   const link = await TcpProxy.start(redis.port);
@@ -35,15 +35,15 @@ export async function startChaosRedis(options: { sabotage?: Sabotage } = {}): Pr
     redis,
     link,
     cluster,
-    async killUnheard() {
+    async killWithUnsignalledUpdates() {
       const { ledger, refusals } = cluster.steady;
-      const listeners = cluster.clientsOf(2).filter(({ topics }) => topics.some(isQuiet));
-      const behind = () => listeners.filter((client) => client.behind(ledger).some(isQuiet)).length;
+      const subscribers = cluster.clientsOf(2).filter(({ topics }) => topics.some(isQuiet));
+      const behind = () => subscribers.filter((client) => client.behind(ledger).some(isQuiet)).length;
       await eventually(() => expect(behind()).toBe(0));
       link.set('swallows');
       await cluster.publish(QUIET_TOPICS);
-      expect(listeners.length).toBeGreaterThan(50);
-      expect(behind()).toBe(listeners.length);
+      expect(subscribers.length).toBeGreaterThan(50);
+      expect(behind()).toBe(subscribers.length);
       await redis.kill();
       link.cut();
       const refused = refusals.length;

@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
-/** Speaks as much of Sentinel's protocol as a client needs, and answers when it is told to. */
+/** Implements the part of Sentinel's protocol that a client needs, with replies controlled by the test. */
 export class FakeSentinel {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #subscribers = new Set<Socket>();
-  readonly #asking: (() => void)[] = [];
+  readonly #pendingQueries: (() => void)[] = [];
   /** The port of the server that it names as master. */
   masterPort: number;
-  /** Whether it answers who asks for the master; else they wait for `answer`. */
-  answers = true;
+  /** Whether it replies to queries for the master at once; otherwise they wait for `reply`. */
+  replies = true;
 
   private constructor(masterPort: number) {
     this.masterPort = masterPort;
@@ -38,22 +38,22 @@ export class FakeSentinel {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** How many wait for an answer. */
-  get asking(): number {
-    return this.#asking.length;
+  /** The number of queries that wait for a reply. */
+  get pendingQueries(): number {
+    return this.#pendingQueries.length;
   }
 
-  /** How many listen for a new master. */
-  get listening(): number {
+  /** The number of subscribers to changes of the master. */
+  get subscribers(): number {
     return this.#subscribers.size;
   }
 
-  /** Answers all who wait. */
-  answer(): void {
-    for (const answer of this.#asking.splice(0)) answer();
+  /** Replies to all pending queries. */
+  reply(): void {
+    for (const reply of this.#pendingQueries.splice(0)) reply();
   }
 
-  /** Tells all who listen that there is a new master. */
+  /** Announces a new master to the subscribers. */
   switchMaster(): void {
     const text = 'heliograph 127.0.0.1 1 127.0.0.1 2';
     for (const socket of this.#subscribers) socket.write(bulks(['message', '+switch-master', text]));
@@ -72,8 +72,8 @@ export class FakeSentinel {
       this.#subscribers.add(socket);
       socket.write('*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n');
     } else if (what === 'get-master-addr-by-name') {
-      this.#asking.push(() => socket.write(bulks(['127.0.0.1', String(this.masterPort)])));
-      if (this.answers) this.answer();
+      this.#pendingQueries.push(() => socket.write(bulks(['127.0.0.1', String(this.masterPort)])));
+      if (this.replies) this.reply();
     } else if (name === 'sentinel') socket.write('*0\r\n');
     else socket.write('+OK\r\n');
   }
@@ -83,7 +83,7 @@ function bulks(words: readonly string[]): string {
   return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
 }
 
-/** The commands in a text, which are never cut in two on loopback, as short as they are. */
+/** Parses the commands in a text. Such short ones are never split on loopback. */
 function readCommands(text: string): string[][] {
   return text
     .split(/^\*\d+\r\n/m)

@@ -1,4 +1,4 @@
-/** One update that a webhook has acknowledged, with the times of the publisher's clock. */
+/** An update acknowledged by a webhook, with times of the publisher's clock. */
 export interface Acknowledged {
   readonly topic: string;
   readonly version: number;
@@ -6,11 +6,11 @@ export interface Acknowledged {
   readonly ackedAtMs: number;
 }
 
-/** Everything that was acknowledged: what clients may be measured by. */
+/** All acknowledged updates: what clients are compared with. */
 export class Ledger {
   readonly #byTopic = new Map<string, Acknowledged[]>();
 
-  /** How many updates were acknowledged. */
+  /** The number of acknowledged updates. */
   get size(): number {
     return [...this.#byTopic.values()].reduce((sum, list) => sum + list.length, 0);
   }
@@ -21,22 +21,22 @@ export class Ledger {
     this.#byTopic.set(update.topic, list);
   }
 
-  /** The updates of a topic, in the order of their answers. */
+  /** Returns the updates of a topic, in the order of their acknowledgements. */
   of(topic: string): readonly Acknowledged[] {
     return this.#byTopic.get(topic) ?? [];
   }
 
-  /** The highest version acknowledged; 0 where there is none. */
+  /** Returns the highest acknowledged version; 0 if there is none. */
   version(topic: string): number {
     return Math.max(0, ...this.of(topic).map(({ version }) => version));
   }
 
-  /** When the newest acknowledged update was sent; 0 where there is none. */
+  /** Returns the time at which the newest acknowledged update was sent; 0 if there is none. */
   sentAtMs(topic: string): number {
     return Math.max(0, ...this.of(topic).map(({ sentAtMs }) => sentAtMs));
   }
 
-  /** The first update of a topic that was sent after this time. */
+  /** Returns the first update of a topic that was sent after a time. */
   firstAfter(topic: string, timeMs: number): Acknowledged | undefined {
     return this.of(topic).find(({ sentAtMs }) => sentAtMs > timeMs);
   }

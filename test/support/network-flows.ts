@@ -1,8 +1,8 @@
 import { type Manifest, ofKind, picks, workloadsOf } from './manifests.ts';
 
 /**
- * The flows that the network policies allow, sorted, as `from -> to:port`: what may leave a pod and what may enter one.
- * Throws where a pod has no policy that closes it, for then everything flows.
+ * Returns the flows that the network policies allow, egress and ingress, sorted, as `from -> to:port`.
+ * Throws if a pod has no policy for one direction, which allows everything.
  */
 export function flowsOf(manifests: readonly Manifest[]): readonly string[] {
   const flows = new Set<string>();
@@ -10,7 +10,7 @@ export function flowsOf(manifests: readonly Manifest[]): readonly string[] {
     name: metadata.name,
     labels: spec.template.metadata.labels,
   }));
-  /** The other end of a flow, in words. */
+  /** Describes the other end of a flow. */
   // biome-ignore lint/suspicious/noExplicitAny: as rendered
   function peers({ ipBlock, namespaceSelector, podSelector }: any): string[] {
     if (ipBlock) return [ipBlock.cidr];
@@ -22,7 +22,7 @@ export function flowsOf(manifests: readonly Manifest[]): readonly string[] {
   for (const { name, labels } of pods) {
     const own = ofKind(manifests, 'NetworkPolicy').filter(({ spec }) => picks(spec.podSelector, labels));
     const closed = new Set(own.flatMap(({ spec }) => spec.policyTypes));
-    if (closed.size < 2) throw new Error(`everything may reach ${name}, or ${name} everything`);
+    if (closed.size < 2) throw new Error(`no policy restricts ingress or egress of ${name}`);
     for (const { spec } of own) {
       for (const { to = [{ ipBlock: { cidr: '*' } }], ports = [{ port: '*' }] } of spec.egress ?? []) {
         for (const peer of to.flatMap(peers)) for (const { port } of ports) flows.add(`${name} -> ${peer}:${port}`);

@@ -2,21 +2,26 @@ import WebSocket from 'ws';
 
 const RETRY_MS = 200;
 
+<<<<<<<< HEAD:test/support/reconnecting-client.ts
 /** A client of `/ws` that does what the library does: comes back when it was told to, with the version it has. */
 export class ReconnectingClient {
+========
+/** A client of `/ws` that behaves as the library: reconnects when the relay asks for it, with its version. */
+export class ReconnectingClient {
+>>>>>>>> 7910e4e (test: name chaos, contract and Redis tests and their helpers in plain terms):test/support/reference-client.ts
   readonly topic: string;
   readonly #url: string;
   #socket: WebSocket | undefined;
   #retry: NodeJS.Timeout | undefined;
   #ended = false;
-  /** The newest version that it was told. */
+  /** The newest version received. */
   version = 0;
-  listens = false;
-  /** Times that it would have asked the app: each update once, however often it was told. */
+  isSubscribed = false;
+  /** The number of fetches from the app: one per update. */
   fetches = 0;
-  /** Updates of which it had the version already. */
+  /** The number of notifications of a version that it had already. */
   spurious = 0;
-  /** When it connected, in milliseconds. */
+  /** The times at which it connected, in milliseconds. */
   readonly connectsMs: number[] = [];
 
   constructor(deps: { url: string; topic: string }) {
@@ -39,7 +44,7 @@ export class ReconnectingClient {
     socket.on('message', (data) => this.#message(JSON.parse(String(data))));
     socket.on('error', () => {}); // `close` follows
     socket.on('close', (code, reason) => {
-      this.listens = false;
+      this.isSubscribed = false;
       if (this.#ended) return;
       const delayMs = code === 1012 ? Number(String(reason)) : RETRY_MS;
       this.#retry = setTimeout(() => this.#connect(), delayMs);
@@ -48,10 +53,10 @@ export class ReconnectingClient {
 
   #message(message: { type: string; version?: number; topics?: Record<string, number | null> }): void {
     if (message.type === 'subscribed') {
-      const number = message.topics?.[this.topic];
-      if (number === null || number === undefined) return;
-      this.listens = true;
-      if (this.version === 0) this.version = number;
+      const version = message.topics?.[this.topic];
+      if (version === null || version === undefined) return;
+      this.isSubscribed = true;
+      if (this.version === 0) this.version = version;
     } else if (message.type === 'update') {
       if (message.version === this.version) this.spurious += 1;
       else this.fetches += 1;

@@ -4,10 +4,10 @@ import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Update, UpdateBody } from '../../services/shared/update/update.ts';
 import type { WebhookBroker } from '../../services/webhook/webhook.ts';
 
-/** A broker that only notes what it is asked to publish; `failWith` makes it fail instead. */
+/** A broker that records what is published; `failWith` makes it fail instead. */
 export class RecordingBroker implements WebhookBroker {
   readonly partitions = 1;
-  /** Names of relays that are there, and never answer. */
+  /** The ids of registered relays. They never reply to receipt queries. */
   relays: readonly string[] = [];
   readonly receipts = new MemoryReceipts({ nowMs: Date.now, relays: () => this.relays });
   readonly published: { topic: Topic; body: UpdateBody; version: number }[] = [];
@@ -41,6 +41,6 @@ export class RecordingBroker implements WebhookBroker {
   }
 
   async digest(): Promise<Digest> {
-    throw new Error('a webhook has not asked for digests so far');
+    throw new Error('not implemented');
   }
 }

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 
 /**
- * Sends one command to a server, as its operator, and resolves with the answer. The server is a port of loopback, or
- * a URL where it asks for a password.
+ * Sends one command to a server and resolves with the reply.
+ * @param server a port on loopback, or a URL if a password is needed
  */
 export async function askRedis(server: number | string, ...command: readonly (string | number)[]): Promise<unknown> {
   const url = typeof server === 'number' ? `redis://127.0.0.1:${server}` : server;

@@ -4,7 +4,7 @@ import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { requireRedisConfig } from '../../services/shared/config/redis-config.ts';
 import { randomPrefix } from './random-prefix.ts';
 
-/** Makes brokers of one cluster in the Redis that the environment names, as each of its processes would. */
+/** Creates brokers of one cluster, as its processes would, in the Redis given by the environment. */
 export function redisBrokers(env: Readonly<Record<string, string>>): {
   connect(): RedisBroker;
   close(): Promise<void>;

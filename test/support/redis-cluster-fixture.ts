@@ -6,24 +6,24 @@ import { RedisProcess } from './redis-process.ts';
 
 const SLOTS = 16_384;
 const MASTERS = 3;
-/** After how long a silent node counts as down, in milliseconds. */
+/** The time after which a silent node counts as down, in milliseconds. */
 const NODE_TIMEOUT_MS = 1500;
 
-/** A Redis Cluster of three masters with a replica each, where services are the user that the README recommends. */
+/** A Redis Cluster of three masters with one replica each; services use the recommended ACL user. */
 export interface RedisClusterFixture {
-  /** What tells a service to use it. */
+  /** The environment of a service that uses it. */
   readonly env: Readonly<Record<string, string>>;
   readonly nodes: readonly RedisProcess[];
-  /** The master that holds a slot, as most nodes see it. */
+  /** Returns the master that holds a slot. */
   masterOf(slot: number): Promise<RedisProcess>;
-  /** The replicas that follow a master. */
+  /** Returns the replicas of a master. */
   replicasOf(master: RedisProcess): Promise<RedisProcess[]>;
   /** Moves a slot with its keys to another master, as `redis-cli --cluster reshard` does. */
   moveSlot(slot: number, to: RedisProcess): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts it; resolves once every node says that it is in order and every replica follows. */
+/** Starts the cluster; resolves once every node reports it as ok and every replica is in sync. */
 export async function startRedisCluster(): Promise<RedisClusterFixture> {
   const nodes: RedisProcess[] = [];
   const { rules, username, password } = readReadmeAcl({ cluster: true, stats: true });
@@ -46,7 +46,7 @@ export async function startRedisCluster(): Promise<RedisClusterFixture> {
   };
   const masterOf = async (slot: number) => {
     const [master] = await named((line) => line.slice(8).some((range) => holds(range, slot)));
-    if (!master) throw new Error(`nobody holds slot ${slot}`);
+    if (!master) throw new Error(`slot ${slot} has no master`);
     return master;
   };
   return {
@@ -71,7 +71,7 @@ export async function startRedisCluster(): Promise<RedisClusterFixture> {
         if (keys.length === 0) break;
         await askRedis(from.port, 'MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'KEYS', ...keys);
       }
-      // First who gets it, then who had it, then the others, who would hear of it later and until then send clients wrong.
+      // The target, the source, then the other masters, which would otherwise redirect clients wrongly for a while.
       const others = (await named((line) => line[2]?.includes('master') === true)).filter(
         (node) => node !== to && node !== from,
       );
@@ -97,21 +97,21 @@ async function join(nodes: readonly RedisProcess[]): Promise<void> {
   for (const [i, { port }] of nodes.entries()) {
     if (i < MASTERS) continue;
     const master = await idOf((nodes[i - MASTERS] as RedisProcess).port);
-    await eventually(() => askRedis(port, 'CLUSTER', 'REPLICATE', master), 15_000); // once it has heard of its master
+    await eventually(() => askRedis(port, 'CLUSTER', 'REPLICATE', master), 15_000); // once it knows its master
   }
   await eventually(async () => {
     for (const [i, { port }] of nodes.entries()) {
       if (!String(await askRedis(port, 'CLUSTER', 'INFO')).includes('cluster_state:ok'))
-        throw new Error('not in order');
+        throw new Error('the cluster is not ok');
       const following =
         i < MASTERS || /master_link_status:up/.test(String(await askRedis(port, 'INFO', 'replication')));
       const known = (await clusterNodes(port)).filter((line) => line[2]?.includes('slave')).length;
-      if (!following || known < nodes.length - MASTERS) throw new Error('a replica does not follow yet');
+      if (!following || known < nodes.length - MASTERS) throw new Error('a replica is not in sync yet');
     }
   }, 20_000);
 }
 
-/** The lines of CLUSTER NODES, in words: id, address, flags, master, and from the ninth on slots. */
+/** Returns the fields of the lines of CLUSTER NODES: id, address, flags, master, and slots from the ninth on. */
 async function clusterNodes(port: number): Promise<string[][]> {
   const text = String(await askRedis(port, 'CLUSTER', 'NODES'));
   return text
@@ -129,7 +129,7 @@ async function livingPort(nodes: readonly RedisProcess[]): Promise<number> {
     const state = await askRedis(port, 'CLUSTER', 'INFO').catch(() => '');
     if (String(state).includes('cluster_state:ok')) return port;
   }
-  throw new Error('no node says that the cluster is in order');
+  throw new Error('no node reports the cluster as ok');
 }
 
 function holds(range: string, slot: number): boolean {

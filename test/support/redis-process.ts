@@ -9,7 +9,7 @@ import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { redisProgram } from './redis-program.ts';
 
-/** A `redis-server` of its own, on loopback, with its own folder. */
+/** A separate `redis-server` on loopback, with its own folder. */
 export class RedisProcess {
   readonly port: number;
   readonly dir: string;
@@ -26,8 +26,8 @@ export class RedisProcess {
   }
 
   /**
-   * Starts a server on a free port, with these arguments beside the usual ones (a file and `--sentinel` make a
-   * Sentinel); with a password where one is given.
+   * Starts a server, on a free port by default.
+   * @param options.args additional arguments; a file and `--sentinel` start a Sentinel
    */
   static async start(
     options: { args?: readonly string[]; port?: number; password?: string } = {},
@@ -44,11 +44,11 @@ export class RedisProcess {
   }
 
   get pid(): number {
-    if (this.#child?.pid === undefined) throw new Error('this Redis does not run');
+    if (this.#child?.pid === undefined) throw new Error('this Redis is not running');
     return this.#child.pid;
   }
 
-  /** Runs the server, again after a `kill`, in the same folder and on the same port; with other arguments where given. */
+  /** Runs the server, also again after a `kill`, in the same folder and on the same port. */
   async run(args: readonly string[] = this.#args): Promise<void> {
     const server = redisProgram();
     const usual = [
@@ -71,18 +71,18 @@ export class RedisProcess {
     });
     await eventually(async () => {
       if (child.exitCode !== null) throw new Error(`redis-server ended: ${this.#output}`);
-      await answersPing(this.port);
+      await requirePong(this.port);
     }, 10_000);
   }
 
-  /** Ends the server, at once and without a word by default, and waits until it is gone. */
+  /** Ends the server, without a graceful shutdown by default, and waits until it has exited. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
     if (child) await endProcess(child, signal);
   }
 
-  /** Stops it in its tracks: connections stay, nothing is answered. */
+  /** Freezes the process: connections stay open, but it does not reply. */
   freeze(): void {
     this.#child?.kill('SIGSTOP');
   }
@@ -91,20 +91,20 @@ export class RedisProcess {
     this.#child?.kill('SIGCONT');
   }
 
-  /** Ends it and removes its folder. */
+  /** Ends the server and removes its folder. */
   async stop(): Promise<void> {
     await this.kill();
     await rm(this.dir, { recursive: true, force: true });
   }
 }
 
-async function answersPing(port: number): Promise<void> {
+async function requirePong(port: number): Promise<void> {
   const socket = createConnection({ host: '127.0.0.1', port });
   try {
     await once(socket, 'connect');
     socket.write('PING\r\n');
-    const [answer] = await once(socket, 'data');
-    if (!/PONG|NOAUTH|LOADING/.test(String(answer))) throw new Error(`Redis says ${answer}`);
+    const [reply] = await once(socket, 'data');
+    if (!/PONG|NOAUTH|LOADING/.test(String(reply))) throw new Error(`Redis replied ${reply}`);
   } finally {
     socket.destroy();
   }

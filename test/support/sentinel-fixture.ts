@@ -10,20 +10,20 @@ const PASSWORD = 'the-password-of-the-servers';
 const SENTINEL_PASSWORD = 'the-password-of-the-sentinels';
 const SENTINELS = 3;
 const REPLICAS = 2;
-/** After how long a silent master counts as down, in milliseconds. */
+/** The time after which a silent master counts as down, in milliseconds. */
 const DOWN_AFTER_MS = 1000;
 
-/** A master with two replicas, watched by three Sentinels, all of which ask for passwords. */
+/** A master with two replicas, monitored by three Sentinels; all of them require passwords. */
 export interface SentinelFixture {
-  /** What tells a service to use it. */
+  /** The environment of a service that uses it. */
   readonly env: Readonly<Record<string, string>>;
   readonly servers: readonly RedisProcess[];
-  /** The server that the Sentinels name as master. */
+  /** Returns the server that the Sentinels name as master. */
   master(): Promise<RedisProcess>;
   stop(): Promise<void>;
 }
 
-/** Starts them; resolves once the replicas follow and the Sentinels know each other. */
+/** Starts the servers; resolves once the replicas are in sync and the Sentinels know each other. */
 export async function startSentinels(): Promise<SentinelFixture> {
   const dir = await mkdtemp(join(tmpdir(), 'heliograph-sentinel-'));
   const servers: RedisProcess[] = [];
@@ -55,7 +55,7 @@ export async function startSentinels(): Promise<SentinelFixture> {
     await eventually(async () => {
       for (const { url } of sentinels) await requireComplete(url);
       if (!/connected_slaves:2/.test(String(await askRedis(first.url, 'INFO', 'replication'))))
-        throw new Error('a replica does not follow yet');
+        throw new Error('a replica is not in sync yet');
     }, 20_000);
   } catch (error) {
     await stop();
@@ -85,5 +85,6 @@ export async function startSentinels(): Promise<SentinelFixture> {
 async function requireComplete(sentinel: string): Promise<void> {
   const replicas = (await askRedis(sentinel, 'SENTINEL', 'REPLICAS', NAME)) as unknown[];
   const others = (await askRedis(sentinel, 'SENTINEL', 'SENTINELS', NAME)) as unknown[];
-  if (replicas.length < REPLICAS || others.length < SENTINELS - 1) throw new Error('a Sentinel does not know all yet');
+  if (replicas.length < REPLICAS || others.length < SENTINELS - 1)
+    throw new Error('a Sentinel does not know all servers yet');
 }

@@ -2,9 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
 import { Ledger } from './ledger.ts';
 
-/** How a webhook refused a call. */
+/** A call that a webhook refused. */
 export interface Refusal {
-  /** 0 where there was no answer at all. */
+  /** 0 if there was no response. */
   readonly status: number;
   readonly contentType: string;
   readonly retryAfter: string | null;
@@ -13,12 +13,12 @@ export interface Refusal {
   readonly tookMs: number;
 }
 
-/** How long to wait before a refused call is repeated: shorter than asked for, to see early when it works again. */
+/** The delay before a refused call is repeated: below `Retry-After`, to detect early when it works again. */
 const RETRY_MS = 100;
 
 /**
- * A web app that publishes all the time: one call after another to each webhook, a few topics in each, in turn.
- * A refused call is repeated, at the next webhook, until it is acknowledged.
+ * A web app that publishes continuously: one call after another to each webhook, each with the next few topics.
+ * Repeats a refused call at the next webhook until it is acknowledged.
  */
 export class SteadyPublisher {
   readonly ledger = new Ledger();
@@ -44,25 +44,25 @@ export class SteadyPublisher {
     this.#intervalMs = deps.intervalMs;
   }
 
-  /** Begins, or goes on after `pause`. */
+  /** Starts, or continues after `pause`. */
   resume(): void {
     this.#running = true;
     this.#loops = this.#webhooks.map((_, i) => this.#loop(i));
   }
 
-  /** Resolves once the calls under way are acknowledged. */
+  /** Stops publishing; resolves once the calls in progress are acknowledged. */
   async pause(): Promise<void> {
     this.#running = false;
     await Promise.all(this.#loops);
   }
 
-  /** Ends, also where a call is never acknowledged. */
+  /** Stops permanently, even if a call is never acknowledged. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.pause();
   }
 
-  /** Publishes these topics now, repeated until they are acknowledged. */
+  /** Publishes topics, repeating the call until it is acknowledged. */
   async publish(topics: readonly string[], firstWebhook = 0): Promise<void> {
     for (let attempt = firstWebhook; !this.#stopped; attempt += 1) {
       if (await this.#call(topics, this.#webhooks[attempt % this.#webhooks.length])) return;
@@ -83,7 +83,7 @@ export class SteadyPublisher {
   }
 
   async #call(topics: readonly string[], webhook: { url: string; token: string } | undefined): Promise<boolean> {
-    if (!webhook) throw new Error('there is no webhook');
+    if (!webhook) throw new Error('no webhook');
     const sentAtMs = preciseNowMs();
     try {
       const response = await fetch(`${webhook.url}/webhook`, {

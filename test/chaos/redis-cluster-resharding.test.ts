@@ -57,16 +57,16 @@ describe('no acknowledged update is lost to a client', () => {
   }, 60_000);
 
   it('when a master of Redis Cluster is killed with updates that its replica and every relay missed', async () => {
-    const old = await redis.masterOf(keys.slot(0));
-    const [replica] = (await redis.replicasOf(old)) as [RedisProcess];
+    const master = await redis.masterOf(keys.slot(0));
+    const [replica] = (await redis.replicasOf(master)) as [RedisProcess];
     const outcome = await cluster.measure(
       'failover in Redis Cluster, from the kill of the master',
       async () => {
         replica.freeze();
-        await cluster.publishUnheard(await Promise.all([0, 5, 10, 15].map((p) => redis.masterOf(keys.slot(p)))));
-        await old.kill();
+        await cluster.publishWithoutSignals(await Promise.all([0, 5, 10, 15].map((p) => redis.masterOf(keys.slot(p)))));
+        await master.kill();
         replica.thaw();
-        cluster.wake();
+        cluster.resumeRelays();
       },
       { raisesFloor: true },
     );

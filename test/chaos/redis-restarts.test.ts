@@ -8,7 +8,7 @@ import { type ChaosRedis, startChaosRedis } from '../support/chaos-redis.ts';
 import { eventually } from '../support/eventually.ts';
 import { askRedis } from '../support/redis-admin.ts';
 
-/** Keeps every write on disk before it is acknowledged. */
+/** Writes every change to disk before it is acknowledged. */
 const AOF = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 describe('no acknowledged update is lost to a client', () => {
@@ -31,7 +31,7 @@ describe('no acknowledged update is lost to a client', () => {
     const outcome = await chaos.cluster.measure(
       'Redis killed, restarted with its data',
       async () => {
-        await chaos.killUnheard();
+        await chaos.killWithUnsignalledUpdates();
         await chaos.redis.run(AOF);
         chaos.link.set('passes');
       },
@@ -47,7 +47,7 @@ describe('no acknowledged update is lost to a client', () => {
     const outcome = await chaos.cluster.measure(
       'Redis restarted from an older snapshot',
       async () => {
-        await chaos.killUnheard();
+        await chaos.killWithUnsignalledUpdates();
         await chaos.redis.run();
         chaos.link.set('passes');
       },
@@ -60,7 +60,7 @@ describe('no acknowledged update is lost to a client', () => {
     const outcome = await chaos.cluster.measure(
       'Redis restarted empty',
       async () => {
-        await chaos.killUnheard();
+        await chaos.killWithUnsignalledUpdates();
         for (const name of ['dump.rdb', 'appendonlydir'])
           await rm(join(chaos.redis.dir, name), { recursive: true, force: true });
         await chaos.redis.run();
@@ -71,7 +71,7 @@ describe('no acknowledged update is lost to a client', () => {
     expect(outcome.behind).toBe(0);
   }, 60_000);
 
-  it('when Redis is frozen for 10 s, which is noticed within 5 s on every connection', async () => {
+  it('when Redis is frozen for 10 s, which is detected within 5 s on every connection', async () => {
     const services = [...chaos.cluster.relays, ...chaos.cluster.webhooks];
     const links = async () => {
       const counts = await Promise.all(services.map((service) => service.metric('broker_links')));
@@ -83,10 +83,10 @@ describe('no acknowledged update is lost to a client', () => {
       chaos.redis.freeze();
       await eventually(async () => expect(await links()).toBe(0), 5000);
       console.info(
-        `a frozen Redis was noticed on every connection within ${Math.round(preciseNowMs() - frozenAtMs)} ms`,
+        `a frozen Redis was detected on every connection within ${Math.round(preciseNowMs() - frozenAtMs)} ms`,
       );
-      const told = () => chaos.cluster.clients.filter(({ kind, isFresh }) => kind === 'websocket' && isFresh).length;
-      await eventually(() => expect(told()).toBe(0), frozenAtMs + 9800 - preciseNowMs());
+      const fresh = () => chaos.cluster.clients.filter(({ kind, isFresh }) => kind === 'websocket' && isFresh).length;
+      await eventually(() => expect(fresh()).toBe(0), frozenAtMs + 9800 - preciseNowMs());
       await pass(frozenAtMs + 10_000 - preciseNowMs());
       chaos.redis.thaw();
       const refused = chaos.cluster.steady.refusals.filter(({ atMs }) => atMs >= frozenAtMs);

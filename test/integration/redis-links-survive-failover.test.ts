@@ -13,7 +13,7 @@ import { RedisProcess } from '../support/redis-process.ts';
 
 const topic = 'chat' as Topic;
 
-describe('links to a master that Sentinel names', () => {
+describe('links to a master named by Sentinel', () => {
   let redis: RedisProcess;
   let sentinel: FakeSentinel;
   let broker: Broker;
@@ -31,19 +31,19 @@ describe('links to a master that Sentinel names', () => {
     await redis?.stop();
   });
 
-  it('come back also where the news of a failover comes while they ask who is master', async () => {
+  it('reconnect even if a failover is announced while they query the master', async () => {
     await eventually(async () => {
       await broker.publish(topic, {}, { epoch: '', version: 0 });
       await broker.watch([topic]);
-      expect(sentinel.listening).toBe(2);
+      expect(sentinel.subscribers).toBe(2);
     });
-    sentinel.answers = false;
+    sentinel.replies = false;
     await redis.kill();
-    await eventually(() => expect(sentinel.asking).toBe(2));
+    await eventually(() => expect(sentinel.pendingQueries).toBe(2));
     sentinel.switchMaster();
     await redis.run();
-    sentinel.answers = true;
-    sentinel.answer();
+    sentinel.replies = true;
+    sentinel.reply();
     await eventually(async () => {
       await broker.publish(topic, {}, { epoch: '', version: 0 });
       await broker.watch([topic]);
@@ -51,13 +51,13 @@ describe('links to a master that Sentinel names', () => {
   });
 });
 
-describe('links that a process gives up', () => {
-  it('are counted out as those are that it loses', async () => {
+describe('links that a process closes', () => {
+  it('are reported as down, as lost links are', async () => {
     const config = requireRedisConfig(
       new EnvReader({
         REDIS_URL: inject('redisUrl'),
         HELIOGRAPH_PREFIX: randomPrefix(),
-        PUBLISH_WAIT_REPLICAS: '1', // so that publishing has a link of its own
+        PUBLISH_WAIT_REPLICAS: '1', // gives publishing a link of its own
       }),
     );
     const links = new Map<string, number>();

@@ -15,17 +15,17 @@ describe('no acknowledged update is lost to a client', () => {
     await sentinel?.stop();
   });
 
-  it('when the master is killed with updates that no replica and no relay has heard of, and Sentinel fails over', async () => {
+  it('when the master is killed with updates that no replica and no relay received, and Sentinel fails over', async () => {
     const old = await sentinel.master();
     const outcome = await cluster.measure(
       'Sentinel failover, from the kill of the master',
       async () => {
         const replicas = sentinel.servers.filter((server) => server !== old);
         for (const replica of replicas) replica.freeze();
-        await cluster.publishUnheard([old]);
+        await cluster.publishWithoutSignals([old]);
         await old.kill();
         for (const replica of replicas) replica.thaw();
-        cluster.wake();
+        cluster.resumeRelays();
       },
       { raisesFloor: true },
     );
@@ -34,10 +34,10 @@ describe('no acknowledged update is lost to a client', () => {
     await old.run();
   }, 60_000);
 
-  it('when the master is frozen, replaced, and wakes up', async () => {
+  it('when the master is frozen, replaced, and resumes', async () => {
     const old = await sentinel.master();
     const outcome = await cluster.measure(
-      'Sentinel failover, from the moment the replaced master wakes up',
+      'Sentinel failover, from the moment the replaced master resumes',
       async () => {
         old.freeze();
         await eventually(async () => expect(await sentinel.master()).not.toBe(old), 15_000);

@@ -7,7 +7,7 @@ import { type ServiceProcess, startService } from '../support/service-process.ts
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
 
-describe('a Redis that is full', () => {
+describe('a Redis that is out of memory', () => {
   let redis: RedisProcess;
   let webhook: ServiceProcess;
   let relay: ServiceProcess;
@@ -21,7 +21,7 @@ describe('a Redis that is full', () => {
     await redis?.stop();
   });
 
-  it('is read from by relays, also by links that are made anew; publishers are told, and get through when there is room', async () => {
+  it('serves relays, also over new links; publishers get a 503 until there is memory', async () => {
     const client = await WsClient.open(`ws://127.0.0.1:${relay.port}/ws?topic=chat`);
     const before = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     await eventually(() => expect(client.ofType('update')).toHaveLength(1));

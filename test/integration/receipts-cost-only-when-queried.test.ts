@@ -9,7 +9,7 @@ import { WsClient } from '../support/ws-client.ts';
 
 const PREFIX = 'cost';
 
-/** A call to Redis: its name and first key, and what the script ran that it called. */
+/** A call to Redis: its name and first key, and the commands that its script ran. */
 interface Call {
   readonly name: string;
   readonly key: string;
@@ -51,7 +51,7 @@ describe('receipts', () => {
     await redis?.stop();
   });
 
-  /** What Redis was asked to do by the work, without what is asked at every interval: digests, and relays' loads. */
+  /** Returns the calls to Redis during `work`, without the periodic ones: digests and loads of relays. */
   async function callsBy(work: () => Promise<void>): Promise<Call[]> {
     calls.length = 0;
     const at = (topic: string) => calls.findIndex(({ args }) => args.includes(topic));
@@ -67,14 +67,14 @@ describe('receipts', () => {
     return calls.slice(at('the/beginning') + 1, at('the/end')).filter((call) => !isRegular(call));
   }
 
-  it('cost an update that nobody asks about nothing: it is one call, before and after others were asked about', async () => {
+  it('cost nothing for an update without a query: it is one call, before and after others were queried', async () => {
     const [webhook] = services as [ServiceProcess];
     const publish = async () => {
       for (let n = 0; n < 20; n += 1) await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     };
-    await publish(); // which loads the script
+    await publish(); // loads the script
     const before = await callsBy(publish);
-    const asked = await callsBy(async () => {
+    const queried = await callsBy(async () => {
       expect((await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200);
     });
     const after = await callsBy(publish);
@@ -86,13 +86,13 @@ describe('receipts', () => {
     expect(after.map(({ name, inside }) => [name, ...inside])).toEqual(
       before.map(({ name, inside }) => [name, ...inside]),
     );
-    const all = asked.reduce((sum, { inside }) => sum + 1 + inside.length, 0);
+    const all = queried.reduce((sum, { inside }) => sum + 1 + inside.length, 0);
     console.info(
-      `with two relays, an update that is waited for costs Redis ${asked.length} calls and ${all} commands in all ` +
-        `(${asked.map(({ name, inside }) => (inside.length > 0 ? `${name}: ${inside.length}` : name)).join(', ')}); ` +
-        `one that is not costs 1 and ${1 + (before[0]?.inside.length ?? 0)}`,
+      `with two relays, an update with a wait costs Redis ${queried.length} calls and ${all} commands in all ` +
+        `(${queried.map(({ name, inside }) => (inside.length > 0 ? `${name}: ${inside.length}` : name)).join(', ')}); ` +
+        `one without costs 1 and ${1 + (before[0]?.inside.length ?? 0)}`,
     );
-    expect(asked.length).toBeGreaterThan(5);
-    expect(asked.length).toBeLessThan(20);
+    expect(queried.length).toBeGreaterThan(5);
+    expect(queried.length).toBeLessThan(20);
   });
 });

@@ -5,18 +5,18 @@ import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 
-describe('a webhook whose Redis answers, but refuses what it needs', () => {
+describe('a webhook whose Redis replies with errors', () => {
   let redis: RedisProcess;
   let webhook: ServiceProcess | undefined;
   beforeAll(async () => {
     redis = await RedisProcess.start();
-    await askRedis(redis.port, 'ACL', 'SETUSER', 'somebody', 'on', '>right', '~*', '&*', '+@all', '-set');
+    await askRedis(redis.port, 'ACL', 'SETUSER', 'webhook', 'on', '>right', '~*', '&*', '+@all', '-set');
   });
   afterAll(async () => {
     await redis.stop();
   });
 
-  /** How often Redis has refused something, as its own log says. */
+  /** Returns the number of refused commands in the ACL log of Redis. */
   async function refusals(): Promise<number> {
     const entries = (await askRedis(redis.port, 'ACL', 'LOG')) as (Record<string, unknown> | unknown[])[];
     return entries
@@ -25,9 +25,9 @@ describe('a webhook whose Redis answers, but refuses what it needs', () => {
   }
 
   it.each([
-    ['its password is wrong', 'somebody:wrong', 'WRONGPASS'],
-    ['its user may not do what is needed', 'somebody:right', 'NOPERM'],
-  ])('starts, is not ready, answers 503 and logs why, once: %s', async (_, credentials, reason) => {
+    ['its password is wrong', 'webhook:wrong', 'WRONGPASS'],
+    ['its user lacks permissions', 'webhook:right', 'NOPERM'],
+  ])('starts, is not ready, replies 503 and logs the reason once: %s', async (_, credentials, reason) => {
     await askRedis(redis.port, 'ACL', 'LOG', 'RESET');
     const url = redis.url.replace('://', `://${credentials}@`);
     webhook = await startService('webhook', { REDIS_URL: url, WEBHOOK_TOKENS: WEBHOOK_TOKEN }, { until: 'livez' });
@@ -43,14 +43,14 @@ describe('a webhook whose Redis answers, but refuses what it needs', () => {
       const readiness = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
       expect([readiness.status, await readiness.json()]).toMatchObject([503, { conditions: { redis: false } }]);
       await eventually(() => expect(log()).toContain(reason));
-      await eventually(async () => expect(await refusals()).toBeGreaterThan(5)); // it goes on trying
+      await eventually(async () => expect(await refusals()).toBeGreaterThan(5)); // it keeps trying
       expect(log().split(reason)).toHaveLength(2);
       expect(log()).not.toContain('wrong');
-      // Not as fast as it can: it has come to half a second between attempts.
+      // The delay between attempts has reached half a second.
       const before = await refusals();
-      const begun = performance.now();
+      const startedAtMs = performance.now();
       await eventually(async () => expect(await refusals()).toBeGreaterThan(before + 3));
-      expect(performance.now() - begun).toBeGreaterThan(700);
+      expect(performance.now() - startedAtMs).toBeGreaterThan(700);
     } finally {
       await webhook.stop();
     }

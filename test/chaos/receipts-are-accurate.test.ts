@@ -11,8 +11,8 @@ import { WsClient } from '../support/ws-client.ts';
 
 const TOPICS = ['one', 'two', 'three', 'four'];
 const ROUNDS = 2;
-/** How long what a relay has handed over may take to reach a client in this busy process, in milliseconds. */
-const ON_THE_WAY_MS = 500;
+/** The longest time until a delivered update reaches a client in this busy process, in milliseconds. */
+const ARRIVAL_MS = 500;
 
 describe('receipts', () => {
   let redis: RedisProcess;
@@ -53,11 +53,11 @@ describe('receipts', () => {
   const newest = (client: WsClient, topic: string): number =>
     Math.max(0, ...client.ofType('update').map((update) => (update.topic === topic ? update.version : 0)));
 
-  /** What breaks, for a moment. */
+  /** Temporary faults. */
   const faults: readonly (readonly [name: string, fault: () => Promise<void>])[] = [
     ['subscriptions end', async () => void (await askRedis(redis.url, 'CLIENT', 'KILL', 'TYPE', 'pubsub'))],
     [
-      'a relay stands still',
+      'a relay is stopped',
       async () => {
         relays[0]?.kill('SIGSTOP');
         await pass(1500);
@@ -65,7 +65,7 @@ describe('receipts', () => {
       },
     ],
     [
-      'Redis stands still',
+      'Redis is frozen',
       async () => {
         redis.freeze();
         await pass(800);
@@ -73,14 +73,14 @@ describe('receipts', () => {
       },
     ],
     [
-      'Redis comes back empty',
+      'Redis restarts empty',
       async () => {
         await redis.kill();
         await redis.run();
       },
     ],
     [
-      'a relay stands still while Redis comes back empty',
+      'a relay is stopped while Redis restarts empty',
       async () => {
         relays[1]?.kill('SIGSTOP');
         await redis.kill();
@@ -91,11 +91,11 @@ describe('receipts', () => {
     ],
   ];
 
-  it('never say that an update is delivered where a client has not got it, whatever breaks', {
+  it('never report an update as delivered that a client has not received, under any fault', {
     timeout: 120_000,
   }, async () => {
     const outcomes = new Map<string, number>();
-    const lies: string[] = [];
+    const violations: string[] = [];
     let running = true;
     let fault = '';
 
@@ -107,10 +107,10 @@ describe('receipts', () => {
         if (status !== 200) continue;
         const [{ version }] = body.updates;
         const during = fault;
-        const untold = () => clients.filter((client) => newest(client, topic) < version).length;
-        await eventually(() => expect(untold()).toBe(0), ON_THE_WAY_MS).catch(() =>
-          lies.push(
-            `${untold()} clients have not got ${topic} ${version}; ${during}; ${JSON.stringify(body.receipts)}`,
+        const missing = () => clients.filter((client) => newest(client, topic) < version).length;
+        await eventually(() => expect(missing()).toBe(0), ARRIVAL_MS).catch(() =>
+          violations.push(
+            `${missing()} clients have not received ${topic} ${version}; ${during}; ${JSON.stringify(body.receipts)}`,
           ),
         );
       }
@@ -118,19 +118,19 @@ describe('receipts', () => {
 
     const publishing = TOPICS.map(publish);
     for (let round = 0; round < ROUNDS; round += 1) {
-      for (const [name, breakIt] of faults) {
+      for (const [name, inject] of faults) {
         fault = name;
-        await breakIt();
+        await inject();
         await pass(1000);
       }
     }
-    // In the end all is well again.
+    // All works again in the end.
     const before = outcomes.get('delivered') ?? 0;
     await eventually(() => expect(outcomes.get('delivered') ?? 0).toBeGreaterThan(before + 20), 15_000);
     running = false;
     await Promise.all(publishing);
-    console.info(`calls that wait while all breaks: ${JSON.stringify(Object.fromEntries(outcomes))}`);
-    expect(lies).toEqual([]);
+    console.info(`waiting calls during faults: ${JSON.stringify(Object.fromEntries(outcomes))}`);
+    expect(violations).toEqual([]);
     expect(outcomes.get('not delivered in time')).toBeGreaterThan(0);
   });
 });

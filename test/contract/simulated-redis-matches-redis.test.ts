@@ -16,16 +16,16 @@ import { SimulatedBroker } from '../simulator/simulated-broker.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 
 const TOPICS = ['a', 'b', 'c'] as Topic[];
-/** Versions so far ahead of the time that they, and not the clocks, decide every number. */
+/** A version so far ahead of the time that every version depends on it, and not on the clocks. */
 const AHEAD_US = 4_000_000_000_000_000;
 
-/** Which history a caller says it has seen: none, the one that is there, or one that is gone, or was promised under. */
-type Seen = 'nothing' | 'this' | 'another' | 'a promise of another';
+/** The epoch in a caller's witness: none, the current one, or another one, with or without an acknowledgement. */
+type Seen = 'nothing' | 'this' | 'another' | 'another, acknowledged';
 
-/** Which raise of the floor it says it knows, of those that digests have named. */
+/** The raise in a caller's witness: none, or one of those that digests have contained. */
 type Known = 'none' | 'first' | 'last';
 
-/** A version near those that are given now, or near the first ones. */
+/** A version near the newest one, or near the first one. */
 interface Near {
   readonly what: 'first' | 'newest';
   readonly plus: number;
@@ -41,23 +41,23 @@ type Step =
   | ({ readonly kind: 'publish'; readonly topic: Topic } & Caller)
   | ({ readonly kind: 'digest'; readonly cursor: Near } & Caller)
   | { readonly kind: 'read' }
-  | { readonly kind: 'lose meta' | 'lose recent' | 'change history' }
+  | { readonly kind: 'lose meta' | 'lose recent' | 'change epoch' }
   | { readonly kind: 'lose register'; readonly topic: Topic };
 
-const seen = fc.constantFrom<Seen>('nothing', 'this', 'this', 'another', 'a promise of another');
+const seen = fc.constantFrom<Seen>('nothing', 'this', 'this', 'another', 'another, acknowledged');
 const versions = fc.record({ what: fc.constantFrom('first', 'newest'), plus: fc.nat({ max: 200 }) });
 const caller = { seen, version: versions, raise: fc.constantFrom<Known>('none', 'first', 'last') };
 const steps = fc.array(
   fc.oneof(
     fc.record({ kind: fc.constant('publish'), topic: fc.constantFrom(...TOPICS), ...caller }),
     fc.record({ kind: fc.constant('digest'), cursor: versions, ...caller }),
-    fc.record({ kind: fc.constantFrom('read', 'lose meta', 'lose recent', 'change history') }),
+    fc.record({ kind: fc.constantFrom('read', 'lose meta', 'lose recent', 'change epoch') }),
     fc.record({ kind: fc.constant('lose register'), topic: fc.constantFrom(...TOPICS) }),
   ) as fc.Arbitrary<Step>,
   { minLength: 1, maxLength: 25 },
 );
 
-/** One of the two that are compared. */
+/** One of the two brokers that are compared. */
 interface Side {
   readonly broker: Omit<Broker, 'receipts'>;
   lose(step: Step): Promise<void>;
@@ -66,12 +66,12 @@ interface Side {
 
 describe('the simulated Redis', () => {
   let redis: Redis;
-  let history: string;
+  let epoch: string;
 
   beforeAll(async () => {
     redis = new Redis(inject('redisUrl'));
     const { broker, end } = await connectReal();
-    history = (await broker.digest(0, { epoch: '', version: 0 }, 0)).epoch;
+    epoch = (await broker.digest(0, { epoch: '', version: 0 }, 0)).epoch;
     await end();
   });
 
@@ -79,7 +79,7 @@ describe('the simulated Redis', () => {
     redis.disconnect();
   });
 
-  /** The real one, with what loses its data; each run has a prefix of its own. */
+  /** Connects to Redis. Each run has a prefix of its own. */
   async function connectReal(): Promise<Side> {
     const prefix = randomPrefix();
     const config = requireRedisConfig(
@@ -94,7 +94,7 @@ describe('the simulated Redis', () => {
         if (step.kind === 'lose meta') await redis.del(keys.meta(0));
         if (step.kind === 'lose recent') await redis.del(keys.recent(0));
         if (step.kind === 'lose register') await redis.del(keys.register(step.topic));
-        if (step.kind === 'change history') await redis.hset(keys.meta(0), 'history', 'gone');
+        if (step.kind === 'change epoch') await redis.hset(keys.meta(0), 'history', 'gone');
       },
       async end() {
         await broker.stop();
@@ -104,7 +104,7 @@ describe('the simulated Redis', () => {
     };
   }
 
-  /** The simulated one, which takes itself for the same server: numbers depend on that. */
+  /** Connects to a simulated server with the same epoch, on which versions depend. */
   async function connectSimulated(): Promise<Side> {
     const cluster = createSimulatedCluster({
       clock: SYSTEM_CLOCK,
@@ -113,7 +113,7 @@ describe('the simulated Redis', () => {
       shards: 1,
     });
     cluster.network.latencyMs = 0;
-    cluster.shards[0]?.master.impersonate(history);
+    cluster.shards[0]?.master.impersonate(epoch);
     const broker = new SimulatedBroker({ name: 'process', cluster, clock: SYSTEM_CLOCK });
     await broker.start();
     return {
@@ -124,7 +124,7 @@ describe('the simulated Redis', () => {
           if (step.kind === 'lose meta') data.meta = undefined;
           if (step.kind === 'lose recent') data.recent.clear();
           if (step.kind === 'lose register') data.registers.delete(step.topic);
-          if (step.kind === 'change history')
+          if (step.kind === 'change epoch')
             data.meta = { floor: 0, last: 0, raise: '', trimmed: undefined, ...data.meta, history: 'gone' };
         });
       },
@@ -132,11 +132,11 @@ describe('the simulated Redis', () => {
     };
   }
 
-  /** What a side answers to the steps, without what the wall clock alone decides. */
-  async function answers(list: readonly Step[], side: Side): Promise<unknown[]> {
+  /** Runs the steps and returns the replies, without those parts that depend on the clock alone. */
+  async function run(list: readonly Step[], side: Side): Promise<unknown[]> {
     const { broker } = side;
     const all: unknown[] = [];
-    // So that the clock is behind from the first step on.
+    // Puts the clock behind the versions from the first step on.
     const first = await broker.publish('first' as Topic, {}, { epoch: '', version: AHEAD_US });
     const raises: string[] = [];
     let newest = first.version;
@@ -144,7 +144,7 @@ describe('the simulated Redis', () => {
     const witness = ({ seen: name, version, raise }: Caller): Witness => ({
       epoch: name === 'nothing' ? '' : name === 'this' ? first.epoch : 'another',
       version: near(version),
-      acknowledged: name === 'a promise of another',
+      acknowledged: name === 'another, acknowledged',
       raiseId: (raise === 'none' ? '' : raise === 'first' ? raises[0] : raises.at(-1)) ?? '',
     });
     for (const step of list) {
@@ -163,12 +163,12 @@ describe('the simulated Redis', () => {
     return all;
   }
 
-  it('answers as the scripts in Redis do, whatever is asked and lost', async () => {
+  it('replies as the scripts in Redis do, whatever is called and lost', async () => {
     await fc.assert(
       fc.asyncProperty(steps, async (list) => {
         const [real, simulated] = [await connectReal(), await connectSimulated()];
         try {
-          expect(await answers(list, simulated)).toEqual(await answers(list, real));
+          expect(await run(list, simulated)).toEqual(await run(list, real));
         } finally {
           await real.end();
           await simulated.end();
