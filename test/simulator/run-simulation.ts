@@ -41,7 +41,7 @@ const ALL_FAULTS: readonly Fault[] = [
 /** The result of a run. */
 export interface SimulationResult {
   readonly seed: number;
-  /** Violations of the promise, described; empty if there are none. */
+  /** Violations of the promise, described; empty if it was kept. */
   readonly failures: readonly string[];
   /** The newest lines of the trace. */
   readonly trace: readonly string[];

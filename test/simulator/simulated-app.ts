@@ -31,12 +31,12 @@ export class SimulatedApp {
     this.#acknowledged.set(topic, [...list, acknowledged]);
   }
 
-  /** Returns the last acknowledged version, which the app renders into its pages; null if there is none. */
+  /** Returns the last acknowledged version, which the app renders into its pages; null before the first. */
   renderedVersion(topic: Topic): Version | null {
     return this.#acknowledged.get(topic)?.at(-1)?.version ?? null;
   }
 
-  /** Returns the oldest acknowledged revision after `shown`; undefined if there is none. */
+  /** Returns the oldest acknowledged revision after `shown`, if any. */
   missing(topic: Topic, shown: number): Acknowledged | undefined {
     return this.#acknowledged.get(topic)?.find(({ revision }) => revision > shown);
   }

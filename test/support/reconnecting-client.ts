@@ -2,13 +2,8 @@ import WebSocket from 'ws';
 
 const RETRY_MS = 200;
 
-<<<<<<<< HEAD:test/support/reconnecting-client.ts
-/** A client of `/ws` that does what the library does: comes back when it was told to, with the version it has. */
-export class ReconnectingClient {
-========
 /** A client of `/ws` that behaves as the library: reconnects when the relay asks for it, with its version. */
 export class ReconnectingClient {
->>>>>>>> 7910e4e (test: name chaos, contract and Redis tests and their helpers in plain terms):test/support/reference-client.ts
   readonly topic: string;
   readonly #url: string;
   #socket: WebSocket | undefined;

@@ -49,7 +49,7 @@ export interface BrokerPublisher extends Partitioned {
 
 /** Responses that were given to publishers, kept so that a repeated call gets the same one. */
 export interface IdempotencyStore {
-  /** Returns the response stored under an idempotency key, or undefined if there is none or it has expired. */
+  /** Returns the response stored under an idempotency key, or undefined if it is missing or has expired. */
   loadResponse(key: string): Promise<string | undefined>;
   /** Stores a response for ten minutes, longer than a signature is valid. The first response for a key wins. */
   storeResponse(key: string, response: string): Promise<void>;

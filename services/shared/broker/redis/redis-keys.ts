@@ -78,7 +78,7 @@ export class RedisKeys {
     return calculateSlot(this.meta(partition));
   }
 
-  /** Parses the name of a channel; returns undefined if it is none of ours. */
+  /** Parses the name of a channel; returns undefined for other names. */
   parseChannel(channel: string): Channel | undefined {
     const end = channel.indexOf('}:');
     const rest = channel.slice(end + 2);

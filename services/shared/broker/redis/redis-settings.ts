@@ -26,7 +26,7 @@ export class RedisSettings {
   }
 
   /**
-   * Compares the settings with those stored in Redis, and stores them if there are none. Also reports the eviction
+   * Compares the settings with those stored in Redis, and stores them if they are missing. Also reports the eviction
    * policy. Rejects with another error if the server is not usable, such as a replica.
    * @throws {AppError} `settings_differ`
    */
