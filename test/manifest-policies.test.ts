@@ -12,9 +12,9 @@ import {
 import { flowsOf } from './support/network-flows.ts';
 import { environmentOf } from './support/pod-environment.ts';
 
-/** Seconds from the last goodbye to the kill: what is left of SHUTDOWN_TIMEOUT, and 5 s more. */
+/** Seconds from the end of the drain to the kill: the rest of SHUTDOWN_TIMEOUT, and 5 s more. */
 const GRACE_MARGIN_S = 20;
-/** Seconds from when a process must have ended by itself to the kill. */
+/** Seconds from the time at which a process must have exited to the kill. */
 const LAST_MARGIN_S = 5;
 
 describe.each(OVERLAYS)('the overlay %s', (overlay) => {
@@ -104,7 +104,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     expect(budgets).toHaveLength(2);
   });
 
-  it('gives a relay the time to say goodbye: wait + window + margin', () => {
+  it('gives a relay the time to drain: wait + window + margin', () => {
     const { own, config } = environmentOf(relay, manifests);
     const [waitS, timeoutS] = [own.drainWaitMs / 1000, own.shutdownTimeoutMs / 1000];
     const windowS = (config as { relay: { drainWindowMs: number } }).relay.drainWindowMs / 1000;

@@ -23,7 +23,7 @@ export interface TransportChoiceDeps {
 
 /** The current transport, and what is known of how it works. */
 interface TransportChoice {
-  /** Opens a connection over the current transport, or over the next one if that cannot carry so many topics. */
+  /** Opens a connection over the current transport, or over the next one if that cannot carry the number of topics. */
   readonly open: OpenConnection<TransportConnection>;
   /**
    * Remembers that the current transport works. If it is not the best one, selects that after a while and calls `upgrade`,

@@ -19,7 +19,7 @@ export interface WebhookConfig {
   readonly callsPerSecond: number;
   /** Limit of calls that wait for delivery or query receipts at a time. */
   readonly maxWaitingCalls: number;
-  /** Whether to serve the legacy contract of 2009, which has no authentication. */
+  /** Whether to serve the legacy contract, which has no authentication. */
   readonly legacy: boolean;
   /** The topic that a legacy call publishes. */
   readonly defaultTopic: Topic;

@@ -4,7 +4,7 @@ import type { ClusterPublisher } from './cluster-publisher.ts';
 import type { WebhookMetrics } from './metrics.ts';
 
 /**
- * Creates the handler of the legacy contract of 2009: every call publishes an update of the default topic. Query and body
+ * Creates the handler of the legacy contract: every call publishes an update of the default topic. Query and body
  * are ignored; callers put the time into the query to defeat caches.
  */
 export function createLegacyHandler(deps: {

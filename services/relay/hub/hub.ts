@@ -37,7 +37,7 @@ export interface HubReport extends RepairReport {
   conflated(): void;
 }
 
-/** Delivers to nobody, until there is a fan-out. */
+/** Delivers to no client: the fan-out before one is attached. */
 const NO_FANOUT: Fanout = { deliver: () => 0, sendFreshness() {}, pace() {}, spreadMs: () => 0 };
 
 /**
