@@ -14,8 +14,8 @@ import { eventually } from './eventually.ts';
 import { WsClient } from './ws-client.ts';
 
 /**
- * A relay in this process, on a free port of loopback. `broker` is its owner's to start and stop; `ownBroker` becomes
- * the relay's, as the one in memory is that it has otherwise.
+ * Starts a relay in this process, on a free port of loopback. The caller starts and stops `broker`; the fixture starts and
+ * stops `ownBroker`, which is a broker in memory by default.
  */
 export async function startRelay(
   options: { env?: Record<string, string>; broker?: Broker; ownBroker?: Broker; stats?: ServiceStats } = {},
@@ -45,7 +45,7 @@ export async function startRelay(
     broker,
     port,
     url: `ws://127.0.0.1:${port}`,
-    /** What was logged. */
+    /** The lines of the log. */
     log: log as readonly string[],
     http: `http://127.0.0.1:${port}`,
     /** Connects a client, which is closed with the relay. */
@@ -58,12 +58,12 @@ export async function startRelay(
       const { version } = await broker.publish(topic as Topic, body, { epoch: '', version: 0 });
       return version;
     },
-    /** The value of a metric, summed over its labels. */
+    /** Returns the value of a metric, summed over its labels. */
     async metric(name: string): Promise<number> {
       const metric = await registry.getSingleMetric(name)?.get();
       return (metric?.values ?? []).reduce((sum, { value }) => sum + value, 0);
     },
-    /** What `/metrics` shows. */
+    /** Returns the text of `/metrics`. */
     metrics: () => registry.metrics(),
     async stop(): Promise<void> {
       for (const client of clients) client.terminate();

@@ -1,5 +1,4 @@
-// A relay without a part of what keeps the promise, named by SABOTAGE. For the tests that show that the chaos tests
-// would notice.
+// A relay that lacks one part that keeps the promise, named by SABOTAGE: tests show with it that the chaos tests notice.
 import { readRelayProcessConfig } from '../../services/relay/config.ts';
 import { createRelay } from '../../services/relay/relay.ts';
 import { Sessions } from '../../services/relay/session/sessions.ts';
