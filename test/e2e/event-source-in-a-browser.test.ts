@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-it("a browser's own EventSource comes back after its relay was drained, and is told once what it missed", async () => {
+it("a browser's own EventSource reconnects after its relay was drained, and receives what it missed once", async () => {
   const port = String(await freePort());
   const relay: RelayFixture = await startRelay({ env: { RELAY_PORT: port } });
   const { page } = await openPage(browser, `${relay.http}/topics/a`);

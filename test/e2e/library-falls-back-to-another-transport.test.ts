@@ -7,7 +7,7 @@ import { type LibraryApp, LibraryPage, type PageOptions, startLibraryApp } from 
 import { Middlebox } from '../support/middlebox.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
-/** A page whose time a test can let run fast. */
+/** Opens a page with a clock that the test can fast-forward. */
 const FAST = { prepare: (page: Page) => page.clock.install() };
 
 let browser: Browser;
@@ -38,7 +38,7 @@ async function open(options: PageOptions, pageOptions: Parameters<typeof openPag
   return library;
 }
 
-/** Publishes and waits until it was told, as the only one since. */
+/** Publishes, and waits until the page has received exactly this update. */
 async function isTold(library: LibraryPage): Promise<void> {
   const before = await library.versions('chat');
   const version = await relay.publish('chat');
@@ -46,7 +46,7 @@ async function isTold(library: LibraryPage): Promise<void> {
 }
 
 describe('a page in Chromium', { timeout: 60_000 }, () => {
-  it('comes by WebSocket where that may pass', async () => {
+  it('connects by WebSocket if that passes', async () => {
     const library = await open({ topics: ['chat'] });
     await library.is('live');
     await isTold(library);
@@ -89,7 +89,7 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     await isTold(library);
   });
 
-  it('finds its way back up, misses nothing meanwhile, and never holds two lines', async () => {
+  it('returns to the best transport, misses nothing meanwhile, and never holds two connections', async () => {
     middlebox.blocks.set('websocket', 'refused').set('sse', 'refused');
     const library = await open({ topics: ['chat'] }, FAST);
     await library.is('live');
@@ -97,7 +97,7 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     const versions = [await relay.publish('chat')];
     await library.knows('chat', versions);
 
-    // It looks whether a better one works, which that does not yet.
+    // It tries the better transport, which does not work yet.
     middlebox.blocks.delete('sse');
     await library.page.clock.fastForward(2 * UPGRADE_MS);
     await eventually(() => expect(middlebox.seen.filter((name) => name === 'websocket')).toHaveLength(2));

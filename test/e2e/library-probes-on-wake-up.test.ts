@@ -34,7 +34,7 @@ async function hide(browser: TabbedBrowser, { page }: LibraryPage): Promise<void
   await eventually(async () => expect(await page.evaluate('document.visibilityState')).toBe('hidden'));
 }
 
-describe('a page in Chromium for which no time passes', { timeout: 60_000 }, () => {
+describe('a page in Chromium with a stopped clock', { timeout: 60_000 }, () => {
   let browser: TabbedBrowser;
   let library: LibraryPage;
 
@@ -45,7 +45,7 @@ describe('a page in Chromium for which no time passes', { timeout: 60_000 }, () 
   });
   afterEach(() => browser.stop());
 
-  it('and that was offline is back as soon as the network is, without waiting for its next try', async () => {
+  it('reconnects as soon as the network is back, without waiting for its next retry', async () => {
     await browser.context.setOffline(true);
     middlebox.cut(); // Chromium leaves WebSockets alone that stand already
     await library.is('offline');
@@ -55,7 +55,7 @@ describe('a page in Chromium for which no time passes', { timeout: 60_000 }, () 
     await library.is('live');
   });
 
-  it('and that lost its line while its tab was hidden is back as soon as that is shown', async () => {
+  it('reconnects as soon as its tab is shown, if its connection was lost while hidden', async () => {
     await hide(browser, library);
     middlebox.cut();
     await library.is('offline');
@@ -91,17 +91,17 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
   it.each([
     ['by itself', false],
     ['with other tabs', true],
-  ])('that is left, and come back to, goes on %s where it was', async (_, shared) => {
+  ])('continues %s after a visit to another page', async (_, shared) => {
     const library = await open(browser, { topics: ['a'], shared });
     await library.page.goto('about:blank');
     const missed = await relay.publish('a');
-    // The browser has kept the page as it was; a new one would know nothing.
+    // The browser has kept the page: a new one would have an empty log.
     await library.page.evaluate('void setTimeout(() => history.back())');
     await library.knows('a', [missed]);
     await library.is('live');
   });
 
-  it('that was frozen goes on where it was', async () => {
+  it('continues after it was frozen', async () => {
     const library = await open(browser, { topics: ['a'] });
     await hide(browser, library);
     await browser.freeze(library.page, true);

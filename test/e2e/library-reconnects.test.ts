@@ -10,7 +10,7 @@ import { randomPrefix } from '../support/random-prefix.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 
-/** What this machine may need for a new connection, a cold one and with other tests beside it. */
+/** Allowance for opening a connection on a loaded machine. */
 const MARGIN_MS = 2000;
 
 let browser: Browser;
@@ -79,7 +79,7 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     },
   );
 
-  it('whose relay hangs notices by itself, within 40 s, and is told what it missed', async () => {
+  it('notices within 40 s that its relay hangs, and receives what it missed', async () => {
     const library = await open(['a'], { prepare: (page) => page.clock.install() });
     relays[0]?.kill('SIGSTOP');
     middlebox.targets = middlebox.targets.slice(1); // it fails its health checks

@@ -21,7 +21,7 @@ afterEach(async () => {
   await relay.stop();
 });
 
-/** Opens a page that may do nothing but this, and proves that its client works and that the browser has no complaint. */
+/** Opens a page with this policy, and checks that its client works without a complaint of the browser. */
 async function works(policy: string, options: PageOptions): Promise<void> {
   app = await startLibraryApp({ relay: relay.http, policy });
   const { page, complaints } = await openPage(browser, app.url);

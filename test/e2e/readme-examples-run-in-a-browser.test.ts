@@ -16,7 +16,7 @@ let browser: Browser;
 let relay: RelayFixture;
 let app: Server;
 let html: string;
-/** What the app answers, and how often it was asked. */
+/** The app's content, and the number of requests for it. */
 let comments: string;
 let asked: number;
 
@@ -44,7 +44,7 @@ afterEach(async () => {
   await relay.stop();
 });
 
-/** Shows an example, with what its page has besides. */
+/** Opens a page with an example. */
 async function show(body: string) {
   html = `<!doctype html><html lang="en"><title></title><main></main>${body.replaceAll('http://localhost:8080', relay.http)}`;
   const { page, complaints } = await openPage(browser, `http://127.0.0.1:${(app.address() as AddressInfo).port}/`);
@@ -52,8 +52,8 @@ async function show(body: string) {
   return { page, complaints, main };
 }
 
-describe('the example of the README', { timeout: 30_000 }, () => {
-  it('for a page shows what the app has, and again as soon as that changes', async () => {
+describe('the example of the page', { timeout: 30_000 }, () => {
+  it('shows the content of the app, and again as soon as it changes', async () => {
     const { page, complaints, main } = await show(readmeExample('html', 'heliograph.watch'));
     await eventually(async () => expect(await main()).toBe('one'));
     await eventually(async () => expect(await page.title()).toBe('chat (live)'));
@@ -65,7 +65,7 @@ describe('the example of the README', { timeout: 30_000 }, () => {
     expect(complaints).toEqual([]);
   });
 
-  it('for content that comes along shows it without asking the app, and asks where there is none', async () => {
+  it('shows content that an update carries without a request, and requests it otherwise', async () => {
     const { main } = await show(`<script type="module">
       import { Heliograph } from '${relay.http}/client.js';
       const show = (data) => { document.querySelector('main').textContent = JSON.stringify(data); };
@@ -80,7 +80,7 @@ describe('the example of the README', { timeout: 30_000 }, () => {
     await eventually(async () => expect(await main()).toBe('"one"'));
   });
 
-  it('for React shows what was loaded, what came along, and the status, and lets go of what is not shown', async () => {
+  it('for React shows loaded content, carried content and the status, and unsubscribes from hidden topics', async () => {
     const { outputFiles } = await build({
       stdin: {
         loader: 'jsx',

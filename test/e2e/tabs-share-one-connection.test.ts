@@ -33,7 +33,7 @@ const connections = () => relay.metric('relay_connections');
 const opened = () => relay.metric('relay_connections_opened_total');
 
 describe('tabs in Chromium', { timeout: 60_000 }, () => {
-  it('hold one connection between them, and each is told of its own topics', async () => {
+  it('hold one connection between them, and each receives its own topics', async () => {
     const [one, two] = [await open(['a', 'b']), await open(['b', 'c'])];
     expect([await connections(), await opened()]).toEqual([1, 1]);
     const [a, b, c] = [await relay.publish('a'), await relay.publish('b'), await relay.publish('c')];
@@ -51,7 +51,7 @@ describe('tabs in Chromium', { timeout: 60_000 }, () => {
     ['is closed', (leader: LibraryPage) => leader.page.close()],
     ['goes to another page', (leader: LibraryPage) => leader.page.goto('about:blank')],
     ['ends its client', (leader: LibraryPage) => leader.close()],
-  ])('go on over another one when the one that leads %s, and lose nothing', async (_, leave) => {
+  ])('continue over another leader when theirs %s, and lose nothing', async (_, leave) => {
     const [leader, other, third] = [await open(['a']), await open(['a', 'b']), await open(['a'])];
     const before = await relay.publish('a');
     for (const tab of [leader, other, third]) await tab.knows('a', [before]);
@@ -71,7 +71,7 @@ describe('tabs in Chromium', { timeout: 60_000 }, () => {
     await other.is('live');
   });
 
-  it('go on without one that leads and is frozen by the browser, which is told what it missed when it thaws', async () => {
+  it('replace a leader that the browser freezes, which receives what it missed when it resumes', async () => {
     const [leader, other] = [await open(['a']), await open(['a'])];
     await browser.freeze(leader.page, true);
     const version = await relay.publish('a');
@@ -84,7 +84,7 @@ describe('tabs in Chromium', { timeout: 60_000 }, () => {
     expect(await opened()).toBe(2);
   });
 
-  it('may open and close clients at once, as frameworks do, and hold one connection', async () => {
+  it('open and close clients at once, as frameworks do, and hold one connection', async () => {
     const tab = new LibraryPage(await browser.open(app.url));
     for (let n = 0; n < 5; n += 1) {
       await tab.listen({ topics: ['a'], shared: true });

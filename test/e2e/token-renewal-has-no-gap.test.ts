@@ -8,7 +8,7 @@ import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 import { JWT_SECRET, signToken } from '../support/tokens.ts';
 
 const TRANSPORTS: readonly TransportName[] = ['websocket', 'sse', 'longpoll'];
-/** The longest that a page may hear nothing of a topic that changes all the time. */
+/** Longest permitted time without an update of a topic that changes all the time, in milliseconds. */
 const GAP_MS = 1500;
 
 let browser: Browser;
@@ -28,7 +28,7 @@ afterEach(async () => {
   await relay.stop();
 });
 
-/** A token that is good for this long, and perhaps a second less. */
+/** Returns a token that is valid for this long, or up to a second less. */
 const tokenFor = (seconds: number) => signToken({ topics: ['chat'], exp: Math.floor(Date.now() / 1000) + seconds });
 
 async function open(options: { transports?: readonly TransportName[]; clockMs?: number } = {}): Promise<LibraryPage> {
@@ -42,7 +42,7 @@ async function open(options: { transports?: readonly TransportName[]; clockMs?: 
 }
 
 describe('a page in Chromium whose token lives for seconds', { timeout: 60_000 }, () => {
-  it('shows another one before, by every transport, and hears all the time what changes', async () => {
+  it('renews it in time, over every transport, and receives updates all the time', async () => {
     app = await startLibraryApp({ relay: relay.http, token: () => tokenFor(4) });
     const pages = await Promise.all(TRANSPORTS.map((transport) => open({ transports: [transport] })));
     for (const page of pages) await page.is('live');
@@ -50,7 +50,7 @@ describe('a page in Chromium whose token lives for seconds', { timeout: 60_000 }
     const publishing = setInterval(async () => {
       version = await relay.publish('chat');
     }, 100);
-    // Everybody has lived on the third token for a while.
+    // Every page has used its third token for a while.
     await eventually(() => expect(app?.tokens).toBeGreaterThanOrEqual(3 * TRANSPORTS.length), 15_000);
     clearInterval(publishing);
     for (const page of pages) {
@@ -62,7 +62,7 @@ describe('a page in Chromium whose token lives for seconds', { timeout: 60_000 }
     }
   });
 
-  it('is back at once with another one where its clock is wrong and the relay has to tell it', async () => {
+  it('reconnects at once with another one if its clock is wrong and the relay rejects the token', async () => {
     app = await startLibraryApp({ relay: relay.http, token: () => tokenFor(4) });
     const page = await open({ clockMs: Date.now() + 3_600_000 });
     await page.is('live');
@@ -75,7 +75,7 @@ describe('a page in Chromium whose token lives for seconds', { timeout: 60_000 }
     expect((await page.told()).errors).toEqual([]);
   });
 
-  it('is told where its app gives one that is refused, and goes on with the next', async () => {
+  it('receives an error if a token is rejected, and continues with the next', async () => {
     const given = [Promise.resolve('x.y.z'), tokenFor(60)];
     app = await startLibraryApp({ relay: relay.http, token: async () => given.shift() ?? '' });
     const page = await open({ clockMs: Date.now() });

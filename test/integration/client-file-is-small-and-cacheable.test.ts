@@ -28,14 +28,14 @@ describe('the client file', () => {
     expect(PAGE).toContain(`at most ${MAX_GZIPPED_BYTES / 1024} KB gzipped`);
   });
 
-  it('is asked for again under its plain name, and costs nothing where it is the same', async () => {
+  it('is revalidated under its plain name, with 304 if it is unchanged', async () => {
     const response = await get('/client.js');
     expect(response.headers.get('cache-control')).toBe('no-cache');
     const etag = response.headers.get('etag') ?? '';
     expect((await get('/client.js', { 'if-none-match': etag })).status).toBe(304);
   });
 
-  it('stays for ever under the name that the plain one tells', async () => {
+  it('never changes under the name in Content-Location', async () => {
     const plain = await get('/client.js');
     const location = plain.headers.get('content-location') ?? '';
     expect(location).toMatch(/^\/client-[0-9a-f]{12}\.js$/);
@@ -45,7 +45,7 @@ describe('the client file', () => {
     expect(await hashed.text()).toBe(await plain.text());
   });
 
-  it('answers HEAD as GET, without a body, and says to any other method which ones it knows', async () => {
+  it('responds to HEAD as to GET without a body, and to other methods with 405', async () => {
     for (const path of ['/client.js', '/client.js.map', (await get('/client.js')).headers.get('content-location')]) {
       const ask = (method: string) => fetch(`${relay.http}${path}`, { method });
       const [full, head, other] = [await ask('GET'), await ask('HEAD'), await ask('POST')];
@@ -60,15 +60,15 @@ describe('the client file', () => {
     }
   });
 
-  it('has a source map where it says', async () => {
+  it('has a source map at the address in its header', async () => {
     const { headers } = await get('/client.js');
     const map = await (await get(headers.get('sourcemap') ?? '')).json();
     expect(map.sources).toContainEqual(expect.stringMatching(/client\/heliograph-client\.ts$/));
   });
 });
 
-describe('a file that a reader takes slowly', () => {
-  it('arrives whole, piece by piece', async () => {
+describe('a file that a client reads slowly', () => {
+  it('arrives complete, in chunks', async () => {
     const text = Array.from({ length: 3_000_000 }, (_, i) => i).join(' '); // more than any kernel buffers
     const server = new UwsApp({ tls: undefined, maxSockets: 0, refused() {} });
     serveFile(server.app, { path: '/long', type: 'text/plain', text, immutable: false }, () => ({}));

@@ -11,8 +11,8 @@ import { startWebhook } from '../support/webhook-fixture.ts';
 describe('a publisher on a webhook', () => {
   it.each([
     ['signs its calls', { secret: WEBHOOK_SECRET }],
-    ['brings its token', { token: WEBHOOK_TOKEN }],
-  ])('%s, and gets the versions', async (_, credentials) => {
+    ['sends its token', { token: WEBHOOK_TOKEN }],
+  ])('%s, and receives the versions', async (_, credentials) => {
     const broker = new RecordingBroker();
     const secrets = [parseSigningSecret(WEBHOOK_SECRET)] as SigningCredential[];
     const webhook = await startWebhook({ broker, config: { secrets } });
@@ -27,7 +27,7 @@ describe('a publisher on a webhook', () => {
     await webhook.stop();
   });
 
-  it('waits until an update is delivered, and rejects where it is not in time', async () => {
+  it('waits until an update is delivered, and rejects if it is not in time', async () => {
     const broker = new RecordingBroker();
     broker.relays = ['relay'];
     const webhook = await startWebhook({ broker });
@@ -60,7 +60,7 @@ describe('a publisher', () => {
   });
   afterEach(() => new Promise((resolve) => void server.close(resolve)));
 
-  it('repeats under the same id while the webhook cannot be reached, and says so to who wants to know', async () => {
+  it('retries under the same id while the webhook is unreachable, and reports each failure', async () => {
     answers = [
       [503, { code: 'broker_unavailable' }],
       [0, undefined],
@@ -74,14 +74,14 @@ describe('a publisher', () => {
     expect(new Set(calls.map((headers) => headers['webhook-id'])).size).toBe(1);
   });
 
-  it('gives up at once where repeating is of no use, and says why', async () => {
+  it('rejects at once if a retry would not help, with the reason', async () => {
     answers = [[403, { code: 'topic_forbidden' }]];
     const refused = new Publisher({ url, secret: WEBHOOK_SECRET }).publish('chat');
     await expect(refused).rejects.toMatchObject({ name: 'PublishError', status: 403, code: 'topic_forbidden' });
     expect(calls).toHaveLength(1);
   });
 
-  it('gives up after its time', async () => {
+  it('rejects after its timeout', async () => {
     answers = Array.from({ length: 100 }, () => [503, { code: 'broker_unavailable' }]);
     const begunAt = Date.now();
     const late = new Publisher({ url, token: 'x', timeoutMs: 500 }).publish('chat');
@@ -89,7 +89,7 @@ describe('a publisher', () => {
     expect(Date.now() - begunAt).toBeLessThan(1500);
   });
 
-  it.each([{}, { secret: WEBHOOK_SECRET, token: 'x' }])('wants exactly one credential: %j', (credentials) => {
+  it.each([{}, { secret: WEBHOOK_SECRET, token: 'x' }])('requires exactly one credential: %j', (credentials) => {
     expect(() => new Publisher({ url, ...credentials })).toThrow('a secret or a token');
   });
 });

@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 describe('the five commands of deploy/README.md', () => {
-  it('are five, and use the image, overlay, services and ports that there are', () => {
+  it('are five, and use existing images, overlays, services and ports', () => {
     const { version } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'));
     expect(commands).toHaveLength(5);
     const [, build, apply, forward, publish] = commands;
@@ -38,7 +38,7 @@ describe('the five commands of deploy/README.md', () => {
     );
   });
 
-  it('end with a curl that reaches whoever shows the chat, with the environment of the local overlay', async () => {
+  it('end with a curl that reaches a client of the chat, in the environment of the local overlay', async () => {
     const shared = { REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: randomPrefix(), NODE_ENV: 'production' };
     const start = async (role: Role, own: Record<string, string> = {}) => {
       const workload = workloadsOf(manifests).find(({ metadata }) => metadata.name === role) as Manifest;
@@ -49,7 +49,7 @@ describe('the five commands of deploy/README.md', () => {
     };
     const [relay, webhook] = await Promise.all([start('relay'), start('webhook')]);
     const chat = await start('chat', { WEBHOOK_URL: `http://127.0.0.1:${webhook.port}/webhook` });
-    // As the chat's page does it, from the chat's port.
+    // Connects as the chat's page does, from the chat's origin.
     const browser = await WsClient.open(`ws://localhost:${relay.port}/ws?topic=chat`, {
       origin: 'http://localhost:8000',
     });

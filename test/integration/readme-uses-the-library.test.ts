@@ -16,7 +16,7 @@ const listens = readmeExample('js', "import WebSocket from 'ws'");
 const publishes = readmeExample('js', 'heliograph/publisher');
 const records = readmeExample('js', 'heliograph/stats');
 
-/** An app around the README's lines, which shows its statistics itself and says where it is. */
+/** An app around the documented lines, which serves its own statistics and prints its ports. */
 const RECORDED_APP = `
 import { createServer } from 'node:http';
 import express from 'express';
@@ -28,7 +28,7 @@ for (const handler of [app, stats.pages]) {
 }
 `;
 
-/** What a strict compiler must take, and what not. */
+/** Code that a strict compiler must accept, and lines that it must reject. */
 const TYPED = `
 import { Heliograph, type HeliographOptions, type Status, type TopicUpdate } from 'heliograph/client';
 
@@ -76,7 +76,7 @@ describe('a project that has installed this repository', () => {
   });
   afterAll(() => rmSync(dir, { recursive: true }));
 
-  it('listens in Node as the README shows it', async () => {
+  it('subscribes in Node as documented', async () => {
     const relay = await startRelay();
     writeFileSync(join(dir, 'listen.js'), listens.replace('http://localhost:8080', relay.http));
     const child = spawn(process.execPath, ['listen.js'], { cwd: dir, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -94,7 +94,7 @@ describe('a project that has installed this repository', () => {
     }
   });
 
-  it('records what its own Express app does as the README shows it', async () => {
+  it('records the calls of its own Express app as documented', async () => {
     writeFileSync(join(dir, 'app.js'), RECORDED_APP);
     const env = { PATH: process.env.PATH, STATS_TOKEN: 'token', STATS_SAMPLE_RATE: '1' };
     const child = spawn(process.execPath, ['app.js'], { cwd: dir, env, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -119,7 +119,7 @@ describe('a project that has installed this repository', () => {
     }
   });
 
-  it('finds types for all of it', async () => {
+  it('finds types for every entry', async () => {
     const files = { 'listen.ts': listens, 'publish.ts': publishes, 'typed.ts': TYPED, 'stats.ts': TYPED_STATS };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
     const compilerOptions = {
@@ -137,7 +137,7 @@ describe('a project that has installed this repository', () => {
     expect(stdout).toBe('');
   });
 
-  it('gets the library and its types by npm', async () => {
+  it('receives the library and its types in the npm package', async () => {
     const { stdout } = await run('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], { cwd: ROOT });
     const [{ files }] = JSON.parse(stdout);
     const packed = files.map(({ path }: { path: string }) => `./${path}`);

@@ -35,14 +35,14 @@ describe('a connector', () => {
     vi.useRealTimers();
   });
 
-  it('is live once every topic has a number, and not before', () => {
+  it('is live once every topic has a version, and not before', () => {
     subscribed(null);
     expect(statuses.at(-1)).toBe('connecting');
     subscribed(7);
     expect(statuses).toEqual(['connecting', 'connecting', 'live']);
   });
 
-  it('asks for a sign at once where it gave up the last topic that was not answered yet', () => {
+  it('pings at once after unsubscribing from the last unconfirmed topic', () => {
     connector.unsubscribe(['chat']);
     expect(line().said).toEqual(['unsubscribe chat', 'ping']);
     line().says({ type: 'pong' });
@@ -51,7 +51,7 @@ describe('a connector', () => {
     expect(line().said.filter((said) => said === 'ping')).toHaveLength(1);
   });
 
-  it('is stale while the relay says that it is not fresh, whatever else it says', () => {
+  it('is stale while the relay is not fresh, whatever else it sends', () => {
     subscribed(7);
     line().says({ type: 'freshness', fresh: false });
     line().says({ type: 'update', topic: 'chat', version: 8 });
@@ -60,7 +60,7 @@ describe('a connector', () => {
     expect(statuses.at(-1)).toBe('live');
   });
 
-  it('is live again where the relay says a number, as on a stream that was made anew, without a word on freshness', () => {
+  it('is live again after a version without a freshness message, as on a reopened stream', () => {
     subscribed(7);
     line().says({ type: 'freshness', fresh: false });
     subscribed(null);
@@ -69,7 +69,7 @@ describe('a connector', () => {
     expect(statuses.at(-1)).toBe('live');
   });
 
-  it('asks after 30 s of silence, and makes the line anew without an answer in 10 s', () => {
+  it('pings after 30 s of silence, and reconnects if there is no pong within 10 s', () => {
     subscribed(7);
     vi.advanceTimersByTime(29_999);
     expect(line().said).toEqual([]);
@@ -85,14 +85,14 @@ describe('a connector', () => {
     expect(lines.all).toHaveLength(2);
   });
 
-  it('gives up a line that does not open', () => {
+  it('gives up a connection that does not open', () => {
     vi.advanceTimersByTime(8000 + 8000);
     expect(lines.all[0]?.isClosed).toBe(true);
     vi.advanceTimersByTime(1000);
     expect(lines.all.length).toBeGreaterThan(1);
   });
 
-  it('waits longer after each failure, never has two lines, and starts anew after a line that held', () => {
+  it('waits longer after each failure, never has two connections, and resets the delays after a stable one', () => {
     const waits: number[] = [];
     for (let i = 0; i < 7; i += 1) {
       const before = Date.now();
@@ -111,7 +111,7 @@ describe('a connector', () => {
     expect(open()).toBe(1);
   });
 
-  it('comes back when a drained relay said, and not earlier though the browser wakes up', () => {
+  it('reconnects at the time that a draining relay set, even if the browser wakes up earlier', () => {
     subscribed(7);
     line().ends(1012, '750');
     connector.wake();
@@ -121,13 +121,13 @@ describe('a connector', () => {
     expect(open()).toBe(1);
   });
 
-  it('does not wait for longer than a minute, whatever a relay says', () => {
+  it('waits for at most a minute, whatever a relay sets', () => {
     line().ends(1012, '99999999999');
     vi.advanceTimersByTime(60_000);
     expect(open()).toBe(1);
   });
 
-  it('comes back at once when the browser wakes up, and looks whether a line that stands is alive', () => {
+  it('reconnects at once when the browser wakes up, and pings an open connection', () => {
     line().ends(1006, '');
     connector.wake();
     expect(open()).toBe(1);
@@ -136,7 +136,7 @@ describe('a connector', () => {
     expect(line().said).toEqual(['ping']);
   });
 
-  it.each([1008, 1009, 1013, 4429])('is patient after close code %d', (code) => {
+  it.each([1008, 1009, 1013, 4429])('waits longer after close code %d', (code) => {
     line().ends(code, '');
     vi.advanceTimersByTime(3999);
     expect(open()).toBe(0);
@@ -147,7 +147,7 @@ describe('a connector', () => {
   it.each([
     [4401, 'unauthorized'],
     [4403, 'topic_forbidden'],
-  ])('does not come back unchanged after close code %d, and says so', (code, error) => {
+  ])('does not reconnect after close code %d, and reports an error', (code, error) => {
     line().ends(code, '');
     expect(messages).toEqual([{ type: 'error', code: error }]);
     vi.advanceTimersByTime(3_600_000);
@@ -156,13 +156,13 @@ describe('a connector', () => {
     expect(statuses.at(-1)).toBe('offline');
   });
 
-  it('says once why it does not come back where the relay has said so itself', () => {
+  it('reports one error if the relay has sent its own before it closes for good', () => {
     line().says({ type: 'error', code: 'origin_forbidden' });
     line().ends(4403, '');
     expect(messages).toEqual([{ type: 'error', code: 'origin_forbidden' }]);
   });
 
-  it('hears nothing more from a line that it gave up, and leaves no timer for it', () => {
+  it('ignores messages of an ended connection, and leaves no timer for it', () => {
     const given = line();
     given.ends(4401, '');
     messages.length = 0;
@@ -170,7 +170,7 @@ describe('a connector', () => {
     expect([messages, statuses.at(-1), vi.getTimerCount()]).toEqual([[], 'offline', 0]);
   });
 
-  it('does not look at its line because its tab is hidden, but when it is shown', () => {
+  it('pings when its tab is shown, not when it is hidden', () => {
     const page = Object.assign(new EventTarget(), { hidden: true });
     vi.stubGlobal('document', page);
     const shown = createConnector({ url: 'http://relay', topics, open: lines.opener(), message() {}, status() {} });
@@ -185,7 +185,7 @@ describe('a connector', () => {
     vi.unstubAllGlobals();
   });
 
-  it('is offline for good after it was closed', () => {
+  it('stays offline after it was closed', () => {
     connector.close();
     connector.wake();
     connector.connect();

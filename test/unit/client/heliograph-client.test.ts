@@ -22,7 +22,7 @@ describe('a client', () => {
   const passes = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
   const asked = () => last().sent.filter(({ type }) => type.endsWith('subscribe'));
 
-  /** A client whose line is open, and whose relay has answered for its topics. */
+  /** Creates a client with an open connection and confirmed topics. */
   function start(options: HeliographOptions = {}): void {
     const fake = createFakeWebSockets();
     sockets = fake.sockets;
@@ -33,7 +33,7 @@ describe('a client', () => {
     last().says({ type: 'subscribed', topics });
   }
 
-  it.each(['a b', '', 'ä', 'x'.repeat(129)])('refuses at once what is no topic: %j', (name) => {
+  it.each(['a b', '', 'ä', 'x'.repeat(129)])('throws on an invalid topic: %j', (name) => {
     start({ topics: ['chat'] });
     expect(() => new Heliograph('http://relay', { topics: [name] })).toThrow(TypeError);
     expect(() => heliograph.subscribe(name)).toThrow(TypeError);
@@ -41,7 +41,7 @@ describe('a client', () => {
     expect(asked()).toEqual([{ type: 'subscribe', topics: { chat: null } }]);
   });
 
-  it('goes on watching a topic that it is unsubscribed from by name, and the other way round', async () => {
+  it('keeps a watch after unsubscribing by name, and the other way round', async () => {
     start({ topics: ['chat'] });
     const fetcher = vi.fn();
     const stop = heliograph.watch('chat', fetcher, { since: 1 });
@@ -62,7 +62,7 @@ describe('a client', () => {
     expect(told).not.toContainEqual({ topic: 'chat', version: 4 });
   });
 
-  it('asks once for a topic that is named or watched twice', async () => {
+  it('subscribes once to a topic that is named or watched twice', async () => {
     start({ topics: ['chat', 'chat'] });
     const ends = [heliograph.watch('new', () => {}), heliograph.watch('new', () => {})];
     expect(asked()).toEqual([
@@ -76,7 +76,7 @@ describe('a client', () => {
     expect(asked().at(-1)).toEqual({ type: 'unsubscribe', topics: ['new'] });
   });
 
-  it('ends a watch by its signal', async () => {
+  it('ends a watch when its signal is aborted', async () => {
     start({ topics: ['chat'] });
     const fetcher = vi.fn();
     const controller = new AbortController();
@@ -88,7 +88,7 @@ describe('a client', () => {
     expect(fetcher).not.toHaveBeenCalled();
   });
 
-  it('leaves nothing at a signal that outlives its watch', () => {
+  it('removes its listener from a signal that outlives the watch', () => {
     start({ topics: ['chat'] });
     const { signal } = new AbortController();
     const stop = heliograph.watch('chat', () => {}, { since: 1, signal });
@@ -97,7 +97,7 @@ describe('a client', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('says which topic it may not listen to, and goes on with the others', () => {
+  it('reports which topic is forbidden, and keeps the others', () => {
     start({ topics: ['chat'] });
     heliograph.subscribe('secret');
     last().says({ type: 'error', code: 'topic_forbidden', topic: 'secret' });
@@ -105,7 +105,7 @@ describe('a client', () => {
     expect(told).toEqual(['live', { code: 'topic_forbidden', topic: 'secret' }, { topic: 'chat', version: 2 }]);
   });
 
-  it('goes on with what was said though a handler throws', () => {
+  it('calls the other handlers if one throws', () => {
     const complain = vi.spyOn(console, 'error').mockImplementation(() => {});
     start({ topics: ['chat'] });
     heliograph.on('update', () => {
@@ -118,7 +118,7 @@ describe('a client', () => {
     expect(complain).toHaveBeenCalledTimes(1);
   });
 
-  it('does nothing any more once it is closed, whatever it is asked, and leaves no timer', async () => {
+  it('does nothing once it is closed, whatever is called, and leaves no timer', async () => {
     start({ topics: ['chat'] });
     const fetcher = vi.fn();
     const stop = heliograph.watch('chat', fetcher, { since: 1 });
@@ -135,7 +135,7 @@ describe('a client', () => {
     expect([fetcher.mock.calls.length, sockets.length, told]).toEqual([0, 1, ['offline']]);
   });
 
-  it('may be closed by the handler that is told of the loss of its line', () => {
+  it('can be closed by a handler of the status offline', () => {
     start({ topics: ['chat'] });
     heliograph.on('status', (status) => status === 'offline' && heliograph.close());
     last().ends(1006);

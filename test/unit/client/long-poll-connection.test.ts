@@ -4,7 +4,7 @@ import { openLongPoll } from '../../../services/client/long-poll-connection.ts';
 import type { TransportConnection } from '../../../services/client/transport.ts';
 import { FakeFetch, type FakeRequest } from '../../support/fake-fetch.ts';
 
-describe('a line over long-polls', () => {
+describe('a long-poll connection', () => {
   let http: FakeFetch;
   let line: TransportConnection;
   let topics: Map<string, number | null>;
@@ -49,7 +49,7 @@ describe('a line over long-polls', () => {
   const updates = () => messages.filter(({ type }) => type === 'update');
   const wait = () => http.last.headers.get('prefer');
 
-  it('asks anew where an answer does not come, also while those for other topics do', async () => {
+  it('repeats a request that gets no response, even while others get theirs', async () => {
     topics.set('c', 7);
     await open();
     const [dead, other] = http.requests as [FakeRequest, FakeRequest];
@@ -68,7 +68,7 @@ describe('a line over long-polls', () => {
     expect(waiting.isAborted).toBe(true);
   });
 
-  it('asks at once what is current, then waits for what comes', async () => {
+  it('asks for the current version at once, then waits for a change', async () => {
     await open('t1');
     expect(http.last.url.pathname).toBe('/topics/a%2Fb');
     expect(http.last.headers.get('if-none-match')).toBe('"5"');
@@ -85,7 +85,7 @@ describe('a line over long-polls', () => {
     expect(wait()).toBe('wait=25');
   });
 
-  it('tells no update where nothing was known', async () => {
+  it('delivers no update if no version was known', async () => {
     topics.set('a/b', null);
     await open();
     expect([...http.last.headers]).toEqual([]);
@@ -94,13 +94,13 @@ describe('a line over long-polls', () => {
     expect(updates()).toEqual([]);
   });
 
-  it('tells what another number means, even a lower one', async () => {
+  it('delivers an update for any other version, even a lower one', async () => {
     await open();
     await answers(200, { topic: 'a/b', version: 3 });
     expect(updates()).toEqual([{ type: 'update', topic: 'a/b', version: 3 }]);
   });
 
-  it('asks again as soon as a wait is over', async () => {
+  it('polls again as soon as a wait is over', async () => {
     await open();
     await answers(304);
     for (let i = 0; i < 3; i += 1) {
@@ -111,7 +111,7 @@ describe('a line over long-polls', () => {
     }
   });
 
-  it('does not ask in a hurry where something answers that does not wait', async () => {
+  it('slows down if a server responds without waiting', async () => {
     await open();
     await answers(304);
     await answers(304);
@@ -122,7 +122,7 @@ describe('a line over long-polls', () => {
     expect(http.requests).toHaveLength(3);
   });
 
-  it('is stale while the relay cannot vouch, and asks now and then until it can', async () => {
+  it('is stale while the relay is, and polls slowly until it is fresh', async () => {
     await open();
     await answers(503, { code: 'not_fresh' });
     expect(messages.at(-1)).toEqual({ type: 'freshness', fresh: false });
@@ -136,7 +136,7 @@ describe('a line over long-polls', () => {
     expect(messages.filter(({ type }) => type === 'freshness').at(-1)).toEqual({ type: 'freshness', fresh: true });
   });
 
-  it('goes on with the other topics where one is refused', async () => {
+  it('keeps the other topics if one is rejected', async () => {
     topics.set('c', 1);
     await open();
     const [a, c] = http.requests;
@@ -153,7 +153,7 @@ describe('a line over long-polls', () => {
     [429, 'too_many_connections', 4429],
     [503, 'relay_full', 1013],
     [503, 'draining', 1012],
-  ])('ends where nothing is left after %i %s', async (status, code, closeCode) => {
+  ])('closes if no topic is left after %i %s', async (status, code, closeCode) => {
     await open();
     await answers(status, { code });
     expect(ends).toEqual([closeCode]);
@@ -163,20 +163,20 @@ describe('a line over long-polls', () => {
     [403, '<h1>Blocked</h1>'],
     [502, ''],
     [200, '<h1>Log in to this network</h1>'],
-  ])('counts as lost where it was not a relay that answered %i', async (status, body) => {
+  ])('counts as lost if %i did not come from a relay', async (status, body) => {
     await open();
     await answers(status, body);
     expect(ends).toEqual([1006]);
   });
 
-  it('counts as lost where the network fails', async () => {
+  it('counts as lost if the network fails', async () => {
     await open();
     http.last.fail();
     await passes();
     expect(ends).toEqual([1006]);
   });
 
-  it('polls without waiting where there are more topics than may wait, the slower the more there are', async () => {
+  it('polls without waiting if there are too many topics, more slowly the more there are', async () => {
     topics = new Map(Array.from({ length: 20 }, (_, i) => [`t${i}`, 1]));
     await open();
     expect(http.requests).toHaveLength(20);
@@ -188,7 +188,7 @@ describe('a line over long-polls', () => {
     expect(http.requests.every(({ headers }) => !headers.has('prefer'))).toBe(true);
   });
 
-  it('asks anew, at once, for a topic that is asked for, or where a sign of life is', async () => {
+  it('polls at once on a subscription or a ping', async () => {
     await open();
     await answers(304);
     line.ping();
@@ -206,7 +206,7 @@ describe('a line over long-polls', () => {
     expect(http.requests.at(-2)?.headers.get('if-none-match')).toBe('"2"');
   });
 
-  it('asks no more for a topic that it was unsubscribed from', async () => {
+  it('stops polling a topic after unsubscribing from it', async () => {
     await open();
     await answers(304);
     topics.delete('a/b');
@@ -217,7 +217,7 @@ describe('a line over long-polls', () => {
     expect(ends).toEqual([]);
   });
 
-  it('shows a renewed token at once: a request that waits would end with the old one', async () => {
+  it('sends a renewed token at once, since a waiting request would end with the old one', async () => {
     await open('t1');
     await answers(304);
     expect(wait()).toBe('wait=25');
@@ -229,7 +229,7 @@ describe('a line over long-polls', () => {
     expect(ends).toEqual([]);
   });
 
-  it('tells nothing more after it was closed, and leaves no timer', async () => {
+  it('delivers nothing after it was closed, and leaves no timer', async () => {
     await open();
     await answers(304);
     await answers(304);

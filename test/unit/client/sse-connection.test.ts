@@ -5,7 +5,7 @@ import type { TransportConnection } from '../../../services/client/transport.ts'
 import { eventually } from '../../support/eventually.ts';
 import { FakeFetch } from '../../support/fake-fetch.ts';
 
-describe('a line over Server-Sent Events', () => {
+describe('a connection over Server-Sent Events', () => {
   let http: FakeFetch;
   let line: TransportConnection;
   let topics: Map<string, number | null>;
@@ -39,7 +39,7 @@ describe('a line over Server-Sent Events', () => {
   const said = (count: number) => eventually(() => expect(messages).toHaveLength(count));
   const ended = (code: number, reason = '') => eventually(() => expect(ends).toEqual([[code, reason]]));
 
-  it('asks for its topics from where they are, and shows its token in a header', async () => {
+  it('requests its topics with their versions, and sends its token in a header', async () => {
     await open('t1');
     const { url, headers } = http.last;
     expect(url.pathname).toBe('/push/events');
@@ -49,12 +49,12 @@ describe('a line over Server-Sent Events', () => {
     expect(headers.get('authorization')).toBe('Bearer t1');
   });
 
-  it('asks without any header where there is no token, so that a browser need not ask first', async () => {
+  it('sends no header without a token, so that browsers need no preflight request', async () => {
     await open();
     expect([...http.last.headers]).toEqual([]);
   });
 
-  it('hands on what is said, however it is cut into pieces', async () => {
+  it('delivers messages however the stream is cut into chunks', async () => {
     await open();
     http.last.stream();
     const update = { type: 'update', topic: 'c', version: 7, data: 'Grüße \u2028event: ping\u{1f600}' };
@@ -69,7 +69,7 @@ describe('a line over Server-Sent Events', () => {
     ]);
   });
 
-  it('makes one stream anew, from where it is then, for all that changes within a turn', async () => {
+  it('reopens the stream once for all changes of a turn, with the versions known then', async () => {
     await open('t1');
     const first = http.last;
     first.stream();
@@ -91,7 +91,7 @@ describe('a line over Server-Sent Events', () => {
     expect(ends).toEqual([]);
   });
 
-  it('makes it anew where a sign of life is asked for', async () => {
+  it('reopens the stream on a ping', async () => {
     await open();
     line.ping();
     await setImmediate();
@@ -99,7 +99,7 @@ describe('a line over Server-Sent Events', () => {
     expect(http.requests).toHaveLength(2);
   });
 
-  it('ends where it is cut', async () => {
+  it('closes if the stream is cut', async () => {
     await open();
     http.last.stream();
     http.last.send('retry: 1500\n\nevent: subscribed\ndata: {"type":"subscribed","topics":{"c":6}}\n\n');
@@ -108,13 +108,13 @@ describe('a line over Server-Sent Events', () => {
     await ended(1006);
   });
 
-  it('ends where it cannot be had at all', async () => {
+  it('closes if the request fails', async () => {
     await open();
     http.last.fail();
     await ended(1006);
   });
 
-  it('comes back when a relay says that goes away', async () => {
+  it('passes on the delay that a draining relay sets', async () => {
     await open();
     http.last.stream();
     http.last.send('retry: 1500\n\nevent: subscribed\ndata: {"type":"subscribed","topics":{"c":6}}\n\n');
@@ -123,7 +123,7 @@ describe('a line over Server-Sent Events', () => {
     await ended(1012, '321');
   });
 
-  it('comes back when a relay says that is full', async () => {
+  it('passes on the delay that a full relay sets', async () => {
     await open();
     http.last.stream();
     http.last.send('retry: 2500\n\n');
@@ -137,7 +137,7 @@ describe('a line over Server-Sent Events', () => {
     [403, 'origin_forbidden', 4403],
     [429, 'too_many_connections', 4429],
     [503, 'relay_full', 1013],
-  ])('ends by the close code that means the same where it is refused by %i %s', async (status, code, closeCode) => {
+  ])('closes with the code that corresponds to %i %s', async (status, code, closeCode) => {
     await open();
     http.last.answer(status, { code });
     await ended(closeCode);
@@ -149,27 +149,27 @@ describe('a line over Server-Sent Events', () => {
     [503, '{}'],
     [404, { code: 'not_found' }],
     [200, '<h1>Log in to this network</h1>'],
-  ])('counts as lost where it was not a relay that answered %i', async (status, body) => {
+  ])('counts as lost if %i did not come from a relay', async (status, body) => {
     await open();
     http.last.answer(status, body);
     await ended(1006);
   });
 
-  it('leaves more than 16 topics to another way', async () => {
+  it('leaves more than 16 topics to another transport', async () => {
     await open();
     for (let i = 0; i < 15; i += 1) topics.set(`t${i}`, 1);
     line.subscribe(new Map([['t14', 1]]));
     expect(ends).toEqual([[1012, '0']]);
   });
 
-  it('asks for nothing without topics', async () => {
+  it('sends no request without topics', async () => {
     topics.clear();
     await open();
     expect(http.requests).toHaveLength(0);
     expect(messages).toEqual([{ type: 'pong' }]);
   });
 
-  it('tells nothing more after it was closed', async () => {
+  it('delivers nothing after it was closed', async () => {
     await open();
     http.last.stream();
     await setImmediate();

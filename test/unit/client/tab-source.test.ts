@@ -6,7 +6,7 @@ import type { ServerMessage } from '../../../services/shared/protocol/server-mes
 import { FakeBrowser } from '../../support/fake-browser.ts';
 import { FakeConnections } from '../../support/fake-connection.ts';
 
-/** What one tab was told. */
+/** The messages and statuses that one tab received. */
 interface Tab {
   readonly source: Source;
   readonly topics: Map<string, number | null>;
@@ -16,7 +16,7 @@ interface Tab {
 
 const shown = (persisted: boolean) => Object.assign(new Event('pageshow'), { persisted });
 
-describe('tabs that share a line', () => {
+describe('tabs that share a connection', () => {
   let browser: FakeBrowser;
   let lines: FakeConnections;
   let randoms = 0;
@@ -66,7 +66,7 @@ describe('tabs that share a line', () => {
     await passes();
   }
 
-  it('have one line between them, and mirror its status', async () => {
+  it('hold one connection between them, and mirror its status', async () => {
     const a = await open({ x: null });
     const b = await open({ y: null });
     expect(lines.open).toBe(1);
@@ -78,7 +78,7 @@ describe('tabs that share a line', () => {
     expect([a.statuses.at(-1), b.statuses.at(-1)]).toEqual(['stale', 'stale']);
   });
 
-  it('are told what each of them lacks, and nothing twice', async () => {
+  it('receive the updates that each of them lacks, and none twice', async () => {
     const a = await open({ x: 9 });
     await says({ type: 'subscribed', topics: { x: 9 } });
     const b = await open({ x: 7 });
@@ -90,7 +90,7 @@ describe('tabs that share a line', () => {
     expect(lines.last.options.topics.get('x')).toBe(9);
   });
 
-  it('know the number also where another tab asked first', async () => {
+  it('learn a version that another tab subscribed to first', async () => {
     await open({ x: null });
     await says({ type: 'subscribed', topics: { x: 9 } });
     const b = await open({ x: null });
@@ -99,7 +99,7 @@ describe('tabs that share a line', () => {
     expect(b.topics.get('x')).toBe(9);
   });
 
-  it('ask for less when one of them needs less', async () => {
+  it('unsubscribe when the last tab does', async () => {
     const a = await open({ x: 1, y: 1 });
     const b = await open({ x: 1 });
     a.topics.delete('x');
@@ -116,7 +116,7 @@ describe('tabs that share a line', () => {
     expect([...lines.last.options.topics.keys()]).toEqual(['y', 'z']);
   });
 
-  it('go on over another tab when the one that leads is closed, from where each of them is', async () => {
+  it('go on over another leader when theirs is closed, each from its own versions', async () => {
     const a = await open({ x: 1 });
     const b = await open({ x: 1, y: 4 });
     await says({ type: 'subscribed', topics: { x: 1, y: 4 } });
@@ -136,7 +136,7 @@ describe('tabs that share a line', () => {
     expect(a.statuses.at(-1)).toBe('offline');
   });
 
-  it('take over where the one that leads does not answer, and end with one line', async () => {
+  it('replace a leader that does not respond, and end with one connection', async () => {
     const tabs = [await open({ x: 1 })];
     await says({ type: 'subscribed', topics: { x: 1 } });
     browser.muteNewest();
@@ -152,7 +152,7 @@ describe('tabs that share a line', () => {
     expect(lines.open).toBe(1);
   });
 
-  it('notice by themselves that the one that leads says nothing any more', async () => {
+  it('notice a silent leader by themselves', async () => {
     await open({ x: 1 });
     await says({ type: 'subscribed', topics: { x: 1 } });
     browser.muteNewest();
@@ -163,7 +163,7 @@ describe('tabs that share a line', () => {
     expect(lines.open).toBe(1);
   });
 
-  it('are each on its own where the browser refuses them locks, and do not ask for them again and again', async () => {
+  it('hold a connection each if the browser denies locks, and do not request them again', async () => {
     const request = vi.fn(() => Promise.reject(new DOMException('not in this page', 'SecurityError')));
     vi.stubGlobal('navigator', { locks: { request } });
     const a = await open({ x: null });
@@ -175,7 +175,7 @@ describe('tabs that share a line', () => {
     expect([lines.open, request.mock.calls.length]).toEqual([0, 1]);
   });
 
-  it('do nothing any more once they are closed', async () => {
+  it('do nothing once they are closed', async () => {
     const a = await open({ x: 1 });
     a.source.close();
     a.source.subscribe(new Map([['y', null]]));
@@ -204,14 +204,14 @@ describe('tabs that share a line', () => {
     expect(a.statuses.at(-1)).toBe('live');
   });
 
-  it('keep their line when they are shown for the first time', async () => {
+  it('keep their connection when they are shown for the first time', async () => {
     await open({ x: 1 });
     browser.window.dispatchEvent(shown(false));
     await passes();
     expect([lines.open, lines.all.length]).toEqual([1, 1]);
   });
 
-  it('leave the one that leads alone when they are hidden', async () => {
+  it('do not ping the leader when they are hidden', async () => {
     await open({ x: 1 });
     await says({ type: 'subscribed', topics: { x: 1 } });
     browser.document.hidden = true;
@@ -220,7 +220,7 @@ describe('tabs that share a line', () => {
     expect(lines.last.said.filter((said) => said === 'ping')).toEqual([]);
   });
 
-  it('ask when they are shown whether the one that leads is still there', async () => {
+  it('ping the leader when they are shown', async () => {
     await open({ x: 1 });
     await open({ x: 1 });
     await says({ type: 'subscribed', topics: { x: 1 } });

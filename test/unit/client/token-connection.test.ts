@@ -6,13 +6,13 @@ import { FakeConnections } from '../../support/fake-connection.ts';
 
 const START_MS = Date.UTC(2030, 0, 1);
 
-/** A JWT with this life, whose signature nobody looks at here. */
+/** Returns a JWT with this lifetime and an arbitrary signature. */
 function tokenFor(lifeMs: number, name = 'Jürgen'): string {
   const payload = { sub: name, exp: (Date.now() + lifeMs) / 1000 };
   return `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.c2ln`;
 }
 
-describe('a line with a token', () => {
+describe('a connection with a token', () => {
   let lines: FakeConnections;
   let source: Source | undefined;
   const statuses: Status[] = [];
@@ -51,7 +51,7 @@ describe('a line with a token', () => {
     if (!lines.last.isClosed) lines.last.ends(4401);
   };
 
-  it('shows a token that never changes, and stops where it is refused', async () => {
+  it('sends a fixed token, and stops if it is rejected', async () => {
     await start('t1');
     expect(lines.last.options.token).toBe('t1');
     refuse();
@@ -61,7 +61,7 @@ describe('a line with a token', () => {
     expect(errors).toContain('unauthorized');
   });
 
-  it('shows what a function gives, late or at once, or nothing', async () => {
+  it('sends what a function returns: a token, a promise of one, or none', async () => {
     const given: (string | undefined | Promise<string>)[] = ['t1', Promise.resolve('t2'), undefined];
     await start(() => given.shift() as string);
     for (const token of ['t1', 't2', undefined]) {
@@ -72,7 +72,7 @@ describe('a line with a token', () => {
     }
   });
 
-  it('renews a token on the line that stands, well before it expires, and each one after it', async () => {
+  it('renews each token on the open connection, well before it expires', async () => {
     const tokens: string[] = [];
     await start(async () => {
       tokens.push(tokenFor(600_000, `${tokens.length}`));
@@ -92,7 +92,7 @@ describe('a line with a token', () => {
     expect(statuses).not.toContain('offline');
   });
 
-  it('asks again soon where a renewal fails, says so, and keeps the line', async () => {
+  it('reports a failed renewal, repeats it soon, and keeps the connection', async () => {
     let calls = 0;
     await start(async () => {
       calls += 1;
@@ -108,7 +108,7 @@ describe('a line with a token', () => {
     expect(lines.last.said).toHaveLength(1);
   });
 
-  it('shows a new token again soon where the relay cannot judge it, and keeps the line', async () => {
+  it('sends a new token again soon if the relay cannot verify it, and keeps the connection', async () => {
     await start(async () => tokenFor(20_000));
     works();
     await passes(16_000);
@@ -120,7 +120,7 @@ describe('a line with a token', () => {
     expect([first, lines.last.said.length]).toEqual([second, 2]);
   });
 
-  it('shows the same token on the next line as long as it is good for a while', async () => {
+  it('sends the same token on the next connection while it is not due for renewal', async () => {
     const ask = vi.fn(async () => tokenFor(600_000));
     await start(ask);
     works();
@@ -131,7 +131,7 @@ describe('a line with a token', () => {
     expect(ask).toHaveBeenCalledTimes(1);
   });
 
-  it('gets another token where one that was good is refused, comes back at once, and tells no error', async () => {
+  it('reconnects at once with another token if a kept one is rejected, without an error', async () => {
     let calls = 0;
     await start(() => `t${++calls}`);
     works();
@@ -143,7 +143,7 @@ describe('a line with a token', () => {
     expect(errors).toEqual([]);
   });
 
-  it('does so too where only a topic is refused for it', async () => {
+  it('does the same if only a topic is rejected', async () => {
     let calls = 0;
     await start(() => `t${++calls}`);
     works();
@@ -155,7 +155,7 @@ describe('a line with a token', () => {
     expect(lines.last.options.token).toBe('t2');
   });
 
-  it('comes back at once, with another token, where one expires that the relay had taken, and tells no error', async () => {
+  it('reconnects at once with another token if an accepted one expires, without an error', async () => {
     let calls = 0;
     await start(() => `t${++calls}`);
     works();
@@ -165,7 +165,7 @@ describe('a line with a token', () => {
     expect(errors).toEqual([]);
   });
 
-  it('is patient and says so where a token is refused that was just got', async () => {
+  it('reports a new token that is rejected, and waits longer', async () => {
     const ask = vi.fn(() => 'bad');
     await start(ask);
     refuse();
@@ -176,7 +176,7 @@ describe('a line with a token', () => {
     expect(ask).toHaveBeenCalledTimes(2);
   });
 
-  it('says where the app gives no token, and asks it again', async () => {
+  it('reports an app that fails to return a token, and asks it again', async () => {
     let calls = 0;
     await start(async () => {
       calls += 1;
@@ -189,7 +189,7 @@ describe('a line with a token', () => {
     expect(lines.last.options.token).toBe('t');
   });
 
-  it('passes on what is refused to somebody without a token', async () => {
+  it('passes on a rejection if there is no token', async () => {
     await start(() => undefined);
     works();
     lines.last.says({ type: 'error', code: 'unauthorized', topic: 'private' });
@@ -197,7 +197,7 @@ describe('a line with a token', () => {
     expect(lines.last.isClosed).toBe(false);
   });
 
-  it('opens nothing where it was closed while the app was asked', async () => {
+  it('opens nothing if it was closed while the token was loading', async () => {
     await start(() => new Promise((resolve) => setTimeout(() => resolve('t'), 1000)));
     source?.close();
     await passes(5000);
@@ -209,7 +209,7 @@ describe('a line with a token', () => {
     ['has no exp', () => `e30.${Buffer.from('{}').toString('base64url')}.c2ln`],
     ['has expired by this clock', () => tokenFor(-1000)],
     ['lives for longer than a timer can wait', () => tokenFor(3_000_000_000)],
-  ])('asks for no other token where one %s', async (_, token) => {
+  ])('requests no other token if one %s', async (_, token) => {
     const ask = vi.fn(token);
     await start(ask);
     works();

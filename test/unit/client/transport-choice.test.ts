@@ -26,7 +26,7 @@ describe('the choice of a transport', () => {
     vi.useRealTimers();
   });
 
-  /** A client that has just been started. */
+  /** Starts a client. */
   function start(names: readonly (typeof NAMES)[number][] = NAMES): void {
     const openers = names.map((name) => [name, lines.opener(name)] as const);
     source = createConnector({
@@ -42,7 +42,7 @@ describe('the choice of a transport', () => {
   const works = () => lines.last.says({ type: 'subscribed', topics: { chat: 1 } });
   const fails = () => lines.last.ends(1006);
 
-  /** Lets time pass on a line that shows signs of life. */
+  /** Lets time pass on a connection that receives pongs. */
   function passes(ms: number): void {
     const line = lines.last;
     for (let left = ms; left > 0; left -= 10_000) {
@@ -51,7 +51,7 @@ describe('the choice of a transport', () => {
     }
   }
 
-  it('begins with the best, and falls back at once over what says nothing to what works', () => {
+  it('begins with the best, and falls back at once to the first that works', () => {
     start();
     fails();
     vi.advanceTimersByTime(500);
@@ -63,14 +63,14 @@ describe('the choice of a transport', () => {
     expect(lines.open).toBe(1);
   });
 
-  it('falls back where a line opens and says nothing', () => {
+  it('falls back if a connection opens and delivers nothing', () => {
     start();
     vi.advanceTimersByTime(8000 + 500);
     expect(lines.names).toEqual(['websocket', 'sse']);
     expect(lines.open).toBe(1);
   });
 
-  it('begins anew with the best, ever more slowly, while nothing works', () => {
+  it('starts again with the best, with growing delays, while none works', () => {
     start();
     for (let i = 0; i < 60; i += 1) {
       fails();
@@ -81,7 +81,7 @@ describe('the choice of a transport', () => {
     expect(lines.open).toBe(1);
   });
 
-  it('stays with what has worked over two failures, and turns to the next after three', () => {
+  it('stays with one that has worked for two failures, and falls back after three', () => {
     start();
     works();
     for (let i = 0; i < 3; i += 1) {
@@ -94,14 +94,14 @@ describe('the choice of a transport', () => {
     expect(lines.names.at(-1)).toBe('sse');
   });
 
-  it.each([1008, 1012, 1013])('stays where a relay itself says no, by close code %d', (code) => {
+  it.each([1008, 1012, 1013])('stays if a relay itself closes, with code %d', (code) => {
     start();
     lines.last.ends(code);
     vi.advanceTimersByTime(8000);
     expect(lines.names).toEqual(['websocket', 'websocket']);
   });
 
-  it('finds its way back up: at the earliest after a minute, and never with two lines at a time', () => {
+  it('returns to the best after a minute at the earliest, never with two connections', () => {
     start();
     fails();
     vi.advanceTimersByTime(500);
@@ -116,7 +116,7 @@ describe('the choice of a transport', () => {
     expect(statuses.at(-1)).toBe('live');
   });
 
-  it('is back on what worked at once where the better one fails again', () => {
+  it('returns at once to the one that worked if the better one fails again', () => {
     start();
     fails();
     vi.advanceTimersByTime(500);
@@ -128,7 +128,7 @@ describe('the choice of a transport', () => {
     expect(lines.last.name).toBe('sse');
   });
 
-  it('remembers what worked for the next page of the tab', () => {
+  it('remembers the one that worked for the next page of the tab', () => {
     const kept = new Map<string, string>();
     vi.stubGlobal('sessionStorage', {
       getItem: (key: string) => kept.get(key) ?? null,
@@ -143,7 +143,7 @@ describe('the choice of a transport', () => {
     expect(lines.names).toEqual(['websocket', 'sse', 'sse']);
   });
 
-  it('does without a memory where the browser forbids one', () => {
+  it('works if the browser denies storage', () => {
     vi.stubGlobal('sessionStorage', {
       getItem() {
         throw new Error('forbidden');
@@ -157,7 +157,7 @@ describe('the choice of a transport', () => {
     expect(statuses.at(-1)).toBe('live');
   });
 
-  it('polls where there are more topics than one stream takes', () => {
+  it('polls if there are more topics than one stream carries', () => {
     topics = new Map(Array.from({ length: 17 }, (_, i) => [`t${i}`, null]));
     start();
     fails();
@@ -173,7 +173,7 @@ describe('the choice of a transport', () => {
     expect(lines.last.said).toEqual(['subscribe news', 'unsubscribe news', 'ping']);
   });
 
-  it('uses only what it may', () => {
+  it('uses only the permitted ones', () => {
     start(['longpoll']);
     fails();
     vi.advanceTimersByTime(1000);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createWatch, type FetchReason, type Watch } from '../../../services/client/watch.ts';
 
-/** One run of the fetcher, which a test ends. */
+/** A run of the fetcher that the test ends. */
 interface Run extends FetchReason {
   succeed(): Promise<void>;
   fail(): Promise<void>;
@@ -48,7 +48,7 @@ describe('a watch', () => {
     page.dispatchEvent(new Event('visibilitychange'));
   }
 
-  it('runs once at the start, when the relay has said the number, which the content is then not older than', async () => {
+  it('runs once at the start, after the relay has confirmed the version', async () => {
     watch.start();
     await passes(100);
     expect(runs).toHaveLength(0);
@@ -61,7 +61,7 @@ describe('a watch', () => {
     expect(runs).toHaveLength(1);
   });
 
-  it('does not wait for the relay for longer than a second, and runs once more when that speaks', async () => {
+  it('waits for the relay for at most a second, and runs once more after it confirms', async () => {
     watch.start();
     await passes(1000);
     expect(runs).toHaveLength(1);
@@ -70,7 +70,7 @@ describe('a watch', () => {
     expect(runs).toHaveLength(2);
   });
 
-  it('runs with the newest update, after a part of its spread, once for all that came meanwhile', async () => {
+  it('runs after a part of the spread, with the newest update, once for all that arrived', async () => {
     await told(1, 1000);
     await told(2, 1000);
     await passes(499);
@@ -83,7 +83,7 @@ describe('a watch', () => {
     expect(runs).toHaveLength(1);
   });
 
-  it('never runs twice at a time, and once more for all updates that came during a run', async () => {
+  it('never runs twice at a time, and once more for all updates that arrived during a run', async () => {
     await told(1);
     await told(2);
     await told(3);
@@ -96,7 +96,7 @@ describe('a watch', () => {
     expect(runs).toHaveLength(2);
   });
 
-  it('runs again after growing delays where it failed, with the same update, until it succeeds', async () => {
+  it('repeats a failed run after growing delays, with the same update, until it succeeds', async () => {
     await told(1);
     for (const restMs of [500, 1000, 2000, 4000, 8000, 15_000, 15_000]) {
       const count = runs.length;
@@ -112,7 +112,7 @@ describe('a watch', () => {
     expect(runs).toHaveLength(8);
   });
 
-  it('keeps to the delay after a failure though news comes, and then runs with that', async () => {
+  it('keeps the delay after a failure if an update arrives, and then runs with that', async () => {
     await told(1);
     await last().fail();
     await told(2);
@@ -122,7 +122,7 @@ describe('a watch', () => {
     expect(last().update?.version).toBe(2);
   });
 
-  it('tries again where the fetcher throws at once', async () => {
+  it('repeats a run whose fetcher throws synchronously', async () => {
     watch.stop();
     const fetcher = vi.fn(() => {
       throw new Error('a mistake');
@@ -141,7 +141,7 @@ describe('a watch', () => {
     expect(last().signal.aborted).toBe(true);
   });
 
-  it('runs every 15 to 30 s while the line is not live, and no more when it is', async () => {
+  it('runs every 15 to 30 s while the status is not live, and stops when it is', async () => {
     watch.status('live');
     await passes(3_600_000);
     watch.status('stale');
@@ -160,7 +160,7 @@ describe('a watch', () => {
     expect(runs).toHaveLength(2);
   });
 
-  it('rests in a hidden tab, and catches up once when that is shown', async () => {
+  it('pauses in a hidden tab, and runs once when it is shown', async () => {
     show(false);
     await told(1);
     await told(2);
@@ -177,7 +177,7 @@ describe('a watch', () => {
     expect(runs).toHaveLength(1);
   });
 
-  it('ends for good: aborts what runs, and runs no more', async () => {
+  it('aborts a run when it ends, and runs no more', async () => {
     await told(1);
     await told(2, 1000);
     watch.status('offline');

@@ -3,10 +3,10 @@ import type { TransportConnection } from '../../../services/client/transport.ts'
 import { openWebSocket } from '../../../services/client/websocket-connection.ts';
 import { createFakeWebSockets, type FakeWebSocket } from '../../support/fake-web-socket.ts';
 
-/** What a relay takes in one message. */
+/** The largest message that a relay accepts, in bytes. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
 
-describe('a line over a WebSocket', () => {
+describe('a connection over a WebSocket', () => {
   let line: TransportConnection;
   let socket: FakeWebSocket;
   let topics: Map<string, number | null>;
@@ -30,7 +30,7 @@ describe('a line over a WebSocket', () => {
     socket = sockets[0] as FakeWebSocket;
   }
 
-  it('shows its token, and nothing of it in the URL, and asks for its topics as they are once it is open', () => {
+  it('sends its token, outside of the URL, and its topics as of when it opens', () => {
     open('t1');
     topics.set('a', 6).set('b', null);
     line.subscribe(new Map([['b', null]]));
@@ -42,7 +42,7 @@ describe('a line over a WebSocket', () => {
     ]);
   });
 
-  it('shows the newest token where that was renewed before it was open', () => {
+  it('sends the newest token if it was renewed before opening', () => {
     open('t1');
     line.auth('t2');
     socket.opens();
@@ -51,14 +51,14 @@ describe('a line over a WebSocket', () => {
     expect(socket.sent.at(-1)).toEqual({ type: 'auth', token: 't3' });
   });
 
-  it('asks for a sign of life where there is no topic that would be answered', () => {
+  it('pings if there is no topic to confirm', () => {
     topics.clear();
     open();
     socket.opens();
     expect(socket.sent).toEqual([{ type: 'ping' }]);
   });
 
-  it('asks for a thousand of the longest topics, and gives them up, in messages that a relay takes', () => {
+  it('subscribes to and unsubscribes from a thousand of the longest topics in messages of permitted size', () => {
     const names = Array.from({ length: 1000 }, (_, i) => `${i}`.padEnd(128, '-'));
     topics = new Map(names.map((name) => [name, Number.MAX_SAFE_INTEGER]));
     open();
@@ -70,7 +70,7 @@ describe('a line over a WebSocket', () => {
     expect(of('unsubscribe').flatMap((message) => message.topics)).toEqual(names);
   });
 
-  it('hands on what is said, passes over what is not understood, and tells how it ends', () => {
+  it('delivers messages, ignores invalid ones, and passes on how it closes', () => {
     open();
     socket.opens();
     for (const text of ['', '{', 'null', '{"type":"pong"}']) socket.says(text);
@@ -79,7 +79,7 @@ describe('a line over a WebSocket', () => {
     expect(ends).toEqual([[1012, '750']]);
   });
 
-  it('tells nothing more after it was closed, also where it was never open', () => {
+  it('delivers nothing after it was closed, even if it was never open', () => {
     open();
     line.close();
     socket.opens();
