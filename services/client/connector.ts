@@ -18,7 +18,7 @@ import {
   type TopicVersions,
 } from './transport.ts';
 
-/** What a connector depends on. */
+/** Dependencies of a connector. */
 export interface ConnectorDeps {
   readonly url: string;
   readonly open: OpenConnection;

@@ -234,7 +234,7 @@ export class Heliograph {
   }
 }
 
-/** Returns what opens connections over the permitted transports that this environment has. */
+/** Returns a function that opens connections over the permitted transports that this environment has. */
 function openAnyTransport(key: string, options: HeliographOptions): OpenConnection<TransportConnection> {
   const Socket = (options.WebSocket ?? globalThis.WebSocket) as WebSocketClass | undefined;
   const all: [TransportName, OpenConnection<TransportConnection> | undefined][] = [

@@ -65,7 +65,7 @@ export function createTabSource(deps: ConnectorDeps & { name: string }): Source 
     silence = setTimeout(wake, LEADER_TIMEOUT_MS);
   }
 
-  /** Gives up the lead: the channel of a page that is left or frozen still works, its connection and timers do not. */
+  /** Gives up the lead: in a left or frozen page the channel still works, but neither connection nor timers do. */
   function suspend(): void {
     send({ topics: new Map() });
     clearTimeout(silence);

@@ -5,7 +5,7 @@ export const RETRY_MS = 1000;
 export const RETRY_CAP_MS = 30_000;
 /** After a relay said that it is full or the client too fast, delays are at least those after this many failures. */
 export const BUSY_RELAY_TRIES = 3;
-/** A new connection is given up if the relay sends nothing for this long. */
+/** A new connection is closed if the relay sends nothing for this long. */
 export const CONNECT_TIMEOUT_MS = 8000;
 /** After this long without a message the client sends a ping, and gives the relay this long to respond. */
 export const PING_AFTER_MS = 30_000;
@@ -15,7 +15,7 @@ export const STABLE_MS = 10_000;
 /** Longest delay that is accepted from a draining relay. */
 export const MAX_RETRY_AFTER_MS = 60_000;
 
-/** A transport that has worked is given up after this many connections in a row without any message. */
+/** The next transport replaces one that has worked after this many consecutive connections without any message. */
 export const FAILURES_BEFORE_FALLBACK = 3;
 /** Upper bound of the random delay before the next transport is tried. */
 export const FALLBACK_DELAY_MS = 500;

@@ -16,7 +16,7 @@ type LoadToken = () => string | undefined | Promise<string | undefined>;
 export type TokenOption = string | LoadToken;
 
 /**
- * Returns what opens authenticated connections. A token from a function is kept across connections and renewed well before
+ * Returns a function that opens authenticated connections. A token from a function is kept across connections and renewed well before
  * it expires. If the relay rejects it, the connection ends as if it had been lost, and the next one loads another.
  */
 export function openWithToken(

@@ -13,7 +13,7 @@ import {
 type Timer = ReturnType<typeof setTimeout>;
 type Opener = readonly [name: TransportName, open: OpenConnection<TransportConnection>];
 
-/** What a choice of transports depends on. */
+/** Dependencies of a choice of transports. */
 export interface TransportChoiceDeps {
   /** The permitted transports, best first; at least one. */
   readonly openers: readonly Opener[];
@@ -21,7 +21,7 @@ export interface TransportChoiceDeps {
   readonly key: string;
 }
 
-/** The current transport, and what is known of how it works. */
+/** The current transport and its record of success. */
 interface TransportChoice {
   /** Opens a connection over the current transport, or over the next one if that cannot carry the number of topics. */
   readonly open: OpenConnection<TransportConnection>;
@@ -34,7 +34,7 @@ interface TransportChoice {
   failed(): boolean;
 }
 
-/** Returns what opens connections over the best transport that works here, and tries a better one from time to time. */
+/** Returns a function that opens connections over the best transport that works here, and tries a better one from time to time. */
 export function createTransportChoice({ openers, key }: TransportChoiceDeps): OpenConnection<TransportConnection> {
   const upgrades = new Backoff({ firstMs: UPGRADE_MS, capMs: UPGRADE_CAP_MS });
   let failuresLeft = 1;

@@ -36,7 +36,7 @@ export interface TransportConnection extends Connection {
   auth(token: string): void;
 }
 
-/** What opening a connection takes. */
+/** Options of a connection. */
 export interface ConnectionOptions {
   /** The relay's address, `http:` or `https:`, without a trailing slash. */
   readonly url: string;

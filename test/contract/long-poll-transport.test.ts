@@ -62,7 +62,7 @@ const open: OpenClient = async ({ http, topics, since, token }) => {
     get refusal() {
       return state.refusal;
     },
-    get sentAway() {
+    get isDrained() {
       return state.sentAway;
     },
     pause() {

@@ -33,7 +33,7 @@ const open: OpenClient = async ({ http, topics, since, token }) => {
       if (client.status !== 200 && client.body !== '') refusal = JSON.parse(client.body).code;
       return refusal;
     },
-    get sentAway() {
+    get isDrained() {
       return ended() && client.retryMs !== undefined;
     },
     pause: () => client.pause(),

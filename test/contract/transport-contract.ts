@@ -147,7 +147,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       const client = await listen(['a'], { to: leaving });
       await knows(client, ['a']);
       await leaving.relay.stop();
-      await eventually(() => expect(client.sentAway).toBe(true));
+      await eventually(() => expect(client.isDrained).toBe(true));
       expect(client.refusal).toBeUndefined();
       const version = await relay.publish('a');
       const back = await listen(['a'], { since: client.known });
@@ -229,7 +229,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       const first = await listen(['a'], { to: small });
       await knows(first, ['a']);
       const second = await listen(['a'], { to: small });
-      await eventually(() => expect(second.refusal ?? (second.sentAway ? code : undefined)).toBe(code));
+      await eventually(() => expect(second.refusal ?? (second.isDrained ? code : undefined)).toBe(code));
       second.close();
       first.close();
       await eventually(async () => {

@@ -36,7 +36,7 @@ const open: OpenClient = async ({ http, topics, since, token }) => {
       if (client.closed?.code === 4401) return 'unauthorized';
       return client.closed?.code === 4403 ? 'topic_forbidden' : refusal;
     },
-    get sentAway() {
+    get isDrained() {
       return client.closed?.code === 1012;
     },
     pause: () => client.pause(),

@@ -34,50 +34,50 @@ afterEach(async () => {
 async function open(options: PageOptions, pageOptions: Parameters<typeof openPage>[2] = {}): Promise<LibraryPage> {
   const { page } = await openPage(browser, app.url, pageOptions);
   const library = new LibraryPage(page);
-  await library.listen(options);
+  await library.connect(options);
   return library;
 }
 
 /** Publishes, and waits until the page has received exactly this update. */
-async function isTold(library: LibraryPage): Promise<void> {
+async function receivesUpdates(library: LibraryPage): Promise<void> {
   const before = await library.versions('chat');
   const version = await relay.publish('chat');
-  await library.knows('chat', [...before, version]);
+  await library.received('chat', [...before, version]);
 }
 
 describe('a page in Chromium', { timeout: 60_000 }, () => {
   it('connects by WebSocket if that passes', async () => {
     const library = await open({ topics: ['chat'] });
     await library.is('live');
-    await isTold(library);
+    await receivesUpdates(library);
     expect(middlebox.seen).toEqual(['websocket']);
   });
 
   it.each([
-    ['Server-Sent Events where WebSockets are blocked', ['websocket'], 'sse'],
-    ['long-polls where Server-Sent Events are too', ['websocket', 'sse'], 'longpoll'],
-  ] as const)('comes by %s, at once, and next time without a detour', async (_, blocked, transport) => {
-    for (const name of blocked) middlebox.blocks.set(name, 'refused');
+    ['Server-Sent Events if WebSockets are blocked', ['websocket'], 'sse'],
+    ['long-polls if Server-Sent Events are blocked too', ['websocket', 'sse'], 'longpoll'],
+  ] as const)('connects by %s at once, and next time without a detour', async (_, blocked, transport) => {
+    for (const name of blocked) middlebox.blocks.set(name, 'rejected');
     const begunAtMs = performance.now();
     const library = await open({ topics: ['chat'] });
     await library.is('live');
     expect(performance.now() - begunAtMs).toBeLessThan(blocked.length * FALLBACK_DELAY_MS + 2000);
     expect(middlebox.seen.slice(0, blocked.length + 1)).toEqual([...blocked, transport]);
-    await isTold(library);
+    await receivesUpdates(library);
 
     middlebox.seen.length = 0;
     await library.page.reload();
-    await library.listen({ topics: ['chat'] });
+    await library.connect({ topics: ['chat'] });
     await library.is('live');
-    await isTold(library);
+    await receivesUpdates(library);
     expect(new Set(middlebox.seen)).toEqual(new Set([transport]));
   });
 
   it.each([
     ['WebSockets', ['websocket'], 'sse'],
     ['WebSockets and event streams', ['websocket', 'sse'], 'longpoll'],
-  ] as const)('comes through a proxy that swallows %s without a word', async (_, blocked, transport) => {
-    for (const name of blocked) middlebox.blocks.set(name, 'swallowed');
+  ] as const)('gets through a proxy that drops %s silently', async (_, blocked, transport) => {
+    for (const name of blocked) middlebox.blocks.set(name, 'dropped');
     const library = await open({ topics: ['chat'] }, FAST);
     for (const name of blocked) {
       await eventually(() => expect(middlebox.seen.at(-1)).toBe(name));
@@ -86,16 +86,16 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     }
     await eventually(() => expect(middlebox.seen.at(-1)).toBe(transport));
     await library.is('live');
-    await isTold(library);
+    await receivesUpdates(library);
   });
 
   it('returns to the best transport, misses nothing meanwhile, and never holds two connections', async () => {
-    middlebox.blocks.set('websocket', 'refused').set('sse', 'refused');
+    middlebox.blocks.set('websocket', 'rejected').set('sse', 'rejected');
     const library = await open({ topics: ['chat'] }, FAST);
     await library.is('live');
     expect(middlebox.seen.at(-1)).toBe('longpoll');
     const versions = [await relay.publish('chat')];
-    await library.knows('chat', versions);
+    await library.received('chat', versions);
 
     // It tries the better transport, which does not work yet.
     middlebox.blocks.delete('sse');
@@ -103,7 +103,7 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     await eventually(() => expect(middlebox.seen.filter((name) => name === 'websocket')).toHaveLength(2));
     versions.push(await relay.publish('chat'));
     await library.page.clock.fastForward(FALLBACK_DELAY_MS);
-    await library.knows('chat', versions);
+    await library.received('chat', versions);
     expect(middlebox.seen.at(-1)).toBe('sse');
     expect(await relay.metric('relay_connections')).toBe(1);
 
@@ -111,7 +111,7 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     await library.page.clock.fastForward(3 * UPGRADE_MS);
     await eventually(() => expect(middlebox.seen.at(-1)).toBe('websocket'));
     versions.push(await relay.publish('chat'));
-    await library.knows('chat', versions);
+    await library.received('chat', versions);
     await library.is('live');
     await eventually(async () => expect(await relay.metric('relay_connections')).toBe(1));
   });

@@ -23,7 +23,7 @@ afterEach(async () => {
 
 async function open(browser: TabbedBrowser, options: PageOptions, prepare?: (page: Page) => Promise<unknown>) {
   const library = new LibraryPage(await browser.open(app.url, prepare));
-  await library.listen(options);
+  await library.connect(options);
   await library.is('live');
   return library;
 }
@@ -51,7 +51,7 @@ describe('a page in Chromium with a stopped clock', { timeout: 60_000 }, () => {
     await library.is('offline');
     const missed = await relay.publish('a');
     await browser.context.setOffline(false);
-    await library.knows('a', [missed]);
+    await library.received('a', [missed]);
     await library.is('live');
   });
 
@@ -61,7 +61,7 @@ describe('a page in Chromium with a stopped clock', { timeout: 60_000 }, () => {
     await library.is('offline');
     const missed = await relay.publish('a');
     await library.page.bringToFront();
-    await library.knows('a', [missed]);
+    await library.received('a', [missed]);
     await library.is('live');
   });
 });
@@ -78,14 +78,14 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
 
   it('fetches nothing while its tab is hidden, and once when that is shown', async () => {
     const library = await open(browser, { watch: 'a' });
-    await eventually(async () => expect((await library.told()).fetches).toEqual([null]));
+    await eventually(async () => expect((await library.log()).fetches).toEqual([null]));
     await hide(browser, library);
     for (let n = 0; n < 2; n += 1) await relay.publish('a');
     const newest = await relay.publish('a');
     await eventually(async () => expect((await library.versions('a')).at(-1)).toBe(newest));
-    expect((await library.told()).fetches).toEqual([null]);
+    expect((await library.log()).fetches).toEqual([null]);
     await library.page.bringToFront();
-    await eventually(async () => expect((await library.told()).fetches).toEqual([null, newest]));
+    await eventually(async () => expect((await library.log()).fetches).toEqual([null, newest]));
   });
 
   it.each([
@@ -97,7 +97,7 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     const missed = await relay.publish('a');
     // The browser has kept the page: a new one would have an empty log.
     await library.page.evaluate('void setTimeout(() => history.back())');
-    await library.knows('a', [missed]);
+    await library.received('a', [missed]);
     await library.is('live');
   });
 
@@ -108,7 +108,7 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     const missed = await relay.publish('a');
     await browser.freeze(library.page, false);
     await library.page.bringToFront();
-    await library.knows('a', [missed]);
+    await library.received('a', [missed]);
     await library.is('live');
   });
 });

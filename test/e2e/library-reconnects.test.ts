@@ -49,33 +49,33 @@ const publish = async (topic: string) => (await broker.publish(topic as Topic, {
 
 async function open(topics: readonly string[], options: Parameters<typeof openPage>[2] = {}): Promise<LibraryPage> {
   const library = new LibraryPage((await openPage(browser, app.url, options)).page);
-  await library.listen({ topics });
+  await library.connect({ topics });
   await library.is('live');
   return library;
 }
 
 describe('a page in Chromium', { timeout: 60_000 }, () => {
   it.each([
-    ['killed', 'SIGKILL'],
-    ['stopped in order', 'SIGTERM'],
+    ['is killed', 'SIGKILL'],
+    ['shuts down', 'SIGTERM'],
   ] as const)(
-    'whose relay is %s is back on another within a second, and told what it missed, once',
+    'whose relay %s reconnects to another within a second, and receives what it missed once',
     async (_, signal) => {
       const library = await open(['a', 'b']);
       const before = await publish('a');
-      await library.knows('a', [before]);
+      await library.received('a', [before]);
       const [first, second] = relays as [ServiceProcess, ServiceProcess];
       expect(await first.metric('relay_connections')).toBe(1);
       const goneAtMs = performance.now();
       const gone = first.stop(signal);
       const missed = await publish('a');
-      await library.knows('a', [before, missed]);
+      await library.received('a', [before, missed]);
       expect(performance.now() - goneAtMs).toBeLessThan(RETRY_MS + MARGIN_MS);
       await gone;
       await library.is('live');
       expect(await second.metric('relay_connections')).toBe(1);
       expect(await library.versions('b')).toEqual([]);
-      expect((await library.told()).statuses).toEqual(['live', 'offline', 'connecting', 'live']);
+      expect((await library.log()).statuses).toEqual(['live', 'offline', 'connecting', 'live']);
     },
   );
 
@@ -85,10 +85,10 @@ describe('a page in Chromium', { timeout: 60_000 }, () => {
     middlebox.targets = middlebox.targets.slice(1); // it fails its health checks
     const missed = await publish('a');
     await library.page.clock.fastForward(PING_AFTER_MS);
-    expect((await library.told()).statuses.at(-1)).toBe('live');
+    expect((await library.log()).statuses.at(-1)).toBe('live');
     await library.page.clock.fastForward(PONG_TIMEOUT_MS);
     await library.page.clock.fastForward(RETRY_MS);
-    await library.knows('a', [missed]);
+    await library.received('a', [missed]);
     await library.is('live');
   });
 });

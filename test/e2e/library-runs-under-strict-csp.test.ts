@@ -26,10 +26,10 @@ async function works(policy: string, options: PageOptions): Promise<void> {
   app = await startLibraryApp({ relay: relay.http, policy });
   const { page, complaints } = await openPage(browser, app.url);
   const library = new LibraryPage(page);
-  await library.listen({ topics: ['chat'], ...options });
+  await library.connect({ topics: ['chat'], ...options });
   await library.is('live');
   const version = await relay.publish('chat');
-  await library.knows('chat', [version]);
+  await library.received('chat', [version]);
   expect(complaints).toEqual([]);
 }
 
@@ -42,13 +42,13 @@ describe('a page with a strict Content Security Policy', { timeout: 30_000 }, ()
     ['WebSocket', { transports: ['websocket'] }],
     ['Server-Sent Events', { transports: ['sse'] }],
     ['long-polls', { transports: ['longpoll'] }],
-    ['a line that tabs share', { shared: true }],
-  ] as const)('listens by %s without a complaint', async (_, options) => {
+    ['a connection that tabs share', { shared: true }],
+  ] as const)('connects by %s without a complaint', async (_, options) => {
     await works(policy(), options);
   });
 
   it.each([false, true])(
-    'listens also where it is sandboxed and has no origin of its own (shared: %s)',
+    'connects even if it is sandboxed without an origin of its own (shared: %s)',
     async (shared) => {
       await works(policy('; sandbox allow-scripts'), { shared });
     },

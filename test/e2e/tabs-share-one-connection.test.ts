@@ -24,7 +24,7 @@ afterEach(async () => {
 
 async function open(topics: readonly string[]): Promise<LibraryPage> {
   const tab = new LibraryPage(await browser.open(app.url));
-  await tab.listen({ topics, shared: true });
+  await tab.connect({ topics, shared: true });
   await tab.is('live');
   return tab;
 }
@@ -37,10 +37,10 @@ describe('tabs in Chromium', { timeout: 60_000 }, () => {
     const [one, two] = [await open(['a', 'b']), await open(['b', 'c'])];
     expect([await connections(), await opened()]).toEqual([1, 1]);
     const [a, b, c] = [await relay.publish('a'), await relay.publish('b'), await relay.publish('c')];
-    await one.knows('a', [a]);
-    await one.knows('b', [b]);
-    await two.knows('b', [b]);
-    await two.knows('c', [c]);
+    await one.received('a', [a]);
+    await one.received('b', [b]);
+    await two.received('b', [b]);
+    await two.received('c', [c]);
     expect([await one.versions('c'), await two.versions('a')]).toEqual([[], []]);
     expect(relay.relay.hub.topics).toBe(3);
     await two.page.close();
@@ -54,7 +54,7 @@ describe('tabs in Chromium', { timeout: 60_000 }, () => {
   ])('continue over another leader when theirs %s, and lose nothing', async (_, leave) => {
     const [leader, other, third] = [await open(['a']), await open(['a', 'b']), await open(['a'])];
     const before = await relay.publish('a');
-    for (const tab of [leader, other, third]) await tab.knows('a', [before]);
+    for (const tab of [leader, other, third]) await tab.received('a', [before]);
     const left = leave(leader);
     const meanwhile = [await relay.publish('a'), await relay.publish('b')];
     await left;
@@ -75,10 +75,10 @@ describe('tabs in Chromium', { timeout: 60_000 }, () => {
     const [leader, other] = [await open(['a']), await open(['a'])];
     await browser.freeze(leader.page, true);
     const version = await relay.publish('a');
-    await other.knows('a', [version]);
+    await other.received('a', [version]);
     await other.is('live');
     await browser.freeze(leader.page, false);
-    await leader.knows('a', [version]);
+    await leader.received('a', [version]);
     await leader.is('live');
     await eventually(async () => expect(await connections()).toBe(1));
     expect(await opened()).toBe(2);
@@ -87,12 +87,12 @@ describe('tabs in Chromium', { timeout: 60_000 }, () => {
   it('open and close clients at once, as frameworks do, and hold one connection', async () => {
     const tab = new LibraryPage(await browser.open(app.url));
     for (let n = 0; n < 5; n += 1) {
-      await tab.listen({ topics: ['a'], shared: true });
+      await tab.connect({ topics: ['a'], shared: true });
       if (n < 4) await tab.close();
     }
     await tab.is('live');
     const version = await relay.publish('a');
-    await tab.knows('a', [version]);
+    await tab.received('a', [version]);
     expect(await connections()).toBe(1);
   });
 });

@@ -37,7 +37,7 @@ async function open(options: { transports?: readonly TransportName[]; clockMs?: 
     prepare: async (opened) => clockMs !== undefined && opened.clock.install({ time: clockMs }),
   });
   const library = new LibraryPage(page);
-  await library.listen({ topics: ['chat'], token: true, transports });
+  await library.connect({ topics: ['chat'], token: true, transports });
   return library;
 }
 
@@ -55,7 +55,7 @@ describe('a page in Chromium whose token lives for seconds', { timeout: 60_000 }
     clearInterval(publishing);
     for (const page of pages) {
       await eventually(async () => expect((await page.versions('chat')).at(-1)).toBe(version));
-      const { updates, statuses, errors } = await page.told();
+      const { updates, statuses, errors } = await page.log();
       const gaps = updates.slice(1).map(({ atMs }, i) => atMs - (updates[i]?.atMs ?? 0));
       expect(Math.max(...gaps)).toBeLessThan(GAP_MS);
       expect([statuses, errors]).toEqual([['live'], []]);
@@ -67,19 +67,19 @@ describe('a page in Chromium whose token lives for seconds', { timeout: 60_000 }
     const page = await open({ clockMs: Date.now() + 3_600_000 });
     await page.is('live');
     await eventually(async () =>
-      expect((await page.told()).statuses.slice(1)).toEqual(['offline', 'connecting', 'live']),
+      expect((await page.log()).statuses.slice(1)).toEqual(['offline', 'connecting', 'live']),
     );
     expect(app.tokens).toBe(2);
     const version = await relay.publish('chat');
-    await page.knows('chat', [version]);
-    expect((await page.told()).errors).toEqual([]);
+    await page.received('chat', [version]);
+    expect((await page.log()).errors).toEqual([]);
   });
 
   it('receives an error if a token is rejected, and continues with the next', async () => {
     const given = [Promise.resolve('x.y.z'), tokenFor(60)];
     app = await startLibraryApp({ relay: relay.http, token: async () => given.shift() ?? '' });
     const page = await open({ clockMs: Date.now() });
-    await eventually(async () => expect((await page.told()).errors).toEqual(['unauthorized']));
+    await eventually(async () => expect((await page.log()).errors).toEqual(['unauthorized']));
     await page.is('offline');
     await page.page.clock.fastForward(8000);
     await page.is('live');

@@ -4,19 +4,19 @@ import { join } from 'node:path';
 import { type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core';
 import { endProcess, spawnBound } from './bound-process.ts';
 
-/** A browser as people use it: one profile, and tabs of which one is shown and the others are really hidden. */
+/** A browser with one profile, whose tabs are really hidden while another one is shown. */
 export interface TabbedBrowser {
   readonly context: BrowserContext;
   /** Opens a tab and shows it. */
   open(url: string, prepare?: (page: Page) => Promise<unknown>): Promise<Page>;
-  /** Stops or goes on with everything in a tab, as browsers do with those that were not shown for long. */
+  /** Freezes or resumes a tab, as browsers do with tabs that are hidden for long. */
   freeze(page: Page, isFrozen: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
 const ARGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'];
 
-/** Starts it, without a window. Playwright's own way of starting a browser shows every page at the same time. */
+/** Starts a headless browser. Playwright's own launcher would show every page at the same time. */
 export async function startTabbedBrowser(executablePath: string): Promise<TabbedBrowser> {
   const profile = await mkdtemp(join(tmpdir(), 'heliograph-profile-'));
   const args = [...ARGS, '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'];

@@ -11,21 +11,21 @@ const ARGS = [
   '--disable-sync',
 ];
 
-/** A page of its own browser profile, with what it did so far. */
+/** A page with a browser profile of its own, and a record of its requests and complaints. */
 export interface WatchedPage {
   readonly page: Page;
-  /** What it asked for, as `GET /path?query`. */
+  /** Its requests, as `GET /path?query`. */
   readonly requests: readonly string[];
-  /** What it complained of: errors of scripts, of its policy, and of the network. */
+  /** Console warnings, and errors of scripts, of its policy and of the network. */
   readonly complaints: readonly string[];
 }
 
-/** Starts a real browser, with a new profile, without a window. */
+/** Starts a headless browser with a new profile. */
 export function startBrowser(executablePath: string): Promise<Browser> {
   return chromium.launch({ executablePath, args: ARGS });
 }
 
-/** Opens a page as somebody who has never been here. `prepare` runs before anything is loaded. */
+/** Opens a page as a first-time visitor. `prepare` runs before anything is loaded. */
 export async function openPage(
   browser: Browser,
   url: string,

@@ -1,6 +1,6 @@
 type Handler = ((event: { data: unknown }) => void) | null;
 
-/** What a request for a lock waits for, or holds. */
+/** A pending or granted request for a lock. */
 interface LockRequest {
   readonly run: () => Promise<unknown>;
   readonly resolve: (value: unknown) => void;
@@ -8,7 +8,7 @@ interface LockRequest {
   isOver: boolean;
 }
 
-/** As much of a browser as tabs need to share a line: channels, locks, and a document that all of them show. */
+/** The parts of a browser that tabs need to share a connection: channels, locks, and one document for all of them. */
 export class FakeBrowser {
   readonly document = Object.assign(new EventTarget(), { hidden: false });
   readonly window = new EventTarget();
@@ -37,7 +37,7 @@ export class FakeBrowser {
         }
         queue.push(request);
         options.signal?.addEventListener('abort', () => {
-          if (queue[0] === request || !queue.includes(request)) return; // held, or over
+          if (queue[0] === request || !queue.includes(request)) return; // granted, or ended
           queue.splice(queue.indexOf(request), 1);
           this.#end(request, () => reject(new DOMException('aborted', 'AbortError')));
         });
@@ -54,7 +54,7 @@ export class FakeBrowser {
     };
   }
 
-  /** Lets the newest channel neither hear nor say anything any more, as if its tab were frozen. */
+  /** Stops the newest channel from sending and receiving, as if its tab were frozen. */
   muteNewest(): void {
     const newest = [...this.#channels].at(-1);
     if (newest) newest.isMute = true;
@@ -73,9 +73,9 @@ export class FakeBrowser {
     });
   }
 
-  #end(request: LockRequest, settle: () => void): void {
+  #end(request: LockRequest, complete: () => void): void {
     request.isOver = true;
-    settle();
+    complete();
   }
 }
 

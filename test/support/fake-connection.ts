@@ -6,13 +6,13 @@ import type {
 } from '../../services/client/transport.ts';
 import type { ServerMessage } from '../../services/shared/protocol/server-message.ts';
 
-/** A line of which a test decides what it says. */
+/** A connection whose messages and end the test controls. */
 export class FakeConnection implements TransportConnection {
-  /** What it was opened as, where a test has several ways. */
+  /** The name of its transport, if the test has several. */
   readonly name: string;
   readonly options: ConnectionOptions;
-  /** What it was asked for, such as `subscribe chat`, `auth t2` or `ping`. */
-  readonly said: string[] = [];
+  /** The calls of its methods, such as `subscribe chat`, `auth t2` or `ping`. */
+  readonly requests: string[] = [];
   isClosed = false;
   readonly #answers: boolean;
 
@@ -22,31 +22,31 @@ export class FakeConnection implements TransportConnection {
     this.#answers = answers;
   }
 
-  /** Says something as the relay would. */
-  says(message: ServerMessage): void {
+  /** Delivers a message of the relay. */
+  delivers(message: ServerMessage): void {
     this.options.message(message);
   }
 
-  /** Ends as the relay, or the network, would end it. */
-  ends(code = 1006, reason = ''): void {
+  /** Closes as if by the relay or the network. */
+  closes(code = 1006, reason = ''): void {
     this.options.closed(code, reason);
   }
 
   subscribe(topics: TopicVersions): void {
-    this.said.push(`subscribe ${[...topics.keys()]}`);
+    this.requests.push(`subscribe ${[...topics.keys()]}`);
   }
 
   unsubscribe(topics: readonly string[]): void {
-    this.said.push(`unsubscribe ${topics}`);
+    this.requests.push(`unsubscribe ${topics}`);
   }
 
   ping(): void {
-    this.said.push('ping');
-    if (this.#answers) queueMicrotask(() => this.isClosed || this.says({ type: 'pong' }));
+    this.requests.push('ping');
+    if (this.#answers) queueMicrotask(() => this.isClosed || this.delivers({ type: 'pong' }));
   }
 
   auth(token: string): void {
-    this.said.push(`auth ${token}`);
+    this.requests.push(`auth ${token}`);
   }
 
   close(): void {
@@ -54,24 +54,24 @@ export class FakeConnection implements TransportConnection {
   }
 }
 
-/** All lines that were opened, newest last. */
+/** All opened connections, newest last. */
 export class FakeConnections {
   readonly all: FakeConnection[] = [];
-  /** Whether lines that are opened from now on answer pings by themselves. */
+  /** Whether connections opened from now on respond to pings by themselves. */
   answer = false;
 
-  /** What opens one more. */
+  /** Returns a function that opens one more. */
   opener(name = ''): OpenConnection<TransportConnection> {
     return (options) => {
-      const line = new FakeConnection(options, name, this.answer);
-      this.all.push(line);
-      return line;
+      const connection = new FakeConnection(options, name, this.answer);
+      this.all.push(connection);
+      return connection;
     };
   }
 
   get last(): FakeConnection {
     const last = this.all.at(-1);
-    if (!last) throw new Error('no line was opened yet');
+    if (!last) throw new Error('there is no connection yet');
     return last;
   }
 
@@ -79,7 +79,7 @@ export class FakeConnections {
     return this.all.map(({ name }) => name);
   }
 
-  /** How many are open. */
+  /** The number of open connections. */
   get open(): number {
     return this.all.filter(({ isClosed }) => !isClosed).length;
   }

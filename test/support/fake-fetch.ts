@@ -1,4 +1,4 @@
-/** A request that a test answers. */
+/** A request to which the test responds. */
 export class FakeRequest {
   readonly url: URL;
   readonly headers: Headers;
@@ -10,13 +10,13 @@ export class FakeRequest {
   constructor(
     url: string,
     init: RequestInit,
-    settle: { resolve: (response: Response) => void; reject: (error: Error) => void },
+    outcome: { resolve: (response: Response) => void; reject: (error: Error) => void },
   ) {
     this.url = new URL(url);
     this.headers = new Headers(init.headers);
     this.signal = init.signal ?? undefined;
-    this.#resolve = settle.resolve;
-    this.#reject = settle.reject;
+    this.#resolve = outcome.resolve;
+    this.#reject = outcome.reject;
     this.signal?.addEventListener('abort', () => this.fail());
   }
 
@@ -24,13 +24,13 @@ export class FakeRequest {
     return this.signal?.aborted ?? false;
   }
 
-  /** Answers with a status and JSON, or with text as it is. */
+  /** Responds with a status and a body: JSON, or a string as it is. */
   answer(status: number, body?: unknown): void {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     this.#resolve(new Response(status === 304 ? null : text, { status }));
   }
 
-  /** Begins to answer with a stream. */
+  /** Responds with a stream. */
   stream(): void {
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
@@ -40,29 +40,29 @@ export class FakeRequest {
     this.#resolve(new Response(body));
   }
 
-  /** Sends more of the stream. */
+  /** Sends a chunk of the stream. */
   send(bytes: string | Uint8Array): void {
     this.#stream?.enqueue(typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes);
   }
 
-  /** Ends the stream in order. */
+  /** Ends the stream normally. */
   end(): void {
     this.#stream?.close();
   }
 
-  /** Fails as a network does. */
+  /** Fails as a network error does. */
   fail(): void {
     const error = new TypeError('fetch failed');
     this.#reject(error);
     try {
       this.#stream?.error(error);
     } catch {
-      // It has ended already.
+      // The stream has ended already.
     }
   }
 }
 
-/** What stands in for `fetch`, with all requests, newest last. */
+/** A replacement of `fetch` that records all requests, newest last. */
 export class FakeFetch {
   readonly requests: FakeRequest[] = [];
 
@@ -73,11 +73,11 @@ export class FakeFetch {
 
   get last(): FakeRequest {
     const last = this.requests.at(-1);
-    if (!last) throw new Error('nothing was asked for yet');
+    if (!last) throw new Error('there is no request yet');
     return last;
   }
 
-  /** Those that wait for an answer or are being answered, as long as nobody has given them up. */
+  /** The requests that were not aborted. */
   get open(): FakeRequest[] {
     return this.requests.filter(({ isAborted }) => !isAborted);
   }

@@ -3,7 +3,7 @@ import type { ServerMessage } from '../../services/shared/protocol/server-messag
 
 type Handler<E> = ((event: E) => void) | null;
 
-/** A WebSocket of which a test decides when it opens and what comes. */
+/** A WebSocket whose opening, messages and closing the test controls. */
 export class FakeWebSocket {
   readonly url: string;
   readyState = 0;
@@ -11,10 +11,10 @@ export class FakeWebSocket {
   onmessage: Handler<{ data: string }> = null;
   onclose: Handler<{ code: number; reason: string }> = null;
   onerror: Handler<unknown> = null;
-  /** What was sent, read as JSON. */
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
+  /** The sent messages, parsed. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests read the fields that they expect
   readonly sent: any[] = [];
-  /** The lengths of what was sent, in bytes. */
+  /** The lengths of the sent messages, in bytes. */
   readonly sizes: number[] = [];
 
   constructor(url: string) {
@@ -36,24 +36,24 @@ export class FakeWebSocket {
     this.onopen?.({});
   }
 
-  says(message: ServerMessage | string): void {
+  receives(message: ServerMessage | string): void {
     this.onmessage?.({ data: typeof message === 'string' ? message : JSON.stringify(message) });
   }
 
-  ends(code: number, reason = ''): void {
+  closes(code: number, reason = ''): void {
     this.readyState = 3;
     this.onclose?.({ code, reason });
   }
 }
 
-/** Makes a class of fake WebSockets, and the list of all that were made of it, newest last. */
+/** Creates a class of fake WebSockets, and the list of its instances, newest last. */
 export function createFakeWebSockets(): { WebSocket: WebSocketClass; sockets: FakeWebSocket[] } {
   const sockets: FakeWebSocket[] = [];
-  class Noted extends FakeWebSocket {
+  class Recorded extends FakeWebSocket {
     constructor(url: string) {
       super(url);
       sockets.push(this);
     }
   }
-  return { WebSocket: Noted as unknown as WebSocketClass, sockets };
+  return { WebSocket: Recorded as unknown as WebSocketClass, sockets };
 }

@@ -6,24 +6,24 @@ import { expect } from 'vitest';
 import type { Status, TopicUpdate, TransportName } from '../../services/client/heliograph-client.ts';
 import { eventually } from './eventually.ts';
 
-/** What a page of the tests makes a client with. */
+/** Options of a test page's client. */
 export interface PageOptions {
   readonly topics?: readonly string[];
   readonly since?: Readonly<Record<string, number>>;
   readonly transports?: readonly TransportName[];
   readonly shared?: boolean;
-  /** Whether it asks its app for tokens. */
+  /** Whether it requests tokens from its app. */
   readonly token?: boolean;
-  /** A topic that is watched; each run of the fetcher is noted. */
+  /** A topic to watch; each run of the fetcher is recorded. */
   readonly watch?: string;
 }
 
-/** What its client told a page, and when, by the clock of the page. */
-export interface Told {
+/** The events that a page's client emitted. Times are by the page's clock. */
+export interface PageLog {
   readonly updates: readonly (TopicUpdate & { readonly atMs: number })[];
   readonly statuses: readonly Status[];
   readonly errors: readonly string[];
-  /** The version with which each run of the fetcher began; null where there was no update. */
+  /** The version of the update of each run of the fetcher; null if it had none. */
   readonly fetches: readonly (number | null)[];
 }
 
@@ -38,42 +38,42 @@ const HTML = `<!doctype html>
 const script = (relay: string) => `
 import { Heliograph } from '${relay}/client.js';
 
-const told = { updates: [], statuses: [], errors: [], fetches: [] };
+const log = { updates: [], statuses: [], errors: [], fetches: [] };
 const token = async () => (await fetch('/token')).text();
 
 Object.assign(window, {
-  told,
-  listen({ watch, ...options }) {
+  log,
+  connect({ watch, ...options }) {
     const heliograph = new Heliograph('${relay}', { ...options, token: options.token && token });
     heliograph.on('status', (status) => {
-      told.statuses.push(status);
+      log.statuses.push(status);
       document.getElementById('status').textContent = status;
     });
-    heliograph.on('error', ({ code }) => told.errors.push(code));
+    heliograph.on('error', ({ code }) => log.errors.push(code));
     heliograph.on('update', (update) => {
-      told.updates.push({ ...update, atMs: performance.now() });
+      log.updates.push({ ...update, atMs: performance.now() });
       const item = document.createElement('li');
       item.textContent = update.topic + ' ' + update.version;
       document.getElementById('updates').append(item);
     });
-    if (watch) heliograph.watch(watch, ({ update }) => told.fetches.push(update?.version ?? null));
+    if (watch) heliograph.watch(watch, ({ update }) => log.fetches.push(update?.version ?? null));
     window.heliograph = heliograph;
   },
 });
 `;
 
-/** An app whose pages use the library of a relay. */
+/** An app whose pages use a relay's library. */
 export interface LibraryApp {
   readonly url: string;
-  /** How often it was asked for a token. */
+  /** The number of token requests. */
   readonly tokens: number;
   stop(): Promise<void>;
 }
 
-/** Starts the app, on an origin of its own. */
+/** Starts the app on an origin of its own. */
 export async function startLibraryApp(options: {
   relay: string;
-  /** What its pages may do, as a Content Security Policy; given its own origin and the relay's. */
+  /** The Content Security Policy of its pages. */
   policy?: string;
   token?: () => Promise<string>;
 }): Promise<LibraryApp> {
@@ -82,7 +82,7 @@ export async function startLibraryApp(options: {
     if (options.policy) response.setHeader('content-security-policy', options.policy);
     if (request.url === '/') return void response.setHeader('content-type', 'text/html').end(HTML);
     if (request.url === '/page.js') {
-      // A page that may do little has an origin of its own.
+      // A sandboxed page has an opaque origin.
       response.setHeader('access-control-allow-origin', '*');
       return void response.setHeader('content-type', 'text/javascript').end(script(options.relay));
     }
@@ -105,9 +105,9 @@ export async function startLibraryApp(options: {
   };
 }
 
-type PageWindow = { told: Told; listen(options: PageOptions): void; heliograph: { close(): void } };
+type PageWindow = { log: PageLog; connect(options: PageOptions): void; heliograph: { close(): void } };
 
-/** A page of that app, as a test uses it. */
+/** Drives a page of that app. */
 export class LibraryPage {
   readonly page: Page;
 
@@ -115,33 +115,33 @@ export class LibraryPage {
     this.page = page;
   }
 
-  /** Makes the page's client. */
-  async listen(options: PageOptions): Promise<void> {
-    await this.page.waitForFunction('window.listen');
-    await this.page.evaluate((given) => (window as unknown as PageWindow).listen(given), options);
+  /** Creates the page's client. */
+  async connect(options: PageOptions): Promise<void> {
+    await this.page.waitForFunction('window.connect');
+    await this.page.evaluate((given) => (window as unknown as PageWindow).connect(given), options);
   }
 
-  /** Ends the page's client. */
+  /** Closes the page's client. */
   async close(): Promise<void> {
     await this.page.evaluate(() => (window as unknown as PageWindow).heliograph.close());
   }
 
-  told(): Promise<Told> {
-    return this.page.evaluate(() => (window as unknown as PageWindow).told);
+  log(): Promise<PageLog> {
+    return this.page.evaluate(() => (window as unknown as PageWindow).log);
   }
 
-  /** The versions that it was told of a topic, in order. */
+  /** Returns the received versions of a topic, in order. */
   async versions(topic: string): Promise<number[]> {
-    return (await this.told()).updates.filter((update) => update.topic === topic).map(({ version }) => version);
+    return (await this.log()).updates.filter((update) => update.topic === topic).map(({ version }) => version);
   }
 
-  /** Waits for a state of its client. */
+  /** Waits for a status of its client. */
   async is(status: Status, timeoutMs?: number): Promise<void> {
-    await eventually(async () => expect((await this.told()).statuses.at(-1)).toBe(status), timeoutMs);
+    await eventually(async () => expect((await this.log()).statuses.at(-1)).toBe(status), timeoutMs);
   }
 
-  /** Waits until it was told exactly these versions of a topic. */
-  async knows(topic: string, versions: readonly number[], timeoutMs?: number): Promise<void> {
+  /** Waits until it has received exactly these versions of a topic. */
+  async received(topic: string, versions: readonly number[], timeoutMs?: number): Promise<void> {
     await eventually(async () => expect(await this.versions(topic)).toEqual(versions), timeoutMs);
   }
 }

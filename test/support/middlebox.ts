@@ -4,25 +4,22 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TransportName } from '../../services/client/transport.ts';
 
-/** How a transport is blocked: an error that is not the relay's, or silence. */
-export type Block = 'refused' | 'swallowed';
+/** How a transport is blocked: by an error response that is not the relay's, or by silence. */
+export type Block = 'rejected' | 'dropped';
 
-/**
- * What stands between browsers and relays: it balances, as a load balancer does, and lets only some transports
- * through, as the proxy of a company or a hotel does.
- */
+/** A proxy between browsers and relays that balances connections and blocks transports, as a corporate proxy does. */
 export class Middlebox {
-  /** The ports of relays, each new request to the first one that takes it. */
+  /** Ports of the relays. Each request goes to the first one that accepts it. */
   targets: readonly number[];
   readonly blocks = new Map<TransportName, Block>();
-  /** By which transport each request came, blocked or not; files and the like are left out. */
+  /** The transport of each request, blocked or not; requests for files are left out. */
   readonly seen: TransportName[] = [];
   readonly #sockets = new Set<Duplex>();
   readonly #server = createServer((req, res) => this.#request(req, res));
 
   private constructor(targets: readonly number[]) {
     this.targets = targets;
-    this.#server.on('connection', (socket) => this.#note(socket));
+    this.#server.on('connection', (socket) => this.#track(socket));
     this.#server.on('upgrade', (req, socket, head) => this.#upgrade(req, socket, head));
   }
 
@@ -37,7 +34,7 @@ export class Middlebox {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Ends every connection, as a network that goes away. */
+  /** Destroys every connection, as a network failure does. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -48,17 +45,17 @@ export class Middlebox {
     await once(this.#server, 'close');
   }
 
-  #note(socket: Duplex): void {
+  #track(socket: Duplex): void {
     this.#sockets.add(socket);
     socket.on('error', () => {}); // `close` follows
     socket.on('close', () => this.#sockets.delete(socket));
   }
 
-  /** Whether a transport may pass; undefined where it is left waiting. */
+  /** Returns whether a transport may pass; undefined if its request gets no response. */
   #passes(transport: TransportName): boolean | undefined {
     this.seen.push(transport);
     const block = this.blocks.get(transport);
-    return block === 'swallowed' ? undefined : block === undefined;
+    return block === 'dropped' ? undefined : block === undefined;
   }
 
   #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -69,13 +66,13 @@ export class Middlebox {
     this.#join(socket, `GET ${req.url} HTTP/1.1\r\n${headers.join('')}\r\n`, head);
   }
 
-  /** Joins a client with the first relay that takes it. */
+  /** Connects a client to the first relay that accepts it. */
   #join(near: Duplex, ...first: (string | Buffer)[]): void {
     const [port, ...others] = this.targets;
     const reach = (to: number | undefined, rest: readonly number[]): void => {
       if (to === undefined) return void near.destroy();
       const far: Socket = connect(to, '127.0.0.1');
-      this.#note(far);
+      this.#track(far);
       far.once('error', () => far.pending && reach(rest[0], rest.slice(1)));
       far.once('connect', () => {
         for (const data of first) far.write(data);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { eventually } from './eventually.ts';
 
-/** A frame as it came (RFC 6455, section 5.2). */
+/** A received frame (RFC 6455, section 5.2). */
 export interface RawFrame {
   readonly fin: boolean;
   readonly opcode: number;
@@ -11,7 +11,7 @@ export interface RawFrame {
   readonly payload: Buffer;
 }
 
-/** How to make a frame; by default one that is right. */
+/** Options of a frame; the defaults make a valid one. */
 export interface FrameOptions {
   readonly fin?: boolean;
   readonly rsv?: number;
@@ -19,7 +19,7 @@ export interface FrameOptions {
   readonly masked?: boolean;
 }
 
-/** Makes a frame, right or wrong. */
+/** Returns a frame, valid or not. */
 export function makeFrame(payload: string | Buffer, options: FrameOptions = {}): Buffer {
   const { fin = true, rsv = 0, opcode = 1, masked = true } = options;
   const bytes = Buffer.from(payload);
@@ -33,14 +33,14 @@ export function makeFrame(payload: string | Buffer, options: FrameOptions = {}):
   return Buffer.concat([Buffer.from(head), key, bytes.map((byte, i) => byte ^ (key[i % 4] ?? 0))]);
 }
 
-/** The text of an upgrade. */
+/** Returns the text of an upgrade request. */
 export function upgradeRequest(path: string, headers: readonly string[] = []): string {
   const usual = ['Host: relay', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13'];
   const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
   return [`GET ${path} HTTP/1.1`, ...usual, key, ...headers, '', ''].join('\r\n');
 }
 
-/** A connection on which a test writes bytes as it likes. */
+/** A connection on which a test writes arbitrary bytes. */
 export class RawWebSocket {
   readonly socket: Socket;
   #received: Buffer = Buffer.alloc(0);
@@ -68,13 +68,13 @@ export class RawWebSocket {
     return raw;
   }
 
-  /** The head of the HTTP answer, once it is there. */
+  /** The head of the HTTP response; empty until it is complete. */
   get response(): string {
     const end = this.#received.indexOf('\r\n\r\n');
     return end < 0 ? '' : this.#received.subarray(0, end).toString('latin1');
   }
 
-  /** The frames that came after it. */
+  /** The frames received after the response. */
   get frames(): RawFrame[] {
     const frames: RawFrame[] = [];
     let rest = this.#received.subarray(this.#received.indexOf('\r\n\r\n') + 4);
@@ -92,12 +92,12 @@ export class RawWebSocket {
     return frames;
   }
 
-  /** The texts of all text frames. */
+  /** The payloads of all text frames. */
   get texts(): string[] {
     return this.frames.filter(({ opcode }) => opcode === 1).map(({ payload }) => payload.toString());
   }
 
-  /** The code of the close frame, once it came. */
+  /** The code of the close frame; undefined until it is received. */
   get closeCode(): number | undefined {
     const payload = this.frames.find(({ opcode }) => opcode === 8)?.payload;
     return payload === undefined ? undefined : payload.length < 2 ? 1005 : payload.readUInt16BE(0);

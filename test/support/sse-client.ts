@@ -1,16 +1,16 @@
-/** An event of a stream as it came. */
+/** An event of a stream. */
 export interface SseEvent {
   readonly name: string;
   readonly data: string;
   readonly id: string | undefined;
 }
 
-/** A reader of Server-Sent Events that remembers everything; it does not come back by itself. */
+/** A client of Server-Sent Events that records everything and does not reconnect. */
 export class SseClient {
   readonly events: SseEvent[] = [];
   status = 0;
   headers = new Headers();
-  /** What came instead of a stream. */
+  /** The body of a response that is not a stream. */
   body = '';
   retryMs: number | undefined;
   lastEventId = '';
@@ -20,7 +20,7 @@ export class SseClient {
   #mayRead = Promise.resolve();
   #resume = () => {};
 
-  /** Connects; resolves once there is an answer. */
+  /** Connects; resolves with the response headers. */
   static async open(url: string, headers: Record<string, string> = {}): Promise<SseClient> {
     const client = new SseClient();
     const response = await fetch(url, { headers, signal: client.#abort.signal });
@@ -36,13 +36,13 @@ export class SseClient {
     return client;
   }
 
-  /** The data of the events of this name, read as JSON. */
+  /** Returns the data of the events of this name, parsed. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
   ofType(name: string): any[] {
     return this.events.filter((event) => event.name === name).map(({ data }) => JSON.parse(data));
   }
 
-  /** Stops reading, as a client does that hangs. */
+  /** Stops reading, as a hung client does. */
   pause(): void {
     this.#mayRead = new Promise((resolve) => {
       this.#resume = resolve;

@@ -1,22 +1,22 @@
-/** A client as a test sees it, by whatever transport it came. */
+/** A client over any transport, as tests see it. */
 export interface TransportClient {
-  /** Everything it was told, in order. */
+  /** All updates that it received, in order. */
   readonly updates: readonly { topic: string; version: number; data?: unknown; spread?: number }[];
-  /** What it knows of each topic. */
+  /** The newest known version of each topic. */
   readonly known: ReadonlyMap<string, number>;
-  /** What it was last told about whether its relay can vouch for what it says. */
+  /** Whether its relay is fresh, by its last message. */
   readonly fresh: boolean;
-  /** Why it was let in no more; undefined where it was. */
+  /** Error code with which the relay rejected it; undefined if it did not. */
   readonly refusal: string | undefined;
-  /** Whether the relay has ended the line, and asks to come back. */
-  readonly sentAway: boolean;
-  /** Reads nothing, as a client does that hangs. */
+  /** Whether the relay has closed the connection and asks to reconnect. */
+  readonly isDrained: boolean;
+  /** Stops reading, as a hung client does. */
   pause(): void;
   resume(): void;
   close(): void;
 }
 
-/** How clients of a transport come to a relay. */
+/** Opens a client of one transport. */
 export type OpenClient = (options: {
   http: string;
   topics: readonly string[];

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import WebSocket from 'ws';
 
-/** A WebSocket client that remembers everything it was told. */
+/** A WebSocket client that records everything it receives. */
 export class WsClient {
   readonly socket: WebSocket;
   readonly texts: string[] = [];
@@ -20,14 +20,14 @@ export class WsClient {
     this.socket.on('error', () => {});
   }
 
-  /** Connects; rejects where the server refuses. */
+  /** Connects; rejects if the server does. */
   static async open(url: string, options: WebSocket.ClientOptions = {}): Promise<WsClient> {
     const client = new WsClient(url, options);
     await once(client.socket, 'open');
     return client;
   }
 
-  /** What was told, read as JSON. */
+  /** The received messages, parsed. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
   get messages(): any[] {
     return this.texts.map((text) => JSON.parse(text));
@@ -42,7 +42,7 @@ export class WsClient {
     this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
 
-  /** Stops reading, as a client does that hangs. */
+  /** Stops reading, as a hung client does. */
   pause(): void {
     this.socket.pause();
   }
@@ -55,7 +55,7 @@ export class WsClient {
     this.socket.close();
   }
 
-  /** Cuts the line without a word. */
+  /** Destroys the connection without a close frame. */
   terminate(): void {
     this.socket.terminate();
   }

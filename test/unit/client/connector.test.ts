@@ -4,26 +4,27 @@ import type { Source, Status } from '../../../services/client/transport.ts';
 import { FakeConnections } from '../../support/fake-connection.ts';
 
 describe('a connector', () => {
-  let lines: FakeConnections;
+  let connections: FakeConnections;
   const statuses: Status[] = [];
   const messages: unknown[] = [];
   const topics = new Map<string, number | null>([['chat', null]]);
   let connector: Source;
 
-  const line = () => lines.last;
-  const open = () => lines.open;
-  const subscribed = (version: number | null) => line().says({ type: 'subscribed', topics: { chat: version } });
+  const connection = () => connections.last;
+  const open = () => connections.open;
+  const subscribed = (version: number | null) =>
+    connection().delivers({ type: 'subscribed', topics: { chat: version } });
 
   beforeEach(() => {
     vi.useFakeTimers();
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
-    lines = new FakeConnections();
+    connections = new FakeConnections();
     statuses.length = 0;
     messages.length = 0;
     connector = createConnector({
       url: 'http://relay',
       topics,
-      open: lines.opener(),
+      open: connections.opener(),
       message: (message) => messages.push(message),
       status: (status) => statuses.push(status),
     });
@@ -44,25 +45,25 @@ describe('a connector', () => {
 
   it('pings at once after unsubscribing from the last unconfirmed topic', () => {
     connector.unsubscribe(['chat']);
-    expect(line().said).toEqual(['unsubscribe chat', 'ping']);
-    line().says({ type: 'pong' });
+    expect(connection().requests).toEqual(['unsubscribe chat', 'ping']);
+    connection().delivers({ type: 'pong' });
     expect(statuses.at(-1)).toBe('live');
     connector.unsubscribe(['chat']);
-    expect(line().said.filter((said) => said === 'ping')).toHaveLength(1);
+    expect(connection().requests.filter((request) => request === 'ping')).toHaveLength(1);
   });
 
   it('is stale while the relay is not fresh, whatever else it sends', () => {
     subscribed(7);
-    line().says({ type: 'freshness', fresh: false });
-    line().says({ type: 'update', topic: 'chat', version: 8 });
+    connection().delivers({ type: 'freshness', fresh: false });
+    connection().delivers({ type: 'update', topic: 'chat', version: 8 });
     expect(statuses.at(-1)).toBe('stale');
-    line().says({ type: 'freshness', fresh: true });
+    connection().delivers({ type: 'freshness', fresh: true });
     expect(statuses.at(-1)).toBe('live');
   });
 
   it('is live again after a version without a freshness message, as on a reopened stream', () => {
     subscribed(7);
-    line().says({ type: 'freshness', fresh: false });
+    connection().delivers({ type: 'freshness', fresh: false });
     subscribed(null);
     expect(statuses.at(-1)).toBe('stale');
     subscribed(8);
@@ -72,31 +73,31 @@ describe('a connector', () => {
   it('pings after 30 s of silence, and reconnects if there is no pong within 10 s', () => {
     subscribed(7);
     vi.advanceTimersByTime(29_999);
-    expect(line().said).toEqual([]);
+    expect(connection().requests).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(line().said).toEqual(['ping']);
-    line().says({ type: 'pong' });
+    expect(connection().requests).toEqual(['ping']);
+    connection().delivers({ type: 'pong' });
     vi.advanceTimersByTime(30_000);
-    expect(line().said).toEqual(['ping', 'ping']);
+    expect(connection().requests).toEqual(['ping', 'ping']);
     vi.advanceTimersByTime(10_000);
-    expect(lines.all[0]?.isClosed).toBe(true);
+    expect(connections.all[0]?.isClosed).toBe(true);
     expect(statuses.at(-1)).toBe('offline');
     vi.advanceTimersByTime(1000);
-    expect(lines.all).toHaveLength(2);
+    expect(connections.all).toHaveLength(2);
   });
 
   it('gives up a connection that does not open', () => {
     vi.advanceTimersByTime(8000 + 8000);
-    expect(lines.all[0]?.isClosed).toBe(true);
+    expect(connections.all[0]?.isClosed).toBe(true);
     vi.advanceTimersByTime(1000);
-    expect(lines.all.length).toBeGreaterThan(1);
+    expect(connections.all.length).toBeGreaterThan(1);
   });
 
   it('waits longer after each failure, never has two connections, and resets the delays after a stable one', () => {
     const waits: number[] = [];
     for (let i = 0; i < 7; i += 1) {
       const before = Date.now();
-      line().ends(1006, '');
+      connection().closes(1006, '');
       expect(open()).toBe(0);
       while (open() === 0) vi.advanceTimersByTime(100);
       expect(open()).toBe(1);
@@ -105,15 +106,15 @@ describe('a connector', () => {
     expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 15_000, 15_000]);
     subscribed(7);
     vi.advanceTimersByTime(11_000);
-    line().says({ type: 'pong' });
-    line().ends(1006, '');
+    connection().delivers({ type: 'pong' });
+    connection().closes(1006, '');
     vi.advanceTimersByTime(500);
     expect(open()).toBe(1);
   });
 
   it('reconnects at the time that a draining relay set, even if the browser wakes up earlier', () => {
     subscribed(7);
-    line().ends(1012, '750');
+    connection().closes(1012, '750');
     connector.wake();
     vi.advanceTimersByTime(749);
     expect(open()).toBe(0);
@@ -122,22 +123,22 @@ describe('a connector', () => {
   });
 
   it('waits for at most a minute, whatever a relay sets', () => {
-    line().ends(1012, '99999999999');
+    connection().closes(1012, '99999999999');
     vi.advanceTimersByTime(60_000);
     expect(open()).toBe(1);
   });
 
   it('reconnects at once when the browser wakes up, and pings an open connection', () => {
-    line().ends(1006, '');
+    connection().closes(1006, '');
     connector.wake();
     expect(open()).toBe(1);
     subscribed(7);
     connector.wake();
-    expect(line().said).toEqual(['ping']);
+    expect(connection().requests).toEqual(['ping']);
   });
 
   it.each([1008, 1009, 1013, 4429])('waits longer after close code %d', (code) => {
-    line().ends(code, '');
+    connection().closes(code, '');
     vi.advanceTimersByTime(3999);
     expect(open()).toBe(0);
     vi.advanceTimersByTime(1);
@@ -148,7 +149,7 @@ describe('a connector', () => {
     [4401, 'unauthorized'],
     [4403, 'topic_forbidden'],
   ])('does not reconnect after close code %d, and reports an error', (code, error) => {
-    line().ends(code, '');
+    connection().closes(code, '');
     expect(messages).toEqual([{ type: 'error', code: error }]);
     vi.advanceTimersByTime(3_600_000);
     connector.wake();
@@ -157,30 +158,36 @@ describe('a connector', () => {
   });
 
   it('reports one error if the relay has sent its own before it closes for good', () => {
-    line().says({ type: 'error', code: 'origin_forbidden' });
-    line().ends(4403, '');
+    connection().delivers({ type: 'error', code: 'origin_forbidden' });
+    connection().closes(4403, '');
     expect(messages).toEqual([{ type: 'error', code: 'origin_forbidden' }]);
   });
 
   it('ignores messages of an ended connection, and leaves no timer for it', () => {
-    const given = line();
-    given.ends(4401, '');
+    const given = connection();
+    given.closes(4401, '');
     messages.length = 0;
-    given.says({ type: 'subscribed', topics: { chat: 7 } });
+    given.delivers({ type: 'subscribed', topics: { chat: 7 } });
     expect([messages, statuses.at(-1), vi.getTimerCount()]).toEqual([[], 'offline', 0]);
   });
 
   it('pings when its tab is shown, not when it is hidden', () => {
     const page = Object.assign(new EventTarget(), { hidden: true });
     vi.stubGlobal('document', page);
-    const shown = createConnector({ url: 'http://relay', topics, open: lines.opener(), message() {}, status() {} });
+    const shown = createConnector({
+      url: 'http://relay',
+      topics,
+      open: connections.opener(),
+      message() {},
+      status() {},
+    });
     shown.connect();
     subscribed(7);
     page.dispatchEvent(new Event('visibilitychange'));
-    expect(line().said).toEqual([]);
+    expect(connection().requests).toEqual([]);
     page.hidden = false;
     page.dispatchEvent(new Event('visibilitychange'));
-    expect(line().said).toEqual(['ping']);
+    expect(connection().requests).toEqual(['ping']);
     shown.close();
     vi.unstubAllGlobals();
   });

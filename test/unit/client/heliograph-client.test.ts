@@ -6,11 +6,11 @@ import { createFakeWebSockets, type FakeWebSocket } from '../../support/fake-web
 describe('a client', () => {
   let sockets: FakeWebSocket[];
   let heliograph: Heliograph;
-  const told: unknown[] = [];
+  const received: unknown[] = [];
 
   beforeEach(() => {
     vi.useFakeTimers();
-    told.length = 0;
+    received.length = 0;
   });
   afterEach(() => {
     heliograph?.close();
@@ -27,10 +27,10 @@ describe('a client', () => {
     const fake = createFakeWebSockets();
     sockets = fake.sockets;
     heliograph = new Heliograph('http://relay', { WebSocket: fake.WebSocket, transports: ['websocket'], ...options });
-    for (const event of ['update', 'status', 'error'] as const) heliograph.on(event, (value) => told.push(value));
+    for (const event of ['update', 'status', 'error'] as const) heliograph.on(event, (value) => received.push(value));
     last().opens();
     const topics = Object.fromEntries((options.topics ?? []).map((topic) => [topic, 1]));
-    last().says({ type: 'subscribed', topics });
+    last().receives({ type: 'subscribed', topics });
   }
 
   it.each(['a b', '', 'ä', 'x'.repeat(129)])('throws on an invalid topic: %j', (name) => {
@@ -46,20 +46,20 @@ describe('a client', () => {
     const fetcher = vi.fn();
     const stop = heliograph.watch('chat', fetcher, { since: 1 });
     heliograph.unsubscribe('chat');
-    last().says({ type: 'update', topic: 'chat', version: 2 });
+    last().receives({ type: 'update', topic: 'chat', version: 2 });
     await passes();
     expect(fetcher).toHaveBeenCalledTimes(1);
     heliograph.subscribe('chat');
     stop();
-    last().says({ type: 'update', topic: 'chat', version: 3 });
+    last().receives({ type: 'update', topic: 'chat', version: 3 });
     await passes();
     expect(fetcher).toHaveBeenCalledTimes(1);
-    expect(told).toContainEqual({ topic: 'chat', version: 3 });
+    expect(received).toContainEqual({ topic: 'chat', version: 3 });
     expect(asked().map(({ type }) => type)).not.toContain('unsubscribe');
     heliograph.unsubscribe('chat');
     expect(asked().at(-1)).toEqual({ type: 'unsubscribe', topics: ['chat'] });
-    last().says({ type: 'update', topic: 'chat', version: 4 });
-    expect(told).not.toContainEqual({ topic: 'chat', version: 4 });
+    last().receives({ type: 'update', topic: 'chat', version: 4 });
+    expect(received).not.toContainEqual({ topic: 'chat', version: 4 });
   });
 
   it('subscribes once to a topic that is named or watched twice', async () => {
@@ -83,7 +83,7 @@ describe('a client', () => {
     heliograph.watch('chat', fetcher, { since: 1, signal: controller.signal });
     controller.abort();
     heliograph.watch('chat', fetcher, { signal: controller.signal });
-    last().says({ type: 'update', topic: 'chat', version: 2 });
+    last().receives({ type: 'update', topic: 'chat', version: 2 });
     await passes(60_000);
     expect(fetcher).not.toHaveBeenCalled();
   });
@@ -100,9 +100,9 @@ describe('a client', () => {
   it('reports which topic is forbidden, and keeps the others', () => {
     start({ topics: ['chat'] });
     heliograph.subscribe('secret');
-    last().says({ type: 'error', code: 'topic_forbidden', topic: 'secret' });
-    last().says({ type: 'update', topic: 'chat', version: 2 });
-    expect(told).toEqual(['live', { code: 'topic_forbidden', topic: 'secret' }, { topic: 'chat', version: 2 }]);
+    last().receives({ type: 'error', code: 'topic_forbidden', topic: 'secret' });
+    last().receives({ type: 'update', topic: 'chat', version: 2 });
+    expect(received).toEqual(['live', { code: 'topic_forbidden', topic: 'secret' }, { topic: 'chat', version: 2 }]);
   });
 
   it('calls the other handlers if one throws', () => {
@@ -113,7 +113,7 @@ describe('a client', () => {
     });
     const after: unknown[] = [];
     heliograph.on('update', ({ version }) => after.push(version));
-    last().says({ type: 'update', topic: 'chat', version: 2 });
+    last().receives({ type: 'update', topic: 'chat', version: 2 });
     expect(after).toEqual([2]);
     expect(complain).toHaveBeenCalledTimes(1);
   });
@@ -122,9 +122,9 @@ describe('a client', () => {
     start({ topics: ['chat'] });
     const fetcher = vi.fn();
     const stop = heliograph.watch('chat', fetcher, { since: 1 });
-    told.length = 0;
+    received.length = 0;
     heliograph.close();
-    expect(told).toEqual(['offline']);
+    expect(received).toEqual(['offline']);
     stop();
     heliograph.watch('chat', fetcher);
     heliograph.subscribe('more');
@@ -132,13 +132,13 @@ describe('a client', () => {
     heliograph.close();
     expect(vi.getTimerCount()).toBe(0);
     await passes(3_600_000);
-    expect([fetcher.mock.calls.length, sockets.length, told]).toEqual([0, 1, ['offline']]);
+    expect([fetcher.mock.calls.length, sockets.length, received]).toEqual([0, 1, ['offline']]);
   });
 
   it('can be closed by a handler of the status offline', () => {
     start({ topics: ['chat'] });
     heliograph.on('status', (status) => status === 'offline' && heliograph.close());
-    last().ends(1006);
+    last().closes(1006);
     expect(vi.getTimerCount()).toBe(0);
     expect(heliograph.status).toBe('offline');
   });

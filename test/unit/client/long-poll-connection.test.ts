@@ -6,7 +6,7 @@ import { FakeFetch, type FakeRequest } from '../../support/fake-fetch.ts';
 
 describe('a long-poll connection', () => {
   let http: FakeFetch;
-  let line: TransportConnection;
+  let connection: TransportConnection;
   let topics: Map<string, number | null>;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
   const messages: any[] = [];
@@ -21,7 +21,7 @@ describe('a long-poll connection', () => {
     messages.length = ends.length = 0;
   });
   afterEach(() => {
-    line.close();
+    connection.close();
     vi.unstubAllGlobals();
     vi.restoreAllMocks();
     vi.useRealTimers();
@@ -30,7 +30,7 @@ describe('a long-poll connection', () => {
   const passes = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
 
   async function open(token?: string): Promise<void> {
-    line = openLongPoll({
+    connection = openLongPoll({
       url: 'http://relay',
       topics,
       token,
@@ -191,16 +191,16 @@ describe('a long-poll connection', () => {
   it('polls at once on a subscription or a ping', async () => {
     await open();
     await answers(304);
-    line.ping();
+    connection.ping();
     await passes();
     expect(http.requests).toHaveLength(3);
     expect(http.open).toHaveLength(1);
     expect(wait()).toBeNull();
     await answers(304);
     topics.set('a/b', 2);
-    line.subscribe(new Map([['a/b', 2]]));
+    connection.subscribe(new Map([['a/b', 2]]));
     topics.set('c', null);
-    line.subscribe(new Map([['c', null]]));
+    connection.subscribe(new Map([['c', null]]));
     await passes();
     expect(http.requests.slice(-2).map(({ url }) => url.pathname)).toEqual(['/topics/a%2Fb', '/topics/c']);
     expect(http.requests.at(-2)?.headers.get('if-none-match')).toBe('"2"');
@@ -210,7 +210,7 @@ describe('a long-poll connection', () => {
     await open();
     await answers(304);
     topics.delete('a/b');
-    line.unsubscribe(['a/b']);
+    connection.unsubscribe(['a/b']);
     expect(http.last.isAborted).toBe(true);
     await passes(60_000);
     expect(http.requests).toHaveLength(2);
@@ -221,7 +221,7 @@ describe('a long-poll connection', () => {
     await open('t1');
     await answers(304);
     expect(wait()).toBe('wait=25');
-    line.auth('t2');
+    connection.auth('t2');
     await passes();
     expect(http.open).toHaveLength(1);
     expect(http.last.headers.get('authorization')).toBe('Bearer t2');
@@ -233,7 +233,7 @@ describe('a long-poll connection', () => {
     await open();
     await answers(304);
     await answers(304);
-    line.close();
+    connection.close();
     await passes();
     expect(vi.getTimerCount()).toBe(0);
     const count = messages.length;

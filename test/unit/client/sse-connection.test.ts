@@ -7,7 +7,7 @@ import { FakeFetch } from '../../support/fake-fetch.ts';
 
 describe('a connection over Server-Sent Events', () => {
   let http: FakeFetch;
-  let line: TransportConnection;
+  let connection: TransportConnection;
   let topics: Map<string, number | null>;
   const messages: unknown[] = [];
   const ends: [code: number, reason: string][] = [];
@@ -22,12 +22,12 @@ describe('a connection over Server-Sent Events', () => {
     messages.length = ends.length = 0;
   });
   afterEach(() => {
-    line.close();
+    connection.close();
     vi.unstubAllGlobals();
   });
 
   async function open(token?: string): Promise<void> {
-    line = openSse({
+    connection = openSse({
       url: 'http://relay/push',
       topics,
       token,
@@ -77,10 +77,10 @@ describe('a connection over Server-Sent Events', () => {
     first.send('event: ping\ndata: {}\n\n');
     topics.set('d', 9);
     topics.set('c', 8);
-    line.subscribe(new Map([['d', 9]]));
+    connection.subscribe(new Map([['d', 9]]));
     topics.delete('a/b');
-    line.unsubscribe(['a/b']);
-    line.auth('t2');
+    connection.unsubscribe(['a/b']);
+    connection.auth('t2');
     await setImmediate();
     expect(first.isAborted).toBe(true);
     expect(http.requests).toHaveLength(2);
@@ -93,7 +93,7 @@ describe('a connection over Server-Sent Events', () => {
 
   it('reopens the stream on a ping', async () => {
     await open();
-    line.ping();
+    connection.ping();
     await setImmediate();
     expect(http.open).toHaveLength(1);
     expect(http.requests).toHaveLength(2);
@@ -158,7 +158,7 @@ describe('a connection over Server-Sent Events', () => {
   it('leaves more than 16 topics to another transport', async () => {
     await open();
     for (let i = 0; i < 15; i += 1) topics.set(`t${i}`, 1);
-    line.subscribe(new Map([['t14', 1]]));
+    connection.subscribe(new Map([['t14', 1]]));
     expect(ends).toEqual([[1012, '0']]);
   });
 
@@ -174,7 +174,7 @@ describe('a connection over Server-Sent Events', () => {
     http.last.stream();
     await setImmediate();
     http.last.send('event: ping\ndata: {}\n\n');
-    line.close();
+    connection.close();
     await setImmediate();
     expect(http.last.isAborted).toBe(true);
     expect([messages, ends]).toEqual([[], []]);

@@ -18,15 +18,15 @@ const shown = (persisted: boolean) => Object.assign(new Event('pageshow'), { per
 
 describe('tabs that share a connection', () => {
   let browser: FakeBrowser;
-  let lines: FakeConnections;
+  let connections: FakeConnections;
   let randoms = 0;
 
   beforeEach(() => {
     vi.useFakeTimers();
     vi.spyOn(Math, 'random').mockImplementation(() => ++randoms / 1e6);
     browser = new FakeBrowser();
-    lines = new FakeConnections();
-    lines.answer = true;
+    connections = new FakeConnections();
+    connections.answer = true;
     vi.stubGlobal('navigator', { locks: browser.locks });
     vi.stubGlobal('BroadcastChannel', browser.BroadcastChannel);
     vi.stubGlobal('document', browser.document);
@@ -48,7 +48,7 @@ describe('tabs that share a connection', () => {
       name: 'relay',
       url: 'http://relay',
       topics,
-      open: lines.opener(),
+      open: connections.opener(),
       message(message) {
         recordVersions(topics, message);
         messages.push(message);
@@ -62,15 +62,15 @@ describe('tabs that share a connection', () => {
 
   const updates = (tab: Tab) => tab.messages.filter(({ type }) => type === 'update');
   async function says(message: ServerMessage): Promise<void> {
-    lines.last.says(message);
+    connections.last.delivers(message);
     await passes();
   }
 
   it('hold one connection between them, and mirror its status', async () => {
     const a = await open({ x: null });
     const b = await open({ y: null });
-    expect(lines.open).toBe(1);
-    expect(lines.last.said).toContain('subscribe y');
+    expect(connections.open).toBe(1);
+    expect(connections.last.requests).toContain('subscribe y');
     await says({ type: 'subscribed', topics: { x: 1, y: 2 } });
     expect([a.statuses.at(-1), b.statuses.at(-1)]).toEqual(['live', 'live']);
     expect([a.topics, b.topics]).toEqual([new Map([['x', 1]]), new Map([['y', 2]])]);
@@ -82,19 +82,19 @@ describe('tabs that share a connection', () => {
     const a = await open({ x: 9 });
     await says({ type: 'subscribed', topics: { x: 9 } });
     const b = await open({ x: 7 });
-    expect(lines.last.options.topics.get('x')).toBe(7);
+    expect(connections.last.options.topics.get('x')).toBe(7);
     await says({ type: 'subscribed', topics: { x: 9 } });
     await says({ type: 'update', topic: 'x', version: 9 });
     expect(updates(a)).toEqual([]);
     expect(updates(b)).toHaveLength(1);
-    expect(lines.last.options.topics.get('x')).toBe(9);
+    expect(connections.last.options.topics.get('x')).toBe(9);
   });
 
   it('learn a version that another tab subscribed to first', async () => {
     await open({ x: null });
     await says({ type: 'subscribed', topics: { x: 9 } });
     const b = await open({ x: null });
-    expect(lines.last.said).toContain('subscribe x');
+    expect(connections.last.requests).toContain('subscribe x');
     await says({ type: 'subscribed', topics: { x: 9 } });
     expect(b.topics.get('x')).toBe(9);
   });
@@ -105,15 +105,15 @@ describe('tabs that share a connection', () => {
     a.topics.delete('x');
     a.source.unsubscribe(['x']);
     await passes();
-    expect(lines.last.said).not.toContain('unsubscribe x');
+    expect(connections.last.requests).not.toContain('unsubscribe x');
     b.source.close();
     await passes();
-    expect(lines.last.said.at(-1)).toBe('unsubscribe x');
+    expect(connections.last.requests.at(-1)).toBe('unsubscribe x');
     a.topics.set('z', 5);
     a.source.subscribe(new Map([['z', 5]]));
     await passes();
-    expect(lines.last.said.at(-1)).toBe('subscribe z');
-    expect([...lines.last.options.topics.keys()]).toEqual(['y', 'z']);
+    expect(connections.last.requests.at(-1)).toBe('subscribe z');
+    expect([...connections.last.options.topics.keys()]).toEqual(['y', 'z']);
   });
 
   it('go on over another leader when theirs is closed, each from its own versions', async () => {
@@ -123,9 +123,9 @@ describe('tabs that share a connection', () => {
     await says({ type: 'update', topic: 'x', version: 2 });
     a.source.close();
     await passes();
-    expect(lines.all).toHaveLength(2);
-    expect(lines.open).toBe(1);
-    expect(lines.last.options.topics).toEqual(
+    expect(connections.all).toHaveLength(2);
+    expect(connections.open).toBe(1);
+    expect(connections.last.options.topics).toEqual(
       new Map([
         ['x', 2],
         ['y', 4],
@@ -142,14 +142,14 @@ describe('tabs that share a connection', () => {
     browser.muteNewest();
     tabs.push(await open({ x: 1 }));
     await passes(9999);
-    expect(lines.all).toHaveLength(1);
+    expect(connections.all).toHaveLength(1);
     await passes(1);
-    expect(lines.all.length).toBeGreaterThan(1);
-    expect(lines.open).toBe(1);
+    expect(connections.all.length).toBeGreaterThan(1);
+    expect(connections.open).toBe(1);
     await says({ type: 'subscribed', topics: { x: 1 } });
     expect(tabs.map(({ statuses }) => statuses.at(-1))).toEqual(['live', 'live']);
     await passes(40_000);
-    expect(lines.open).toBe(1);
+    expect(connections.open).toBe(1);
   });
 
   it('notice a silent leader by themselves', async () => {
@@ -157,10 +157,10 @@ describe('tabs that share a connection', () => {
     await says({ type: 'subscribed', topics: { x: 1 } });
     browser.muteNewest();
     await passes(45_000 + 9999);
-    expect(lines.all).toHaveLength(1);
+    expect(connections.all).toHaveLength(1);
     await passes(1);
-    expect(lines.all).toHaveLength(2);
-    expect(lines.open).toBe(1);
+    expect(connections.all).toHaveLength(2);
+    expect(connections.open).toBe(1);
   });
 
   it('hold a connection each if the browser denies locks, and do not request them again', async () => {
@@ -172,7 +172,7 @@ describe('tabs that share a connection', () => {
     expect(request).toHaveBeenCalledTimes(1);
     a.source.close();
     await passes();
-    expect([lines.open, request.mock.calls.length]).toEqual([0, 1]);
+    expect([connections.open, request.mock.calls.length]).toEqual([0, 1]);
   });
 
   it('do nothing once they are closed', async () => {
@@ -182,33 +182,36 @@ describe('tabs that share a connection', () => {
     a.source.unsubscribe(['x']);
     a.source.close();
     await passes(120_000);
-    expect([lines.open, lines.all.length, vi.getTimerCount()]).toEqual([0, 1, 0]);
+    expect([connections.open, connections.all.length, vi.getTimerCount()]).toEqual([0, 1, 0]);
   });
 
   it.each([
     ['frozen', 'document', new Event('freeze'), new Event('resume')],
     ['left and come back to', 'window', new Event('pagehide'), shown(true)],
-  ] as const)('let go of the line when they are %s, and go on from where they were', async (_, where, ends, begins) => {
-    const a = await open({ x: 1 });
-    await says({ type: 'subscribed', topics: { x: 1 } });
-    browser[where].dispatchEvent(ends);
-    await passes(120_000);
-    expect([lines.open, lines.all.length]).toEqual([0, 1]);
-    browser[where].dispatchEvent(begins);
-    await passes();
-    expect([lines.open, lines.all.length]).toEqual([1, 2]);
-    expect(lines.last.options.topics).toEqual(new Map([['x', 1]]));
-    await says({ type: 'subscribed', topics: { x: 2 } });
-    await says({ type: 'update', topic: 'x', version: 2 });
-    expect(updates(a)).toHaveLength(1);
-    expect(a.statuses.at(-1)).toBe('live');
-  });
+  ] as const)(
+    'give up the connection when they are %s, and continue from their versions',
+    async (_, where, ends, begins) => {
+      const a = await open({ x: 1 });
+      await says({ type: 'subscribed', topics: { x: 1 } });
+      browser[where].dispatchEvent(ends);
+      await passes(120_000);
+      expect([connections.open, connections.all.length]).toEqual([0, 1]);
+      browser[where].dispatchEvent(begins);
+      await passes();
+      expect([connections.open, connections.all.length]).toEqual([1, 2]);
+      expect(connections.last.options.topics).toEqual(new Map([['x', 1]]));
+      await says({ type: 'subscribed', topics: { x: 2 } });
+      await says({ type: 'update', topic: 'x', version: 2 });
+      expect(updates(a)).toHaveLength(1);
+      expect(a.statuses.at(-1)).toBe('live');
+    },
+  );
 
   it('keep their connection when they are shown for the first time', async () => {
     await open({ x: 1 });
     browser.window.dispatchEvent(shown(false));
     await passes();
-    expect([lines.open, lines.all.length]).toEqual([1, 1]);
+    expect([connections.open, connections.all.length]).toEqual([1, 1]);
   });
 
   it('do not ping the leader when they are hidden', async () => {
@@ -217,7 +220,7 @@ describe('tabs that share a connection', () => {
     browser.document.hidden = true;
     browser.document.dispatchEvent(new Event('visibilitychange'));
     await passes();
-    expect(lines.last.said.filter((said) => said === 'ping')).toEqual([]);
+    expect(connections.last.requests.filter((request) => request === 'ping')).toEqual([]);
   });
 
   it('ping the leader when they are shown', async () => {
@@ -227,8 +230,8 @@ describe('tabs that share a connection', () => {
     await passes(20_000);
     browser.document.dispatchEvent(new Event('visibilitychange'));
     await passes();
-    expect(lines.last.said).toContain('ping');
+    expect(connections.last.requests).toContain('ping');
     await passes(10_000);
-    expect(lines.all).toHaveLength(1);
+    expect(connections.all).toHaveLength(1);
   });
 });

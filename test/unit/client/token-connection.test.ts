@@ -13,7 +13,7 @@ function tokenFor(lifeMs: number, name = 'Jürgen'): string {
 }
 
 describe('a connection with a token', () => {
-  let lines: FakeConnections;
+  let connections: FakeConnections;
   let source: Source | undefined;
   const statuses: Status[] = [];
   const errors: string[] = [];
@@ -21,7 +21,7 @@ describe('a connection with a token', () => {
   beforeEach(() => {
     vi.useFakeTimers({ now: START_MS });
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
-    lines = new FakeConnections();
+    connections = new FakeConnections();
     statuses.length = errors.length = 0;
   });
   afterEach(() => {
@@ -34,7 +34,7 @@ describe('a connection with a token', () => {
     source = createConnector({
       url: 'http://relay',
       topics: new Map([['chat', null]]),
-      open: openWithToken(token, lines.opener()),
+      open: openWithToken(token, connections.opener()),
       message(message) {
         if (message.type === 'error') errors.push(message.code);
       },
@@ -45,18 +45,18 @@ describe('a connection with a token', () => {
   }
 
   const passes = (ms: number) => vi.advanceTimersByTimeAsync(ms);
-  const works = () => lines.last.says({ type: 'subscribed', topics: { chat: 1 } });
+  const works = () => connections.last.delivers({ type: 'subscribed', topics: { chat: 1 } });
   const refuse = () => {
-    lines.last.says({ type: 'error', code: 'unauthorized' });
-    if (!lines.last.isClosed) lines.last.ends(4401);
+    connections.last.delivers({ type: 'error', code: 'unauthorized' });
+    if (!connections.last.isClosed) connections.last.closes(4401);
   };
 
   it('sends a fixed token, and stops if it is rejected', async () => {
     await start('t1');
-    expect(lines.last.options.token).toBe('t1');
+    expect(connections.last.options.token).toBe('t1');
     refuse();
     await passes(3_600_000);
-    expect(lines.all).toHaveLength(1);
+    expect(connections.all).toHaveLength(1);
     expect(statuses.at(-1)).toBe('offline');
     expect(errors).toContain('unauthorized');
   });
@@ -65,9 +65,9 @@ describe('a connection with a token', () => {
     const given: (string | undefined | Promise<string>)[] = ['t1', Promise.resolve('t2'), undefined];
     await start(() => given.shift() as string);
     for (const token of ['t1', 't2', undefined]) {
-      expect(lines.last.options.token).toBe(token);
+      expect(connections.last.options.token).toBe(token);
       refuse();
-      lines.last.ends(4401);
+      connections.last.closes(4401);
       await passes(8000);
     }
   });
@@ -83,12 +83,12 @@ describe('a connection with a token', () => {
       for (let ms = 0; ms < 480_000; ms += 20_000) {
         expect(tokens).toHaveLength(i);
         await passes(20_000);
-        lines.last.says({ type: 'pong' });
+        connections.last.delivers({ type: 'pong' });
       }
       expect(tokens).toHaveLength(i + 1);
-      expect(lines.last.said.at(-1)).toBe(`auth ${tokens.at(-1)}`);
+      expect(connections.last.requests.at(-1)).toBe(`auth ${tokens.at(-1)}`);
     }
-    expect(lines.all).toHaveLength(1);
+    expect(connections.all).toHaveLength(1);
     expect(statuses).not.toContain('offline');
   });
 
@@ -104,30 +104,30 @@ describe('a connection with a token', () => {
     expect(errors).toEqual(['token_failed']);
     await passes(500);
     expect(calls).toBe(3);
-    expect(lines.all).toHaveLength(1);
-    expect(lines.last.said).toHaveLength(1);
+    expect(connections.all).toHaveLength(1);
+    expect(connections.last.requests).toHaveLength(1);
   });
 
   it('sends a new token again soon if the relay cannot verify it, and keeps the connection', async () => {
     await start(async () => tokenFor(20_000));
     works();
     await passes(16_000);
-    lines.last.says({ type: 'error', code: 'keys_unavailable' });
+    connections.last.delivers({ type: 'error', code: 'keys_unavailable' });
     await passes(500);
     expect(errors).toEqual(['keys_unavailable']);
-    expect(lines.all).toHaveLength(1);
-    const [first, second] = lines.last.said;
-    expect([first, lines.last.said.length]).toEqual([second, 2]);
+    expect(connections.all).toHaveLength(1);
+    const [first, second] = connections.last.requests;
+    expect([first, connections.last.requests.length]).toEqual([second, 2]);
   });
 
   it('sends the same token on the next connection while it is not due for renewal', async () => {
     const ask = vi.fn(async () => tokenFor(600_000));
     await start(ask);
     works();
-    lines.last.ends(1006);
+    connections.last.closes(1006);
     await passes(500);
-    expect(lines.all).toHaveLength(2);
-    expect(lines.last.options.token).toBe(lines.all[0]?.options.token);
+    expect(connections.all).toHaveLength(2);
+    expect(connections.last.options.token).toBe(connections.all[0]?.options.token);
     expect(ask).toHaveBeenCalledTimes(1);
   });
 
@@ -135,11 +135,11 @@ describe('a connection with a token', () => {
     let calls = 0;
     await start(() => `t${++calls}`);
     works();
-    lines.last.ends(1006);
+    connections.last.closes(1006);
     await passes(500);
     refuse();
     await passes(1000);
-    expect(lines.last.options.token).toBe('t2');
+    expect(connections.last.options.token).toBe('t2');
     expect(errors).toEqual([]);
   });
 
@@ -147,12 +147,12 @@ describe('a connection with a token', () => {
     let calls = 0;
     await start(() => `t${++calls}`);
     works();
-    lines.last.ends(1006);
+    connections.last.closes(1006);
     await passes(500);
-    lines.last.says({ type: 'error', code: 'unauthorized', topic: 'chat' });
-    expect(lines.last.isClosed).toBe(true);
+    connections.last.delivers({ type: 'error', code: 'unauthorized', topic: 'chat' });
+    expect(connections.last.isClosed).toBe(true);
     await passes(1000);
-    expect(lines.last.options.token).toBe('t2');
+    expect(connections.last.options.token).toBe('t2');
   });
 
   it('reconnects at once with another token if an accepted one expires, without an error', async () => {
@@ -161,7 +161,7 @@ describe('a connection with a token', () => {
     works();
     refuse();
     await passes(1000);
-    expect(lines.last.options.token).toBe('t2');
+    expect(connections.last.options.token).toBe('t2');
     expect(errors).toEqual([]);
   });
 
@@ -184,24 +184,24 @@ describe('a connection with a token', () => {
       return 't';
     });
     expect(errors).toEqual(['token_failed']);
-    expect(lines.all).toHaveLength(0);
+    expect(connections.all).toHaveLength(0);
     await passes(500);
-    expect(lines.last.options.token).toBe('t');
+    expect(connections.last.options.token).toBe('t');
   });
 
   it('passes on a rejection if there is no token', async () => {
     await start(() => undefined);
     works();
-    lines.last.says({ type: 'error', code: 'unauthorized', topic: 'private' });
+    connections.last.delivers({ type: 'error', code: 'unauthorized', topic: 'private' });
     expect(errors).toEqual(['unauthorized']);
-    expect(lines.last.isClosed).toBe(false);
+    expect(connections.last.isClosed).toBe(false);
   });
 
   it('opens nothing if it was closed while the token was loading', async () => {
     await start(() => new Promise((resolve) => setTimeout(() => resolve('t'), 1000)));
     source?.close();
     await passes(5000);
-    expect(lines.all).toHaveLength(0);
+    expect(connections.all).toHaveLength(0);
   });
 
   it.each([
@@ -215,7 +215,7 @@ describe('a connection with a token', () => {
     works();
     for (let i = 0; i < 100; i += 1) {
       await passes(20_000);
-      lines.last.says({ type: 'pong' });
+      connections.last.delivers({ type: 'pong' });
     }
     expect(ask).toHaveBeenCalledTimes(1);
   });

@@ -7,7 +7,7 @@ import { FakeConnections } from '../../support/fake-connection.ts';
 const NAMES = ['websocket', 'sse', 'longpoll'] as const;
 
 describe('the choice of a transport', () => {
-  let lines: FakeConnections;
+  let connections: FakeConnections;
   let source: Source | undefined;
   let topics: Map<string, null>;
   const statuses: Status[] = [];
@@ -15,7 +15,7 @@ describe('the choice of a transport', () => {
   beforeEach(() => {
     vi.useFakeTimers();
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
-    lines = new FakeConnections();
+    connections = new FakeConnections();
     topics = new Map([['chat', null]]);
     statuses.length = 0;
   });
@@ -28,7 +28,7 @@ describe('the choice of a transport', () => {
 
   /** Starts a client. */
   function start(names: readonly (typeof NAMES)[number][] = NAMES): void {
-    const openers = names.map((name) => [name, lines.opener(name)] as const);
+    const openers = names.map((name) => [name, connections.opener(name)] as const);
     source = createConnector({
       url: 'http://relay',
       topics,
@@ -39,15 +39,15 @@ describe('the choice of a transport', () => {
     source.connect();
   }
 
-  const works = () => lines.last.says({ type: 'subscribed', topics: { chat: 1 } });
-  const fails = () => lines.last.ends(1006);
+  const works = () => connections.last.delivers({ type: 'subscribed', topics: { chat: 1 } });
+  const fails = () => connections.last.closes(1006);
 
   /** Lets time pass on a connection that receives pongs. */
   function passes(ms: number): void {
-    const line = lines.last;
+    const connection = connections.last;
     for (let left = ms; left > 0; left -= 10_000) {
       vi.advanceTimersByTime(Math.min(left, 10_000));
-      if (line === lines.last) line.says({ type: 'pong' });
+      if (connection === connections.last) connection.delivers({ type: 'pong' });
     }
   }
 
@@ -57,17 +57,17 @@ describe('the choice of a transport', () => {
     vi.advanceTimersByTime(500);
     fails();
     vi.advanceTimersByTime(500);
-    expect(lines.names).toEqual(['websocket', 'sse', 'longpoll']);
+    expect(connections.names).toEqual(['websocket', 'sse', 'longpoll']);
     works();
     expect(statuses.at(-1)).toBe('live');
-    expect(lines.open).toBe(1);
+    expect(connections.open).toBe(1);
   });
 
   it('falls back if a connection opens and delivers nothing', () => {
     start();
     vi.advanceTimersByTime(8000 + 500);
-    expect(lines.names).toEqual(['websocket', 'sse']);
-    expect(lines.open).toBe(1);
+    expect(connections.names).toEqual(['websocket', 'sse']);
+    expect(connections.open).toBe(1);
   });
 
   it('starts again with the best, with growing delays, while none works', () => {
@@ -75,10 +75,10 @@ describe('the choice of a transport', () => {
     for (let i = 0; i < 60; i += 1) {
       fails();
       vi.advanceTimersByTime(1000);
-      if (lines.open === 0) vi.advanceTimersByTime(15_000);
+      if (connections.open === 0) vi.advanceTimersByTime(15_000);
     }
-    expect(lines.names.slice(0, 7)).toEqual([...NAMES, ...NAMES, 'websocket']);
-    expect(lines.open).toBe(1);
+    expect(connections.names.slice(0, 7)).toEqual([...NAMES, ...NAMES, 'websocket']);
+    expect(connections.open).toBe(1);
   });
 
   it('stays with one that has worked for two failures, and falls back after three', () => {
@@ -88,17 +88,17 @@ describe('the choice of a transport', () => {
       fails();
       vi.advanceTimersByTime(8000);
     }
-    expect(lines.names).toEqual(['websocket', 'websocket', 'websocket', 'websocket']);
+    expect(connections.names).toEqual(['websocket', 'websocket', 'websocket', 'websocket']);
     fails();
     vi.advanceTimersByTime(500);
-    expect(lines.names.at(-1)).toBe('sse');
+    expect(connections.names.at(-1)).toBe('sse');
   });
 
   it.each([1008, 1012, 1013])('stays if a relay itself closes, with code %d', (code) => {
     start();
-    lines.last.ends(code);
+    connections.last.closes(code);
     vi.advanceTimersByTime(8000);
-    expect(lines.names).toEqual(['websocket', 'websocket']);
+    expect(connections.names).toEqual(['websocket', 'websocket']);
   });
 
   it('returns to the best after a minute at the earliest, never with two connections', () => {
@@ -107,10 +107,10 @@ describe('the choice of a transport', () => {
     vi.advanceTimersByTime(500);
     works();
     passes(59_999);
-    expect(lines.names).toEqual(['websocket', 'sse']);
+    expect(connections.names).toEqual(['websocket', 'sse']);
     passes(31_001);
-    expect(lines.names).toEqual(['websocket', 'sse', 'websocket']);
-    expect(lines.open).toBe(1);
+    expect(connections.names).toEqual(['websocket', 'sse', 'websocket']);
+    expect(connections.open).toBe(1);
     works();
     vi.advanceTimersByTime(20_000);
     expect(statuses.at(-1)).toBe('live');
@@ -122,10 +122,10 @@ describe('the choice of a transport', () => {
     vi.advanceTimersByTime(500);
     works();
     passes(90_001);
-    expect(lines.last.name).toBe('websocket');
+    expect(connections.last.name).toBe('websocket');
     fails();
     vi.advanceTimersByTime(500);
-    expect(lines.last.name).toBe('sse');
+    expect(connections.last.name).toBe('sse');
   });
 
   it('remembers the one that worked for the next page of the tab', () => {
@@ -140,7 +140,7 @@ describe('the choice of a transport', () => {
     works();
     source?.close();
     start();
-    expect(lines.names).toEqual(['websocket', 'sse', 'sse']);
+    expect(connections.names).toEqual(['websocket', 'sse', 'sse']);
   });
 
   it('works if the browser denies storage', () => {
@@ -162,7 +162,7 @@ describe('the choice of a transport', () => {
     start();
     fails();
     vi.advanceTimersByTime(500);
-    expect(lines.names).toEqual(['websocket', 'longpoll']);
+    expect(connections.names).toEqual(['websocket', 'longpoll']);
   });
 
   it('forwards requests to the connection over the chosen transport', () => {
@@ -170,13 +170,13 @@ describe('the choice of a transport', () => {
     source?.subscribe(new Map([['news', null]]));
     source?.unsubscribe(['news']);
     source?.wake();
-    expect(lines.last.said).toEqual(['subscribe news', 'unsubscribe news', 'ping']);
+    expect(connections.last.requests).toEqual(['subscribe news', 'unsubscribe news', 'ping']);
   });
 
   it('uses only the permitted ones', () => {
     start(['longpoll']);
     fails();
     vi.advanceTimersByTime(1000);
-    expect(lines.names).toEqual(['longpoll', 'longpoll']);
+    expect(connections.names).toEqual(['longpoll', 'longpoll']);
   });
 });

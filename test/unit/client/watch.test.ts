@@ -39,7 +39,7 @@ describe('a watch', () => {
   });
 
   const last = () => runs.at(-1) as Run;
-  const told = async (version: number, spread?: number) => {
+  const updated = async (version: number, spread?: number) => {
     watch.updated({ topic: 'chat', version, ...(spread === undefined ? {} : { spread }) });
     await passes(0);
   };
@@ -71,8 +71,8 @@ describe('a watch', () => {
   });
 
   it('runs after a part of the spread, with the newest update, once for all that arrived', async () => {
-    await told(1, 1000);
-    await told(2, 1000);
+    await updated(1, 1000);
+    await updated(2, 1000);
     await passes(499);
     expect(runs).toHaveLength(0);
     await passes(1);
@@ -84,9 +84,9 @@ describe('a watch', () => {
   });
 
   it('never runs twice at a time, and once more for all updates that arrived during a run', async () => {
-    await told(1);
-    await told(2);
-    await told(3);
+    await updated(1);
+    await updated(2);
+    await updated(3);
     expect(runs).toHaveLength(1);
     await runs[0]?.succeed();
     expect(runs).toHaveLength(2);
@@ -97,7 +97,7 @@ describe('a watch', () => {
   });
 
   it('repeats a failed run after growing delays, with the same update, until it succeeds', async () => {
-    await told(1);
+    await updated(1);
     for (const restMs of [500, 1000, 2000, 4000, 8000, 15_000, 15_000]) {
       const count = runs.length;
       await last().fail();
@@ -113,9 +113,9 @@ describe('a watch', () => {
   });
 
   it('keeps the delay after a failure if an update arrives, and then runs with that', async () => {
-    await told(1);
+    await updated(1);
     await last().fail();
-    await told(2);
+    await updated(2);
     expect(runs).toHaveLength(1);
     await passes(500);
     expect(runs).toHaveLength(2);
@@ -128,13 +128,13 @@ describe('a watch', () => {
       throw new Error('a mistake');
     });
     watch = createWatch(fetcher);
-    await told(1);
+    await updated(1);
     await passes(500);
     expect(fetcher).toHaveBeenCalledTimes(2);
   });
 
   it('aborts a run that takes longer than 30 s', async () => {
-    await told(1);
+    await updated(1);
     await passes(29_999);
     expect(last().signal.aborted).toBe(false);
     await passes(1);
@@ -162,8 +162,8 @@ describe('a watch', () => {
 
   it('pauses in a hidden tab, and runs once when it is shown', async () => {
     show(false);
-    await told(1);
-    await told(2);
+    await updated(1);
+    await updated(2);
     watch.status('offline');
     await passes(120_000);
     watch.status('live');
@@ -178,8 +178,8 @@ describe('a watch', () => {
   });
 
   it('aborts a run when it ends, and runs no more', async () => {
-    await told(1);
-    await told(2, 1000);
+    await updated(1);
+    await updated(2, 1000);
     watch.status('offline');
     const { signal } = last();
     watch.stop();

@@ -7,7 +7,7 @@ import { createFakeWebSockets, type FakeWebSocket } from '../../support/fake-web
 const MAX_MESSAGE_BYTES = 16 * 1024;
 
 describe('a connection over a WebSocket', () => {
-  let line: TransportConnection;
+  let connection: TransportConnection;
   let socket: FakeWebSocket;
   let topics: Map<string, number | null>;
   const messages: unknown[] = [];
@@ -20,7 +20,7 @@ describe('a connection over a WebSocket', () => {
 
   function open(token?: string): void {
     const { WebSocket, sockets } = createFakeWebSockets();
-    line = openWebSocket(WebSocket, {
+    connection = openWebSocket(WebSocket, {
       url: 'https://relay/push',
       topics,
       token,
@@ -33,7 +33,7 @@ describe('a connection over a WebSocket', () => {
   it('sends its token, outside of the URL, and its topics as of when it opens', () => {
     open('t1');
     topics.set('a', 6).set('b', null);
-    line.subscribe(new Map([['b', null]]));
+    connection.subscribe(new Map([['b', null]]));
     socket.opens();
     expect(socket.url).toBe('wss://relay/push/ws');
     expect(socket.sent).toEqual([
@@ -44,10 +44,10 @@ describe('a connection over a WebSocket', () => {
 
   it('sends the newest token if it was renewed before opening', () => {
     open('t1');
-    line.auth('t2');
+    connection.auth('t2');
     socket.opens();
     expect(socket.sent[0]).toEqual({ type: 'auth', token: 't2' });
-    line.auth('t3');
+    connection.auth('t3');
     expect(socket.sent.at(-1)).toEqual({ type: 'auth', token: 't3' });
   });
 
@@ -63,7 +63,7 @@ describe('a connection over a WebSocket', () => {
     topics = new Map(names.map((name) => [name, Number.MAX_SAFE_INTEGER]));
     open();
     socket.opens();
-    line.unsubscribe(names);
+    connection.unsubscribe(names);
     expect(Math.max(...socket.sizes)).toBeLessThan(MAX_MESSAGE_BYTES);
     const of = (type: string) => socket.sent.filter((message) => message.type === type);
     expect(of('subscribe').flatMap((message) => Object.keys(message.topics))).toEqual(names);
@@ -73,18 +73,18 @@ describe('a connection over a WebSocket', () => {
   it('delivers messages, ignores invalid ones, and passes on how it closes', () => {
     open();
     socket.opens();
-    for (const text of ['', '{', 'null', '{"type":"pong"}']) socket.says(text);
+    for (const text of ['', '{', 'null', '{"type":"pong"}']) socket.receives(text);
     expect(messages).toEqual([{ type: 'pong' }]);
-    socket.ends(1012, '750');
+    socket.closes(1012, '750');
     expect(ends).toEqual([[1012, '750']]);
   });
 
   it('delivers nothing after it was closed, even if it was never open', () => {
     open();
-    line.close();
+    connection.close();
     socket.opens();
-    socket.says({ type: 'pong' });
-    socket.ends(1006);
+    socket.receives({ type: 'pong' });
+    socket.closes(1006);
     expect([socket.sent, messages, ends]).toEqual([[], [], []]);
   });
 });
