@@ -9,7 +9,7 @@ import type { BenchResult } from './bench.ts';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-it('the bench runs, and finds deliveries about as cheap as with uWebSockets.js alone, and a read a topic in a storm', async () => {
+it('the bench runs; a delivery costs about as much as with bare uWebSockets.js, and a catch-up storm reads each topic once', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'heliograph-bench-'));
   const json = join(folder, 'bench.json');
   try {
@@ -20,7 +20,7 @@ it('the bench runs, and finds deliveries about as cheap as with uWebSockets.js a
     expect(Object.keys(results)).toEqual(['fan-out', 'catch-up-storm']);
     const [delivery, reads] = Object.values(results).map(({ goals }) => goals[0]?.measured);
     expect(delivery).toBeGreaterThan(0.5);
-    expect(delivery).toBeLessThan(2); // others use the machine too: 1.1 is for a quiet one
+    expect(delivery).toBeLessThan(2); // the goal of 1.1 is for an idle machine
     expect(reads).toBeCloseTo(1, 0);
     expect(stdout).toMatch(/\| Socket\.IO with Redis +\| \d/);
   } finally {

@@ -1,24 +1,24 @@
 import type { RedisProcess } from '../support/redis-process.ts';
 
-/** What a bench may use. */
+/** The resources of a bench. */
 export interface BenchContext {
   readonly redis: RedisProcess;
-  /** Fewer clients and rounds: shows that it runs, and roughly what comes out. */
+  /** Use fewer clients and rounds, for approximate results. */
   readonly quick: boolean;
-  /** The folder of another build to compare relays with, instead of with what others use. */
+  /** Folder of another build to compare relays with, instead of ws and Socket.IO. */
   readonly against: string | undefined;
-  /** Says what is being done. */
+  /** Reports progress. */
   progress(text: string): void;
 }
 
-/** Something that was promised of what was measured. */
+/** A goal with its measured value. */
 export interface Goal {
-  readonly what: string;
+  readonly description: string;
   readonly atMost: number;
   readonly measured: number;
 }
 
-/** What came out of a bench: a table, what it says about the goals, and every number that was measured. */
+/** The results of a bench: a table, its goals, and all measured values. */
 export interface BenchResult {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -26,10 +26,10 @@ export interface BenchResult {
   readonly samples: Readonly<Record<string, readonly number[]>>;
 }
 
-/** One question that is answered by measuring. */
+/** A benchmark. */
 export interface Bench {
   readonly name: string;
-  /** What is measured, in a sentence. */
-  readonly what: string;
+  /** Description of the measurement, as a phrase. */
+  readonly description: string;
   run(context: BenchContext): Promise<BenchResult>;
 }

@@ -10,7 +10,7 @@ import { OVERLOAD } from './overload.ts';
 import { REDIS_COMMANDS } from './redis-commands.ts';
 import { STATS_COST } from './stats-cost.ts';
 
-/** All of them, in the order in which they run. */
+/** All benches, in the order in which they run. */
 export const BENCHES: readonly Bench[] = [
   FAN_OUT,
   IDLE_MEMORY,

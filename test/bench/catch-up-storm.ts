@@ -9,7 +9,7 @@ import { pause } from './test-bed.ts';
 const TOPICS = 100;
 const SETTLE_MS = 500;
 
-/** Clients of a relay that is gone all come to another one, which has never heard of their topics. */
+/** Connects the clients of a lost relay at once to another relay that does not have their topics yet. */
 async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
   const clients = quick ? 1000 : 10_000;
   const rounds = quick ? 1 : 3;
@@ -20,21 +20,27 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
     try {
       for (let i = 0; i < TOPICS; i += 1) await cluster.publish(topicName(i), { text: 'x'.repeat(100) });
       for (const [kind, since] of [
-        ['all are told', 1],
-        ['nobody is told', undefined],
+        ['all notified', 1],
+        ['none notified', undefined],
       ] as const) {
         progress(`round ${round + 1} of ${rounds}: ${kind}`);
         const relay = await cluster.addRelay();
-        const plan = { protocol: 'ws', port: relay.port, count: clients, topics: TOPICS, topicsPerClient: 1 } as const;
+        const plan = {
+          protocol: 'websocket',
+          port: relay.port,
+          count: clients,
+          topics: TOPICS,
+          topicsPerClient: 1,
+        } as const;
         const before = { cpuUs: relay.process.cpuUs, commands: await readCommands(redis), ms: performance.now() };
         await Promise.all([
           connections.receive(since === undefined ? 0 : clients),
-          connections.connect({ ...plan, isGreeted: true, ...(since === undefined ? {} : { since }) }),
+          connections.connect({ ...plan, confirmsSubscription: true, ...(since === undefined ? {} : { since }) }),
         ]);
         collect(samples, `${kind}: seconds`, (performance.now() - before.ms) / 1000);
         const after = await readCommands(redis);
         collect(samples, `${kind}: CPU of a client, µs`, (relay.process.cpuUs - before.cpuUs) / clients);
-        // Each digest reads the state of its partition by the same command, beside its index.
+        // Each digest also reads the state of its partition with HMGET, besides its index.
         const reads = after.count('hmget') - before.commands.count('hmget');
         const digests = after.count('zrangebyscore') - before.commands.count('zrangebyscore');
         collect(samples, `${kind}: reads of a topic`, (reads - digests) / TOPICS);
@@ -47,14 +53,14 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
       await cluster.stop();
     }
   }
-  const kinds = ['all are told', 'nobody is told'];
-  const show = (kind: string, what: string, digits: number) => showSummary(samples[`${kind}: ${what}`], digits);
+  const kinds = ['all notified', 'none notified'];
+  const show = (kind: string, cost: string, digits: number) => showSummary(samples[`${kind}: ${cost}`], digits);
   return {
     columns: [
-      'clients that come back',
-      'until all have what they need, s',
-      'CPU of the relay for each, µs',
-      'reads in Redis for each topic',
+      'reconnecting clients',
+      'time until all are current, s',
+      'relay CPU per client, µs',
+      'Redis reads per topic',
     ],
     rows: kinds.map((kind) => [
       `${clients}, ${kind}`,
@@ -64,9 +70,9 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
     ]),
     goals: [
       {
-        what: 'reads of a register for each topic in a catch-up storm',
+        description: 'register reads per topic in a catch-up storm',
         atMost: 1.1,
-        measured: summarize(samples['all are told: reads of a topic']).median,
+        measured: summarize(samples['all notified: reads of a topic']).median,
       },
     ],
     samples,
@@ -75,6 +81,6 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
 
 export const CATCH_UP_STORM: Bench = {
   name: 'catch-up-storm',
-  what: `10,000 clients of ${TOPICS} topics come at once to a relay that has just started, with an old version or without one (1,000 with --quick)`,
+  description: `10,000 clients of ${TOPICS} topics connect at once to a relay that has just started, with an old version or without a version (1,000 with --quick)`,
   run,
 };

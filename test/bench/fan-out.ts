@@ -11,29 +11,29 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
   const rounds = quick ? 3 : 9;
   const updates = quick ? 20 : 8;
   const samples: Samples = {};
-  await withTestBeds(contenders, { redisUrl: redis.url }, async (fields) => {
-    for (const field of fields) {
-      progress(`${clients} clients connect to ${field.name}`);
-      await field.connect(clients);
-      await field.publishInTurn(updates, clients);
+  await withTestBeds(contenders, { redisUrl: redis.url }, async (beds) => {
+    for (const bed of beds) {
+      progress(`${clients} clients connect to ${bed.name}`);
+      await bed.connect(clients);
+      await bed.publishInTurn(updates, clients);
     }
     for (let round = 0; round < rounds; round += 1) {
       progress(`round ${round + 1} of ${rounds}`);
-      for (const field of rotate(fields, round)) {
-        await field.publishInTurn(1, clients);
-        const cpuUs = await field.cpuUs(() => field.publishInTurn(updates, clients));
-        collect(samples, field.name, cpuUs / (updates * clients));
+      for (const bed of rotate(beds, round)) {
+        await bed.publishInTurn(1, clients);
+        const cpuUs = await bed.cpuUs(() => bed.publishInTurn(updates, clients));
+        collect(samples, bed.name, cpuUs / (updates * clients));
       }
     }
   });
   const base = samples[BASELINE.name];
   const ratiosOf = (name: string) => ratios(samples[name], base);
   return {
-    columns: ['server', 'CPU for each delivery, µs', 'against the baseline'],
+    columns: ['server', 'CPU per delivery, µs', 'relative to the baseline'],
     rows: contenders.map(({ name }) => [name, showSummary(samples[name], 2), showSummary(ratiosOf(name), 2)]),
     goals: [
       {
-        what: 'CPU for each delivery, against bare uWebSockets.js',
+        description: 'CPU per delivery, relative to bare uWebSockets.js',
         atMost: 1.1,
         measured: summarize(ratiosOf(RELAY.name)).median,
       },
@@ -44,6 +44,7 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
 
 export const FAN_OUT: Bench = {
   name: 'fan-out',
-  what: 'What it costs a server to hand one update to each of 10,000 clients on one topic (1,000 with --quick)',
+  description:
+    'The CPU that a server needs to send one update to each of 10,000 clients on one topic (1,000 with --quick)',
   run,
 };

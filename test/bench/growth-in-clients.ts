@@ -9,28 +9,28 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
   const deliveries = quick ? 5000 : 40_000;
   const samples: Samples = {};
   const contenders = counts.map((count) => ({ ...RELAY, name: `${count} clients` }));
-  await withTestBeds(contenders, { redisUrl: redis.url }, async (fields) => {
-    const all = fields.map((field, i) => ({ field, clients: counts[i] ?? 0 }));
-    for (const { field, clients } of all) {
+  await withTestBeds(contenders, { redisUrl: redis.url }, async (beds) => {
+    const all = beds.map((bed, i) => ({ bed, clients: counts[i] ?? 0 }));
+    for (const { bed, clients } of all) {
       progress(`${clients} clients connect`);
-      await field.connect(clients);
-      await field.publishInTurn(10, clients);
+      await bed.connect(clients);
+      await bed.publishInTurn(10, clients);
     }
     for (let round = 0; round < rounds; round += 1) {
       progress(`round ${round + 1} of ${rounds}`);
-      for (const { field, clients } of rotate(all, round)) {
-        const cpuUs = await field.cpuUs(() => field.publishInTurn(deliveries / clients, clients));
-        collect(samples, field.name, cpuUs / deliveries);
+      for (const { bed, clients } of rotate(all, round)) {
+        const cpuUs = await bed.cpuUs(() => bed.publishInTurn(deliveries / clients, clients));
+        collect(samples, bed.name, cpuUs / deliveries);
       }
     }
   });
   const median = (count: number | undefined) => summarize(samples[`${count} clients`]).median;
   return {
-    columns: ['clients of one relay', 'CPU for each delivery, µs'],
+    columns: ['clients of one relay', 'CPU per delivery, µs'],
     rows: counts.map((count) => [String(count), showSummary(samples[`${count} clients`], 2)]),
     goals: [
       {
-        what: 'CPU for each delivery, most clients against fewest',
+        description: 'CPU per delivery, most clients relative to fewest',
         atMost: 1.25,
         measured: median(counts.at(-1)) / median(counts[0]),
       },
@@ -41,6 +41,6 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
 
 export const GROWTH_IN_CLIENTS: Bench = {
   name: 'growth-in-clients',
-  what: 'Twice the clients, twice the work',
+  description: 'How the CPU per delivery grows with the number of clients',
   run,
 };

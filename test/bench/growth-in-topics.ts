@@ -11,16 +11,16 @@ const IDLE_MS = 6000; // two rounds of digests
 const AT_ONCE = 100;
 
 const COSTS = {
-  joined: 'CPU to join a topic, µs',
-  updated: 'to hand on an update, µs',
+  subscribe: 'CPU to subscribe to a topic, µs',
+  deliver: 'to deliver an update, µs',
   foreign: 'for an update of a topic without clients, µs',
-  rewatched: 'to watch a topic again, µs',
-  lifted: 'to tell of a raised floor, µs',
-  idle: 'idle, ms each second',
-  heap: 'memory for a topic, KiB',
+  rewatch: 'to watch a topic again, µs',
+  floor: 'to notify of a raised floor, µs',
+  idle: 'idle, ms per second',
+  memory: 'memory per topic, KiB',
 } as const;
 
-/** What a relay pays that holds so many topics, each with one client. */
+/** Measures the costs of a relay with the given number of topics, each with one client. */
 async function measure(options: { context: BenchContext; topics: number; updates: number; samples: Samples }) {
   const { context, topics, updates, samples } = options;
   const { redis } = context;
@@ -42,27 +42,27 @@ async function measure(options: { context: BenchContext; topics: number; updates
     };
     const connect = (count: number) =>
       clients.connect({
-        protocol: 'ws',
+        protocol: 'websocket',
         port: relay.port,
         count,
         topics,
         topicsPerClient: TOPICS_PER_CLIENT,
-        isGreeted: true,
+        confirmsSubscription: true,
       });
     const before = await relay.process.memory();
-    note('joined', (await cpuUs(() => connect(topics / TOPICS_PER_CLIENT))) / topics);
-    note('heap', ((await relay.process.memory()).rss - before.rss) / topics / 1024);
+    note('subscribe', (await cpuUs(() => connect(topics / TOPICS_PER_CLIENT))) / topics);
+    note('memory', ((await relay.process.memory()).rss - before.rss) / topics / 1024);
     await publish(topicName);
     await clients.receive(updates);
     const both = () => Promise.all([publish(topicName), clients.receive(updates)]);
-    note('updated', (await cpuUs(both)) / updates);
-    note('foreign', (await cpuUs(() => publish((n) => `nobody/${n}`))) / updates);
+    note('deliver', (await cpuUs(both)) / updates);
+    note('foreign', (await cpuUs(() => publish((n) => `unwatched/${n}`))) / updates);
     note('idle', (await cpuUs(() => pause(IDLE_MS))) / IDLE_MS);
     await askRedis(redis.url, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
-    note('rewatched', (await cpuUs(() => pause(IDLE_MS))) / topics);
-    // Redis has forgotten everything: each topic's clients are told that there may be something new.
+    note('rewatch', (await cpuUs(() => pause(IDLE_MS))) / topics);
+    // After FLUSHALL the floor is raised, and the clients of every topic are notified.
     const emptied = () => Promise.all([clients.receive(topics), askRedis(redis.url, 'FLUSHALL')]);
-    note('lifted', (await cpuUs(emptied)) / topics);
+    note('floor', (await cpuUs(emptied)) / topics);
   } finally {
     await clients.stop();
     await cluster.stop();
@@ -82,7 +82,7 @@ async function run(context: BenchContext): Promise<BenchResult> {
   }
   const median = (count: number | undefined, cost: string) => summarize(samples[`${count} topics: ${cost}`]).median;
   const growth = (what: string, cost: string) => ({
-    what: `${what}, most topics against fewest`,
+    description: `${what}, most topics relative to fewest`,
     atMost: 1.5,
     measured: median(counts.at(-1), cost) / median(counts[0], cost),
   });
@@ -91,13 +91,13 @@ async function run(context: BenchContext): Promise<BenchResult> {
     columns: ['topics, each with one client', ...costs],
     rows: counts.map((count) => [
       String(count),
-      ...costs.map((cost) => showSummary(samples[`${count} topics: ${cost}`], cost === COSTS.heap ? 2 : 1)),
+      ...costs.map((cost) => showSummary(samples[`${count} topics: ${cost}`], cost === COSTS.memory ? 2 : 1)),
     ]),
     goals: [
-      growth('CPU to join a topic', COSTS.joined),
-      growth('CPU to hand on an update', COSTS.updated),
-      growth('CPU to watch a topic again', COSTS.rewatched),
-      growth('CPU to tell of a raised floor', COSTS.lifted),
+      growth('CPU to subscribe to a topic', COSTS.subscribe),
+      growth('CPU to deliver an update', COSTS.deliver),
+      growth('CPU to watch a topic again', COSTS.rewatch),
+      growth('CPU to notify of a raised floor', COSTS.floor),
     ],
     samples,
   };
@@ -105,6 +105,6 @@ async function run(context: BenchContext): Promise<BenchResult> {
 
 export const GROWTH_IN_TOPICS: Bench = {
   name: 'growth-in-topics',
-  what: `Twice the topics, twice the work, and twice the topics without clients, none: each client listens to ${TOPICS_PER_CLIENT} topics of its own`,
+  description: `How the costs per topic grow with the number of topics; each client is subscribed to ${TOPICS_PER_CLIENT} topics of its own`,
   run,
 };

@@ -12,28 +12,28 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
   const rounds = quick ? 2 : 6;
   const cpu: Samples = {};
   const perSecond: Samples = {};
-  await withTestBeds(contenders, { redisUrl: redis.url }, async (fields) => {
-    // The first round is for the compilers.
+  await withTestBeds(contenders, { redisUrl: redis.url }, async (beds) => {
+    // Round -1 is a warm-up.
     for (let round = -1; round < rounds; round += 1) {
       progress(`round ${round + 1} of ${rounds}`);
-      for (const field of rotate(fields, round + 1)) {
-        const begunMs = performance.now();
-        const cpuUs = await field.cpuUs(() => field.connect(clients));
-        const seconds = (performance.now() - begunMs) / 1000;
-        await field.clients.disconnect();
+      for (const bed of rotate(beds, round + 1)) {
+        const startedMs = performance.now();
+        const cpuUs = await bed.cpuUs(() => bed.connect(clients));
+        const seconds = (performance.now() - startedMs) / 1000;
+        await bed.clients.disconnect();
         await pause(SETTLE_MS);
         if (round < 0) continue;
-        collect(cpu, field.name, cpuUs / clients);
-        collect(perSecond, field.name, clients / seconds);
+        collect(cpu, bed.name, cpuUs / clients);
+        collect(perSecond, bed.name, clients / seconds);
       }
     }
   });
   return {
     columns: [
       'server',
-      'CPU for each handshake, µs',
-      'against the baseline',
-      'handshakes a second, with these clients',
+      'CPU per handshake, µs',
+      'relative to the baseline',
+      'handshakes per second with these clients',
     ],
     rows: contenders.map(({ name }) => [
       name,
@@ -42,12 +42,12 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
       showSummary(perSecond[name], 0),
     ]),
     goals: [],
-    samples: { ...prefixed('CPU', cpu), ...prefixed('a second', perSecond) },
+    samples: { ...prefixed('CPU', cpu), ...prefixed('per second', perSecond) },
   };
 }
 
 export const HANDSHAKES: Bench = {
   name: 'handshakes',
-  what: 'What it costs to let 3,000 clients in that come at once, each with one topic (500 with --quick)',
+  description: 'The CPU to accept 3,000 clients that connect at once, each with one topic (500 with --quick)',
   run,
 };

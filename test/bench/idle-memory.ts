@@ -6,8 +6,8 @@ import { pause, rotate, TestBed } from './test-bed.ts';
 const RELAYS = [RELAY, LEGACY_RELAY];
 const SETTLE_MS = 500;
 /**
- * V8's young generation grows by up to 48 MiB where many clients come at once. It is there once for all of them, so
- * it is kept from growing: it would be counted as theirs.
+ * V8's young generation grows once by up to 48 MiB when many clients connect. Limiting it keeps this growth out of the
+ * memory per client.
  */
 const SMALL_YOUNG_GENERATION = ['--max-semi-space-size=1'];
 
@@ -20,28 +20,28 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
   for (let round = 0; round < rounds; round += 1) {
     for (const contender of rotate(contenders, round)) {
       progress(`round ${round + 1} of ${rounds}: ${contender.name}`);
-      const field = await TestBed.start(contender, { redisUrl: redis.url, nodeArgs: SMALL_YOUNG_GENERATION });
+      const bed = await TestBed.start(contender, { redisUrl: redis.url, nodeArgs: SMALL_YOUNG_GENERATION });
       try {
-        // The first ones also pay for what is there once: compiled code, tables, pages of the allocator.
-        await field.connect(first);
-        const before = await settled(field);
-        await field.connect(more);
-        const after = await settled(field);
+        // The first clients also cause one-time allocations: compiled code, tables, allocator pages.
+        await bed.connect(first);
+        const before = await settled(bed);
+        await bed.connect(more);
+        const after = await settled(bed);
         const perClient = (key: 'rss' | 'heapUsed') => (after[key] - before[key]) / more / 1024;
         collect(resident, contender.name, perClient('rss'));
         collect(heap, contender.name, perClient('heapUsed'));
       } finally {
-        await field.stop();
+        await bed.stop();
       }
     }
   }
   const goal = (name: string) => ({
-    what: `KiB of memory for each idle client, ${name}`,
+    description: `KiB of memory per idle client, ${name}`,
     atMost: 1.5,
     measured: summarize(resident[name]).median,
   });
   return {
-    columns: ['server', 'resident memory, KiB', "of it in JavaScript's heap, KiB"],
+    columns: ['server', 'resident memory, KiB', 'of which JavaScript heap, KiB'],
     rows: contenders.map(({ name }) => [name, showSummary(resident[name], 2), showSummary(heap[name], 2)]),
     goals: [goal(RELAY.name), goal(LEGACY_RELAY.name)],
     samples: {
@@ -51,13 +51,13 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
   };
 }
 
-async function settled(field: TestBed) {
+async function settled(bed: TestBed) {
   await pause(SETTLE_MS);
-  return field.server.process.memory();
+  return bed.server.process.memory();
 }
 
 export const IDLE_MEMORY: Bench = {
   name: 'idle-memory',
-  what: 'What the process of a server grows by for each idle client with one topic, after collecting garbage',
+  description: 'The growth of the server process per idle client with one topic, after garbage collection',
   run,
 };

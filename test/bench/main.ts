@@ -6,7 +6,7 @@ import type { BenchResult } from './bench.ts';
 import { BENCHES } from './benches.ts';
 import { renderReport } from './render-report.ts';
 
-/** Longer than all take on a slow machine. */
+/** More than all benches take on a slow machine. */
 const MAX_MINUTES = 30;
 
 const { values } = parseArgs({
@@ -20,12 +20,12 @@ const { values } = parseArgs({
 const { only, quick, against } = values;
 const unknown = (only ?? []).filter((name) => !BENCHES.some((bench) => bench.name === name));
 if (unknown.length > 0) {
-  console.error(`there is no bench ${unknown.join(', ')}, but ${BENCHES.map(({ name }) => name).join(', ')}`);
+  console.error(`unknown bench: ${unknown.join(', ')}; available: ${BENCHES.map(({ name }) => name).join(', ')}`);
   process.exit(2);
 }
 setTimeout(() => {
-  console.error(`given up after ${MAX_MINUTES} minutes`);
-  process.exit(1); // servers and clients end with it
+  console.error(`stopped after ${MAX_MINUTES} minutes`);
+  process.exit(1); // servers and clients exit with this process
 }, MAX_MINUTES * 60_000).unref();
 
 const redis = await RedisProcess.start();
@@ -34,7 +34,7 @@ const loads = [loadavg()[0] ?? 0];
 try {
   for (const bench of BENCHES) {
     if (only && !only.includes(bench.name)) continue;
-    const begunMs = performance.now();
+    const startedMs = performance.now();
     const progress = (text: string) => console.error(`${bench.name}: ${text}`);
     try {
       results[bench.name] = await bench.run({ redis, quick, against, progress });
@@ -43,7 +43,7 @@ try {
       process.exitCode = 1;
     }
     loads.push(loadavg()[0] ?? 0);
-    progress(`ended after ${((performance.now() - begunMs) / 1000).toFixed(0)} s`);
+    progress(`ended after ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
   }
 } finally {
   await redis.stop();

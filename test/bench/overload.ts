@@ -4,48 +4,45 @@ import { collect, type Samples, showSummary, summarize } from './statistics.ts';
 import { pause, TestBed } from './test-bed.ts';
 
 const RELAYS = [RELAY];
-const TOO_MUCH = 4;
+const OVERLOAD_FACTOR = 4;
 const PADDING_BYTES = 1000;
 const TICK_MS = 10;
 const PARTS = 3;
 const MIB = 1024 * 1024;
 
-/** Measures what can be sent, then wants several times that, and looks how old what arrives is in each third of the time. */
-async function overload(
-  field: TestBed,
-  options: { clients: number; seconds: number; samples: Samples },
-): Promise<void> {
+/** Measures the sustainable rate, publishes at a multiple of it, and records the age of received updates in each third of the time. */
+async function overload(bed: TestBed, options: { clients: number; seconds: number; samples: Samples }): Promise<void> {
   const { clients, seconds, samples } = options;
-  const { name } = field;
-  const perSecond = await updatesPerSecond(field, { clients, seconds: seconds / PARTS });
+  const { name } = bed;
+  const perSecond = await updatesPerSecond(bed, { clients, seconds: seconds / PARTS });
   collect(samples, `${name}: can send`, perSecond);
-  await field.clients.takeAges();
-  const begunMs = performance.now();
+  await bed.clients.takeAges();
+  const startedMs = performance.now();
   let published = 0;
   for (let part = 1; part <= PARTS; part += 1) {
-    const endMs = begunMs + (part * seconds * 1000) / PARTS;
+    const endMs = startedMs + (part * seconds * 1000) / PARTS;
     while (performance.now() < endMs) {
-      const due = ((performance.now() - begunMs) / 1000) * perSecond * TOO_MUCH;
+      const due = ((performance.now() - startedMs) / 1000) * perSecond * OVERLOAD_FACTOR;
       const batch: Promise<void>[] = [];
-      for (; published < due; published += 1) batch.push(field.publish(PADDING_BYTES));
+      for (; published < due; published += 1) batch.push(bed.publish(PADDING_BYTES));
       await Promise.all(batch);
       await pause(TICK_MS);
     }
-    const { ages } = await field.clients.takeAges();
+    const { ages } = await bed.clients.takeAges();
     collect(samples, `${name}: age ${part}`, ages.quantile(0.5));
     collect(samples, `${name}: oldest ${part}`, ages.quantile(0.99));
-    collect(samples, `${name}: resident ${part}`, field.server.process.residentBytes / MIB);
+    collect(samples, `${name}: resident ${part}`, bed.server.process.residentBytes / MIB);
   }
 }
 
-async function updatesPerSecond(field: TestBed, options: { clients: number; seconds: number }): Promise<number> {
-  const begunMs = performance.now();
+async function updatesPerSecond(bed: TestBed, options: { clients: number; seconds: number }): Promise<number> {
+  const startedMs = performance.now();
   let updates = 0;
-  while (performance.now() - begunMs < options.seconds * 1000) {
-    await field.publishInTurn(1, options.clients, PADDING_BYTES);
+  while (performance.now() - startedMs < options.seconds * 1000) {
+    await bed.publishInTurn(1, options.clients, PADDING_BYTES);
     updates += 1;
   }
-  return (updates / (performance.now() - begunMs)) * 1000;
+  return (updates / (performance.now() - startedMs)) * 1000;
 }
 
 async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
@@ -57,18 +54,18 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
   for (let round = 0; round < rounds; round += 1) {
     for (const contender of contenders) {
       progress(`round ${round + 1} of ${rounds}: ${contender.name}`);
-      const field = await TestBed.start(contender, { redisUrl: redis.url });
+      const bed = await TestBed.start(contender, { redisUrl: redis.url });
       try {
-        await field.connect(clients);
-        await overload(field, { clients, seconds, samples });
+        await bed.connect(clients);
+        await overload(bed, { clients, seconds, samples });
       } finally {
-        await field.stop();
+        await bed.stop();
       }
     }
   }
-  const show = (name: string, what: string) => showSummary(samples[`${name}: ${what}`], 0);
-  const growth = (what: string) => {
-    const [first, last] = [samples[`${RELAY.name}: ${what} 1`], samples[`${RELAY.name}: ${what} ${PARTS}`]].map(
+  const show = (name: string, value: string) => showSummary(samples[`${name}: ${value}`], 0);
+  const growth = (value: string) => {
+    const [first, last] = [samples[`${RELAY.name}: ${value} 1`], samples[`${RELAY.name}: ${value} ${PARTS}`]].map(
       (values) => summarize(values).median,
     );
     return (last ?? Number.NaN) / (first ?? Number.NaN);
@@ -76,12 +73,12 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
   return {
     columns: [
       'server',
-      'sent, updates/s',
-      'age in the first third, ms',
+      'sustainable, updates/s',
+      'median age in the first third, ms',
       'in the last third, ms',
-      '99 % of them, ms',
-      'memory, MiB',
-      'at the end, MiB',
+      'p99 in the last third, ms',
+      'memory in the first third, MiB',
+      'in the last third, MiB',
     ],
     rows: contenders.map(({ name }) => [
       name,
@@ -93,8 +90,12 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
       show(name, `resident ${PARTS}`),
     ]),
     goals: [
-      { what: 'age under overload, last third against first', atMost: 1.5, measured: growth('age') },
-      { what: 'memory under overload, last third against first', atMost: 1.25, measured: growth('resident') },
+      { description: 'age under overload, last third relative to first', atMost: 1.5, measured: growth('age') },
+      {
+        description: 'memory under overload, last third relative to first',
+        atMost: 1.25,
+        measured: growth('resident'),
+      },
     ],
     samples,
   };
@@ -102,6 +103,6 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
 
 export const OVERLOAD: Bench = {
   name: 'overload',
-  what: `How old what 2,000 clients receive is where ${TOO_MUCH} times as much is published as they were sent when each update waited for the one before (300 with --quick)`,
+  description: `The age of the updates that 2,000 clients receive at ${OVERLOAD_FACTOR} times the rate at which each update can be sent to all of them (300 with --quick)`,
   run,
 };

@@ -7,7 +7,7 @@ import { pause } from './test-bed.ts';
 
 const CLIENTS = 200;
 const TOPICS = 50;
-/** What a client of Redis sends; all other commands are called from within scripts. */
+/** Commands sent by Redis clients; all others are called by scripts. */
 const SENT = ['eval', 'evalsha', 'hmget', 'get', 'set', 'ping', 'subscribe', 'unsubscribe', 'client|setname', 'hello'];
 
 async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
@@ -20,12 +20,12 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
     const webhook = await cluster.addWebhook();
     const { port } = relay;
     await clients.connect({
-      protocol: 'ws',
+      protocol: 'websocket',
       port,
       count: CLIENTS,
       topics: TOPICS,
       topicsPerClient: 1,
-      isGreeted: true,
+      confirmsSubscription: true,
     });
     progress('idle');
     const idle = await countWhile(redis, () => pause(idleMs));
@@ -40,13 +40,13 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
     const sent = names.filter((name) => SENT.includes(name));
     const sum = (of: readonly string[], value: (name: string) => number) =>
       of.reduce((total, name) => total + value(name), 0);
-    const row = (what: string, of: readonly string[]) => [
-      what,
+    const row = (name: string, of: readonly string[]) => [
+      name,
       sum(of, idlePerSecond).toFixed(1),
       Math.max(0, sum(of, perUpdate)).toFixed(2),
     ];
     return {
-      columns: ['commands', 'in an idle second', 'for an update'],
+      columns: ['commands', 'per idle second', 'per update'],
       rows: [
         row('sent to Redis', sent),
         row(
@@ -67,15 +67,15 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
 }
 
 async function countWhile(redis: BenchContext['redis'], action: () => Promise<void>) {
-  const begunMs = performance.now();
+  const startedMs = performance.now();
   const before: CommandCounts = await readCommands(redis);
   await action();
   const calls = (await readCommands(redis)).since(before);
-  return { calls, seconds: (performance.now() - begunMs) / 1000 };
+  return { calls, seconds: (performance.now() - startedMs) / 1000 };
 }
 
 export const REDIS_COMMANDS: Bench = {
   name: 'redis-commands',
-  what: `What one relay with ${CLIENTS} clients of ${TOPICS} topics and one webhook ask of Redis, idle and for an update by signed call`,
+  description: `The Redis commands of one relay with ${CLIENTS} clients of ${TOPICS} topics and one webhook, when idle and per update of a signed call`,
   run,
 };

@@ -1,15 +1,15 @@
 import { askRedis } from '../support/redis-admin.ts';
 import type { RedisProcess } from '../support/redis-process.ts';
 
-/** How often each command was called, also from within scripts. */
+/** The number of calls of each command, including those by scripts. */
 export interface CommandCounts {
   count(...names: string[]): number;
-  /** Those that were called since another count. */
+  /** Returns the calls since another reading. */
   since(before: CommandCounts): ReadonlyMap<string, number>;
   readonly all: ReadonlyMap<string, number>;
 }
 
-/** Reads the counts of a server. This itself counts as an `info`. */
+/** Reads the counts of a server; the reading itself counts as `info`. */
 export async function readCommands(redis: RedisProcess): Promise<CommandCounts> {
   const text = String(await askRedis(redis.url, 'INFO', 'commandstats'));
   const all = new Map(

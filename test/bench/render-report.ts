@@ -1,27 +1,27 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Bench, BenchResult } from './bench.ts';
 
-/** Renders what came out as Markdown that also reads well on a terminal. */
+/** Renders the results as Markdown that is also readable in a terminal. */
 export function renderReport(deps: {
   benches: readonly Bench[];
   results: Readonly<Record<string, BenchResult>>;
-  /** The machine's load before and after each bench. */
+  /** The load average of the machine before the first and after each bench. */
   loads: readonly number[];
 }): string {
   const { benches, results, loads } = deps;
   const parts = [machineText(loads)];
-  for (const { name, what } of benches) {
+  for (const { name, description } of benches) {
     const result = results[name];
-    if (result) parts.push(`### ${name}\n\n${what}.`, renderTable(result.columns, result.rows));
+    if (result) parts.push(`### ${name}\n\n${description}.`, renderTable(result.columns, result.rows));
   }
   const goals = Object.values(results).flatMap((result) => result.goals);
-  const verdicts = goals.map(({ what, atMost, measured }) => [
-    what,
+  const verdicts = goals.map(({ description, atMost, measured }) => [
+    description,
     `≤ ${atMost}`,
     measured.toFixed(2),
     measured <= atMost ? 'yes' : 'NO',
   ]);
-  if (goals.length > 0) parts.push('### Goals', renderTable(['what', 'goal', 'measured', 'reached'], verdicts));
+  if (goals.length > 0) parts.push('### Goals', renderTable(['metric', 'goal', 'measured', 'reached'], verdicts));
   return `${parts.join('\n\n')}\n`;
 }
 

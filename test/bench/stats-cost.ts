@@ -16,7 +16,7 @@ const MODES = {
   always: { STATS_TOKEN: 'token', STATS_SAMPLE_RATE: '1' },
 } as const;
 
-/** A webhook, and a relay with clients, whose recorder is in one of the modes. */
+/** A webhook and a relay with clients, with call statistics in one of the modes. */
 interface Side {
   readonly mode: string;
   readonly webhook: RunningServer;
@@ -34,7 +34,13 @@ async function startSide(mode: keyof typeof MODES, redisUrl: string): Promise<Si
   try {
     const relay = await cluster.addRelay();
     const webhook = await cluster.addWebhook();
-    const plan = { protocol: 'ws', port: relay.port, topics: 1, topicsPerClient: 1, isGreeted: true } as const;
+    const plan = {
+      protocol: 'websocket',
+      port: relay.port,
+      topics: 1,
+      topicsPerClient: 1,
+      confirmsSubscription: true,
+    } as const;
     await clients.connect({ ...plan, count: CLIENTS });
     return { mode, webhook, relay, stop };
   } catch (error) {
@@ -43,17 +49,17 @@ async function startSide(mode: keyof typeof MODES, redisUrl: string): Promise<Si
   }
 }
 
-/** Publishes at all sides by turns, so that whatever else the machine does falls on all of them. */
+/** Publishes on all sides in turn, so that other load on the machine affects all of them. */
 async function publish(sides: readonly Side[], seconds: number): Promise<void> {
-  const begunMs = performance.now();
+  const startedMs = performance.now();
   const calls: Promise<void>[] = [];
   for (let i = 0; i < seconds * PER_SECOND; i += 1) {
     for (const { webhook } of sides) {
       const call = webhook.publish(topicName(0), { i });
-      call.catch(() => {}); // told at the end
+      call.catch(() => {}); // awaited below
       calls.push(call);
     }
-    await pause(Math.max(0, begunMs + ((i + 1) * 1000) / PER_SECOND - performance.now()));
+    await pause(Math.max(0, startedMs + ((i + 1) * 1000) / PER_SECOND - performance.now()));
   }
   await Promise.all(calls);
 }
@@ -85,16 +91,16 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
   } finally {
     await Promise.all(sides.map((side) => side.stop()));
   }
-  const against = (mode: string, what: string) => ratios(samples[`${mode}: ${what}`], samples[`off: ${what}`]);
+  const against = (mode: string, cost: string) => ratios(samples[`${mode}: ${cost}`], samples[`off: ${cost}`]);
   const more = (mode: string) =>
     (samples[`${mode}: both`] ?? []).map((share, i) => share - (samples['off: both']?.[i] ?? 0));
   return {
     columns: [
-      'recorder',
-      'CPU of the webhook for an update, µs',
-      'of the relay, µs',
-      'of both, against off',
-      'of both, % of a core',
+      'call statistics',
+      'webhook CPU per update, µs',
+      'relay CPU per update, µs',
+      'CPU of both, relative to off',
+      'CPU of both, % of a core',
       'memory of both, MiB',
     ],
     rows: Object.keys(MODES).map((mode) => [
@@ -107,7 +113,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
     ]),
     goals: [
       {
-        what: 'CPU of call statistics at their default, % of a core',
+        description: 'CPU of call statistics by default, % of a core',
         atMost: 1,
         measured: summarize(more('default')).median,
       },
@@ -118,6 +124,6 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
 
 export const STATS_COST: Bench = {
   name: 'stats-cost',
-  what: `What call statistics cost a webhook and a relay with ${CLIENTS} clients, at ${PER_SECOND} updates a second by signed calls`,
+  description: `The cost of call statistics in a webhook and a relay with ${CLIENTS} clients, at ${PER_SECOND} updates per second by signed calls`,
   run,
 };

@@ -3,10 +3,10 @@ import { machineNowMs } from './clients/machine-time.ts';
 import { type ClientPlan, topicName } from './clients/messages.ts';
 import type { Contender, RunningServer, StartOptions } from './servers/contender.ts';
 
-/** How much text an update carries beside its marks, in bytes: about that of a short chat message. */
+/** Length of the text in an update besides its timestamp, in bytes: about a short chat message. */
 const PADDING_BYTES = 100;
 
-/** A contender's server with clients of its own. */
+/** The server of a contender with its own clients. */
 export class TestBed {
   readonly name: string;
   readonly server: RunningServer;
@@ -25,26 +25,26 @@ export class TestBed {
     return new TestBed(contender, server, new Clients());
   }
 
-  /** Connects so many clients, all to one topic unless the plan says something else. */
+  /** Connects `count` more clients, all to one topic unless the plan says otherwise. */
   async connect(count: number, plan: Partial<ClientPlan> = {}): Promise<void> {
-    const { protocol, greets: isGreeted } = this.#contender;
+    const { protocol, confirmsSubscription } = this.#contender;
     const { port } = this.server;
-    await this.clients.connect({ protocol, port, count, topics: 1, topicsPerClient: 1, isGreeted, ...plan });
+    await this.clients.connect({ protocol, port, count, topics: 1, topicsPerClient: 1, confirmsSubscription, ...plan });
   }
 
-  /** Publishes an update of the first topic that says when it was published. */
+  /** Publishes an update of the first topic with a timestamp. */
   async publish(paddingBytes = PADDING_BYTES): Promise<void> {
     await this.server.publish(topicName(0), { at: machineNowMs(), text: 'x'.repeat(paddingBytes) });
   }
 
-  /** Publishes updates of a topic, each as soon as so many listeners all have the one before. */
-  async publishInTurn(updates: number, listeners: number, paddingBytes = PADDING_BYTES): Promise<void> {
+  /** Publishes updates of the first topic one by one, each after all subscribers have received the previous one. */
+  async publishInTurn(updates: number, subscribers: number, paddingBytes = PADDING_BYTES): Promise<void> {
     for (let i = 0; i < updates; i += 1) {
-      await Promise.all([this.clients.receive(listeners), this.publish(paddingBytes)]);
+      await Promise.all([this.clients.receive(subscribers), this.publish(paddingBytes)]);
     }
   }
 
-  /** The CPU time that the server takes while something is done, in microseconds. */
+  /** Returns the CPU time of the server during an action, in microseconds. */
   async cpuUs(action: () => Promise<void>): Promise<number> {
     const before = this.server.process.cpuUs;
     await action();
@@ -57,28 +57,28 @@ export class TestBed {
   }
 }
 
-/** Starts a field for each contender, does something with them, and stops them whatever comes. */
+/** Starts a test bed per contender, runs an action on them, and stops them in any case. */
 export async function withTestBeds<T>(
   contenders: readonly Contender[],
   options: StartOptions,
-  action: (fields: readonly TestBed[]) => Promise<T>,
+  action: (beds: readonly TestBed[]) => Promise<T>,
 ): Promise<T> {
-  const fields: TestBed[] = [];
+  const beds: TestBed[] = [];
   try {
-    for (const contender of contenders) fields.push(await TestBed.start(contender, options));
-    return await action(fields);
+    for (const contender of contenders) beds.push(await TestBed.start(contender, options));
+    return await action(beds);
   } finally {
-    await Promise.all(fields.map((field) => field.stop()));
+    await Promise.all(beds.map((bed) => bed.stop()));
   }
 }
 
-/** The fields of a round, each time beginning with another one, so that no one always comes first. */
+/** Rotates the items by the number of the round, so that each of them is first in turn. */
 export function rotate<T>(items: readonly T[], round: number): T[] {
   const first = round % items.length;
   return [...items.slice(first), ...items.slice(0, first)];
 }
 
-/** Lets what goes on by itself come to its end. */
+/** Waits, for background work to finish or to measure an idle time. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -6,13 +6,13 @@ import { machineNowMs } from './machine-time.ts';
 import { type Ages, type ClientPlan, topicName } from './messages.ts';
 import { SocketIoConnection } from './socket-io-connection.ts';
 
-/** So many connect at a time: fewer than wait in the backlog of a server. */
+/** Handshakes in progress at a time; fewer than the listen backlog of a server. */
 const OPENING_AT_ONCE = 256;
 const CLIENTS_PER_ADDRESS = 5000;
 const READ_BUFFER_BYTES = 64 * 1024;
 const MARK = Buffer.from('"at":');
 
-/** The clients of one process, which only count what they are told and note how old it is. */
+/** The clients of one process; they count updates and record their age. */
 export class ClientPool implements ConnectionOwner {
   readonly #handshake = createHandshake();
   readonly #readBuffer = Buffer.alloc(READ_BUFFER_BYTES);
@@ -26,7 +26,7 @@ export class ClientPool implements ConnectionOwner {
   #failure: string | undefined;
   readonly #waits = new Set<() => void>();
 
-  /** Connects all; resolves once each of them listens. */
+  /** Connects all clients of a plan; resolves once each is subscribed. */
   async connect(plan: ClientPlan): Promise<void> {
     this.#plan = plan;
     this.#next = 0;
@@ -35,7 +35,7 @@ export class ClientPool implements ConnectionOwner {
     await this.#until(() => this.#ready >= plan.count);
   }
 
-  /** Resolves once so many updates have come in all. */
+  /** Resolves once `updates` updates have been received in total. */
   receive(updates: number): Promise<void> {
     return this.#until(() => this.#updates >= updates);
   }
@@ -52,15 +52,15 @@ export class ClientPool implements ConnectionOwner {
   }
 
   opened(): void {
-    if (this.#plan?.isGreeted === false) this.#isReady();
+    if (this.#plan?.confirmsSubscription === false) this.#clientReady();
   }
 
   message(_client: number, payload: Buffer): void {
     const isSocketIo = this.#plan?.protocol === 'socket.io';
-    // Socket.IO: 40 stands for "connected", 42 for an event. Else `update` or `subscribed` is what differs first.
+    // Socket.IO sends 40 for a connection and 42 for an event; in JSON, the type `update` or `subscribed` starts at byte 9.
     const kind = isSocketIo ? payload[1] : payload[9];
     if (kind === (isSocketIo ? 0x32 : 0x75)) this.#update(payload);
-    else if (kind === (isSocketIo ? 0x30 : 0x73)) this.#isReady();
+    else if (kind === (isSocketIo ? 0x30 : 0x73)) this.#clientReady();
   }
 
   signalled(): void {
@@ -86,7 +86,7 @@ export class ClientPool implements ConnectionOwner {
     this.#wake();
   }
 
-  #isReady(): void {
+  #clientReady(): void {
     this.#ready += 1;
     this.#wake();
     this.#connectNext();
@@ -94,19 +94,19 @@ export class ClientPool implements ConnectionOwner {
 
   async #until(isDone: () => boolean): Promise<void> {
     await new Promise<void>((resolve) => {
-      const look = () => {
+      const check = () => {
         if (!isDone() && this.#failure === undefined) return;
-        this.#waits.delete(look);
+        this.#waits.delete(check);
         resolve();
       };
-      this.#waits.add(look);
-      look();
+      this.#waits.add(check);
+      check();
     });
     if (this.#failure !== undefined) throw new Error(this.#failure);
   }
 
   #wake(): void {
-    for (const look of this.#waits) look();
+    for (const check of this.#waits) check();
   }
 
   #connectNext(): void {
@@ -115,7 +115,7 @@ export class ClientPool implements ConnectionOwner {
     const number = this.#next;
     this.#next += 1;
     const target = parseTarget(`ws://127.0.0.1:${plan.port}`);
-    if (!target) throw new TypeError('the target is no address');
+    if (!target) throw new TypeError('invalid target');
     const options = {
       client: number,
       owner: this,
@@ -123,7 +123,7 @@ export class ClientPool implements ConnectionOwner {
       sourceAddress: sourceAddress(number),
       readBuffer: this.#readBuffer,
       handshake: this.#handshake,
-      isLegacy: plan.protocol === 'update_check',
+      isLegacy: plan.protocol === 'legacy',
       path: pathOf(plan, number),
     };
     const isSocketIo = plan.protocol === 'socket.io';
@@ -131,7 +131,7 @@ export class ClientPool implements ConnectionOwner {
   }
 }
 
-/** An address of loopback: each has ports for so many connections, and each process has addresses of its own. */
+/** Returns a loopback address: 5,000 clients share one, and each process has its own addresses. */
 function sourceAddress(client: number): string {
   return `127.${1 + (process.pid % 250)}.0.${1 + Math.floor(client / CLIENTS_PER_ADDRESS)}`;
 }
@@ -141,5 +141,5 @@ function pathOf({ protocol, topics, topicsPerClient, since }: ClientPlan, client
   const query = own.map((topic) => `topic=${topicName(topic)}`);
   if (since !== undefined) query.push(`since=${own.map(() => since).join(',')}`);
   if (protocol === 'socket.io') return `/socket.io/?EIO=4&transport=websocket&${query.join('&')}`;
-  return `/${protocol}?${query.join('&')}`;
+  return `${protocol === 'legacy' ? '/update_check' : '/ws'}?${query.join('&')}`;
 }

@@ -1,16 +1,16 @@
-// A process that holds clients, so that what they cost is not the server's.
+// A process that holds clients, to keep their cost out of the server process.
 import { ClientPool } from './client-pool.ts';
 import type { ClientRequest, ClientResponse, RequestEnvelope } from './messages.ts';
 
 const population = new ClientPool();
 
-async function answer(question: ClientRequest): Promise<Omit<ClientResponse, 'id'>> {
-  switch (question.type) {
+async function handle(request: ClientRequest): Promise<Omit<ClientResponse, 'id'>> {
+  switch (request.type) {
     case 'connect':
-      await population.connect(question.plan);
+      await population.connect(request.plan);
       return {};
     case 'receive':
-      await population.receive(question.updates);
+      await population.receive(request.updates);
       return {};
     case 'ages':
       return { ages: population.takeAges() };
@@ -20,8 +20,9 @@ async function answer(question: ClientRequest): Promise<Omit<ClientResponse, 'id
   }
 }
 
-process.on('message', ({ id, question }: RequestEnvelope) => {
-  const tell = (text: Omit<ClientResponse, 'id'>) => process.send?.({ id, ...text } satisfies ClientResponse);
-  answer(question).then(tell, (error: unknown) => tell({ failure: String(error) }));
+process.on('message', ({ id, request }: RequestEnvelope) => {
+  const respond = (response: Omit<ClientResponse, 'id'>) =>
+    process.send?.({ id, ...response } satisfies ClientResponse);
+  handle(request).then(respond, (error: unknown) => respond({ failure: String(error) }));
 });
 process.on('disconnect', () => process.exit());

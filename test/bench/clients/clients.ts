@@ -4,65 +4,68 @@ import { Latency } from '../../../services/loadtest/measure/latency.ts';
 import { endProcess } from '../../support/bound-process.ts';
 import type { ClientPlan, ClientRequest, ClientResponse, RequestEnvelope } from './messages.ts';
 
-const ANSWER_TIMEOUT_MS = 120_000;
+const RESPONSE_TIMEOUT_MS = 120_000;
 
-/** Clients, in a process of their own. */
+/** Clients in a child process. */
 export class Clients {
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, (answer: ClientResponse) => void>();
-  #asked = 0;
+  readonly #pending = new Map<number, (response: ClientResponse) => void>();
+  #lastId = 0;
   #expected = 0;
 
   constructor() {
     this.#child = fork(fileURLToPath(new URL('client-process.ts', import.meta.url)));
-    this.#child.on('message', (answer: ClientResponse) => {
-      this.#waiting.get(answer.id)?.(answer);
-      this.#waiting.delete(answer.id);
+    this.#child.on('message', (response: ClientResponse) => {
+      this.#pending.get(response.id)?.(response);
+      this.#pending.delete(response.id);
     });
     this.#child.on('exit', () => {
-      for (const [id, answered] of this.#waiting) answered({ id, failure: 'the process of the clients has ended' });
+      for (const [id, resolve] of this.#pending) resolve({ id, failure: 'the client process has exited' });
     });
   }
 
-  /** Connects so many more, as the plan says; resolves once all of them listen. */
+  /** Connects the clients of a plan; resolves once all of them are subscribed. */
   async connect(plan: ClientPlan): Promise<void> {
-    await this.#ask({ type: 'connect', plan });
+    await this.#request({ type: 'connect', plan });
   }
 
-  /** Resolves once so many updates have come, beside those that were waited for before. */
+  /** Resolves once `updates` further updates have been received. */
   async receive(updates: number): Promise<void> {
     this.#expected += updates;
-    await this.#ask({ type: 'receive', updates: this.#expected });
+    await this.#request({ type: 'receive', updates: this.#expected });
   }
 
-  /** What came since the last time: how much, and how old it was. */
+  /** Returns the number of updates since the previous call and their ages in milliseconds. */
   async takeAges(): Promise<{ updates: number; ages: Latency }> {
-    const { ages: { updates = 0, histogram } = {} } = await this.#ask({ type: 'ages' });
+    const { ages: { updates = 0, histogram } = {} } = await this.#request({ type: 'ages' });
     const ages = new Latency();
     ages.add(histogram);
     return { updates, ages };
   }
 
   async disconnect(): Promise<void> {
-    await this.#ask({ type: 'disconnect' });
+    await this.#request({ type: 'disconnect' });
   }
 
   stop(): Promise<void> {
     return endProcess(this.#child);
   }
 
-  async #ask(question: ClientRequest): Promise<ClientResponse> {
-    this.#asked += 1;
-    const id = this.#asked;
-    const answer = await new Promise<ClientResponse>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`clients do not get done: ${question.type}`)), ANSWER_TIMEOUT_MS);
-      this.#waiting.set(id, (answer) => {
+  async #request(request: ClientRequest): Promise<ClientResponse> {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const response = await new Promise<ClientResponse>((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`the client process did not respond to ${request.type}`)),
+        RESPONSE_TIMEOUT_MS,
+      );
+      this.#pending.set(id, (result) => {
         clearTimeout(timer);
-        resolve(answer);
+        resolve(result);
       });
-      this.#child.send({ id, question } satisfies RequestEnvelope);
+      this.#child.send({ id, request } satisfies RequestEnvelope);
     });
-    if (answer.failure !== undefined) throw new Error(answer.failure);
-    return answer;
+    if (response.failure !== undefined) throw new Error(response.failure);
+    return response;
   }
 }

@@ -1,4 +1,4 @@
-/** Milliseconds of the clock that all processes of a machine share, and that never steps. */
+/** Returns the monotonic clock that all processes of a machine share, in milliseconds. */
 export function machineNowMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }

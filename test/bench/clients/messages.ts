@@ -1,39 +1,39 @@
 import type { Protocol } from '../servers/contender.ts';
 
-/** The n-th topic: as long as topics are, since short texts cost less than they do. */
+/** Returns the name of topic `n`, of realistic length because short texts cost less. */
 export function topicName(n: number): string {
   return `bench/topic-${n}`;
 }
 
-/** Clients that are to connect. */
+/** The clients to connect. */
 export interface ClientPlan {
   readonly protocol: Protocol;
   readonly port: number;
   readonly count: number;
-  /** The clients share so many topics, each has the next ones in turn. */
+  /** The number of all topics; each client has the next ones in turn. */
   readonly topics: number;
   readonly topicsPerClient: number;
-  /** The version that they say they have of each topic. */
+  /** The `since` of the clients for each topic. */
   readonly since?: number;
-  /** Whether the server says when a subscription stands. */
-  readonly isGreeted: boolean;
+  /** The server confirms subscriptions. */
+  readonly confirmsSubscription: boolean;
 }
 
-/** What a process of clients is asked for. Each question is answered once. */
+/** A request to a client process, which sends one response. */
 export type ClientRequest =
   | { readonly type: 'connect'; readonly plan: ClientPlan }
-  /** Answered when so many updates have come in all since the start. */
+  /** Responds once `updates` updates have been received since the start. */
   | { readonly type: 'receive'; readonly updates: number }
-  /** What came since this was asked the last time. */
+  /** Responds with the ages since the previous request. */
   | { readonly type: 'ages' }
   | { readonly type: 'disconnect' };
 
-/** What came since somebody asked the last time. */
+/** The updates since the previous request. */
 export interface Ages {
   readonly updates: number;
-  /** How old they were when they came: an HDR histogram as text. */
+  /** Their ages on receipt, as an encoded HDR histogram. */
   readonly histogram: string | undefined;
 }
 
-export type RequestEnvelope = { readonly id: number; readonly question: ClientRequest };
+export type RequestEnvelope = { readonly id: number; readonly request: ClientRequest };
 export type ClientResponse = { readonly id: number; readonly failure?: string; readonly ages?: Ages };

@@ -1,32 +1,32 @@
 import type { ServerProcess } from './server-process.ts';
 
-/** What clients say and hear. */
-export type Protocol = 'ws' | 'update_check' | 'socket.io';
+/** The protocol between clients and server. */
+export type Protocol = 'websocket' | 'legacy' | 'socket.io';
 
-/** A server that clients can connect to, and that hands them updates. */
+/** A server that sends updates to its clients. */
 export interface RunningServer {
   readonly process: ServerProcess;
   readonly port: number;
-  /** Publishes an update; resolves once it is on its way to the server. `data` is any JSON. */
+  /** Publishes an update with any JSON as data; resolves once it is sent to the server. */
   publish(topic: string, data: unknown): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** What a server is started with. */
+/** The options to start a server. */
 export interface StartOptions {
-  /** The Redis that it may use. */
+  /** The Redis to use. */
   readonly redisUrl: string;
-  /** Options for Node. */
+  /** Arguments of Node.js. */
   readonly nodeArgs?: readonly string[];
-  /** The folder of the build that relays are started from, where it is not ours. */
+  /** Folder of the build from which relays are started; this build by default. */
   readonly build?: string;
 }
 
-/** One of those that are compared. */
+/** A server in the comparison. */
 export interface Contender {
   readonly name: string;
   readonly protocol: Protocol;
-  /** Whether it says when a client's subscription stands. */
-  readonly greets: boolean;
+  /** The server confirms subscriptions. */
+  readonly confirmsSubscription: boolean;
   start(options: StartOptions): Promise<RunningServer>;
 }

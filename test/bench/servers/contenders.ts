@@ -7,21 +7,21 @@ import type { Contender, RunningServer, StartOptions } from './contender.ts';
 import { startRelayCluster } from './relay-cluster.ts';
 import { ServerProcess } from './server-process.ts';
 
-/** Starts one of the servers beside this file. */
-async function startOwn(file: string, { redisUrl, nodeArgs = [] }: StartOptions, hears: boolean) {
+/** Starts one of the servers in this folder. */
+async function startOwn(file: string, { redisUrl, nodeArgs = [] }: StartOptions, hasChannel: boolean) {
   const port = await freePort();
   const loader = fileURLToPath(new URL('../../support/typescript-loader.mjs', import.meta.url));
   const process = await ServerProcess.start({
     main: fileURLToPath(new URL(file, import.meta.url)),
     args: [...nodeArgs, '--import', loader],
     env: { REDIS_URL: redisUrl, PORT: String(port) },
-    hears,
+    hasChannel,
     isUp: (output) => output.includes('up\n'),
   });
   return { process, port };
 }
 
-/** One that only hands on texts: they are those of a relay. */
+/** Starts a server that only forwards texts; they equal those of a relay. */
 async function startPublisher(file: string, options: StartOptions): Promise<RunningServer> {
   const { process, port } = await startOwn(file, options, true);
   return {
@@ -59,43 +59,48 @@ async function startSocketIo(options: StartOptions): Promise<RunningServer> {
   };
 }
 
-/** uWebSockets.js alone: what the others are measured by. */
+/** Bare uWebSockets.js, the baseline. */
 export const BASELINE: Contender = {
   name: 'bare uWebSockets.js',
-  protocol: 'ws',
-  greets: false,
+  protocol: 'websocket',
+  confirmsSubscription: false,
   start: (options) => startPublisher('uws-server.ts', options),
 };
 
-export const RELAY: Contender = { name: 'Heliograph', protocol: 'ws', greets: true, start: startRelay };
+export const RELAY: Contender = {
+  name: 'Heliograph',
+  protocol: 'websocket',
+  confirmsSubscription: true,
+  start: startRelay,
+};
 
 export const LEGACY_RELAY: Contender = {
   name: 'Heliograph, /update_check',
-  protocol: 'update_check',
-  greets: false,
+  protocol: 'legacy',
+  confirmsSubscription: false,
   start: startRelay,
 };
 
 const WS: Contender = {
   name: 'ws',
-  protocol: 'ws',
-  greets: false,
+  protocol: 'websocket',
+  confirmsSubscription: false,
   start: (options) => startPublisher('ws-server.ts', options),
 };
 
 const SOCKET_IO: Contender = {
   name: 'Socket.IO with Redis',
   protocol: 'socket.io',
-  greets: true,
+  confirmsSubscription: true,
   start: startSocketIo,
 };
 
-/** Whom the relays are compared with: those of another build, where its folder is named, else what others use. */
+/** Returns the contenders to compare the relays with: those of another build if its folder is given, otherwise ws and Socket.IO. */
 export function comparedWith(relays: readonly Contender[], against: string | undefined): readonly Contender[] {
   if (against === undefined) return [WS, SOCKET_IO];
   return relays.map((relay) => ({
     ...relay,
-    name: `${relay.name}, the other build`,
+    name: `${relay.name}, other build`,
     start: (options) => relay.start({ ...options, build: against }),
   }));
 }

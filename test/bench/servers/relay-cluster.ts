@@ -9,25 +9,25 @@ import { redisBrokers } from '../../support/redis-brokers.ts';
 import type { RunningServer, StartOptions } from './contender.ts';
 import { ServerProcess } from './server-process.ts';
 
-const OUR_BUILD = fileURLToPath(new URL('../../../dist', import.meta.url));
+const THIS_BUILD = fileURLToPath(new URL('../../../dist', import.meta.url));
 
-/** A cluster as it is shipped, on a prefix of its own. */
+/** A cluster from the build, with its own Redis prefix. */
 export interface RelayCluster {
-  /** Publishes as a webhook does: by the script in Redis. */
+  /** Publishes with the script in Redis, as a webhook does. */
   publish(topic: string, data: unknown): Promise<void>;
   /** Adds a relay; resolves once it is fresh. */
   addRelay(): Promise<RunningServer>;
-  /** Adds a webhook, by which it publishes with signed calls. */
+  /** Adds a webhook; its `publish` makes signed calls. */
   addWebhook(): Promise<RunningServer>;
-  /** Stops all that belongs to it. */
+  /** Stops all processes. */
   stop(): Promise<void>;
 }
 
-/** Starts a cluster without processes; `env` is for all that are added. */
+/** Creates a cluster without processes; `env` applies to all that are added. */
 export async function startRelayCluster(
   options: StartOptions & { env?: Readonly<Record<string, string>> },
 ): Promise<RelayCluster> {
-  const { redisUrl, nodeArgs = [], build = OUR_BUILD, env: shared = {} } = options;
+  const { redisUrl, nodeArgs = [], build = THIS_BUILD, env: shared = {} } = options;
   const settings = { REDIS_URL: redisUrl, HELIOGRAPH_PREFIX: randomPrefix(), PARTITIONS: '16', ...shared };
   const broker = redisBrokers(settings).connect();
   await broker.start();
@@ -53,7 +53,7 @@ export async function startRelayCluster(
       start('relay', {
         ALLOWED_ORIGINS: '*',
         CONNECTION_RATE: '0',
-        // The clients stay where they are put, and are pinged as rarely as those of the others.
+        // No rebalancing, and pings as rare as those of the other contenders.
         REBALANCE: '0',
         PING_INTERVAL: '55s',
       }),

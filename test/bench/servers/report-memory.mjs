@@ -1,5 +1,5 @@
-// node --expose-gc --import <this file> …: answers SIGUSR2 with the memory that is left after collecting garbage, as
-// JSON on file descriptor 3.
+// node --expose-gc --import <this file> …: on SIGUSR2, collects garbage and writes the memory usage as JSON to file
+// descriptor 3.
 import { writeSync } from 'node:fs';
 
 process.on('SIGUSR2', () => {

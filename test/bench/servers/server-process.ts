@@ -7,13 +7,13 @@ import { endProcess, spawnBound } from '../../support/bound-process.ts';
 const START_TIMEOUT_MS = 20_000;
 const PAGE_BYTES = 4096;
 
-/** What a process holds after it has collected its garbage, in bytes. */
+/** The memory of a process after garbage collection, in bytes. */
 export interface Memory {
   readonly rss: number;
   readonly heapUsed: number;
 }
 
-/** A server under measurement: a Node process of its own. */
+/** A server under measurement, in a Node.js process. */
 export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #memory: AsyncIterator<string>;
@@ -22,7 +22,7 @@ export class ServerProcess {
   private constructor(child: ChildProcess) {
     this.#child = child;
     const pipe = child.stdio[3];
-    if (!pipe || !('read' in pipe)) throw new TypeError('the server has no pipe for its memory');
+    if (!pipe || !('read' in pipe)) throw new TypeError('the server has no pipe for memory figures');
     this.#memory = createInterface({ input: pipe })[Symbol.asyncIterator]();
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (text) => {
@@ -32,30 +32,30 @@ export class ServerProcess {
   }
 
   /**
-   * Starts a main file; resolves once `isUp` does. It ends with this process, however that happens. `hears` gives it
-   * a channel for `send`; `args` are for Node.
+   * Starts a main file; resolves once `isUp` returns true. The process is killed when this process exits for any reason.
+   * `hasChannel` gives it a channel for `send`; `args` are arguments of Node.js.
    */
   static async start(options: {
     main: string;
     isUp: (output: string) => boolean | Promise<boolean>;
     env?: Readonly<Record<string, string>>;
     args?: readonly string[];
-    hears?: boolean;
+    hasChannel?: boolean;
   }): Promise<ServerProcess> {
-    const { main, isUp, env = {}, args = [], hears = false } = options;
+    const { main, isUp, env = {}, args = [], hasChannel = false } = options;
     const hook = fileURLToPath(new URL('report-memory.mjs', import.meta.url));
     const child = spawnBound(
       process.execPath,
       ['--expose-gc', '--import', hook, ...args, main],
       { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
-      ['ignore', 'pipe', 'pipe', 'pipe', ...(hears ? (['ipc'] as const) : [])],
+      ['ignore', 'pipe', 'pipe', 'pipe', ...(hasChannel ? (['ipc'] as const) : [])],
     );
     const server = new ServerProcess(child);
     const deadline = performance.now() + START_TIMEOUT_MS;
     while (!(await isUp(server.#output))) {
       if (child.exitCode !== null || performance.now() > deadline) {
         child.kill('SIGKILL');
-        throw new Error(`${main} does not start: ${server.#output}`);
+        throw new Error(`${main} did not start: ${server.#output}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -66,7 +66,7 @@ export class ServerProcess {
     this.#child.send(message);
   }
 
-  /** The CPU time of all its threads so far, in microseconds; Linux only. */
+  /** The CPU time of all threads so far, in microseconds; Linux only. */
   get cpuUs(): number {
     const tasks = `/proc/${this.#child.pid}/task`;
     return readdirSync(tasks).reduce(
@@ -75,20 +75,20 @@ export class ServerProcess {
     );
   }
 
-  /** The memory that it has in use as it is, in bytes; Linux only. */
+  /** The resident memory without a garbage collection, in bytes; Linux only. */
   get residentBytes(): number {
     return Number(readFileSync(`/proc/${this.#child.pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES;
   }
 
-  /** Has it collect its garbage, and answers what is left. */
+  /** Collects garbage in the server and returns its memory. */
   async memory(): Promise<Memory> {
     this.#child.kill('SIGUSR2');
     const { value, done } = await this.#memory.next();
-    if (done) throw new Error(`the server has ended: ${this.#output}`);
+    if (done) throw new Error(`the server has exited: ${this.#output}`);
     return JSON.parse(value) as Memory;
   }
 
   stop(): Promise<void> {
-    return endProcess(this.#child); // its clients are ours, and need no goodbye
+    return endProcess(this.#child); // all its clients belong to the bench, so it need not drain
   }
 }

@@ -1,4 +1,4 @@
-// Socket.IO with its Redis adapter: WebSockets only, a room for each topic, told of updates by another node.
+// Socket.IO with its Redis adapter: WebSockets only, one room per topic, updates emitted by another node.
 import { createServer } from 'node:http';
 import { createAdapter } from '@socket.io/redis-adapter';
 import { Redis } from 'ioredis';

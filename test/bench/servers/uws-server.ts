@@ -1,4 +1,4 @@
-// The baseline: what uWebSockets.js costs by itself. Hands out what it is told to, and does nothing else.
+// The baseline: uWebSockets.js alone, which publishes the texts that it receives and does nothing else.
 import { createRequire } from 'node:module';
 
 const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof import('uWebSockets.js');

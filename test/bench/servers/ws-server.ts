@@ -1,4 +1,4 @@
-// Plain ws, broadcasting as its README shows.
+// Plain ws, broadcasting as in its README.
 import { WebSocket, WebSocketServer } from 'ws';
 
 const topics = new Map<string, Set<WebSocket>>();
