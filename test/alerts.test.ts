@@ -25,12 +25,12 @@ const promtool = (...args: string[]) =>
   execFileSync(findProgram('promtool', 'prometheus'), args, { encoding: 'utf8', stdio: 'pipe' });
 
 describe('the alerts', () => {
-  it('are rules that Prometheus takes, with the configuration around them', () => {
+  it('are valid rules of Prometheus, in a valid configuration', () => {
     expect(promtool('check', 'rules', `${FOLDER}alerts.yaml`)).toContain(`SUCCESS: ${rules.length} rules found`);
     expect(promtool('check', 'config', `${FOLDER}prometheus.yml`)).toContain('1 rule files found');
   });
 
-  it('fire when they should, and only then', () => {
+  it('fire if their condition holds, and only then', () => {
     expect(promtool('test', 'rules', `${FOLDER}alerts.test.yaml`)).toContain('SUCCESS');
     const tests = parse(read('alerts.test.yaml')).tests.flatMap((test: RuleTest) => test.alert_rule_test);
     const shown = (fires: boolean) =>
@@ -44,7 +44,7 @@ describe('the alerts', () => {
     expect(shown(false)).toEqual(names);
   });
 
-  it('look at metrics that there are', () => {
+  it('use metrics that exist', () => {
     const own = createFullRegistry()
       .getMetricsAsArray()
       .map(({ name }) => name);
@@ -55,7 +55,7 @@ describe('the alerts', () => {
     }
   });
 
-  it('say how bad it is and what it means, and the runbook says what to do', () => {
+  it('have a severity, a summary and a runbook entry', () => {
     const runbook = readFileSync(new URL('../deploy/README.md', import.meta.url), 'utf8');
     for (const { alert, labels, annotations } of rules) {
       expect(labels, alert).toEqual({ severity: expect.stringMatching(/^(page|ticket)$/) });
@@ -67,7 +67,7 @@ describe('the alerts', () => {
     expect([...runbook.matchAll(/^\| `Heliograph\w+` \|/gm)]).toHaveLength(rules.length);
   });
 
-  it('say of every number why it is what it is', () => {
+  it('give the reason for every number', () => {
     for (const rule of read('alerts.yaml')
       .split(/^(?= *- alert:)/m)
       .slice(1)) {

@@ -38,7 +38,7 @@ const isFile = (imported: string): boolean => imported.endsWith('.ts');
 const within = (path: string, ...folders: string[]): boolean => folders.some((name) => path.startsWith(`${name}/`));
 
 describe('the borders of the source tree', () => {
-  it('are looked for where they are', () => {
+  it('are found by this test', () => {
     expect(sources.length).toBeGreaterThan(60);
     const hub = sources.find(({ path }) => path === 'relay/hub/hub.ts');
     expect(hub?.imports).toContain('shared/broker/broker.ts');
@@ -77,7 +77,7 @@ describe('the borders of the source tree', () => {
     expect(uses.filter((name) => !name.startsWith('uws-'))).toEqual([]);
   });
 
-  it('only main files pick a broker, and only relay.ts and create-transports.ts what clients come by', () => {
+  it('only main files choose a broker, and only relay.ts and create-transports.ts the transports', () => {
     const brokers = ['shared/broker/redis/redis-broker.ts', 'shared/broker/memory-broker.ts'];
     expect(broken(({ path }, imported) => brokers.includes(imported) && fileName(path) !== 'main.ts')).toEqual([]);
     expect(
@@ -99,7 +99,7 @@ describe('the borders of the source tree', () => {
     ).toEqual([]);
   });
 
-  it('the hub knows neither sessions nor transports, and transports know neither of the two', () => {
+  it('the hub imports neither sessions nor transports, and transports import neither of the two', () => {
     const rooms = {
       'relay/hub': ['relay/session', 'relay/transport'],
       'relay/transport': ['relay/hub', 'relay/session'],
@@ -150,7 +150,7 @@ describe('the borders of the source tree', () => {
     expect(broken(({ path }) => within(path, 'stats/pages/script'))).toEqual([]);
   });
 
-  it('no file imports itself, not even over others or for types only', () => {
+  it('there is no import cycle, not even for types only', () => {
     const graph = new Map(sources.map(({ path, imports }) => [path, imports.filter(isFile)]));
     const done = new Set<string>();
     const cycles: string[] = [];
@@ -176,7 +176,7 @@ describe('the map of the source tree', () => {
     expect(named.sort()).toEqual([...new Set(files.map(dirname))].sort());
   });
 
-  it('names files that there are', () => {
+  it('names only files that exist', () => {
     const named = [...map.matchAll(/`([\w/-]+\.(?:ts|lua))`/g)].map(([, path]) => path ?? '');
     expect(named.length).toBeGreaterThan(10);
     const known = (path: string) => files.some((file) => file === path || file.endsWith(`/${path}`));

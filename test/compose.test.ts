@@ -15,7 +15,7 @@ const ours = services.filter(([name]) => isRole(name));
 const proxy = readFileSync(join(DEPLOY, 'haproxy.cfg'), 'utf8');
 
 describe('deploy/compose.yaml', () => {
-  it('has three relays, two webhooks and a chat, of the image that deploy/Dockerfile builds', () => {
+  it('runs three relays, two webhooks and a chat with the image of deploy/Dockerfile', () => {
     expect(ours.map(([name, { deploy = { replicas: 1 } }]) => [name, deploy.replicas])).toEqual([
       ['webhook', 2],
       ['relay', 3],
@@ -35,14 +35,14 @@ describe('deploy/compose.yaml', () => {
     expect(compose.services.redis.command).toEqual(containerOf(redis).args);
   });
 
-  it('gives each role settings that it knows, and with which it starts', () => {
+  it('passes each role valid settings that it knows', () => {
     for (const [name, { environment }] of ours) {
       const { names } = readAsRole(name as 'relay', { NODE_ENV: 'production', ...environment });
       expect(Object.keys(environment).filter((variable) => !names.includes(variable))).toEqual([]);
     }
   });
 
-  it('runs our roles without root, capabilities, or a file system that they could write', () => {
+  it('runs every role without root and capabilities, on a read-only file system', () => {
     for (const [name, service] of ours) {
       expect(service, name).toMatchObject({
         read_only: true,
@@ -52,7 +52,7 @@ describe('deploy/compose.yaml', () => {
     }
   });
 
-  it('gives each role the time to end by itself', () => {
+  it('gives each role the time to shut down', () => {
     const pods = workloadsOf(renderOverlay('production'));
     const graceOf = (role: string) =>
       pods.find(({ metadata }) => metadata.name === role)?.spec.template.spec.terminationGracePeriodSeconds;
@@ -63,7 +63,7 @@ describe('deploy/compose.yaml', () => {
     expect(compose.services.relay.stop_grace_period).toBe(`${graceOf('relay')}s`);
   });
 
-  it('mounts nothing that is not there, and opens ports on loopback only', () => {
+  it('mounts only files that exist, and binds ports to loopback only', () => {
     for (const [name, { volumes = [], ports = [] }] of services) {
       for (const volume of volumes) {
         const [source] = volume.split(':');
@@ -74,7 +74,7 @@ describe('deploy/compose.yaml', () => {
     }
   });
 
-  it('has a proxy that knows the ports of every role, and has room for all of their replicas', () => {
+  it('has a proxy that knows the ports of every role, with room for all replicas', () => {
     for (const [name, { environment, deploy = { replicas: 1 } }] of ours) {
       const { own, config } = readAsRole(name as 'relay', environment);
       const { port } = (config as unknown as Record<string, { port: number }>)[name] ?? { port: 0 };
@@ -86,13 +86,13 @@ describe('deploy/compose.yaml', () => {
     }
   });
 
-  it('has a proxy that may open as many files as its connections need, else it would not start', () => {
+  it('has a proxy whose limit of open files covers its connections', () => {
     const connections = Number(/maxconn (\d+)/.exec(proxy)?.[1]);
     const forItself = 200; // measured: 51 with all of its servers
     expect(compose.services.proxy.ulimits.nofile).toBeGreaterThan(2 * connections + forItself);
   });
 
-  it('has a proxy that bears silence for longer than the relay does', () => {
+  it('has a proxy with longer idle timeouts than the relay', () => {
     const timeoutMs = (name: string) => 1000 * Number(new RegExp(`timeout ${name} +(\\d+)s`).exec(proxy)?.[1]);
     const { relay } = readAsRole('relay', { REDIS_URL: 'redis://redis:6379' }).config;
     expect(timeoutMs('tunnel')).toBeGreaterThan(relay.stuckTimeoutMs);

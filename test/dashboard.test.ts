@@ -13,7 +13,7 @@ const own = createFullRegistry()
   .map(({ name }) => name);
 
 describe('the dashboard', () => {
-  it('can be imported anywhere: its data source is a variable, and nothing else is fixed', () => {
+  it('can be imported anywhere: its data source is a variable', () => {
     const variables: { name: string; type: string }[] = dashboard.templating.list;
     expect(variables.map(({ name, type }) => [name, type])).toEqual([
       ['datasource', 'datasource'],
@@ -28,7 +28,7 @@ describe('the dashboard', () => {
     expect(dashboard).toMatchObject({ uid: 'heliograph', title: 'Heliograph', schemaVersion: 39 });
   });
 
-  it('says of every panel what it shows, and in which unit', () => {
+  it('describes every panel, and sets its unit', () => {
     expect(panels.length).toBeGreaterThan(30);
     for (const { title, description, fieldConfig, targets } of panels) {
       expect(title).toMatch(/^.{3,40}$/);
@@ -41,7 +41,7 @@ describe('the dashboard', () => {
     expect(new Set(dashboard.panels.map(({ id }: Panel) => id)).size).toBe(dashboard.panels.length);
   });
 
-  it('names a legend wherever a panel shows several series', () => {
+  it('has a legend for every panel with several series', () => {
     for (const { title, targets = [] } of panels.filter(({ type }) => type === 'timeseries')) {
       for (const { legendFormat } of targets) expect(legendFormat, title).not.toBe('');
     }
@@ -61,7 +61,7 @@ describe('the dashboard', () => {
     expect(rows[1]?.gridPos.y).toBeLessThan(16); // a row has 30 pixels and 8 between: 600 in all
   });
 
-  it('asks for metrics that there are, of the processes that were chosen', () => {
+  it('queries metrics that exist, of the selected processes', () => {
     for (const { title, targets = [] } of panels) {
       for (const { expr } of targets) {
         if (expr.startsWith('ALERTS')) continue;
@@ -73,12 +73,12 @@ describe('the dashboard', () => {
     }
   });
 
-  it('shows every metric of ours', () => {
+  it('shows every metric of Heliograph', () => {
     const shown = new Set(expressionsOf(dashboard.panels).flatMap(metricsIn));
     expect(own.filter((name) => !/^(process|nodejs)_/.test(name)).filter((name) => !shown.has(name))).toEqual([]);
   });
 
-  it('is named by the help of every metric of ours, as are the alerts that use it', async () => {
+  it('is named in the help text of every metric, as are the alerts that use it', async () => {
     const rules: { alert: string; expr: string }[] = parse(read('prometheus/alerts.yaml')).groups.flatMap(
       (group: { rules: unknown[] }) => group.rules,
     );
@@ -92,7 +92,7 @@ describe('the dashboard', () => {
     }
   });
 
-  it('names alerts that there are', () => {
+  it('names alerts that exist', () => {
     const alerts = read('prometheus/alerts.yaml');
     const named = panels.flatMap(({ description = '' }) => description.match(/Heliograph[A-Z]\w+/g) ?? []);
     expect(named.length).toBeGreaterThan(8);

@@ -67,7 +67,7 @@ describe('the pages', () => {
     for (const name of Object.keys(PRESETS)) expect(text).toContain(`\`--preset ${name}\``);
   });
 
-  it('name the credentials that the load test takes from the environment, as its help does', () => {
+  it('name the credentials of the load test in the environment, as its help does', () => {
     const { text } = pageWith('| Option | Default | What |');
     const main = readFileSync(new URL('../services/loadtest/main.ts', import.meta.url), 'utf8');
     const [, read = ''] = /const \{ PATH: [^,]*,([^}]*)\} = process\.env/.exec(main) ?? [];
@@ -84,7 +84,7 @@ describe('the pages', () => {
     expect(table('Code', 'Status')).toEqual(errors);
   });
 
-  it('list no error code that nothing uses', () => {
+  it('list no unused error code', () => {
     const services = new URL('../services/', import.meta.url);
     const code = readdirSync(services, { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('.ts') && !path.endsWith('errors.ts'))
@@ -99,7 +99,7 @@ describe('the pages', () => {
     );
   });
 
-  it('state how long a client is disconnected, as the constants of library and relay say', () => {
+  it('state how long a client is disconnected, as the constants of library and relay do', () => {
     const seconds = (ms: number) => `${ms / 1000} s`;
     const minutes = (ms: number) => `${ms / 60_000} minutes`;
     expect(Object.fromEntries(tableRows('when'))).toEqual({
@@ -256,7 +256,7 @@ describe('every page', () => {
     expect(members.filter((name) => !new RegExp(`^ +(get |async )?${name}(\\(|\\?|:)`, 'm').test(code))).toEqual([]);
   });
 
-  it('links only to files and headings that there are', () => {
+  it('links only to files and headings that exist', () => {
     const links = pages.flatMap(({ path: page, text }) =>
       [...text.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link = '']) => ({
         page,

@@ -32,7 +32,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     return scaled ? scaled.spec.minReplicas : spec.replicas;
   };
 
-  it('asks the cluster to refuse pods outside of the profile "restricted"', () => {
+  it('makes the cluster refuse pods outside of the profile "restricted"', () => {
     expect(ofKind(manifests, 'Namespace').map(({ metadata }) => metadata)).toMatchObject([
       { labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
     ]);
@@ -61,7 +61,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     }
   });
 
-  it('gives no pod a token of the cluster, nor variables that look like settings of ours', () => {
+  it('gives no pod a service account token, nor variables that collide with settings', () => {
     for (const { pod } of pods) {
       expect(pod).toMatchObject({ automountServiceAccountToken: false, enableServiceLinks: false });
     }
@@ -90,7 +90,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     expect(Object.keys(limits)).toEqual(['memory']);
   });
 
-  it('never lets a drain of nodes take all pods of a kind, nor forbids it', () => {
+  it('lets a drain of nodes evict pods, but never all of a kind', () => {
     const budgets = ofKind(manifests, 'PodDisruptionBudget');
     for (const workload of workloads) {
       const own = budgets.filter(({ spec }) => picks(spec.selector, workload.spec.template.metadata.labels));
@@ -159,7 +159,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     expect(behavior.scaleDown.stabilizationWindowSeconds).toBeGreaterThan(policy.periodSeconds);
   });
 
-  it('lets through what is needed, and nothing else', () => {
+  it('allows only the network flows that are needed', () => {
     const outside =
       overlay === 'local'
         ? { redis: 'redis:6379', fromIngress: [] }
@@ -184,7 +184,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     );
   });
 
-  it('bears silence on a WebSocket for longer than the relay does', () => {
+  it('has a longer idle timeout for WebSockets than the relay', () => {
     const { config } = environmentOf(relay, manifests);
     const { stuckTimeoutMs } = (config as { relay: { stuckTimeoutMs: number } }).relay;
     for (const { metadata } of ofKind(manifests, 'Ingress')) {

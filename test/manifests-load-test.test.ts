@@ -19,14 +19,14 @@ describe('the load test in a cluster', () => {
   const container = containerOf(job);
   const options = parseOptions(container.args.slice(1)) as LoadtestOptions;
 
-  it('is valid by the schemas of Kubernetes, and runs the image of the others', () => {
+  it('is valid by the schemas of Kubernetes, and runs the same image', () => {
     expect(manifests.flatMap((manifest) => problemsOf(manifest))).toEqual([]);
     const images = workloadsOf(cluster).map((workload) => containerOf(workload).image);
     expect(images).toContain(container.image);
     expect(container.args[0]).toBe('loadtest');
   });
 
-  it('is within the profile "restricted", without a token of the cluster', () => {
+  it('fits the profile "restricted", without a service account token', () => {
     expect(container.securityContext).toEqual({
       runAsNonRoot: true,
       allowPrivilegeEscalation: false,
@@ -41,7 +41,7 @@ describe('the load test in a cluster', () => {
     expect(options).toMatchObject({ htmlFile: undefined, jsonFile: undefined }); // there is nowhere to write
   });
 
-  it('reaches services that are there, with a token that their webhook knows', () => {
+  it('reaches existing services, with a valid token', () => {
     const services = ofKind(cluster, 'Service').map(
       (service) => `${service.metadata.name}:${service.spec.ports[0].port}`,
     );
@@ -59,7 +59,7 @@ describe('the load test in a cluster', () => {
     expect(container.envFrom).toEqual([{ secretRef: { name: ofKind(manifests, 'Secret')[0]?.metadata.name } }]);
   });
 
-  it('adds to the flows of the network what it needs, and nothing else', () => {
+  it('adds only the network flows that it needs', () => {
     const before = flowsOf(cluster);
     const added = flowsOf([...cluster, ...manifests]).filter((flow) => !before.includes(flow));
     expect(added).toEqual([
@@ -71,7 +71,7 @@ describe('the load test in a cluster', () => {
     expect(spec.template.metadata.labels).toMatchObject({ 'heliograph-publisher': 'true' });
   });
 
-  it('runs once, and ends by itself with a report before it would be ended', () => {
+  it('runs once, and reports before its deadline', () => {
     expect(spec).toMatchObject({ backoffLimit: 0, completions: 1, parallelism: 1 });
     expect(pod.restartPolicy).toBe('Never');
     const latestS = (options.rampMs + options.durationMs) / 1000 + 30;
@@ -80,7 +80,7 @@ describe('the load test in a cluster', () => {
     expect(options.maxTimeMs / 1000).toBeLessThan(spec.activeDeadlineSeconds);
   });
 
-  it('fits into the memory, the files and the ports that it has', () => {
+  it('fits into its memory, open files and ports', () => {
     const { requests, limits } = container.resources;
     expect(limits.memory).toBe('512Mi');
     expect(requests.memory).toBe('256Mi');
@@ -98,7 +98,7 @@ describe('the load test in a cluster', () => {
     expect(fitPlan(options, machine, { relays, hasRedis: false }).refusal).toBeUndefined();
   });
 
-  it('keeps to a quarter of what one relay is sized for', () => {
+  it('uses at most a quarter of what one relay is sized for', () => {
     expect(options.clients).toBe(20_000 / 4);
   });
 });

@@ -34,7 +34,7 @@ function reachedFrom(folder: string): string[] {
 }
 
 describe('the manifests', () => {
-  it('are all used: each file is reached from an overlay, or is of the load test', () => {
+  it('are all used by an overlay or the load test', () => {
     const files = readdirSync(join(ROOT, 'k8s'), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
@@ -45,7 +45,7 @@ describe('the manifests', () => {
     expect(files.filter((file) => !reached.has(file))).toEqual([]);
   });
 
-  it('say the version of the image in one place', () => {
+  it('have the image tag in one place', () => {
     const files = readdirSync(join(ROOT, 'k8s'), { recursive: true, encoding: 'utf8' }).filter((path) =>
       path.endsWith('.yaml'),
     );
@@ -57,7 +57,7 @@ describe('the manifests', () => {
     expect(tags).toEqual([`components/image/kustomization.yaml: ${VERSION}`]);
   });
 
-  it('say of every number why it is what it is', () => {
+  it('give the reason for every number', () => {
     const files = readdirSync(join(ROOT, 'k8s'), { recursive: true, encoding: 'utf8' }).filter((path) =>
       path.endsWith('.yaml'),
     );
@@ -75,7 +75,7 @@ describe('the manifests', () => {
     expect(unexplained).toEqual([]);
   });
 
-  it('are checked by a schema that knows what is wrong', () => {
+  it('are checked by a schema that rejects mistakes', () => {
     const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' }, spec: { ports: [{ port: 80 }] } };
     expect(problemsOf(service)).toEqual([]);
     expect(problemsOf({ ...service, spec: { ports: [{ port: '80' }] } } as never)).toHaveLength(1);
@@ -99,7 +99,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     expect(problems.filter(([, list]) => list?.length !== 0)).toEqual([]);
   });
 
-  it('has relays, webhooks and the chat, all in one namespace of their own', () => {
+  it('has relays, webhooks and the chat, all in one namespace', () => {
     expect(ours.map((workload) => containerOf(workload).args)).toEqual([['chat'], ['relay'], ['webhook']]);
     const spaces = manifests.filter(({ kind }) => kind !== 'Namespace').map(({ metadata }) => metadata);
     expect(new Set(spaces.map((metadata) => (metadata as { namespace?: string }).namespace))).toEqual(
@@ -107,7 +107,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     );
   });
 
-  it('uses images of a fixed version only', () => {
+  it('uses only images with a fixed version', () => {
     for (const workload of workloads) {
       const { image } = containerOf(workload);
       expect(image).toMatch(/:\d+(\.\d+)+[a-z0-9.-]*$/);
@@ -116,7 +116,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     }
   });
 
-  it('refers to nothing that is not there', () => {
+  it('refers only to objects that exist', () => {
     for (const { spec } of workloads) {
       const pod = spec.template.spec;
       expect(names('ServiceAccount')).toContain(pod.serviceAccountName);
@@ -143,7 +143,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     expect(overlay === 'local' ? names('Secret') : []).toHaveLength(overlay === 'local' ? 4 : 0);
   });
 
-  it('has services that lead to a port of pods that are there', () => {
+  it('has services that select pods with that port', () => {
     for (const service of ofKind(manifests, 'Service')) {
       const pods = behind(service);
       expect(pods.length, service.metadata.name).toBeGreaterThan(0);
@@ -154,19 +154,19 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     }
   });
 
-  it('gives each role settings that it knows, and with which it starts', () => {
+  it('passes each role valid settings that it knows', () => {
     for (const workload of ours) {
       const { given, names: known } = environmentOf(workload, manifests);
       expect(Object.keys(given).filter((name) => !known.includes(name))).toEqual([]);
     }
   });
 
-  it('runs one relay in each pod: more pods are there for more of them', () => {
+  it('runs one relay process per pod', () => {
     const relay = ours.find((workload) => containerOf(workload).args[0] === 'relay');
     expect(relay && environmentOf(relay, manifests).config).toMatchObject({ processes: 1 });
   });
 
-  it('names the ports that the roles listen on', () => {
+  it('declares the ports that the roles listen on', () => {
     for (const workload of ours) {
       const { own, config } = environmentOf(workload, manifests);
       const container = containerOf(workload);
