@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await redis?.stop();
-  certificate?.remove();
+  certificate?.[Symbol.dispose]();
 });
 
 const guarded = async () => redisBrokers({ REDIS_URL: url, REDIS_CA_FILE: certificate.certFile });

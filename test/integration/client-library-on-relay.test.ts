@@ -79,15 +79,10 @@ describe.each(['websocket', 'sse', 'longpoll'] as const)('the client library on 
     await relay.relay.stop();
     await eventually(() => expect(statuses).toContain('offline'));
     const version = await relay.publish('chat');
-    const next = await startRelay({ env: { RELAY_PORT: port }, broker });
-    try {
-      await eventually(() => expect(updates).toEqual([{ topic: 'chat', version }]), 8000);
-      await eventually(() => expect(client.status).toBe('live'));
-      expect(updates).toHaveLength(1);
-    } finally {
-      client.close();
-      await next.stop();
-    }
+    await using _ = await startRelay({ env: { RELAY_PORT: port }, broker });
+    await eventually(() => expect(updates).toEqual([{ topic: 'chat', version }]), 8000);
+    await eventually(() => expect(client.status).toBe('live'));
+    expect(updates).toHaveLength(1);
   });
 });
 

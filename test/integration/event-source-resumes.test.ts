@@ -43,16 +43,11 @@ describe('a standard EventSource in Node', () => {
     const { broker } = relay;
     await relay.relay.stop();
     const missed = await relay.publish('b');
-    const next = await startRelay({ env: { RELAY_PORT: port }, broker });
-    try {
-      await eventually(() => expect(subscribed()).toBe(2), 10_000);
-      await eventually(() => expect(updates.slice(1)).toEqual([{ topic: 'b', version: missed }]));
-      const last = await next.publish('a');
-      await eventually(() => expect(updates.slice(2)).toEqual([{ topic: 'a', version: last }]));
-    } finally {
-      for (const source of sources.splice(0)) source.close();
-      await next.stop();
-    }
+    await using next = await startRelay({ env: { RELAY_PORT: port }, broker });
+    await eventually(() => expect(subscribed()).toBe(2), 10_000);
+    await eventually(() => expect(updates.slice(1)).toEqual([{ topic: 'b', version: missed }]));
+    const last = await next.publish('a');
+    await eventually(() => expect(updates.slice(2)).toEqual([{ topic: 'a', version: last }]));
   });
 
   it('keeps retrying while its relay is full, and gives up if its token is invalid', async () => {

@@ -49,37 +49,30 @@ describe('the proxy of deploy/compose.yaml', () => {
   });
 
   it('routes an update from the webhook to clients of every transport', async () => {
-    const clients = ['/ws?topic=chat', '/update_check?topic=chat'].map((path) =>
-      WsClient.open(`${haproxy.url}${path}`),
-    );
-    const [websocket, legacy] = await Promise.all(clients);
-    const sse = await SseClient.open(`${http}/events?topic=chat`);
+    using websocket = await WsClient.open(`${haproxy.url}/ws?topic=chat`);
+    using legacy = await WsClient.open(`${haproxy.url}/update_check?topic=chat`);
+    using sse = await SseClient.open(`${http}/events?topic=chat`);
     const register = await fetch(`${http}/topics/chat`);
     const longPoll = fetch(`${http}/topics/chat`, {
       headers: { 'If-None-Match': register.headers.get('etag') ?? '', Prefer: 'wait=10' },
     });
-    try {
-      await eventually(() => expect(websocket?.ofType('subscribed')).toHaveLength(1));
-      await eventually(() => expect(sse.events.length).toBeGreaterThan(0));
-      const published = await fetch(`${http}/webhook`, {
-        method: 'POST',
-        headers: { Authorization: `Bearer ${WEBHOOK_TOKEN}`, 'Content-Type': 'application/json' },
-        body: JSON.stringify({ topic: 'chat', data: { n: 1 } }),
-      });
-      expect(published.status).toBe(200);
-      const { updates } = (await published.json()) as { updates: { version: number }[] };
-      const receipt = await fetch(`${http}/updates/${updates[0]?.version}?topic=chat`, {
-        headers: { Authorization: `Bearer ${WEBHOOK_TOKEN}` },
-      });
-      expect(await receipt.json()).toMatchObject({ topic: 'chat', relays: [expect.anything()] });
-      await eventually(() => expect(websocket?.ofType('update')).toMatchObject([{ topic: 'chat', data: { n: 1 } }]));
-      await eventually(() => expect(legacy?.texts).toEqual(['UPDATED']));
-      await eventually(() => expect(sse.ofType('update')).toHaveLength(1));
-      expect(await (await longPoll).json()).toMatchObject({ topic: 'chat', data: { n: 1 } });
-    } finally {
-      sse.close();
-      for (const client of [websocket, legacy]) client?.terminate();
-    }
+    await eventually(() => expect(websocket.ofType('subscribed')).toHaveLength(1));
+    await eventually(() => expect(sse.events.length).toBeGreaterThan(0));
+    const published = await fetch(`${http}/webhook`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${WEBHOOK_TOKEN}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ topic: 'chat', data: { n: 1 } }),
+    });
+    expect(published.status).toBe(200);
+    const { updates } = (await published.json()) as { updates: { version: number }[] };
+    const receipt = await fetch(`${http}/updates/${updates[0]?.version}?topic=chat`, {
+      headers: { Authorization: `Bearer ${WEBHOOK_TOKEN}` },
+    });
+    expect(await receipt.json()).toMatchObject({ topic: 'chat', relays: [expect.anything()] });
+    await eventually(() => expect(websocket.ofType('update')).toMatchObject([{ topic: 'chat', data: { n: 1 } }]));
+    await eventually(() => expect(legacy.texts).toEqual(['UPDATED']));
+    await eventually(() => expect(sse.ofType('update')).toHaveLength(1));
+    expect(await (await longPoll).json()).toMatchObject({ topic: 'chat', data: { n: 1 } });
   });
 
   it('serves the client under each of its paths, with its source map', async () => {
@@ -91,7 +84,7 @@ describe('the proxy of deploy/compose.yaml', () => {
 
   it('forwards the real addresses of clients to relays', async () => {
     const { port, adminPort } = { port: await freePort(), adminPort: await freePort() };
-    const relay = await startService('relay', {
+    await using _ = await startService('relay', {
       REDIS_URL: inject('redisUrl'),
       HELIOGRAPH_PREFIX: randomPrefix(),
       RELAY_PORT: String(port),
@@ -100,24 +93,17 @@ describe('the proxy of deploy/compose.yaml', () => {
       TRUSTED_PROXIES: '127.0.0.1',
       DRAIN_WINDOW: '0s',
     });
-    const own = await startHaproxy({ relay: [{ port, adminPort }] });
-    try {
-      await eventually(async () =>
-        expect((await fetch(`${own.url.replace('ws', 'http')}/client.js`)).status).toBe(200),
-      );
-      const connect = (made: string) =>
-        WsClient.open(`${own.url}/ws?topic=chat`, {
-          headers: { 'x-forwarded-for': made },
-          localAddress: '127.0.0.9', // not the proxy's address
-        });
-      const clients = [await connect('203.0.113.1'), await connect('203.0.113.2')];
-      // HAProxy adds the real address in a line below the one that the client forged.
-      await expect(connect('203.0.113.3')).rejects.toThrow('429');
-      for (const client of clients) client.terminate();
-    } finally {
-      await own.stop();
-      await relay.stop('SIGKILL');
-    }
+    await using own = await startHaproxy({ relay: [{ port, adminPort }] });
+    await eventually(async () => expect((await fetch(`${own.url.replace('ws', 'http')}/client.js`)).status).toBe(200));
+    const connect = (made: string) =>
+      WsClient.open(`${own.url}/ws?topic=chat`, {
+        headers: { 'x-forwarded-for': made },
+        localAddress: '127.0.0.9', // not the proxy's address
+      });
+    const clients = [await connect('203.0.113.1'), await connect('203.0.113.2')];
+    // HAProxy adds the real address in a line below the one that the client forged.
+    await expect(connect('203.0.113.3')).rejects.toThrow('429');
+    for (const client of clients) client.terminate();
   });
 
   it('serves the chat, whose pages may connect to relays under the same host name, unlike other pages', async () => {

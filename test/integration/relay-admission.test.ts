@@ -108,23 +108,19 @@ describe('a relay with a list of origins', () => {
 
 describe('a relay with a certificate', () => {
   it('serves WebSockets and the client file over TLS', async () => {
-    const certificate = makeCertificate();
-    try {
-      const { certFile, keyFile } = certificate;
-      const relay = await start({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile });
-      const ca = readFileSync(certFile);
-      const client = await WsClient.open(`wss://127.0.0.1:${relay.port}/ws?topic=chat`, { ca });
-      await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
-      await relay.publish('chat');
-      await eventually(() => expect(client.ofType('update')).toHaveLength(1));
-      const [response] = await once(get(`https://127.0.0.1:${relay.port}/client.js`, { ca }), 'response');
-      expect(response.statusCode).toBe(200);
-      response.resume();
-      client.terminate();
-      await expect(start({ TLS_CERT_FILE: keyFile, TLS_KEY_FILE: certFile })).rejects.toThrow('TLS_CERT_FILE');
-    } finally {
-      certificate.remove();
-    }
+    using certificate = makeCertificate();
+    const { certFile, keyFile } = certificate;
+    const relay = await start({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile });
+    const ca = readFileSync(certFile);
+    const client = await WsClient.open(`wss://127.0.0.1:${relay.port}/ws?topic=chat`, { ca });
+    await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
+    await relay.publish('chat');
+    await eventually(() => expect(client.ofType('update')).toHaveLength(1));
+    const [response] = await once(get(`https://127.0.0.1:${relay.port}/client.js`, { ca }), 'response');
+    expect(response.statusCode).toBe(200);
+    response.resume();
+    client.terminate();
+    await expect(start({ TLS_CERT_FILE: keyFile, TLS_KEY_FILE: certFile })).rejects.toThrow('TLS_CERT_FILE');
   });
 });
 

@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from './find-program.ts';
 
-/** Files with a certificate for 127.0.0.1 that nobody trusts, and its key. */
-export interface Certificate {
+/** Files with a self-signed certificate for 127.0.0.1 and its key. Disposing removes them. */
+export interface Certificate extends Disposable {
   readonly certFile: string;
   readonly keyFile: string;
-  remove(): void;
 }
 
-/** Makes a self-signed certificate. */
+/** Creates a self-signed certificate. */
 export function makeCertificate(): Certificate {
   const dir = mkdtempSync(join(tmpdir(), 'heliograph-tls-'));
   const [certFile, keyFile] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
@@ -19,5 +18,5 @@ export function makeCertificate(): Certificate {
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile];
   const args = ['req', '-x509', ...key, '-out', certFile, '-days', '2', ...subject];
   execFileSync(findProgram('openssl', 'openssl'), args, { stdio: 'ignore' });
-  return { certFile, keyFile, remove: () => rmSync(dir, { recursive: true, force: true }) };
+  return { certFile, keyFile, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
 }

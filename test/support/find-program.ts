@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** What finding a program needs of the machine, so that a test can hand in another one. */
+/** The system functions needed to find a program; a test can pass its own. */
 export interface Machine {
   readonly path: string;
   readonly isRoot: boolean;
@@ -33,10 +33,7 @@ export function thisMachine(): Machine {
   };
 }
 
-/**
- * Finds a program on the PATH; where it is missing, on Debian and as root, installs the package that has it.
- * Throws with words that say what to do.
- */
+/** Finds a program on the PATH. If it is missing, installs its package on Debian as root, else throws with instructions. */
 export function findProgram(name: string, debianPackage: string, machine: Machine = thisMachine()): string {
   const found = onPath(name, machine);
   if (found) return found;

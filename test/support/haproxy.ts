@@ -5,24 +5,21 @@ import { endProcess, spawnBound, untilListening } from './bound-process.ts';
 import { findProgram } from './find-program.ts';
 import { freePort } from './free-port.ts';
 
-/** Where a service listens. */
+/** The ports of a service on loopback. */
 export interface Place {
   readonly port: number;
   readonly adminPort: number;
 }
 
-/** A real HAProxy on loopback. */
-export interface Haproxy {
+/** A real HAProxy on loopback. Disposing stops it. */
+export interface Haproxy extends AsyncDisposable {
   readonly url: string;
   stop(): Promise<void>;
 }
 
 const SHIPPED = new URL('../../deploy/haproxy.cfg', import.meta.url);
 
-/**
- * Starts HAProxy with the configuration that is shipped, but for where services are. Those that are not ready, or not
- * there yet, get nothing.
- */
+/** Starts HAProxy with the shipped configuration and these services. Services that are not ready get no requests. */
 export async function startHaproxy(services: {
   relay: readonly Place[];
   webhook?: readonly Place[];
@@ -35,7 +32,7 @@ export async function startHaproxy(services: {
       (place, i) => `  server ${name}-${i} 127.0.0.1:${place.port} check port ${place.adminPort}`,
     );
   const config = (await readFile(SHIPPED, 'utf8'))
-    .replace(/maxconn \d+/, 'maxconn 8000') // what a test may open
+    .replace(/maxconn \d+/, 'maxconn 8000') // the file limit of the tests
     .replace('bind :8080', `bind 127.0.0.1:${port}`)
     .replace(/^resolvers docker\n( .*\n)+/m, '')
     .replaceAll(/check port \d+ (.*) resolvers docker init-addr none/g, '$1')
@@ -44,11 +41,13 @@ export async function startHaproxy(services: {
   await writeFile(file, config);
   const child = spawnBound(program, ['-f', file, '-db']);
   await untilListening(child, port);
+  const stop = async () => {
+    await endProcess(child);
+    await rm(dir, { recursive: true, force: true });
+  };
   return {
     url: `ws://127.0.0.1:${port}`,
-    async stop() {
-      await endProcess(child);
-      await rm(dir, { recursive: true, force: true });
-    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }

@@ -8,7 +8,7 @@ import type { TransportName } from '../../services/client/transport.ts';
 export type Block = 'rejected' | 'dropped';
 
 /** A proxy between browsers and relays that balances connections and blocks transports, as a corporate proxy does. */
-export class Middlebox {
+export class Middlebox implements AsyncDisposable {
   /** Ports of the relays. Each request goes to the first one that accepts it. */
   targets: readonly number[];
   readonly blocks = new Map<TransportName, Block>();
@@ -43,6 +43,10 @@ export class Middlebox {
     this.cut();
     this.#server.close();
     await once(this.#server, 'close');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   #track(socket: Duplex): void {

@@ -5,13 +5,13 @@ import { endProcess, spawnBound, untilListening } from './bound-process.ts';
 import { findProgram } from './find-program.ts';
 import { freePort } from './free-port.ts';
 
-/** A real nginx on loopback. */
-export interface Nginx {
+/** A real nginx on loopback. Disposing stops it. */
+export interface Nginx extends AsyncDisposable {
   readonly port: number;
   stop(): Promise<void>;
 }
 
-/** Starts nginx with this inside of `http { }`; `PORT` stands for its port, `DIR` for a folder of its own. */
+/** Starts nginx with this text within `http { }`, in which `PORT` is replaced by its port and `DIR` by a folder of its own. */
 export async function startNginx(http: string): Promise<Nginx> {
   const program = findProgram('nginx', 'nginx');
   const [dir, port] = [await mkdtemp(join(tmpdir(), 'heliograph-nginx-')), await freePort()];
@@ -25,11 +25,13 @@ export async function startNginx(http: string): Promise<Nginx> {
   await writeFile(join(dir, 'nginx.conf'), config);
   const child = spawnBound(program, ['-p', dir, '-e', `${dir}/error.log`, '-c', join(dir, 'nginx.conf')]);
   await untilListening(child, port);
+  const stop = async () => {
+    await endProcess(child);
+    await rm(dir, { recursive: true, force: true });
+  };
   return {
     port,
-    async stop() {
-      await endProcess(child);
-      await rm(dir, { recursive: true, force: true });
-    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }

@@ -8,21 +8,21 @@ import { eventually } from './eventually.ts';
 import { findProgram } from './find-program.ts';
 import { freePort } from './free-port.ts';
 
-/** One series of an answer. */
+/** One series of a query result. */
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-/** An alert that is pending or fires. */
+/** A pending or firing alert. */
 export interface ActiveAlert {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly state: 'pending' | 'firing';
 }
 
-/** A real Prometheus on loopback, with its data in a folder of its own. */
-export class PrometheusProcess {
+/** A real Prometheus on loopback, with its data in a folder of its own. Disposing stops it. */
+export class PrometheusProcess implements AsyncDisposable {
   readonly #url: string;
   readonly #dir: string;
   readonly #child: ChildProcess;
@@ -33,7 +33,7 @@ export class PrometheusProcess {
     this.#child = child;
   }
 
-  /** Starts it with a configuration, and rules in a file `rules.yaml` beside it. */
+  /** Starts Prometheus with a configuration, and rules in `rules.yaml` beside it. */
   static async start(options: { config: object; rules: object }): Promise<PrometheusProcess> {
     const program = findProgram('prometheus', 'prometheus');
     const dir = await mkdtemp(join(tmpdir(), 'heliograph-prometheus-'));
@@ -53,14 +53,14 @@ export class PrometheusProcess {
     }
     const prometheus = new PrometheusProcess(`http://127.0.0.1:${port}`, dir, child);
     await eventually(async () => {
-      if (child.exitCode !== null) throw new Error(`prometheus ended with ${child.exitCode}: ${log}`);
+      if (child.exitCode !== null) throw new Error(`prometheus exited with ${child.exitCode}: ${log}`);
       const { status } = await fetch(`http://127.0.0.1:${port}/-/ready`);
       if (status !== 200) throw new Error(`prometheus is not ready: ${log}`);
     }, 20_000);
     return prometheus;
   }
 
-  /** Evaluates an expression now; throws where Prometheus does not take it. */
+  /** Evaluates an expression now. Throws if it is invalid. */
   async query(expression: string): Promise<readonly Sample[]> {
     const { result } = await this.#get(`/api/v1/query?query=${encodeURIComponent(expression)}`);
     return (result as { metric: Record<string, string>; value: [number, string] }[]).map(({ metric, value }) => ({
@@ -77,7 +77,7 @@ export class PrometheusProcess {
     );
   }
 
-  /** The types of every metric that a scrape has shown, with values or without. */
+  /** The types of all scraped metrics, with or without values. */
   async metricTypes(): Promise<Readonly<Record<string, string>>> {
     const list = (await this.#get('/api/v1/targets/metadata')) as unknown as { metric: string; type: string }[];
     return Object.fromEntries(list.map(({ metric, type }) => [metric, type]));
@@ -88,10 +88,14 @@ export class PrometheusProcess {
     return alerts as ActiveAlert[];
   }
 
-  /** Ends it and removes its folder. */
+  /** Kills Prometheus and removes its folder. */
   async stop(): Promise<void> {
     await endProcess(this.#child);
     await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   async #get(path: string): Promise<Readonly<Record<string, unknown>>> {
@@ -101,7 +105,7 @@ export class PrometheusProcess {
       data: Record<string, unknown>;
       error?: string;
     };
-    if (status !== 'success') throw new Error(`Prometheus says: ${error}`);
+    if (status !== 'success') throw new Error(`Prometheus failed: ${error}`);
     return data;
   }
 }

@@ -1,6 +1,6 @@
 const KEYWORDS = new Set(['and', 'or', 'unless', 'bool', 'offset', 'by', 'without', 'on', 'ignoring', 'Inf', 'NaN']);
 
-/** The metrics that an expression of Prometheus names; of a histogram's series, the histogram. */
+/** Returns the metrics in a PromQL expression. A histogram's series count as the histogram. */
 export function metricsIn(expression: string): readonly string[] {
   const bare = expression
     .replace(/"[^"]*"/g, '')
@@ -12,7 +12,7 @@ export function metricsIn(expression: string): readonly string[] {
   ];
 }
 
-/** A panel of a Grafana dashboard, as far as tests look. */
+/** The tested fields of a panel of a Grafana dashboard. */
 export interface Panel {
   readonly id: number;
   readonly type: string;
@@ -29,7 +29,7 @@ export interface Panel {
   }[];
 }
 
-/** Every expression of the panels. */
+/** Returns all expressions of the panels. */
 export function expressionsOf(panels: readonly Panel[]): readonly string[] {
   return panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 }

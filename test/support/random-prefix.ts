@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-/** A key prefix of its own, so that tests can share one Redis; the rules in the README allow it. */
+/** Returns a unique key prefix, so that tests can share one Redis. The documented ACL allows it. */
 export function randomPrefix(): string {
   return `heliograph:test-${randomUUID()}`;
 }

@@ -10,7 +10,7 @@ import { freePort } from './free-port.ts';
 import { redisProgram } from './redis-program.ts';
 
 /** A separate `redis-server` on loopback, with its own folder. */
-export class RedisProcess {
+export class RedisProcess implements AsyncDisposable {
   readonly port: number;
   readonly dir: string;
   readonly #password: string;
@@ -95,6 +95,10 @@ export class RedisProcess {
   async stop(): Promise<void> {
     await this.kill();
     await rm(this.dir, { recursive: true, force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 }
 

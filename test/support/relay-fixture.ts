@@ -40,6 +40,11 @@ export async function startRelay(
   await eventually(() => {
     if (!relay.hub.fresh) throw new Error('the relay is not fresh yet');
   });
+  async function stop(): Promise<void> {
+    for (const client of clients) client.terminate();
+    await relay.stop();
+    if (!options.broker) await broker.stop();
+  }
   return {
     relay,
     broker,
@@ -65,11 +70,8 @@ export async function startRelay(
     },
     /** Returns the text of `/metrics`. */
     metrics: () => registry.metrics(),
-    async stop(): Promise<void> {
-      for (const client of clients) client.terminate();
-      await relay.stop();
-      if (!options.broker) await broker.stop();
-    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }
 

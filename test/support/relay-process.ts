@@ -6,10 +6,10 @@ const [loader, sabotaged] = ['typescript-loader.mjs', 'sabotaged-relay.ts'].map(
   fileURLToPath(new URL(name, import.meta.url)),
 ) as [string, string];
 
-/** Starts a relay as built, or one from which a part of what keeps the promise is taken out. */
+/** Starts a built relay, or one without a part of the promise. */
 export function startRelayProcess(env: Readonly<Record<string, string>>, sabotage?: Sabotage): Promise<ServiceProcess> {
   if (sabotage === undefined) return startService('relay', env);
-  // Clients stay where they are, or one that is sent away would be told when it comes back.
+  // No rebalancing: a client that reconnects would receive what the sabotage withheld.
   return startService(
     'relay',
     { ...env, REBALANCE: '0', SABOTAGE: sabotage },

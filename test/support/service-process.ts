@@ -3,8 +3,8 @@ import { spawnBound } from './bound-process.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 
-/** A built service in its own process, with its admin port on loopback. */
-export interface ServiceProcess {
+/** A built service in its own process, with its admin port on loopback. Disposing kills it. */
+export interface ServiceProcess extends AsyncDisposable {
   readonly pid: number;
   readonly port: number;
   /** The ports of all its services by name. */
@@ -67,6 +67,12 @@ export async function startService(
     if (status !== 200) throw new Error(`${role} is not ready: ${log}`);
   }, 15_000);
   if (child.exitCode !== null) throw new Error(`${role} ended with ${child.exitCode}: ${log}`);
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    child.kill('SIGCONT');
+    child.kill(signal);
+    await exited;
+    return child.exitCode;
+  };
   return {
     pid: child.pid ?? 0,
     port: ports[role === 'standalone' ? 'chat' : role] ?? 0,
@@ -85,11 +91,7 @@ export async function startService(
       await exited;
       return child.exitCode;
     },
-    async stop(signal = 'SIGTERM') {
-      child.kill('SIGCONT');
-      child.kill(signal);
-      await exited;
-      return child.exitCode;
-    },
+    stop,
+    [Symbol.asyncDispose]: async () => void (await stop('SIGKILL')),
   };
 }

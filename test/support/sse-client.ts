@@ -6,7 +6,7 @@ export interface SseEvent {
 }
 
 /** A client of Server-Sent Events that records everything and does not reconnect. */
-export class SseClient {
+export class SseClient implements Disposable {
   readonly events: SseEvent[] = [];
   status = 0;
   headers = new Headers();
@@ -55,6 +55,10 @@ export class SseClient {
 
   close(): void {
     this.#abort.abort();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   async #read(response: Response, isStream: boolean): Promise<void> {

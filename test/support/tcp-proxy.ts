@@ -1,19 +1,19 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** What a link does with what is sent over it: all passes; nothing does, in silence; or pub/sub signals do not. */
+/** What a link does with data: passes it; drops everything silently; or drops only pub/sub signals. */
 export type LinkState = 'passes' | 'swallows' | 'drops signals';
 
 /**
- * A link to a server that fails as networks do. While it swallows, connections stand and new ones are
- * taken, but nothing arrives, neither data nor the end of a connection; afterwards it does, since TCP sends again.
+ * A link to a server that fails as networks do. While it swallows, connections stay open and new ones are accepted, but
+ * neither data nor the end of a connection arrives. It arrives afterwards, as TCP retransmits. Disposing stops it.
  */
-export class TcpProxy {
+export class TcpProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #target: { readonly port: number; readonly host: string };
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   #state: LinkState = 'passes';
-  /** Signals that were dropped. */
+  /** Number of dropped signals. */
   dropped = 0;
 
   private constructor(target: { port: number; host: string }) {
@@ -21,7 +21,7 @@ export class TcpProxy {
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (near) => this.#join(near));
   }
 
-  /** Starts a link to `target`, a port of loopback or of another host, at a port that may be chosen. */
+  /** Starts a link to `target`, a port of loopback or of another host. */
   static async start(target: number | { port: number; host: string }, port = 0): Promise<TcpProxy> {
     const proxy = new TcpProxy(typeof target === 'number' ? { port: target, host: '127.0.0.1' } : target);
     proxy.#server.listen(port, '127.0.0.1');
@@ -33,26 +33,30 @@ export class TcpProxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Connections that stand. */
+  /** Open connections. */
   get connections(): number {
     return this.#pairs.size;
   }
 
   set(state: LinkState): void {
     this.#state = state;
-    for (const pair of this.#pairs) this.#settle(pair);
+    for (const pair of this.#pairs) this.#apply(pair);
   }
 
-  /** Ends every connection, and what was under way on it is lost. */
+  /** Resets every connection; data in transit is lost. */
   cut(): void {
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
   }
 
-  /** Ends the link and whatever uses it. */
+  /** Closes the link and its connections. */
   async stop(): Promise<void> {
     this.cut();
     this.#server.close();
     await once(this.#server, 'close');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   #join(near: Socket): void {
@@ -65,13 +69,13 @@ export class TcpProxy {
     far.on('end', () => near.end());
     for (const socket of pair) {
       socket.on('error', () => {}); // `close` follows
-      socket.on('close', () => this.#settle(pair));
+      socket.on('close', () => this.#apply(pair));
     }
-    this.#settle(pair);
+    this.#apply(pair);
   }
 
-  /** Lets a pair of sockets flow or stand still; where one is closed and that may be known, so is the other. */
-  #settle(pair: readonly [Socket, Socket]): void {
+  /** Resumes or pauses a pair of sockets. If one is closed and the link passes that on, closes the other. */
+  #apply(pair: readonly [Socket, Socket]): void {
     const still = this.#state === 'swallows';
     for (const socket of pair) {
       if (still) socket.pause();
@@ -81,7 +85,7 @@ export class TcpProxy {
     if (pair.every(({ destroyed }) => destroyed)) this.#pairs.delete(pair);
   }
 
-  /** Leaves out what is said on channels. Signals must not be cut in two, as short ones are not on loopback. */
+  /** Removes pub/sub messages. A message must not be split over two reads; on loopback short ones are not. */
   #withoutSignals(data: Buffer): Buffer {
     const text = data.toString('latin1');
     const rest = text.replace(/[*>]3\r\n\$7\r\nmessage\r\n\$\d+\r\n[^\r]*\r\n\$\d+\r\n[^\r]*\r\n/g, () => {

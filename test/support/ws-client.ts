@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import WebSocket from 'ws';
 
 /** A WebSocket client that records everything it receives. */
-export class WsClient {
+export class WsClient implements Disposable {
   readonly socket: WebSocket;
   readonly texts: string[] = [];
   pings = 0;
@@ -58,5 +58,9 @@ export class WsClient {
   /** Destroys the connection without a close frame. */
   terminate(): void {
     this.socket.terminate();
+  }
+
+  [Symbol.dispose](): void {
+    this.terminate();
   }
 }
