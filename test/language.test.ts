@@ -17,14 +17,7 @@ const BANNED: readonly RegExp[] = [
 ];
 
 /** Folders and files that are not converted yet. Only ever remove from this list. */
-const NOT_CONVERTED: readonly string[] = [
-  'test/bench/',
-  'test/contract/',
-  'test/e2e/',
-  'test/integration/',
-  'test/support/',
-  'test/unit/',
-];
+const NOT_CONVERTED: readonly string[] = ['test/support/'];
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const CODE = /\.(ts|mjs|lua|yaml|yml|cfg|css|html)$|Dockerfile$/;

@@ -166,7 +166,7 @@ export function describeTransport(name: string, open: OpenClient): void {
       await eventually(() => expect(client.updates.at(-1)).toEqual({ topic: 'a', version }));
     });
 
-    it('that connect to a stale relay are not told that nothing has changed', async () => {
+    it('that connect to a stale relay get no confirmation that nothing has changed', async () => {
       const version = await relay.publish('a');
       broker.failing = true;
       await eventually(() => expect(relay.relay.hub.fresh).toBe(false));

@@ -40,7 +40,7 @@ describe('latencies', () => {
     expect(of(4_000_000).maxMs).toBeGreaterThan(3_590_000);
   });
 
-  it('are none where clocks differ by a little', () => {
+  it('are zero if clocks differ slightly', () => {
     expect(of(-0.4).maxMs).toBe(0);
   });
 

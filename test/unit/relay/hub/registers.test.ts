@@ -31,8 +31,8 @@ function createRegisters() {
   return { registers, digest };
 }
 
-describe('the number of a topic', () => {
-  it('is the same whether a relay was told of the floor by a signal, a digest, or when it started', () => {
+describe('the version of a topic', () => {
+  it('is the same whether a relay learned the floor by a signal, by a digest, or at its start', () => {
     const [told, started] = [createRegisters(), createRegisters()];
     for (const { registers, digest } of [told, started]) {
       digest({ floor: 100, base: 50 });
@@ -59,7 +59,7 @@ describe('the number of a topic', () => {
     for (const { registers } of [before, after, lost]) expect(registers.current(chat).version).toBe(300);
   });
 
-  it('lifts once what clients were told, and nothing where they know it', () => {
+  it('lifts a register once, and no register that is above the floor', () => {
     const { registers, digest } = createRegisters();
     digest({ floor: 100, base: 50 });
     registers.load(chat, { topic: chat, version: 150, data: 1 });

@@ -20,7 +20,7 @@ const DIGEST: Digest = {
   hasMore: false,
 };
 
-/** Repair on a clock whose time of day can be set, and a broker that can be lost. */
+/** Repair with a clock that can be set, and a broker that can fail. */
 function createRepair() {
   const time = new VirtualTime();
   const day = { offsetMs: 0 };
@@ -80,7 +80,7 @@ function createRepair() {
 }
 
 describe('repair', () => {
-  it('does not take the floor that it hears of first for a raised one', async () => {
+  it('does not treat the first floor as a raise', async () => {
     const { time, broker, raises, repair } = createRepair();
     repair.raiseFloor(0, 1, 'r');
     repair.start();
@@ -93,7 +93,7 @@ describe('repair', () => {
     expect(raises).toEqual(['counted', 'told 0', 'counted', 'told 0']);
   });
 
-  it('tells of an update whose register is gone by the time it is read', async () => {
+  it('delivers an update whose register is gone when it is read', async () => {
     const { time, broker, heard, repair } = createRepair();
     repair.start();
     await time.runFor(1);
@@ -104,7 +104,7 @@ describe('repair', () => {
     repair.stop();
   });
 
-  it('takes a register for expired that is gone after a digest that does not reach back, where the base has risen', async () => {
+  it('treats a missing register as expired after an incomplete digest, if the base has risen', async () => {
     const { time, broker, heard, repair } = createRepair();
     repair.start();
     await time.runFor(1);
@@ -120,7 +120,7 @@ describe('repair', () => {
 });
 
 describe('a register that is gone', () => {
-  it('is not taken for expired where an update was signalled while it was read', async () => {
+  it('is not expired if an update was signalled while it was read', async () => {
     const { time, broker, heard, chatIs, repair } = createRepair();
     repair.start();
     await time.runFor(1);
@@ -136,7 +136,7 @@ describe('a register that is gone', () => {
 });
 
 describe('a digest', () => {
-  it('voids what is being read of topics that it names, or of all where it does not reach back', async () => {
+  it('discards pending reads of topics that it names, or of all topics if it is incomplete', async () => {
     const { time, broker, named, repair } = createRepair();
     const news = 'news' as Topic;
     broker.digest = { ...DIGEST, last: 9, completeAfter: 0, changed: [{ topic: news, version: 9 }] };
@@ -154,7 +154,7 @@ describe('a digest', () => {
 });
 
 describe('freshness', () => {
-  it('ends three intervals after the last digest, also where the clock was set back meanwhile', async () => {
+  it('ends three intervals after the last digest, also if the clock was set back', async () => {
     const { time, day, broker, freshness, repair } = createRepair();
     repair.start();
     await time.runFor(1);
@@ -166,7 +166,7 @@ describe('freshness', () => {
     repair.stop();
   });
 
-  it('has ended when a process that stood still goes on, before any timer says so', async () => {
+  it('has ended when a suspended process resumes, before any timer fires', async () => {
     const { time, stood, freshness, repair } = createRepair();
     repair.start();
     await time.runFor(1);
@@ -177,7 +177,7 @@ describe('freshness', () => {
     repair.stop();
   });
 
-  it('stays where the clock is set ahead', async () => {
+  it('is not affected by a clock that is set ahead', async () => {
     const { time, day, freshness, repair } = createRepair();
     repair.start();
     await time.runFor(1);

@@ -4,7 +4,7 @@ import { SubscriberCounts } from '../../../../services/relay/hub/subscriber-coun
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 
 const TOPICS = ['a', 'b', 'c'] as Topic[];
-/** A join of a topic, or a leave of it where somebody is there. */
+/** A subscription to a topic, or the end of one. */
 const moves = fc.array(fc.record({ topic: fc.constantFrom(...TOPICS), joins: fc.boolean() }), { maxLength: 60 });
 
 describe('SubscriberCounts', () => {

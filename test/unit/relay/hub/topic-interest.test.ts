@@ -17,7 +17,7 @@ interface Fate {
   readonly takesEffect: boolean;
 }
 
-/** A feed of two partitions (by the first letter) whose calls fail and dawdle as they are told. */
+/** A feed of two partitions (by the first letter) whose calls fail or are delayed on demand. */
 class FatefulFeed {
   readonly watched = new Set<Topic>();
   readonly registers = new Map<Topic, Version>();
@@ -97,7 +97,7 @@ const fates = fc.array(
   { maxLength: 40 },
 );
 
-/** What the hub would know: the registers that were handed over and not forgotten. */
+/** The registers that were loaded and not forgotten, as in the hub. */
 class KnownRegisters {
   readonly known = new Map<Topic, Version>();
 
@@ -130,12 +130,12 @@ async function play(list: readonly Move[], fateList: readonly Fate[]) {
       interest.lost([move.partition]);
     } else if (move.kind === 'publish unheard') {
       const version = publish(move.topic);
-      // As repair does: a digest names the topic, and brings what is known to be old.
+      // As repair does: a digest names the topic and repairs it.
       interest.changed(feed.partitionOf(move.topic), [move.topic]);
       if (handler.known.has(move.topic)) handler.known.set(move.topic, version);
     } else if (move.kind === 'publish') {
       const version = publish(move.topic);
-      // As the hub does: what is signalled of a topic that is watched is known.
+      // As the hub does: merges signals of watched topics.
       if (feed.watched.has(move.topic) && interest.isWatched(move.topic)) {
         handler.known.set(move.topic, Math.max(version, handler.known.get(move.topic) ?? 0));
       }
@@ -151,7 +151,7 @@ async function play(list: readonly Move[], fateList: readonly Fate[]) {
 }
 
 describe('TopicInterest', () => {
-  it('ends with watches and registers of just the topics in use, whatever failed, dawdled or was lost before', async () => {
+  it('ends with watches and registers of exactly the topics in use, after failures, delays and losses', async () => {
     await fc.assert(
       fc.asyncProperty(moves, fates, async (list, fateList) => {
         const { feed, handler, wanted, interest } = await play(list, fateList);
@@ -165,7 +165,7 @@ describe('TopicInterest', () => {
     );
   });
 
-  it('knows the topics of every partition that can be reached, also while another one cannot', async () => {
+  it('loads the topics of all reachable partitions while another one is unreachable', async () => {
     const time = new VirtualTime();
     const feed = new FatefulFeed(time, () => ({ delayMs: 1, fails: false, takesEffect: true }));
     const handler = new KnownRegisters();
@@ -191,7 +191,7 @@ describe('TopicInterest', () => {
     interest.stop();
   });
 
-  it('counts a topic that was left until it is released, and releases the one first that was left first', async () => {
+  it('counts an unused topic until it is released, and releases the oldest first', async () => {
     const time = new VirtualTime();
     const feed = new FatefulFeed(time, () => ({ delayMs: 0, fails: false, takesEffect: true }));
     const interest = new TopicInterest({ feed, handler: new KnownRegisters(), clock: time.clock() });

@@ -41,7 +41,7 @@ describe('the access of a session', () => {
     expiresAtMs: Date.now() + inMs,
   });
 
-  it('ends when a token is needed and none comes in time', () => {
+  it('ends if a token is needed and none is presented in time', () => {
     const access = createAccess(true);
     access.open(undefined, { canWait: true });
     vi.advanceTimersByTime(TOKEN_WAIT_MS - 1);
@@ -50,7 +50,7 @@ describe('the access of a session', () => {
     expect(told).toEqual(['unauthorized']);
   });
 
-  it('counts the last of several tokens that come at once, whichever check ends first', async () => {
+  it('uses the last of several concurrent tokens, whichever check ends first', async () => {
     const access = createAccess(true);
     access.open('one', { canWait: true });
     access.present('two');
@@ -62,7 +62,7 @@ describe('the access of a session', () => {
     expect(access.pending).toBe(false);
   });
 
-  it('goes on by the token before where a new one cannot be judged, and ends with that', async () => {
+  it('keeps the previous token while a new one cannot be verified, and ends with it', async () => {
     const access = createAccess(true);
     access.open('one', { canWait: true });
     checks.get('one')?.(good(DAY_MS));
@@ -75,7 +75,7 @@ describe('the access of a session', () => {
     expect(told).toEqual(['changed', 'kept: keys_unavailable', 'changed', 'unauthorized']);
   });
 
-  it('ends where the first token cannot be judged, and where a new one is bad', async () => {
+  it('ends if the first token cannot be verified, or a new one is invalid', async () => {
     const first = createAccess(true);
     first.open('one', { canWait: true });
     checks.get('one')?.(new AppError('keys_unavailable'));
@@ -90,7 +90,7 @@ describe('the access of a session', () => {
     expect(told).toEqual(['keys_unavailable', 'changed', 'unauthorized']);
   });
 
-  it('ends with its token, though that lives longer than a timer can wait', async () => {
+  it('ends with its token, also if that lives longer than the longest timer', async () => {
     const access = createAccess(true);
     access.open('long', { canWait: true });
     checks.get('long')?.(good(60 * DAY_MS));
@@ -100,7 +100,7 @@ describe('the access of a session', () => {
     expect(told).toEqual(['changed', 'unauthorized']);
   });
 
-  it('is what everybody has after an optional token has expired', async () => {
+  it('falls back to anonymous access when an optional token expires', async () => {
     const access = createAccess(false);
     access.open('short', { canWait: true });
     checks.get('short')?.(good(1000));
@@ -111,7 +111,7 @@ describe('the access of a session', () => {
     expect(told).toEqual(['changed', 'changed']);
   });
 
-  it('says nothing more after it was stopped', async () => {
+  it('is silent after it was stopped', async () => {
     const access = createAccess(true);
     access.open('one', { canWait: true });
     access.stop();

@@ -64,7 +64,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
   const figures = () => ({ updated: updated(), sends: report.sends, timesBehind: report.timesBehind });
   const soon = (): Version => Date.now() * 1000 + 1_000_000;
 
-  it('are told once of floors that are raised one after another, as those of all partitions are', async () => {
+  it('are notified once of floors that are raised one after another, as those of all partitions are', async () => {
     for (let n = 0; n < 16; n += 1) {
       hub.raiseFloor(0, soon() + n);
       await vi.advanceTimersByTimeAsync(0);
@@ -74,7 +74,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
     expect(updated()).toEqual(TOPICS);
   });
 
-  it('are counted when their moment within a spread comes, and not before', async () => {
+  it('are counted when their paced update is sent, and not before', async () => {
     await broker.publish('a' as Topic, { spread: 1000 }, { epoch: '', version: 0 });
     await vi.advanceTimersByTimeAsync(0);
     expect(report.sends).toBe(0);
@@ -83,7 +83,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
     expect(report.timesBehind).toBe(0); // it was made to wait
   });
 
-  it('have fallen behind where there is no room when their moment comes', async () => {
+  it('are behind if there is no room when their paced update is due', async () => {
     connection.room = false;
     await broker.publish('a' as Topic, { spread: 1000 }, { epoch: '', version: 0 });
     await vi.advanceTimersByTimeAsync(1000);
@@ -93,7 +93,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
     expect(figures()).toEqual({ updated: ['a'], sends: 1, timesBehind: 1 });
   });
 
-  it('are not counted again where they get late what they were counted for when all were told', async () => {
+  it('are not counted twice if a delivery that was counted reaches them late', async () => {
     connection.room = false;
     await broker.publish('a' as Topic, {}, { epoch: '', version: 0 });
     await vi.advanceTimersByTimeAsync(1);
@@ -103,7 +103,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
     expect(figures()).toEqual({ updated: ['a'], sends: 0, timesBehind: 1 });
   });
 
-  it('are told again of a floor that is raised after they were told', async () => {
+  it('are notified again of a floor that is raised after their notification', async () => {
     for (let n = 1; n <= 2; n += 1) {
       hub.raiseFloor(0, soon());
       await vi.advanceTimersByTimeAsync(WINDOW_MS);
@@ -111,7 +111,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
     }
   });
 
-  it('are told of a raised floor also when they fell behind before their moment came', async () => {
+  it('are notified of a raised floor also if they fell behind before their turn', async () => {
     hub.raiseFloor(0, soon());
     await vi.advanceTimersByTimeAsync(0);
     connection.room = false;
@@ -126,7 +126,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
     expect(new Set(updated())).toEqual(new Set(TOPICS));
   });
 
-  it('leave nothing behind that waits for their moment when they go', async () => {
+  it('leave no timer behind when they disconnect', async () => {
     // So that the hub waits already for topics that were left.
     sessions
       .accept(new FakeSessionConnection('legacy'), { topics: new Map([['c' as Topic, null]]), token: undefined })
@@ -140,7 +140,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
     expect([sessions.countBehind('a' as Topic), sessions.size]).toEqual([0, 0]);
   });
 
-  it('are told of a floor raised in the last minute when they come from elsewhere, and not of an older one', async () => {
+  it('are notified of a floor raised within the last minute when they connect, and not of an older one', async () => {
     const come = async () => {
       connection = new FakeSessionConnection('legacy');
       sessions.accept(connection, { topics: new Map([['elsewhere' as Topic, null]]), token: undefined });
@@ -150,7 +150,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
     expect(await come()).toEqual([]);
     hub.raiseFloor(0, Date.now() * 1000 + 1);
     expect(await come()).toEqual(['elsewhere']);
-    // A minute after the next digest, where the broker finds that it has forgotten this floor and raises it anew.
+    // A minute after the next digest, at which the broker detects that it lost this floor and raises it again.
     await vi.advanceTimersByTimeAsync(65_000);
     expect(await come()).toEqual([]);
   });
