@@ -115,9 +115,7 @@ export function createRelay(deps: {
     clock,
     receiptOf(topic) {
       const last = hub.lastDelivered(topic);
-      if (!last) return undefined;
-      const { version, delivered } = last;
-      return { version, told: delivered, listening: hub.subscribers(topic), behind: sessions.countBehind(topic) };
+      return last && { ...last, subscribed: hub.subscribers(topic), behind: sessions.countBehind(topic) };
     },
   });
   feed.receipts.onQuery((query) => receipts.handle(query));

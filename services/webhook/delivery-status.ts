@@ -1,4 +1,5 @@
 import type { DeliveryReceipt, ReceiptReply, RelayMembership } from '../shared/broker/receipts.ts';
+import type { Version } from '../shared/update/update.ts';
 import type { PublishedTopic } from './cluster-publisher.ts';
 
 /**
@@ -8,8 +9,15 @@ import type { PublishedTopic } from './cluster-publisher.ts';
  */
 export type RelayState = 'delivered' | 'idle' | 'pending' | 'silent';
 
-/** The state of one update on one relay, with the receipt of the relay if it has subscribers. */
-export type RelayStatus = { readonly relay: string; readonly state: RelayState } & Partial<DeliveryReceipt>;
+/** The state of one update on one relay, with the receipt of the relay if it has subscribers, as the HTTP API names it. */
+export interface RelayStatus {
+  readonly relay: string;
+  readonly state: RelayState;
+  readonly version?: Version;
+  readonly told?: number;
+  readonly listening?: number;
+  readonly behind?: number;
+}
 
 /** The delivery of one update in the whole cluster. */
 export interface UpdateStatus extends PublishedTopic {
@@ -45,7 +53,7 @@ export function deliveryStatus(
       const reply = replies.get(relay);
       if (!reply) return { relay, state: 'silent' as const };
       const receipt = reply[i];
-      return { relay, state: relayState(version, receipt), ...receipt };
+      return { relay, state: relayState(version, receipt), ...(receipt && countsOf(receipt)) };
     });
     const delivered =
       membership.missing === 0 && relays.every(({ state }) => state === 'delivered' || state === 'idle');
@@ -58,8 +66,12 @@ export function deliveryStatus(
   };
 }
 
+function countsOf({ version, delivered, subscribed, behind }: DeliveryReceipt): Omit<RelayStatus, 'relay' | 'state'> {
+  return { version, told: delivered, listening: subscribed, behind };
+}
+
 function relayState(published: number, receipt: DeliveryReceipt | undefined): RelayState {
-  if (!receipt || receipt.told + receipt.listening === 0) return 'idle';
+  if (!receipt || receipt.delivered + receipt.subscribed === 0) return 'idle';
   if (receipt.version >= published) return 'delivered';
-  return receipt.listening === 0 ? 'idle' : 'pending';
+  return receipt.subscribed === 0 ? 'idle' : 'pending';
 }

@@ -39,7 +39,7 @@ export function describeReceipts(
       id: randomUUID(),
       topics: Array.from({ length: count }, (_, i) => `topic-${i}/${randomUUID().slice(0, 8)}` as Topic),
     });
-    const receipt = (version: number) => ({ version, told: 3, listening: 2, behind: 1 });
+    const receipt = (version: number) => ({ version, delivered: 3, subscribed: 2, behind: 1 });
 
     it('a query reaches relays, whichever partition its topics belong to, and again when it is repeated', async () => {
       for (const count of [1, 1, 1, 1, 1, 100]) {

@@ -216,8 +216,8 @@ describe('input from outside', { timeout: 20_000 + 10 * numRuns }, () => {
     });
     const receipt = fc.record({
       version: fc.maxSafeNat(),
-      told: fc.nat(),
-      listening: fc.nat(),
+      delivered: fc.nat(),
+      subscribed: fc.nat(),
       behind: fc.nat(),
     });
     fc.assert(

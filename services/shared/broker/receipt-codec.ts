@@ -19,7 +19,7 @@ export function decodeQuery(text: string): ReceiptQuery | undefined {
 /** Encodes a reply as JSON: four numbers or null per topic. */
 export function encodeReply(reply: ReceiptReply): string {
   return JSON.stringify(
-    reply.map((receipt) => receipt && [receipt.version, receipt.told, receipt.listening, receipt.behind]),
+    reply.map((receipt) => receipt && [receipt.version, receipt.delivered, receipt.subscribed, receipt.behind]),
   );
 }
 
@@ -39,8 +39,8 @@ export function decodeReply(text: string, topics: number): ReceiptReply | undefi
       continue;
     }
     if (!Array.isArray(item) || item.length < 4 || !item.every(isVersion)) return undefined;
-    const [version, told, listening, behind] = item as [number, number, number, number];
-    reply.push({ version, told, listening, behind });
+    const [version, delivered, subscribed, behind] = item as [number, number, number, number];
+    reply.push({ version, delivered, subscribed, behind });
   }
   return reply;
 }

@@ -44,14 +44,14 @@ export interface ReceiptQuery {
 /** The state of one relay, aligned with the topics of the query; undefined for a topic without subscribers there. */
 export type ReceiptReply = readonly (DeliveryReceipt | undefined)[];
 
-/** How far one relay is with a topic. The names of the counts are those of the HTTP API. */
+/** How far one relay is with a topic. */
 export interface DeliveryReceipt {
   /** The version last delivered to the subscribers; 0 if none was yet. */
   readonly version: Version;
   /** Connections it was delivered to when it arrived. */
-  readonly told: number;
+  readonly delivered: number;
   /** Connections subscribed now. Those that subscribed later received it on subscribing. */
-  readonly listening: number;
+  readonly subscribed: number;
   /** Subscribed connections that have not received it yet: slow ones, and those still paced. */
   readonly behind: number;
 }

@@ -8,7 +8,7 @@ import { VirtualTime } from '../../support/virtual-time.ts';
 
 const UPDATES = [{ topic: 'chat' as Topic, version: 10 }];
 const CONNECTED = new AbortController().signal;
-const DELIVERED: ReceiptReply = [{ version: 10, told: 1, listening: 1, behind: 0 }];
+const DELIVERED: ReceiptReply = [{ version: 10, delivered: 1, subscribed: 1, behind: 0 }];
 
 /** Relays whose replies a test sets, behind a broker that can be unavailable. */
 class FakeRelays implements ReceiptQuerier {
@@ -141,7 +141,7 @@ describe('delivery receipts', () => {
   });
 
   it('resolve once all relays have replied, or after a second, if the call does not wait for delivery', async () => {
-    relays.replies.set('relay', [{ version: 9, told: 1, listening: 1, behind: 0 }]);
+    relays.replies.set('relay', [{ version: 9, delivered: 1, subscribed: 1, behind: 0 }]);
     const pending = await settle(receipts.query(UPDATES, CONNECTED), 100);
     expect(pending.status).toMatchObject({ delivered: false, receipts: [{ relays: [{ state: 'pending' }] }] });
     expect(pending.atMs).toBeLessThan(10);

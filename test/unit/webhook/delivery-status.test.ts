@@ -10,8 +10,8 @@ const UPDATES = [
 const ALL_REGISTERED = { relays: ['one', 'two'], missing: 0 };
 const receipt = (version: number, counts: Partial<DeliveryReceipt> = {}): DeliveryReceipt => ({
   version,
-  told: 2,
-  listening: 2,
+  delivered: 2,
+  subscribed: 2,
   behind: 0,
   ...counts,
 });
@@ -22,7 +22,7 @@ const states = (answers: Record<string, ReceiptReply>, membership = ALL_REGISTER
 
 describe('deliveryStatus', () => {
   it('is delivered once every relay has delivered the update or a newer one, or has no subscriber', () => {
-    const answers = { one: [receipt(10), undefined], two: [receipt(11), receipt(20, { told: 0 })] };
+    const answers = { one: [receipt(10), undefined], two: [receipt(11), receipt(20, { delivered: 0 })] };
     const delivery = statusOf(answers);
     expect(delivery.delivered).toBe(true);
     expect(delivery).not.toHaveProperty('missing');
@@ -68,7 +68,7 @@ describe('deliveryStatus', () => {
   });
 
   it('ignores a relay whose last subscriber left before the delivery', () => {
-    const answers = { one: [receipt(9, { listening: 0 }), receipt(20, { listening: 0 })] };
+    const answers = { one: [receipt(9, { subscribed: 0 }), receipt(20, { subscribed: 0 })] };
     expect(states(answers, { relays: ['one'], missing: 0 })).toEqual([['one idle'], ['one delivered']]);
   });
 

@@ -19,7 +19,8 @@ describe('receipt queries', () => {
     const handler = new ReceiptQueryHandler({
       relay: 'me',
       clock: time.clock(),
-      receiptOf: (topic) => (topic === 'unknown' ? undefined : { version, told: 1, listening: 1, behind: version }),
+      receiptOf: (topic) =>
+        topic === 'unknown' ? undefined : { version, delivered: 1, subscribed: 1, behind: version },
       receipts: {
         async reply({ id }, relay, reply) {
           if (fails) throw new Error('broker unavailable');
@@ -47,7 +48,7 @@ describe('receipt queries', () => {
     handle({ id: 'q', topics: ['chat', 'unknown'] as Topic[] });
     time.atTurnEnd(() => seen.push(`written: ${replies.length} replies`));
     await time.runFor(1);
-    const receipt = { version: 2, told: 1, listening: 1, behind: 3 };
+    const receipt = { version: 2, delivered: 1, subscribed: 1, behind: 3 };
     expect(replies).toEqual([{ id: 'q', relay: 'me', reply: [receipt, undefined], atMs: 0 }]);
     expect(seen).toEqual(['first: 0 replies', 'written: 0 replies', 'second: 0 replies']);
   });
