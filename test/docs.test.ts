@@ -15,7 +15,7 @@ import {
 import { THRESHOLD_NAMES } from '../services/loadtest/options/thresholds.ts';
 import { readRelayProcessConfig } from '../services/relay/config.ts';
 import { COME_BACK_WITHIN_MS } from '../services/relay/drain.ts';
-import { MAX_EVENT_TOPICS, RETRY_MAX_MS } from '../services/relay/transport/sse/uws-sse.ts';
+import { MAX_EVENT_TOPICS, RETRY_MAX_MS } from '../services/relay/transport/sse/sse-transport.ts';
 import { EnvReader } from '../services/shared/config/env-reader.ts';
 import { readProcessConfig } from '../services/shared/config/process-config.ts';
 import { ERRORS } from '../services/shared/errors.ts';

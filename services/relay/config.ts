@@ -11,8 +11,9 @@ import { parseProxies } from './access/client-address.ts';
 import { connectionsByFileLimit, socketsByFileLimit } from './access/file-limit.ts';
 import type { OriginConfig } from './access/origins.ts';
 import { type OriginBudget, parseOriginBudget } from './cluster/origin-budget.ts';
+import type { TlsFiles } from './engine/engine.ts';
 import type { SessionLimits } from './session/limits.ts';
-import { MAX_MESSAGE_BYTES, type TlsFiles } from './transport/transport.ts';
+import { MAX_MESSAGE_BYTES } from './transport/transport.ts';
 
 /** The settings of a relay. */
 export interface RelayConfig {

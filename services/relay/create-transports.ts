@@ -2,15 +2,15 @@ import type { Clock } from '../shared/clock.ts';
 import type { TransportName } from '../shared/protocol/transport-name.ts';
 import type { Origins } from './access/origins.ts';
 import type { RelayConfig } from './config.ts';
-import { readClientFiles, serveFile } from './transport/http/uws-client-file.ts';
-import { servePreflight, serveProblem } from './transport/http/uws-response.ts';
-import { UwsLongPoll } from './transport/long-poll/uws-long-poll.ts';
+import type { App } from './engine/engine.ts';
+import { readClientFiles, serveFile } from './transport/http/client-file.ts';
+import { servePreflight, serveProblem } from './transport/http/http-response.ts';
+import { LongPollTransport } from './transport/long-poll/long-poll-transport.ts';
 import { JSON_ENCODER, LEGACY_ENCODER } from './transport/message-encoder.ts';
-import { UwsSse } from './transport/sse/uws-sse.ts';
+import { SseTransport } from './transport/sse/sse-transport.ts';
 import { Sweep, type Sweepable } from './transport/sweep.ts';
 import type { Accept, Admission, ConnectionReport, Transport } from './transport/transport.ts';
-import type { UwsApp } from './transport/uws-app.ts';
-import { UwsWebsocket } from './transport/websocket/uws-websocket.ts';
+import { WebsocketTransport } from './transport/websocket/websocket-transport.ts';
 
 /** Interval of the pings of an SSE stream. */
 const SSE_PING_MS = 15_000;
@@ -25,7 +25,7 @@ export interface Transports {
 
 /** Adds every transport, and the files of the browser client, to the public server. */
 export function createTransports(deps: {
-  server: UwsApp;
+  app: App;
   config: RelayConfig;
   accept: Accept;
   admission: Admission;
@@ -33,8 +33,7 @@ export function createTransports(deps: {
   report: ConnectionReport;
   clock: Clock;
 }): Transports {
-  const { server, config, accept, admission, origins, report, clock } = deps;
-  const { app } = server;
+  const { app, config, accept, admission, origins, report, clock } = deps;
   const corsHeaders = (origin: string, host: string) => origins.corsHeaders(origin, host);
   const shared = { app, accept, admission, report };
   const forWebSockets = {
@@ -42,19 +41,24 @@ export function createTransports(deps: {
     maxTopics: config.limits.maxTopics,
     maxMessageBytes: config.maxMessageBytes,
     nowMs: () => clock.monotonicMs(),
-    socketClosed: () => server.webSocketClosed(),
   };
-  const websocket = new UwsWebsocket({ ...forWebSockets, path: '/ws', encoder: JSON_ENCODER });
+  const websocket = new WebsocketTransport({ ...forWebSockets, path: '/ws', encoder: JSON_ENCODER });
   const { defaultTopic } = config;
-  const legacy = new UwsWebsocket({ ...forWebSockets, path: '/update_check', encoder: LEGACY_ENCODER, defaultTopic });
+  const legacy = new WebsocketTransport({
+    ...forWebSockets,
+    path: '/update_check',
+    encoder: LEGACY_ENCODER,
+    defaultTopic,
+  });
   const forHttp = { ...shared, corsHeaders, clock };
-  const sse = new UwsSse({ ...forHttp, maxTopics: config.limits.maxTopics });
-  const longPoll = new UwsLongPoll({ ...forHttp, maxWaiting: config.maxLongPolls });
+  const sse = new SseTransport({ ...forHttp, maxTopics: config.limits.maxTopics });
+  const longPoll = new LongPollTransport({ ...forHttp, maxWaiting: config.maxLongPolls });
   for (const file of readClientFiles()) serveFile(app, file, corsHeaders);
   for (const path of ['/events', '/topics/*']) {
     servePreflight(app, { path, corsHeaders });
     serveProblem(app, path, 'method_not_allowed', { Allow: 'GET' });
   }
+  serveProblem(app, '/*', 'not_found');
 
   const sweepOf = (connections: ReadonlySet<Sweepable>, intervalMs: number) =>
     new Sweep({

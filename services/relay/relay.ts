@@ -15,11 +15,11 @@ import { createRelayId, RelayRegistryView } from './cluster/relay-registry-view.
 import type { RelayConfig } from './config.ts';
 import { createTransports } from './create-transports.ts';
 import { drain, shed } from './drain.ts';
+import { UwsEngine } from './engine/uws-engine.ts';
 import { Hub } from './hub/hub.ts';
 import { RelayFanout } from './relay-fanout.ts';
 import { Sessions } from './session/sessions.ts';
 import { RelayTelemetry } from './telemetry/relay-telemetry.ts';
-import { UwsApp } from './transport/uws-app.ts';
 
 /** A relay: the service that clients connect to. */
 export interface Relay {
@@ -74,13 +74,13 @@ export function createRelay(deps: {
     evictionPool: sessions,
     nowMs: () => clock.monotonicMs(),
   });
-  const server = new UwsApp({
+  const server = new UwsEngine({
     tls: config.tls,
     maxSockets: config.maxSockets,
     refused: () => telemetry.refused(new AppError('relay_full')),
   });
   const transports = createTransports({
-    server,
+    app: server.app,
     config,
     accept: (connection, request) => sessions.accept(connection, request),
     admission,

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { serveFile } from '../../services/relay/transport/http/uws-client-file.ts';
-import { UwsApp } from '../../services/relay/transport/uws-app.ts';
+import { UwsEngine } from '../../services/relay/engine/uws-engine.ts';
+import { serveFile } from '../../services/relay/transport/http/client-file.ts';
 import { expectProblem } from '../support/expect-problem.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
@@ -70,7 +70,7 @@ describe('the client file', () => {
 describe('a file that a client reads slowly', () => {
   it('arrives complete, in chunks', async () => {
     const text = Array.from({ length: 3_000_000 }, (_, i) => i).join(' '); // more than any kernel buffers
-    const server = new UwsApp({ tls: undefined, maxSockets: 0, refused() {} });
+    const server = new UwsEngine({ tls: undefined, maxSockets: 0, refused() {} });
     serveFile(server.app, { path: '/long', type: 'text/plain', text, immutable: false }, () => ({}));
     const port = await server.listen({ host: '127.0.0.1', port: 0, shared: false });
     const [response] = await once(request({ host: '127.0.0.1', port, path: '/long' }).end(), 'response');

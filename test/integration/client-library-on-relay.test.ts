@@ -6,7 +6,7 @@ import {
   type Status,
   type TopicUpdate,
 } from '../../services/client/heliograph-client.ts';
-import { RETRY_MAX_MS } from '../../services/relay/transport/sse/uws-sse.ts';
+import { RETRY_MAX_MS } from '../../services/relay/transport/sse/sse-transport.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';

@@ -1,20 +1,20 @@
 import { drain } from '../../services/relay/drain.ts';
 import { Hub } from '../../services/relay/hub/hub.ts';
 import { Sessions } from '../../services/relay/session/sessions.ts';
-import { UwsLongPoll } from '../../services/relay/transport/long-poll/uws-long-poll.ts';
+import { LongPollTransport } from '../../services/relay/transport/long-poll/long-poll-transport.ts';
 import { JSON_ENCODER, LEGACY_ENCODER } from '../../services/relay/transport/message-encoder.ts';
-import { UwsSse } from '../../services/relay/transport/sse/uws-sse.ts';
+import { SseTransport } from '../../services/relay/transport/sse/sse-transport.ts';
 import { Sweep, type Sweepable } from '../../services/relay/transport/sweep.ts';
 import type { Accept } from '../../services/relay/transport/transport.ts';
-import { UwsWebsocket } from '../../services/relay/transport/websocket/uws-websocket.ts';
+import { WebsocketTransport } from '../../services/relay/transport/websocket/websocket-transport.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
 import { type Sabotage, sabotageAccept, sabotageFeed } from './sabotage.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedBroker, type SimulatedCluster } from './simulated-broker.ts';
+import { SimulatedEngine } from './simulated-engine.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { ResponsePeer, SimulatedResponse } from './simulated-response.ts';
 import type { Peer, SimulatedSocket } from './simulated-socket.ts';
-import { SimulatedUwsApp } from './simulated-uws-app.ts';
 import type { Trace } from './trace.ts';
 
 /** Settings of the relays, in milliseconds: the defaults, except for those that would make runs long. */
@@ -31,7 +31,7 @@ export class SimulatedRelay {
   readonly broker: SimulatedBroker;
   readonly hub: Hub;
   readonly sessions: Sessions;
-  readonly server: SimulatedUwsApp;
+  readonly server: SimulatedEngine;
   readonly #sweeps: readonly Sweep[];
   #listening = true;
 
@@ -47,7 +47,7 @@ export class SimulatedRelay {
     const { clock, name } = process;
     this.process = process;
     this.broker = new SimulatedBroker({ name, cluster, clock });
-    this.server = new SimulatedUwsApp({
+    this.server = new SimulatedEngine({
       clock,
       networkClock: time.clock(() => random.next()),
       random,
@@ -87,13 +87,12 @@ export class SimulatedRelay {
       report: { opened() {}, closed() {}, stuck() {}, refused() {} },
       maxTopics: MAX_TOPICS,
       maxMessageBytes: 0,
-      socketClosed() {},
       nowMs: () => clock.monotonicMs(),
     };
-    const json = new UwsWebsocket({ ...shared, path: '/ws', encoder: JSON_ENCODER });
-    const legacy = new UwsWebsocket({ ...shared, path: '/update_check', encoder: LEGACY_ENCODER });
-    const events = new UwsSse({ ...shared, clock, corsHeaders: () => ({}) });
-    const topics = new UwsLongPoll({ ...shared, clock, corsHeaders: () => ({}), maxWaiting: 0 });
+    const json = new WebsocketTransport({ ...shared, path: '/ws', encoder: JSON_ENCODER });
+    const legacy = new WebsocketTransport({ ...shared, path: '/update_check', encoder: LEGACY_ENCODER });
+    const events = new SseTransport({ ...shared, clock, corsHeaders: () => ({}) });
+    const topics = new LongPollTransport({ ...shared, clock, corsHeaders: () => ({}), maxWaiting: 0 });
     const transports = [json, legacy, events, topics];
     this.hub.deliverTo({
       deliver: (update, paced) => transports.reduce((sum, transport) => sum + transport.deliver(update, paced), 0),

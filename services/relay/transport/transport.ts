@@ -7,12 +7,6 @@ import type { Update, Version } from '../../shared/update/update.ts';
 /** Upper bound of MAX_MESSAGE_SIZE, the longest client message, in bytes. */
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
-/** Paths of a server's certificate and private key, both PEM. */
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
-
 /**
  * One client's connection. Never queues without bound: a send method returns false if the client reads too slowly. Then
  * nothing was sent, and `ConnectionOwner.drained` follows when sending is possible again.

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type SseEvent, SseReader } from '../../../../services/loadtest/wire/sse-reader.ts';
-import { renderEvent, renderRetry } from '../../../../services/relay/transport/sse/uws-sse-stream.ts';
+import { renderEvent, renderRetry } from '../../../../services/relay/transport/sse/sse-stream.ts';
 
 function read(text: string, lengths: readonly number[]): SseEvent[] {
   const seen: SseEvent[] = [];

@@ -1,9 +1,9 @@
-import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Clock } from '../../../shared/clock.ts';
 import type { CloseCode } from '../../../shared/protocol/close-codes.ts';
 import type { TransportName } from '../../../shared/protocol/transport-name.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update, Version } from '../../../shared/update/update.ts';
+import type { App, HttpResponse } from '../../engine/engine.ts';
 import type {
   Accept,
   Admission,
@@ -13,11 +13,11 @@ import type {
   ConnectRequest,
   Transport,
 } from '../transport.ts';
-import type { CorsHeaders } from './uws-response.ts';
+import type { CorsHeaders } from './http-response.ts';
 
 /** Dependencies of the transports over plain HTTP. */
 export interface HttpTransportDeps {
-  readonly app: TemplatedApp;
+  readonly app: App;
   readonly accept: Accept;
   readonly admission: Admission;
   readonly report: ConnectionReport;
@@ -29,7 +29,7 @@ export interface HttpTransportDeps {
 const ABNORMAL = 1006;
 
 /** A transport whose connections are HTTP responses that stay open. uWebSockets.js' own topics are for WebSockets only. */
-export abstract class UwsHttpTransport<C extends UwsHttpConnection> implements Transport {
+export abstract class HttpTransport<C extends HttpConnection> implements Transport {
   readonly connections = new Set<C>();
   readonly #subscribers = new Map<Topic, Set<C>>();
   readonly #deps: HttpTransportDeps;
@@ -88,10 +88,10 @@ export abstract class UwsHttpTransport<C extends UwsHttpConnection> implements T
 }
 
 /** A client connection on an HTTP response that stays open. Subclasses write their format to `res`. */
-export abstract class UwsHttpConnection implements Connection {
+export abstract class HttpConnection implements Connection {
   abstract readonly transport: TransportName;
   readonly acceptsMessages = false;
-  readonly #host: UwsHttpTransport<UwsHttpConnection>;
+  readonly #host: HttpTransport<HttpConnection>;
   readonly #admissionKey: string;
   #res: HttpResponse | undefined;
   owner: ConnectionOwner | undefined;
@@ -100,7 +100,7 @@ export abstract class UwsHttpConnection implements Connection {
    * @param deps.host the transport that opens this connection
    * @param deps.admissionKey released when the connection ends
    */
-  constructor(deps: { host: UwsHttpTransport<UwsHttpConnection>; res: HttpResponse; admissionKey: string }) {
+  constructor(deps: { host: HttpTransport<HttpConnection>; res: HttpResponse; admissionKey: string }) {
     this.#host = deps.host;
     this.#res = deps.res;
     this.#admissionKey = deps.admissionKey;

@@ -1,15 +1,15 @@
-import type { HttpResponse } from 'uWebSockets.js';
 import { CLOSE_CODES, type CloseCode } from '../../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update, Version } from '../../../shared/update/update.ts';
-import { UwsHttpConnection, type UwsHttpTransport } from '../http/uws-http-transport.ts';
-import { errorForClose } from '../http/uws-response.ts';
+import type { HttpResponse } from '../../engine/engine.ts';
+import { errorForClose } from '../http/http-response.ts';
+import { HttpConnection, type HttpTransport } from '../http/http-transport.ts';
 import { JSON_ENCODER } from '../message-encoder.ts';
 import type { Sweepable } from '../sweep.ts';
-import { refuseStream, renderEvent, renderRetry, writeStreamHead } from './uws-sse-stream.ts';
+import { refuseStream, renderEvent, renderRetry, writeStreamHead } from './sse-stream.ts';
 
 /** One stream of Server-Sent Events. Its `id:` lists the version that the client has of each topic, in the order of its URL. */
-export class UwsSseConnection extends UwsHttpConnection implements Sweepable {
+export class SseConnection extends HttpConnection implements Sweepable {
   readonly transport = 'sse';
   readonly #versions: Map<Topic, Version | null>;
   readonly #cors: Readonly<Record<string, string>>;
@@ -20,7 +20,7 @@ export class UwsSseConnection extends UwsHttpConnection implements Sweepable {
   #full = false;
 
   constructor(deps: {
-    host: UwsHttpTransport<UwsHttpConnection>;
+    host: HttpTransport<HttpConnection>;
     res: HttpResponse;
     admissionKey: string;
     since: ReadonlyMap<Topic, Version | null>;

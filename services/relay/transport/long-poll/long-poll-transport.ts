@@ -1,12 +1,12 @@
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { AppError, toAppError } from '../../../shared/errors.ts';
 import type { Update } from '../../../shared/update/update.ts';
+import type { HttpRequest, HttpResponse } from '../../engine/engine.ts';
+import { readCaller } from '../caller.ts';
 import { parseConnectRequest } from '../connect-request.ts';
-import { type HttpTransportDeps, UwsHttpTransport } from '../http/uws-http-transport.ts';
-import { sendProblem } from '../http/uws-response.ts';
-import { readCaller } from '../uws-caller.ts';
+import { sendProblem } from '../http/http-response.ts';
+import { HttpTransport, type HttpTransportDeps } from '../http/http-transport.ts';
+import { LongPollConnection, renderTopic } from './long-poll-connection.ts';
 import { parseTopicRequest } from './topic-request.ts';
-import { renderTopic, UwsLongPollConnection } from './uws-long-poll-connection.ts';
 
 const PATH = '/topics/';
 
@@ -14,7 +14,7 @@ const PATH = '/topics/';
  * The register of a topic at `/topics/<topic>`. Waits for a newer version if the client asks for that. All waiting clients
  * get the same bytes, so that a cache can collapse their requests into one.
  */
-export class UwsLongPoll extends UwsHttpTransport<UwsLongPollConnection> {
+export class LongPollTransport extends HttpTransport<LongPollConnection> {
   readonly #deps: HttpTransportDeps & { readonly maxWaiting: number };
 
   /** @param deps.maxWaiting requests that may wait at a time; 0 for no limit */
@@ -43,7 +43,7 @@ export class UwsLongPoll extends UwsHttpTransport<UwsLongPollConnection> {
       if (maxWaiting > 0 && this.connections.size >= maxWaiting) throw new AppError('relay_full');
       const admissionKey = admission.admit(caller);
       const isPublic = token === undefined;
-      this.open(new UwsLongPollConnection({ host: this, res, admissionKey, request, cors, clock, isPublic }), {
+      this.open(new LongPollConnection({ host: this, res, admissionKey, request, cors, clock, isPublic }), {
         topics: new Map([[request.topic, request.since]]),
         token,
       });

@@ -1,12 +1,12 @@
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { AppError, toAppError } from '../../../shared/errors.ts';
 import type { Update } from '../../../shared/update/update.ts';
+import type { HttpRequest, HttpResponse } from '../../engine/engine.ts';
+import { readCaller } from '../caller.ts';
 import { parseConnectRequest } from '../connect-request.ts';
-import { type HttpTransportDeps, UwsHttpTransport } from '../http/uws-http-transport.ts';
+import { HttpTransport, type HttpTransportDeps } from '../http/http-transport.ts';
 import { JSON_ENCODER } from '../message-encoder.ts';
-import { readCaller } from '../uws-caller.ts';
-import { UwsSseConnection } from './uws-sse-connection.ts';
-import { refuseStream } from './uws-sse-stream.ts';
+import { SseConnection } from './sse-connection.ts';
+import { refuseStream } from './sse-stream.ts';
 
 /** Maximum number of topics of one stream: its `id:` has a version for each. */
 export const MAX_EVENT_TOPICS = 16;
@@ -16,7 +16,7 @@ const RETRY_MIN_MS = 1000;
 export const RETRY_MAX_MS = 4000;
 
 /** Server-Sent Events at `/events`, for which a browser's `EventSource` is a complete client: it resumes where it was. */
-export class UwsSse extends UwsHttpTransport<UwsSseConnection> {
+export class SseTransport extends HttpTransport<SseConnection> {
   readonly #deps: HttpTransportDeps & { readonly maxTopics: number };
 
   constructor(deps: HttpTransportDeps & { maxTopics: number }) {
@@ -43,7 +43,7 @@ export class UwsSse extends UwsHttpTransport<UwsSseConnection> {
       const since = request.topics;
       if (since.size === 0) throw new AppError('invalid_topic');
       const admissionKey = admission.admit(caller);
-      this.open(new UwsSseConnection({ host: this, res, admissionKey, since, cors, retryMs }), request);
+      this.open(new SseConnection({ host: this, res, admissionKey, since, cors, retryMs }), request);
     } catch (error) {
       const refusal = toAppError(error);
       report.refused(refusal);

@@ -1,9 +1,9 @@
-import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { etagOf } from '../../../shared/http/etag.ts';
 import { StartError } from '../../../shared/start-error.ts';
-import { type CorsHeaders, endHead, serveProblem, writeHeaders } from './uws-response.ts';
+import type { App, HttpRequest, HttpResponse } from '../../engine/engine.ts';
+import { type CorsHeaders, endHead, serveProblem, writeHeaders } from './http-response.ts';
 
 /** A file that the relay serves to browsers. */
 export interface ClientFile {
@@ -49,7 +49,7 @@ export function readClientFiles(): readonly ClientFile[] {
 }
 
 /** Serves a file. Caches keep an immutable one for a year, and revalidate any other. */
-export function serveFile(app: TemplatedApp, file: ClientFile, corsHeaders: CorsHeaders): void {
+export function serveFile(app: App, file: ClientFile, corsHeaders: CorsHeaders): void {
   const body = Buffer.from(file.text);
   const etag = etagOf(file.text);
   const serve = (res: HttpResponse, req: HttpRequest, end: () => void): void => {

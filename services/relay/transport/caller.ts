@@ -1,4 +1,4 @@
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse } from '../engine/engine.ts';
 import type { Caller } from './transport.ts';
 
 const decoder = new TextDecoder();

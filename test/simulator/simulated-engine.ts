@@ -1,13 +1,11 @@
-import type { UwsWebsocket } from '../../services/relay/transport/websocket/uws-websocket.ts';
+import type { App, HttpHandler, WebSocket, WebSocketBehavior } from '../../services/relay/engine/engine.ts';
 import type { Clock } from '../../services/shared/clock.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { type ResponsePeer, SimulatedResponse } from './simulated-response.ts';
 import { type Peer, SimulatedSocket } from './simulated-socket.ts';
 
-type UwsApp = ConstructorParameters<typeof UwsWebsocket>[0]['app'];
-type Behavior = Parameters<UwsApp['ws']>[1];
-type Socket = Parameters<NonNullable<Behavior['open']>>[0];
-type Serve = Parameters<UwsApp['get']>[1];
+type Behavior = WebSocketBehavior<unknown>;
+type Socket = WebSocket<unknown>;
 
 /** The headers of an upgrade request (RFC 6455, section 4.1). */
 const HANDSHAKE: Readonly<Record<string, string>> = {
@@ -18,7 +16,7 @@ const HANDSHAKE: Readonly<Record<string, string>> = {
 };
 
 /** The part of a uWebSockets.js app that the transports use, for simulated clients. */
-export class SimulatedUwsApp {
+export class SimulatedEngine {
   readonly sockets = new Set<SimulatedSocket>();
   readonly responses = new Set<SimulatedResponse>();
   readonly #clock: Clock;
@@ -27,7 +25,7 @@ export class SimulatedUwsApp {
   readonly #isTurnEnd: () => boolean;
   readonly #behaviors = new Map<string, Behavior>();
   /** By path prefix. */
-  readonly #services = new Map<string, Serve>();
+  readonly #services = new Map<string, HttpHandler>();
   #flushing = false;
 
   constructor(deps: { clock: Clock; networkClock: Clock; random: SeededRandom; isTurnEnd: () => boolean }) {
@@ -38,8 +36,8 @@ export class SimulatedUwsApp {
   }
 
   /** The app, as the transports expect it. */
-  get app(): UwsApp {
-    return this as unknown as UwsApp;
+  get app(): App {
+    return this as unknown as App;
   }
 
   ws(path: string, behavior: Behavior): this {
@@ -47,7 +45,7 @@ export class SimulatedUwsApp {
     return this;
   }
 
-  get(path: string, serve: Serve): this {
+  get(path: string, serve: HttpHandler): this {
     this.#services.set(path.replace(/\*$/, ''), serve);
     return this;
   }
@@ -138,7 +136,7 @@ export class SimulatedUwsApp {
       getQuery: () => url.search.slice(1),
       getHeader: (name: string) => headers[name] ?? '',
     };
-    serve(response as unknown as Parameters<Serve>[0], req as unknown as Parameters<Serve>[1]);
+    serve(response as unknown as Parameters<HttpHandler>[0], req as unknown as Parameters<HttpHandler>[1]);
     return response;
   }
 

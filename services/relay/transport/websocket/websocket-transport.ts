@@ -1,15 +1,15 @@
-import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } from 'uWebSockets.js';
 import { toAppError } from '../../../shared/errors.ts';
 import { CLOSE_CODES } from '../../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update } from '../../../shared/update/update.ts';
+import type { App, HttpRequest, HttpResponse } from '../../engine/engine.ts';
+import { readCaller } from '../caller.ts';
 import { parseConnectRequest } from '../connect-request.ts';
-import { serveProblem } from '../http/uws-response.ts';
+import { serveProblem } from '../http/http-response.ts';
 import type { MessageEncoder } from '../message-encoder.ts';
 import { type Accept, type Admission, type ConnectionReport, MAX_MESSAGE_BYTES } from '../transport.ts';
-import { readCaller } from '../uws-caller.ts';
-import { readHandshake, refuseUpgrade, UPGRADE_HEADERS } from './uws-handshake.ts';
-import { type Socket, type UserData, UwsWebsocketConnection, uwsTopicOf } from './uws-websocket-connection.ts';
+import { readHandshake, refuseUpgrade, UPGRADE_HEADERS } from './handshake.ts';
+import { engineTopicOf, type Socket, type UserData, WebsocketConnection } from './websocket-connection.ts';
 
 /** Maximum bytes queued for a slow client, besides the kernel's buffer. One message may exceed it. */
 const MAX_BACKPRESSURE_BYTES = 64 * 1024;
@@ -23,8 +23,8 @@ const MIN_FRAME_BYTES = 128 * 1024;
 const decoder = new TextDecoder();
 
 /** WebSocket with one encoder on one path. Delivers updates by uWebSockets.js' own topics. */
-export class UwsWebsocket {
-  readonly #app: TemplatedApp;
+export class WebsocketTransport {
+  readonly #app: App;
   readonly #encoder: MessageEncoder;
   readonly #accept: Accept;
   readonly #maxTopics: number;
@@ -33,16 +33,14 @@ export class UwsWebsocket {
   readonly #nowMs: () => number;
   readonly #admission: Admission;
   readonly #report: ConnectionReport;
-  readonly #socketClosed: () => void;
-  readonly connections = new Set<UwsWebsocketConnection>();
+  readonly connections = new Set<WebsocketConnection>();
 
   /**
    * @param deps.maxMessageBytes 0 for no limit
    * @param deps.defaultTopic the topic of clients that name none
-   * @param deps.socketClosed called for each closed WebSocket
    */
   constructor(deps: {
-    app: TemplatedApp;
+    app: App;
     path: string;
     encoder: MessageEncoder;
     accept: Accept;
@@ -52,7 +50,6 @@ export class UwsWebsocket {
     maxMessageBytes: number;
     defaultTopic?: Topic;
     nowMs: () => number;
-    socketClosed: () => void;
   }) {
     this.#app = deps.app;
     this.#encoder = deps.encoder;
@@ -63,7 +60,6 @@ export class UwsWebsocket {
     this.#nowMs = deps.nowMs;
     this.#admission = deps.admission;
     this.#report = deps.report;
-    this.#socketClosed = deps.socketClosed;
     this.#app.ws<UserData>(deps.path, {
       maxPayloadLength: Math.max(MIN_FRAME_BYTES, 2 * this.#maxMessageBytes),
       maxBackpressure: MAX_BACKPRESSURE_BYTES,
@@ -83,10 +79,10 @@ export class UwsWebsocket {
   }
 
   deliver(update: Update, paced: boolean): number {
-    const uwsTopic = uwsTopicOf(this.#encoder, update.topic);
-    const subscribers = this.#app.numSubscribers(uwsTopic);
+    const engineTopic = engineTopicOf(this.#encoder, update.topic);
+    const subscribers = this.#app.numSubscribers(engineTopic);
     if (subscribers === 0 || (paced && !this.#encoder.supportsSpread)) return 0;
-    this.#app.publish(uwsTopic, this.#encoder.update(update));
+    this.#app.publish(engineTopic, this.#encoder.update(update));
     return subscribers;
   }
 
@@ -96,7 +92,7 @@ export class UwsWebsocket {
     }
   }
 
-  #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
+  #upgrade(res: HttpResponse, req: HttpRequest, context: object): void {
     const protocol = req.getHeader('sec-websocket-protocol');
     const extensions = req.getHeader('sec-websocket-extensions');
     try {
@@ -117,7 +113,7 @@ export class UwsWebsocket {
 
   #open(ws: Socket): void {
     const data = ws.getUserData();
-    const connection = new UwsWebsocketConnection(ws, this.#encoder, this.#nowMs());
+    const connection = new WebsocketConnection(ws, this.#encoder, this.#nowMs());
     data.connection = connection;
     this.connections.add(connection);
     this.#report.opened(this.#encoder.transport);
@@ -149,7 +145,6 @@ export class UwsWebsocket {
 
   #closed(ws: Socket, code: number): void {
     const { connection, admissionKey } = ws.getUserData();
-    this.#socketClosed();
     this.#admission.release(admissionKey);
     if (!connection) return;
     this.connections.delete(connection);

@@ -1,6 +1,6 @@
-import type { HttpResponse } from 'uWebSockets.js';
 import type { AppError } from '../../../shared/errors.ts';
-import { sendProblem, writeHeaders } from '../http/uws-response.ts';
+import type { HttpResponse } from '../../engine/engine.ts';
+import { sendProblem, writeHeaders } from '../http/http-response.ts';
 
 /**
  * Renders one event of a stream (HTML standard, section 9.2).

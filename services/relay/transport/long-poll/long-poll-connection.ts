@@ -1,12 +1,12 @@
-import type { HttpResponse } from 'uWebSockets.js';
 import type { Clock, Timer } from '../../../shared/clock.ts';
 import { AppError } from '../../../shared/errors.ts';
 import { CLOSE_CODES, type CloseCode } from '../../../shared/protocol/close-codes.ts';
 import { updateMessage } from '../../../shared/protocol/server-message.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update, Version } from '../../../shared/update/update.ts';
-import { UwsHttpConnection, type UwsHttpTransport } from '../http/uws-http-transport.ts';
-import { errorForClose, sendProblem, writeHeaders } from '../http/uws-response.ts';
+import type { HttpResponse } from '../../engine/engine.ts';
+import { errorForClose, sendProblem, writeHeaders } from '../http/http-response.ts';
+import { HttpConnection, type HttpTransport } from '../http/http-transport.ts';
 import type { TopicRequest } from './topic-request.ts';
 
 /** Deadline of a request without a wait: the register may have to be read from the broker first. */
@@ -20,7 +20,7 @@ export function renderTopic(update: Update): string {
 }
 
 /** One request for a register, subscribed to its topic until the response is sent. */
-export class UwsLongPollConnection extends UwsHttpConnection {
+export class LongPollConnection extends HttpConnection {
   readonly transport = 'long-poll';
   readonly #request: TopicRequest;
   readonly #headers: Readonly<Record<string, string>>;
@@ -29,7 +29,7 @@ export class UwsLongPollConnection extends UwsHttpConnection {
   #fresh = true;
 
   constructor(deps: {
-    host: UwsHttpTransport<UwsHttpConnection>;
+    host: HttpTransport<HttpConnection>;
     res: HttpResponse;
     admissionKey: string;
     request: TopicRequest;

@@ -1,8 +1,8 @@
-import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
 import { AppError, type ErrorCode } from '../../../shared/errors.ts';
 import { CLOSE_CODES, type CloseCode } from '../../../shared/protocol/close-codes.ts';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../../../shared/protocol/problem.ts';
+import type { App, HttpResponse } from '../../engine/engine.ts';
 
 /** Returns the headers that allow pages of an origin to read a response. */
 export type CorsHeaders = (origin: string, host: string) => Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ export function sendProblem(
  * (RFC 9110, section 9.3.2): proxies would take it for the start of the next response.
  */
 export function serveProblem(
-  app: TemplatedApp,
+  app: App,
   path: string,
   code: ErrorCode,
   headers: Readonly<Record<string, string>> = {},
@@ -46,7 +46,7 @@ export function serveProblem(
 }
 
 /** Allows pages of allowed origins to send our request headers and read our response headers (Fetch standard, "CORS protocol"). */
-export function servePreflight(app: TemplatedApp, deps: { path: string; corsHeaders: CorsHeaders }): void {
+export function servePreflight(app: App, deps: { path: string; corsHeaders: CorsHeaders }): void {
   app.options(deps.path, (res, req) => {
     const cors = deps.corsHeaders(req.getHeader('origin'), req.getHeader('host'));
     res.writeStatus('204 No Content');

@@ -1,44 +1,48 @@
 import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { createRequire } from 'node:module';
 import { listenError, StartError } from '../../shared/start-error.ts';
-import { serveProblem } from './http/uws-response.ts';
-import type { TlsFiles } from './transport.ts';
+import type { App, Engine, EngineOptions, TlsFiles } from './engine.ts';
 
 type Uws = typeof import('uWebSockets.js');
 
-/** The public server of a relay. Transports add their paths to `app`. */
-export class UwsApp {
-  readonly app: TemplatedApp;
+/** The public server on uWebSockets.js: a native server, with a binary for each system and version of Node. */
+export class UwsEngine implements Engine {
+  readonly app: App;
+  readonly #native: TemplatedApp;
   readonly #uws: Uws;
   #sockets = 0;
   #listening: us_listen_socket | undefined;
 
-  /**
-   * @param deps.maxSockets 0 for no limit
-   * @param deps.refused called for each socket over the limit, which is closed before its first request
-   * @throws {StartError} if uWebSockets.js cannot be loaded, or the TLS files are invalid
-   */
-  constructor(deps: { tls: TlsFiles | undefined; maxSockets: number; refused: () => void }) {
-    const { tls, maxSockets, refused } = deps;
+  /** @throws {StartError} if uWebSockets.js cannot be loaded, or the TLS files are invalid */
+  constructor({ tls, maxSockets, refused }: EngineOptions) {
     this.#uws = loadUws();
-    this.app = this.#createApp(tls);
+    this.#native = this.#createApp(tls);
+    this.app = this.#countWebSockets(this.#native);
     const count = (res: HttpResponse, difference: number): void => {
       this.#sockets += difference;
       if (difference < 0 || maxSockets === 0 || this.#sockets <= maxSockets) return;
       refused();
       res.close();
     };
-    this.app.filter((res, difference) => count(res, Number(difference)));
+    this.#native.filter((res, difference) => count(res, Number(difference)));
   }
 
-  /** Open sockets: clients, and connections without an accepted request. */
   get sockets(): number {
     return this.#sockets;
   }
 
-  /** Must be called for each closed WebSocket: the filter of uWebSockets.js reports its socket when it opens, but not when it closes. */
-  webSocketClosed(): void {
-    this.#sockets -= 1;
+  /** Counts closed WebSockets: the filter of uWebSockets.js reports their sockets when they open, but not when they close. */
+  #countWebSockets(app: App): App {
+    const add = app.ws.bind(app);
+    app.ws = (path, behavior) =>
+      add(path, {
+        ...behavior,
+        close: (ws, code, reason) => {
+          this.#sockets -= 1;
+          behavior.close?.(ws, code, reason);
+        },
+      });
+    return app;
   }
 
   #createApp(tls: TlsFiles | undefined): TemplatedApp {
@@ -52,14 +56,7 @@ export class UwsApp {
     }
   }
 
-  /**
-   * Starts to listen and resolves with the port, which the system chooses for port 0. Call it after all paths were added.
-   * @param options.shared whether other processes may listen on the same port
-   * @throws {StartError} if the address is in use
-   */
   listen({ host, port, shared }: { host: string; port: number; shared: boolean }): Promise<number> {
-    // Matches last: paths that no transport serves.
-    serveProblem(this.app, '/*', 'not_found');
     const { LIBUS_LISTEN_EXCLUSIVE_PORT } = this.#uws as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number };
     return new Promise((resolve, reject) => {
       const listening = (socket: us_listen_socket | false) => {
@@ -69,8 +66,8 @@ export class UwsApp {
         resolve(this.#uws.us_socket_local_port(socket));
       };
       // Not in the types: a host together with options.
-      (this.app.listen as (...args: unknown[]) => void).call(
-        this.app,
+      (this.#native.listen as (...args: unknown[]) => void).call(
+        this.#native,
         host,
         port,
         shared ? 0 : LIBUS_LISTEN_EXCLUSIVE_PORT,
@@ -79,16 +76,14 @@ export class UwsApp {
     });
   }
 
-  /** Accepts no new connections; open ones stay open. */
   stopListening(): void {
     if (this.#listening) this.#uws.us_listen_socket_close(this.#listening);
     this.#listening = undefined;
   }
 
-  /** Closes all open connections. */
   close(): void {
     this.#listening = undefined;
-    this.app.close();
+    this.#native.close();
   }
 }
 

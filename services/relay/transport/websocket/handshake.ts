@@ -1,6 +1,6 @@
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { AppError } from '../../../shared/errors.ts';
-import { sendProblem } from '../http/uws-response.ts';
+import type { HttpRequest, HttpResponse } from '../../engine/engine.ts';
+import { sendProblem } from '../http/http-response.ts';
 
 /** 16 bytes in base64. */
 const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;

@@ -1,7 +1,7 @@
-import type { WebSocket } from 'uWebSockets.js';
 import type { CloseCode } from '../../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update, Version } from '../../../shared/update/update.ts';
+import type { WebSocket } from '../../engine/engine.ts';
 import type { MessageEncoder } from '../message-encoder.ts';
 import type { Sweepable } from '../sweep.ts';
 import type { Connection, ConnectionOwner, ConnectRequest } from '../transport.ts';
@@ -11,13 +11,13 @@ export interface UserData {
   /** Only until the connection is open: it holds a token. */
   request: ConnectRequest | undefined;
   readonly admissionKey: string;
-  connection?: UwsWebsocketConnection;
+  connection?: WebsocketConnection;
 }
 
 export type Socket = WebSocket<UserData>;
 
 /** Returns the uWebSockets.js topic for the subscribers of a topic that use the same encoder. */
-export function uwsTopicOf({ transport }: MessageEncoder, topic: Topic): string {
+export function engineTopicOf({ transport }: MessageEncoder, topic: Topic): string {
   return `${transport} ${topic}`;
 }
 
@@ -25,7 +25,7 @@ export function uwsTopicOf({ transport }: MessageEncoder, topic: Topic): string 
 const DROPPED = 2;
 
 /** One client's WebSocket, with any encoder. */
-export class UwsWebsocketConnection implements Connection, Sweepable {
+export class WebsocketConnection implements Connection, Sweepable {
   readonly #encoder: MessageEncoder;
   #ws: Socket | undefined;
   #progressedAtMs: number;
@@ -48,11 +48,11 @@ export class UwsWebsocketConnection implements Connection, Sweepable {
   }
 
   subscribe(topic: Topic): void {
-    this.#ws?.subscribe(uwsTopicOf(this.#encoder, topic));
+    this.#ws?.subscribe(engineTopicOf(this.#encoder, topic));
   }
 
   unsubscribe(topic: Topic): void {
-    this.#ws?.unsubscribe(uwsTopicOf(this.#encoder, topic));
+    this.#ws?.unsubscribe(engineTopicOf(this.#encoder, topic));
   }
 
   sendSubscribed(versions: ReadonlyMap<Topic, Version | null>): boolean {
