@@ -61,12 +61,12 @@ describe('a webhook and three relays on one Redis', () => {
     const took: number[] = [];
     for (let round = 1; round <= 5; round += 1) {
       const begunAt = performance.now();
-      const told = all.map(
+      const delivered = all.map(
         (client) =>
           new Promise<number>((resolve) => client.socket.once('message', () => resolve(performance.now() - begunAt))),
       );
       await publish({ topic: 'chat', data: { round } });
-      took.push(Math.max(...(await Promise.all(told))));
+      took.push(Math.max(...(await Promise.all(delivered))));
     }
     const median = took.sort((a, b) => a - b)[2] ?? Number.NaN;
     console.info(

@@ -63,7 +63,7 @@ async function bear(name: string, attack: () => Promise<unknown>): Promise<void>
   await attacked;
   const worst = Math.max(...latencies);
   console.info(
-    `${name}: the witness was told within ${worst.toFixed(0)} ms at worst (${latencies.length} updates), ` +
+    `${name}: the witness received updates within ${worst.toFixed(0)} ms at worst (${latencies.length} updates), ` +
       `${((most - before) / MIB).toFixed(1)} MiB more at most`,
   );
   expect(worst).toBeLessThan(1000);

@@ -69,7 +69,7 @@ describe('a relay at SIGTERM', () => {
     const third = (last - first) / 3;
     const thirds = [0, 1, 2].map((n) => times.filter((at) => at >= first + n * third && at <= first + (n + 1) * third));
     console.info(
-      `a drain of ${WAIT_MS} ms + ${WINDOW_MS} ms took ${tookMs.toFixed(0)} ms; goodbyes in its thirds: ${thirds.map((part) => part.length)}`,
+      `a drain of ${WAIT_MS} ms + ${WINDOW_MS} ms took ${tookMs.toFixed(0)} ms; closes in its thirds: ${thirds.map((part) => part.length)}`,
     );
     for (const part of thirds) expect(part.length).toBeGreaterThan(CLIENTS / 6);
     for (const { reason } of gone) expect(Number(reason)).toBeLessThanOrEqual(1000);
