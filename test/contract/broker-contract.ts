@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Broker, Digest, FeedHandler, Witness } from '../../services/shared/broker/broker.ts';
+import type { JsonText } from '../../services/shared/update/json-text.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Update, Version } from '../../services/shared/update/update.ts';
 import { eventually } from '../support/eventually.ts';
+import { updateBody } from '../support/update-body.ts';
 
 /** A broker without its receipts, which have a contract of their own. */
 export type ContractedBroker = Omit<Broker, 'receipts'>;
@@ -69,10 +71,10 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const topic = topicNamed('chat');
       await relay.watch([topic]);
       const calls: string[] = [];
-      const published = webhook.publish(topic, { data: { a: ['ü', 1] }, spread: 5 }, NOTHING_SEEN);
+      const published = webhook.publish(topic, updateBody({ data: { a: ['ü', 1] }, spread: 5 }), NOTHING_SEEN);
       calls.push(`${handler.updates.length} signals within the call`);
       const { version } = await published;
-      await eventually(() => expect(handler.updates).toEqual([{ topic, version, data: { a: ['ü', 1] }, spread: 5 }]));
+      await eventually(() => expect(handler.updates).toEqual([{ topic, version, data: '{"a":["ü",1]}', spread: 5 }]));
       expect(calls).toEqual(['0 signals within the call']);
     });
 
@@ -85,14 +87,13 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       await eventually(() => expect(handler.updates.map((u) => u.topic)).toEqual([watched]));
     });
 
-    it('delivers a copy of the data', async () => {
-      const topic = topicNamed('copy');
-      const data = { list: [1] };
+    it('delivers and stores data as it was published, digits and key order included', async () => {
+      const topic = topicNamed('text');
+      const data = '{"b":9007199254740993,"a":[1e400,1.0,"\\u00fc"],"0":{"data":{},"spread":5}}' as JsonText;
       await relay.watch([topic]);
-      await webhook.publish(topic, { data }, NOTHING_SEEN);
-      data.list.push(2);
-      await eventually(() => expect(handler.updates[0]?.data).toEqual({ list: [1] }));
-      expect((await relay.read([topic]))[0]?.data).toEqual({ list: [1] });
+      const { version } = await webhook.publish(topic, { data, spread: 7 }, NOTHING_SEEN);
+      await eventually(() => expect(handler.updates).toEqual([{ topic, version, data, spread: 7 }]));
+      expect(await relay.read([topic])).toEqual([{ topic, version, data, spread: 7 }]);
     });
 
     it('assigns increasing versions near the time in microseconds, also to concurrent calls', async () => {
@@ -113,13 +114,13 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
 
     it('reads the newest update of each topic, aligned, and undefined if there is none', async () => {
       const [one, none, two] = [topicNamed('one'), topicNamed('none'), topicNamed('two')];
-      await webhook.publish(one, { data: 'old' }, NOTHING_SEEN);
-      const first = await webhook.publish(one, { data: 'new', traceparent: '00-x' }, NOTHING_SEEN);
-      const second = await webhook.publish(two, { data: null }, NOTHING_SEEN);
+      await webhook.publish(one, updateBody({ data: 'old' }), NOTHING_SEEN);
+      const first = await webhook.publish(one, updateBody({ data: 'new', traceparent: '00-x' }), NOTHING_SEEN);
+      const second = await webhook.publish(two, updateBody({ data: null }), NOTHING_SEEN);
       expect(await relay.read([one, none, two])).toEqual([
-        { topic: one, version: first.version, data: 'new', traceparent: '00-x' },
+        { topic: one, version: first.version, data: '"new"', traceparent: '00-x' },
         undefined,
-        { topic: two, version: second.version, data: null },
+        { topic: two, version: second.version, data: 'null' },
       ]);
       expect(await relay.read([])).toEqual([]);
     });

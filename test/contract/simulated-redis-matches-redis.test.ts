@@ -14,6 +14,7 @@ import { createSimulatedCluster } from '../simulator/create-simulated-cluster.ts
 import { SeededRandom } from '../simulator/seeded-random.ts';
 import { SimulatedBroker } from '../simulator/simulated-broker.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
+import { updateBody } from '../support/update-body.ts';
 
 const TOPICS = ['a', 'b', 'c'] as Topic[];
 /** A version so far ahead of the time that every version depends on it, and not on the clocks. */
@@ -149,7 +150,7 @@ describe('the simulated Redis', () => {
     });
     for (const step of list) {
       if (step.kind === 'publish') {
-        const { version, epoch } = await broker.publish(step.topic, { data: all.length }, witness(step));
+        const { version, epoch } = await broker.publish(step.topic, updateBody({ data: all.length }), witness(step));
         newest = version;
         all.push({ version, same: epoch === first.epoch });
       } else if (step.kind === 'digest') {

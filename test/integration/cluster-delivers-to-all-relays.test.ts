@@ -38,7 +38,7 @@ describe('a webhook and three relays on one Redis', () => {
     const response = await fetch(`http://127.0.0.1:${webhook.port}/webhook`, {
       method: 'POST',
       headers: { authorization: `Bearer ${WEBHOOK_TOKEN}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      body: typeof body === 'string' ? body : JSON.stringify(body),
     });
     expect(response.status).toBe(200);
     const { updates } = (await response.json()) as { updates: { version: number }[] };
@@ -103,6 +103,26 @@ describe('a webhook and three relays on one Redis', () => {
       { type: 'subscribed', topics: { away: missed, never: numbers.never } },
       { type: 'pong' },
     ]);
+  });
+
+  it('pass data on as it was published: every digit, key and escape, by every transport', async () => {
+    const data = '{"b":9007199254740993,"a":[1e400,1.0,"\\u00fc \\ud800"],"0":{}}';
+    const client = await connect(0, '/ws?topic=exact');
+    await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
+    const version = await publish(` { "topic": "exact",\r\n "data" : ${data.replaceAll(',', ' ,\n\t')} } `);
+    const update = `{"type":"update","topic":"exact","version":${version},"data":${data}}`;
+    await eventually(() => expect(client.texts.at(-1)).toBe(update));
+    const late = await connect(1, '/ws?topic=exact&since=0');
+    await eventually(() => expect(late.texts.at(-1)).toBe(update));
+    const http = `http://127.0.0.1:${relays[2]?.port}`;
+    expect(await (await fetch(`${http}/topics/exact`)).text()).toBe(update.replace('"type":"update",', ''));
+    const stream = await fetch(`${http}/events?topic=exact&since=0`);
+    let events = '';
+    for await (const chunk of stream.body ?? []) {
+      events += new TextDecoder().decode(chunk);
+      if (events.includes('event: update')) break;
+    }
+    expect(events).toContain(`event: update\ndata: ${update}\n\n`);
   });
 
   it('exit with 0 at SIGTERM, and relays close clients with 1012 and a reconnect delay', async () => {

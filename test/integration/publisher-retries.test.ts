@@ -20,7 +20,7 @@ describe('a publisher on a webhook', () => {
     expect(await publisher.publish('chat')).toEqual([{ topic: 'chat', version: 1 }]);
     const updates = await publisher.publish(['a', 'b'], { data: { n: 1 }, spread: 250 });
     expect(updates.map(({ topic }) => topic)).toEqual(['a', 'b']);
-    expect(broker.published.at(-1)?.body).toEqual({ data: { n: 1 }, spread: 250 });
+    expect(broker.published.at(-1)?.body).toEqual({ data: '{"n":1}', spread: 250 });
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await publisher.publish('chat', {}, { traceparent });
     expect(broker.published.at(-1)?.body).toEqual({ traceparent });

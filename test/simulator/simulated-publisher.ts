@@ -1,5 +1,6 @@
 import type { Clock } from '../../services/shared/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
+import { updateBody } from '../support/update-body.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedApp } from './simulated-app.ts';
 import type { PublisherCall, SimulatedWebhook } from './simulated-webhook.ts';
@@ -41,7 +42,7 @@ export class SimulatedPublisher {
     for (const topic of topics) this.#busy.add(topic);
     const revisions = topics.map((topic) => this.#app.save(topic));
     // All topics share one body, so it can be a snapshot only if there is one topic.
-    const body = withData && topics.length === 1 ? { data: revisions[0] } : {};
+    const body = withData && topics.length === 1 ? updateBody({ data: revisions[0] }) : {};
     void this.#call({ id: this.#random.id(), topics, body }, revisions).finally(() => {
       for (const topic of topics) this.#busy.delete(topic);
     });

@@ -9,8 +9,8 @@ import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { createLogger } from '../../services/shared/logger.ts';
 import type { ServiceStats } from '../../services/shared/trace/service-stats.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
-import type { UpdateBody } from '../../services/shared/update/update.ts';
 import { eventually } from './eventually.ts';
+import { type PlainBody, updateBody } from './update-body.ts';
 import { WsClient } from './ws-client.ts';
 
 /**
@@ -59,8 +59,8 @@ export async function startRelay(
       clients.push(client);
       return client;
     },
-    async publish(topic: string, body: UpdateBody = {}): Promise<number> {
-      const { version } = await broker.publish(topic as Topic, body, { epoch: '', version: 0 });
+    async publish(topic: string, body: PlainBody = {}): Promise<number> {
+      const { version } = await broker.publish(topic as Topic, updateBody(body), { epoch: '', version: 0 });
       return version;
     },
     /** Returns the value of a metric, summed over its labels. */

@@ -1,4 +1,4 @@
-import { type ServerMessage, updateMessage } from '../../shared/protocol/server-message.ts';
+import { encodeUpdateMessage, type ServerMessage } from '../../shared/protocol/server-message.ts';
 import type { TransportName } from '../../shared/protocol/transport-name.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
@@ -25,7 +25,7 @@ export const JSON_ENCODER: MessageEncoder = {
   transport: 'websocket',
   supportsSpread: true,
   acceptsMessages: true,
-  update: (update) => render(updateMessage(update)),
+  update: encodeUpdateMessage,
   subscribed: (versions) => render({ type: 'subscribed', topics: Object.fromEntries(versions) }),
   freshness: (fresh) => render({ type: 'freshness', fresh }),
   pong: () => render({ type: 'pong' }),

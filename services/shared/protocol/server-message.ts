@@ -41,14 +41,18 @@ export interface ErrorMessage {
   readonly topic?: string;
 }
 
-/** Creates the message for an update, without the trace context, which only the cluster needs. */
-export function updateMessage(update: Update): UpdateMessage {
-  const { topic, version, data, spread } = update;
-  return {
-    type: 'update',
-    topic,
-    version,
-    ...(data === undefined ? {} : { data }),
-    ...(spread === undefined ? {} : { spread }),
-  };
+/** Encodes an update as an `UpdateMessage`, without the trace context, which only the cluster needs. */
+export function encodeUpdateMessage(update: Update): string {
+  return `{"type":"update",${encodeFields(update)}}`;
+}
+
+/** Encodes an update as the body of `/topics/<topic>`: the fields of an `UpdateMessage` except `type`. */
+export function encodeRegister(update: Update): string {
+  return `{${encodeFields(update)}}`;
+}
+
+/** Joins the fields as text: `data` is never parsed, and the characters of a topic need no escapes. */
+function encodeFields({ topic, version, data, spread }: Update): string {
+  const fields = `"topic":"${topic}","version":${version}`;
+  return `${fields}${data === undefined ? '' : `,"data":${data}`}${spread === undefined ? '' : `,"spread":${spread}`}`;
 }

@@ -1,3 +1,4 @@
+import type { JsonText } from './json-text.ts';
 import type { Topic } from './topic.ts';
 
 /**
@@ -10,7 +11,7 @@ export type Version = number & { readonly __unit?: 'version' };
 /** The content of an update besides its topic and version. */
 export interface UpdateBody {
   /** A full snapshot of the topic as any JSON value, never a delta: versions may be skipped. */
-  readonly data?: unknown;
+  readonly data?: JsonText;
   /** Milliseconds over which clients should spread their refetch. */
   readonly spread?: number;
   /** W3C trace context of the publisher's call. */

@@ -6,6 +6,7 @@ import { parseTopic } from '../../../services/shared/update/topic.ts';
 import { freePort } from '../../support/free-port.ts';
 import { randomPrefix } from '../../support/random-prefix.ts';
 import { redisBrokers } from '../../support/redis-brokers.ts';
+import { updateBody } from '../../support/update-body.ts';
 import type { RunningServer, StartOptions } from './contender.ts';
 import { ServerProcess } from './server-process.ts';
 
@@ -33,7 +34,7 @@ export async function startRelayCluster(
   await broker.start();
   const processes: ServerProcess[] = [];
   const publish: RunningServer['publish'] = async (topic, data) => {
-    await broker.publish(parseTopic(topic), { data }, { epoch: '', version: 0 });
+    await broker.publish(parseTopic(topic), updateBody({ data }), { epoch: '', version: 0 });
   };
   const start = async (role: 'relay' | 'webhook', env: Readonly<Record<string, string>>) => {
     const port = await freePort();

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { BrokerPublisher, Digest, Published, Witness } from '../../../services/shared/broker/broker.ts';
 import { SYSTEM_CLOCK } from '../../../services/shared/clock.ts';
 import { AppError } from '../../../services/shared/errors.ts';
+import type { JsonText } from '../../../services/shared/update/json-text.ts';
 import { parseTopic, type Topic } from '../../../services/shared/update/topic.ts';
 import type { UpdateBody } from '../../../services/shared/update/update.ts';
 import { ClusterPublisher } from '../../../services/webhook/cluster-publisher.ts';
@@ -52,13 +53,15 @@ beforeEach(() => {
   publisher = new ClusterPublisher({ broker, clock: SYSTEM_CLOCK });
 });
 
+const ONE = '1' as JsonText;
+
 describe('ClusterPublisher', () => {
   it('publishes all topics in parallel with the same body, and returns versions in their order', async () => {
-    const done = publisher.publish(topics('b', 'a1', 'a2'), { data: 1 });
+    const done = publisher.publish(topics('b', 'a1', 'a2'), { data: ONE });
     expect(broker.calls.map(({ topic, body }) => [topic, body])).toEqual([
-      ['b', { data: 1 }],
-      ['a1', { data: 1 }],
-      ['a2', { data: 1 }],
+      ['b', { data: ONE }],
+      ['a1', { data: ONE }],
+      ['a2', { data: ONE }],
     ]);
     broker.calls[2]?.reply({ version: 30, epoch: 'h' });
     broker.calls[1]?.reply({ version: 20, epoch: 'h' });

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../../shared/clock.ts';
 import { AppError } from '../../../shared/errors.ts';
 import { CLOSE_CODES, type CloseCode } from '../../../shared/protocol/close-codes.ts';
-import { updateMessage } from '../../../shared/protocol/server-message.ts';
+import { encodeRegister } from '../../../shared/protocol/server-message.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update, Version } from '../../../shared/update/update.ts';
 import type { HttpResponse } from '../../engine/engine.ts';
@@ -12,12 +12,6 @@ import type { TopicRequest } from './topic-request.ts';
 /** Deadline of a request without a wait: the register may have to be read from the broker first. */
 const RESPONSE_TIMEOUT_MS = 5000;
 const NORMAL = 1000;
-
-/** Renders a register for `/topics/`: the same bytes for every client. */
-export function renderTopic(update: Update): string {
-  const { type: _, ...register } = updateMessage(update);
-  return JSON.stringify(register);
-}
 
 /** One request for a register, subscribed to its topic until the response is sent. */
 export class LongPollConnection extends HttpConnection {
@@ -63,7 +57,7 @@ export class LongPollConnection extends HttpConnection {
   }
 
   sendUpdate(update: Update): boolean {
-    return this.sendRendered(update, renderTopic(update));
+    return this.sendRendered(update, encodeRegister(update));
   }
 
   sendRendered({ version }: Update, text: string): boolean {

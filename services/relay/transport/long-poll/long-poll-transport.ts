@@ -1,11 +1,12 @@
 import { AppError, toAppError } from '../../../shared/errors.ts';
+import { encodeRegister } from '../../../shared/protocol/server-message.ts';
 import type { Update } from '../../../shared/update/update.ts';
 import type { HttpRequest, HttpResponse } from '../../engine/engine.ts';
 import { readCaller } from '../caller.ts';
 import { parseConnectRequest } from '../connect-request.ts';
 import { sendProblem } from '../http/http-response.ts';
 import { HttpTransport, type HttpTransportDeps } from '../http/http-transport.ts';
-import { LongPollConnection, renderTopic } from './long-poll-connection.ts';
+import { LongPollConnection } from './long-poll-connection.ts';
 import { parseTopicRequest } from './topic-request.ts';
 
 const PATH = '/topics/';
@@ -25,7 +26,7 @@ export class LongPollTransport extends HttpTransport<LongPollConnection> {
   }
 
   protected render(update: Update): string {
-    return renderTopic(update);
+    return encodeRegister(update);
   }
 
   #connect(res: HttpResponse, req: HttpRequest): void {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Partition } from '../../../../services/relay/hub/partition.ts';
 import { Registers } from '../../../../services/relay/hub/registers.ts';
 import type { Digest } from '../../../../services/shared/broker/broker.ts';
+import type { JsonText } from '../../../../services/shared/update/json-text.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 
 const chat = 'chat' as Topic;
@@ -62,7 +63,7 @@ describe('the version of a topic', () => {
   it('lifts a register once, and no register that is above the floor', () => {
     const { registers, digest } = createRegisters();
     digest({ floor: 100, base: 50 });
-    registers.load(chat, { topic: chat, version: 150, data: 1 });
+    registers.load(chat, { topic: chat, version: 150, data: '1' as JsonText });
     expect(registers.raise(chat, SPREAD_MS)).toBeUndefined();
     registers.expire(chat);
     digest({ floor: 100, base: 400 });

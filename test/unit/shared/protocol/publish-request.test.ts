@@ -32,12 +32,27 @@ describe('parsePublishRequest', () => {
   it.each(['null', 'false', '0', '""', '"text"', '[1,[2]]', '{"a":{"b":null}}'])('passes on the data %s', (data) => {
     expect(parsePublishRequest(`{"topic":"chat","data":${data}}`)).toEqual({
       topics: ['chat'],
-      data: JSON.parse(data),
+      data,
+    });
+  });
+
+  it('returns data as it was sent: digits, key order and escapes, without whitespace between tokens', () => {
+    const data = '{"b" :\t9007199254740993, "a":[ 1e400,\r\n1.0 , "\\u00fc  \\" ,x\\\\" ], "" : { } }';
+    expect(parsePublishRequest(`{ "data" :${data} , "topic": "chat", "more": [ {} ] }`)).toEqual({
+      topics: ['chat'],
+      data: '{"b":9007199254740993,"a":[1e400,1.0,"\\u00fc  \\" ,x\\\\"],"":{}}',
+    });
+  });
+
+  it('takes the last of several members of one name, however it is escaped', () => {
+    expect(parsePublishRequest('{"data":1,"d\\u0061ta":[2],"topic":"a","topic":"b"}')).toEqual({
+      topics: ['b'],
+      data: '[2]',
     });
   });
 
   it('distinguishes null from missing data', () => {
-    expect(parsePublishRequest('{"topic":"chat","data":null}')).toHaveProperty('data', null);
+    expect(parsePublishRequest('{"topic":"chat","data":null}')).toHaveProperty('data', 'null');
     expect(parsePublishRequest('{"topic":"chat"}')).not.toHaveProperty('data');
   });
 
@@ -91,9 +106,20 @@ describe('parsePublishRequest', () => {
 
   it('treats keys with a meaning in JavaScript as unknown fields', () => {
     const request = parsePublishRequest('{"topic":"a","__proto__":{"data":1},"data":{"__proto__":{"x":1}}}');
-    expect(JSON.stringify(request)).toBe('{"topics":["a"],"data":{"__proto__":{"x":1}}}');
+    expect(request).toEqual({ topics: ['a'], data: '{"__proto__":{"x":1}}' });
     expect(Object.getPrototypeOf(request)).toBe(Object.prototype);
     expect(Object.hasOwn(Object.prototype, 'x')).toBe(false);
+  });
+
+  it('returns data on one line, with the value that was sent', () => {
+    const indents = fc.constantFrom(0, 1, 3, '\t', '\n', ' \r\n');
+    fc.assert(
+      fc.property(fc.jsonValue(), indents, (data, indent) => {
+        const request = parsePublishRequest(JSON.stringify({ topic: 'a', data }, null, indent));
+        expect(request.data).toBe(JSON.stringify(data));
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   it('returns a request or throws a documented code for any text', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { JsonText } from '../../../../services/shared/update/json-text.ts';
 import { parseTopic } from '../../../../services/shared/update/topic.ts';
 import { merge, parseVersion, type Update } from '../../../../services/shared/update/update.ts';
 
@@ -8,7 +9,9 @@ const topic = parseTopic('chat');
 /** The body is a function of the version, because the broker never gives two updates the same version. */
 const updates = fc
   .integer({ min: 0, max: 8 })
-  .map((version): Update => (version % 3 === 0 ? { topic, version } : { topic, version, data: { n: version } }));
+  .map(
+    (version): Update => (version % 3 === 0 ? { topic, version } : { topic, version, data: `${version}` as JsonText }),
+  );
 
 describe('merging a register', () => {
   it('is commutative', () => {
