@@ -1,13 +1,12 @@
 import { accessSync, constants } from 'node:fs';
-import { BlockList } from 'node:net';
+import type { BlockList } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { EnvReader } from '../shared/config/env-reader.ts';
-import { readShutdownTimeoutMs } from '../shared/config/process-config.ts';
+import { readShutdownTimeoutMs, readTrustedProxies } from '../shared/config/process-config.ts';
 import { requireRedisConfig } from '../shared/config/redis-config.ts';
 import type { Topic } from '../shared/update/topic.ts';
 import { readOriginConfig, readSubscribeConfig, type SubscribeConfig } from './access/access-config.ts';
 import type { AdmissionLimits } from './access/admission.ts';
-import { parseProxies } from './access/client-address.ts';
 import { connectionsByFileLimit, socketsByFileLimit } from './access/file-limit.ts';
 import type { OriginConfig } from './access/origins.ts';
 import { type OriginBudget, parseOriginBudget } from './cluster/origin-budget.ts';
@@ -79,7 +78,7 @@ export function readRelayConfig(
     maxMessageBytes: env.bytes('MAX_MESSAGE_SIZE', { default: '16KiB', max: MAX_MESSAGE_BYTES }),
     maxSockets: socketsByFileLimit(),
     maxLongPolls: env.integer('MAX_LONG_POLLS', { default: 10_000 }),
-    trustedProxies: readProxies(env),
+    trustedProxies: readTrustedProxies(env),
     origins: readOriginConfig(env),
     subscribe: readSubscribeConfig(env),
     tls: readTls(env),
@@ -98,12 +97,6 @@ function readOriginBudget(env: EnvReader): OriginBudget {
   const budget = parseOriginBudget(env.list('ORIGIN_RPS', ['0']));
   if (!budget) env.fail('ORIGIN_RPS', 'must be requests a second such as 500, or 500,chat/*=50 for some topics');
   return budget ?? (() => 0);
-}
-
-function readProxies(env: EnvReader): BlockList {
-  const proxies = parseProxies(env.list('TRUSTED_PROXIES'));
-  if (!proxies) env.fail('TRUSTED_PROXIES', 'must hold addresses or subnets such as 10.0.0.0/8');
-  return proxies ?? new BlockList();
 }
 
 function readTls(env: EnvReader): TlsFiles | undefined {

@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/errors.ts';
+import type { ClientAddressReader } from '../../shared/http/client-address.ts';
 import type { Admission, Caller } from '../transport/transport.ts';
-import type { ClientAddressReader } from './client-address.ts';
 import type { Origins } from './origins.ts';
 
 /** Limits of connections; 0 disables a limit. */

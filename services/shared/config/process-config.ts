@@ -1,3 +1,5 @@
+import { BlockList } from 'node:net';
+import { parseProxies } from '../http/client-address.ts';
 import type { EnvReader } from './env-reader.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -39,4 +41,11 @@ export function readHeaderTimeoutMs(env: EnvReader): number {
 export function readShutdownTimeoutMs(env: EnvReader): number {
   // Longer than the 30 s over which a relay closes its connections.
   return env.durationMs('SHUTDOWN_TIMEOUT', { default: '45s', minMs: 100 });
+}
+
+/** Reads the proxies whose `X-Forwarded-For` is trusted; none by default. */
+export function readTrustedProxies(env: EnvReader): BlockList {
+  const proxies = parseProxies(env.list('TRUSTED_PROXIES'));
+  if (!proxies) env.fail('TRUSTED_PROXIES', 'must hold addresses or subnets such as 10.0.0.0/8');
+  return proxies ?? new BlockList();
 }

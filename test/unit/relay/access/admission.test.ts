@@ -1,9 +1,9 @@
 import { BlockList } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type AdmissionLimits, ConnectionAdmission } from '../../../../services/relay/access/admission.ts';
-import { createClientAddressReader } from '../../../../services/relay/access/client-address.ts';
 import { connectionsByFileLimit, socketsByFileLimit } from '../../../../services/relay/access/file-limit.ts';
 import { Origins } from '../../../../services/relay/access/origins.ts';
+import { createClientAddressReader } from '../../../../services/shared/http/client-address.ts';
 
 const OFF: AdmissionLimits = { maxConnections: 0, maxConnectionsPerAddress: 0, connectionsPerSecond: 0 };
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createClientAddressReader, parseProxies } from '../../../../services/relay/access/client-address.ts';
+import { createClientAddressReader, parseProxies } from '../../../../services/shared/http/client-address.ts';
 
 function read(address: string, forwardedFor = '', proxies: string[] = []): string {
   const list = parseProxies(proxies);
