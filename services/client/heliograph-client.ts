@@ -186,10 +186,11 @@ export class Heliograph {
     for (const subscriber of this.#subscribers.keys()) if (typeof subscriber === 'function') subscriber();
   }
 
-  /** Records a subscriber. Returns its topic with the version from which to subscribe. */
+  /** Records a subscriber. Returns its topic with the version from which to subscribe: the oldest that any subscriber has. */
   #addSubscriber(subscriber: string | StopWatch, topic: string, since: number | null = null): KnownVersions {
     if (!isTopic(topic)) throw new TypeError(`invalid topic: ${topic}`);
-    const known = since ?? this.#topics.get(topic) ?? null;
+    const held = this.#topics.get(topic) ?? since;
+    const known = since === null || held === null ? held : Math.min(held, since);
     this.#topics.set(topic, known);
     this.#subscribers.set(subscriber, topic);
     return new Map([[topic, known]]);

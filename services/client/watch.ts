@@ -26,7 +26,7 @@ export interface Watch {
   start(): void;
   /** The relay confirmed the topic's version: content fetched from now on is at least as new. */
   subscribed(): void;
-  /** Requests a run after a random part of the update's spread. */
+  /** Requests a run after a random part of the update's spread, or earlier if one is due within it already. */
   updated(update: TopicUpdate): void;
   /** Repeats runs every 15 to 30 s while the status is not `live`. */
   status(status: Status): void;
@@ -52,6 +52,8 @@ export function createWatch(fetcher: Fetcher): Watch {
   let first: ReturnType<typeof setTimeout> | undefined;
   let next: ReturnType<typeof setTimeout> | undefined;
   let spread: ReturnType<typeof setTimeout> | undefined;
+  /** When `spread` fires. */
+  let dueAtMs = 0;
   let slow: ReturnType<typeof setTimeout> | undefined;
 
   function request(): void {
@@ -115,14 +117,19 @@ export function createWatch(fetcher: Fetcher): Watch {
     updated(update) {
       clearTimeout(first);
       newest = update;
+      const spreadMs = update.spread ?? 0;
+      const nowMs = performance.now();
+      // A time that an earlier update has chosen stays if it is soon enough: with a new one for each update, clients would
+      // run early instead of evenly spread.
+      if (spread && dueAtMs <= nowMs + spreadMs) return;
       // Uniformly random, so that a million clients which are notified at once do not fetch at once.
-      spread ??= setTimeout(
-        () => {
-          spread = undefined;
-          request();
-        },
-        (update.spread ?? 0) * Math.random(),
-      );
+      const delayMs = spreadMs * Math.random();
+      dueAtMs = nowMs + delayMs;
+      clearTimeout(spread);
+      spread = setTimeout(() => {
+        spread = undefined;
+        request();
+      }, delayMs);
     },
     status,
     stop() {

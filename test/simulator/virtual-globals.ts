@@ -9,6 +9,7 @@ import type { SeededRandom } from './seeded-random.ts';
 export function installVirtualGlobals(time: VirtualTime, random: SeededRandom, virtualFetch: typeof fetch): () => void {
   const { setTimeout, clearTimeout, fetch } = globalThis;
   const { now } = Date;
+  const performanceNow = performance.now;
   const { random: realRandom } = Math;
   Object.assign(globalThis, {
     fetch: virtualFetch,
@@ -16,10 +17,12 @@ export function installVirtualGlobals(time: VirtualTime, random: SeededRandom, v
     clearTimeout: (timer: Timer | undefined) => timer?.cancel(),
   });
   Date.now = () => time.nowMs;
+  performance.now = () => time.nowMs;
   Math.random = () => random.next();
   return () => {
     Object.assign(globalThis, { setTimeout, clearTimeout, fetch });
     Date.now = now;
+    performance.now = performanceNow;
     Math.random = realRandom;
   };
 }

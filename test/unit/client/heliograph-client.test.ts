@@ -76,6 +76,24 @@ describe('a client', () => {
     expect(asked().at(-1)).toEqual({ type: 'unsubscribe', topics: ['new'] });
   });
 
+  it('resumes a topic from the oldest version that any of its subscribers has, in whatever order they came', async () => {
+    start({ topics: ['chat'] });
+    const [shown, behind] = [vi.fn(), vi.fn()];
+    heliograph.watch('chat', behind, { since: 1 });
+    last().closes(1006);
+    heliograph.watch('chat', shown, { since: 2 });
+    heliograph.subscribe('chat', 3);
+    heliograph.watch('chat', vi.fn());
+    await passes(1000);
+    expect(sockets).toHaveLength(2);
+    last().opens();
+    expect(asked()[0]).toEqual({ type: 'subscribe', topics: { chat: 1 } });
+    last().receives({ type: 'subscribed', topics: { chat: 3 } });
+    last().receives({ type: 'update', topic: 'chat', version: 3 });
+    await passes();
+    expect(behind).toHaveBeenCalledTimes(1);
+  });
+
   it('ends a watch when its signal is aborted', async () => {
     start({ topics: ['chat'] });
     const fetcher = vi.fn();

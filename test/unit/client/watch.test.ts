@@ -83,6 +83,34 @@ describe('a watch', () => {
     expect(runs).toHaveLength(1);
   });
 
+  it('does not wait for the spread of an earlier update if a later one has a shorter spread, or none', async () => {
+    await updated(1, 3_600_000);
+    await updated(2, 1000);
+    await passes(499);
+    expect(runs).toHaveLength(0);
+    await passes(1);
+    expect(last().update?.version).toBe(2);
+    await last().succeed();
+    await updated(3, 3_600_000);
+    await updated(4);
+    expect(runs).toHaveLength(2);
+    expect(last().update).toEqual({ topic: 'chat', version: 4 });
+    await last().succeed();
+    await passes(3_600_000);
+    expect(runs).toHaveLength(2);
+  });
+
+  it('keeps the time within a spread that an earlier update has chosen, so that frequent updates do not end the spread', async () => {
+    await updated(1, 1000);
+    vi.mocked(Math.random).mockReturnValue(0);
+    await updated(2, 1000);
+    await updated(3, 600);
+    await passes(499);
+    expect(runs).toHaveLength(0);
+    await passes(1);
+    expect(last().update?.version).toBe(3);
+  });
+
   it('never runs twice at a time, and once more for all updates that arrived during a run', async () => {
     await updated(1);
     await updated(2);
