@@ -312,8 +312,16 @@ describe('keys', () => {
       expect(requests).toBe(1);
       const unknown = await sign('two', 'ES256', other.privateKey);
       expect(await Promise.all(Array.from({ length: 20 }, () => outcome(relay, unknown)))).toEqual(
-        Array(20).fill(4401),
+        Array(20).fill(1013),
       );
+      const legacy = await relay.connect(`/update_check?topic=user/1&token=${unknown}`);
+      await eventually(() => expect(legacy.closed?.code).toBe(1013));
+      const poll = await fetch(`${relay.http}/topics/user/1?token=${unknown}`);
+      await expectProblem(poll, 503, 'keys_unavailable');
+      expect(poll.headers.get('retry-after')).not.toBeNull();
+      // An `EventSource` retries only after a stream that ends.
+      const stream = await fetch(`${relay.http}/events?topic=user/1&token=${unknown}`);
+      expect([stream.status, await stream.text()]).toEqual([200, expect.stringMatching(/^retry: \d+\n\n$/)]);
       expect(requests).toBe(1); // not within half a minute of the last load
     } finally {
       server.close();

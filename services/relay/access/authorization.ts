@@ -21,7 +21,8 @@ export interface Authorization {
   readonly anonymous: Access;
   /**
    * Verifies a token.
-   * @throws {AppError} `unauthorized`; `keys_unavailable` if the keys cannot be loaded now
+   * @throws {AppError} `unauthorized`; `keys_unavailable` if the keys cannot be loaded now, or were loaded too recently to
+   * load them again for a key that was not among them
    */
   check(token: string): Promise<Access>;
 }
@@ -98,7 +99,18 @@ function createJwtVerify(
     timeoutDuration: JWKS_TIMEOUT_MS,
     [customFetch]: createThrottledFetch(clock),
   });
-  return (token, options) => jwtVerify(token, remote, { ...options, algorithms });
+  return async (token, options) => {
+    const { coolingDown } = remote;
+    try {
+      return await jwtVerify(token, remote, { ...options, algorithms });
+    } catch (error) {
+      if (!coolingDown || !(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      // The key set is not read again yet: the key may have been added since.
+      throw new errors.JWKSInvalid('the key set was read less than 30 s ago and does not have this key', {
+        cause: error,
+      });
+    }
+  };
 }
 
 /** Whether the keys could not be loaded, so that the token may be valid. */

@@ -73,14 +73,24 @@ describe('keys from a URL', () => {
     expect(await outcome(authorization, await sign('one'))).toBe('good');
     answer.body = JSON.stringify({ keys: [await jwk('two', second)] });
     const rotated = await sign('two', second);
-    expect(await outcome(authorization, rotated)).toBe('unauthorized');
+    expect(await outcome(authorization, rotated)).toBe('keys_unavailable');
     expect(requests).toBe(1);
     pass(31 * SECOND_MS);
     expect(await outcome(authorization, rotated)).toBe('good');
-    expect(await outcome(authorization, await sign('one'))).toBe('unauthorized'); // it was revoked
-    for (let i = 0; i < 20; i += 1)
-      expect(await outcome(authorization, await sign(`unknown ${i}`))).toBe('unauthorized');
+    const revoked = await sign('one');
+    for (const token of [revoked, await sign('never known')]) {
+      expect(await outcome(authorization, token)).toBe('keys_unavailable');
+    }
     expect(requests).toBe(2);
+    pass(31 * SECOND_MS);
+    expect(await outcome(authorization, revoked)).toBe('unauthorized');
+    expect(requests).toBe(3);
+  });
+
+  it('reject a token with a wrong signature of a known key at once', async () => {
+    expect(await outcome(authorization, await sign('one'))).toBe('good');
+    expect(await outcome(authorization, await sign('one', second))).toBe('unauthorized');
+    expect(requests).toBe(1);
   });
 
   it.each<[string, Partial<typeof answer>]>([
