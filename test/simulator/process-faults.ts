@@ -54,6 +54,17 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'a relay stands still',
+    weight: 3,
+    maxMs: 20_000,
+    begin({ relays, random }) {
+      const { process } = random.pick(relays);
+      if (!process.runs) return undefined;
+      process.suspend();
+      return { what: process.name, end: () => process.resume() };
+    },
+  },
+  {
     name: "a process's clock steps",
     weight: 3,
     maxMs: 0,

@@ -57,6 +57,7 @@ function withoutDrain(owner: ConnectionOwner): ConnectionOwner {
     alive: () => owner.alive(),
     fellBehind: () => owner.fellBehind(),
     drained() {},
+    isFresh: (topic) => owner.isFresh(topic),
     closed: () => owner.closed(),
   };
 }
@@ -67,6 +68,7 @@ function withoutSince(owner: ConnectionOwner): ConnectionOwner {
     alive: () => owner.alive(),
     fellBehind: () => owner.fellBehind(),
     drained: () => owner.drained(),
+    isFresh: (topic) => owner.isFresh(topic),
     closed: () => owner.closed(),
   };
 }

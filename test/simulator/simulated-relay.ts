@@ -116,7 +116,7 @@ export class SimulatedRelay {
   }
 
   get takesClients(): boolean {
-    return this.process.alive && this.#listening;
+    return this.process.runs && this.#listening;
   }
 
   start(): void {

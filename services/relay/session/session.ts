@@ -108,6 +108,10 @@ export class Session implements Subscriber, ConnectionOwner {
     this.#spend(1);
   }
 
+  isFresh(topic: Topic): boolean {
+    return this.#deps.hub.isFresh(topic);
+  }
+
   closed(): void {
     const { hub, report, behind, closed } = this.#deps;
     this.#connection = undefined;

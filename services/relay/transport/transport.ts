@@ -49,6 +49,8 @@ export interface ConnectionOwner {
   fellBehind(): void;
   /** Sending is possible again, after `fellBehind` or a send that returned false. */
   drained(): void;
+  /** Whether what the client was sent of a topic is proven current now. A process that stood still learns that from here first. */
+  isFresh(topic: Topic): boolean;
   closed(): void;
 }
 

@@ -20,7 +20,6 @@ export class LongPollConnection extends HttpConnection {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #deadline: Timer;
   #current: Version | undefined;
-  #fresh = true;
 
   constructor(deps: {
     host: HttpTransport<HttpConnection>;
@@ -51,8 +50,10 @@ export class LongPollConnection extends HttpConnection {
   sendSubscribed(versions: ReadonlyMap<Topic, Version | null>): boolean {
     const version = versions.get(this.#request.topic) ?? null;
     this.#current = version ?? undefined;
+    if (this.#request.waitMs > 0) return true;
+    if (version === null) this.#refuse(new AppError('not_fresh'));
     // If the client has another version, the update follows.
-    if (this.#request.waitMs === 0 && (version === null || this.#isCurrent)) this.#endWait();
+    else if (this.#isCurrent) this.#notModified();
     return true;
   }
 
@@ -69,9 +70,8 @@ export class LongPollConnection extends HttpConnection {
     return true;
   }
 
-  sendFreshness(fresh: boolean): boolean {
-    this.#fresh = fresh;
-    return true;
+  sendFreshness(): boolean {
+    return true; // asked for when the response is due
   }
 
   sendError(): boolean {
@@ -95,10 +95,11 @@ export class LongPollConnection extends HttpConnection {
 
   /** Responds "not modified", or with an error while the relay is stale. */
   #endWait(code: number = NORMAL): void {
-    if (!this.#fresh || !this.#isCurrent) {
-      this.#refuse(new AppError('not_fresh'), code);
-      return;
-    }
+    if (this.#isCurrent && this.owner?.isFresh(this.#request.topic)) this.#notModified(code);
+    else this.#refuse(new AppError('not_fresh'), code);
+  }
+
+  #notModified(code: number = NORMAL): void {
     this.#end(code, (res) => {
       res.writeStatus('304 Not Modified');
       writeHeaders(res, { ...this.#headers, ETag: `"${this.#current}"` });
@@ -106,7 +107,7 @@ export class LongPollConnection extends HttpConnection {
     });
   }
 
-  #refuse(error: AppError, code: number): void {
+  #refuse(error: AppError, code: number = NORMAL): void {
     const { res } = this;
     if (!res) return;
     const { 'Cache-Control': _, ...headers } = this.#headers;
