@@ -19,7 +19,7 @@ beforeAll(async () => {
   const { certFile, keyFile } = certificate;
   const port = String(await freePort());
   const files = ['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile];
-  const tls = ['--tls-port', port, '--tls-auth-clients', 'no', ...files];
+  const tls = ['--tls-port', port, '--tls-auth-clients', 'yes', ...files];
   redis = await RedisProcess.start({ args: [...tls, '--user', username, ...rules] });
   url = `rediss://${username}:${password}@127.0.0.1:${port}`;
 });
@@ -28,18 +28,25 @@ afterAll(async () => {
   certificate?.[Symbol.dispose]();
 });
 
-const guarded = async () => redisBrokers({ REDIS_URL: url, REDIS_CA_FILE: certificate.certFile });
+/** The environment of a process that Redis accepts: as most servers with TLS, it requires a certificate. */
+const guardedEnv = () => {
+  const { certFile, keyFile } = certificate;
+  return { REDIS_URL: url, REDIS_CA_FILE: certFile, REDIS_CERT_FILE: certFile, REDIS_KEY_FILE: keyFile };
+};
+const guarded = async () => redisBrokers(guardedEnv());
 
-describeBroker('Redis with TLS and the recommended ACL user', guarded);
-describeReceipts('Redis with TLS and the recommended ACL user', guarded);
+describeBroker('Redis with TLS, client certificates and the recommended ACL user', guarded);
+describeReceipts('Redis with TLS, client certificates and the recommended ACL user', guarded);
 
 describe('a broker on a Redis with TLS and an ACL user', () => {
   it('never tries what its user is not allowed to do', async () => {
     expect(await askRedis(redis.port, 'ACL', 'LOG')).toEqual([]);
   });
 
-  it('does not use a Redis with an untrusted certificate', async () => {
-    const broker = redisBrokers({ REDIS_URL: url }).connect();
+  it.each(['REDIS_CA_FILE', 'REDIS_CERT_FILE'])('does not reach it without %s', async (missing) => {
+    const { [missing]: _, ...env } = { ...guardedEnv() } as Record<string, string>;
+    if (missing === 'REDIS_CERT_FILE') delete env.REDIS_KEY_FILE;
+    const broker = redisBrokers(env).connect();
     await broker.start();
     const topic = 'chat' as never;
     await expect(broker.publish(topic, {}, { epoch: '', version: 0 })).rejects.toThrow(/cannot be reached/);
@@ -47,13 +54,7 @@ describe('a broker on a Redis with TLS and an ACL user', () => {
   });
 
   it('waits for replicas as that user', async () => {
-    const env = {
-      REDIS_URL: url,
-      REDIS_CA_FILE: certificate.certFile,
-      PUBLISH_WAIT_REPLICAS: '1',
-      REDIS_TIMEOUT: '400ms',
-    };
-    const broker = redisBrokers(env).connect();
+    const broker = redisBrokers({ ...guardedEnv(), PUBLISH_WAIT_REPLICAS: '1', REDIS_TIMEOUT: '400ms' }).connect();
     await broker.start();
     await eventually(async () => {
       const published = broker.publish('chat' as never, {}, { epoch: '', version: 0 });

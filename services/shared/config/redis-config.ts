@@ -1,4 +1,6 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import type { EnvReader } from './env-reader.ts';
 
 /** The address of a server. */
@@ -9,7 +11,7 @@ export interface Address {
 
 /** The servers of Redis: a single one, a set watched by Sentinel, or a Redis Cluster. */
 export type RedisServers =
-  | { readonly kind: 'single'; readonly url: string }
+  | { readonly kind: 'single'; readonly address: Address }
   | { readonly kind: 'sentinel'; readonly sentinels: readonly Address[]; readonly name: string }
   | { readonly kind: 'cluster'; readonly nodes: readonly Address[] };
 
@@ -17,16 +19,22 @@ export type RedisServers =
 export interface RedisCredentials {
   readonly username: string;
   readonly password: string;
+  readonly sentinelUsername: string;
   readonly sentinelPassword: string;
   readonly tls: boolean;
   /** Certificates of the authorities to trust instead of the default ones, as PEM. */
   readonly ca: string;
+  /** The certificate of this process and its private key, as PEM. */
+  readonly cert: string;
+  readonly key: string;
 }
 
 /** Redis and how this cluster uses it. All processes of a cluster must agree on the prefix and the partitions. */
 export interface RedisConfig {
   readonly servers: RedisServers;
   readonly credentials: RedisCredentials;
+  /** The number of the database; always 0 with Sentinel and Redis Cluster. */
+  readonly database: number;
   /** The prefix of every key. */
   readonly prefix: string;
   /** The number of hash tags over which topics are spread. */
@@ -37,18 +45,23 @@ export interface RedisConfig {
   readonly waitReplicas: number;
 }
 
-const NO_SERVERS: RedisServers = { kind: 'single', url: '' };
+/** The parts of `REDIS_URL`. */
+interface RedisUrl {
+  readonly address: Address;
+  readonly database: number;
+  readonly username: string;
+  readonly password: string;
+  readonly tls: boolean;
+}
+
+const NO_URL: RedisUrl = { address: { host: '', port: 0 }, database: 0, username: '', password: '', tls: false };
 
 /** Reads the settings of Redis; undefined if the environment names no Redis. */
 export function readRedisConfig(env: EnvReader): RedisConfig | undefined {
-  const servers = readServers(env);
-  const credentials = readCredentials(env);
-  const prefix = env.string('HELIOGRAPH_PREFIX', 'heliograph');
-  if (!/^[A-Za-z0-9._:-]{1,64}$/.test(prefix)) env.fail('HELIOGRAPH_PREFIX', 'must be 1 to 64 of A-Z a-z 0-9 . _ : -');
-  const partitions = env.integer('PARTITIONS', { default: 16, min: 1, max: 256 });
-  const timeoutMs = env.durationMs('REDIS_TIMEOUT', { default: '2s', minMs: 100, maxMs: 30_000 });
-  const waitReplicas = env.integer('PUBLISH_WAIT_REPLICAS', { default: 0, min: 0, max: 10 });
-  return servers && Object.freeze({ servers, credentials, prefix, partitions, timeoutMs, waitReplicas });
+  const url = readUrl(env);
+  const servers = readServers(env, url);
+  const config = readSettings(env, url ?? NO_URL);
+  return servers && Object.freeze({ ...config, servers });
 }
 
 /** Reads the settings of Redis, and notes a problem if there are none. */
@@ -59,29 +72,28 @@ export function requireRedisConfig(env: EnvReader): RedisConfig {
     'REDIS_URL',
     'must be set, or REDIS_SENTINELS or REDIS_CLUSTER_NODES: the processes of a cluster are connected by Redis',
   );
-  return {
-    servers: NO_SERVERS,
-    credentials: readCredentials(env),
-    prefix: '',
-    partitions: 1,
-    timeoutMs: 0,
-    waitReplicas: 0,
-  };
+  return { ...readSettings(env, NO_URL), servers: { kind: 'single', address: NO_URL.address } };
 }
 
-function readServers(env: EnvReader): RedisServers | undefined {
-  const url = env.optional('REDIS_URL');
+function readSettings(env: EnvReader, url: RedisUrl): Omit<RedisConfig, 'servers'> {
+  const credentials = readCredentials(env, url);
+  const prefix = env.string('HELIOGRAPH_PREFIX', 'heliograph');
+  if (!/^[A-Za-z0-9._:-]{1,64}$/.test(prefix)) env.fail('HELIOGRAPH_PREFIX', 'must be 1 to 64 of A-Z a-z 0-9 . _ : -');
+  const partitions = env.integer('PARTITIONS', { default: 16, min: 1, max: 256 });
+  const timeoutMs = env.durationMs('REDIS_TIMEOUT', { default: '2s', minMs: 100, maxMs: 30_000 });
+  const waitReplicas = env.integer('PUBLISH_WAIT_REPLICAS', { default: 0, min: 0, max: 10 });
+  return { credentials, database: url.database, prefix, partitions, timeoutMs, waitReplicas };
+}
+
+function readServers(env: EnvReader, url: RedisUrl | undefined): RedisServers | undefined {
   const sentinels = readAddresses(env, 'REDIS_SENTINELS', 26_379);
   const name = env.optional('REDIS_SENTINEL_NAME');
   const nodes = readAddresses(env, 'REDIS_CLUSTER_NODES', 6379);
-  if (url !== undefined && !(/^rediss?:\/\//.test(url) && URL.canParse(url))) {
-    env.fail('REDIS_URL', 'must be a URL that starts with redis:// or rediss://');
-  }
   if (sentinels.length > 0 !== (name !== undefined)) {
     env.fail('REDIS_SENTINEL_NAME', 'must be set together with REDIS_SENTINELS');
   }
   const named: (RedisServers | false)[] = [
-    url !== undefined && { kind: 'single', url },
+    url !== undefined && { kind: 'single', address: url.address },
     sentinels.length > 0 && { kind: 'sentinel', sentinels, name: name ?? '' },
     nodes.length > 0 && { kind: 'cluster', nodes },
   ];
@@ -94,14 +106,80 @@ function readServers(env: EnvReader): RedisServers | undefined {
   return servers[0];
 }
 
-function readCredentials(env: EnvReader): RedisCredentials {
+/** Reads `REDIS_URL`. Refuses what it could only ignore: another database than the intended one would be used. */
+function readUrl(env: EnvReader): RedisUrl | undefined {
+  const text = env.optional('REDIS_URL');
+  if (text === undefined) return undefined;
+  if (!/^rediss?:\/\//.test(text) || !URL.canParse(text)) {
+    env.fail('REDIS_URL', 'must be a URL that starts with redis:// or rediss://');
+    return NO_URL;
+  }
+  const url = new URL(text);
+  const database = /^\/?(\d{0,9})$/.exec(url.pathname)?.[1];
+  if (database === undefined) env.fail('REDIS_URL', 'must end with the port or the number of a database, such as /2');
+  if (url.search !== '' || url.hash !== '') {
+    env.fail('REDIS_URL', 'must have no ? and no #: the database is a number at its end, such as /2');
+  }
+  return {
+    address: { host: url.hostname.replace(/[[\]]/g, '') || '127.0.0.1', port: Number(url.port || 6379) },
+    database: Number(database ?? 0),
+    username: decodePart(env, url.username),
+    password: decodePart(env, url.password),
+    tls: url.protocol === 'rediss:',
+  };
+}
+
+function decodePart(env: EnvReader, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    env.fail('REDIS_URL', 'has a user name or password with a % that must be written %25');
+    return '';
+  }
+}
+
+function readCredentials(env: EnvReader, url: RedisUrl): RedisCredentials {
+  const username = env.string('REDIS_USERNAME', '');
+  const password = env.string('REDIS_PASSWORD', '');
+  const tls = env.boolean('REDIS_TLS', false);
   return Object.freeze({
-    username: env.string('REDIS_USERNAME', ''),
-    password: env.string('REDIS_PASSWORD', ''),
+    username: url.username || username,
+    password: url.password || password,
+    sentinelUsername: env.string('REDIS_SENTINEL_USERNAME', ''),
     sentinelPassword: env.string('REDIS_SENTINEL_PASSWORD', ''),
-    tls: env.boolean('REDIS_TLS', false),
-    ca: readFile(env, 'REDIS_CA_FILE'),
+    tls: tls || url.tls,
+    ...readCertificates(env),
   });
+}
+
+function readCertificates(env: EnvReader): Pick<RedisCredentials, 'ca' | 'cert' | 'key'> {
+  const [ca, cert, key] = [
+    readPem(env, 'REDIS_CA_FILE', (pem) => new X509Certificate(pem)),
+    readPem(env, 'REDIS_CERT_FILE', (pem) => new X509Certificate(pem)),
+    readPem(env, 'REDIS_KEY_FILE', (pem) => createPrivateKey(pem)),
+  ];
+  if ((cert === '') !== (key === '')) env.fail('REDIS_KEY_FILE', 'must be set together with REDIS_CERT_FILE');
+  else if (cert !== '' && !isUsable(() => createSecureContext({ cert, key }))) {
+    env.fail('REDIS_KEY_FILE', 'must be the key of the certificate in REDIS_CERT_FILE');
+  }
+  return { ca, cert, key };
+}
+
+/** Reads a PEM file; '' if the variable is not set, or after noting that the file cannot be read or used. */
+function readPem(env: EnvReader, name: string, use: (pem: string) => unknown): string {
+  const pem = readFile(env, name);
+  if (pem === '' || isUsable(() => use(pem))) return pem;
+  env.fail(name, 'must be a file in PEM format, without a passphrase');
+  return '';
+}
+
+function isUsable(use: () => unknown): boolean {
+  try {
+    use();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function readFile(env: EnvReader, name: string): string {

@@ -84,12 +84,12 @@ export function reconnectDelayMs(attempt: number): number {
 }
 
 function serverOptions(config: RedisConfig, target: RedisTarget): RedisOptions {
-  const { servers, credentials } = config;
-  const { username, password, sentinelPassword, ca } = credentials;
-  const tls: RedisOptions = credentials.tls ? { tls: ca === '' ? {} : { ca } } : {};
-  const common: RedisOptions = { ...tls, ...login(username, password) };
-  if (target !== 'configured') return { ...common, host: target.host, port: target.port };
-  if (servers.kind === 'single') return { ...common, ...urlOptions(servers.url, ca) };
+  const { servers, credentials, database } = config;
+  const { username, password, sentinelUsername, sentinelPassword, ca, cert, key } = credentials;
+  const tls = credentials.tls ? { tls: given({ ca, cert, key }) } : {};
+  const common: RedisOptions = { ...tls, ...given({ username, password }) };
+  if (target !== 'configured') return { ...common, ...target };
+  if (servers.kind === 'single') return { ...common, ...servers.address, db: database };
   if (servers.kind === 'cluster') throw new TypeError('Redis Cluster has no single server: name a node');
   return {
     ...common,
@@ -99,23 +99,12 @@ function serverOptions(config: RedisConfig, target: RedisTarget): RedisOptions {
     sentinelRetryStrategy: reconnectDelayMs,
     sentinelCommandTimeout: config.timeoutMs,
     enableTLSForSentinelMode: credentials.tls,
-    ...(sentinelPassword === '' ? {} : { sentinelPassword }),
+    ...given({ sentinelUsername, sentinelPassword }),
     ...(tls.tls ? { sentinelTLS: tls.tls } : {}),
   };
 }
 
-function urlOptions(text: string, ca: string): RedisOptions {
-  const url = new URL(text);
-  const [username, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
-  return {
-    host: url.hostname.replace(/[[\]]/g, '') || '127.0.0.1',
-    port: Number(url.port || 6379),
-    db: Number(url.pathname.slice(1)) || 0,
-    ...login(username, password),
-    ...(url.protocol === 'rediss:' ? { tls: ca === '' ? {} : { ca } } : {}),
-  };
-}
-
-function login(username: string, password: string): RedisOptions {
-  return { ...(username === '' ? {} : { username }), ...(password === '' ? {} : { password }) };
+/** Leaves out what is the empty string. */
+function given<K extends string>(options: Readonly<Record<K, string>>): Partial<Record<K, string>> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== '')) as Partial<Record<K, string>>;
 }

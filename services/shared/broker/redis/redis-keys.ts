@@ -13,12 +13,16 @@ export type Channel =
 export class RedisKeys {
   readonly partitions: number;
   readonly #prefix: string;
+  readonly #channelPrefix: string;
   readonly #tags: readonly string[];
 
-  constructor(deps: { prefix: string; partitions: number }) {
-    this.partitions = deps.partitions;
-    this.#prefix = deps.prefix;
-    this.#tags = chooseTags(deps.partitions);
+  /** @param deps.database part of the channels' names, since pub/sub reaches all databases of a server; 0 is left out */
+  constructor(deps: { prefix: string; partitions: number; database?: number }) {
+    const { prefix, partitions, database = 0 } = deps;
+    this.partitions = partitions;
+    this.#prefix = prefix;
+    this.#channelPrefix = database === 0 ? prefix : `${prefix}:${database}`;
+    this.#tags = chooseTags(partitions);
   }
 
   partitionOf(topic: Topic): number {
@@ -57,20 +61,20 @@ export class RedisKeys {
 
   /** The replies to a receipt query. */
   receiptReplies(partition: number, id: string): string {
-    return `${this.receiptChannel(partition)}:${id}`;
+    return `${this.#base(partition)}:receipts:${id}`;
   }
 
   /** The channel of receipt queries. */
   receiptChannel(partition: number): string {
-    return `${this.#base(partition)}:receipts`;
+    return this.#channel(partition, 'receipts');
   }
 
   floorChannel(partition: number): string {
-    return `${this.#base(partition)}:floor`;
+    return this.#channel(partition, 'floor');
   }
 
   updateChannel(topic: Topic): string {
-    return `${this.#base(this.partitionOf(topic))}:update:${topic}`;
+    return this.#channel(this.partitionOf(topic), `update:${topic}`);
   }
 
   /** Returns the Redis Cluster slot of a partition. */
@@ -93,6 +97,10 @@ export class RedisKeys {
 
   #base(partition: number): string {
     return `${this.#prefix}:{${this.#tags[partition]}}`;
+  }
+
+  #channel(partition: number, name: string): string {
+    return `${this.#channelPrefix}:{${this.#tags[partition]}}:${name}`;
   }
 }
 

@@ -7,12 +7,14 @@ export class RedisSettings {
   /** Called if the settings turn out to differ after the start. */
   readonly abort: (error: Error) => void;
   readonly #key: string;
+  readonly #database: number;
   readonly #settings: string;
   readonly #sharded: boolean;
   readonly #report: BrokerReport;
 
   constructor(deps: {
     key: string;
+    database: number;
     partitions: number;
     sharded: boolean;
     report: BrokerReport;
@@ -20,6 +22,7 @@ export class RedisSettings {
   }) {
     this.abort = deps.abort;
     this.#key = deps.key;
+    this.#database = deps.database;
     this.#settings = JSON.stringify({ partitions: deps.partitions, pubsub: deps.sharded ? 'sharded' : 'plain' });
     this.#sharded = deps.sharded;
     this.#report = deps.report;
@@ -27,10 +30,12 @@ export class RedisSettings {
 
   /**
    * Compares the settings with those stored in Redis, and stores them if they are missing. Also reports the eviction
-   * policy. Rejects with another error if the server is not usable, such as a replica.
+   * policy. Rejects with another error if the server is not usable, such as a replica, or refuses the database.
    * @throws {AppError} `settings_differ`
    */
   async check(redis: Redis): Promise<void> {
+    // ioredis has selected it, but would continue with database 0 if that was refused.
+    if (this.#database !== 0) await redis.select(this.#database);
     const stored = await this.#loadOrStore(redis);
     if (stored !== this.#settings) {
       throw new AppError('settings_differ', `this cluster runs with ${stored}, this process with ${this.#settings}`);

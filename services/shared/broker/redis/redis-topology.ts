@@ -85,13 +85,13 @@ class RedisSingle implements RedisTopology {
   readonly #node: RedisNode;
 
   constructor({ config, keys, report, abort, handler }: TopologyDeps) {
-    const { partitions } = config;
+    const { partitions, database } = config;
     const all = Array.from({ length: partitions }, (_, partition) => partition);
     this.#node = new RedisNode({
       config,
       target: 'configured',
       sharded: this.sharded,
-      settings: new RedisSettings({ key: keys.config(), partitions, sharded: this.sharded, report, abort }),
+      settings: new RedisSettings({ key: keys.config(), database, partitions, sharded: this.sharded, report, abort }),
       report,
       handler: {
         signal: (channel, text) => handler.signal(channel, text),
@@ -161,11 +161,18 @@ class RedisCluster implements RedisTopology {
   #stopped = false;
 
   constructor({ config, keys, report, abort, handler }: TopologyDeps, seeds: readonly Address[]) {
-    const { partitions } = config;
+    const { partitions, database } = config;
     this.#config = config;
     this.#seeds = seeds;
     this.#keys = keys;
-    this.#settings = new RedisSettings({ key: keys.config(), partitions, sharded: this.sharded, report, abort });
+    this.#settings = new RedisSettings({
+      key: keys.config(),
+      database,
+      partitions,
+      sharded: this.sharded,
+      report,
+      abort,
+    });
     this.#report = report;
     this.#handler = handler;
     this.#owners = new Array(partitions).fill(undefined);
