@@ -25,7 +25,7 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
-          exclude: [...UNIT, 'test/docker/**'],
+          exclude: [...UNIT, 'test/docker/**', 'test/kubernetes/**'],
           globalSetup: 'test/support/global-setup.ts',
           testTimeout: 20_000,
           hookTimeout: 60_000,
@@ -40,6 +40,15 @@ export default defineConfig({
           globalSetup: 'test/docker/global-setup.ts',
           fileParallelism: false,
           testTimeout: 20_000,
+        },
+      },
+      {
+        // A real cluster, which the tests may break: `KUBE_TEST_CONTEXT=... npm run test:kubernetes`.
+        extends: true,
+        test: {
+          name: 'kubernetes',
+          include: ['test/kubernetes/**/*.test.ts'],
+          fileParallelism: false,
         },
       },
     ],

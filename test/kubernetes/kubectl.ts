@@ -1,0 +1,28 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Returns the context that the tests may break, from `KUBE_TEST_CONTEXT`. Throws if it is missing. */
+export function testContext(): string {
+  const context = process.env.KUBE_TEST_CONTEXT;
+  if (!context) {
+    throw new Error(
+      'set KUBE_TEST_CONTEXT to the kubectl context of a cluster that these tests may break: they delete pods and drain nodes',
+    );
+  }
+  return context;
+}
+
+/**
+ * Runs `kubectl` at the root of the repository against the test's context. Returns its output; throws an error with its
+ * messages when it fails.
+ */
+export async function kubectl(args: readonly string[], input?: string): Promise<string> {
+  const call = run('kubectl', ['--context', testContext(), ...args], { cwd: ROOT, maxBuffer: 64 * 1024 * 1024 });
+  call.child.stdin?.end(input);
+  const { stdout } = await call;
+  return stdout.trim();
+}
