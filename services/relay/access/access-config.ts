@@ -50,7 +50,10 @@ export function readOriginConfig(env: EnvReader): OriginConfig {
   const rules = env.list('ALLOWED_ORIGINS').map(parseOriginRule);
   const allowed = rules.filter((rule) => rule !== undefined);
   if (allowed.length < rules.length) {
-    env.fail('ALLOWED_ORIGINS', 'must hold origins such as https://example.org or https://*.example.org, or *');
+    env.fail(
+      'ALLOWED_ORIGINS',
+      'must hold origins such as https://example.org, https://*.example.org, capacitor://localhost or null, or *',
+    );
   }
   return Object.freeze({
     allowed: Object.freeze(allowed),

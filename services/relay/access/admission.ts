@@ -57,7 +57,10 @@ export class ConnectionAdmission implements Admission {
 
   admit(caller: Caller): string {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    if (!this.#origins.mayConnect(caller.origin, caller.host)) throw new AppError('origin_forbidden');
+    const { origin, host } = caller;
+    if (!this.#origins.mayConnect(origin, host)) {
+      throw new AppError('origin_forbidden', undefined, { cause: { origin, host } });
+    }
     if (this.#draining) throw new AppError('draining');
     const isFull = maxConnections > 0 && this.#connections >= maxConnections;
     if (isFull && !this.#evictionPool.canEvict) throw new AppError('relay_full');

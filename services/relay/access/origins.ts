@@ -1,5 +1,9 @@
-/** Matches an origin. */
-export type OriginRule = (origin: URL) => boolean;
+/** Matches origins. */
+export interface OriginRule {
+  matches(origin: string): boolean;
+  /** Whether pages may send cookies: only if the rule names a site. */
+  readonly allowsCredentials: boolean;
+}
 
 /** The origins whose pages may connect. */
 export interface OriginConfig {
@@ -10,15 +14,30 @@ export interface OriginConfig {
   readonly allowMissing: boolean;
 }
 
-/** Parses an origin, `https://*.example.org` for all its subdomains, or `*` for all origins. Returns undefined if it is invalid. */
+/**
+ * Parses an origin, `https://*.example.org` for all its subdomains, or `*` for all origins. An origin may also be `null`, or
+ * have the scheme of an app, as `capacitor://localhost`. Returns undefined if it is invalid.
+ */
 export function parseOriginRule(text: string): OriginRule | undefined {
-  if (text === '*') return () => true;
+  if (text === '*') return { matches: () => true, allowsCredentials: false };
   const wildcard = /^(https?:\/\/)\*\.(.+)$/.exec(text);
-  const origin = parseOrigin(wildcard ? `${wildcard[1]}${wildcard[2]}` : text);
+  if (wildcard) return parseSubdomainRule(`${wildcard[1]}${wildcard[2]}`);
+  const origin = normalizeOrigin(text);
+  if (origin === undefined) return undefined;
+  // Any sandboxed page has the origin `null`, and any file `file://`.
+  const namesSite = origin !== 'null' && !origin.endsWith('//');
+  return { matches: (other) => normalizeOrigin(other) === origin, allowsCredentials: namesSite };
+}
+
+function parseSubdomainRule(text: string): OriginRule | undefined {
+  const origin = parseWebOrigin(text);
   if (!origin) return undefined;
-  if (!wildcard) return (other) => other.origin === origin.origin;
   const { protocol, port, hostname } = origin;
-  return (other) => other.protocol === protocol && other.port === port && other.hostname.endsWith(`.${hostname}`);
+  const matches = (other: string) => {
+    const site = parseWebOrigin(other);
+    return site?.protocol === protocol && site.port === port && site.hostname.endsWith(`.${hostname}`);
+  };
+  return { matches, allowsCredentials: true };
 }
 
 /** Origin control for WebSockets (`Origin`) and HTTP requests (CORS). */
@@ -40,20 +59,30 @@ export class Origins {
     if (allowed.length === 0 && !sameHostOnly) return { 'Access-Control-Allow-Origin': '*' };
     const varying = { Vary: 'Origin' };
     if (origin === '' || !this.#isAllowed(origin, host)) return varying;
-    return { ...varying, 'Access-Control-Allow-Origin': origin };
+    const headers = { ...varying, 'Access-Control-Allow-Origin': origin };
+    const allowsCredentials = allowed.some((rule) => rule.allowsCredentials && rule.matches(origin));
+    return allowsCredentials ? { ...headers, 'Access-Control-Allow-Credentials': 'true' } : headers;
   }
 
-  #isAllowed(text: string, host: string): boolean {
+  #isAllowed(origin: string, host: string): boolean {
     const { allowed, sameHostOnly } = this.#config;
-    if (allowed.length === 0 && !sameHostOnly) return true;
-    const origin = parseOrigin(text);
-    if (!origin) return false; // also "null", the origin of sandboxed pages and files
-    if (allowed.length > 0) return allowed.some((rule) => rule(origin));
-    return origin.hostname === parseOrigin(`http://${host}`)?.hostname;
+    if (allowed.length > 0) return allowed.some((rule) => rule.matches(origin));
+    if (!sameHostOnly) return true;
+    const page = parseWebOrigin(origin);
+    return page !== undefined && page.hostname === parseWebOrigin(`http://${host}`)?.hostname;
   }
 }
 
-function parseOrigin(text: string): URL | undefined {
+/** The origin of an app's pages: a scheme of its own, often without a host. Pages of these other schemes do not exist. */
+const APP_ORIGIN = /^(?!(?:https?|wss?|ftp):)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]*(?::\d+)?$/i;
+
+/** Returns a text that is the same for the same origin; undefined if it is invalid. */
+function normalizeOrigin(text: string): string | undefined {
+  if (text === 'null') return text;
+  return APP_ORIGIN.test(text) ? text.toLowerCase() : parseWebOrigin(text)?.origin;
+}
+
+function parseWebOrigin(text: string): URL | undefined {
   if (!/^https?:\/\/[^/?#@*\s]*[^/?#@*\s:]$/.test(text) || !URL.canParse(text)) return undefined;
   const origin = new URL(text);
   return /^\.|\.\./.test(origin.hostname) ? undefined : origin; // empty labels are invalid

@@ -1,11 +1,21 @@
 import type { Clock } from '../../shared/clock.ts';
-import type { AppError } from '../../shared/errors.ts';
+import type { AppError, ErrorCode } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 
 /** An event that may repeat is logged once in this time, with the number of its repetitions. */
 const REPEAT_MS = 60_000;
 /** Refusals that an operator can do something about; all others are a matter of the client. */
-const OPERATOR_CODES = new Set(['relay_full', 'connecting_too_fast', 'keys_unavailable', 'internal_error']);
+const OPERATOR_CODES = new Set([
+  'relay_full',
+  'connecting_too_fast',
+  'keys_unavailable',
+  'origin_forbidden',
+  'internal_error',
+]);
+const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  origin_forbidden:
+    'refusing pages of other origins: list theirs in ALLOWED_ORIGINS; without a list, a proxy must pass on Host unchanged',
+};
 
 /** Logs what the operator of a relay acts on; never one line for each client. */
 export class RelayLog {
@@ -42,7 +52,7 @@ export class RelayLog {
     if (!OPERATOR_CODES.has(code)) return;
     const level = code === 'internal_error' ? 'error' : 'warn';
     const err = cause === undefined ? {} : { err: cause };
-    this.#limit(code, (times) => this.#logger[level]({ code, times, ...err }, 'refusing clients'));
+    this.#limit(code, (times) => this.#logger[level]({ code, times, ...err }, HINTS[code] ?? 'refusing clients'));
   }
 
   draining(clients: number, windowMs: number): void {

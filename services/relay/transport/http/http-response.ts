@@ -9,6 +9,12 @@ export type CorsHeaders = (origin: string, host: string) => Readonly<Record<stri
 
 const RETRY_AFTER_S = '2';
 const PREFLIGHT_MAX_AGE_S = '7200';
+/** Headers that pages may send: those that a relay reads, and those that browsers, tracing and libraries add to each request. */
+const REQUEST_HEADERS =
+  'authorization, baggage, b3, cache-control, if-none-match, last-event-id, pragma, prefer, sentry-trace, traceparent, tracestate, x-requested-with';
+/** Families of such headers, whose names are open-ended. */
+const REQUEST_HEADER_FAMILY = /^(?:hx|x-b3|x-datadog)-[a-z-]{1,64}$/;
+const MAX_FAMILY_HEADERS = 16;
 
 /** Ends a response with an error (RFC 9457). `isHead` leaves out the body. */
 export function sendProblem(
@@ -53,11 +59,18 @@ export function servePreflight(app: App, deps: { path: string; corsHeaders: Cors
     writeHeaders(res, cors);
     if (cors['Access-Control-Allow-Origin'] !== undefined) {
       res.writeHeader('Access-Control-Allow-Methods', 'GET');
-      res.writeHeader('Access-Control-Allow-Headers', 'authorization, if-none-match, last-event-id, prefer');
+      const requested = req.getHeader('access-control-request-headers');
+      res.writeHeader('Access-Control-Allow-Headers', [REQUEST_HEADERS, ...familyHeadersIn(requested)].join(', '));
       res.writeHeader('Access-Control-Max-Age', PREFLIGHT_MAX_AGE_S);
     }
     res.endWithoutBody();
   });
+}
+
+/** Returns the allowed ones of the headers that a page wants to send, as HX-Request of htmx. */
+function familyHeadersIn(requested: string): readonly string[] {
+  const names = requested.split(',').map((name) => name.trim().toLowerCase());
+  return names.filter((name) => REQUEST_HEADER_FAMILY.test(name)).slice(0, MAX_FAMILY_HEADERS);
 }
 
 /** Ends a response to HEAD with the length that the body of GET has. */

@@ -60,6 +60,41 @@ describe('origins', () => {
     expect(originsOf({ NODE_ENV: 'production' }).mayConnect(origin, host)).toBe(allowed);
   });
 
+  const apps = 'null, file://, capacitor://localhost,tauri://localhost, chrome-extension://abcdefghijklmnop';
+  it.each([
+    ['null', true],
+    ['file://', true],
+    ['capacitor://localhost', true],
+    ['tauri://localhost', true],
+    ['chrome-extension://abcdefghijklmnop', true],
+    ['chrome-extension://ponmlkjihgfedcba', false],
+    ['moz-extension://abcdefghijklmnop', false],
+    ['capacitor://localhost:80', false],
+    ['capacitor://localhost.evil.net', false],
+    ['file://evil', false],
+    ['https://localhost', false],
+    ['nullx', false],
+  ])('with a list of apps: may pages of %s connect? %s', (origin, allowed) => {
+    expect(originsOf({ ALLOWED_ORIGINS: apps }).mayConnect(origin, 'here')).toBe(allowed);
+    expect(originsOf({ ALLOWED_ORIGINS: '*', NODE_ENV: 'production' }).mayConnect(origin, 'here')).toBe(true);
+  });
+
+  it('pages may send cookies only if the list names their site, or the domain above it', () => {
+    const origins = originsOf({ ALLOWED_ORIGINS: `*, ${apps}, https://example.org, https://*.example.com` });
+    const mayUseCookies = (origin: string) => {
+      const headers = origins.corsHeaders(origin, 'here');
+      expect(headers['Access-Control-Allow-Origin']).toBe(origin);
+      return headers['Access-Control-Allow-Credentials'] === 'true';
+    };
+    for (const origin of ['https://example.org', 'https://a.example.com', 'capacitor://localhost']) {
+      expect(mayUseCookies(origin), origin).toBe(true);
+    }
+    for (const origin of ['https://evil.net', 'null', 'file://']) expect(mayUseCookies(origin), origin).toBe(false);
+    for (const env of [{}, { NODE_ENV: 'production' }]) {
+      expect(originsOf(env).corsHeaders('https://here', 'here')).not.toHaveProperty('Access-Control-Allow-Credentials');
+    }
+  });
+
   it('without a list outside production, and with *, all may connect', () => {
     expect(originsOf({}).mayConnect('https://evil.net', 'here')).toBe(true);
     expect(originsOf({}).corsHeaders('https://evil.net', 'here')).toEqual({ 'Access-Control-Allow-Origin': '*' });
@@ -83,6 +118,10 @@ describe('origins', () => {
     'https://example.org/',
     'ftp://example.org',
     'https://*.',
+    'wss://example.org',
+    'capacitor://localhost/path',
+    'localhost',
+    'chrome-extension://*',
   ])('the list may not hold %s', (origin) => {
     expect(() => originsOf({ ALLOWED_ORIGINS: origin })).toThrow('ALLOWED_ORIGINS must hold origins');
   });

@@ -50,6 +50,13 @@ describe('the log of a relay', () => {
     expect(lines).toEqual([]);
   });
 
+  it('says once a minute that it refuses an origin, which one, and what a proxy may have to do with it', () => {
+    const cause = { origin: 'https://push.example.org', host: 'relay:8080' };
+    for (let i = 0; i < 1000; i += 1) telemetry.refused(new AppError('origin_forbidden', undefined, { cause }));
+    expect(lines).toMatchObject([{ level: 40, code: 'origin_forbidden', err: cause }]);
+    expect(lines[0]?.msg).toMatch(/ALLOWED_ORIGINS.*Host/);
+  });
+
   it('names the cause of unavailable keys, and the stack of an internal error', () => {
     telemetry.refused(new AppError('keys_unavailable', undefined, { cause: new Error('no such host') }));
     telemetry.refused(new AppError('internal_error', undefined, { cause: new TypeError('a mistake') }));
