@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UwsEngine } from '../../services/relay/engine/uws-engine.ts';
 import { serveFile } from '../../services/relay/transport/http/client-file.ts';
 import { expectProblem } from '../support/expect-problem.ts';
+import { startNginx } from '../support/nginx.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
 /** The limit that the page of the library states. */
@@ -32,7 +33,23 @@ describe('the client file', () => {
     const response = await get('/client.js');
     expect(response.headers.get('cache-control')).toBe('no-cache');
     const etag = response.headers.get('etag') ?? '';
-    expect((await get('/client.js', { 'if-none-match': etag })).status).toBe(304);
+    for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*', etag.replace(/"$/, '-gzip"')]) {
+      expect((await get('/client.js', { 'if-none-match': known })).status, known).toBe(304);
+    }
+    expect((await get('/client.js', { 'if-none-match': '"other"' })).status).toBe(200);
+  });
+
+  it('is revalidated with 304 behind nginx that compresses it', async () => {
+    await using nginx = await startNginx(`server {
+      listen 127.0.0.1:PORT;
+      gzip on; gzip_types text/javascript; gzip_proxied any;
+      location / { proxy_http_version 1.1; proxy_pass ${relay.http}; } }`);
+    const url = `http://127.0.0.1:${nginx.port}/client.js`;
+    const first = await fetch(url, { headers: { 'accept-encoding': 'gzip' } });
+    expect(first.headers.get('content-encoding')).toBe('gzip');
+    const etag = first.headers.get('etag') ?? '';
+    expect(etag).toMatch(/^W\//);
+    expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(304);
   });
 
   it('never changes under the name in Content-Location', async () => {

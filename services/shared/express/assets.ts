@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { RequestHandler } from 'express';
-import { etagOf } from '../http/etag.ts';
+import { etagOf, isNotModified } from '../http/etag.ts';
 import { StartError } from '../start-error.ts';
 
 /** A static file of a page, in memory. */
@@ -24,8 +24,10 @@ export function readAssets(types: Readonly<Record<string, string>>, folders: rea
     const etag = etagOf(bytes);
     return {
       path,
-      handler: (_request, response) => {
-        response.set({ 'Cache-Control': 'no-cache', ETag: etag }).type(type).send(bytes);
+      handler: (request, response) => {
+        response.set({ 'Cache-Control': 'no-cache', ETag: etag }).type(type);
+        if (isNotModified(request.get('if-none-match') ?? '', etag)) response.status(304).end();
+        else response.send(bytes);
       },
     };
   });

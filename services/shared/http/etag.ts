@@ -4,3 +4,28 @@ import { createHash } from 'node:crypto';
 export function etagOf(bytes: string | Buffer): string {
   return `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 16)}"`;
 }
+
+/** Appended to an entity tag by servers and proxies that compress the content, as Apache, Caddy and Jetty do. */
+const CODING_SUFFIX = /-{1,2}(?:gzip|br|zstd|deflate)$/;
+
+/** The entity tags of `If-None-Match` without quotes, or `*`: any content. */
+export type KnownTags = ReadonlySet<string> | '*';
+
+/**
+ * Parses `If-None-Match` (RFC 9110, section 13.1.2), whose tags are compared weakly: `W/` does not count. Proxies that
+ * compress the content change its tag, so a tag with the suffix of a coding also counts without.
+ */
+export function parseIfNoneMatch(text: string): KnownTags {
+  if (text.trim() === '*') return '*';
+  const tags = new Set<string>();
+  for (const [, tag = ''] of text.matchAll(/"([\x21\x23-\x7e\x80-\xff]*)"/g)) {
+    tags.add(tag).add(tag.replace(CODING_SUFFIX, ''));
+  }
+  return tags;
+}
+
+/** Returns whether the caller has the content with this entity tag, so that the response is 304. */
+export function isNotModified(ifNoneMatch: string, etag: string): boolean {
+  const known = parseIfNoneMatch(ifNoneMatch);
+  return known === '*' || known.has(etag.slice(1, -1));
+}

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { etagOf } from '../../../shared/http/etag.ts';
+import { etagOf, isNotModified } from '../../../shared/http/etag.ts';
 import { StartError } from '../../../shared/start-error.ts';
 import type { App, HttpRequest, HttpResponse } from '../../engine/engine.ts';
 import { type CorsHeaders, endHead, serveProblem, writeHeaders } from './http-response.ts';
@@ -53,7 +53,7 @@ export function serveFile(app: App, file: ClientFile, corsHeaders: CorsHeaders):
   const body = Buffer.from(file.text);
   const etag = etagOf(file.text);
   const serve = (res: HttpResponse, req: HttpRequest, end: () => void): void => {
-    const known = req.getHeader('if-none-match') === etag;
+    const known = isNotModified(req.getHeader('if-none-match'), etag);
     const cors = corsHeaders(req.getHeader('origin'), req.getHeader('host'));
     res.writeStatus(known ? '304 Not Modified' : '200 OK');
     writeHeaders(res, cors);
