@@ -1,5 +1,5 @@
 import type { TransportName } from '../../shared/protocol/transport-name.ts';
-import type { CheckResult, Figures, LastUpdates } from '../measure/figures.ts';
+import { type CheckResult, createReasons, type Figures, type LastUpdates } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
 import { preciseNowMs } from '../timing/precise-now.ts';
 import type { ConnectionOwner, RawConnection } from '../wire/raw-connection.ts';
@@ -37,9 +37,9 @@ export class ClientPool implements ConnectionOwner {
   readonly #latency = new Latency();
   readonly #slowLatency = new Latency();
   readonly #handshakeLatency = new Latency();
-  readonly #failed: Record<string, number> = {};
-  readonly #lost: Record<string, number> = {};
-  readonly #reconnectFailed: Record<string, number> = {};
+  readonly #failed = createReasons();
+  readonly #lost = createReasons();
+  readonly #reconnectFailed = createReasons();
   #schedule: UpdateSchedule | undefined;
   #open = 0;
   #opened = 0;

@@ -52,9 +52,14 @@ export interface LastUpdates {
   readonly dueMs: readonly number[];
 }
 
+/** Creates counts by reason. Reasons come from servers: none of them may be a property that every object has. */
+export function createReasons(): Record<string, number> {
+  return Object.create(null);
+}
+
 /** Adds up counts by reason. */
 export function addReasons(all: readonly Reasons[]): Reasons {
-  const sum: Record<string, number> = {};
+  const sum = createReasons();
   for (const reasons of all) {
     for (const [reason, count] of Object.entries(reasons)) sum[reason] = (sum[reason] ?? 0) + count;
   }

@@ -1,7 +1,7 @@
 import type { PublishError, Publisher } from '../../client/publisher.ts';
 import { type TopicAssignment, topicName } from '../clients/topic-assignment.ts';
 import type { UpdateSchedule } from '../clients/update-schedule.ts';
-import type { LastUpdates, Reasons } from '../measure/figures.ts';
+import { createReasons, type LastUpdates, type Reasons } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
 import { preciseNowMs } from '../timing/precise-now.ts';
 import { sleep, untilSignal } from '../timing/until-signal.ts';
@@ -30,8 +30,8 @@ export class ScheduledPublisher {
   readonly #count: number;
   readonly #versions: number[];
   readonly #dueMs: number[];
-  readonly #failed: Record<string, number> = {};
-  readonly #retried: Record<string, number> = {};
+  readonly #failed = createReasons();
+  readonly #retried = createReasons();
   readonly #pending = new Set<Promise<void>>();
   /** From the due time of an update until the response of the webhook. */
   readonly responseLatency = new Latency();

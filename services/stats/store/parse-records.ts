@@ -66,7 +66,9 @@ function parseCall(value: unknown): CallCount | undefined {
   const { service, name, kind, count, errors, sumMs, maxMs, buckets } = value;
   if (typeof service !== 'string' || typeof name !== 'string' || !isKind(kind)) return undefined;
   if (!isCount(count) || !isCount(errors) || !isCount(sumMs) || !isCount(maxMs) || !isObject(buckets)) return undefined;
-  const counts = Object.entries(buckets).filter((entry): entry is [string, number] => isCount(entry[1]));
+  const counts = Object.entries(buckets).filter(
+    (entry): entry is [string, number] => /^\d{1,6}$/.test(entry[0]) && isCount(entry[1]),
+  );
   return { service, name, kind, count, errors, sumMs, maxMs, buckets: Object.fromEntries(counts) };
 }
 

@@ -48,13 +48,28 @@ const record = fc.oneof(
 );
 const call = fc.record({
   ...{ service: text, name: text, kind: fc.constantFrom(...SPAN_KINDS), count: number, errors: number },
-  ...{ sumMs: number, maxMs: number, buckets: fc.dictionary(text, number) },
+  ...{
+    sumMs: number,
+    maxMs: number,
+    buckets: fc.dictionary(fc.oneof(text, fc.constantFrom('0', '12', 'constructor', '__proto__')), number),
+  },
 });
 const calls = fc.oneof(
   text,
   fc.json(),
   fc.array(call).map((list) => JSON.stringify(list)),
 );
+
+it('a bucket of a call has a number; any other name is left out', () => {
+  const buckets = '{"0":1,"12":2,"constructor":3,"__proto__":4,"1.5":5,"":6}';
+  const [call] = parseCalls(
+    `[{"service":"s","name":"n","kind":"server","count":1,"errors":0,"sumMs":1,"maxMs":1,"buckets":${buckets}}]`,
+  );
+  expect(Object.entries(call?.buckets ?? {})).toEqual([
+    ['0', 1],
+    ['12', 2],
+  ]);
+});
 
 describe('any stored text', { timeout: 20_000 + 40 * numRuns }, () => {
   it('is parsed to valid records, or left out', () => {
