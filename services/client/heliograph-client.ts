@@ -89,7 +89,8 @@ export class Heliograph {
    * @throws {TypeError} if the address or a topic is invalid, or no transport
    */
   constructor(url: string, options: HeliographOptions = {}) {
-    for (const topic of options.topics ?? []) this.#addSubscriber(topic, topic, options.since?.[topic]);
+    const since = new Map(Object.entries(options.since ?? {})); // no topic may name a property of all objects
+    for (const topic of options.topics ?? []) this.#addSubscriber(topic, topic, since.get(topic));
     const address = new URL(url, globalThis.location?.href).href.replace(/^ws/, 'http').replace(/\/*([?#].*)?$/, '');
     const name = `heliograph ${address} ${options.shared}`;
     const deps = {

@@ -31,7 +31,9 @@ export function openLongPoll(options: ConnectionOptions): TransportConnection {
       if (waits) headers.Prefer = `wait=${LONG_POLL_S}`;
       // While other requests are answered, the silence of the whole connection would not reveal that this one is dead.
       const timeout = setTimeout(() => start([topic]), (waits ? LONG_POLL_S * 1000 : 0) + PONG_TIMEOUT_MS);
-      const request = fetch(`${url}/topics/${encodeURIComponent(topic)}`, { signal, headers });
+      // Browsers and proxies would resolve dots and merge slashes in a path.
+      const name = /(^|\/)[./]/.test(topic) ? `?topic=${topic}` : encodeURIComponent(topic);
+      const request = fetch(`${url}/topics/${name}`, { signal, headers });
       const response = await request.finally(() => clearTimeout(timeout));
       let hasChanged = false;
       // Without a pause only if the relay really held the request.
@@ -39,6 +41,7 @@ export function openLongPoll(options: ConnectionOptions): TransportConnection {
       if (response.ok || response.status === 304) {
         const register = response.ok ? await response.json() : { version: known };
         if (signal.aborted) return;
+        if (response.ok && register.topic !== topic) return closed(ABNORMAL_CLOSURE, ''); // a proxy changed the name
         hasChanged = register.version !== known;
         message({ type: 'subscribed', topics: { [topic]: register.version } });
         // Only a stale relay sends a version that the client has; a fresh one responds 304.

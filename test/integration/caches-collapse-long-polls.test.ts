@@ -30,8 +30,8 @@ describe('behind a caching proxy', () => {
           proxy_http_version 1.1; # uWebSockets.js speaks nothing older
           proxy_set_header Connection "";
           proxy_cache topics;
-          # Who has the same version waits for the same answer.
-          proxy_cache_key $uri$http_if_none_match$http_prefer;
+          # Clients that have the same version wait for the same response. Not by $uri: it merges slashes and lacks the query.
+          proxy_cache_key $request_uri$http_if_none_match$http_prefer;
           proxy_set_header If-None-Match $http_if_none_match;
           proxy_set_header Prefer $http_prefer;
           proxy_cache_lock on;

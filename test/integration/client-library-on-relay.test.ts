@@ -9,6 +9,7 @@ import {
 import { RETRY_MAX_MS } from '../../services/relay/transport/sse/sse-transport.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
+import { startNginx } from '../support/nginx.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
 describe.each(['websocket', 'sse', 'longpoll'] as const)('the client library on a relay, by %s', (transport) => {
@@ -54,6 +55,22 @@ describe.each(['websocket', 'sse', 'longpoll'] as const)('the client library on 
     await eventually(() => expect(current.client.status).toBe('live'));
     const next = await relay.publish('a');
     await eventually(() => expect(current.updates).toEqual([{ topic: 'a', version: next }]));
+  });
+
+  it('receives updates of topics of any name, through a proxy that merges slashes', async () => {
+    await using nginx = await startNginx(`server {
+      listen 127.0.0.1:PORT;
+      location / {
+        proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;
+        proxy_pass ${relay.http}/; # with a path, nginx passes on the one that it normalized
+      } }`);
+    const topics = ['https://example.org/x', '/x', 'a/../b', '..', 'a//', 'constructor', 'toString', '__proto__'];
+    const halves = [topics.slice(0, 4), topics.slice(4)]; // more than four are polled without waiting
+    const clients = halves.map((half) => listen({ topics: half, since: {} }, `http://127.0.0.1:${nginx.port}`));
+    await eventually(() => expect(clients.map(({ client }) => client.status)).toEqual(['live', 'live']));
+    for (const topic of topics) await relay.publish(topic, { data: topic });
+    const received = () => clients.flatMap(({ updates }) => updates.map(({ topic, data }) => topic === data && topic));
+    await eventually(() => expect(new Set(received())).toEqual(new Set(topics)));
   });
 
   it('receives updates of a later subscription, and none after it unsubscribed', async () => {

@@ -106,6 +106,21 @@ describe('a stream', () => {
     expect(await response.json()).toMatchObject({ code });
   });
 
+  it.each(['lastEventId', 'Last-Event-ID'])('resumes by the parameter %s, like by the header', async (name) => {
+    const [one, two] = [await relay.publish('a'), await relay.publish('b')];
+    const resume = (id: string, headers = {}) =>
+      SseClient.open(`${relay.http}/events?topic=a&topic=b&${name}=${encodeURIComponent(id)}`, headers);
+    using client = await resume(`${one},${two - 1}`);
+    await eventually(() => expect(client.ofType('update').map(({ version }) => version)).toEqual([two]));
+    using headed = await resume(`${one},${two - 1}`, { 'last-event-id': `${one - 1},${two}` });
+    await eventually(() => expect(headed.ofType('update').map(({ version }) => version)).toEqual([one]));
+    using empty = await resume('');
+    await eventually(() => expect(empty.ofType('subscribed')).toHaveLength(1));
+    using invalid = await resume('from another server');
+    await eventually(() => expect(invalid.ofType('update')).toHaveLength(2));
+    expect(empty.ofType('update')).toEqual([]);
+  });
+
   it('that resumes with an invalid id gets every topic', async () => {
     const version = await relay.publish('a');
     const client = await SseClient.open(`${relay.http}/events?topic=a`, { 'last-event-id': 'from another server' });
@@ -154,6 +169,39 @@ describe('a request for a register', () => {
     await small.stop();
   });
 
+  it('knows every version that If-None-Match names (RFC 9110, section 13.1.2), and waits for another one', async () => {
+    const version = await relay.publish('a', { data: 1 });
+    const ask = (tags: string, headers = {}) =>
+      fetch(`${relay.http}/topics/a`, { headers: { 'if-none-match': tags, ...headers } });
+    const lists = [
+      `"${version}"`,
+      `W/"${version}"`,
+      `"${version}-gzip"`,
+      `"x", "1", "${version}", "9007199254740991"`,
+      '*',
+    ];
+    for (const tags of lists) expect((await ask(tags)).status, tags).toBe(304);
+    for (const tags of ['"1"', '"x"', `"1${version}"`, version.toString()]) {
+      expect((await ask(tags)).status, tags).toBe(200);
+    }
+    const waiting = lists.map((tags) => ask(tags, { prefer: 'wait=20' }));
+    await eventually(async () => expect(await relay.metric('relay_connections')).toBe(lists.length));
+    const next = await relay.publish('a', { data: 2 });
+    for (const response of await Promise.all(waiting)) {
+      expect(await response.json()).toEqual({ topic: 'a', version: next, data: 2 });
+    }
+  });
+
+  it('may name its topic in the query, once', async () => {
+    const topic = 'https://example.org/x';
+    const version = await relay.publish(topic);
+    const named = await fetch(`${relay.http}/topics/?topic=${topic}`);
+    expect(await named.json()).toEqual({ topic, version });
+    for (const path of ['/topics/a?topic=b', '/topics/?topic=a&topic=b', '/topics/?topic=a%20b']) {
+      expect(await (await fetch(relay.http + path)).json()).toMatchObject({ code: 'invalid_topic' });
+    }
+  });
+
   it.each([
     ['POST', '/topics/a', 405, 'method_not_allowed'],
     ['DELETE', '/events', 405, 'method_not_allowed'],
@@ -168,11 +216,19 @@ describe('a request for a register', () => {
   });
 
   it('is allowed for pages of other origins by a preflight', async () => {
-    const response = await fetch(`${relay.http}/topics/a`, {
-      method: 'OPTIONS',
-      headers: { origin: 'https://app.example', 'access-control-request-headers': 'prefer,if-none-match' },
-    });
-    expect(response.status).toBe(204);
-    expect(response.headers.get('access-control-allow-headers')).toContain('prefer');
+    for (const path of ['/topics/a', '/events']) {
+      const requested = 'prefer,if-none-match,traceparent,baggage,sentry-trace,cache-control,hx-request,hx-target';
+      const response = await fetch(relay.http + path, {
+        method: 'OPTIONS',
+        headers: {
+          origin: 'https://app.example',
+          'access-control-request-headers': `${requested}, cookie, x-forwarded-for`,
+        },
+      });
+      expect(response.status).toBe(204);
+      const allowed = response.headers.get('access-control-allow-headers')?.split(', ');
+      expect(allowed).toEqual(expect.arrayContaining(requested.split(',')));
+      expect(allowed).not.toContain('x-forwarded-for');
+    }
   });
 });

@@ -4,9 +4,13 @@ import { parseTopic, type Topic } from '../../shared/update/topic.ts';
 import { parseVersion, type Version } from '../../shared/update/update.ts';
 import type { ConnectRequest } from './transport.ts';
 
+/** Parameters that carry `Last-Event-ID`: the first is that of `event-source-polyfill`, for pages that cannot send the header. */
+const LAST_EVENT_ID_PARAMETERS = ['lastEventId', 'Last-Event-ID'];
+
 /**
  * Parses the query of a client's URL: `topic` (repeated), `since` (comma-separated versions in the order of the topics;
  * an empty one is null) and `token`, which may also come as `Authorization: Bearer`.
+ * @param options.lastEventId the header `Last-Event-ID`, possibly empty: then the query may have it. Undefined if the transport has none
  * @throws {AppError} `invalid_topic`, `invalid_since` or `too_many_topics`
  */
 export function parseConnectRequest(
@@ -18,14 +22,23 @@ export function parseConnectRequest(
   if (names.length > options.maxTopics) throw new AppError('too_many_topics');
   const topics = names.map((name) => intern(parseTopic(name)));
   if (topics.length === 0 && options.defaultTopic !== undefined) topics.push(options.defaultTopic);
-  const { lastEventId } = options;
+  const lastEventId = options.lastEventId === undefined ? '' : options.lastEventId || readLastEventId(parameters);
   const since = lastEventId
     ? parseLastEventId(lastEventId, topics.length)
     : parseSince(parameters.get('since'), topics.length);
   return {
     topics: new Map(topics.map((topic, i) => [topic, since[i] ?? null])),
-    token: parameters.get('token') ?? parseBearerToken(options.authorization),
+    token: parseToken(parameters, options.authorization),
   };
+}
+
+/** Returns the token of a request: from its query, or else from `Authorization: Bearer`. */
+export function parseToken(query: URLSearchParams, authorization: string | undefined): string | undefined {
+  return query.get('token') ?? parseBearerToken(authorization);
+}
+
+function readLastEventId(query: URLSearchParams): string {
+  return LAST_EVENT_ID_PARAMETERS.map((name) => query.get(name)).find(Boolean) ?? '';
 }
 
 /**

@@ -41,6 +41,22 @@ describe('a client', () => {
     expect(asked()).toEqual([{ type: 'subscribe', topics: { chat: null } }]);
   });
 
+  it('subscribes to topics that are named like properties of every object, with and without a version', () => {
+    const topics = ['constructor', 'toString', '__proto__', 'hasOwnProperty'];
+    start({ topics, since: JSON.parse('{"chat":1,"__proto__":5}') });
+    const [subscription] = asked();
+    expect(Object.entries(subscription?.topics as object)).toEqual([
+      ['constructor', null],
+      ['toString', null],
+      ['__proto__', 5],
+      ['hasOwnProperty', null],
+    ]);
+    last().receives({ type: 'update', topic: '__proto__', version: 6 });
+    expect(received).toContainEqual({ topic: '__proto__', version: 6 });
+    heliograph.unsubscribe('constructor');
+    expect(asked().at(-1)).toEqual({ type: 'unsubscribe', topics: ['constructor'] });
+  });
+
   it('keeps a watch after unsubscribing by name, and the other way round', async () => {
     start({ topics: ['chat'] });
     const fetcher = vi.fn();

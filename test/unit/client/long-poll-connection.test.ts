@@ -68,6 +68,22 @@ describe('a long-poll connection', () => {
     expect(waiting.isAborted).toBe(true);
   });
 
+  it.each(['https://example.org/x', '/x', 'a/../b', '..', '.', './x'])(
+    'names a topic that a path cannot carry in the query: %s',
+    async (topic) => {
+      topics = new Map([[topic, 5]]);
+      await open();
+      expect([http.last.url.pathname, http.last.url.searchParams.get('topic')]).toEqual(['/topics/', topic]);
+    },
+  );
+
+  it('does not take the register of another topic for its own', async () => {
+    await open();
+    await answers(200, { topic: 'a', version: 9 });
+    expect(messages).toEqual([]);
+    expect(ends).toEqual([1006]);
+  });
+
   it('asks for the current version at once, then waits for a change', async () => {
     await open('t1');
     expect(http.last.url.pathname).toBe('/topics/a%2Fb');

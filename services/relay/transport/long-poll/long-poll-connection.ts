@@ -62,6 +62,7 @@ export class LongPollConnection extends HttpConnection {
   }
 
   sendRendered({ version }: Update, text: string): boolean {
+    if (this.#request.known?.has(version)) return true; // one of several versions that the client named
     this.#end(NORMAL, (res) => {
       res.writeStatus('200 OK');
       writeHeaders(res, { ...this.#headers, 'Content-Type': 'application/json', ETag: `"${version}"` });
@@ -89,8 +90,8 @@ export class LongPollConnection extends HttpConnection {
   }
 
   get #isCurrent(): boolean {
-    const { since } = this.#request;
-    return this.#current !== undefined && (since === null || since === this.#current);
+    const { known } = this.#request;
+    return this.#current !== undefined && (known === null || known.has(this.#current));
   }
 
   /** Responds "not modified", or with an error while the relay is stale. */

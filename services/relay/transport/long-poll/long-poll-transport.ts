@@ -3,7 +3,7 @@ import { encodeRegister } from '../../../shared/protocol/server-message.ts';
 import type { Update } from '../../../shared/update/update.ts';
 import type { HttpRequest, HttpResponse } from '../../engine/engine.ts';
 import { readCaller } from '../caller.ts';
-import { parseConnectRequest } from '../connect-request.ts';
+import { parseToken } from '../connect-request.ts';
 import { sendProblem } from '../http/http-response.ts';
 import { HttpTransport, type HttpTransportDeps } from '../http/http-transport.ts';
 import { LongPollConnection } from './long-poll-connection.ts';
@@ -12,7 +12,7 @@ import { parseTopicRequest } from './topic-request.ts';
 const PATH = '/topics/';
 
 /**
- * The register of a topic at `/topics/<topic>`. Waits for a newer version if the client asks for that. All waiting clients
+ * The register of a topic at `/topics/<topic>` or `/topics/?topic=<topic>`. Waits for a newer version if the client asks for that. All waiting clients
  * get the same bytes, so that a cache can collapse their requests into one.
  */
 export class LongPollTransport extends HttpTransport<LongPollConnection> {
@@ -34,18 +34,19 @@ export class LongPollTransport extends HttpTransport<LongPollConnection> {
     const caller = readCaller(res, req);
     const cors = corsHeaders(caller.origin, caller.host);
     try {
+      const query = new URLSearchParams(req.getQuery());
       const request = parseTopicRequest({
         path: req.getUrl().slice(PATH.length),
+        query,
         ifNoneMatch: req.getHeader('if-none-match'),
         prefer: req.getHeader('prefer'),
       });
-      const authorization = req.getHeader('authorization');
-      const { token } = parseConnectRequest(req.getQuery(), { maxTopics: 0, authorization });
+      const token = parseToken(query, req.getHeader('authorization'));
       if (maxWaiting > 0 && this.connections.size >= maxWaiting) throw new AppError('relay_full');
       const admissionKey = admission.admit(caller);
       const isPublic = token === undefined;
       this.open(new LongPollConnection({ host: this, res, admissionKey, request, cors, clock, isPublic }), {
-        topics: new Map([[request.topic, request.since]]),
+        topics: new Map([[request.topic, request.known && Math.max(0, ...request.known)]]),
         token,
       });
     } catch (error) {
