@@ -47,6 +47,30 @@ describe('no acknowledged update is lost to a client', () => {
     expect(await relay?.metric('relay_updates_repaired_total')).toBeGreaterThan(0);
   }, 60_000);
 
+  it('when a relay may not subscribe: it becomes stale, repair delivers the updates, and it recovers', async () => {
+    const clients = chaos.cluster.clientsOf(2).filter(({ kind }) => kind === 'websocket');
+    const outcome = await chaos.cluster.measure('one relay may not subscribe', async () => {
+      await chaos.allowChannels(false);
+      await eventually(() => expect(clients.every(({ isFresh }) => !isFresh)).toBe(true), 15_000);
+      await chaos.cluster.publish(QUIET_TOPICS);
+      await chaos.allowChannels(true);
+    });
+    expect(outcome.behind).toBe(0);
+    expect(outcome.refused).toBe(0);
+  }, 60_000);
+
+  it('when a relay stands still for longer than it may be fresh, and resumes', async () => {
+    const relay = chaos.cluster.relays[2];
+    const outcome = await chaos.cluster.measure('a relay stopped for 10 s and resumed', async () => {
+      relay?.kill('SIGSTOP');
+      await chaos.cluster.publish(QUIET_TOPICS);
+      await pass(10_000);
+      relay?.kill('SIGCONT');
+    });
+    expect(outcome.behind).toBe(0);
+    expect(outcome.refused).toBe(0);
+  }, 60_000);
+
   it('when a relay is killed, and its clients reconnect to others', async () => {
     const orphans = chaos.cluster.clientsOf(1);
     const outcome = await chaos.cluster.measure('a relay killed', async () => {

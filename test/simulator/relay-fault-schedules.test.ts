@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
-import type { SimulatedRelay } from './simulated-relay.ts';
+import { REPAIR_INTERVAL_MS, type SimulatedRelay } from './simulated-relay.ts';
 import { Simulation } from './simulation.ts';
 
 const TOPIC = 'chat' as Topic;
@@ -31,6 +31,30 @@ describe('a relay', () => {
     });
     return statuses;
   }
+
+  it('whose subscriber connection alone fails becomes stale once a topic waits for longer than three intervals', async () => {
+    const messages: unknown[] = [];
+    const peer = { opened() {}, message: (text: string) => void messages.push(JSON.parse(text)), closed() {} };
+    const statesOf = (type: string) => messages.filter((message) => (message as { type: string }).type === type);
+    for (const shard of simulation.cluster.shards) shard.blackhole(`${relay.process.name}/subscriber`);
+    await time.runFor(60_000);
+    expect(relay.hub.fresh).toBe(true); // no topic waits
+    relay.connect('/ws', `topic=${TOPIC}`, peer);
+    await time.runFor(3 * REPAIR_INTERVAL_MS - 100);
+    expect([relay.hub.fresh, messages]).toEqual([true, []]);
+    simulation.publisher.publish([TOPIC], false);
+    await time.runFor(3 * REPAIR_INTERVAL_MS);
+    expect(relay.hub.fresh).toBe(false);
+    expect(messages).toEqual([
+      { type: 'freshness', fresh: false },
+      { type: 'subscribed', topics: { [TOPIC]: null } },
+    ]);
+    await time.runFor(60_000);
+    for (const shard of simulation.cluster.shards) shard.restore(`${relay.process.name}/subscriber`);
+    await time.runFor(3000);
+    expect(statesOf('freshness').at(-1)).toEqual({ type: 'freshness', fresh: true });
+    expect(statesOf('update')).toHaveLength(1);
+  });
 
   it('that stood still answers no long-poll with 304 before it is fresh again', async () => {
     poll('"1"', 1);

@@ -2,16 +2,19 @@ import { expect } from 'vitest';
 import type { Sabotage } from '../simulator/sabotage.ts';
 import { ChaosCluster, isQuiet, QUIET_TOPICS } from './chaos-cluster.ts';
 import { eventually } from './eventually.ts';
+import { askRedis } from './redis-admin.ts';
 import { RedisProcess } from './redis-process.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
-/** A cluster on one Redis, which the third relay reaches through a proxy that can fail. */
+/** A cluster on one Redis, which the third relay reaches through a proxy that can fail, as a user of its own. */
 export interface ChaosRedis {
   readonly redis: RedisProcess;
   readonly link: TcpProxy;
   readonly cluster: ChaosCluster;
   /** Kills Redis right after it acknowledged updates whose signals the third relay did not receive. */
   killWithUnsignalledUpdates(): Promise<void>;
+  /** Lets the third relay subscribe to channels, or not: then its subscriptions end, and everything else works. */
+  allowChannels(isAllowed: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -19,13 +22,19 @@ export interface ChaosRedis {
 export async function startChaosRedis(options: { sabotage?: Sabotage } = {}): Promise<ChaosRedis> {
   const redis = await RedisProcess.start();
   const link = await TcpProxy.start(redis.port);
+  const allowChannels = async (isAllowed: boolean) => {
+    const rules = ['on', '>secret', '~*', '+@all', isAllowed ? 'allchannels' : 'resetchannels'];
+    await askRedis(redis.port, 'ACL', 'SETUSER', 'third', ...rules);
+  };
+  await allowChannels(true);
   const stop = async () => {
     await link.stop();
     await redis.stop();
   };
   const cluster = await ChaosCluster.start({
     env: { REDIS_URL: redis.url },
-    relayEnv: (relay): Record<string, string> => (relay === 2 ? { REDIS_URL: `redis://127.0.0.1:${link.port}` } : {}),
+    relayEnv: (relay): Record<string, string> =>
+      relay === 2 ? { REDIS_URL: `redis://third:secret@127.0.0.1:${link.port}` } : {},
     ...(options.sabotage ? { sabotage: options.sabotage } : {}),
   }).catch(async (error) => {
     await stop();
@@ -35,6 +44,7 @@ export async function startChaosRedis(options: { sabotage?: Sabotage } = {}): Pr
     redis,
     link,
     cluster,
+    allowChannels,
     async killWithUnsignalledUpdates() {
       const { ledger, refusals } = cluster.steady;
       const subscribers = cluster.clientsOf(2).filter(({ topics }) => topics.some(isQuiet));

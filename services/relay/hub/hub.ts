@@ -87,6 +87,10 @@ export class Hub implements FeedHandler {
       handler: {
         loaded: (topic, stored) => this.#loaded(topic, stored),
         forget: (topic) => this.#registers.forget(topic),
+        isLoaded: (topic) => this.#registers.loaded(topic) !== undefined,
+        attempted: () => {
+          if (!this.fresh) this.#repair.updateFreshness();
+        },
       },
     });
     this.#repair = new Repair({
@@ -97,6 +101,7 @@ export class Hub implements FeedHandler {
       handler: {
         watchedIn: (partition) => this.#registers.loadedIn(partition),
         versionOf: (topic) => this.#registers.loaded(topic)?.stored,
+        unprovenSinceMs: () => this.#interest.unprovenSinceMs,
         changed: (partition, topics) => this.#interest.changed(partition, topics),
         repaired: (updates, requestedAtMs) => {
           for (const update of updates) this.#merge(update, requestedAtMs);
@@ -131,6 +136,11 @@ export class Hub implements FeedHandler {
   /** Whether this relay's registers are proven current. */
   get fresh(): boolean {
     return this.#repair.fresh;
+  }
+
+  /** The time until which this relay is proven to have missed nothing, in milliseconds of the monotonic clock; -Infinity at first. */
+  get provenUntilMs(): number {
+    return this.#repair.provenUntilMs;
   }
 
   /** Age of the oldest of the partitions' last digests, in milliseconds; Infinity before all have one. */

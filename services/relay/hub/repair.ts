@@ -4,7 +4,7 @@ import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
 import { Partition } from './partition.ts';
 
-/** A relay is fresh while every partition was digested within this many intervals. */
+/** A relay is fresh while every partition was digested, and every topic watched and loaded, within this many intervals. */
 export const FRESH_INTERVALS = 3;
 
 /** Receives what repair finds, and knows the registers. */
@@ -13,6 +13,8 @@ export interface RepairHandler {
   watchedIn(partition: number): Iterable<readonly [Topic, Version]>;
   /** Returns the version of the newest known update of a topic; undefined if its register is not loaded. */
   versionOf(topic: Topic): Version | undefined;
+  /** Since when a topic is not watched, or not loaded, in milliseconds of the monotonic clock; undefined if none is. */
+  unprovenSinceMs(): number | undefined;
   /** These topics of a partition, or all of them, may have changed: a read that is under way may return an older state. */
   changed(partition: number, topics: readonly Topic[] | 'all'): void;
   /**
@@ -40,8 +42,11 @@ export interface RepairReport {
   deafSubscriptionReplaced(): void;
   /** A round of digests begins, because the interval is over or the link to the broker came up. */
   roundBegun(cause: 'interval' | 'link'): void;
-  freshness(fresh: boolean): void;
+  /** @param cause what made this relay stale: no digest succeeded, or a topic could not be subscribed to */
+  freshness(fresh: boolean, cause?: StaleCause): void;
 }
+
+export type StaleCause = 'digest' | 'subscription';
 
 /** A register to read, with its version if a digest has it. */
 interface Wanted {
@@ -54,8 +59,8 @@ type Feed = Pick<BrokerFeed, 'partitions' | 'partitionOf' | 'digest' | 'read' | 
 /**
  * Finds everything that signals may lose: at every interval, and whenever the link comes up, reads each partition's digest
  * since its cursor, and the registers that changed without a signal. From that follows freshness: this relay is fresh
- * while the last digest of every partition is at most three intervals old. Failed digests are repeated at the next
- * interval; no method throws.
+ * while the last digest of every partition is at most three intervals old, and no topic waits longer for its watch or its
+ * register. Failed digests are repeated at the next interval; no method throws.
  */
 export class Repair {
   readonly partitions: readonly Partition[];
@@ -88,7 +93,16 @@ export class Repair {
 
   /** Age of the oldest of the partitions' last digests, in milliseconds; Infinity before all have one. */
   get digestAgeMs(): number {
-    return this.#clock.monotonicMs() - Math.min(...this.partitions.map((state) => state.digestedAtMs));
+    return this.#clock.monotonicMs() - this.#digestedAtMs;
+  }
+
+  /** The time until which this relay is proven to have missed nothing, in milliseconds of the monotonic clock; -Infinity at first. */
+  get provenUntilMs(): number {
+    return Math.min(this.#digestedAtMs, this.#handler.unprovenSinceMs() ?? Number.POSITIVE_INFINITY);
+  }
+
+  get #digestedAtMs(): number {
+    return Math.min(...this.partitions.map((state) => state.digestedAtMs));
   }
 
   start(): void {
@@ -120,6 +134,17 @@ export class Repair {
         this.#timer = this.#clock.after(jittered, () => this.repairNow('interval'));
       }
     });
+  }
+
+  /** Becomes fresh or stale by what is proven now. Called after each round, when freshness expires, and after topics were loaded. */
+  updateFreshness(): void {
+    if (this.#stopped) return;
+    if (!this.fresh) this.#become(false); // a caller of `fresh` may have seen that it expired
+    this.#freshUntilMs = this.provenUntilMs + FRESH_INTERVALS * this.#intervalMs;
+    const leftMs = this.#freshUntilMs - this.#clock.monotonicMs();
+    this.#expiry?.cancel();
+    if (leftMs > 0) this.#expiry = this.#clock.after(leftMs, () => this.updateFreshness());
+    this.#become(leftMs > 0);
   }
 
   /** Notes the version of a register that was read, which may be newer than any digest. */
@@ -157,7 +182,7 @@ export class Repair {
         this.#repair(partition, state).catch(() => this.#report.digestFailed()),
       ),
     );
-    this.#updateFreshness();
+    this.updateFreshness();
   }
 
   async #repair(partition: number, state: Partition): Promise<void> {
@@ -235,21 +260,11 @@ export class Repair {
     this.#feed.resetSubscription(partition);
   }
 
-  #updateFreshness(): void {
-    if (this.#stopped) return;
-    if (!this.fresh) this.#become(false); // a caller of `fresh` may have seen that it expired
-    const oldest = Math.min(...this.partitions.map((state) => state.digestedAtMs));
-    this.#freshUntilMs = oldest + FRESH_INTERVALS * this.#intervalMs;
-    const leftMs = this.#freshUntilMs - this.#clock.monotonicMs();
-    this.#expiry?.cancel();
-    if (leftMs > 0) this.#expiry = this.#clock.after(leftMs, () => this.#updateFreshness());
-    this.#become(leftMs > 0);
-  }
-
   #become(fresh: boolean): void {
     if (fresh === this.#fresh) return;
     this.#fresh = fresh;
-    this.#report.freshness(fresh);
+    const cause = this.#digestedAtMs > this.provenUntilMs ? 'subscription' : 'digest';
+    this.#report.freshness(fresh, fresh ? undefined : cause);
     this.#handler.freshnessChanged(fresh);
   }
 }

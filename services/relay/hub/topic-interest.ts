@@ -17,6 +17,10 @@ export interface InterestHandler {
   loaded(topic: Topic, stored: Update | undefined): void;
   /** The topic is not watched any more: its register is out of date from now on. */
   forget(topic: Topic): void;
+  /** Whether the topic's register is loaded: then digests keep it current, even while its watch is lost. */
+  isLoaded(topic: Topic): boolean;
+  /** Called after each attempt to watch and read topics. */
+  attempted(): void;
 }
 
 type Feed = Pick<BrokerFeed, 'watch' | 'unwatch' | 'read' | 'partitionOf'>;
@@ -32,6 +36,8 @@ export class TopicInterest {
   readonly #clock: Clock;
   readonly #stages = new Map<Topic, Stage>();
   readonly #unfinished = new Set<Topic>();
+  /** Topics that are not watched, or not loaded, and since when by the monotonic clock; oldest first. */
+  readonly #unproven = new Map<Topic, number>();
   /** Topics without subscribers, and when to unwatch them; earliest first. */
   readonly #idle = new Map<Topic, number>();
   /** Topics of the call under way for which its result is still valid. */
@@ -58,12 +64,19 @@ export class TopicInterest {
     return this.#stages.has(topic);
   }
 
+  /** Since when a topic is not watched, or not loaded, in milliseconds of the monotonic clock; undefined if none is. */
+  get unprovenSinceMs(): number | undefined {
+    const [oldest] = this.#unproven.values();
+    return oldest;
+  }
+
   /** Watches a topic that has its first subscriber. */
   acquire(topic: Topic): void {
     this.#idle.delete(topic);
     if (this.#stages.has(topic)) return;
     this.#stages.set(topic, 'unwatched');
     this.#unfinished.add(topic);
+    this.#unproven.set(topic, this.#clock.monotonicMs());
     this.#schedule(0);
   }
 
@@ -87,6 +100,7 @@ export class TopicInterest {
       this.#valid.delete(topic);
       this.#stages.set(topic, 'unwatched');
       this.#unfinished.add(topic);
+      if (!this.#unproven.has(topic)) this.#unproven.set(topic, this.#clock.monotonicMs());
     }
     this.#schedule(0);
   }
@@ -137,6 +151,7 @@ export class TopicInterest {
     this.#again = false;
     const isDone = await this.#tryAll();
     this.#running = false;
+    this.#handler.attempted();
     const delayMs = this.#again ? 0 : this.#retryMs;
     this.#retryMs = isDone ? FIRST_RETRY_MS : Math.min(this.#retryMs * 2, MAX_RETRY_MS);
     if (!isDone) this.#schedule(delayMs);
@@ -149,12 +164,15 @@ export class TopicInterest {
     const due = this.#takeIdle();
     if (due.length > 0) await this.#feed.unwatch(due).catch(() => {}); // costs only unused signals
     const watched = await this.#call('unwatched', (topics) => this.#feed.watch(topics));
-    for (const { topics } of watched.results) for (const topic of topics) this.#take(topic, 'unread');
+    for (const topic of watched.results.flatMap(({ topics }) => topics)) {
+      if (this.#take(topic, 'unread') && this.#handler.isLoaded(topic)) this.#unproven.delete(topic);
+    }
     const read = await this.#call('unread', (topics) => this.#feed.read(topics));
     for (const { topics, result } of read.results) {
       topics.forEach((topic, i) => {
         if (!this.#take(topic, 'ready')) return;
         this.#unfinished.delete(topic);
+        this.#unproven.delete(topic);
         this.#handler.loaded(topic, result[i]);
       });
     }
@@ -197,6 +215,7 @@ export class TopicInterest {
       this.#idle.delete(topic);
       this.#stages.delete(topic);
       this.#unfinished.delete(topic);
+      this.#unproven.delete(topic);
       this.#handler.forget(topic);
     }
     return due;

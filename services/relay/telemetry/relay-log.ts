@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { AppError, ErrorCode } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
+import type { StaleCause } from '../hub/repair.ts';
 
 /** An event that may repeat is logged once in this time, with the number of its repetitions. */
 const REPEAT_MS = 60_000;
@@ -30,14 +31,14 @@ export class RelayLog {
     this.#staleSinceMs = deps.clock.monotonicMs();
   }
 
-  freshness(fresh: boolean): void {
+  freshness(fresh: boolean, cause?: StaleCause): void {
     const nowMs = this.#clock.monotonicMs();
     if (fresh) {
       this.#logger.info({ staleMs: Math.round(nowMs - this.#staleSinceMs) }, 'relay is fresh');
       return;
     }
     this.#staleSinceMs = nowMs;
-    this.#logger.warn('relay is stale; clients notified');
+    this.#logger.warn({ cause }, 'relay is stale; clients notified');
   }
 
   floorRaised(): void {

@@ -6,6 +6,7 @@ import type { TransportName } from '../../shared/protocol/transport-name.ts';
 import { type BulkStats, NO_STATS, type ServiceStats } from '../../shared/trace/service-stats.ts';
 import type { Update } from '../../shared/update/update.ts';
 import type { HubReport } from '../hub/hub.ts';
+import type { StaleCause } from '../hub/repair.ts';
 import type { FanoutReport, TransportDelivery } from '../relay-fanout.ts';
 import type { SessionReport } from '../session/session-ports.ts';
 import type { ConnectionReport } from '../transport/transport.ts';
@@ -116,9 +117,9 @@ export class RelayTelemetry implements HubReport, SessionReport, ConnectionRepor
     this.#log.deafSubscriptionReplaced();
   }
 
-  freshness(fresh: boolean): void {
+  freshness(fresh: boolean, cause?: StaleCause): void {
     this.#repair.freshness(fresh);
-    this.#log.freshness(fresh);
+    this.#log.freshness(fresh, cause);
   }
 
   // Connections.

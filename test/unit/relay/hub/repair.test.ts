@@ -35,7 +35,8 @@ function createRepair() {
   const freshness: boolean[] = [];
   const raises: string[] = [];
   const named: unknown[] = [];
-  const chatIs = { version: 5 };
+  const chatIs: { version: number; unprovenSinceMs?: number | undefined } = { version: 5 };
+  const causes: unknown[] = [];
   const clock = {
     ...time.clock(),
     nowMs: () => time.nowMs + day.offsetMs,
@@ -60,6 +61,7 @@ function createRepair() {
     handler: {
       watchedIn: () => [[chat, 5]],
       versionOf: (topic) => (topic === chat ? chatIs.version : undefined),
+      unprovenSinceMs: () => chatIs.unprovenSinceMs,
       changed: (partition, topics) => void named.push([partition, topics]),
       repaired: (updates) => void heard.push(...updates),
       expired: (topics) => void heard.push(topics),
@@ -73,10 +75,10 @@ function createRepair() {
       updatesRepaired() {},
       floorRaised: () => void raises.push('counted'),
       deafSubscriptionReplaced() {},
-      freshness() {},
+      freshness: (_fresh, cause) => void causes.push(cause),
     },
   });
-  return { time, day, stood, broker, freshness, heard, raises, named, chatIs, repair };
+  return { time, day, stood, broker, freshness, heard, raises, named, chatIs, causes, repair };
 }
 
 describe('repair', () => {
@@ -173,6 +175,23 @@ describe('freshness', () => {
     stood.stillMs = FRESH_INTERVALS * INTERVAL_MS;
     expect(repair.fresh).toBe(false);
     await time.runFor(2 * INTERVAL_MS);
+    expect([repair.fresh, freshness]).toEqual([true, [true, false, true]]);
+    repair.stop();
+  });
+
+  it('ends three intervals after a topic could not be watched or loaded, and returns when it is', async () => {
+    const { time, freshness, causes, chatIs, repair } = createRepair();
+    repair.start();
+    await time.runFor(10 * INTERVAL_MS);
+    chatIs.unprovenSinceMs = time.nowMs;
+    await time.runFor(FRESH_INTERVALS * INTERVAL_MS - 1);
+    expect([repair.fresh, freshness]).toEqual([true, [true]]);
+    await time.runFor(1);
+    expect([repair.fresh, freshness, causes]).toEqual([false, [true, false], [undefined, 'subscription']]);
+    await time.runFor(10 * INTERVAL_MS);
+    expect(freshness).toEqual([true, false]);
+    chatIs.unprovenSinceMs = undefined;
+    repair.updateFreshness();
     expect([repair.fresh, freshness]).toEqual([true, [true, false, true]]);
     repair.stop();
   });

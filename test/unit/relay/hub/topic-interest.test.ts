@@ -108,6 +108,12 @@ class KnownRegisters {
   forget(topic: Topic): void {
     this.known.delete(topic);
   }
+
+  isLoaded(topic: Topic): boolean {
+    return this.known.has(topic);
+  }
+
+  attempted(): void {}
 }
 
 async function play(list: readonly Move[], fateList: readonly Fate[]) {
@@ -160,6 +166,7 @@ describe('TopicInterest', () => {
         expect([...wanted].filter((topic) => !feed.watched.has(topic))).toEqual([]);
         expect([...handler.known.keys()].sort()).toEqual([...wanted].sort());
         for (const topic of wanted) expect(handler.known.get(topic)).toBe(feed.registers.get(topic) ?? 0);
+        expect(interest.unprovenSinceMs).toBeUndefined();
       }),
       { numRuns: 1000 },
     );
@@ -188,6 +195,30 @@ describe('TopicInterest', () => {
     for (const topic of TOPICS) interest.acquire(topic);
     await time.runFor(100);
     expect([...handler.known.keys()]).toEqual(['b1', 'b2']);
+    interest.stop();
+  });
+
+  it('knows since when a topic is not loaded, or its watch is lost, until the oldest of them is proven again', async () => {
+    const time = new VirtualTime();
+    let fails = false;
+    const feed = new FatefulFeed(time, () => ({ delayMs: 1, fails, takesEffect: !fails }));
+    const interest = new TopicInterest({ feed, handler: new KnownRegisters(), clock: time.clock() });
+    const [first, second] = ['a1', 'b1'] as [Topic, Topic];
+    interest.acquire(first);
+    await time.runFor(100);
+    expect(interest.unprovenSinceMs).toBeUndefined();
+    fails = true;
+    interest.lost([0]);
+    await time.runFor(100);
+    interest.acquire(second);
+    await time.runFor(100);
+    expect(interest.unprovenSinceMs).toBe(100);
+    interest.release(first);
+    await time.runFor(2 * LINGER_MS);
+    expect(interest.unprovenSinceMs).toBe(200);
+    fails = false;
+    await time.runFor(LINGER_MS);
+    expect(interest.unprovenSinceMs).toBeUndefined();
     interest.stop();
   });
 
