@@ -1,6 +1,7 @@
 import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { createRequire } from 'node:module';
 import { listenError, StartError } from '../../shared/start-error.ts';
+import { closeBehindProxies } from './close-behind-proxies.ts';
 import type { App, Engine, EngineOptions, TlsFiles } from './engine.ts';
 
 type Uws = typeof import('uWebSockets.js');
@@ -18,6 +19,7 @@ export class UwsEngine implements Engine {
     this.#uws = loadUws();
     this.#native = this.#createApp(tls);
     this.app = this.#countWebSockets(this.#native);
+    closeBehindProxies(this.app);
     const count = (res: HttpResponse, difference: number): void => {
       this.#sockets += difference;
       if (difference < 0 || maxSockets === 0 || this.#sockets <= maxSockets) return;
