@@ -100,6 +100,19 @@ describe.skipIf('unavailable' in lab)('the image', () => {
     expect((await size(images.heliograph)) - (await size(base))).toBeLessThan(100e6);
   });
 
+  it(
+    'limits the heap to a share of the memory of its container',
+    async () => {
+      const [node, ...flags] = JSON.parse(
+        await call('image', 'inspect', '--format', '{{json .Config.Entrypoint}}', images.heliograph),
+      );
+      const print = ['-p', 'v8.getHeapStatistics().heap_size_limit'];
+      const args = ['--rm', '--memory=256m', '--entrypoint', node, images.heliograph, ...flags.slice(0, -1), ...print];
+      expect(Number(await call('run', ...args))).toBeLessThan(0.7 * 256 * 1024 ** 2);
+    },
+    START_MS,
+  );
+
   it('declares no volume, so that no role leaves one behind', async () => {
     expect(await call('image', 'inspect', '--format', '{{json .Config.Volumes}}', images.heliograph)).toBe('null');
   });

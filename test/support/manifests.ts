@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, stringify } from 'yaml';
 import { readChatConfig } from '../../services/chat/config.ts';
 import { readRelayProcessConfig } from '../../services/relay/config.ts';
 import { type Environment, EnvReader } from '../../services/shared/config/env-reader.ts';
@@ -21,6 +23,9 @@ export type Manifest = KubernetesObject & Readonly<Record<string, any>>;
 /** The overlays there are, by name. */
 export const OVERLAYS: readonly string[] = readdirSync(`${ROOT}k8s/overlays`);
 
+/** The components that no overlay has: an operator adds them. */
+export const OPTIONAL_COMPONENTS = ['chat-stats', 'openshift', 'otlp'] as const;
+
 /** What `kubectl apply -k` would send for an overlay. */
 export function renderOverlay(overlay: string): readonly Manifest[] {
   return renderFolder(`k8s/overlays/${overlay}`);
@@ -28,9 +33,32 @@ export function renderOverlay(overlay: string): readonly Manifest[] {
 
 /** The same for any folder. */
 export function renderFolder(folder: string): readonly Manifest[] {
+  return render(`${ROOT}${folder}`);
+}
+
+function render(folder: string): readonly Manifest[] {
   const kubectl = findProgram('kubectl', 'kubernetes-client');
-  const text = execFileSync(kubectl, ['kustomize', `${ROOT}${folder}`], { encoding: 'utf8' });
+  const text = execFileSync(kubectl, ['kustomize', folder], { encoding: 'utf8' });
   return parseAllDocuments(text).map((document) => document.toJS() as Manifest);
+}
+
+/** Renders an overlay with more components of `k8s/components`, as the kustomization of an operator would. */
+export function renderWithComponents(
+  overlay: string,
+  components: readonly (typeof OPTIONAL_COMPONENTS)[number][],
+): readonly Manifest[] {
+  const folder = mkdtempSync(join(tmpdir(), 'heliograph-kustomize-'));
+  const path = (name: string) => relative(realpathSync(folder), join(ROOT, 'k8s', name));
+  const kustomization = {
+    resources: [path(`overlays/${overlay}`)],
+    components: components.map((name) => path(`components/${name}`)),
+  };
+  writeFileSync(join(folder, 'kustomization.yaml'), stringify(kustomization));
+  try {
+    return render(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** The documents of a kind. */
