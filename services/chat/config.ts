@@ -1,6 +1,6 @@
-import { Webhook } from 'standardwebhooks';
 import type { EnvReader } from '../shared/config/env-reader.ts';
 import { readHeaderTimeoutMs } from '../shared/config/process-config.ts';
+import { MIN_SECRET_BYTES, parseSecretKey } from '../shared/protocol/signing-secret.ts';
 import type { Topic } from '../shared/update/topic.ts';
 
 /** Authenticates the chat at the webhook: it signs its calls, or sends a bearer token. */
@@ -53,21 +53,13 @@ function readCredential(env: EnvReader, fallback: string | undefined): ChatCrede
   if (secret !== undefined && token !== undefined) {
     env.fail('WEBHOOK_TOKEN', 'must not be set together with WEBHOOK_SECRET: the chat uses one credential');
   }
-  if (secret !== undefined && !isSecret(secret)) env.fail('WEBHOOK_SECRET', 'must be a secret such as whsec_<base64>');
+  if (secret !== undefined && parseSecretKey(secret) === undefined) {
+    env.fail('WEBHOOK_SECRET', `must be a secret such as whsec_<base64> of at least ${MIN_SECRET_BYTES} bytes`);
+  }
   if (secret !== undefined) return Object.freeze({ secret });
   if (token !== undefined) return Object.freeze({ token });
   if (fallback === undefined) {
     env.fail('WEBHOOK_SECRET', 'must be one of the secrets of the webhook, or WEBHOOK_TOKEN one of its tokens');
   }
   return Object.freeze({ secret: fallback ?? '' });
-}
-
-function isSecret(text: string): boolean {
-  if (!/^whsec_[A-Za-z0-9+/]{16,}={0,2}$/.test(text)) return false;
-  try {
-    new Webhook(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

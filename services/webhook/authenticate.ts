@@ -41,8 +41,9 @@ export function createAuthenticate(deps: {
   }
 
   return (headers) => {
-    if (headers.authorization !== undefined) return byToken(headers.authorization);
     const [timestamp, signature] = [headers['webhook-timestamp'], headers['webhook-signature']];
+    // A gateway on the way may have added an `Authorization` header of its own to a signed call.
+    if (signature === undefined && headers.authorization !== undefined) return byToken(headers.authorization);
     const id = readWebhookId(headers);
     if (id === undefined || typeof timestamp !== 'string' || typeof signature !== 'string') {
       throw new AppError('unauthorized');

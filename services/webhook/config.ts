@@ -1,6 +1,7 @@
-import type { EnvReader } from '../shared/config/env-reader.ts';
+import { type EnvReader, isToken, TOKEN_RULE } from '../shared/config/env-reader.ts';
 import { readHeaderTimeoutMs } from '../shared/config/process-config.ts';
 import { requireRedisConfig } from '../shared/config/redis-config.ts';
+import { MIN_SECRET_BYTES } from '../shared/protocol/signing-secret.ts';
 import type { Topic } from '../shared/update/topic.ts';
 import { parseSigningSecret, type SigningCredential } from './credential.ts';
 
@@ -31,19 +32,13 @@ export interface WebhookConfig {
  * @param fallback.token used if the environment has no token
  */
 export function readWebhookConfig(env: EnvReader, fallback: { token?: string } = {}): WebhookConfig {
-  const tokens = env.list('WEBHOOK_TOKENS');
+  const tokens = readTokens(env);
   const secrets = readSecrets(env);
   const noCredentials = tokens.length === 0 && secrets.length === 0;
   if (noCredentials && fallback.token === undefined) {
     env.fail(
       'WEBHOOK_TOKENS',
       'must contain a token, or WEBHOOK_SECRETS a secret: otherwise no publisher can authenticate',
-    );
-  }
-  if (tokens.some((token) => !/^[\x21-\x7e]+$/.test(token))) {
-    env.fail(
-      'WEBHOOK_TOKENS',
-      'must contain tokens of printable ASCII without spaces, so that they can be sent in a header',
     );
   }
   return Object.freeze({
@@ -59,13 +54,28 @@ export function readWebhookConfig(env: EnvReader, fallback: { token?: string } =
   });
 }
 
+function readTokens(env: EnvReader): readonly string[] {
+  const tokens = env.list('WEBHOOK_TOKENS');
+  if (tokens.some((token) => !isToken(token))) {
+    env.fail('WEBHOOK_TOKENS', `must contain tokens of ${TOKEN_RULE}`);
+  }
+  if (new Set(tokens).size < tokens.length) env.fail('WEBHOOK_TOKENS', 'must not contain the same token twice');
+  return tokens;
+}
+
 function readSecrets(env: EnvReader): readonly SigningCredential[] {
   const secrets = env.list('WEBHOOK_SECRETS').map(parseSigningSecret);
   const known = secrets.filter((secret) => secret !== undefined);
   if (known.length < secrets.length) {
     env.fail(
       'WEBHOOK_SECRETS',
-      'must contain secrets such as whsec_<base64>, or whsec_<base64>@chat/*|news to permit only some topics',
+      `must contain secrets such as whsec_<base64> of at least ${MIN_SECRET_BYTES} bytes, or whsec_<base64>@chat/*|news to permit only some topics`,
+    );
+  }
+  if (new Set(known.map(({ id }) => id)).size < known.length) {
+    env.fail(
+      'WEBHOOK_SECRETS',
+      'must not contain the same secret twice: join its topics, as in whsec_<base64>@chat/*|news',
     );
   }
   return Object.freeze(known);

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
+import { parseSecretKey } from '../shared/protocol/signing-secret.ts';
 import { parseTopicPatterns, type TopicPattern } from '../shared/update/topic-pattern.ts';
 
 /** A credential of a publisher, without the secret itself. */
@@ -24,21 +25,21 @@ export interface TokenCredential extends Credential {
 
 /**
  * Parses `whsec_<base64>`, or `whsec_<base64>@<pattern>|<pattern>` for a secret that permits only those topics (exact
- * names, or prefixes followed by `*`). Returns undefined if the text is invalid.
+ * names, or prefixes followed by `*`). Returns undefined if the text is invalid, or the secret has less than 24 bytes.
  */
 export function parseSigningSecret(text: string): SigningCredential | undefined {
-  const match = /^whsec_([A-Za-z0-9+/]{16,}={0,2})(?:@(.+))?$/.exec(text);
-  if (!match?.[1]) return undefined;
-  const mayPublish = match[2] === undefined ? () => true : parseTopicPatterns(match[2].split('|'));
-  if (!mayPublish) return undefined;
+  const [, secret = '', topics] = /^([^@]*)(?:@(.*))?$/.exec(text) ?? [];
+  const key = parseSecretKey(secret);
+  const mayPublish = topics === undefined ? () => true : parseTopicPatterns(topics.split('|'));
+  if (key === undefined || !mayPublish) return undefined;
   let webhook: Webhook;
   try {
-    webhook = new Webhook(match[1]);
+    webhook = new Webhook(key);
   } catch {
     return undefined;
   }
   return {
-    id: fingerprint(match[1]),
+    id: fingerprint(key),
     mayPublish,
     verifies(body, { id, timestamp, signature }) {
       try {

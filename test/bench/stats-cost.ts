@@ -12,8 +12,8 @@ const MIB = 1024 * 1024;
 
 const MODES = {
   off: {},
-  default: { STATS_TOKEN: 'token' },
-  always: { STATS_TOKEN: 'token', STATS_SAMPLE_RATE: '1' },
+  default: { STATS_TOKEN: 'a-token-of-the-tests' },
+  always: { STATS_TOKEN: 'a-token-of-the-tests', STATS_SAMPLE_RATE: '1' },
 } as const;
 
 /** A webhook and a relay with clients, with call statistics in one of the modes. */

@@ -10,7 +10,7 @@ import { docker } from './docker-engine.ts';
 const lab = inject('docker');
 const UP_MS = 180_000;
 const CLIENTS = 50;
-const TOKEN = 'local-token'; // as deploy/compose.yaml has it
+const TOKEN = 'local-only-token'; // as deploy/compose.yaml has it
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** What `docker compose ps` says of a container. */

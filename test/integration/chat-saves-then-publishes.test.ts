@@ -112,7 +112,7 @@ describe('a comment', () => {
   });
 
   it('rejected by the webhook is logged once, without the credential', async () => {
-    const chat = await start({ env: { WEBHOOK_TOKEN: 'hunter2' } });
+    const chat = await start({ env: { WEBHOOK_TOKEN: 'hunter2-hunter2-hunter2' } });
     expect(await (await chat.post(ADA)).json()).toMatchObject({ published: false });
     expect(await (await chat.post(ADA)).json()).toMatchObject({ published: false });
     expect(chat.log).toHaveLength(1);

@@ -39,14 +39,14 @@ describe('the documented call', () => {
   });
 
   it('with a bearer token is one line of curl', async () => {
-    const script = here(readmeExample('sh', 'Bearer change-me')).replace('change-me', WEBHOOK_TOKEN);
+    const script = here(readmeExample('sh', 'Bearer change-this-token')).replace('change-this-token', WEBHOOK_TOKEN);
     const { stdout } = await run('sh', ['-c', script], { env });
     expect(JSON.parse(stdout)).toMatchObject({ updates: [{ topic: 'chat' }] });
   });
 
   it('that waits for delivery succeeds once all relays have delivered, and otherwise shows which have not', async () => {
     const cwd = mkdtempSync(join(tmpdir(), 'heliograph-readme-'));
-    const script = here(readmeExample('sh', 'wait=delivered')).replace('change-me', WEBHOOK_TOKEN);
+    const script = here(readmeExample('sh', 'wait=delivered')).replace('change-this-token', WEBHOOK_TOKEN);
     const runIt = () => run('sh', ['-c', script.replace('timeout=10s', 'timeout=1s')], { env, cwd });
     try {
       broker.relays = ['relay'];

@@ -86,8 +86,8 @@ describe('the image built from a clean clone', () => {
         ...redis,
         HELIOGRAPH_PREFIX: randomPrefix(),
         CHAT_DB: join(folder, `${role}.db`),
-        WEBHOOK_TOKENS: 'a-token',
-        WEBHOOK_TOKEN: 'a-token',
+        WEBHOOK_TOKENS: 'a-token-of-the-tests',
+        WEBHOOK_TOKEN: 'a-token-of-the-tests',
         ADMIN_HOST: '127.0.0.1',
         ...(role === 'standalone' ? { RELAY_PORT: '0', WEBHOOK_PORT: '0', CHAT_PORT: '0' } : {}),
       };

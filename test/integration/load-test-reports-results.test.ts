@@ -69,7 +69,11 @@ describe('a load test with a cluster of its own', () => {
 });
 
 describe('a load test of a running cluster', { timeout: 60_000 }, () => {
-  const env = { REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: randomPrefix(), WEBHOOK_TOKENS: 'a-token' };
+  const env = {
+    REDIS_URL: inject('redisUrl'),
+    HELIOGRAPH_PREFIX: randomPrefix(),
+    WEBHOOK_TOKENS: 'a-token-of-the-tests',
+  };
   const tests: LoadTestProcess[] = [];
   const proxies: TcpProxy[] = [];
   let relay: ServiceProcess;
@@ -90,7 +94,7 @@ describe('a load test of a running cluster', { timeout: 60_000 }, () => {
   });
 
   function start(args: readonly string[], options: { port?: number; token?: string } = {}): LoadTestProcess {
-    const { port = relay.port, token = 'a-token' } = options;
+    const { port = relay.port, token = 'a-token-of-the-tests' } = options;
     const at = [`--relay=http://127.0.0.1:${port}`, `--webhook=http://127.0.0.1:${webhook.port}/webhook`];
     const metrics = `--metrics=http://127.0.0.1:${relay.adminPort}/metrics`;
     const test = startLoadTest([...at, metrics, ...args, '--json=-'], { WEBHOOK_TOKEN: token });

@@ -96,7 +96,7 @@ describe('a project that has installed this repository', () => {
 
   it('records the calls of its own Express app as documented', async () => {
     writeFileSync(join(dir, 'app.js'), RECORDED_APP);
-    const env = { PATH: process.env.PATH, STATS_TOKEN: 'token', STATS_SAMPLE_RATE: '1' };
+    const env = { PATH: process.env.PATH, STATS_TOKEN: 'a-token-of-the-tests', STATS_SAMPLE_RATE: '1' };
     const child = spawn(process.execPath, ['app.js'], { cwd: dir, env, stdio: ['ignore', 'pipe', 'inherit'] });
     try {
       let output = '';
@@ -110,7 +110,7 @@ describe('a project that has installed this repository', () => {
       }, 10_000);
       expect(await (await fetch(`http://127.0.0.1:${app}/hello/world`)).text()).toBe('hello');
       await eventually(async () => {
-        const headers = { authorization: 'Bearer token' };
+        const headers = { authorization: 'Bearer a-token-of-the-tests' };
         const { traces } = await (await fetch(`http://127.0.0.1:${pages}/stats`, { headers })).json();
         expect(traces).toMatchObject([{ service: 'shop', name: 'GET /hello/:name', path: '/hello/world' }]);
       }, 10_000);

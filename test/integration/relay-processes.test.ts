@@ -32,8 +32,8 @@ describe('a relay of two processes', () => {
     const env = {
       REDIS_URL: inject('redisUrl'),
       HELIOGRAPH_PREFIX: randomPrefix(),
-      WEBHOOK_TOKENS: 'token',
-      STATS_TOKEN: 'token',
+      WEBHOOK_TOKENS: 'a-token-of-the-tests',
+      STATS_TOKEN: 'a-token-of-the-tests',
     };
     webhook = await startService('webhook', env);
     relay = await startService('relay', {
@@ -50,7 +50,7 @@ describe('a relay of two processes', () => {
   });
 
   async function publish(): Promise<void> {
-    const headers = { authorization: 'Bearer token', 'content-type': 'application/json' };
+    const headers = { authorization: 'Bearer a-token-of-the-tests', 'content-type': 'application/json' };
     const call = { method: 'POST', headers, body: '{"topic":"chat"}' };
     expect((await fetch(`http://127.0.0.1:${webhook.port}/webhook`, call)).status).toBe(200);
   }
@@ -81,7 +81,7 @@ describe('a relay of two processes', () => {
   it('shows the statistics of all its processes on the admin port of the supervisor', async () => {
     await eventually(async () => {
       const url = `http://127.0.0.1:${relay.adminPort}/stats`;
-      const answer = await fetch(url, { headers: { authorization: 'Bearer token' } });
+      const answer = await fetch(url, { headers: { authorization: 'Bearer a-token-of-the-tests' } });
       const { relays, connections, traces } = await answer.json();
       expect({ relays, connections }).toEqual({ relays: PROCESSES, connections: clients.length });
       expect(traces.map((trace: { relays: number }) => trace.relays)).toContain(PROCESSES);

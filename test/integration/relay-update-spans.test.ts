@@ -13,7 +13,7 @@ let relay: RelayFixture;
 let traces = 0;
 
 beforeEach(async () => {
-  statistics = await startStats({ STATS_TOKEN: 'token' });
+  statistics = await startStats({ STATS_TOKEN: 'a-token-of-the-tests' });
 });
 afterEach(async () => {
   await relay?.stop();

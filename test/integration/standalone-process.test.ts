@@ -45,10 +45,13 @@ describe('npm start', () => {
 
   it.each([
     ['nothing', {}],
-    ['tokens', { WEBHOOK_TOKENS: 'one' }],
+    ['tokens', { WEBHOOK_TOKENS: 'the-first-token-here' }],
     ['secrets', { WEBHOOK_SECRETS: `${WEBHOOK_SECRET}@news` }],
     ['a secret of the chat', { WEBHOOK_SECRETS: WEBHOOK_SECRET, WEBHOOK_SECRET }],
-    ['a token of the chat', { WEBHOOK_TOKENS: 'one,two', WEBHOOK_TOKEN: 'two' }],
+    [
+      'a token of the chat',
+      { WEBHOOK_TOKENS: 'the-first-token-here,the-second-token-here', WEBHOOK_TOKEN: 'the-second-token-here' },
+    ],
     ['another topic and an address of its own', { CHAT_TOPIC: 'chat/lobby', WEBHOOK_HOST: '127.0.0.1' }],
   ])('lets its chat publish if the environment has %s', async (_, env) => {
     const { port } = await start(env);

@@ -14,7 +14,7 @@ let broker: RecordingBroker;
 beforeEach(async () => {
   redis = await RedisProcess.start();
   statistics = await startStats({
-    STATS_TOKEN: 'token',
+    STATS_TOKEN: 'a-token-of-the-tests',
     STATS_SAMPLE_RATE: '1',
     REDIS_URL: redis.url,
     REDIS_TIMEOUT: '300ms',

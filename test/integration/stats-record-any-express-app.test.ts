@@ -22,7 +22,7 @@ let remote: ReturnType<typeof createServer>;
 let remoteUrl: string;
 
 beforeEach(async () => {
-  running = await startStats({ STATS_TOKEN: 'token', STATS_SAMPLE_RATE: '1' });
+  running = await startStats({ STATS_TOKEN: 'a-token-of-the-tests', STATS_SAMPLE_RATE: '1' });
   stats = running.stats.service('shop', { followsCalls: true });
   trusting = running.stats.service('office', { trustsCallers: true });
   called = [];

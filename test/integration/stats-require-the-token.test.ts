@@ -93,7 +93,7 @@ describe('the statistics pages', () => {
     const other = await startStats({ STATS_TOKEN: TOKEN });
     expect((await fetch(`${other.url}/stats`, { headers: { cookie: pair } })).status).toBe(200);
     await other.stop();
-    const unrelated = await startStats({ STATS_TOKEN: 'another-token' });
+    const unrelated = await startStats({ STATS_TOKEN: 'another-token-of-the-tests' });
     expect((await fetch(`${unrelated.url}/stats`, { headers: { cookie: pair } })).status).toBe(401);
     await unrelated.stop();
 

@@ -76,7 +76,7 @@ describe('a tracing system', { timeout: 60_000 }, () => {
   it('receives only samples, by protobuf by default, under the service name of the environment', async () => {
     const env = {
       REDIS_URL: inject('redisUrl'),
-      WEBHOOK_TOKENS: 'token',
+      WEBHOOK_TOKENS: 'a-token-of-the-tests',
       OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
       OTEL_SERVICE_NAME: 'our-webhook',
       STATS_SAMPLE_RATE: '0.000000001',
@@ -88,7 +88,7 @@ describe('a tracing system', { timeout: 60_000 }, () => {
         method: 'POST',
         headers: {
           'content-type': 'application/json',
-          authorization: 'Bearer token',
+          authorization: 'Bearer a-token-of-the-tests',
           traceparent: `00-${traceId}-b7ad6b7169203331-${flags}`,
         },
         body: JSON.stringify({ topic }),
@@ -111,11 +111,11 @@ describe('a tracing system', { timeout: 60_000 }, () => {
     const { port } = silent.address() as AddressInfo;
     const webhook = await startService('webhook', {
       REDIS_URL: inject('redisUrl'),
-      WEBHOOK_TOKENS: 'token',
+      WEBHOOK_TOKENS: 'a-token-of-the-tests',
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
       STATS_SAMPLE_RATE: '1',
     });
-    const headers = { 'content-type': 'application/json', authorization: 'Bearer token' };
+    const headers = { 'content-type': 'application/json', authorization: 'Bearer a-token-of-the-tests' };
     const call = { method: 'POST', headers, body: '{"topic":"chat"}' };
     expect((await fetch(`http://127.0.0.1:${webhook.port}/webhook`, call)).status).toBe(200);
     await eventually(() => expect(sockets.size).toBeGreaterThan(0), 10_000);

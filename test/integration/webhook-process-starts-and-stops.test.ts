@@ -65,7 +65,7 @@ describe('the webhook process', () => {
   it('is alive without Redis, responds with 503 in time, and exits with code 0 at SIGTERM', async () => {
     const program = start({
       REDIS_URL: `redis://127.0.0.1:${await closedPort()}`,
-      WEBHOOK_TOKENS: 'hunter2',
+      WEBHOOK_TOKENS: 'hunter2-hunter2-hunter2',
       WEBHOOK_HOST: '127.0.0.1',
       WEBHOOK_PORT: '0',
       ADMIN_HOST: '127.0.0.1',
@@ -75,7 +75,7 @@ describe('the webhook process', () => {
     const port = await portOf(program, 'the webhook listens');
     const response = await fetch(`http://127.0.0.1:${port}/webhook`, {
       method: 'POST',
-      headers: { authorization: 'Bearer hunter2', 'content-type': 'application/json' },
+      headers: { authorization: 'Bearer hunter2-hunter2-hunter2', 'content-type': 'application/json' },
       body: '{"topic":"chat"}',
       signal: AbortSignal.timeout(3000),
     });

@@ -11,7 +11,7 @@ import { signedHeaders } from '../support/signed-headers.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { type RunningWebhook, startWebhook } from '../support/webhook-fixture.ts';
 
-const CHAT_SECRET = 'whsec_plJ3nmyCDGBKInavdOK15jsl';
+const CHAT_SECRET = 'whsec_plJ3nmyCDGBKInavdOK15jslqM4zYbT2';
 const SECRETS = [parseSigningSecret(`${CHAT_SECRET}@chat/*`)] as SigningCredential[];
 const AUTHORIZED = { authorization: `Bearer ${WEBHOOK_TOKEN}` };
 

@@ -31,12 +31,12 @@ export async function startStatsCluster(options: {
     started.push(service);
     return service;
   };
-  const webhook = await start('webhook', { ...shared, WEBHOOK_TOKENS: 'token' });
+  const webhook = await start('webhook', { ...shared, WEBHOOK_TOKENS: 'a-token-of-the-tests' });
   const relays = await Promise.all(
     Array.from({ length: options.relays }, () => start('relay', { ...shared, REBALANCE: '0', DRAIN_WINDOW: '0ms' })),
   );
   const url = `http://127.0.0.1:${webhook.port}/webhook`;
-  const chat = await start('chat', { ...shared, WEBHOOK_TOKEN: 'token', WEBHOOK_URL: url });
+  const chat = await start('chat', { ...shared, WEBHOOK_TOKEN: 'a-token-of-the-tests', WEBHOOK_URL: url });
   const clients = await Promise.all(
     relays.map(async ({ port }) => {
       const client = await WsClient.open(`ws://127.0.0.1:${port}/ws?topic=chat`);

@@ -17,11 +17,18 @@ export interface SubscribeConfig {
   /** The `aud` and `iss` that tokens must have, if set. */
   readonly audience: string | undefined;
   readonly issuer: string | undefined;
+  /** The longest time that a token may still be valid, in milliseconds; Infinity for no limit, also for tokens without `exp`. */
+  readonly maxAgeMs: number;
   readonly isPrivate: TopicPattern;
 }
 
 /** RFC 7518, section 3.2: a key of HS256 has at least as many bits as its hash. */
 const MIN_SECRET_BYTES = 32;
+/** RFC 7518, section 3.3. */
+const MIN_RSA_BITS = 2048;
+/** The curves of ES256, ES384 and ES512. */
+const CURVES: readonly (string | undefined)[] = ['prime256v1', 'secp384r1', 'secp521r1'];
+const MAX_TOKEN_AGE_MS = 10 * 365 * 24 * 3_600_000;
 
 /** Reads the settings of subscription control. */
 export function readSubscribeConfig(env: EnvReader): SubscribeConfig {
@@ -41,6 +48,7 @@ export function readSubscribeConfig(env: EnvReader): SubscribeConfig {
     keys,
     audience: env.optional('JWT_AUDIENCE'),
     issuer: env.optional('JWT_ISSUER'),
+    maxAgeMs: env.durationMs('JWT_MAX_AGE', { default: '0s', maxMs: MAX_TOKEN_AGE_MS }) || Number.POSITIVE_INFINITY,
     isPrivate: isPrivate ?? (() => true),
   });
 }
@@ -63,7 +71,7 @@ export function readOriginConfig(env: EnvReader): OriginConfig {
 }
 
 function readKeys(env: EnvReader): TokenKeys | undefined {
-  const [secret, pem, url] = [env.optional('JWT_SECRET'), env.optional('JWT_PUBLIC_KEY'), env.optional('JWKS_URL')];
+  const [secret, pem, url] = [env.optional('JWT_SECRET'), env.multiline('JWT_PUBLIC_KEY'), env.optional('JWKS_URL')];
   if ([secret, pem, url].filter((value) => value !== undefined).length > 1) {
     env.fail('JWT_SECRET', 'must not be set together with JWT_PUBLIC_KEY or JWKS_URL, nor both of those');
   }
@@ -78,13 +86,28 @@ function readKeys(env: EnvReader): TokenKeys | undefined {
 }
 
 function readPublicKey(env: EnvReader, pem: string): TokenKeys | undefined {
+  const key = parsePublicKey(pem);
+  if (!key) env.fail('JWT_PUBLIC_KEY', 'must be a public key as PEM (line breaks may be written \\n)');
+  else if (!verifiesTokens(key)) {
+    env.fail(
+      'JWT_PUBLIC_KEY',
+      `must be an RSA key of at least ${MIN_RSA_BITS} bits, an EC key (P-256, P-384 or P-521), or an Ed25519 key: no others verify tokens`,
+    );
+  } else return { kind: 'public', key };
+  return undefined;
+}
+
+function parsePublicKey(pem: string): KeyObject | undefined {
   try {
     // Many tools cannot pass line breaks in environment variables.
     const text = pem.replaceAll('\\n', '\n');
-    if (text.includes('PRIVATE KEY')) throw new TypeError('a private key');
-    return { kind: 'public', key: createPublicKey(text) };
+    return text.includes('PRIVATE KEY') ? undefined : createPublicKey(text);
   } catch {
-    env.fail('JWT_PUBLIC_KEY', 'must be a public key as PEM (line breaks may be written \\n)');
     return undefined;
   }
+}
+
+function verifiesTokens({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): boolean {
+  if (type === 'rsa') return (details?.modulusLength ?? 0) >= MIN_RSA_BITS;
+  return type === 'ec' ? CURVES.includes(details?.namedCurve) : type === 'ed25519';
 }

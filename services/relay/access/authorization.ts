@@ -1,4 +1,13 @@
-import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import type { webcrypto } from 'node:crypto';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type JWTPayload,
+  type JWTVerifyOptions,
+  type JWTVerifyResult,
+  jwtVerify,
+} from 'jose';
 import type { Clock } from '../../shared/clock.ts';
 import { AppError } from '../../shared/errors.ts';
 import type { Topic } from '../../shared/update/topic.ts';
@@ -45,7 +54,7 @@ const OTHER_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
 export function createAuthorization(deps: { config: SubscribeConfig; clock: Clock }): Authorization | undefined {
   const { config, clock } = deps;
   if (config.auth === 'none' || !config.keys) return undefined;
-  const { isPrivate, audience, issuer } = config;
+  const { isPrivate, audience, issuer, maxAgeMs } = config;
   const tokenRequired = config.auth === 'required';
   const verifySignature = createVerifier(config.keys, clock);
   const isPublic: TopicPattern = tokenRequired ? () => false : (topic) => !isPrivate(topic);
@@ -59,13 +68,15 @@ export function createAuthorization(deps: { config: SubscribeConfig; clock: Cloc
         ...(audience === undefined ? {} : { audience }),
         ...(issuer === undefined ? {} : { issuer }),
       });
-      if (exp !== undefined && exp * 1000 <= clock.nowMs()) throw new AppError('unauthorized');
+      const expiresAtMs = exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000;
+      const leftMs = expiresAtMs - clock.nowMs();
+      if (!(leftMs > 0 && leftMs <= maxAgeMs)) throw new AppError('unauthorized');
       const granted = parseTopicPatterns(Array.isArray(topics) ? topics : topics === undefined ? [] : [topics]);
       if (!granted) throw new AppError('unauthorized');
       return {
         hasToken: true,
         maySubscribe: (topic) => isPublic(topic) || granted(topic),
-        expiresAtMs: exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000,
+        expiresAtMs,
       };
     },
   };
@@ -89,7 +100,7 @@ function createVerifier(
 function createJwtVerify(
   keys: TokenKeys,
   clock: Clock,
-): (token: string, options: JWTVerifyOptions) => ReturnType<typeof jwtVerify> {
+): (token: string, options: JWTVerifyOptions) => Promise<JWTVerifyResult> {
   if (keys.kind === 'secret') {
     return (token, options) => jwtVerify(token, keys.secret, { ...options, algorithms: SECRET_ALGORITHMS });
   }
@@ -104,6 +115,9 @@ function createJwtVerify(
     try {
       return await jwtVerify(token, remote, { ...options, algorithms });
     } catch (error) {
+      if (error instanceof errors.JWKSMultipleMatchingKeys) {
+        return await verifyWithAny(error, (key) => jwtVerify(token, key, { ...options, algorithms }));
+      }
       if (!coolingDown || !(error instanceof errors.JWKSNoMatchingKey)) throw error;
       // The key set is not read again yet: the key may have been added since.
       throw new errors.JWKSInvalid('the key set was read less than 30 s ago and does not have this key', {
@@ -111,6 +125,22 @@ function createJwtVerify(
       });
     }
   };
+}
+
+/** Tries each key that fits a token without `kid`, or whose `kid` several keys share (RFC 7515, section 4.1.4). */
+async function verifyWithAny(
+  keys: errors.JWKSMultipleMatchingKeys,
+  verify: (key: webcrypto.CryptoKey) => Promise<JWTVerifyResult>,
+): Promise<JWTVerifyResult> {
+  for await (const key of keys) {
+    try {
+      return await verify(key);
+    } catch (error) {
+      // Claims are checked only after the signature: another key cannot change them.
+      if (error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired) throw error;
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed();
 }
 
 /** Whether the keys could not be loaded, so that the token may be valid. */

@@ -14,6 +14,14 @@ export interface Setting {
 /** The longest delay that a timer can wait, in milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** What `isToken` requires, for the messages about tokens. */
+export const TOKEN_RULE = 'at least 16 characters of printable ASCII without spaces';
+
+/** Returns whether a bearer token can be sent in a header and is too long to be guessed. */
+export function isToken(text: string): boolean {
+  return /^[\x21-\x7e]{16,}$/.test(text);
+}
+
 /**
  * Reads and validates environment variables, and collects all problems so that they are reported together. The reading
  * methods never throw: they note the problem and return the default. Read everything, then call `finish`. An empty
@@ -36,6 +44,11 @@ export class EnvReader {
   /** Returns the variable as it is; undefined if it is not set. */
   optional(name: string): string | undefined {
     return this.#read(name, '');
+  }
+
+  /** Returns the variable as it is, which may end with a line break; undefined if it is not set. */
+  multiline(name: string): string | undefined {
+    return this.#readRaw(name, '');
   }
 
   /** Reads an integer from `min` (0) to `max` (2^53 - 1), both inclusive. */
@@ -75,7 +88,7 @@ export class EnvReader {
 
   /** Reads a comma-separated list. Items are trimmed, and empty items are skipped. */
   list(name: string, defaultValue: readonly string[] = []): readonly string[] {
-    const text = this.#read(name, defaultValue.join(','));
+    const text = this.#readRaw(name, defaultValue.join(','));
     if (text === undefined) return defaultValue;
     return Object.freeze(
       text
@@ -102,12 +115,10 @@ export class EnvReader {
     return parseTopic(defaultValue);
   }
 
-  /** Reads a token that can be sent in a header; undefined if it is not set. */
+  /** Reads a bearer token; undefined if it is not set. */
   token(name: string): string | undefined {
     const text = this.optional(name);
-    if (text !== undefined && !/^[\x21-\x7e]+$/.test(text)) {
-      this.fail(name, 'must be printable ASCII without spaces, so that it can be sent in a header');
-    }
+    if (text !== undefined && !isToken(text)) this.fail(name, `must have ${TOKEN_RULE}`);
     return text;
   }
 
@@ -141,7 +152,15 @@ export class EnvReader {
     return [...this.#settings.values()];
   }
 
+  /** Reads a value of one line. A line break at its end comes with files of secrets, and makes every comparison fail. */
   #read(name: string, defaultText: string): string | undefined {
+    const text = this.#readRaw(name, defaultText);
+    if (text === undefined || !/^[\r\n]|[\r\n]$/.test(text)) return text;
+    this.fail(name, 'must not begin or end with a line break');
+    return undefined;
+  }
+
+  #readRaw(name: string, defaultText: string): string | undefined {
     if (!this.#settings.has(name)) this.#settings.set(name, { name, default: defaultText });
     return this.#env[name] || undefined;
   }

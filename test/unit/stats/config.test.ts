@@ -31,7 +31,8 @@ describe('the settings of call statistics', () => {
     [{ STATS_SAMPLE_RATE: '-1' }, /STATS_SAMPLE_RATE/],
     [{ STATS_SAMPLE_RATE: 'often' }, /STATS_SAMPLE_RATE/],
     [{ STATS_SAMPLE_RATE: '1e-3' }, /STATS_SAMPLE_RATE/],
-    [{ STATS_TOKEN: 'two words' }, /STATS_TOKEN must be printable ASCII/],
+    [{ STATS_TOKEN: 'two words are no token' }, /STATS_TOKEN must have at least 16 characters of printable ASCII/],
+    [{ STATS_TOKEN: 'x'.repeat(15) }, /STATS_TOKEN must have at least 16 characters/],
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector' }, /OTEL_EXPORTER_OTLP_ENDPOINT must be a URL/],
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /OTEL_EXPORTER_OTLP_PROTOCOL must be one of/],
   ])('reject %j', (env, problem) => {

@@ -2,6 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { type Environment, EnvReader } from '../../../services/shared/config/env-reader.ts';
 import { readWebhookConfig, readWebhookProcessConfig } from '../../../services/webhook/config.ts';
 
+const ONE = 'the-first-token-here';
+const TWO = 'the-second-token-here';
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+
 function finish(env: Environment, read: (reader: EnvReader) => unknown): void {
   const reader = new EnvReader(env);
   read(reader);
@@ -10,11 +14,11 @@ function finish(env: Environment, read: (reader: EnvReader) => unknown): void {
 
 describe('readWebhookConfig', () => {
   it('has a default for everything except the tokens', () => {
-    expect(readWebhookConfig(new EnvReader({ WEBHOOK_TOKENS: 'one' }))).toEqual({
+    expect(readWebhookConfig(new EnvReader({ WEBHOOK_TOKENS: ONE }))).toEqual({
       host: '0.0.0.0',
       port: 8090,
       headerTimeoutMs: 10_000,
-      tokens: ['one'],
+      tokens: [ONE],
       secrets: [],
       callsPerSecond: 1000,
       maxWaitingCalls: 100,
@@ -27,7 +31,7 @@ describe('readWebhookConfig', () => {
     const env = new EnvReader({
       WEBHOOK_HOST: '127.0.0.1',
       WEBHOOK_PORT: '0',
-      WEBHOOK_TOKENS: 'one, two',
+      WEBHOOK_TOKENS: `${ONE}, ${TWO}`,
       LEGACY_WEBHOOK: 'true',
       WEBHOOK_SECRETS: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx@chat/*|news',
       WEBHOOK_RATE: '5',
@@ -39,7 +43,7 @@ describe('readWebhookConfig', () => {
       host: '127.0.0.1',
       port: 0,
       headerTimeoutMs: 10_000,
-      tokens: ['one', 'two'],
+      tokens: [ONE, TWO],
       secrets: [expect.anything(), expect.anything()],
       callsPerSecond: 5,
       maxWaitingCalls: 7,
@@ -60,14 +64,29 @@ describe('readWebhookConfig', () => {
     expect(() => env.finish()).not.toThrow();
   });
 
-  it.each(['one two', 'caf\u00e9', 'one,t\two'])('rejects a token that cannot be sent in a header: %j', (tokens) => {
-    expect(() => finish({ WEBHOOK_TOKENS: tokens }, readWebhookConfig)).toThrow('printable ASCII');
+  it.each(['x'.repeat(15), `${ONE},short`])('rejects a token that could be guessed: %s', (tokens) => {
+    expect(() => finish({ WEBHOOK_TOKENS: tokens }, readWebhookConfig)).toThrow('at least 16 characters');
   });
+
+  it('rejects the same token or secret twice, also with other topics', () => {
+    const tokens = () => finish({ WEBHOOK_TOKENS: `${ONE},${TWO},${ONE}` }, readWebhookConfig);
+    expect(tokens).toThrow('WEBHOOK_TOKENS must not contain the same token twice');
+    const secrets = () => finish({ WEBHOOK_SECRETS: `${SECRET},${SECRET}@chat` }, readWebhookConfig);
+    expect(secrets).toThrow('WEBHOOK_SECRETS must not contain the same secret twice');
+  });
+
+  it.each(['one two three four', 'caf\u00e9'.repeat(5), `${ONE},${ONE}\t${TWO}`])(
+    'rejects a token that cannot be sent in a header: %j',
+    (tokens) => {
+      expect(() => finish({ WEBHOOK_TOKENS: tokens }, readWebhookConfig)).toThrow('printable ASCII');
+    },
+  );
 
   it.each([
     'secret',
     'whsec_',
     'whsec_short',
+    'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS',
     'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw@',
     'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw@a b',
   ])('rejects an invalid secret without showing it: %j', (secret) => {
@@ -82,7 +101,7 @@ describe('readWebhookConfig', () => {
   });
 
   it('rejects an invalid default topic', () => {
-    const env = { WEBHOOK_TOKENS: 'one', DEFAULT_TOPIC: 'a b' };
+    const env = { WEBHOOK_TOKENS: ONE, DEFAULT_TOPIC: 'a b' };
     expect(() => finish(env, readWebhookConfig)).toThrow('DEFAULT_TOPIC must be a topic');
   });
 });

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,8 +14,11 @@ const MINUTE_MS = 60 * SECOND_MS;
 const pair = () => generateKeyPairSync('ed25519');
 const [first, second] = [pair(), pair()];
 
-const sign = (kid: string, { privateKey } = first) =>
-  new SignJWT({ topics: ['chat'] }).setProtectedHeader({ alg: 'EdDSA', kid }).setExpirationTime('2h').sign(privateKey);
+const sign = (kid: string | undefined, { privateKey } = first) =>
+  new SignJWT({ topics: ['chat'] })
+    .setProtectedHeader({ alg: 'EdDSA', ...(kid === undefined ? {} : { kid }) })
+    .setExpirationTime('2h')
+    .sign(privateKey);
 const jwk = async (kid: string, { publicKey } = first) => ({ ...(await exportJWK(publicKey)), kid, alg: 'EdDSA' });
 
 /** The outcome for a client with this token. */
@@ -93,6 +96,24 @@ describe('keys from a URL', () => {
     expect(requests).toBe(1);
   });
 
+  it.each([undefined, 'shared'])('are tried one after the other for a token with kid %s', async (kid) => {
+    const third = pair();
+    const keys = [
+      await jwk('shared'),
+      await jwk('shared', second),
+      { kty: 'OKP', crv: 'Ed25519', x: '?', kid: 'shared' },
+    ];
+    answer.body = JSON.stringify({ keys });
+    expect(await outcome(authorization, await sign(kid, first))).toBe('good');
+    expect(await outcome(authorization, await sign(kid, second))).toBe('good');
+    expect(await outcome(authorization, await sign(kid, third))).toBe('unauthorized');
+    pass(3 * 60 * MINUTE_MS);
+    expect(await outcome(authorization, await sign(kid, second))).toBe('good');
+    const expired = new SignJWT({ topics: ['chat'] }).setProtectedHeader({ alg: 'EdDSA' }).setExpirationTime(1);
+    expect(await outcome(authorization, await expired.sign(second.privateKey))).toBe('unauthorized');
+    expect(requests).toBe(2);
+  });
+
   it.each<[string, Partial<typeof answer>]>([
     ['an error', { status: 500 }],
     ['a redirect', { status: 302, headers: { location: '/others' } }],
@@ -125,4 +146,60 @@ describe('keys from a URL', () => {
     expect(await outcome(authorization, token)).toBe('unauthorized');
     expect(await outcome(authorization, await sign('one'))).toBe('good');
   });
+});
+
+const pem = ({ publicKey }: { publicKey: KeyObject }) => publicKey.export({ type: 'spki', format: 'pem' }) as string;
+const read = (env: Record<string, string>) => {
+  const reader = new EnvReader({ SUBSCRIBE_AUTH: 'required', ...env });
+  const config = readSubscribeConfig(reader);
+  reader.finish();
+  return createAuthorization({ config, clock: SYSTEM_CLOCK }) as Authorization;
+};
+
+describe('JWT_PUBLIC_KEY', () => {
+  it.each([
+    ['RS256', generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['PS512', generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+    ['ES384', generateKeyPairSync('ec', { namedCurve: 'P-384' })],
+    ['ES512', generateKeyPairSync('ec', { namedCurve: 'P-521' })],
+    ['EdDSA', generateKeyPairSync('ed25519')],
+  ])('verifies tokens of %s, with its line breaks at the end or escaped', async (alg, keys) => {
+    const token = await new SignJWT({ topics: ['chat'] }).setProtectedHeader({ alg }).sign(keys.privateKey);
+    for (const text of [pem(keys), pem(keys).replaceAll('\n', '\\n')]) {
+      expect(await outcome(read({ JWT_PUBLIC_KEY: text }), token)).toBe('good');
+    }
+  });
+
+  it.each([
+    ['an RSA key of 1024 bits', generateKeyPairSync('rsa', { modulusLength: 1024 })],
+    ['an RSA-PSS key', generateKeyPairSync('rsa-pss', { modulusLength: 2048 })],
+    ['secp256k1', generateKeyPairSync('ec', { namedCurve: 'secp256k1' })],
+    ['Ed448', generateKeyPairSync('ed448')],
+    ['X25519', generateKeyPairSync('x25519')],
+  ])('is refused at the start if it cannot verify tokens: %s', (_, keys) => {
+    expect(() => read({ JWT_PUBLIC_KEY: pem(keys) })).toThrow(
+      'JWT_PUBLIC_KEY must be an RSA key of at least 2048 bits',
+    );
+  });
+});
+
+it.each(['JWT_SECRET', 'JWT_ISSUER', 'JWT_AUDIENCE'])('%s with a line break at its end is refused', (name) => {
+  const env = { JWT_SECRET: 'x'.repeat(32), [name]: `${'x'.repeat(32)}\n` };
+  expect(() => read(env)).toThrow(`${name} must not begin or end with a line break`);
+});
+
+it('JWT_MAX_AGE requires an expiry that is at most so far ahead', async () => {
+  const JWT_SECRET = 'a-secret-of-32-bytes-or-more-here';
+  const [limited, unlimited] = [read({ JWT_SECRET, JWT_MAX_AGE: '1h' }), read({ JWT_SECRET })];
+  const inSeconds = (seconds: number | undefined) => {
+    const token = new SignJWT({ topics: ['chat'] }).setProtectedHeader({ alg: 'HS256' });
+    if (seconds !== undefined) token.setExpirationTime(new Date(Date.now() + seconds * 1000));
+    return token.sign(Buffer.from(JWT_SECRET));
+  };
+  expect(await outcome(limited, await inSeconds(3500))).toBe('good');
+  for (const seconds of [undefined, 3700, 10 ** 9]) {
+    expect(await outcome(limited, await inSeconds(seconds))).toBe('unauthorized');
+    expect(await outcome(unlimited, await inSeconds(seconds))).toBe('good');
+  }
 });

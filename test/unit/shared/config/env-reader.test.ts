@@ -118,6 +118,14 @@ describe('EnvReader', () => {
     },
   );
 
+  it.each(['secret\n', 'secret\r\n', '\nsecret'])('rejects %j: a line break is no part of a value', (text) => {
+    const problem = ['A must not begin or end with a line break'];
+    expect(problemsOf({ A: text }, (env) => env.optional('A'))).toEqual(problem);
+    expect(problemsOf({ A: text }, (env) => env.string('A', 'x'))).toEqual(problem);
+    expect(problemsOf({ A: text }, (env) => expect(env.list('A')).toEqual(['secret']))).toEqual([]);
+    expect(problemsOf({ A: text }, (env) => expect(env.multiline('A')).toBe(text))).toEqual([]);
+  });
+
   it('reports all problems in one error, in the order of reading, with those of the caller', () => {
     const env = new EnvReader({ A: 'x', B: 'y' });
     env.integer('A', { default: 1, max: 9 });
