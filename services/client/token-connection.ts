@@ -10,10 +10,12 @@ import {
   type TransportConnection,
 } from './transport.ts';
 
-type LoadToken = () => string | undefined | Promise<string | undefined>;
+type Token = string | null | undefined;
 
-/** A JWT, or a function that returns one or a promise of one; undefined means to connect without. */
-export type TokenOption = string | LoadToken;
+type LoadToken = () => Token | Promise<Token>;
+
+/** A JWT, or a function that returns one or a promise of one; undefined, null and '' mean to connect without. */
+export type TokenOption = string | null | LoadToken;
 
 /**
  * Returns a function that opens authenticated connections. A token from a function is kept across connections and renewed well before
@@ -23,7 +25,7 @@ export function openWithToken(
   option: TokenOption | undefined,
   open: OpenConnection<TransportConnection>,
 ): OpenConnection {
-  if (typeof option !== 'function') return (options) => open({ ...options, token: option });
+  if (typeof option !== 'function') return (options) => open({ ...options, token: option || undefined });
   const cache: TokenCache = { load: option };
   return (options) => openRenewing(cache, open, options);
 }
@@ -39,7 +41,7 @@ interface TokenCache {
 /** Loads a token into the cache if it has none, or one that is due for renewal. Rejects if the app's function fails. */
 async function refresh(cache: TokenCache): Promise<void> {
   if (cache.token !== undefined && Date.now() < (cache.renewAtMs ?? Infinity)) return;
-  cache.token = await cache.load();
+  cache.token = (await cache.load()) || undefined;
   cache.renewAtMs = renewalTimeOf(cache.token);
 }
 

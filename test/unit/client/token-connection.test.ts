@@ -51,6 +51,16 @@ describe('a connection with a token', () => {
     if (!connections.last.isClosed) connections.last.closes(4401);
   };
 
+  it.each<TokenOption | undefined>([undefined, null, '', () => undefined, () => null, () => '', async () => null])(
+    'connects without a token for %s',
+    async (token) => {
+      await start(token);
+      expect(connections.last.options.token).toBeUndefined();
+      works();
+      expect(statuses.at(-1)).toBe('live');
+    },
+  );
+
   it('sends a fixed token, and stops if it is rejected', async () => {
     await start('t1');
     expect(connections.last.options.token).toBe('t1');
