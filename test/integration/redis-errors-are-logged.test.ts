@@ -1,16 +1,31 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { FakeSentinel } from '../support/fake-sentinel.ts';
+import { freePort } from '../support/free-port.ts';
+import { publishCall } from '../support/publish-call.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
+
+/** Fails if a line of the log is not JSON, such as a warning that a library prints. */
+function requireJsonLines(log: string): void {
+  for (const line of log.trim().split('\n')) expect(line).toMatch(/^\{"level":.*\}$/);
+}
 
 describe('a webhook whose Redis replies with errors', () => {
   let redis: RedisProcess;
   let webhook: ServiceProcess | undefined;
   beforeAll(async () => {
     redis = await RedisProcess.start();
-    await askRedis(redis.port, 'ACL', 'SETUSER', 'webhook', 'on', '>right', '~*', '&*', '+@all', '-set');
+    for (const [user, missing] of [
+      ['webhook', '-set'],
+      ['uninformed', '-info'],
+    ] as const) {
+      await askRedis(redis.port, 'ACL', 'SETUSER', user, 'on', '>right', '~*', '&*', '+@all', missing);
+    }
   });
   afterAll(async () => {
     await redis.stop();
@@ -27,6 +42,7 @@ describe('a webhook whose Redis replies with errors', () => {
   it.each([
     ['its password is wrong', 'webhook:wrong', 'WRONGPASS'],
     ['its user lacks permissions', 'webhook:right', 'NOPERM'],
+    ['its user must not know the state of Redis', 'uninformed:right', "permissions to run the 'info' command"],
   ])('starts, is not ready, replies 503 and logs the reason once: %s', async (_, credentials, reason) => {
     await askRedis(redis.port, 'ACL', 'LOG', 'RESET');
     const url = redis.url.replace('://', `://${credentials}@`);
@@ -46,6 +62,7 @@ describe('a webhook whose Redis replies with errors', () => {
       await eventually(async () => expect(await refusals()).toBeGreaterThan(5)); // it keeps trying
       expect(log().split(reason)).toHaveLength(2);
       expect(log()).not.toContain('wrong');
+      requireJsonLines(log());
       // The delay between attempts has reached half a second.
       const before = await refusals();
       const startedAtMs = performance.now();
@@ -54,5 +71,81 @@ describe('a webhook whose Redis replies with errors', () => {
     } finally {
       await webhook.stop();
     }
+  });
+});
+
+describe('a webhook that finds no Redis', () => {
+  /** A server that accepts connections and closes them; counts them. */
+  async function startClosingServer() {
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections += 1;
+      socket.on('error', () => {}).resume();
+      socket.end();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return {
+      port: (server.address() as AddressInfo).port,
+      connections: () => connections,
+      [Symbol.asyncDispose]: async () => void server.close(),
+    };
+  }
+
+  async function requireUnavailable(webhook: ServiceProcess): Promise<void> {
+    await eventually(() => expect(webhook.log()).toContain('the webhook listens'));
+    const { status, body } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
+    expect([status, body.code]).toEqual([503, 'broker_unavailable']);
+  }
+
+  it('opens its port, and logs each reason once, if no Sentinel names a master', async () => {
+    await using closing = await startClosingServer();
+    await using other = await RedisProcess.start(); // no Sentinel: refuses the question
+    const free = await freePort();
+    const sentinels = [free, closing.port, other.port].map((port) => `127.0.0.1:${port}`).join(',');
+    await using webhook = await startService(
+      'webhook',
+      { REDIS_SENTINELS: sentinels, REDIS_SENTINEL_NAME: 'master', WEBHOOK_TOKENS: WEBHOOK_TOKEN },
+      { until: 'livez' },
+    );
+    await requireUnavailable(webhook);
+    await eventually(() => expect(closing.connections()).toBeGreaterThan(8)); // it keeps trying
+    const lines = webhook.log().split('\n');
+    const failures = lines.filter((line) => line.includes('cannot connect to Redis'));
+    expect(failures).toHaveLength(1);
+    expect(failures[0]).toContain('no Sentinel names the master');
+    expect(failures[0]).toContain(`127.0.0.1:${free}: connect ECONNREFUSED`);
+    expect(failures[0]).toContain(`127.0.0.1:${closing.port}: Connection is closed`);
+    expect(failures[0]).toMatch(new RegExp(`127.0.0.1:${other.port}: ERR unknown command`));
+    requireJsonLines(webhook.log());
+  });
+
+  it('logs that the Sentinels do not know the name of the master', async () => {
+    await using sentinel = await FakeSentinel.start(0);
+    await using webhook = await startService(
+      'webhook',
+      { REDIS_SENTINELS: `127.0.0.1:${sentinel.port}`, REDIS_SENTINEL_NAME: 'other', WEBHOOK_TOKENS: WEBHOOK_TOKEN },
+      { until: 'livez' },
+    );
+    await requireUnavailable(webhook);
+    expect(webhook.log()).toContain(`127.0.0.1:${sentinel.port}: does not know it`);
+  });
+
+  it('logs why each address of a name cannot be reached', async () => {
+    const url = `redis://localhost:${await freePort()}`;
+    const env = { REDIS_URL: url, WEBHOOK_TOKENS: WEBHOOK_TOKEN };
+    await using webhook = await startService('webhook', env, { until: 'livez' });
+    await requireUnavailable(webhook);
+    expect(webhook.log()).toMatch(/"reason":"connect ECONNREFUSED [^"]+"/);
+  });
+});
+
+describe('a password for a Redis that needs none and has no HELLO', () => {
+  it('is not used, and nothing is printed', async () => {
+    await using redis = await RedisProcess.start({ args: ['--rename-command', 'HELLO', ''] });
+    const env = { REDIS_URL: redis.url.replace('://', '://:secret@'), WEBHOOK_TOKENS: WEBHOOK_TOKEN };
+    await using webhook = await startService('webhook', env);
+    expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200);
+    requireJsonLines(webhook.log());
   });
 });

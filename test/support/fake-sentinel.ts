@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
 /** Implements the part of Sentinel's protocol that a client needs, with replies controlled by the test. */
-export class FakeSentinel {
+export class FakeSentinel implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #subscribers = new Set<Socket>();
   readonly #pendingQueries: (() => void)[] = [];
-  /** The port of the server that it names as master. */
+  /** The port of the server that it names as master; 0 if it knows none. */
   masterPort: number;
   /** Whether it replies to queries for the master at once; otherwise they wait for `reply`. */
   replies = true;
@@ -59,6 +59,10 @@ export class FakeSentinel {
     for (const socket of this.#subscribers) socket.write(bulks(['message', '+switch-master', text]));
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     this.#server.close();
@@ -72,7 +76,8 @@ export class FakeSentinel {
       this.#subscribers.add(socket);
       socket.write('*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n');
     } else if (what === 'get-master-addr-by-name') {
-      this.#pendingQueries.push(() => socket.write(bulks(['127.0.0.1', String(this.masterPort)])));
+      const reply = this.masterPort === 0 ? '*-1\r\n' : bulks(['127.0.0.1', String(this.masterPort)]);
+      this.#pendingQueries.push(() => socket.write(reply));
       if (this.replies) this.reply();
     } else if (name === 'sentinel') socket.write('*0\r\n');
     else socket.write('+OK\r\n');

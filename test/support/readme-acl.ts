@@ -23,3 +23,12 @@ export function readReadmeAcl(options: { cluster?: boolean; stats?: boolean } = 
     password,
   };
 }
+
+/** Reads the permissions of an ACL user of Sentinels from the pages. */
+export function readSentinelRules(): string {
+  const rules = readPages()
+    .map(({ text }) => /^An ACL user of Sentinels .*needs `([^`]+)`/m.exec(text)?.[1])
+    .find((found) => found !== undefined);
+  if (!rules) throw new Error('no page has the permissions of the user of Sentinels');
+  return rules;
+}

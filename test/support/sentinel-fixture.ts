@@ -2,12 +2,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
+import { readSentinelRules } from './readme-acl.ts';
 import { askRedis } from './redis-admin.ts';
 import { RedisProcess } from './redis-process.ts';
 
 const NAME = 'heliograph';
+const USERNAME = 'client';
 const PASSWORD = 'the-password-of-the-servers';
 const SENTINEL_PASSWORD = 'the-password-of-the-sentinels';
+const CLIENT_PASSWORD = 'the-password-of-the-clients-of-sentinels';
+/** The permissions that the page recommends. */
+const SENTINEL_RULES = readSentinelRules();
 const SENTINELS = 3;
 const REPLICAS = 2;
 /** The time after which a silent master counts as down, in milliseconds. */
@@ -18,6 +23,7 @@ export interface SentinelFixture {
   /** The environment of a service that uses it. */
   readonly env: Readonly<Record<string, string>>;
   readonly servers: readonly RedisProcess[];
+  readonly sentinels: readonly RedisProcess[];
   /** Returns the server that the Sentinels name as master. */
   master(): Promise<RedisProcess>;
   stop(): Promise<void>;
@@ -48,6 +54,7 @@ export async function startSentinels(): Promise<SentinelFixture> {
         `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
         `sentinel failover-timeout ${NAME} 5000`,
         `sentinel sentinel-pass ${SENTINEL_PASSWORD}`,
+        `user ${USERNAME} on >${CLIENT_PASSWORD} &+switch-master ${SENTINEL_RULES}`,
       ];
       await writeFile(file, `${lines.join('\n')}\n`);
       sentinels.push(await RedisProcess.start({ args: [file, '--sentinel'], password: SENTINEL_PASSWORD }));
@@ -65,10 +72,12 @@ export async function startSentinels(): Promise<SentinelFixture> {
     env: {
       REDIS_SENTINELS: sentinels.map(({ port }) => `127.0.0.1:${port}`).join(','),
       REDIS_SENTINEL_NAME: NAME,
-      REDIS_SENTINEL_PASSWORD: SENTINEL_PASSWORD,
+      REDIS_SENTINEL_USERNAME: USERNAME,
+      REDIS_SENTINEL_PASSWORD: CLIENT_PASSWORD,
       REDIS_PASSWORD: PASSWORD,
     },
     servers,
+    sentinels,
     async master() {
       const ports = await Promise.all(
         sentinels.map(({ url }) => askRedis(url, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)),

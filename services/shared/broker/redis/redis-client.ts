@@ -1,5 +1,6 @@
 import { type RedisOptions as AnyRedisOptions, Redis } from 'ioredis';
 import type { Address, RedisConfig } from '../../config/redis-config.ts';
+import { formatAddress } from './redis-slot-map.ts';
 
 /** Without the option that changes the types of replies. */
 type RedisOptions = Omit<AnyRedisOptions, 'replyMapping'>;
@@ -47,14 +48,18 @@ export function createRedisClient(config: RedisConfig, target: RedisTarget, name
 }
 
 /**
- * A connection that only its owner ends. ioredis stops reconnecting if its failover detector reports a new master while
- * it asks Sentinel for one: the detector takes that for a connection to the former master.
+ * A connection that only its owner ends. ioredis stops reconnecting if no Sentinel names a master, or if its failover
+ * detector reports a new master while it asks Sentinel for one: the detector takes that for a connection to the former
+ * master. It also prints nothing: every failure is an `error` event, with the reason.
  */
 class LastingRedis extends Redis {
   #ended = false;
+  /** Why the Sentinels named no master, by address, since the last attempt that failed. */
+  readonly #sentinelFailures = new Map<string, string>();
 
   constructor(options: RedisOptions) {
     super(options);
+    this.#silence();
     let attempt = 0;
     this.on('ready', () => {
       attempt = 0;
@@ -76,6 +81,67 @@ class LastingRedis extends Redis {
     if (!reconnect) this.#ended = true;
     super.disconnect(reconnect);
   }
+
+  override silentEmit(eventName: string, arg?: unknown): boolean {
+    if (!(arg instanceof Error)) return super.silentEmit(eventName, arg);
+    if (eventName === 'sentinelError') this.#noteSentinelFailure(arg.message);
+    return super.silentEmit(eventName, eventName === 'error' ? this.#explain(arg) : arg);
+  }
+
+  #noteSentinelFailure(message: string): void {
+    const [, address = '', reason = 'does not know it'] =
+      /sentinel (\S+) (?:because (.*)|successfully)/.exec(message) ?? [];
+    // Its connection has reported why it was closed.
+    if (reason === 'Connection is closed.' && this.#sentinelFailures.has(address)) return;
+    this.#sentinelFailures.set(address, reason);
+  }
+
+  #explain(error: Error): Error {
+    if (error.message.startsWith('All sentinels are unreachable')) {
+      const failures = [...this.#sentinelFailures].map(([address, reason]) => `${address}: ${reason}`).sort();
+      this.#sentinelFailures.clear();
+      return new Error(`no Sentinel names the master; ${failures.join('; ')}`, { cause: error });
+    }
+    // A name with several addresses: the error itself has no message.
+    if (error instanceof AggregateError) return new Error(error.errors.map(({ message }) => message).join('; '));
+    return error;
+  }
+
+  /** Replaces the parts of ioredis that print, and those that connect to Sentinels without our options. */
+  #silence(): void {
+    const internals = this as unknown as Internals;
+    const { connector } = internals;
+    const info = internals.info.bind(this);
+    // The check before `ready` is the only call with a callback. Prints, and goes on, if the user lacks the permission.
+    internals.info = (argument) =>
+      info(
+        typeof argument === 'function'
+          ? (error, reply) => argument(error && new Error(error.message.replace('NOPERM ', '')), reply)
+          : argument,
+      );
+    const auth = internals.auth.bind(this);
+    // Only of servers without HELLO. Prints that none is needed.
+    internals.auth = (login) =>
+      auth(login).catch((error: Error) => {
+        if (!error.message.includes('without any password configured')) throw error;
+      });
+    const connectToSentinel = connector.connectToSentinel?.bind(connector);
+    if (!connectToSentinel) return;
+    connector.connectToSentinel = (address, options) => {
+      const sentinel = connectToSentinel(address, { ...options, disableClientInfo: true });
+      sentinel.on('error', ({ message }: Error) => {
+        this.#sentinelFailures.set(formatAddress(address), message);
+      });
+      return sentinel;
+    };
+  }
+}
+
+/** The parts of ioredis that print, or that options do not reach. */
+interface Internals {
+  info(argument?: string | ((error: Error | null, reply?: string) => void)): Promise<string>;
+  auth(login: string | string[]): Promise<unknown>;
+  readonly connector: { connectToSentinel?(address: Address, options?: object): Redis };
 }
 
 /** Returns the delay before an attempt to reconnect, in milliseconds: exponential up to half a second, with jitter. */
@@ -96,7 +162,7 @@ function serverOptions(config: RedisConfig, target: RedisTarget): RedisOptions {
     sentinels: servers.sentinels.map(({ host, port }) => ({ host, port })),
     name: servers.name,
     failoverDetector: true,
-    sentinelRetryStrategy: reconnectDelayMs,
+    sentinelRetryStrategy: () => null, // `LastingRedis` retries, and reports every failure
     sentinelCommandTimeout: config.timeoutMs,
     enableTLSForSentinelMode: credentials.tls,
     ...given({ sentinelUsername, sentinelPassword }),
