@@ -32,6 +32,7 @@ export const ERRORS = {
   internal_error: { status: 500, title: 'An internal error occurred' },
   broker_unavailable: { status: 503, title: 'The broker cannot be reached; repeating the call is harmless' },
   too_many_waiting: { status: 503, title: 'Too many calls are waiting for delivery' },
+  call_in_progress: { status: 503, title: 'Another call with this webhook-id is in progress; repeat this one' },
   not_replicated: { status: 503, title: 'Too few replicas confirmed the update; repeating the call is harmless' },
   relay_full: { status: 503, title: 'This relay has reached its limit of connections or topics' },
   connecting_too_fast: { status: 503, title: 'Too many clients are connecting at the moment' },

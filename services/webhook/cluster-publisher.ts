@@ -1,4 +1,4 @@
-import type { BrokerPublisher, Published, Witness } from '../shared/broker/broker.ts';
+import { type BrokerPublisher, NotReplicatedError, type Published, type Witness } from '../shared/broker/broker.ts';
 import type { Clock, Timer } from '../shared/clock.ts';
 import type { Topic } from '../shared/update/topic.ts';
 import type { UpdateBody, Version } from '../shared/update/update.ts';
@@ -15,11 +15,12 @@ const CHECK_INTERVAL_MS = 3000;
 /**
  * Publishes to the cluster, and keeps the witness of every partition. The witness accompanies every call, and a digest
  * at every interval: a broker that lost an update that this process acknowledged (the master that stored it was already
- * replaced) detects it, and raises the floor.
+ * replaced, or older data were loaded) detects it, and raises the floor.
  */
 export class ClusterPublisher {
   readonly #broker: BrokerPublisher;
   readonly #clock: Clock;
+  readonly #id: string;
   readonly #witnesses = new Map<number, PartitionWitness>();
   #timer: Timer | undefined;
   #stopped = false;
@@ -27,6 +28,7 @@ export class ClusterPublisher {
   constructor(deps: { broker: BrokerPublisher; clock: Clock }) {
     this.#broker = deps.broker;
     this.#clock = deps.clock;
+    this.#id = Math.floor(deps.clock.random() * 2 ** 48).toString(36);
   }
 
   /** Starts the periodic check. */
@@ -55,10 +57,16 @@ export class ClusterPublisher {
   async #publishOne(topic: Topic, body: UpdateBody): Promise<PublishedTopic> {
     const witness = this.#witnessOf(this.#broker.partitionOf(topic));
     const sent = witness.take();
-    const published = await this.#broker.publish(topic, body, sent.witness);
-    witness.learn(sent, published);
-    witness.acknowledge(published);
-    return { topic, version: published.version };
+    try {
+      const published = await this.#broker.publish(topic, body, sent.witness);
+      witness.learn(sent, published);
+      witness.acknowledge(published);
+      return { topic, version: published.version };
+    } catch (error) {
+      // The broker has checked the witness: without this, every refused call would make it raise the floor again.
+      if (error instanceof NotReplicatedError) witness.learn(sent, error.published);
+      throw error;
+    }
   }
 
   /** Presents every witness to its partition; requests no changes. */
@@ -66,14 +74,15 @@ export class ClusterPublisher {
     await Promise.allSettled(
       [...this.#witnesses].map(async ([partition, witness]) => {
         const sent = witness.take();
-        const { epoch, last } = await this.#broker.digest(partition, sent.witness, Number.MAX_SAFE_INTEGER);
-        witness.learn(sent, { epoch, version: last });
+        const digest = await this.#broker.digest(partition, sent.witness, Number.MAX_SAFE_INTEGER);
+        witness.learn(sent, { epoch: digest.epoch, version: digest.last });
+        witness.forgetPromisesBefore(digest.retainedSince);
       }),
     );
   }
 
   #witnessOf(partition: number): PartitionWitness {
-    const witness = this.#witnesses.get(partition) ?? new PartitionWitness();
+    const witness = this.#witnesses.get(partition) ?? new PartitionWitness(this.#id);
     this.#witnesses.set(partition, witness);
     return witness;
   }
@@ -91,19 +100,25 @@ interface SentWitness {
  * been shown it under another epoch. Several calls may be in progress, and their replies may arrive in any order.
  */
 class PartitionWitness {
+  readonly #publisher: string;
   #epoch = '';
   #version: Version = 0;
+  #promised: Version = 0;
   #acknowledgements = 0;
   /** The sequence number of the newest pending acknowledgement under each epoch. */
   readonly #pending = new Map<string, number>();
 
+  constructor(publisher: string) {
+    this.#publisher = publisher;
+  }
+
   /** Returns the witness to send with the next call. */
   take(): SentWitness {
     const acknowledged = new Map(this.#pending);
-    const version = this.#version;
-    if (acknowledged.size === 0) return { witness: { epoch: this.#epoch, version }, acknowledged };
+    const seen = { version: this.#version, promised: { publisher: this.#publisher, version: this.#promised } };
+    if (acknowledged.size === 0) return { witness: { epoch: this.#epoch, ...seen }, acknowledged };
     // With several epochs the joined string equals none, so the broker checks whichever it has.
-    return { witness: { epoch: [...acknowledged.keys()].join(' '), version, acknowledged: true }, acknowledged };
+    return { witness: { epoch: [...acknowledged.keys()].join(' '), ...seen, acknowledged: true }, acknowledged };
   }
 
   /** Applies the reply to a call. Acknowledgements under other epochs that the call carried are no longer pending. */
@@ -116,8 +131,14 @@ class PartitionWitness {
   }
 
   /** Records that an update is acknowledged to its publisher. */
-  acknowledge({ epoch }: Published): void {
+  acknowledge({ epoch, version }: Published): void {
     this.#acknowledgements += 1;
     this.#pending.set(epoch, this.#acknowledgements);
+    this.#promised = Math.max(this.#promised, version);
+  }
+
+  /** Forgets acknowledged versions that have left the retention: the broker forgets them too. */
+  forgetPromisesBefore(retainedSince: Version): void {
+    if (this.#promised < retainedSince) this.#promised = 0;
   }
 }

@@ -63,7 +63,7 @@ export function createWebhook(deps: {
     nowMs: () => clock.nowMs(),
   });
   const limitRate = createRateLimit({ callsPerSecond: config.callsPerSecond });
-  const idempotent = createIdempotency({ store: broker, logger, tracer: brokerTracer });
+  const idempotent = createIdempotency({ store: broker, logger, clock, tracer: brokerTracer });
 
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');

@@ -180,6 +180,22 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect((await webhook.digest(partition, mine, 0)).floor).toBe(after.floor);
     });
 
+    it('raises the floor if older data hold a lower version of a publisher than it has acknowledged', async () => {
+      const topic = topicNamed('older');
+      const partition = webhook.partitionOf(topic);
+      const by = (version: Version) => ({ publisher: 'one', version });
+      const first = await webhook.publish(topic, {}, { ...NOTHING_SEEN, promised: by(0) });
+      const witness = { epoch: first.epoch, version: first.version, acknowledged: true };
+      const same = await webhook.digest(partition, { ...witness, promised: by(first.version) }, 0);
+      expect(same.floor).toBeLessThan(first.version);
+      // As after a reload of older data: only another publisher's update is above what this one has acknowledged.
+      const other = await webhook.publish(topic, {}, { ...NOTHING_SEEN, promised: { publisher: 'two', version: 0 } });
+      const promised = { ...witness, promised: by(other.version) };
+      const after = await webhook.digest(partition, promised, 0);
+      expect(after.floor).toBeGreaterThan(other.version);
+      expect((await webhook.digest(partition, promised, 0)).floor).toBe(after.floor);
+    });
+
     it('raises the floor above a version that a caller has seen under this epoch, if the version is lost', async () => {
       const topic = topicNamed('flushed');
       const before = await digestOf(topic, 0);
@@ -215,8 +231,22 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
     it('loads the response stored under a key in every process, and none under another key', async () => {
       const key = randomUUID();
       await webhook.storeResponse(key, '{"updates":[]}');
-      expect(await relay.loadResponse(key)).toBe('{"updates":[]}');
-      expect(await relay.loadResponse(randomUUID())).toBeUndefined();
+      expect(await relay.loadOrReserve(key, '?one')).toBe('{"updates":[]}');
+      expect(await relay.loadOrReserve(randomUUID(), '?one')).toBeUndefined();
+    });
+
+    it('lets one of several callers reserve a key, until it releases it or stores a response', async () => {
+      const key = randomUUID();
+      const names = ['?one', '?two', '?three', '?four'];
+      const replies = await Promise.all(names.map((name, i) => [relay, webhook][i % 2]?.loadOrReserve(key, name)));
+      const [winner = ''] = names.filter((_, i) => replies[i] === undefined);
+      expect(replies.filter((reply) => reply !== undefined)).toEqual([winner, winner, winner]);
+      await webhook.releaseReservation(key, 'of another call');
+      expect(await relay.loadOrReserve(key, '?five')).toBe(winner);
+      await webhook.releaseReservation(key, winner);
+      expect(await relay.loadOrReserve(key, '?six')).toBeUndefined();
+      await webhook.storeResponse(key, '{"updates":[]}');
+      expect(await relay.loadOrReserve(key, '?seven')).toBe('{"updates":[]}');
     });
 
     it('replaces a subscription that is reset, and reports its watches as lost', async () => {

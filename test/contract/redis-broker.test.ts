@@ -3,9 +3,11 @@ import type { Broker } from '../../services/shared/broker/broker.ts';
 import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
 import { REGISTER_TTL_MS } from '../../services/shared/broker/retention.ts';
 import { parseTopic } from '../../services/shared/update/topic.ts';
+import { eventually } from '../support/eventually.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
+import { RedisProcess } from '../support/redis-process.ts';
 import { describeBroker } from './broker-contract.ts';
 import { describeReceipts } from './receipts-contract.ts';
 
@@ -66,5 +68,69 @@ describe('a register in Redis', () => {
       const leftMs = await askRedis(REDIS_URL, 'PTTL', new RedisKeys({ prefix, partitions: 4 }).register(topic));
       expect(Math.abs(Number(leftMs) - REGISTER_TTL_MS - aheadMs)).toBeLessThan(60_000);
     }
+  });
+});
+
+describe('the floor in Redis', () => {
+  const topic = parseTopic('chat');
+  const partition = 0;
+  const NOTHING_SEEN = { epoch: '', version: 0 };
+  let redis: RedisProcess;
+  let broker: Broker;
+  beforeAll(async () => {
+    redis = await RedisProcess.start({ args: ['--enable-debug-command', 'local', '--repl-diskless-sync-delay', '0'] });
+    broker = redisBrokers({ REDIS_URL: redis.url, PARTITIONS: '1' }).connect();
+    await broker.start();
+  });
+  afterAll(async () => {
+    await broker?.stop();
+    await redis?.stop();
+  });
+
+  const digest = () => broker.digest(partition, NOTHING_SEEN, 0);
+  const replicationId = async () => /master_replid:(\w+)/.exec(String(await ask('INFO', 'replication')))?.[1];
+  const ask = (...command: string[]) => askRedis(redis.port, ...command);
+
+  it('is raised if the process loads older data, and another publisher is the first to use them', async () => {
+    const by = (publisher: string, version: number) => ({ promised: { publisher, version } });
+    await digest();
+    await ask('SAVE');
+    const lost = await broker.publish(topic, {}, { ...NOTHING_SEEN, ...by('one', 0) });
+    await ask('DEBUG', 'RELOAD', 'NOSAVE');
+    await eventually(async () => {
+      const other = await broker.publish(parseTopic('other'), {}, { ...NOTHING_SEEN, ...by('two', 0) });
+      expect(other.version).toBeGreaterThan(lost.version);
+    });
+    expect((await digest()).floor).toBeLessThan(lost.version);
+    const witness = { epoch: lost.epoch, version: lost.version, acknowledged: true, ...by('one', lost.version) };
+    expect((await broker.digest(partition, witness, 0)).floor).toBeGreaterThan(lost.version);
+  });
+
+  it('stays, like the epoch, if the first replica attaches and if the backlog expires after the last one', async () => {
+    const before = await digest();
+    const ids = [await replicationId()];
+    await ask('CONFIG', 'SET', 'repl-backlog-ttl', '1');
+    const replica = await RedisProcess.start({ args: ['--replicaof', '127.0.0.1', String(redis.port)] });
+    await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/state=online/), 15_000);
+    ids.push(await replicationId());
+    expect(await digest()).toMatchObject({ epoch: before.epoch, floor: before.floor });
+    await replica.stop();
+    await eventually(async () => expect(ids).not.toContain(await replicationId()), 15_000);
+    expect(ids[1]).not.toBe(ids[0]);
+    expect(await digest()).toMatchObject({ epoch: before.epoch, floor: before.floor });
+    const acknowledged = { epoch: before.epoch, version: before.last, acknowledged: true };
+    expect((await broker.digest(partition, acknowledged, 0)).floor).toBe(before.floor);
+  });
+
+  it('is raised if a master was a replica meanwhile and lost updates, even if no script ran on the other one', async () => {
+    const other = await RedisProcess.start({ args: ['--replicaof', '127.0.0.1', String(redis.port)] });
+    await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/state=online/), 15_000);
+    await askRedis(other.port, 'REPLICAOF', 'NO', 'ONE');
+    const { version } = await broker.publish(topic, {}, NOTHING_SEEN);
+    await ask('REPLICAOF', '127.0.0.1', String(other.port));
+    await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/master_link_status:up/), 15_000);
+    await ask('REPLICAOF', 'NO', 'ONE');
+    await other.stop();
+    await eventually(async () => expect((await digest()).floor).toBeGreaterThan(version), 15_000);
   });
 });

@@ -25,7 +25,7 @@ describe('a broker on Redis Cluster with fewer partitions than masters', () => {
     await broker.start();
     const ids = Array.from({ length: 20 }, (_, i) => `answer-${i}`);
     await Promise.all(ids.map((id) => broker.storeResponse(id, `to ${id}`)));
-    expect(await Promise.all(ids.map((id) => broker.loadResponse(id)))).toEqual(ids.map((id) => `to ${id}`));
+    expect(await Promise.all(ids.map((id) => broker.loadOrReserve(id, '')))).toEqual(ids.map((id) => `to ${id}`));
     await broker.stop();
   });
 

@@ -11,6 +11,7 @@ import { requireRedisConfig } from '../../services/shared/config/redis-config.ts
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 import { createSimulatedCluster } from '../simulator/create-simulated-cluster.ts';
+import type { Meta } from '../simulator/redis-data.ts';
 import { SeededRandom } from '../simulator/seeded-random.ts';
 import { SimulatedBroker } from '../simulator/simulated-broker.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
@@ -19,6 +20,26 @@ import { updateBody } from '../support/update-body.ts';
 const TOPICS = ['a', 'b', 'c'] as Topic[];
 /** A version so far ahead of the time that every version depends on it, and not on the clocks. */
 const AHEAD_US = 4_000_000_000_000_000;
+
+const PUBLISHER = 'publisher';
+const LOSSES = [
+  'lose meta',
+  'lose recent',
+  'change epoch',
+  'change replication id',
+  'load data',
+  'load older data',
+] as const;
+const NO_META: Meta = {
+  floor: 0,
+  last: 0,
+  history: '',
+  raise: '',
+  trimmed: undefined,
+  server: '',
+  loaded: -1,
+  published: new Map(),
+};
 
 /** The epoch in a caller's witness: none, the current one, or another one, with or without an acknowledgement. */
 type Seen = 'nothing' | 'this' | 'another' | 'another, acknowledged';
@@ -36,23 +57,30 @@ interface Caller {
   readonly seen: Seen;
   readonly version: Near;
   readonly raise: Known;
+  /** Whether it publishes, and has acknowledged its witness's version. */
+  readonly publishes: boolean;
 }
 
 type Step =
   | ({ readonly kind: 'publish'; readonly topic: Topic } & Caller)
   | ({ readonly kind: 'digest'; readonly cursor: Near } & Caller)
   | { readonly kind: 'read' }
-  | { readonly kind: 'lose meta' | 'lose recent' | 'change epoch' }
+  | { readonly kind: (typeof LOSSES)[number] }
   | { readonly kind: 'lose register'; readonly topic: Topic };
 
 const seen = fc.constantFrom<Seen>('nothing', 'this', 'this', 'another', 'another, acknowledged');
 const versions = fc.record({ what: fc.constantFrom('first', 'newest'), plus: fc.nat({ max: 200 }) });
-const caller = { seen, version: versions, raise: fc.constantFrom<Known>('none', 'first', 'last') };
+const caller = {
+  seen,
+  version: versions,
+  raise: fc.constantFrom<Known>('none', 'none', 'first', 'last'),
+  publishes: fc.boolean(),
+};
 const steps = fc.array(
   fc.oneof(
     fc.record({ kind: fc.constant('publish'), topic: fc.constantFrom(...TOPICS), ...caller }),
     fc.record({ kind: fc.constant('digest'), cursor: versions, ...caller }),
-    fc.record({ kind: fc.constantFrom('read', 'lose meta', 'lose recent', 'change epoch') }),
+    fc.record({ kind: fc.constantFrom('read', ...LOSSES) }),
     fc.record({ kind: fc.constant('lose register'), topic: fc.constantFrom(...TOPICS) }),
   ) as fc.Arbitrary<Step>,
   { minLength: 1, maxLength: 25 },
@@ -95,7 +123,12 @@ describe('the simulated Redis', () => {
         if (step.kind === 'lose meta') await redis.del(keys.meta(0));
         if (step.kind === 'lose recent') await redis.del(keys.recent(0));
         if (step.kind === 'lose register') await redis.del(keys.register(step.topic));
-        if (step.kind === 'change epoch') await redis.hset(keys.meta(0), 'history', 'gone');
+        if (step.kind === 'change epoch') await redis.hset(keys.meta(0), { history: 'gone', server: 'gone' });
+        if (step.kind === 'change replication id')
+          await redis.hset(keys.meta(0), 'server', `${epoch.split('.')[0]}.former`);
+        if (step.kind === 'load data' && (await redis.exists(keys.meta(0))))
+          await redis.hset(keys.meta(0), 'loaded', -1);
+        if (step.kind === 'load older data') await redis.hdel(keys.meta(0), `published:${PUBLISHER}`);
       },
       async end() {
         await broker.stop();
@@ -125,8 +158,11 @@ describe('the simulated Redis', () => {
           if (step.kind === 'lose meta') data.meta = undefined;
           if (step.kind === 'lose recent') data.recent.clear();
           if (step.kind === 'lose register') data.registers.delete(step.topic);
-          if (step.kind === 'change epoch')
-            data.meta = { floor: 0, last: 0, raise: '', trimmed: undefined, ...data.meta, history: 'gone' };
+          if (step.kind === 'change epoch') data.meta = { ...(data.meta ?? NO_META), history: 'gone', server: 'gone' };
+          if (step.kind === 'change replication id')
+            data.meta = { ...(data.meta ?? NO_META), server: `${epoch.split('.')[0]}.former` };
+          if (step.kind === 'load data' && data.meta) data.meta = { ...data.meta, loaded: -1 };
+          if (step.kind === 'load older data' && data.meta) data.meta = { ...data.meta, published: new Map() };
         });
       },
       end: () => broker.stop(),
@@ -142,11 +178,12 @@ describe('the simulated Redis', () => {
     const raises: string[] = [];
     let newest = first.version;
     const near = ({ what, plus }: Near): Version => (what === 'first' ? AHEAD_US : newest) + plus;
-    const witness = ({ seen: name, version, raise }: Caller): Witness => ({
+    const witness = ({ seen: name, version, raise, publishes }: Caller): Witness => ({
       epoch: name === 'nothing' ? '' : name === 'this' ? first.epoch : 'another',
       version: near(version),
       acknowledged: name === 'another, acknowledged',
       raiseId: (raise === 'none' ? '' : raise === 'first' ? raises[0] : raises.at(-1)) ?? '',
+      ...(publishes && { promised: { publisher: PUBLISHER, version: near(version) } }),
     });
     for (const step of list) {
       if (step.kind === 'publish') {

@@ -77,6 +77,15 @@ describe.each([
     expect(await post(two, signedHeaders(body, { id }), body)).toMatchObject({ status: 200 });
   });
 
+  it('publish once if the same call arrives at both at the same moment', async () => {
+    for (let i = 0; i < 10; i += 1) {
+      const headers = signedHeaders(BODY);
+      const answers = await Promise.all([one, two, one, two].map((webhook) => post(webhook, headers)));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      expect(new Set(answers.map(({ answer }) => answer.updates[0].version)).size).toBe(1);
+    }
+  });
+
   it('keep the ids of each credential separate', async () => {
     const id = 'msg_same';
     const signed = await post(one, signedHeaders(BODY, { id }));

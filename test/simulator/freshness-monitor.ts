@@ -9,6 +9,9 @@ const CHECK_INTERVAL_MS = 500;
 const GRACE_MS = 1000 + FLOOR_SPREAD_MS;
 const MAX_STALE_MS = 3 * 1.1 * REPAIR_INTERVAL_MS + GRACE_MS;
 
+/** A webhook detects within this time that older data were loaded, unless it cannot reach Redis. */
+const RELOAD_DETECTED_MS = 20_000;
+
 /** Checks clients during the faults: no relay may report a stale page as fresh for longer than documented. */
 export class FreshnessMonitor {
   readonly #simulation: Simulation;
@@ -38,9 +41,11 @@ export class FreshnessMonitor {
     // The legacy protocol has no freshness: uses what the relay reports to other clients.
     const isFresh =
       client.receives && client.page.has(topic) && (client.isFresh ?? connection?.relay?.hub.isFresh(topic));
-    // A process that still uses a replaced master cannot know.
-    const split = cluster.shards.some(({ isSplit }) => isSplit);
-    if (!missing || !isFresh || split) {
+    // A relay that still uses a replaced master cannot know, nor of older data before the webhook has checked.
+    const isUnnoticed = cluster.shards.some(
+      ({ isSplit, reloadedAtMs }) => isSplit || time.nowMs - reloadedAtMs < RELOAD_DETECTED_MS,
+    );
+    if (!missing || !isFresh || isUnnoticed) {
       this.#staleSinceMs.delete(key);
       return;
     }

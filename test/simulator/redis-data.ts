@@ -2,17 +2,32 @@ import type { RelayLoad } from '../../services/shared/broker/broker.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 
+/** The hash `meta` of a partition. */
+export interface Meta {
+  floor: Version;
+  last: Version;
+  history: string;
+  raise: string;
+  trimmed: Version | undefined;
+  /** The run id and replication id of the server at the last check. */
+  server: string;
+  /** How often that process had loaded data. */
+  loaded: number;
+  /** The newest version assigned to each publisher. */
+  published: ReadonlyMap<string, Version>;
+}
+
 /** The data of one partition. */
 export interface PartitionData {
   /** The hash `meta`; undefined if it does not exist. */
-  meta: { floor: Version; last: Version; history: string; raise: string; trimmed: Version | undefined } | undefined;
+  meta: Meta | undefined;
   readonly registers: Map<Topic, { readonly version: Version; readonly body: string; readonly expiresAtUs: number }>;
   readonly recent: Map<Topic, Version>;
 }
 
 /** The data of a Redis server. */
 export class RedisData {
-  readonly responses = new Map<string, string>();
+  readonly responses = new Map<string, { readonly text: string; readonly expiresAtUs: number }>();
   readonly loads = new Map<string, RelayLoad>();
   readonly #partitions = new Map<number, PartitionData>();
 

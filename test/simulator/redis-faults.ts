@@ -66,6 +66,36 @@ export const REDIS_FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'Redis reloads older data in the same process',
+    weight: 2,
+    affectsRedis: true,
+    maxMs: 3000,
+    begin({ cluster, random }) {
+      const shard = random.pick(cluster.shards);
+      const server = shard.master;
+      if (!server.responsive || shard.isReloading) return undefined;
+      const older = server.data.copy();
+      shard.isReloading = true;
+      return {
+        what: server.name,
+        end() {
+          shard.isReloading = false;
+          if (shard.master === server && server.responsive) shard.reload(older);
+        },
+      };
+    },
+  },
+  {
+    name: 'a replication id changes',
+    weight: 2,
+    maxMs: 0,
+    begin({ cluster, random }) {
+      const server = random.pick(cluster.shards).master;
+      server.replaceReplicationId();
+      return { what: server.name };
+    },
+  },
+  {
     name: 'Redis freezes',
     weight: 3,
     maxMs: 12_000,

@@ -2,15 +2,24 @@ import { createHash } from 'node:crypto';
 import type { Digest, Published, Witness } from '../../services/shared/broker/broker.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
-import type { RedisData } from './redis-data.ts';
+import type { Meta, RedisData } from './redis-data.ts';
+
+/** What `INFO` contains of the identity of a server. */
+export interface ServerIdentity {
+  readonly runId: string;
+  readonly replicationId: string;
+  /** Whether the server has been a replica since its replication id was last replaced without a change of roles. */
+  readonly wasReplica: boolean;
+  /** How often the process has loaded data. */
+  readonly loaded: number;
+}
 
 /** The server on which a script runs. */
 export interface ScriptContext {
   readonly data: RedisData;
   /** `TIME`, in microseconds. */
   readonly nowUs: number;
-  /** Run id and replication id, combined as in `epoch.lua`. */
-  readonly epoch: string;
+  readonly identity: ServerIdentity;
   /** Applies a change here, and later on the replicas. */
   write(change: (data: RedisData) => void): void;
   signalFloor(partition: number, floor: Version, raiseId: string): void;
@@ -30,10 +39,25 @@ function checkEpoch(
   context: ScriptContext,
   partition: number,
   witness: Witness,
-): { floor: Version; raiseId: string; last: Version; trimmed: Version | undefined } {
-  const { epoch, nowUs } = context;
+): { epoch: string; floor: Version; raiseId: string; last: Version; trimmed: Version | undefined } {
+  const { identity, nowUs } = context;
+  const server = `${identity.runId}.${identity.replicationId}`;
   const seen = witness.version;
   const meta = context.data.partition(partition).meta;
+  const change = (fields: Partial<Meta>) =>
+    context.write((data) => {
+      const stored = data.partition(partition);
+      if (stored.meta) stored.meta = { ...stored.meta, ...fields };
+    });
+  let epoch = meta?.history ?? '';
+  let checked = meta?.server ?? '';
+  if (checked !== server && checked.split('.')[0] === identity.runId) {
+    const onlyReplicationId = !identity.wasReplica && meta?.loaded === identity.loaded;
+    if (onlyReplicationId) {
+      checked = server;
+      change({ server });
+    }
+  }
   let floor = meta?.floor ?? 0;
   let last = meta?.last ?? 0;
   let raiseId = meta?.raise ?? '';
@@ -43,20 +67,26 @@ function checkEpoch(
   else if (last < seen) lost = true;
   else if ((witness.raiseId ?? '') !== '') lost = witness.raiseId !== raiseId && floor <= seen;
   else if (witness.epoch !== epoch) lost = floor < seen || witness.acknowledged === true;
-  if (meta?.history !== epoch || lost) {
+  else if (witness.promised) {
+    const { publisher, version } = witness.promised;
+    lost = floor < version && (meta?.published.get(publisher) ?? 0) < version;
+  }
+  if (checked !== server || lost) {
+    if (checked !== server) epoch = server;
     floor = Math.max(last, seen);
     if (floor >= nowUs) floor += Number.parseInt(createHash('sha1').update(epoch).digest('hex').slice(0, 5), 16);
     floor = Math.max(nowUs, floor) + 1;
     last = floor;
     trimmed ??= floor;
     raiseId = `${epoch.slice(0, 8)}.${nowUs}.${floor}`;
-    const next = { floor, last, history: epoch, raise: raiseId, trimmed };
+    const next = { floor, last, history: epoch, raise: raiseId, trimmed, server, loaded: identity.loaded };
     context.write((data) => {
-      data.partition(partition).meta = { ...next };
+      const stored = data.partition(partition);
+      stored.meta = { published: stored.meta?.published ?? new Map(), ...next };
     });
     context.signalFloor(partition, floor, raiseId);
   }
-  return { floor, raiseId, last, trimmed };
+  return { epoch, floor, raiseId, last, trimmed };
 }
 
 /** Models `publish.lua` line by line. */
@@ -66,18 +96,21 @@ export function runPublish(
   call: { partition: number; topic: Topic; body: string; witness: Witness },
 ): Published {
   const { partition, topic, body, witness } = call;
-  const { last } = checkEpoch(context, partition, witness);
+  const { epoch, last } = checkEpoch(context, partition, witness);
   const version = Math.max(context.nowUs, last + 1, witness.version + 1);
   const expiresAtUs = version + settings.registerTtlMs * 1000;
   context.write((all) => {
     const data = all.partition(partition);
-    if (data.meta) Object.assign(data.meta, { last: version, trimmed: version - settings.recentWindowUs });
+    if (data.meta) {
+      const published = new Map(data.meta.published).set(witness.promised?.publisher ?? '', version);
+      data.meta = { ...data.meta, last: version, trimmed: version - settings.recentWindowUs, published };
+    }
     data.registers.set(topic, { version, body, expiresAtUs });
     data.recent.set(topic, version);
     for (const [name, at] of data.recent) if (at <= version - settings.recentWindowUs) data.recent.delete(name);
   });
   context.signalUpdate(partition, topic, version, body);
-  return { version, epoch: context.epoch };
+  return { version, epoch };
 }
 
 /** Models `digest.lua` line by line. */
@@ -88,7 +121,7 @@ export function runDigest(
 ): Digest {
   const { partition, witness, cursor } = call;
   const checked = checkEpoch(context, partition, witness);
-  const { nowUs, epoch } = context;
+  const { nowUs } = context;
   const timeUs = Math.max(nowUs, checked.last);
   const base = timeUs - (timeUs % (settings.retentionUs / 2));
   let last = checked.last;
@@ -100,13 +133,21 @@ export function runDigest(
       if (meta) meta.last = base;
     });
   }
+  if (witness.promised) {
+    context.write((data) => {
+      const { meta } = data.partition(partition);
+      if (!meta) return;
+      const recent = [...meta.published].filter(([, version]) => version >= timeUs - 2 * settings.retentionUs);
+      if (recent.length < meta.published.size) meta.published = new Map(recent);
+    });
+  }
   const changed = [...context.data.partition(partition).recent]
     .filter(([, version]) => version > cursor)
     .sort(([, a], [, b]) => a - b)
     .slice(0, settings.digestLimit)
     .map(([topic, version]) => ({ topic, version }));
   return {
-    epoch,
+    epoch: checked.epoch,
     floor: checked.floor,
     raiseId: checked.raiseId,
     last,

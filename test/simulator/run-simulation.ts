@@ -61,21 +61,40 @@ export async function runSimulation(options: {
   faults?: readonly Fault[];
 }): Promise<SimulationResult> {
   const { seed, steps, sabotage } = options;
+  return runScript(seed, sabotage, async (simulation, monitor) => {
+    const { random, time } = simulation;
+    const faults = new FaultInjector({ simulation, faults: options.faults ?? ALL_FAULTS });
+    for (let i = 0; i < steps && monitor.violations.length === 0; i += 1) {
+      faults.step();
+      await time.runFor(-Math.log(1 - random.next()) * MEAN_PAUSE_MS);
+    }
+    faults.endAll();
+  });
+}
+
+/** Runs a cluster through a schedule of events, and checks the promise. The seed decides the rest. */
+export function runSchedule(options: {
+  seed: number;
+  schedule: (simulation: Simulation) => Promise<void>;
+}): Promise<SimulationResult> {
+  return runScript(options.seed, undefined, options.schedule);
+}
+
+async function runScript(
+  seed: number,
+  sabotage: Sabotage | undefined,
+  script: (simulation: Simulation, monitor: FreshnessMonitor) => Promise<void>,
+): Promise<SimulationResult> {
   const time = new VirtualTime(START_MS + Math.floor(((seed * 0.618034) % 1) * DAY_MS));
   const simulation = new Simulation({ seed, time, sabotage });
   const { random, trace } = simulation;
   const uninstall = installVirtualGlobals(time, random, simulation.fetch);
   try {
     const monitor = new FreshnessMonitor(simulation);
-    const faults = new FaultInjector({ simulation, faults: options.faults ?? ALL_FAULTS });
     await time.runFor(1000);
     for (let i = 0; i < FIRST_CLIENTS; i += 1) simulation.addClient();
     monitor.start();
-    for (let i = 0; i < steps && monitor.violations.length === 0; i += 1) {
-      faults.step();
-      await time.runFor(-Math.log(1 - random.next()) * MEAN_PAUSE_MS);
-    }
-    faults.endAll();
+    await script(simulation, monitor);
     trace.log('all faults end');
     const { failures, ...times } = await checkAfterFaults(simulation);
     return {

@@ -6,6 +6,7 @@ import type {
   RelayLoad,
   Witness,
 } from '../../services/shared/broker/broker.ts';
+import { RESPONSE_TTL_MS } from '../../services/shared/broker/retention.ts';
 import type { Clock } from '../../services/shared/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Update, UpdateBody, Version } from '../../services/shared/update/update.ts';
@@ -17,6 +18,9 @@ import { SimulatedLink } from './simulated-link.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 import type { SimulatedShard } from './simulated-shard.ts';
 import { SimulatedSubscription } from './simulated-subscription.ts';
+
+/** As in `RedisBroker`, with the default of `REDIS_TIMEOUT`. */
+const RESERVATION_TTL_US = 2 * 2_000_000;
 
 /** The servers and the network of a simulated cluster. */
 export interface SimulatedCluster {
@@ -149,12 +153,29 @@ export class SimulatedBroker implements Omit<Broker, 'receipts'> {
     });
   }
 
-  loadResponse(key: string): Promise<string | undefined> {
-    return this.#linksOf(0).commands.call((server) => server.data.responses.get(key));
+  loadOrReserve(key: string, reservation: string): Promise<string | undefined> {
+    return this.#linksOf(0).commands.call((server) => {
+      const nowUs = server.nextNowUs();
+      const stored = server.data.responses.get(key);
+      if (stored && stored.expiresAtUs > nowUs) return stored.text;
+      const expiresAtUs = nowUs + RESERVATION_TTL_US;
+      server.write((data) => void data.responses.set(key, { text: reservation, expiresAtUs }));
+      return undefined;
+    });
+  }
+
+  releaseReservation(key: string, reservation: string): Promise<void> {
+    return this.#linksOf(0).commands.call((server) => {
+      if (server.data.responses.get(key)?.text !== reservation) return;
+      server.write((data) => void data.responses.delete(key));
+    });
   }
 
   storeResponse(key: string, response: string): Promise<void> {
-    return this.#linksOf(0).commands.call((server) => server.write((data) => void data.responses.set(key, response)));
+    return this.#linksOf(0).commands.call((server) => {
+      const expiresAtUs = server.nextNowUs() + RESPONSE_TTL_MS * 1000;
+      server.write((data) => void data.responses.set(key, { text: response, expiresAtUs }));
+    });
   }
 
   resetSubscription(partition: number): void {

@@ -3,7 +3,7 @@ import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 import { encodeSignal } from '../../services/shared/update/update-codec.ts';
 import { RedisData } from './redis-data.ts';
-import type { ScriptContext } from './redis-scripts-model.ts';
+import type { ScriptContext, ServerIdentity } from './redis-scripts-model.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /** A subscribing connection, as the server sees it. */
@@ -31,6 +31,8 @@ export class SimulatedServer {
   #calls = 0;
   #runId: string;
   #replicationId: string;
+  #wasReplica = false;
+  #loaded = 0;
 
   constructor(deps: {
     name: string;
@@ -47,8 +49,8 @@ export class SimulatedServer {
   }
 
   /** Takes the run id and replication id of another server. */
-  impersonate(epoch: string): void {
-    [this.#runId = '', this.#replicationId = ''] = epoch.split('.');
+  impersonate(server: string): void {
+    [this.#runId = '', this.#replicationId = ''] = server.split('.');
   }
 
   /** Whether it replies to commands. */
@@ -56,8 +58,13 @@ export class SimulatedServer {
     return this.running && !this.frozen;
   }
 
-  get epoch(): string {
-    return `${this.#runId}.${this.#replicationId}`;
+  get identity(): ServerIdentity {
+    return {
+      runId: this.#runId,
+      replicationId: this.#replicationId,
+      wasReplica: this.#wasReplica,
+      loaded: this.#loaded,
+    };
   }
 
   /** Models `TIME`. Increases with every call, by less than a millisecond in all. */
@@ -77,7 +84,7 @@ export class SimulatedServer {
     return {
       data: this.data,
       nowUs: this.nextNowUs(),
-      epoch: this.epoch,
+      identity: this.identity,
       write: (change) => this.write(change),
       signalFloor: (partition, floor, raiseId) => {
         this.#floorRaised(partition, floor);
@@ -101,16 +108,36 @@ export class SimulatedServer {
     this.subscribers.clear();
   }
 
+  /** Continues as a replica: the process goes on, without connections. */
+  rejoin(): void {
+    this.running = true;
+  }
+
   /** Starts a process with the given data, a new run id and a new replication id. */
   start(data: RedisData): void {
     this.data = data;
     this.running = true;
     this.#runId = this.#random.id();
     this.#replicationId = this.#random.id();
+    this.#wasReplica = false;
+    this.#loaded = 1;
+  }
+
+  /** Replaces the data of the running process, as a full resynchronization and `DEBUG RELOAD NOSAVE` do. */
+  load(data: RedisData): void {
+    this.data = data;
+    this.#loaded += 1;
+  }
+
+  /** Takes another replication id without a change of roles, as for the first replica or after an expired backlog. */
+  replaceReplicationId(): void {
+    this.#replicationId = this.#random.id();
+    this.#wasReplica = false;
   }
 
   /** Turns the replica into a master. */
   promote(): void {
     this.#replicationId = this.#random.id();
+    this.#wasReplica = true;
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../services/shared/clock.ts';
-import type { RedisData } from './redis-data.ts';
+import { RedisData } from './redis-data.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedServer } from './simulated-server.ts';
 
@@ -23,6 +23,10 @@ export class SimulatedShard {
   #stopFollowing = () => {};
   /** The newest snapshots, oldest first. */
   snapshots: readonly RedisData[] = [];
+  /** Whether the master will be reloaded with data from before. */
+  isReloading = false;
+  /** The time of the last reload; -Infinity before the first. */
+  reloadedAtMs = Number.NEGATIVE_INFINITY;
   /** Called when a server ended or changed its role: links to it end. */
   readonly watchers = new Set<(server: SimulatedServer) => void>();
 
@@ -104,6 +108,12 @@ export class SimulatedShard {
     master.write((data) => data.clear());
   }
 
+  /** `DEBUG RELOAD NOSAVE` of the master; the replica keeps the newer data. */
+  reload(data: RedisData): void {
+    this.reloadedAtMs = this.#clock.nowMs();
+    this.master.load(data);
+  }
+
   /**
    * Promotes the replica, without the changes that have not reached it. The given links keep using the former master,
    * if it is running: a split brain until all of them have switched over.
@@ -135,8 +145,10 @@ export class SimulatedShard {
 
   #demote(): void {
     const { replica } = this;
+    const wasRunning = replica.running;
     this.#end(replica);
-    replica.start(this.master.data.copy());
+    if (wasRunning) replica.rejoin();
+    else replica.start(new RedisData());
     this.#replicate();
   }
 
@@ -159,7 +171,7 @@ export class SimulatedShard {
     };
     const snapshot = master.data.copy();
     later(() => {
-      replica.data = snapshot;
+      replica.load(snapshot);
     });
     const follow = (change: (data: RedisData) => void) => later(() => change(replica.data));
     master.followers.add(follow);

@@ -6,6 +6,9 @@ import { createIdempotency, type Idempotent } from '../../services/webhook/idemp
 import { SimulatedBroker, type SimulatedCluster } from './simulated-broker.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
+/** The time after which a reload has been detected, or nothing that was acknowledged was lost, in milliseconds. */
+const RELOAD_DETECTED_MS = 20_000;
+
 /** A publisher's call, without HTTP. */
 export interface PublisherCall {
   /** The `webhook-id`, the same for a repeated call. */
@@ -23,12 +26,16 @@ export class SimulatedWebhook {
   readonly #idempotent: Idempotent;
   /** The time at which a replaced master last accepted an update of this webhook, by partition. */
   readonly #atReplacedMaster = new Map<number, number>();
+  /** The time at which a master that will load older data last accepted one, by partition. */
+  readonly #beforeReload = new Map<number, number>();
+  readonly #nowMs: () => number;
 
   constructor(deps: { process: SimulatedProcess; cluster: SimulatedCluster; nowMs: () => number }) {
     const { process, cluster, nowMs } = deps;
     const { clock, name } = process;
     this.process = process;
     this.#cluster = cluster;
+    this.#nowMs = nowMs;
     this.broker = new SimulatedBroker({
       name,
       cluster,
@@ -36,18 +43,28 @@ export class SimulatedWebhook {
       published: (partition, server) => {
         const shard = cluster.shards[partition % cluster.shards.length];
         if (server !== shard?.master) this.#atReplacedMaster.set(partition, nowMs());
+        if (shard?.isReloading) this.#beforeReload.set(partition, nowMs());
       },
     });
     this.#publisher = new ClusterPublisher({ broker: this.broker, clock });
     const logger = createLogger({ name: 'webhook', level: 'silent' });
-    this.#idempotent = createIdempotency({ store: this.broker, logger });
+    this.#idempotent = createIdempotency({ store: this.broker, logger, clock });
   }
 
   /**
-   * The one assumption of the promise: if a replaced master acknowledged an update, the webhook that published it lives
-   * to detect that. So it must not be killed before the floor of the partition was raised on the new master after that.
+   * The one assumption of the promise: if a replaced master acknowledged an update, or a master that loads older data in
+   * the same process, the webhook that published it lives to detect that. So it must not be killed before the floor of
+   * the partition was raised after that.
    */
   get mayDie(): boolean {
+    const mayLose = [...this.#beforeReload].some(([partition, atMs]) => {
+      const shard = this.#cluster.shards[partition % this.#cluster.shards.length];
+      if (!shard || shard.isReloading) return true;
+      const { reloadedAtMs } = shard;
+      const isDetected = (shard.floorRaisedAtMs(partition) ?? 0) > reloadedAtMs;
+      return reloadedAtMs >= atMs && !isDetected && this.#nowMs() - reloadedAtMs < RELOAD_DETECTED_MS;
+    });
+    if (mayLose) return false;
     return [...this.#atReplacedMaster].every(([partition, atMs]) => {
       const shard = this.#cluster.shards[partition % this.#cluster.shards.length];
       return (shard?.floorRaisedAtMs(partition) ?? 0) > atMs;

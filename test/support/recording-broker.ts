@@ -32,8 +32,14 @@ export class RecordingBroker implements WebhookBroker {
     });
   }
 
-  async loadResponse(key: string): Promise<string | undefined> {
-    return this.#responses.get(key);
+  async loadOrReserve(key: string, reservation: string): Promise<string | undefined> {
+    const stored = this.#responses.get(key);
+    if (stored === undefined) this.#responses.set(key, reservation);
+    return stored;
+  }
+
+  async releaseReservation(key: string): Promise<void> {
+    this.#responses.delete(key);
   }
 
   async storeResponse(key: string, response: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { AppError } from '../errors.ts';
 import type { Topic } from '../update/topic.ts';
 import type { Update, UpdateBody, Version } from '../update/update.ts';
 import type { Receipts } from './receipts.ts';
@@ -42,16 +43,21 @@ export interface BrokerPublisher extends Partitioned {
    * Assigns the next version, stores the register, indexes the topic and signals the update, atomically. Checks the
    * epoch first, as `digest` does. The version is above every version that the partition or the witness has seen, and
    * at least the current time.
-   * @throws {AppError} `not_replicated` if the required replicas did not confirm in time; the update is published
+   * @throws {NotReplicatedError} if the required replicas did not confirm in time; the update is published
    */
   publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published>;
 }
 
 /** Responses that were given to publishers, kept so that a repeated call gets the same one. */
 export interface IdempotencyStore {
-  /** Returns the response stored under an idempotency key, or undefined if it is missing or has expired. */
-  loadResponse(key: string): Promise<string | undefined>;
-  /** Stores a response for ten minutes, longer than a signature is valid. The first response for a key wins. */
+  /**
+   * Returns the response or the reservation stored under an idempotency key. If there is neither, stores `reservation`
+   * until a call has timed out, and returns undefined. Atomic: of several callers, only one reserves the key.
+   */
+  loadOrReserve(key: string, reservation: string): Promise<string | undefined>;
+  /** Deletes a reservation, if it is still stored. */
+  releaseReservation(key: string, reservation: string): Promise<void>;
+  /** Stores a response instead of the reservation, for ten minutes: longer than a signature is valid. */
   storeResponse(key: string, response: string): Promise<void>;
 }
 
@@ -109,6 +115,17 @@ export interface FeedHandler {
   linkUp(): void;
 }
 
+/** An update was published, but too few replicas confirmed it in time. */
+export class NotReplicatedError extends AppError {
+  /** What the broker replied: the caller has presented its witness to this epoch. */
+  readonly published: Published;
+
+  constructor(published: Published, options?: ErrorOptions) {
+    super('not_replicated', undefined, options);
+    this.published = published;
+  }
+}
+
 /**
  * Evidence of earlier replies about one partition. It accompanies every call, so that a broker whose epoch changed
  * can detect that it lost something that this process has seen.
@@ -130,6 +147,12 @@ export interface Witness {
    * processes that keep registers.
    */
   readonly raiseId?: string;
+  /**
+   * The id of this process, and the highest version in this partition that it has acknowledged to a client within the
+   * retention; 0 if none. The broker keeps the newest version that it assigned to each publisher: a lower one than was
+   * acknowledged means that older data were loaded. Only sent by processes that publish.
+   */
+  readonly promised?: { readonly publisher: string; readonly version: Version };
 }
 
 /** The version assigned to an update, and the epoch under which it was assigned. */

@@ -7,6 +7,7 @@ import { MemoryReceipts } from './memory-receipts.ts';
 import {
   DIGEST_LIMIT,
   LOAD_TTL_MS,
+  MEMORY_RESERVATION_TTL_MS,
   RECENT_WINDOW_US,
   REGISTER_TTL_MS,
   RESPONSE_TTL_MS,
@@ -24,7 +25,10 @@ export class MemoryBroker implements Broker {
   readonly #epoch = randomUUID();
   readonly #registers = new Map<Topic, { version: Version; body: string }>();
   readonly #responses = new Map<string, { response: string; expiresAtMs: number }>();
+  readonly #reservations = new Map<string, { response: string; expiresAtMs: number }>();
   readonly #loads = new Map<string, { load: RelayLoad; expiresAtMs: number }>();
+  /** The newest version of each publisher. */
+  readonly #publishedBy = new Map<string, Version>();
   readonly #watched = new Set<Topic>();
   #handler: FeedHandler | undefined;
   #floor = 0;
@@ -64,6 +68,7 @@ export class MemoryBroker implements Broker {
     const version = Math.max(this.#nowUs(), this.#last + 1, witness.version + 1);
     const text = encodeBody(body);
     this.#last = version;
+    if (witness.promised) this.#publishedBy.set(witness.promised.publisher, version);
     this.#registers.delete(topic); // keeps the map in the order of versions
     this.#registers.set(topic, { version, body: text });
     this.#recent.delete(topic);
@@ -111,9 +116,16 @@ export class MemoryBroker implements Broker {
     };
   }
 
-  async loadResponse(key: string): Promise<string | undefined> {
-    const stored = this.#responses.get(key);
-    return stored && stored.expiresAtMs > this.#nowMs() ? stored.response : undefined;
+  async loadOrReserve(key: string, reservation: string): Promise<string | undefined> {
+    const now = this.#nowMs();
+    const stored = this.#responses.get(key) ?? this.#reservations.get(key);
+    if (stored && stored.expiresAtMs > now) return stored.response;
+    this.#reservations.set(key, { response: reservation, expiresAtMs: now + MEMORY_RESERVATION_TTL_MS });
+    return undefined;
+  }
+
+  async releaseReservation(key: string, reservation: string): Promise<void> {
+    if (this.#reservations.get(key)?.response === reservation) this.#reservations.delete(key);
   }
 
   async storeResponse(key: string, response: string): Promise<void> {
@@ -122,7 +134,9 @@ export class MemoryBroker implements Broker {
       if (expiresAtMs > now) break;
       this.#responses.delete(old);
     }
-    if (!this.#responses.has(key)) this.#responses.set(key, { response, expiresAtMs: now + RESPONSE_TTL_MS });
+    this.#reservations.delete(key);
+    this.#responses.delete(key); // keeps the map in the order of expiry
+    this.#responses.set(key, { response, expiresAtMs: now + RESPONSE_TTL_MS });
   }
 
   async exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
@@ -157,11 +171,13 @@ export class MemoryBroker implements Broker {
   }
 
   /** Applies the rules of epoch.lua. Within one process only a test can cause a loss. */
-  #hasLost({ epoch, version, acknowledged, raiseId }: Witness): boolean {
+  #hasLost({ epoch, version, acknowledged, raiseId, promised }: Witness): boolean {
     if (epoch === '') return false;
     if (this.#last < version) return true;
     if (raiseId !== undefined) return raiseId !== String(this.#raises) && this.#floor <= version;
-    return epoch !== this.#epoch && (this.#floor < version || acknowledged === true);
+    if (epoch !== this.#epoch) return this.#floor < version || acknowledged === true;
+    if (!promised || this.#floor >= promised.version) return false;
+    return (this.#publishedBy.get(promised.publisher) ?? 0) < promised.version;
   }
 
   #changedAfter(cursor: Version): Changed[] {

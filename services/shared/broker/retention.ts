@@ -10,6 +10,9 @@ export const RECENT_WINDOW_US = 120 * 1_000_000;
 /** The TTL of a response in the idempotency store. */
 export const RESPONSE_TTL_MS = 10 * 60 * 1000;
 
+/** The TTL of a reservation in the idempotency store of a broker in memory, which replies at once. */
+export const MEMORY_RESERVATION_TTL_MS = 4000;
+
 /** The maximum number of topics in one digest. */
 export const DIGEST_LIMIT = 10_000;
 

@@ -1,5 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { BrokerPublisher, Digest, Published, Witness } from '../../../services/shared/broker/broker.ts';
+import {
+  type BrokerPublisher,
+  type Digest,
+  NotReplicatedError,
+  type Published,
+  type Witness,
+} from '../../../services/shared/broker/broker.ts';
 import { SYSTEM_CLOCK } from '../../../services/shared/clock.ts';
 import { AppError } from '../../../services/shared/errors.ts';
 import type { JsonText } from '../../../services/shared/update/json-text.ts';
@@ -35,6 +41,8 @@ class ManualBroker implements BrokerPublisher {
   }
 }
 
+/** The acknowledged version as this process sends it. */
+const promised = (version: number) => ({ publisher: (2 ** 47).toString(36), version });
 const topics = (...names: string[]) => names.map(parseTopic);
 let broker: ManualBroker;
 let publisher: ClusterPublisher;
@@ -50,7 +58,7 @@ async function publishAt(name: string, published: Published): Promise<Witness | 
 
 beforeEach(() => {
   broker = new ManualBroker();
-  publisher = new ClusterPublisher({ broker, clock: SYSTEM_CLOCK });
+  publisher = new ClusterPublisher({ broker, clock: { ...SYSTEM_CLOCK, random: () => 0.5 } });
 });
 
 const ONE = '1' as JsonText;
@@ -74,16 +82,35 @@ describe('ClusterPublisher', () => {
   });
 
   it('sends a witness of earlier replies for the partition', async () => {
-    expect(await publishAt('a1', { version: 10, epoch: 'h' })).toEqual({ epoch: '', version: 0 });
+    expect(await publishAt('a1', { version: 10, epoch: 'h' })).toEqual({
+      epoch: '',
+      version: 0,
+      promised: promised(0),
+    });
     const acknowledged = true;
-    expect(await publishAt('a2', { version: 11, epoch: 'h' })).toEqual({ epoch: 'h', version: 10, acknowledged });
-    expect(await publishAt('a1', { version: 12, epoch: 'i' })).toEqual({ epoch: 'h', version: 11, acknowledged });
-    expect(await publishAt('a1', { version: 13, epoch: 'i' })).toEqual({ epoch: 'i', version: 12, acknowledged });
+    expect(await publishAt('a2', { version: 11, epoch: 'h' })).toEqual({
+      epoch: 'h',
+      version: 10,
+      acknowledged,
+      promised: promised(10),
+    });
+    expect(await publishAt('a1', { version: 12, epoch: 'i' })).toEqual({
+      epoch: 'h',
+      version: 11,
+      acknowledged,
+      promised: promised(11),
+    });
+    expect(await publishAt('a1', { version: 13, epoch: 'i' })).toEqual({
+      epoch: 'i',
+      version: 12,
+      acknowledged,
+      promised: promised(12),
+    });
   });
 
   it('keeps a separate witness for each partition', async () => {
     await publishAt('a', { version: 10, epoch: 'h' });
-    expect(await publishAt('b', { version: 5, epoch: 'k' })).toEqual({ epoch: '', version: 0 });
+    expect(await publishAt('b', { version: 5, epoch: 'k' })).toEqual({ epoch: '', version: 0, promised: promised(0) });
     expect(await publishAt('a', { version: 11, epoch: 'h' })).toMatchObject({ epoch: 'h', version: 10 });
   });
 
@@ -98,6 +125,7 @@ describe('ClusterPublisher', () => {
       epoch: 'h',
       version: 20,
       acknowledged: true,
+      promised: promised(20),
     });
   });
 
@@ -115,6 +143,7 @@ describe('ClusterPublisher', () => {
       epoch: 'new',
       version: 30,
       acknowledged: true,
+      promised: promised(30),
     });
   });
 
@@ -143,6 +172,27 @@ describe('ClusterPublisher', () => {
     expect(await publishAt('a3', { version: 21, epoch: 'new' })).toMatchObject({ acknowledged: true });
     expect(broker.calls.at(-1)?.witness.epoch).toContain('old');
     expect(await publishAt('a3', { version: 22, epoch: 'new' })).toMatchObject({ epoch: 'new', acknowledged: true });
+  });
+
+  it('presents a witness once to a master that refuses updates because replicas are missing', async () => {
+    await publishAt('a1', { version: 10, epoch: 'old' });
+    for (const version of [20, 21]) {
+      const refused = publisher.publish(topics('a1'), {});
+      broker.calls.at(-1)?.fail(new NotReplicatedError({ version, epoch: 'new' }));
+      await expect(refused).rejects.toMatchObject({ code: 'not_replicated' });
+    }
+    const shown = broker.calls.map(({ witness }) => [witness.epoch, witness.acknowledged]);
+    expect(shown).toEqual([
+      ['', undefined],
+      ['old', true],
+      ['new', undefined],
+    ]);
+    // A refused update is not acknowledged, but later versions are above it.
+    expect(await publishAt('a2', { version: 22, epoch: 'new' })).toEqual({
+      epoch: 'new',
+      version: 21,
+      promised: promised(10),
+    });
   });
 
   it('fails as a whole if one topic fails, and keeps the acknowledgements of the others', async () => {

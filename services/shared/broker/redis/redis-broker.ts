@@ -12,6 +12,9 @@ import { RedisReplicatedPublisher } from './redis-replicated-publisher.ts';
 import { RedisScripts } from './redis-scripts.ts';
 import { callRedis, createRedisTopology, type RedisTopology } from './redis-topology.ts';
 
+/** Calls to Redis that a reservation outlives: the one that reserves, and the one that publishes. */
+const RESERVED_CALLS = 2;
+
 /** Registers per round trip. */
 const READ_BATCH = 500;
 
@@ -19,6 +22,7 @@ const READ_BATCH = 500;
 export class RedisBroker implements Broker {
   readonly partitions: number;
   readonly receipts: RedisReceipts;
+  readonly #reservationTtlMs: number;
   readonly #keys: RedisKeys;
   readonly #topology: RedisTopology;
   readonly #scripts: RedisScripts;
@@ -31,6 +35,7 @@ export class RedisBroker implements Broker {
   constructor(deps: { config: RedisConfig; report: BrokerReport; abort: (error: Error) => void }) {
     const { partitions, waitReplicas, timeoutMs } = deps.config;
     this.partitions = partitions;
+    this.#reservationTtlMs = RESERVED_CALLS * timeoutMs;
     const keys = new RedisKeys(deps.config);
     const topology = createRedisTopology({
       ...deps,
@@ -103,17 +108,28 @@ export class RedisBroker implements Broker {
     this.#topology.resetSubscription(partition);
   }
 
-  async loadResponse(idempotencyKey: string): Promise<string | undefined> {
+  async loadOrReserve(idempotencyKey: string, reservation: string): Promise<string | undefined> {
     const key = this.#keys.response(idempotencyKey);
-    const response = await callRedis(this.#topology, () => this.#topology.commandsForKey(key).get(key));
-    return response ?? undefined;
+    return await callRedis(this.#topology, async () => {
+      const redis = this.#topology.commandsForKey(key);
+      const reserved = await redis.set(key, reservation, 'PX', this.#reservationTtlMs, 'NX');
+      if (reserved !== null) return undefined;
+      return (await redis.get(key)) ?? (await this.loadOrReserve(idempotencyKey, reservation)); // it has just expired
+    });
+  }
+
+  async releaseReservation(idempotencyKey: string, reservation: string): Promise<void> {
+    const key = this.#keys.response(idempotencyKey);
+    await callRedis(this.#topology, async () => {
+      const redis = this.#topology.commandsForKey(key);
+      // Not atomic: at worst it deletes a response that was stored in between, and a repeated call publishes again.
+      if ((await redis.get(key)) === reservation) await redis.pexpire(key, 0); // the ACL has no DEL
+    });
   }
 
   async storeResponse(idempotencyKey: string, response: string): Promise<void> {
     const key = this.#keys.response(idempotencyKey);
-    await callRedis(this.#topology, () =>
-      this.#topology.commandsForKey(key).set(key, response, 'PX', RESPONSE_TTL_MS, 'NX'),
-    );
+    await callRedis(this.#topology, () => this.#topology.commandsForKey(key).set(key, response, 'PX', RESPONSE_TTL_MS));
   }
 
   async exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {

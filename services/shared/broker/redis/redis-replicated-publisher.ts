@@ -1,5 +1,4 @@
-import { AppError } from '../../errors.ts';
-import type { Published } from '../broker.ts';
+import { NotReplicatedError, type Published } from '../broker.ts';
 import {
   type PublishArguments,
   parsePublished,
@@ -42,7 +41,7 @@ export class RedisReplicatedPublisher {
 
   /**
    * Publishes one update. A call whose deadline passes before it is sent is never sent.
-   * @throws {AppError} `not_replicated` if too few replicas confirm in time; the update is published
+   * @throws {NotReplicatedError} if too few replicas confirm in time; the update is published
    */
   publish(redis: ScriptedRedis, args: PublishArguments): Promise<Published> {
     const queue = this.#queues.get(redis) ?? { calls: [], busy: false };
@@ -87,10 +86,10 @@ export class RedisReplicatedPublisher {
     const waited = replies[calls.length];
     for (const [i, call] of calls.entries()) {
       const published = replies[i];
-      const error = published?.[0] ?? waited?.[0];
-      if (error || !published || !waited) call.reject(error ?? new Error('the pipeline returned no reply'));
-      else if (Number(waited[1]) < this.#replicas) call.reject(new AppError('not_replicated'));
-      else call.resolve(parsePublished(published[1]));
+      if (!published || published[0]) call.reject(published?.[0] ?? new Error('the pipeline returned no reply'));
+      else if (!waited || waited[0] || Number(waited[1]) < this.#replicas) {
+        call.reject(new NotReplicatedError(parsePublished(published[1]), { cause: waited?.[0] }));
+      } else call.resolve(parsePublished(published[1]));
     }
   }
 }

@@ -153,7 +153,7 @@ export class RedisScripts {
   }
 
   /** The arguments of epoch.lua, with which every script on a partition begins. */
-  #epochArguments(partition: number, { epoch, version, acknowledged, raiseId }: Witness): Argument[] {
+  #epochArguments(partition: number, { epoch, version, acknowledged, raiseId, promised }: Witness): Argument[] {
     return [
       this.#publishCommand,
       this.#keys.floorChannel(partition),
@@ -161,6 +161,8 @@ export class RedisScripts {
       version,
       acknowledged ? 1 : 0,
       raiseId ?? '',
+      promised?.publisher ?? '',
+      promised?.version ?? 0,
     ];
   }
 }

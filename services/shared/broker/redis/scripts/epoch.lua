@@ -7,6 +7,8 @@
 -- ARGV[4] highest version seen by the caller in this partition
 -- ARGV[5] 1 if the caller acknowledged an update under that epoch
 -- ARGV[6] latest raise of the floor known to the caller, '' if it does not track raises
+-- ARGV[7] id of the caller if it publishes, else ''
+-- ARGV[8] highest version that the caller has acknowledged, 0 if none
 
 -- tostring() of a number this large loses digits.
 local function integer(value)
@@ -17,14 +19,40 @@ local clock = redis.call('TIME') -- not frozen within a script: read once
 local now = clock[1] * 1000000 + clock[2]
 local seen = tonumber(ARGV[4])
 
-local epoch = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
-  .. '.' .. string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+local replication = redis.call('INFO', 'replication')
+local server = run_id .. '.' .. string.match(replication, 'master_replid:(%w+)')
 
-local meta = redis.call('HMGET', KEYS[1], 'floor', 'last', 'history', 'raise', 'trimmed')
+local meta = redis.call(
+  'HMGET', KEYS[1], 'floor', 'last', 'history', 'raise', 'trimmed', 'server', 'published:' .. ARGV[7]
+)
 local floor = tonumber(meta[1]) or 0
 local last = tonumber(meta[2]) or 0
+local epoch = meta[3]
 local raise_id = meta[4] or ''
 local trimmed = tonumber(meta[5])
+local checked = meta[6] or epoch -- the server at the last check
+
+-- Counts the keys of the last data that this process loaded: a full resynchronization or a reload changes it. Redis 7.
+local function loaded()
+  return string.match(redis.call('INFO', 'persistence'), 'rdb_last_load_keys_loaded:(%d+)') or ''
+end
+
+-- The first replica and an expired backlog change the replication id of a running master, which loses nothing. A master
+-- that was a replica meanwhile has a second replication id, and has loaded data.
+local function has_only_new_replication_id()
+  if not checked or string.match(checked, '^%w+') ~= run_id then return false end
+  if not string.find(replication, 'master_replid2:0+%c') then return false end
+  local count = redis.call('HMGET', KEYS[1], 'loaded')[1]
+  return count and count ~= '' and count == loaded()
+end
+
+if checked ~= server and has_only_new_replication_id() then
+  checked = server
+  redis.call('HSET', KEYS[1], 'server', server)
+elseif checked == server and not meta[6] then
+  redis.call('HSET', KEYS[1], 'server', server, 'loaded', loaded()) -- written by an older release
+end
 
 -- Has this server lost something that the caller has seen?
 local lost = false
@@ -37,10 +65,15 @@ elseif ARGV[6] ~= '' then
 elseif ARGV[3] ~= epoch then
   -- Split brain. An acknowledged update may be younger than the floor whatever its version: two clocks may disagree.
   lost = floor < seen or ARGV[5] == '1'
+else
+  -- Older data were loaded under the same epoch, and another publisher ran a script first.
+  local acknowledged = tonumber(ARGV[8])
+  lost = floor < acknowledged and (tonumber(meta[7]) or 0) < acknowledged
 end
 
--- The epoch also differs after a restart, a promotion or a loss of all data, until the first script has run.
-if meta[3] ~= epoch or lost then
+-- The server also differs after a restart, a promotion or a loss of all data, until the first script has run.
+if checked ~= server or lost then
+  if checked ~= server then epoch = server end
   floor = math.max(last, seen)
   if floor >= now then
     -- The clock is behind: the next versions may have been assigned under an epoch that only clients remember.
@@ -52,7 +85,7 @@ if meta[3] ~= epoch or lost then
   raise_id = string.sub(epoch, 1, 8) .. '.' .. integer(now) .. '.' .. integer(floor)
   redis.call(
     'HSET', KEYS[1], 'floor', integer(floor), 'last', integer(last), 'history', epoch, 'raise', raise_id,
-    'trimmed', integer(trimmed)
+    'trimmed', integer(trimmed), 'server', server, 'loaded', loaded()
   )
   redis.call(ARGV[1], ARGV[2], integer(floor) .. ' ' .. raise_id)
 end

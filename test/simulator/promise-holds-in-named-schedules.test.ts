@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import type { Topic } from '../../services/shared/update/topic.ts';
+import { seedsFrom } from './expect-promise.ts';
+import { runSchedule } from './run-simulation.ts';
+import type { SimulatedWebhook } from './simulated-webhook.ts';
+import type { Simulation } from './simulation.ts';
+
+const SEEDS = seedsFrom(5000, 10);
+
+/** Runs a schedule for several seeds, which decide clients, latencies and identities. */
+async function expectNoFailures(schedule: (simulation: Simulation) => Promise<void>): Promise<void> {
+  for (const seed of SEEDS) {
+    const { failures, trace } = await runSchedule({ seed, schedule });
+    expect(failures, trace.slice(-60).join('\n')).toEqual([]);
+  }
+}
+
+/** Publishes an update by one webhook, as the app does. Resolves once it is acknowledged. */
+async function publishBy(simulation: Simulation, webhook: SimulatedWebhook, topic: Topic): Promise<void> {
+  const { app, time, random } = simulation;
+  const revision = app.save(topic);
+  const posted = webhook.post({ id: random.id(), topics: [topic], body: {} }).then((versions) => {
+    app.acknowledge(topic, { revision, version: versions.get(topic) ?? 0, atMs: time.nowMs });
+  });
+  await time.runFor(200);
+  await posted;
+}
+
+/** Returns the topics of one partition, and its shard. */
+function inOnePartition({ topics, relays, cluster }: Simulation) {
+  const partitionOf = (topic: Topic) => relays[0]?.broker.partitionOf(topic) ?? 0;
+  const groups = topics.map((topic) => topics.filter((other) => partitionOf(other) === partitionOf(topic)));
+  const [lost, other] = groups.find(({ length }) => length > 1) ?? [];
+  if (!lost || !other) throw new Error('no partition has two topics');
+  const shard = cluster.shards[partitionOf(lost) % cluster.shards.length];
+  if (!shard) throw new Error('no shard');
+  return { lost, other, shard };
+}
+
+/** Waits until every relay has just run a digest, so that the next one is almost an interval away. */
+async function untilDigested({ time, relays }: Simulation): Promise<void> {
+  for (let i = 0; i < 10_000; i += 1) {
+    await time.runFor(10);
+    if (relays.every(({ hub }) => hub.fresh && hub.digestAgeMs < 1800)) return;
+  }
+  throw new Error('the relays never digest at the same time');
+}
+
+describe('the promise, in a simulated cluster, holds', () => {
+  it('if Redis reloads older data in the same process, and another webhook publishes first', async () => {
+    await expectNoFailures(async (simulation) => {
+      const { cluster, webhooks, time } = simulation;
+      const [one, two] = webhooks as [SimulatedWebhook, SimulatedWebhook];
+      const { lost, other, shard } = inOnePartition(simulation);
+      await time.runFor(5000);
+      await untilDigested(simulation);
+      const older = shard.master.data.copy();
+      cluster.network.signalLoss = 1;
+      await publishBy(simulation, one, lost);
+      shard.reload(older);
+      await publishBy(simulation, two, other);
+      cluster.network.signalLoss = 0;
+    });
+  });
+
+  it('if a master is demoted, loses updates to its successor, and is promoted again before any script ran there', async () => {
+    await expectNoFailures(async (simulation) => {
+      const { cluster, webhooks, time } = simulation;
+      const [one] = webhooks as [SimulatedWebhook];
+      const { lost, shard } = inOnePartition(simulation);
+      await time.runFor(5000);
+      await untilDigested(simulation);
+      shard.replica.frozen = true;
+      cluster.network.signalLoss = 1;
+      const older = shard.master.data.copy();
+      await publishBy(simulation, one, lost);
+      shard.replica.data = older;
+      shard.failOver([]);
+      await time.runFor(0);
+      shard.replica.load(older);
+      shard.failOver([]);
+      cluster.network.signalLoss = 0;
+      one.kill();
+      simulation.startWebhook(0);
+    });
+  });
+});
+
+describe('no client is notified', () => {
+  it('if a master takes another replication id: for its first replica, or because the backlog expired', async () => {
+    for (const seed of SEEDS) {
+      let raised: number[] = [];
+      const schedule = async (simulation: Simulation) => {
+        const { cluster, webhooks, time, topics } = simulation;
+        for (const topic of topics) await publishBy(simulation, webhooks[0] as SimulatedWebhook, topic);
+        await time.runFor(8000);
+        const floors = () =>
+          cluster.shards.flatMap((shard) => [0, 1, 2].map((partition) => shard.floorRaisedAtMs(partition) ?? 0));
+        const before = floors();
+        for (let i = 0; i < 3; i += 1) {
+          for (const { master } of cluster.shards) master.replaceReplicationId();
+          for (const topic of topics) await publishBy(simulation, webhooks[i % 2] as SimulatedWebhook, topic);
+          await time.runFor(8000);
+        }
+        raised = floors().filter((atMs, i) => atMs !== before[i]);
+      };
+      const { failures } = await runSchedule({ seed, schedule });
+      expect([failures, raised]).toEqual([[], []]);
+    }
+  });
+});
