@@ -1,12 +1,22 @@
 /** Identifies a connection of a broker. */
 export type LinkName = 'commands' | 'publisher' | 'subscriber';
 
+/** A command that Redis received and refused. */
+export interface Refusal {
+  /** One of a few words, such as `oom`; `other` for the rest. */
+  readonly reason: string;
+  /** What keeps Redis from it, in words; for other reasons the reply itself. */
+  readonly explanation: string;
+}
+
 /** Receives the events of a broker's links, for logs and metrics. */
 export interface BrokerReport {
   linkUp(link: LinkName): void;
   linkDown(link: LinkName): void;
   /** An attempt to connect failed. Called for every attempt, with the error message. */
   linkFailed(link: LinkName, reason: string): void;
+  /** Redis refused a command. Called for every one. */
+  commandRefused(refusal: Refusal): void;
   /** The `maxmemory-policy` of a server to which a link was established. Updates can be lost unless it is `noeviction`. */
   evictionPolicy(policy: string): void;
 }
@@ -16,5 +26,6 @@ export const SILENT_REPORT: BrokerReport = {
   linkUp() {},
   linkDown() {},
   linkFailed() {},
+  commandRefused() {},
   evictionPolicy() {},
 };

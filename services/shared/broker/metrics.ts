@@ -2,6 +2,9 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from '../logger.ts';
 import type { BrokerReport } from './broker-report.ts';
 
+/** A refusal is logged again if none had the same reason for this long, in milliseconds. */
+const QUIET_MS = 600_000;
+
 /** Creates a report that turns the events of broker links into metrics and log lines. */
 export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }): BrokerReport {
   const { registry, logger } = deps;
@@ -18,6 +21,12 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
     labelNames: ['link'],
     registers,
   });
+  const refusals = new Counter({
+    name: 'broker_refusals_total',
+    help: 'Commands that Redis refused, by reason. Panel "Refused by Redis"',
+    labelNames: ['reason'],
+    registers,
+  });
   const evictionRisk = new Gauge({
     name: 'broker_eviction_risk',
     help: '1 if Redis may evict registers: its maxmemory-policy is not noeviction. Panel "Eviction risk"; alert HeliographRedisMayEvict',
@@ -26,6 +35,7 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
   });
   /** Reasons already logged for each link since it was last established, so that each is logged once. */
   const failures = new Map<string, Set<string>>();
+  const lastRefusedMs = new Map<string, number>();
   return {
     linkUp(link) {
       failures.delete(link);
@@ -44,6 +54,13 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
       if (known.has(reason)) return;
       known.add(reason);
       logger.warn({ link, reason }, 'cannot connect to Redis; retrying');
+    },
+    commandRefused({ reason, explanation }) {
+      refusals.inc({ reason });
+      const nowMs = performance.now();
+      const quietMs = nowMs - (lastRefusedMs.get(reason) ?? Number.NEGATIVE_INFINITY);
+      lastRefusedMs.set(reason, nowMs);
+      if (quietMs > QUIET_MS) logger.error({ reason }, `Redis refuses commands: ${explanation}`);
     },
     evictionPolicy(policy) {
       const risk = policy !== 'noeviction';

@@ -132,7 +132,7 @@ export class RedisStatsStore implements StatsStore {
     try {
       return await call(this.#redis());
     } catch (error) {
-      this.#topology.callFailed();
+      this.#topology.callFailed(error);
       throw error;
     }
   }

@@ -5,6 +5,7 @@ import type { BrokerReport } from '../broker-report.ts';
 import { createRedisClient } from './redis-client.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { RedisNode } from './redis-node.ts';
+import { parseRefusal } from './redis-refusal.ts';
 import type { ScriptedRedis } from './redis-scripts.ts';
 import { RedisSettings } from './redis-settings.ts';
 import { fetchSlotMap, formatAddress, type SlotMap } from './redis-slot-map.ts';
@@ -37,8 +38,8 @@ export interface RedisTopology {
   unsubscribe(partition: number, channels: readonly string[]): Promise<void>;
   /** Replaces the subscriber connection that carries the partition. */
   resetSubscription(partition: number): void;
-  /** Reports that a call failed: its partition may have moved to another server. */
-  callFailed(): void;
+  /** Reports that a call failed: Redis refused it, or its partition has moved to another server. */
+  callFailed(cause: unknown): void;
 }
 
 /** Receives the events of a topology. */
@@ -74,18 +75,28 @@ export async function callRedis<T>(topology: RedisTopology, call: () => Promise<
     return await call();
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
-    topology.callFailed();
-    throw new AppError('broker_unavailable', undefined, { cause });
+    topology.callFailed(cause);
+    const refusal = parseRefusal(cause);
+    const detail =
+      refusal && refusal.reason !== 'other' ? `${refusal.explanation}; repeating the call is harmless` : undefined;
+    throw new AppError('broker_unavailable', detail, { cause });
   }
+}
+
+function reportRefusal(report: BrokerReport, cause: unknown): void {
+  const refusal = parseRefusal(cause);
+  if (refusal) report.commandRefused(refusal);
 }
 
 /** One server that holds every partition: a single Redis, or the current master of Sentinel. */
 class RedisSingle implements RedisTopology {
   readonly sharded = false;
   readonly #node: RedisNode;
+  readonly #report: BrokerReport;
 
   constructor({ config, keys, report, abort, handler }: TopologyDeps) {
     const { partitions, database } = config;
+    this.#report = report;
     const all = Array.from({ length: partitions }, (_, partition) => partition);
     this.#node = new RedisNode({
       config,
@@ -134,7 +145,9 @@ class RedisSingle implements RedisTopology {
     this.#node.subscriber.reset();
   }
 
-  callFailed(): void {}
+  callFailed(cause: unknown): void {
+    reportRefusal(this.#report, cause);
+  }
 }
 
 /**
@@ -220,7 +233,8 @@ class RedisCluster implements RedisTopology {
     this.#nodeOf(partition)?.subscriber.reset();
   }
 
-  callFailed(): void {
+  callFailed(cause: unknown): void {
+    reportRefusal(this.#report, cause);
     this.#refreshSoon();
   }
 
