@@ -42,6 +42,13 @@ describe('deploy/compose.yaml', () => {
     }
   });
 
+  it('waits until each role is ready, and checks that by the script in the image', () => {
+    for (const [name, { healthcheck }] of ours) {
+      expect(healthcheck.test, name).toEqual(['CMD', 'node', 'deploy/healthcheck.mjs', '/readyz']);
+    }
+    expect(existsSync(join(DEPLOY, 'healthcheck.mjs'))).toBe(true);
+  });
+
   it('runs every role without root and capabilities, on a read-only file system', () => {
     for (const [name, service] of ours) {
       expect(service, name).toMatchObject({

@@ -15,7 +15,7 @@ import { createStats } from '../stats/stats.ts';
 import { readWebhookConfig } from '../webhook/config.ts';
 import { parseSigningSecret } from '../webhook/credential.ts';
 import { createWebhook } from '../webhook/webhook.ts';
-import { welcome } from './welcome.ts';
+import { type Store, welcome } from './welcome.ts';
 
 /**
  * Reads the settings of all services. If the environment has no token, the webhook gets a random one. Unless the chat has
@@ -52,8 +52,24 @@ await runProcess({
     const stats = await createStats({ config: config.stats, name: 'heliograph', redis, registry, logger, clock });
     if (stats.pages) admin.mount('/stats/', stats.pages);
     await lifecycle.start('statistics', stats);
+    let store: Store = redis ? { unusable: 'it has not replied' } : 'memory';
+    const report = createBrokerMetrics({ registry, logger });
     const broker = redis
-      ? new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), abort })
+      ? new RedisBroker({
+          config: redis,
+          report: {
+            ...report,
+            linkUp(link) {
+              report.linkUp(link);
+              if (link === 'commands') store = 'redis';
+            },
+            linkFailed(link, reason) {
+              report.linkFailed(link, reason);
+              if (link === 'commands') store = { unusable: reason };
+            },
+          },
+          abort,
+        })
       : new MemoryBroker();
     const shared = { registry, logger, clock };
     const relay = createRelay({
@@ -82,6 +98,6 @@ await runProcess({
     });
     const ports = { webhook: webhookPort, relay: relayPort, chat: await lifecycle.start('chat', chat) };
     const [token = ''] = config.webhook.tokens;
-    process.stdout.write(welcome({ ports, token, topic: config.chat.topic, inMemory: !redis }));
+    process.stdout.write(welcome({ ports, token, topic: config.chat.topic, store }));
   },
 });

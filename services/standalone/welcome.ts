@@ -1,13 +1,16 @@
+/** Where the updates of this process are: in its memory, in Redis, or, with the reason, in a Redis that it cannot use yet. */
+export type Store = 'memory' | 'redis' | { readonly unusable: string };
+
 /** Renders the output of `npm start`: the addresses of all services, and a command that publishes. */
 export function welcome(options: {
   ports: { webhook: number; relay: number; chat: number };
   token: string;
   topic: string;
-  inMemory: boolean;
+  store: Store;
 }): string {
-  const { ports, token, topic, inMemory } = options;
+  const { ports, token, topic, store } = options;
   return `
-Heliograph is running${inMemory ? ', all in this process and in memory' : ' on Redis'}.
+${describe(store)}
 
   chat     http://localhost:${ports.chat}/        open it in two windows
   relay    ws://localhost:${ports.relay}/ws?topic=${topic}
@@ -19,4 +22,11 @@ Publish an update of the topic "${topic}":
     -d '{"topic":"${topic}"}' http://localhost:${ports.webhook}/webhook
 
 `;
+}
+
+function describe(store: Store): string {
+  if (store === 'memory') return 'Heliograph is running, all in this process and in memory.';
+  if (store === 'redis') return 'Heliograph is running on Redis.';
+  return `Heliograph has started, but cannot use Redis: ${store.unusable}.
+It keeps trying. Until it succeeds, calls are answered 503, and clients are told that their relay is stale.`;
 }

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { FakeSentinel } from '../support/fake-sentinel.ts';
@@ -137,6 +139,17 @@ describe('a webhook that finds no Redis', () => {
     await using webhook = await startService('webhook', env, { until: 'livez' });
     await requireUnavailable(webhook);
     expect(webhook.log()).toMatch(/"reason":"connect ECONNREFUSED [^"]+"/);
+  });
+
+  it('is alive but not ready to the health check of the image', async () => {
+    const env = { REDIS_URL: `redis://127.0.0.1:${await freePort()}`, WEBHOOK_TOKENS: WEBHOOK_TOKEN };
+    await using webhook = await startService('webhook', env, { until: 'livez' });
+    await requireUnavailable(webhook);
+    const script = new URL('../../deploy/healthcheck.mjs', import.meta.url).pathname;
+    const check = (...args: string[]) =>
+      promisify(execFile)(process.execPath, [script, ...args], { env: { ADMIN_PORT: String(webhook.adminPort) } });
+    await check();
+    await expect(check('/readyz')).rejects.toThrow(`port ${webhook.adminPort} returns 503`);
   });
 });
 

@@ -1,5 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, inject, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { randomPrefix } from '../support/random-prefix.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
 import { WsClient } from '../support/ws-client.ts';
@@ -41,6 +43,20 @@ describe('npm start', () => {
     expect(await response.json()).toMatchObject({ updates: [{ topic: 'chat' }] });
     await eventually(() => expect(client.ofType('update')).toHaveLength(1));
     client.close();
+  });
+
+  it('says that Redis cannot be used, and why, instead of that it runs on it', async () => {
+    const port = await freePort();
+    service = await startService('standalone', { REDIS_URL: `redis://127.0.0.1:${port}` }, { until: 'livez' });
+    const { log } = service;
+    await eventually(() => expect(log()).toContain('curl'));
+    expect(log()).toContain(`cannot use Redis: connect ECONNREFUSED 127.0.0.1:${port}.`);
+    expect(log()).not.toContain('is running on Redis');
+  });
+
+  it('says that it runs on Redis', async () => {
+    const { log } = await start({ REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: randomPrefix() });
+    await eventually(() => expect(log()).toContain('Heliograph is running on Redis.'));
   });
 
   it.each([
