@@ -1,10 +1,11 @@
-// Completes the build after tsc: bundles the browser client and the scripts of pages into one file each, and copies the
-// assets that services read into `dist`. Writes each file atomically, because tests and running services may read it.
+// Completes the build after tsc: bundles the browser client and the scripts of pages into one file each, packs the client
+// library for npm, and copies the assets that services read into `dist`. Writes each file atomically, because tests and running services may read it.
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { minify } from 'terser';
+import { packClient } from './client-package.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const ASSETS = new Set(['.lua', '.css', '.svg']);
@@ -48,6 +49,8 @@ for (const [entry, outfile, sourceMap] of [
   writeWhole(bundle.path, code);
   if (sourceMap) writeWhole(map.path, minified);
 }
+
+writeWhole(join(root, 'dist/client/heliograph-client.tgz'), await packClient(root));
 
 for (const path of readdirSync(join(root, 'services'), { recursive: true })) {
   if (!ASSETS.has(extname(path))) continue;

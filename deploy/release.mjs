@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Every file that names the version, or the image with its tag. */
+/** Every file that names the version, the image with its tag, or the npm package of the client library. */
 const FILES = [
   'package.json',
   'package-lock.json',
@@ -12,6 +12,7 @@ const FILES = [
   'deploy/Dockerfile',
   'deploy/README.md',
   'deploy/compose.yaml',
+  'services/client/README.md',
 ];
 const CHECKS = [['run', 'typecheck'], ['run', 'lint'], ['test']];
 
@@ -34,6 +35,7 @@ if (!read('CHANGELOG.md').includes(`\n## ${version}\n`)) fail(`CHANGELOG.md has 
 for (const file of FILES) {
   const text = read(file)
     .replaceAll(`heliograph:${current}`, `heliograph:${version}`)
+    .replaceAll(`heliograph-client-${current}.tgz`, `heliograph-client-${version}.tgz`)
     .replaceAll(`newTag: ${current}`, `newTag: ${version}`)
     // The package itself, whose name stands before its version; its dependencies may have the same version.
     .replaceAll(`"name": "heliograph",\n  "version": "${current}"`, `"name": "heliograph",\n  "version": "${version}"`)

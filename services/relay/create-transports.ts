@@ -3,7 +3,7 @@ import type { TransportName } from '../shared/protocol/transport-name.ts';
 import type { Origins } from './access/origins.ts';
 import type { RelayConfig } from './config.ts';
 import type { App } from './engine/engine.ts';
-import { readClientFiles, serveFile } from './transport/http/client-file.ts';
+import { readClientFiles, serveFile, servePackageRedirect } from './transport/http/client-file.ts';
 import { servePreflight, serveProblem } from './transport/http/http-response.ts';
 import { LongPollTransport } from './transport/long-poll/long-poll-transport.ts';
 import { JSON_ENCODER, LEGACY_ENCODER } from './transport/message-encoder.ts';
@@ -54,6 +54,7 @@ export function createTransports(deps: {
   const sse = new SseTransport({ ...forHttp, maxTopics: config.limits.maxTopics });
   const longPoll = new LongPollTransport({ ...forHttp, maxWaiting: config.maxLongPolls });
   for (const file of readClientFiles()) serveFile(app, file, corsHeaders);
+  servePackageRedirect(app, corsHeaders);
   for (const path of ['/events', '/topics/*']) {
     servePreflight(app, { path, corsHeaders });
     serveProblem(app, path, 'method_not_allowed', { Allow: 'GET' });

@@ -88,7 +88,7 @@ describe('a file that a client reads slowly', () => {
   it('arrives complete, in chunks', async () => {
     const text = Array.from({ length: 3_000_000 }, (_, i) => i).join(' '); // more than any kernel buffers
     const server = new UwsEngine({ tls: undefined, maxSockets: 0, refused() {} });
-    serveFile(server.app, { path: '/long', type: 'text/plain', text, immutable: false }, () => ({}));
+    serveFile(server.app, { path: '/long', type: 'text/plain', body: Buffer.from(text), immutable: false }, () => ({}));
     const port = await server.listen({ host: '127.0.0.1', port: 0, shared: false });
     const [response] = await once(request({ host: '127.0.0.1', port, path: '/long' }).end(), 'response');
     let received = '';

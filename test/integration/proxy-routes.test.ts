@@ -75,11 +75,13 @@ describe('the proxy of deploy/compose.yaml', () => {
     expect(await (await longPoll).json()).toMatchObject({ topic: 'chat', data: { n: 1 } });
   });
 
-  it('serves the client under each of its paths, with its source map', async () => {
+  it('serves the client under each of its paths, with its source map and its npm package', async () => {
     const { headers } = await fetch(`${http}/client.js`);
     for (const name of ['content-location', 'sourcemap']) {
       expect((await fetch(`${http}${headers.get(name)}`)).status, name).toBe(200);
     }
+    const tarball = await fetch(`${http}/heliograph-client.tgz`);
+    expect([tarball.status, tarball.headers.get('content-type')]).toEqual([200, 'application/gzip']);
   });
 
   it('forwards the real addresses of clients to relays', async () => {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { AggregatorRegistry, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { readPackageVersion } from '../package-version.ts';
 
 export type MetricsRegistry = Registry;
 
@@ -16,7 +16,7 @@ export function createMetricsRegistry(options: { service: string }): MetricsRegi
     labelNames: ['service', 'version', 'node'],
     aggregator: 'first',
     registers: [registry],
-  }).set({ service: options.service, version: readVersion(), node: process.versions.node }, 1);
+  }).set({ service: options.service, version: readPackageVersion(), node: process.versions.node }, 1);
   return registry;
 }
 
@@ -35,9 +35,4 @@ export function renderMerged(metrics: readonly MetricJson[][]): Promise<string> 
 export function mergeCounters(metrics: readonly MetricJson[][]): Promise<MetricJson[]> {
   const counters = metrics.map((own) => own.filter(({ type }) => String(type) !== 'gauge'));
   return AggregatorRegistry.aggregate(counters).getMetricsAsJSON();
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

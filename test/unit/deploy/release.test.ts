@@ -15,6 +15,7 @@ const FILES = [
   'deploy/Dockerfile',
   'deploy/README.md',
   'deploy/compose.yaml',
+  'services/client/README.md',
   'deploy/release.mjs',
 ];
 
@@ -57,6 +58,8 @@ describe('a release', () => {
     const lock = JSON.parse(read('package-lock.json'));
     expect([lock.version, lock.packages[''].version]).toEqual([NEXT, NEXT]);
     expect(read('k8s/components/image/kustomization.yaml')).toContain(`newTag: ${NEXT}`);
+    expect(read('services/client/README.md')).toContain(`/heliograph-client-${NEXT}.tgz`);
+    expect(read('services/client/README.md')).not.toContain(CURRENT);
     for (const file of FILES.filter((name) => name.startsWith('deploy/') && !name.endsWith('.mjs'))) {
       expect(new Set(read(file).match(/heliograph:\d+\.\d+\.\d+/g)), file).toEqual(new Set([`heliograph:${NEXT}`]));
     }

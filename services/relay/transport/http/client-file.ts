@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { etagOf, isNotModified } from '../../../shared/http/etag.ts';
+import { readPackageVersion } from '../../../shared/package-version.ts';
 import { StartError } from '../../../shared/start-error.ts';
-import type { App, HttpRequest, HttpResponse } from '../../engine/engine.ts';
+import type { App, HttpHandler, HttpRequest, HttpResponse } from '../../engine/engine.ts';
 import { type CorsHeaders, endHead, serveProblem, writeHeaders } from './http-response.ts';
 
-/** A file that the relay serves to browsers. */
+/** A file of the client library that the relay serves. */
 export interface ClientFile {
   readonly path: string;
   readonly type: string;
-  readonly text: string;
+  readonly body: Buffer;
   /** Whether the content under this path never changes. */
   readonly immutable: boolean;
   /** The path under which this content never changes. */
@@ -23,8 +24,8 @@ const SCRIPT = 'text/javascript; charset=utf-8';
 const IMMUTABLE = 'public, max-age=31536000, immutable';
 
 /**
- * Reads the built browser client: beside a built relay, or in `dist` for a relay that runs from source. Returns it under
- * the path of the newest version, again under a path with its hash, and its source map.
+ * Reads the built client library: beside a built relay, or in `dist` for a relay that runs from source. Returns the file for
+ * browsers under the path of the newest version, again under a path with its hash, its source map, and the npm package.
  * @throws {StartError} if the client is not built
  */
 export function readClientFiles(): readonly ClientFile[] {
@@ -33,25 +34,26 @@ export function readClientFiles(): readonly ClientFile[] {
   );
   const found = places.find((place) => existsSync(place));
   if (!found) throw new StartError('the browser client is not built: run npm run build');
-  const text = readFileSync(found, 'utf8');
-  const location = `/client-${createHash('sha256').update(text).digest('hex').slice(0, 12)}.js`;
+  const read = (name: string) => readFileSync(new URL(name, found));
+  const body = read('client.js');
+  const location = `/client-${createHash('sha256').update(body).digest('hex').slice(0, 12)}.js`;
   const sourceMap = '/client.js.map';
   return [
-    { path: '/client.js', type: SCRIPT, text, immutable: false, location, sourceMap },
-    { path: location, type: SCRIPT, text, immutable: true, sourceMap },
-    {
-      path: sourceMap,
-      type: 'application/json',
-      text: readFileSync(new URL('client.js.map', found), 'utf8'),
-      immutable: false,
-    },
+    { path: '/client.js', type: SCRIPT, body, immutable: false, location, sourceMap },
+    { path: location, type: SCRIPT, body, immutable: true, sourceMap },
+    { path: sourceMap, type: 'application/json', body: read('client.js.map'), immutable: false },
+    { path: packagePath(), type: 'application/gzip', body: read('heliograph-client.tgz'), immutable: true },
   ];
+}
+
+function packagePath(): string {
+  return `/heliograph-client-${readPackageVersion()}.tgz`;
 }
 
 /** Serves a file. Caches keep an immutable one for a year, and revalidate any other. */
 export function serveFile(app: App, file: ClientFile, corsHeaders: CorsHeaders): void {
-  const body = Buffer.from(file.text);
-  const etag = etagOf(file.text);
+  const { body } = file;
+  const etag = etagOf(body);
   const serve = (res: HttpResponse, req: HttpRequest, end: () => void): void => {
     const known = isNotModified(req.getHeader('if-none-match'), etag);
     const cors = corsHeaders(req.getHeader('origin'), req.getHeader('host'));
@@ -70,6 +72,23 @@ export function serveFile(app: App, file: ClientFile, corsHeaders: CorsHeaders):
   app.get(file.path, (res, req) => serve(res, req, () => endInParts(res, body)));
   app.head(file.path, (res, req) => serve(res, req, () => endHead(res, body)));
   serveProblem(app, file.path, 'method_not_allowed', { Allow: 'GET, HEAD' });
+}
+
+/** Redirects from the npm package of any version to that of this relay. */
+export function servePackageRedirect(app: App, corsHeaders: CorsHeaders): void {
+  const path = '/heliograph-client.tgz';
+  const location = packagePath();
+  const serve: HttpHandler = (res, req) => {
+    res.writeStatus('302 Found');
+    writeHeaders(res, corsHeaders(req.getHeader('origin'), req.getHeader('host')));
+    res.writeHeader('Location', location);
+    res.writeHeader('Cache-Control', 'no-cache');
+    res.writeHeader('Cross-Origin-Resource-Policy', 'cross-origin');
+    res.end();
+  };
+  app.get(path, serve);
+  app.head(path, serve);
+  serveProblem(app, path, 'method_not_allowed', { Allow: 'GET, HEAD' });
 }
 
 /**
