@@ -20,13 +20,13 @@ export interface ChaosRedis {
 
 /** Starts the cluster, with a mechanism disabled in all relays if requested. */
 export async function startChaosRedis(options: { sabotage?: Sabotage } = {}): Promise<ChaosRedis> {
-  const redis = await RedisProcess.start();
+  const rules = ['on', '>secret', '~*', '+@all'];
+  // As an argument: a Redis that restarts has forgotten users that were added later.
+  const redis = await RedisProcess.start({ args: ['--user', 'third', ...rules, 'allchannels'] });
   const link = await TcpProxy.start(redis.port);
   const allowChannels = async (isAllowed: boolean) => {
-    const rules = ['on', '>secret', '~*', '+@all', isAllowed ? 'allchannels' : 'resetchannels'];
-    await askRedis(redis.port, 'ACL', 'SETUSER', 'third', ...rules);
+    await askRedis(redis.port, 'ACL', 'SETUSER', 'third', isAllowed ? 'allchannels' : 'resetchannels');
   };
-  await allowChannels(true);
   const stop = async () => {
     await link.stop();
     await redis.stop();

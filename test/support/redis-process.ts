@@ -48,8 +48,11 @@ export class RedisProcess implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** Runs the server, also again after a `kill`, in the same folder and on the same port. */
-  async run(args: readonly string[] = this.#args): Promise<void> {
+  /**
+   * Runs the server, also again after a `kill`, in the same folder and on the same port.
+   * @param more arguments beside those of `start`
+   */
+  async run(more: readonly string[] = []): Promise<void> {
     const server = redisProgram();
     const usual = [
       '--port',
@@ -64,7 +67,7 @@ export class RedisProcess implements AsyncDisposable {
       'no',
       ...(this.#password ? ['--requirepass', this.#password] : []),
     ];
-    const child = spawnBound(server, [...args, ...usual]);
+    const child = spawnBound(server, [...this.#args, ...more, ...usual]);
     this.#child = child;
     child.stdout?.on('data', (text) => {
       this.#output = (this.#output + text).slice(-10_000);
