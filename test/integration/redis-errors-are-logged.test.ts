@@ -133,6 +133,19 @@ describe('a webhook that finds no Redis', () => {
     expect(webhook.log()).toContain(`127.0.0.1:${sentinel.port}: does not know it`);
   });
 
+  it('logs that the nodes of a Redis Cluster are down, or do not reply to its user', async () => {
+    await using node = await RedisProcess.start({ args: ['--cluster-enabled', 'yes'] }); // has no slots
+    await askRedis(node.port, 'ACL', 'SETUSER', 'narrow', 'on', '>right', '~*', '&*', '+@all', '-cluster');
+    const env = { REDIS_CLUSTER_NODES: `127.0.0.1:${node.port}`, WEBHOOK_TOKENS: WEBHOOK_TOKEN };
+    const login = { REDIS_USERNAME: 'narrow', REDIS_PASSWORD: 'right' };
+    await using webhook = await startService('webhook', env, { until: 'livez' });
+    await using refused = await startService('webhook', { ...env, ...login }, { until: 'livez' });
+    await requireUnavailable(webhook);
+    expect(webhook.log()).toContain(`127.0.0.1:${node.port} reports that the cluster is down`);
+    await requireUnavailable(refused);
+    expect(refused.log()).toContain("permissions to run the 'cluster|info' command");
+  });
+
   it('logs why each address of a name cannot be reached', async () => {
     const url = `redis://localhost:${await freePort()}`;
     const env = { REDIS_URL: url, WEBHOOK_TOKENS: WEBHOOK_TOKEN };

@@ -142,13 +142,19 @@ function readCredentials(env: EnvReader, url: RedisUrl): RedisCredentials {
   const username = env.string('REDIS_USERNAME', '');
   const password = env.string('REDIS_PASSWORD', '');
   const tls = env.boolean('REDIS_TLS', false);
+  const certificates = readCertificates(env);
+  const files = Object.entries({ REDIS_CA_FILE: certificates.ca, REDIS_CERT_FILE: certificates.cert });
+  for (const [name, pem] of files) {
+    if (pem !== '' && !tls && !url.tls)
+      env.fail(name, 'has no effect without TLS: set REDIS_TLS, or REDIS_URL to rediss://');
+  }
   return Object.freeze({
     username: url.username || username,
     password: url.password || password,
     sentinelUsername: env.string('REDIS_SENTINEL_USERNAME', ''),
     sentinelPassword: env.string('REDIS_SENTINEL_PASSWORD', ''),
     tls: tls || url.tls,
-    ...readCertificates(env),
+    ...certificates,
   });
 }
 

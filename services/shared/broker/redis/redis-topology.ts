@@ -336,12 +336,14 @@ class RedisCluster implements RedisTopology {
       const redis = createRedisClient(this.#config, address, 'heliograph-map');
       redis.on('error', (error: Error) => this.#report.linkFailed('commands', error.message));
       try {
-        await redis.connect();
-        return await fetchSlotMap(redis, address);
+        const isConnected = await redis.connect().then(
+          () => true,
+          () => false, // its `error` event says why
+        );
+        if (isConnected) return await fetchSlotMap(redis, address);
       } catch (error) {
-        // The next seed may work. A server that is not a node of Redis Cluster is worth reporting.
-        if (error instanceof Error && error.message.startsWith('ERR'))
-          this.#report.linkFailed('commands', error.message);
+        // The next seed may work. This one is down, or no node of Redis Cluster, or its ACL does not permit the question.
+        if (error instanceof Error) this.#report.linkFailed('commands', error.message);
       } finally {
         redis.disconnect();
       }

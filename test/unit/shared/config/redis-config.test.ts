@@ -71,6 +71,22 @@ describe('the certificates for Redis', () => {
     expect(key).toMatch(/^-----BEGIN .*PRIVATE KEY-----/);
   });
 
+  it('are refused without TLS, which they would not cause', () => {
+    using certificate = makeCertificate();
+    const { certFile, keyFile } = certificate;
+    const env = {
+      REDIS_URL: 'redis://redis',
+      REDIS_CA_FILE: certFile,
+      REDIS_CERT_FILE: certFile,
+      REDIS_KEY_FILE: keyFile,
+    };
+    expect(problemsOf(env)).toEqual([
+      'REDIS_CA_FILE has no effect without TLS: set REDIS_TLS, or REDIS_URL to rediss://',
+      'REDIS_CERT_FILE has no effect without TLS: set REDIS_TLS, or REDIS_URL to rediss://',
+    ]);
+    expect(problemsOf({ ...env, REDIS_TLS: 'true' })).toEqual([]);
+  });
+
   it('are refused by name if they cannot work', () => {
     using certificate = makeCertificate();
     using other = makeCertificate();
