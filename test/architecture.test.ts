@@ -71,21 +71,28 @@ describe('the borders of the source tree', () => {
     expect(broken(({ path }, imported) => imported === 'ioredis' && !fileName(path).startsWith('redis-'))).toEqual([]);
   });
 
-  it('only uws-* files import uWebSockets.js', () => {
-    const uses = sources.filter(({ text }) => /'uWebSockets\.js'/.test(text)).map(({ path }) => fileName(path));
+  it('only uws-* files import uWebSockets.js, and of the relay only node-* files ws and the servers of Node', () => {
+    const uses = sources
+      .filter(({ text }) => /(from |import\(|\()'uWebSockets\.js'/.test(text))
+      .map(({ path }) => fileName(path));
     expect(uses.length).toBeGreaterThan(0);
     expect(uses.filter((name) => !name.startsWith('uws-'))).toEqual([]);
+    expect(broken(({ path }, imported) => imported === 'ws' && !path.startsWith('relay/engine/node-'))).toEqual([]);
+    const servers = sources.filter(({ text }) => /import \{[^}]*\bcreateServer\b[^}]*\} from 'node:https?'/.test(text));
+    expect(servers.map(({ path }) => path)).toContain('relay/engine/node-engine.ts');
+    expect(servers.filter(({ path }) => within(path, 'relay') && !fileName(path).startsWith('node-'))).toEqual([]);
   });
 
-  it('only main files choose a broker, and only relay.ts and create-transports.ts the transports', () => {
+  it('only main files choose a broker, and only create-engine.ts and create-transports.ts engines and transports', () => {
     const brokers = ['shared/broker/redis/redis-broker.ts', 'shared/broker/memory-broker.ts'];
     expect(broken(({ path }, imported) => brokers.includes(imported) && fileName(path) !== 'main.ts')).toEqual([]);
     expect(
       broken(
         ({ path }, imported) =>
-          (fileName(imported).startsWith('uws-') || /^relay\/transport\/.*-transport\.ts$/.test(imported)) &&
+          (/^relay\/engine\/(uws|node)-engine\.ts$/.test(imported) ||
+            /^relay\/transport\/.*-transport\.ts$/.test(imported)) &&
           !(within(path, 'relay/transport') && imported === 'relay/transport/http/http-transport.ts') &&
-          !['relay/relay.ts', 'relay/create-transports.ts'].includes(path),
+          !['relay/engine/create-engine.ts', 'relay/create-transports.ts'].includes(path),
       ),
     ).toEqual([]);
   });

@@ -10,7 +10,8 @@ import type { AdmissionLimits } from './access/admission.ts';
 import { connectionsByFileLimit, socketsByFileLimit } from './access/file-limit.ts';
 import type { OriginConfig } from './access/origins.ts';
 import { type OriginBudget, parseOriginBudget } from './cluster/origin-budget.ts';
-import type { TlsFiles } from './engine/engine.ts';
+import { ENGINE_CHOICES, type EngineChoice } from './engine/create-engine.ts';
+import type { TlsFiles } from './engine/tls-files.ts';
 import type { SessionLimits } from './session/limits.ts';
 import { MAX_MESSAGE_BYTES } from './transport/transport.ts';
 
@@ -21,6 +22,8 @@ export interface RelayConfig {
   readonly port: number;
   /** Whether other processes may listen on the same port: the kernel distributes connections among them. */
   readonly sharesPort?: boolean;
+  /** The public server: `auto` takes uWebSockets.js if it can be loaded. */
+  readonly engine: EngineChoice;
   /** Topic of the legacy clients that name none. */
   readonly defaultTopic: Topic;
   readonly limits: SessionLimits;
@@ -64,6 +67,7 @@ export function readRelayConfig(
   return Object.freeze({
     host: env.string('RELAY_HOST', '0.0.0.0'),
     port: env.port('RELAY_PORT', 8080),
+    engine: env.oneOf('RELAY_ENGINE', ENGINE_CHOICES, 'auto'),
     defaultTopic: env.topic('DEFAULT_TOPIC', 'default'),
     limits: Object.freeze({
       maxTopics: env.integer('MAX_TOPICS', { default: 128, max: 1000 }) || Number.POSITIVE_INFINITY,

@@ -15,7 +15,7 @@ import { createRelayId, RelayRegistryView } from './cluster/relay-registry-view.
 import type { RelayConfig } from './config.ts';
 import { createTransports } from './create-transports.ts';
 import { drain, shed } from './drain.ts';
-import { UwsEngine } from './engine/uws-engine.ts';
+import { createEngine } from './engine/create-engine.ts';
 import { Hub } from './hub/hub.ts';
 import { RelayFanout } from './relay-fanout.ts';
 import { Sessions } from './session/sessions.ts';
@@ -74,7 +74,7 @@ export function createRelay(deps: {
     evictionPool: sessions,
     nowMs: () => clock.monotonicMs(),
   });
-  const server = new UwsEngine({
+  const { engine: server, selection } = createEngine(config.engine, {
     tls: config.tls,
     maxSockets: config.maxSockets,
     refused: () => telemetry.refused(new AppError('relay_full')),
@@ -135,6 +135,7 @@ export function createRelay(deps: {
     }),
   );
   telemetry.observe({ server, hub });
+  telemetry.engineSelected(selection);
 
   let stopped: Promise<void> | undefined;
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ENGINES } from '../support/engines.ts';
 import { eventually } from '../support/eventually.ts';
 import { FailingBroker } from '../support/failing-broker.ts';
 import { freePort } from '../support/free-port.ts';
@@ -8,7 +9,7 @@ import type { OpenClient, TransportClient } from '../support/transport-client.ts
 
 /** What every transport promises. */
 export function describeTransport(name: string, open: OpenClient): void {
-  describe(`clients by ${name}`, () => {
+  describe.each(ENGINES)(`clients by ${name}, served by %s,`, (engine) => {
     let relay: RelayFixture;
     let broker: FailingBroker;
     const clients: TransportClient[] = [];
@@ -16,7 +17,7 @@ export function describeTransport(name: string, open: OpenClient): void {
 
     async function start(env: Record<string, string> = {}): Promise<RelayFixture> {
       const fixture = await startRelay({
-        env: { RELAY_PORT: String(await freePort()), REPAIR_INTERVAL: '100ms', ...env },
+        env: { RELAY_ENGINE: engine, RELAY_PORT: String(await freePort()), REPAIR_INTERVAL: '100ms', ...env },
         broker,
       });
       relays.push(fixture);

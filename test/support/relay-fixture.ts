@@ -9,6 +9,9 @@ import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { createLogger } from '../../services/shared/logger.ts';
 import type { ServiceStats } from '../../services/shared/trace/service-stats.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
+
+import { TEST_ENGINE } from './engines.ts';
+
 import { eventually } from './eventually.ts';
 import { type PlainBody, updateBody } from './update-body.ts';
 import { WsClient } from './ws-client.ts';
@@ -20,7 +23,13 @@ import { WsClient } from './ws-client.ts';
 export async function startRelay(
   options: { env?: Record<string, string>; broker?: Broker; ownBroker?: Broker; stats?: ServiceStats } = {},
 ) {
-  const env = { RELAY_HOST: '127.0.0.1', RELAY_PORT: '0', DRAIN_WINDOW: '0ms', ...options.env };
+  const env = {
+    RELAY_ENGINE: TEST_ENGINE,
+    RELAY_HOST: '127.0.0.1',
+    RELAY_PORT: '0',
+    DRAIN_WINDOW: '0ms',
+    ...options.env,
+  };
   const config = readRelayConfig(new EnvReader(env));
   const broker = options.broker ?? options.ownBroker ?? new MemoryBroker();
   const registry = new Registry();

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { spawnBound } from './bound-process.ts';
+import { TEST_ENGINE } from './engines.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 
@@ -50,6 +51,7 @@ export async function startService(
   const [program = '', ...args] = limited;
   const child = spawnBound(program, args, {
     PATH: process.env.PATH,
+    RELAY_ENGINE: TEST_ENGINE,
     ...own,
     ...env,
   });

@@ -1,3 +1,5 @@
+import type { TlsFiles } from './tls-files.ts';
+
 /**
  * Ports of the public server. They are the part of the API of uWebSockets.js that the transports use, so that its objects
  * fit without an adapter, and an update still costs one native call for all subscribers.
@@ -69,7 +71,7 @@ export interface WebSocketBehavior<T> {
   /** Receives a handshake: calls `res.upgrade`, or ends the response. */
   readonly upgrade?: (res: HttpResponse, req: HttpRequest, context: object) => void;
   readonly open?: (ws: WebSocket<T>) => void;
-  readonly message?: (ws: WebSocket<T>, message: ArrayBuffer, isBinary: boolean) => void;
+  readonly message?: (ws: WebSocket<T>, message: ArrayBuffer | Uint8Array, isBinary: boolean) => void;
   readonly ping?: (ws: WebSocket<T>, payload: ArrayBuffer) => void;
   readonly pong?: (ws: WebSocket<T>, payload: ArrayBuffer) => void;
   /** A message was dropped. May be called while `publish` runs. */
@@ -110,12 +112,6 @@ export interface Engine {
   stopListening(): void;
   /** Closes all open connections. */
   close(): void;
-}
-
-/** Paths of a server's certificate and private key, both PEM. */
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
 }
 
 /** Settings of an engine. */

@@ -1,10 +1,11 @@
 import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { createRequire } from 'node:module';
-import { listenError, StartError } from '../../shared/start-error.ts';
+import { listenError } from '../../shared/start-error.ts';
 import { closeBehindProxies } from './close-behind-proxies.ts';
-import type { App, Engine, EngineOptions, TlsFiles } from './engine.ts';
+import type { App, Engine, EngineOptions } from './engine.ts';
+import { type TlsFiles, tlsError } from './tls-files.ts';
 
-type Uws = typeof import('uWebSockets.js');
+export type Uws = typeof import('uWebSockets.js');
 
 /** The public server on uWebSockets.js: a native server, with a binary for each system and version of Node. */
 export class UwsEngine implements Engine {
@@ -14,9 +15,9 @@ export class UwsEngine implements Engine {
   #sockets = 0;
   #listening: us_listen_socket | undefined;
 
-  /** @throws {StartError} if uWebSockets.js cannot be loaded, or the TLS files are invalid */
-  constructor({ tls, maxSockets, refused }: EngineOptions) {
-    this.#uws = loadUws();
+  /** @throws {StartError} if the TLS files are invalid */
+  constructor(uws: Uws, { tls, maxSockets, refused }: EngineOptions) {
+    this.#uws = uws;
     this.#native = this.#createApp(tls);
     this.app = this.#countWebSockets(this.#native);
     closeBehindProxies(this.app);
@@ -54,7 +55,7 @@ export class UwsEngine implements Engine {
     try {
       return this.#uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
     } catch (cause) {
-      throw new StartError('TLS_CERT_FILE and TLS_KEY_FILE must hold a certificate and its private key', { cause });
+      throw tlsError(cause);
     }
   }
 
@@ -89,14 +90,7 @@ export class UwsEngine implements Engine {
   }
 }
 
-function loadUws(): Uws {
-  try {
-    return createRequire(import.meta.url)('uWebSockets.js') as Uws;
-  } catch (cause) {
-    throw new StartError(
-      `the native part of uWebSockets.js cannot be loaded on ${process.platform}-${process.arch} with Node ${process.version}: ` +
-        'see "uWebSockets.js" in the README',
-      { cause },
-    );
-  }
+/** Loads uWebSockets.js. Throws if it has no binary for this system, this version of Node, or this C library. */
+export function loadUws(): Uws {
+  return createRequire(import.meta.url)('uWebSockets.js') as Uws;
 }

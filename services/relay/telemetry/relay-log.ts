@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { AppError, ErrorCode } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
+import type { EngineSelection } from '../engine/create-engine.ts';
 import type { StaleCause } from '../hub/repair.ts';
 
 /** An event that may repeat is logged once in this time, with the number of its repetitions. */
@@ -29,6 +30,24 @@ export class RelayLog {
     this.#logger = deps.logger;
     this.#clock = deps.clock;
     this.#staleSinceMs = deps.clock.monotonicMs();
+  }
+
+  engineSelected({ name: engine, reason, cause, hasOldBinary }: EngineSelection): void {
+    if (cause) {
+      const platform = `${process.platform}-${process.arch}, Node ${process.versions.node}`;
+      this.#logger.warn(
+        { engine, reason, platform, err: cause },
+        'uWebSockets.js cannot be loaded; node:http and ws serve clients, at a higher cost',
+      );
+      return;
+    }
+    this.#logger.info({ engine, reason }, engine === 'uws' ? 'served by uWebSockets.js' : 'served by node:http and ws');
+    if (hasOldBinary) {
+      this.#logger.warn(
+        { engine },
+        'uWebSockets.js for Node 20 refuses requests whose first line arrives in several segments; use Node 22 or newer, or RELAY_ENGINE=node',
+      );
+    }
   }
 
   freshness(fresh: boolean, cause?: StaleCause): void {

@@ -1,10 +1,11 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { AppError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
-import type { MetricsRegistry } from '../../shared/process/metrics-registry.ts';
+import { addBuildLabels, type MetricsRegistry } from '../../shared/process/metrics-registry.ts';
 import type { TransportName } from '../../shared/protocol/transport-name.ts';
 import { type BulkStats, NO_STATS, type ServiceStats } from '../../shared/trace/service-stats.ts';
 import type { Update } from '../../shared/update/update.ts';
+import type { EngineSelection } from '../engine/create-engine.ts';
 import type { HubReport } from '../hub/hub.ts';
 import type { StaleCause } from '../hub/repair.ts';
 import type { FanoutReport, TransportDelivery } from '../relay-fanout.ts';
@@ -22,6 +23,7 @@ import { UpdateSpans } from './update-spans.ts';
  * new measurement is added here, and in the file of its kind.
  */
 export class RelayTelemetry implements HubReport, SessionReport, ConnectionReport, FanoutReport {
+  readonly #registry: MetricsRegistry;
   readonly #connections: ConnectionMetrics;
   readonly #deliveries: DeliveryMetrics;
   readonly #repair: RepairMetrics;
@@ -33,6 +35,7 @@ export class RelayTelemetry implements HubReport, SessionReport, ConnectionRepor
 
   constructor(deps: { registry: MetricsRegistry; logger: Logger; clock: Clock; stats?: ServiceStats }) {
     const { registry, logger, clock, stats = NO_STATS } = deps;
+    this.#registry = registry;
     this.#connections = new ConnectionMetrics({ registry });
     this.#deliveries = new DeliveryMetrics({ registry, clock });
     this.#repair = new RepairMetrics({ registry, clock });
@@ -50,6 +53,11 @@ export class RelayTelemetry implements HubReport, SessionReport, ConnectionRepor
     this.#connections.observe(sources.server);
     this.#deliveries.observe(sources.hub);
     this.#repair.observe(sources.hub);
+  }
+
+  engineSelected(selection: EngineSelection): void {
+    addBuildLabels(this.#registry, { engine: selection.name, engine_reason: selection.reason });
+    this.#log.engineSelected(selection);
   }
 
   // Updates: the hub, the fan-out, and sessions that send on their own.

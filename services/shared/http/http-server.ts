@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import { listenError } from '../start-error.ts';
 import { createRefuseMalformed } from './malformed-request.ts';
+import { PendingResponses } from './pending-responses.ts';
 
 const DEFAULT_HEADER_TIMEOUT_MS = 10_000;
 /** For the body of a request, once its headers are complete. */
@@ -13,8 +14,6 @@ const TIMEOUT_CHECK_INTERVAL_MS = 1000;
 const DEFAULT_STOP_GRACE_MS = 3000;
 /** Each costs about 10 KiB and a file descriptor. More are refused before the process runs out of either. */
 const MAX_CONNECTIONS = 10_000;
-/** Pipelined requests of one connection. Common clients and proxies do not pipeline at all. */
-const MAX_PIPELINED = 8;
 
 /** An HTTP server that can be started once and stopped gracefully. */
 export interface HttpServer {
@@ -55,12 +54,8 @@ export function createHttpServer(options: {
   const { headerTimeoutMs = DEFAULT_HEADER_TIMEOUT_MS, bodyTimeoutMs = BODY_TIMEOUT_MS } = options;
   const { maxConnections = MAX_CONNECTIONS, refused } = options;
   const inProgress = new Set<ServerResponse>();
-  /** The pending responses of each connection, oldest first. */
-  const pending = new WeakMap<Socket, Set<ServerResponse>>();
-  const refuseMalformed = createRefuseMalformed({
-    refused,
-    oldestPending: (socket) => [...(pending.get(socket) ?? [])][0],
-  });
+  const pending = new PendingResponses();
+  const refuseMalformed = createRefuseMalformed({ refused, oldestPending: (socket) => pending.oldest(socket) });
   const server = createServer({
     headersTimeout: headerTimeoutMs,
     requestTimeout: headerTimeoutMs === 0 ? 0 : headerTimeoutMs + bodyTimeoutMs,
@@ -73,16 +68,10 @@ export function createHttpServer(options: {
   server.on('drop', () => refused?.('dropped'));
   server.on('clientError', (error, socket) => refuseMalformed(error, socket as Socket));
   server.on('request', (request, response) => {
-    const { socket } = request;
-    const waiting = pending.get(socket) ?? new Set();
-    if (waiting.size >= MAX_PIPELINED) return void socket.destroy();
-    pending.set(socket, waiting.add(response));
+    if (!pending.add(request.socket, response)) return;
     inProgress.add(response);
     if (stopped) response.shouldKeepAlive = false;
-    response.once('close', () => {
-      inProgress.delete(response);
-      waiting.delete(response);
-    });
+    response.once('close', () => inProgress.delete(response));
     handler(request, response);
   });
 

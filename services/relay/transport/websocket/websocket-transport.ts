@@ -125,7 +125,7 @@ export class WebsocketTransport {
     if (connection.isClosed) owner.closed(); // closed by its owner during `accept`
   }
 
-  #message(ws: Socket, message: ArrayBuffer, isBinary: boolean): void {
+  #message(ws: Socket, message: ArrayBuffer | Uint8Array, isBinary: boolean): void {
     const connection = ws.getUserData().connection;
     if (!connection) return;
     connection.progressed(this.#nowMs());

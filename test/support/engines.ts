@@ -1,0 +1,17 @@
+import { loadUws } from '../../services/relay/engine/uws-engine.ts';
+
+/** The engines that a relay can run on here, as values of RELAY_ENGINE. */
+export const ENGINES: readonly ('uws' | 'node')[] = canLoadUws() ? ['uws', 'node'] : ['node'];
+
+function canLoadUws(): boolean {
+  try {
+    loadUws();
+    return true;
+  } catch {
+    console.warn('uWebSockets.js has no binary for this machine: tests run with RELAY_ENGINE=node only');
+    return false;
+  }
+}
+
+/** The engine of relays in tests that do not choose one: `HELIOGRAPH_TEST_ENGINE`, by default as in production. */
+export const TEST_ENGINE: string = process.env.HELIOGRAPH_TEST_ENGINE || 'auto';
