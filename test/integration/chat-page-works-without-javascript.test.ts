@@ -124,8 +124,16 @@ describe('the static files of the page', () => {
     expect([response.status, response.headers.get('content-type')]).toEqual([200, type]);
     expect(response.headers.get('cache-control')).toBe('no-cache');
     expect((await response.text()).length).toBeGreaterThan(100);
-    // Sent raw: `fetch` adds `Cache-Control: no-cache` to conditional requests, which rules out a 304.
-    const again = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: ${response.headers.get('etag')}\r\nConnection: close`;
-    expect(await sendRaw(chat.port, `${again}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 304 /);
+    // Sent raw: `fetch` adds `Cache-Control: no-cache` to conditional requests.
+    const ask = (tags: string) =>
+      sendRaw(
+        chat.port,
+        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: ${tags}\r\nConnection: close\r\n\r\n`,
+      );
+    const etag = response.headers.get('etag') ?? '';
+    for (const tags of [etag, `W/${etag}`, `"other", ${etag}`, '*', etag.replace(/"$/, '-gzip"')]) {
+      expect(await ask(tags), tags).toMatch(/^HTTP\/1\.1 304 /);
+    }
+    expect(await ask('"other"')).toMatch(/^HTTP\/1\.1 200 /);
   });
 });
