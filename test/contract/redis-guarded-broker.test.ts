@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
+import { RedisBroker } from '../../services/shared/broker/redis/redis-broker.ts';
+import { EnvReader } from '../../services/shared/config/env-reader.ts';
+import { requireRedisConfig } from '../../services/shared/config/redis-config.ts';
 import { type Certificate, makeCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
@@ -51,6 +55,24 @@ describe('a broker on a Redis with TLS and an ACL user', () => {
     const topic = 'chat' as never;
     await expect(broker.publish(topic, {}, { epoch: '', version: 0 })).rejects.toThrow(/cannot be reached/);
     await broker.stop();
+  });
+
+  it('works for a user that may not load scripts, also after Redis forgot them, and reports that once a connection', async () => {
+    await askRedis(redis.port, 'ACL', 'SETUSER', 'older', ...rules, '>older-password', '-script|load');
+    const reasons: string[] = [];
+    const env = new EnvReader({
+      ...guardedEnv(),
+      REDIS_URL: url.replace(`${username}:${password}`, 'older:older-password'),
+    });
+    const report = { ...SILENT_REPORT, scriptLoadRefused: (reason: string) => void reasons.push(reason) };
+    const broker = new RedisBroker({ config: requireRedisConfig(env), report, abort() {} });
+    await broker.start();
+    const witness = { epoch: '', version: 0 };
+    const { version } = await broker.publish('chat' as never, {}, witness);
+    await askRedis(redis.port, 'SCRIPT', 'FLUSH');
+    expect((await broker.publish('chat' as never, {}, witness)).version).toBeGreaterThan(version);
+    await broker.stop();
+    expect(reasons).toEqual([expect.stringContaining('NOPERM')]);
   });
 
   it('waits for replicas as that user', async () => {

@@ -41,6 +41,22 @@ describe('with PUBLISH_WAIT_REPLICAS=1', () => {
     expect(await askRedis(replica.port, 'HGET', String(registers[0]), 'version')).toBe(String(body.updates[0].version));
   });
 
+  it('an update is not acknowledged without a replica if Redis had forgotten the script', async () => {
+    expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'forgotten' })).status).toBe(200);
+    replica.freeze();
+    try {
+      await askRedis(master.port, 'SCRIPT', 'FLUSH');
+      const { status, body } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'forgotten' });
+      expect([status, body.code]).toEqual([503, 'not_replicated']);
+    } finally {
+      replica.thaw();
+    }
+    await eventually(
+      async () => expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'forgotten' })).status).toBe(200),
+      10_000,
+    );
+  });
+
   it('an update that no replica confirms gets a 503 in time, is delivered nevertheless, and delays no other call', async () => {
     const client = await WsClient.open(`ws://127.0.0.1:${relay.port}/ws?topic=lonely`);
     await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));

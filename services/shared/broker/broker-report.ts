@@ -19,6 +19,8 @@ export interface BrokerReport {
   commandRefused(refusal: Refusal): void;
   /** The `maxmemory-policy` of a server to which a link was established. Updates can be lost unless it is `noeviction`. */
   evictionPolicy(policy: string): void;
+  /** The user may not use `SCRIPT LOAD`, so scripts are sent whole when Redis does not have them. */
+  scriptLoadRefused(reason: string): void;
 }
 
 /** Ignores every event. */
@@ -28,4 +30,5 @@ export const SILENT_REPORT: BrokerReport = {
   linkFailed() {},
   commandRefused() {},
   evictionPolicy() {},
+  scriptLoadRefused() {},
 };

@@ -36,6 +36,7 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
   /** Reasons already logged for each link since it was last established, so that each is logged once. */
   const failures = new Map<string, Set<string>>();
   const lastRefusedMs = new Map<string, number>();
+  let loadRefused = false;
   return {
     linkUp(link) {
       failures.delete(link);
@@ -67,6 +68,11 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
       evictionRisk.set(risk ? 1 : 0);
       if (risk)
         logger.error({ policy }, 'Redis may evict registers and lose updates; set maxmemory-policy to noeviction');
+    },
+    scriptLoadRefused(reason) {
+      if (loadRefused) return;
+      loadRefused = true;
+      logger.warn({ reason }, 'Redis refuses SCRIPT LOAD; scripts are sent again when it has evicted them');
     },
   };
 }

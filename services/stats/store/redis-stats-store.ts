@@ -42,6 +42,7 @@ export class RedisStatsStore implements StatsStore {
       keys: new RedisKeys(config),
       report: SILENT_REPORT,
       abort,
+      prepare: async () => {},
       handler,
     });
     this.#base = `${config.prefix}:{stats}:`;

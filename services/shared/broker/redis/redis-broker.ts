@@ -9,7 +9,8 @@ import { RedisKeys } from './redis-keys.ts';
 import { RedisReceipts } from './redis-receipts.ts';
 import { RedisRelays } from './redis-relays.ts';
 import { RedisReplicatedPublisher } from './redis-replicated-publisher.ts';
-import { RedisScripts } from './redis-scripts.ts';
+import { RedisScriptRunner } from './redis-script-runner.ts';
+import { BROKER_SCRIPTS, RedisScripts } from './redis-scripts.ts';
 import { callRedis, createRedisTopology, type RedisTopology } from './redis-topology.ts';
 
 /** Calls to Redis that a reservation outlives: the one that reserves, and the one that publishes. */
@@ -37,8 +38,10 @@ export class RedisBroker implements Broker {
     this.partitions = partitions;
     this.#reservationTtlMs = RESERVED_CALLS * timeoutMs;
     const keys = new RedisKeys(deps.config);
+    const runner = new RedisScriptRunner({ scripts: BROKER_SCRIPTS, report: deps.report });
     const topology = createRedisTopology({
       ...deps,
+      prepare: (redis) => runner.load(redis),
       keys,
       handler: {
         signal: (channel, text) => this.#receive(channel, text),
@@ -46,7 +49,7 @@ export class RedisBroker implements Broker {
         connected: (connected) => this.#connected(connected),
       },
     });
-    const scripts = new RedisScripts({ keys, sharded: topology.sharded });
+    const scripts = new RedisScripts({ keys, runner, sharded: topology.sharded });
     this.#keys = keys;
     this.#topology = topology;
     this.#scripts = scripts;

@@ -1,8 +1,8 @@
+import type { Redis } from 'ioredis';
 import type { RedisConfig } from '../../config/redis-config.ts';
 import { AppError } from '../../errors.ts';
 import type { BrokerReport, LinkName } from '../broker-report.ts';
 import { createRedisClient, type RedisTarget, reconnectDelayMs } from './redis-client.ts';
-import { type ScriptedRedis, withScripts } from './redis-scripts.ts';
 import type { RedisSettings } from './redis-settings.ts';
 import { RedisSubscriber, type SubscriberHandler } from './redis-subscriber.ts';
 
@@ -23,15 +23,17 @@ export class RedisNode {
     target: RedisTarget;
     sharded: boolean;
     settings: RedisSettings;
+    prepare: (redis: Redis) => Promise<void>;
     report: BrokerReport;
     handler: NodeHandler;
   }) {
-    const { config, target, sharded, settings, report, handler } = deps;
+    const { config, target, sharded, settings, prepare, report, handler } = deps;
     const connect = (link: 'commands' | 'publisher') =>
       new RedisCommands({
-        redis: withScripts(createRedisClient(config, target, `heliograph-${link}`)),
+        redis: createRedisClient(config, target, `heliograph-${link}`),
         link,
         settings,
+        prepare,
         report,
         handler,
       });
@@ -69,9 +71,10 @@ export class RedisNode {
  * which happens after every connect: Redis may have lost its data.
  */
 class RedisCommands {
-  readonly #redis: ScriptedRedis;
+  readonly #redis: Redis;
   readonly #link: LinkName;
   readonly #settings: RedisSettings;
+  readonly #prepare: (redis: Redis) => Promise<void>;
   readonly #report: BrokerReport;
   readonly #handler: NodeHandler;
   #usable = false;
@@ -80,15 +83,17 @@ class RedisCommands {
   #retry: NodeJS.Timeout | undefined;
 
   constructor(deps: {
-    redis: ScriptedRedis;
+    redis: Redis;
     link: LinkName;
     settings: RedisSettings;
+    prepare: (redis: Redis) => Promise<void>;
     report: BrokerReport;
     handler: NodeHandler;
   }) {
     this.#redis = deps.redis;
     this.#link = deps.link;
     this.#settings = deps.settings;
+    this.#prepare = deps.prepare;
     this.#report = deps.report;
     this.#handler = deps.handler;
   }
@@ -105,7 +110,7 @@ class RedisCommands {
     await new Promise<void>((resolve, reject) => {
       abort = reject;
       this.#redis.on('ready', () => {
-        this.#settings.check(this.#redis).then(
+        this.#makeUsable().then(
           () => {
             this.#usable = true;
             this.#rejections = 0;
@@ -134,6 +139,11 @@ class RedisCommands {
     this.#redis.disconnect();
   }
 
+  async #makeUsable(): Promise<void> {
+    await this.#settings.check(this.#redis);
+    await this.#prepare(this.#redis);
+  }
+
   get usable(): boolean {
     return this.#usable;
   }
@@ -142,7 +152,7 @@ class RedisCommands {
    * Returns the connection.
    * @throws {AppError} `broker_unavailable` while it is not usable
    */
-  redis(): ScriptedRedis {
+  redis(): Redis {
     if (!this.#usable) throw new AppError('broker_unavailable');
     return this.#redis;
   }

@@ -1,11 +1,7 @@
+import type { Redis } from 'ioredis';
 import { NotReplicatedError, type Published } from '../broker.ts';
-import {
-  type PublishArguments,
-  parsePublished,
-  type RedisScripts,
-  type ScriptedPipeline,
-  type ScriptedRedis,
-} from './redis-scripts.ts';
+import { isScriptMissing } from './redis-script-runner.ts';
+import { type PublishArguments, parsePublished, type RedisScripts } from './redis-scripts.ts';
 
 /** The share of a call's deadline given to replicas: a call may have to sit out the `WAIT` of the calls before it. */
 const WAIT_SHARE = 0.4;
@@ -31,7 +27,7 @@ export class RedisReplicatedPublisher {
   readonly #scripts: RedisScripts;
   readonly #replicas: number;
   readonly #timeoutMs: number;
-  readonly #queues = new WeakMap<ScriptedRedis, Queue>();
+  readonly #queues = new WeakMap<Redis, Queue>();
 
   constructor(deps: { scripts: RedisScripts; replicas: number; timeoutMs: number }) {
     this.#scripts = deps.scripts;
@@ -43,7 +39,7 @@ export class RedisReplicatedPublisher {
    * Publishes one update. A call whose deadline passes before it is sent is never sent.
    * @throws {NotReplicatedError} if too few replicas confirm in time; the update is published
    */
-  publish(redis: ScriptedRedis, args: PublishArguments): Promise<Published> {
+  publish(redis: Redis, args: PublishArguments): Promise<Published> {
     const queue = this.#queues.get(redis) ?? { calls: [], busy: false };
     this.#queues.set(redis, queue);
     return new Promise<Published>((resolve, reject) => {
@@ -67,7 +63,7 @@ export class RedisReplicatedPublisher {
     });
   }
 
-  async #drain(redis: ScriptedRedis, queue: Queue): Promise<void> {
+  async #drain(redis: Redis, queue: Queue): Promise<void> {
     queue.busy = true;
     while (queue.calls.length > 0) {
       const calls = queue.calls;
@@ -79,17 +75,30 @@ export class RedisReplicatedPublisher {
     queue.busy = false;
   }
 
-  async #send(redis: ScriptedRedis, calls: readonly Call[]): Promise<void> {
-    const pipeline = redis.pipeline() as unknown as ScriptedPipeline;
-    for (const { args } of calls) this.#scripts.publishInPipeline(pipeline, args);
+  async #send(redis: Redis, calls: readonly Call[]): Promise<void> {
+    const missing = await this.#sendOnce(redis, calls, { whole: false });
+    if (missing.length === 0) return;
+    // The server does not have the script. A new pipeline, because the update must come before its WAIT.
+    await this.#scripts.load(redis);
+    await this.#sendOnce(redis, missing, { whole: true });
+  }
+
+  /** Returns the calls that Redis did not run because it does not have the script. */
+  async #sendOnce(redis: Redis, calls: readonly Call[], options: { whole: boolean }): Promise<readonly Call[]> {
+    const pipeline = redis.pipeline();
+    for (const { args } of calls) this.#scripts.publishInPipeline(pipeline, args, options);
     const replies = (await pipeline.wait(this.#replicas, Math.floor(this.#timeoutMs * WAIT_SHARE)).exec()) ?? [];
     const waited = replies[calls.length];
+    const missing: Call[] = [];
     for (const [i, call] of calls.entries()) {
       const published = replies[i];
-      if (!published || published[0]) call.reject(published?.[0] ?? new Error('the pipeline returned no reply'));
-      else if (!waited || waited[0] || Number(waited[1]) < this.#replicas) {
+      if (!published || published[0]) {
+        if (isScriptMissing(published?.[0]) && !options.whole) missing.push(call);
+        else call.reject(published?.[0] ?? new Error('the pipeline returned no reply'));
+      } else if (!waited || waited[0] || Number(waited[1]) < this.#replicas) {
         call.reject(new NotReplicatedError(parsePublished(published[1]), { cause: waited?.[0] }));
       } else call.resolve(parsePublished(published[1]));
     }
+    return missing;
   }
 }

@@ -1,27 +1,11 @@
-import { readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import type { Topic } from '../../update/topic.ts';
 import type { UpdateBody, Version } from '../../update/update.ts';
 import { encodeBody } from '../../update/update-codec.ts';
 import type { Digest, Published, Witness } from '../broker.ts';
 import { DIGEST_LIMIT, LOAD_TTL_MS, RECENT_WINDOW_US, REGISTER_TTL_MS, RETENTION_US } from '../retention.ts';
 import type { RedisKeys } from './redis-keys.ts';
-
-type Argument = string | number;
-
-/** A connection with our scripts as commands. `RedisScripts` calls them with the arguments that they take. */
-export interface ScriptedRedis extends Redis {
-  heliographPublish(...args: Argument[]): Promise<PublishReply>;
-  heliographDigest(...args: Argument[]): Promise<DigestReply>;
-  heliographRelays(...args: Argument[]): Promise<RelaysReply>;
-}
-
-/** A pipeline of a `ScriptedRedis`. */
-export interface ScriptedPipeline {
-  heliographPublish(...args: Argument[]): ScriptedPipeline;
-  wait(replicas: number, timeoutMs: number): ScriptedPipeline;
-  exec(): Promise<[error: Error | null, reply: unknown][] | null>;
-}
+import { type RedisScript, type RedisScriptRunner, readScript, type ScriptArgument } from './redis-script-runner.ts';
 
 type PublishReply = [version: string, epoch: string];
 type DigestReply = [
@@ -46,53 +30,64 @@ export interface PublishArguments {
 /** An entry of the relay registry or of the stored receipt queries: its id and text. */
 export type Entry = readonly [id: string, text: string];
 
-/** Adds the scripts to a connection; ioredis loads them into servers that do not have them. */
-export function withScripts(redis: Redis): ScriptedRedis {
-  const epoch = readScript('epoch');
-  redis.defineCommand('heliographPublish', { numberOfKeys: 3, lua: epoch + readScript('publish') });
-  redis.defineCommand('heliographDigest', { numberOfKeys: 2, lua: epoch + readScript('digest') });
-  redis.defineCommand('heliographRelays', { numberOfKeys: 2, lua: readScript('relays') });
-  return redis as ScriptedRedis;
-}
+const PUBLISH = readScript(['epoch', 'publish'], 3);
+const DIGEST = readScript(['epoch', 'digest'], 2);
+const RELAYS = readScript(['relays'], 2);
 
-function readScript(name: string): string {
-  return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
-}
+/** The scripts of a broker. */
+export const BROKER_SCRIPTS: readonly RedisScript[] = [PUBLISH, DIGEST, RELAYS];
 
 /** Calls the Lua scripts: lays out their keys and arguments, and parses their replies. */
 export class RedisScripts {
   readonly #keys: RedisKeys;
+  readonly #runner: RedisScriptRunner;
   readonly #publishCommand: 'PUBLISH' | 'SPUBLISH';
 
-  constructor(deps: { keys: RedisKeys; sharded: boolean }) {
+  constructor(deps: { keys: RedisKeys; runner: RedisScriptRunner; sharded: boolean }) {
     this.#keys = deps.keys;
+    this.#runner = deps.runner;
     this.#publishCommand = deps.sharded ? 'SPUBLISH' : 'PUBLISH';
   }
 
   /** Publishes one update, see `BrokerPublisher.publish`. */
-  async publish(redis: ScriptedRedis, args: PublishArguments): Promise<Published> {
-    return parsePublished(await redis.heliographPublish(...this.#publishArguments(args)));
+  async publish(redis: Redis, args: PublishArguments): Promise<Published> {
+    return parsePublished(await this.#runner.run(redis, PUBLISH, this.#publishArguments(args)));
   }
 
-  /** Adds the same call to a pipeline. Parse its reply with `parsePublished`. */
-  publishInPipeline(pipeline: ScriptedPipeline, args: PublishArguments): void {
-    pipeline.heliographPublish(...this.#publishArguments(args));
+  /**
+   * Adds the same call to a pipeline. Parse its reply with `parsePublished`.
+   * @param options.whole sends the script instead of its digest, which the server may not know
+   */
+  publishInPipeline(pipeline: ChainableCommander, args: PublishArguments, options: { whole: boolean }): void {
+    const { lua, sha1, keys } = PUBLISH;
+    const all = this.#publishArguments(args);
+    if (options.whole) pipeline.eval(lua, keys, ...all);
+    else pipeline.evalsha(sha1, keys, ...all);
+  }
+
+  /** Loads the scripts into a server that does not have them. */
+  load(redis: Redis): Promise<void> {
+    return this.#runner.load(redis);
   }
 
   /** Reads the digest of a partition, see `Broker.digest`. */
   async digest(
-    redis: ScriptedRedis,
+    redis: Redis,
     { partition, witness, cursor }: { partition: number; witness: Witness; cursor: Version },
   ): Promise<Digest> {
-    const [epoch, floor, raiseId, last, base, retainedSince, completeAfter, rows] = await redis.heliographDigest(
-      this.#keys.meta(partition),
-      this.#keys.recent(partition),
-      ...this.#epochArguments(partition, witness),
-      cursor,
-      DIGEST_LIMIT,
-      RETENTION_US,
-      RECENT_WINDOW_US,
-    );
+    const [epoch, floor, raiseId, last, base, retainedSince, completeAfter, rows] = (await this.#runner.run(
+      redis,
+      DIGEST,
+      [
+        this.#keys.meta(partition),
+        this.#keys.recent(partition),
+        ...this.#epochArguments(partition, witness),
+        cursor,
+        DIGEST_LIMIT,
+        RETENTION_US,
+        RECENT_WINDOW_US,
+      ],
+    )) as DigestReply;
     const changed = parseEntries(rows).map(([topic, version]) => ({ topic: topic as Topic, version: Number(version) }));
     return {
       epoch,
@@ -112,32 +107,32 @@ export class RedisScripts {
    * @returns the relays and receipt queries that have not expired, and whether this relay was not registered before
    */
   async storeRelay(
-    redis: ScriptedRedis,
+    redis: Redis,
     [id, text]: Entry,
   ): Promise<{ relays: readonly Entry[]; queries: readonly Entry[]; isNew: boolean }> {
-    const [relays, queries, added] = await redis.heliographRelays(
+    const [relays, queries, added] = (await this.#runner.run(redis, RELAYS, [
       this.#keys.relays(),
       this.#keys.receiptQueries(),
       id,
       text,
       LOAD_TTL_MS * 1000,
-    );
+    ])) as RelaysReply;
     return { relays: parseEntries(relays), queries: parseEntries(queries), isNew: added > 0 };
   }
 
   /** Stores a receipt query; an empty text removes it. Returns the relays that have not expired. */
-  async storeQuery(redis: ScriptedRedis, [id, text]: Entry): Promise<readonly Entry[]> {
-    const [, relays] = await redis.heliographRelays(
+  async storeQuery(redis: Redis, [id, text]: Entry): Promise<readonly Entry[]> {
+    const [, relays] = (await this.#runner.run(redis, RELAYS, [
       this.#keys.receiptQueries(),
       this.#keys.relays(),
       id,
       text,
       LOAD_TTL_MS * 1000,
-    );
+    ])) as RelaysReply;
     return parseEntries(relays);
   }
 
-  #publishArguments({ topic, body, witness }: PublishArguments): Argument[] {
+  #publishArguments({ topic, body, witness }: PublishArguments): ScriptArgument[] {
     const partition = this.#keys.partitionOf(topic);
     return [
       this.#keys.meta(partition),
@@ -153,7 +148,7 @@ export class RedisScripts {
   }
 
   /** The arguments of epoch.lua, with which every script on a partition begins. */
-  #epochArguments(partition: number, { epoch, version, acknowledged, raiseId, promised }: Witness): Argument[] {
+  #epochArguments(partition: number, { epoch, version, acknowledged, raiseId, promised }: Witness): ScriptArgument[] {
     return [
       this.#publishCommand,
       this.#keys.floorChannel(partition),

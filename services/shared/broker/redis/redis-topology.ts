@@ -1,4 +1,5 @@
 import calculateSlot from 'cluster-key-slot';
+import type { Redis } from 'ioredis';
 import type { Address, RedisConfig } from '../../config/redis-config.ts';
 import { AppError } from '../../errors.ts';
 import type { BrokerReport } from '../broker-report.ts';
@@ -6,7 +7,6 @@ import { createRedisClient } from './redis-client.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { RedisNode } from './redis-node.ts';
 import { parseRefusal } from './redis-refusal.ts';
-import type { ScriptedRedis } from './redis-scripts.ts';
 import { RedisSettings } from './redis-settings.ts';
 import { fetchSlotMap, formatAddress, type SlotMap } from './redis-slot-map.ts';
 
@@ -28,11 +28,11 @@ export interface RedisTopology {
    * Returns the connection to the server of a partition.
    * @throws {AppError} `broker_unavailable` while there is no usable one; the other two getters too
    */
-  commands(partition: number): ScriptedRedis;
+  commands(partition: number): Redis;
   /** Returns the connection to the server of a key that belongs to no partition. */
-  commandsForKey(key: string): ScriptedRedis;
+  commandsForKey(key: string): Redis;
   /** Returns the connection for publishing to a partition. */
-  publisher(partition: number): ScriptedRedis;
+  publisher(partition: number): Redis;
   /** Resolves once the server of the partition has acknowledged all of these channels, which belong to it. */
   subscribe(partition: number, channels: readonly string[]): Promise<void>;
   unsubscribe(partition: number, channels: readonly string[]): Promise<void>;
@@ -57,6 +57,8 @@ interface TopologyDeps {
   readonly report: BrokerReport;
   /** Called if the settings of the cluster turn out to differ after the start. */
   readonly abort: (error: Error) => void;
+  /** Called for each new connection for commands, before it is used. */
+  readonly prepare: (redis: Redis) => Promise<void>;
   readonly handler: TopologyHandler;
 }
 
@@ -74,7 +76,10 @@ export async function callRedis<T>(topology: RedisTopology, call: () => Promise<
   try {
     return await call();
   } catch (cause) {
-    if (cause instanceof AppError) throw cause;
+    if (cause instanceof AppError) {
+      if (cause.cause !== undefined) topology.callFailed(cause.cause);
+      throw cause;
+    }
     topology.callFailed(cause);
     const refusal = parseRefusal(cause);
     const detail =
@@ -94,7 +99,7 @@ class RedisSingle implements RedisTopology {
   readonly #node: RedisNode;
   readonly #report: BrokerReport;
 
-  constructor({ config, keys, report, abort, handler }: TopologyDeps) {
+  constructor({ config, keys, report, abort, prepare, handler }: TopologyDeps) {
     const { partitions, database } = config;
     this.#report = report;
     const all = Array.from({ length: partitions }, (_, partition) => partition);
@@ -103,6 +108,7 @@ class RedisSingle implements RedisTopology {
       target: 'configured',
       sharded: this.sharded,
       settings: new RedisSettings({ key: keys.config(), database, partitions, sharded: this.sharded, report, abort }),
+      prepare,
       report,
       handler: {
         signal: (channel, text) => handler.signal(channel, text),
@@ -121,15 +127,15 @@ class RedisSingle implements RedisTopology {
     this.#node.stop();
   }
 
-  commands(_partition: number): ScriptedRedis {
+  commands(_partition: number): Redis {
     return this.#node.commands.redis();
   }
 
-  commandsForKey(_key: string): ScriptedRedis {
+  commandsForKey(_key: string): Redis {
     return this.#node.commands.redis();
   }
 
-  publisher(_partition: number): ScriptedRedis {
+  publisher(_partition: number): Redis {
     return this.#node.publisher.redis();
   }
 
@@ -161,6 +167,7 @@ class RedisCluster implements RedisTopology {
   readonly #seeds: readonly Address[];
   readonly #keys: RedisKeys;
   readonly #settings: RedisSettings;
+  readonly #prepare: (redis: Redis) => Promise<void>;
   readonly #report: BrokerReport;
   readonly #handler: TopologyHandler;
   readonly #nodes = new Map<string, { address: Address; node: RedisNode }>();
@@ -173,10 +180,11 @@ class RedisCluster implements RedisTopology {
   #refreshing: Promise<void> | undefined;
   #stopped = false;
 
-  constructor({ config, keys, report, abort, handler }: TopologyDeps, seeds: readonly Address[]) {
+  constructor({ config, keys, report, abort, prepare, handler }: TopologyDeps, seeds: readonly Address[]) {
     const { partitions, database } = config;
     this.#config = config;
     this.#seeds = seeds;
+    this.#prepare = prepare;
     this.#keys = keys;
     this.#settings = new RedisSettings({
       key: keys.config(),
@@ -203,18 +211,18 @@ class RedisCluster implements RedisTopology {
     this.#nodes.clear();
   }
 
-  commands(partition: number): ScriptedRedis {
+  commands(partition: number): Redis {
     return this.#requireNode(partition).commands.redis();
   }
 
-  commandsForKey(key: string): ScriptedRedis {
+  commandsForKey(key: string): Redis {
     const address = this.#map?.ownerOf(calculateSlot(key));
     const node = address && this.#nodes.get(formatAddress(address))?.node;
     if (!node) throw new AppError('broker_unavailable');
     return node.commands.redis();
   }
 
-  publisher(partition: number): ScriptedRedis {
+  publisher(partition: number): Redis {
     return this.#requireNode(partition).publisher.redis();
   }
 
@@ -310,6 +318,7 @@ class RedisCluster implements RedisTopology {
       target: address,
       sharded: this.sharded,
       settings: this.#settings,
+      prepare: this.#prepare,
       report: this.#report,
       handler: {
         signal: (channel, text) => this.#handler.signal(channel, text),
