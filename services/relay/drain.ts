@@ -10,7 +10,7 @@ const LAST_FRAMES_MS = 100;
 export const COME_BACK_WITHIN_MS = 1000;
 
 /** Closes a connection. The reason is the number of milliseconds to wait before reconnecting. */
-function disconnect(session: Session, clock: Clock): void {
+export function disconnect(session: Session, clock: Clock): void {
   session.close(CLOSE_CODES.drain, String(Math.round(clock.random() * COME_BACK_WITHIN_MS)));
 }
 

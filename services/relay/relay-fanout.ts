@@ -30,11 +30,11 @@ export class RelayFanout implements Fanout {
   readonly #maxSpreadMs: number;
   readonly #report: FanoutReport;
   readonly #clock: Clock;
-  readonly #fresh: () => void;
+  readonly #freshnessChanged: (fresh: boolean) => void;
 
   /**
    * @param deps.connections number of connections of this relay, and of all relays
-   * @param deps.fresh called each time that this relay becomes fresh
+   * @param deps.freshnessChanged called after the clients were notified that this relay has become fresh or stale
    */
   constructor(deps: {
     transports: ReadonlyMap<TransportName, Transport>;
@@ -44,7 +44,7 @@ export class RelayFanout implements Fanout {
     maxSpreadMs: number;
     report: FanoutReport;
     clock: Clock;
-    fresh: () => void;
+    freshnessChanged: (fresh: boolean) => void;
   }) {
     this.#transports = deps.transports;
     this.#sessions = deps.sessions;
@@ -53,7 +53,7 @@ export class RelayFanout implements Fanout {
     this.#maxSpreadMs = deps.maxSpreadMs;
     this.#report = deps.report;
     this.#clock = deps.clock;
-    this.#fresh = deps.fresh;
+    this.#freshnessChanged = deps.freshnessChanged;
   }
 
   deliver(update: Update, paced: boolean): number {
@@ -75,7 +75,7 @@ export class RelayFanout implements Fanout {
 
   sendFreshness(fresh: boolean): void {
     for (const transport of this.#transports.values()) transport.sendFreshness(fresh);
-    if (fresh) this.#fresh();
+    this.#freshnessChanged(fresh);
   }
 
   pace(since: FlushPosition, windowMs: number): void {

@@ -14,10 +14,11 @@ import { ReceiptQueryHandler } from './cluster/receipt-query-handler.ts';
 import { createRelayId, RelayRegistryView } from './cluster/relay-registry-view.ts';
 import type { RelayConfig } from './config.ts';
 import { createTransports } from './create-transports.ts';
-import { drain, shed } from './drain.ts';
+import { disconnect, drain, shed } from './drain.ts';
 import { createEngine } from './engine/create-engine.ts';
 import { Hub } from './hub/hub.ts';
 import { RelayFanout } from './relay-fanout.ts';
+import { LegacyHandover } from './session/legacy-handover.ts';
 import { Sessions } from './session/sessions.ts';
 import { RelayTelemetry } from './telemetry/relay-telemetry.ts';
 
@@ -72,6 +73,7 @@ export function createRelay(deps: {
     origins,
     readAddress: createClientAddressReader(config.trustedProxies),
     evictionPool: sessions,
+    isFresh: () => hub.fresh,
     nowMs: () => clock.monotonicMs(),
   });
   const { engine: server, selection } = createEngine(config.engine, {
@@ -89,6 +91,12 @@ export function createRelay(deps: {
     clock,
   });
 
+  const handover = new LegacyHandover({
+    sessions,
+    hub,
+    clock,
+    close: (session) => disconnect(session, clock),
+  });
   const rebalancer = new Rebalancer({
     perSecond: config.rebalancePerSecond,
     clock,
@@ -131,7 +139,10 @@ export function createRelay(deps: {
       maxSpreadMs,
       report: telemetry,
       clock,
-      fresh,
+      freshnessChanged(isFresh) {
+        handover.freshnessChanged(isFresh);
+        if (isFresh) fresh();
+      },
     }),
   );
   telemetry.observe({ server, hub });

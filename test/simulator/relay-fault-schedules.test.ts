@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Topic } from '../../services/shared/update/topic.ts';
+import { updateBody } from '../support/update-body.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
+import { RedisData } from './redis-data.ts';
 import { REPAIR_INTERVAL_MS, type SimulatedRelay } from './simulated-relay.ts';
 import { Simulation } from './simulation.ts';
 
@@ -20,6 +22,34 @@ describe('a relay', () => {
     await time.runFor(2000);
   });
 
+  /** Connects a legacy client. Returns a function that counts its notifications. */
+  function legacy(to: SimulatedRelay, closed: (code: number) => void = () => {}): () => number {
+    let count = 0;
+    const message = () => {
+      count += 1;
+    };
+    to.connect('/update_check', `topic=${TOPIC}`, { opened() {}, message, closed });
+    return () => count;
+  }
+
+  async function publish(body: Parameters<typeof updateBody>[0]): Promise<void> {
+    const call = { id: String(time.nowMs), topics: [TOPIC], body: updateBody(body) };
+    const published = simulation.webhooks[0]?.post(call);
+    await time.runFor(1000);
+    await published;
+  }
+
+  /** Cuts a relay off from all Redis servers, or ends that. */
+  function isolate({ process, broker }: SimulatedRelay, isCut: boolean): void {
+    if (isCut) broker.dropSignals();
+    for (const shard of simulation.cluster.shards) {
+      for (const link of [`${process.name}/commands`, `${process.name}/subscriber`]) {
+        if (isCut) shard.blackhole(link);
+        else shard.restore(link);
+      }
+    }
+  }
+
   /** Requests the topic by long-polling; the returned list receives the status of the response. */
   function poll(etag: string, waitS: number): number[] {
     const statuses: number[] = [];
@@ -31,6 +61,106 @@ describe('a relay', () => {
     });
     return statuses;
   }
+
+  it('that was cut off moves its legacy clients, paced, in time for another one to notify them, and admits none', async () => {
+    await time.runFor(70_000); // the first floor is not recent any more
+    const [left, cut] = [simulation.relays[1] as SimulatedRelay, relay];
+    const moved: { atMs: number; notified: () => number }[] = [];
+    for (let n = 0; n < 30; n += 1) {
+      legacy(cut, () => moved.push({ atMs: time.nowMs, notified: legacy(left) }));
+    }
+    await time.runFor(1000);
+    isolate(cut, true);
+    const cutAtMs = time.nowMs;
+    await publish({});
+    await time.runFor(3 * REPAIR_INTERVAL_MS);
+    expect(cut.hub.fresh).toBe(false);
+    expect(cut.connect('/update_check', `topic=${TOPIC}`, { opened() {}, message() {}, closed() {} })).toBeUndefined();
+    await time.runFor(60_000 - 3 * REPAIR_INTERVAL_MS);
+    expect(moved).toHaveLength(30);
+    const afterMs = moved.map(({ atMs }) => atMs - cutAtMs);
+    expect(Math.max(...afterMs)).toBeLessThan(45_000);
+    expect(new Set(afterMs.map((ms) => Math.floor(ms / 1000))).size).toBeGreaterThan(10);
+    expect(moved.map(({ notified }) => notified())).toEqual(Array(30).fill(1));
+    isolate(cut, false);
+    await time.runFor(5000);
+    expect(cut.connect('/update_check', `topic=${TOPIC}`, { opened() {}, message() {}, closed() {} })).toBeDefined();
+  });
+
+  it('that is fresh again keeps its legacy clients, and notifies them of what changed', async () => {
+    const closes: number[] = [];
+    const notified = Array.from({ length: 30 }, () => legacy(relay, (code) => closes.push(code)));
+    await time.runFor(70_000);
+    const before = notified.map((count) => count());
+    isolate(relay, true);
+    await publish({});
+    await time.runFor(12_000);
+    expect(relay.hub.fresh).toBe(false);
+    isolate(relay, false);
+    await time.runFor(70_000);
+    expect(closes).toEqual([]);
+    expect(notified.map((count, i) => count() - (before[i] ?? 0))).toEqual(Array(30).fill(1));
+  });
+
+  it('that stood still too long notifies its legacy clients before it closes them', async () => {
+    await time.runFor(70_000);
+    const closes: number[] = [];
+    const notified = Array.from({ length: 10 }, () => legacy(relay, (code) => closes.push(code)));
+    await time.runFor(1000);
+    relay.process.suspend();
+    isolate(relay, true);
+    await publish({});
+    await time.runFor(300_000);
+    relay.process.resume();
+    await time.runFor(25_000);
+    expect(closes).toEqual(Array(10).fill(1012));
+    expect(notified.map((count) => count())).toEqual(Array(10).fill(1));
+  });
+
+  it('notifies legacy clients that were refused everywhere while all relays were cut off', async () => {
+    await time.runFor(70_000);
+    await publish({});
+    for (const each of simulation.relays) isolate(each, true);
+    await time.runFor(200_000);
+    for (const each of simulation.relays) isolate(each, false);
+    await time.runFor(10_000);
+    const notified = legacy(relay);
+    await time.runFor(100);
+    expect(notified()).toBe(1);
+    await time.runFor(60_000);
+    const later = legacy(relay);
+    await time.runFor(100);
+    expect(later()).toBe(0);
+  });
+
+  it('notifies a legacy client that left during a spread, for a minute after the end of the spread', async () => {
+    await time.runFor(70_000);
+    await publish({ spread: 120_000 });
+    await time.runFor(65_000);
+    const notified = Array.from({ length: 30 }, () => legacy(relay));
+    await time.runFor(110_000);
+    notified.push(legacy(relay));
+    await time.runFor(100);
+    expect(notified.map((count) => count())).toEqual(Array(31).fill(1));
+    await time.runFor(6000);
+    const late = legacy(relay);
+    await time.runFor(100);
+    expect(late()).toBe(0);
+  });
+
+  it('that starts after the floor was raised notifies legacy clients from elsewhere of it', async () => {
+    await time.runFor(70_000);
+    for (const shard of simulation.cluster.shards) {
+      shard.kill();
+      shard.restart(new RedisData());
+    }
+    await time.runFor(30_000);
+    simulation.startRelay(0);
+    await time.runFor(3000);
+    const notified = legacy(simulation.relays[0] as SimulatedRelay);
+    await time.runFor(100);
+    expect(notified()).toBe(1);
+  });
 
   it('whose subscriber connection alone fails becomes stale once a topic waits for longer than three intervals', async () => {
     const messages: unknown[] = [];

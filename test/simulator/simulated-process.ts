@@ -25,7 +25,19 @@ export class SimulatedProcess {
     this.clock = {
       nowMs: () => time.nowMs + this.clockOffsetMs,
       monotonicMs: () => time.nowMs - startedAtMs,
-      after: (delayMs, callback) => time.after(delayMs, whileAlive(callback)),
+      after: (delayMs, callback) => {
+        let isCancelled = false;
+        const timer = time.after(
+          delayMs,
+          whileAlive(() => isCancelled || callback()),
+        );
+        return {
+          cancel() {
+            isCancelled = true; // also of a timer that is due while the process stands still
+            timer.cancel();
+          },
+        };
+      },
       atTurnEnd: (callback) => time.atTurnEnd(whileAlive(callback)),
       random: () => random.next(),
     };

@@ -1,5 +1,8 @@
-import { drain } from '../../services/relay/drain.ts';
+import { ConnectionAdmission } from '../../services/relay/access/admission.ts';
+import { Origins } from '../../services/relay/access/origins.ts';
+import { disconnect, drain } from '../../services/relay/drain.ts';
 import { Hub } from '../../services/relay/hub/hub.ts';
+import { LegacyHandover } from '../../services/relay/session/legacy-handover.ts';
 import { Sessions } from '../../services/relay/session/sessions.ts';
 import { LongPollTransport } from '../../services/relay/transport/long-poll/long-poll-transport.ts';
 import { JSON_ENCODER, LEGACY_ENCODER } from '../../services/relay/transport/message-encoder.ts';
@@ -83,7 +86,14 @@ export class SimulatedRelay {
     const shared = {
       app: this.server.app,
       accept: sabotageAccept(accept, sabotage),
-      admission: { admit: () => '', release() {} },
+      admission: new ConnectionAdmission({
+        limits: { maxConnections: 0, maxConnectionsPerAddress: 0, connectionsPerSecond: 0 },
+        origins: new Origins({ allowed: [], sameHostOnly: false, allowMissing: true }),
+        readAddress: () => '',
+        evictionPool: this.sessions,
+        isFresh: () => this.hub.fresh,
+        nowMs: () => clock.monotonicMs(),
+      }),
       report: { opened() {}, closed() {}, stuck() {}, refused() {} },
       maxTopics: MAX_TOPICS,
       maxMessageBytes: 0,
@@ -94,11 +104,18 @@ export class SimulatedRelay {
     const events = new SseTransport({ ...shared, clock, corsHeaders: () => ({}) });
     const topics = new LongPollTransport({ ...shared, clock, corsHeaders: () => ({}), maxWaiting: 0 });
     const transports = [json, legacy, events, topics];
+    const handover = new LegacyHandover({
+      sessions: this.sessions,
+      hub: this.hub,
+      clock,
+      close: (session) => disconnect(session, clock),
+    });
     this.hub.deliverTo({
       deliver: (update, paced) => transports.reduce((sum, transport) => sum + transport.deliver(update, paced), 0),
       sendFreshness(fresh) {
         if (!process.alive) return; // a promise may resolve after the end
         for (const transport of transports) transport.sendFreshness(fresh);
+        handover.freshnessChanged(fresh);
       },
       pace: (since, windowMs) => this.sessions.pace(since, windowMs),
       spreadMs: () => 0,

@@ -15,9 +15,8 @@ export class FakeSessionHub implements SessionHub {
   readonly freshnessFlush = 0;
   fresh = true;
   version = CURRENT_VERSION;
-  /** The newest version that clients were notified of; the current one may be higher than an update ever was. */
-  newest = CURRENT_VERSION;
-  brokerTimeAt: (topic: Topic, monotonicMs: number) => Version = () => 0;
+  /** Whether a client without a version may have missed an update, for each topic and time of its subscription. */
+  mayHaveMissed: (topic: Topic, subscribedAtMs: number) => boolean = () => false;
 
   subscribe(): void {}
   unsubscribe(): void {}
@@ -25,7 +24,6 @@ export class FakeSessionHub implements SessionHub {
   isFresh = () => this.fresh;
   flushOf = () => 0;
   isDeliveryPending = () => false;
-  newestVersion = () => this.newest;
   current = (topic: Topic) => ({ topic, version: this.version });
 
   awaitFreshness(topic: Topic, subscriber: Subscriber): void {

@@ -1,5 +1,6 @@
 import { AppError } from '../../shared/errors.ts';
 import type { ClientAddressReader } from '../../shared/http/client-address.ts';
+import type { TransportName } from '../../shared/protocol/transport-name.ts';
 import type { Admission, Caller } from '../transport/transport.ts';
 import type { Origins } from './origins.ts';
 
@@ -23,6 +24,7 @@ export class ConnectionAdmission implements Admission {
   readonly #origins: Origins;
   readonly #readAddress: ClientAddressReader;
   readonly #evictionPool: EvictionPool;
+  readonly #isFresh: () => boolean;
   readonly #nowMs: () => number;
   readonly #perAddress = new Map<string, number>();
   #connections = 0;
@@ -35,12 +37,14 @@ export class ConnectionAdmission implements Admission {
     origins: Origins;
     readAddress: ClientAddressReader;
     evictionPool: EvictionPool;
+    isFresh: () => boolean;
     nowMs: () => number;
   }) {
     this.#limits = deps.limits;
     this.#origins = deps.origins;
     this.#readAddress = deps.readAddress;
     this.#evictionPool = deps.evictionPool;
+    this.#isFresh = deps.isFresh;
     this.#nowMs = deps.nowMs;
     this.#tokens = deps.limits.connectionsPerSecond;
   }
@@ -55,13 +59,15 @@ export class ConnectionAdmission implements Admission {
     this.#draining = true;
   }
 
-  admit(caller: Caller): string {
+  admit(caller: Caller, transport: TransportName): string {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     const { origin, host } = caller;
     if (!this.#origins.mayConnect(origin, host)) {
       throw new AppError('origin_forbidden', undefined, { cause: { origin, host } });
     }
     if (this.#draining) throw new AppError('draining');
+    // It cannot resume: a stale relay does not know what it missed, and could not say that it is stale.
+    if (transport === 'legacy' && !this.#isFresh()) throw new AppError('not_fresh');
     const isFull = maxConnections > 0 && this.#connections >= maxConnections;
     if (isFull && !this.#evictionPool.canEvict) throw new AppError('relay_full');
     const key = maxConnectionsPerAddress === 0 ? '' : this.#readAddress(caller.address, caller.forwardedFor);

@@ -4,6 +4,7 @@ import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
 import { Flushes, type FlushPosition } from './flushes.ts';
 import { PendingSubscribers, type Subscriber } from './pending-subscribers.ts';
+import { RecentPast } from './recent-past.ts';
 import { type Register, Registers } from './registers.ts';
 import { Repair, type RepairReport } from './repair.ts';
 import { SubscriberCounts } from './subscriber-counts.ts';
@@ -57,6 +58,7 @@ export class Hub implements FeedHandler {
   readonly #registers: Registers;
   readonly #pending = new PendingSubscribers();
   readonly #flushes: Flushes<Register>;
+  readonly #recentPast: RecentPast;
   #fanout = NO_FANOUT;
   #freshnessFlush: FlushPosition = 0;
 
@@ -76,6 +78,7 @@ export class Hub implements FeedHandler {
     this.#feed = feed;
     this.#report = report;
     this.#floorSpreadMs = deps.floorSpreadMs;
+    this.#recentPast = new RecentPast(deps);
     this.#flushes = new Flushes({ clock, flush: (register) => this.#deliver(register) });
     this.#registers = new Registers({
       partitionOf: (topic) => feed.partitionOf(topic),
@@ -143,6 +146,11 @@ export class Hub implements FeedHandler {
     return this.#repair.provenUntilMs;
   }
 
+  /** Within this time a relay detects what a client has missed that comes from another one and names no version. */
+  get recentMs(): number {
+    return this.#recentPast.windowMs;
+  }
+
   /** Age of the oldest of the partitions' last digests, in milliseconds; Infinity before all have one. */
   get digestAgeMs(): number {
     return this.#repair.digestAgeMs;
@@ -195,15 +203,22 @@ export class Hub implements FeedHandler {
     return this.#withSpread(this.#registers.current(topic));
   }
 
-  /** Returns the version of the topic's newest update, or of the floor raise since, if that is higher; 0 if there is neither. */
-  newestVersion(topic: Topic): Version {
+  /**
+   * Whether a client that subscribed to the topic, and cannot name its version, may have missed an update or a floor raise
+   * on its way here: one within `recentMs` before, or whose spread ended within that, since relays pace such clients.
+   * @param subscribedAtMs by the monotonic clock
+   */
+  mayHaveMissed(topic: Topic, subscribedAtMs: number): boolean {
     const partition = this.#repair.partitions[this.#feed.partitionOf(topic)];
-    return Math.max(this.#registers.get(topic)?.update.version ?? 0, partition?.raised ?? 0);
-  }
-
-  /** Converts a time of the monotonic clock, in milliseconds, into the broker's clock, which makes the topic's versions. */
-  brokerTimeAt(topic: Topic, monotonicMs: number): Version {
-    return this.#repair.partitions[this.#feed.partitionOf(topic)]?.brokerTimeAt(monotonicMs) ?? 0;
+    if (!partition) return false;
+    const longestSpreadMs = this.#fanout.spreadMs(topic, Number.POSITIVE_INFINITY);
+    const isRecent = (version: Version, spreadMs: number) =>
+      version > partition.brokerTimeAt(this.#recentPast.sinceMs(subscribedAtMs) - spreadMs);
+    const { version, spread } = this.#registers.get(topic)?.update ?? { version: 0 };
+    return (
+      isRecent(version, spread ?? longestSpreadMs) ||
+      isRecent(partition.floor, Math.max(this.#floorSpreadMs, longestSpreadMs))
+    );
   }
 
   /** The first position that a client which falls behind now may miss. */
@@ -299,6 +314,8 @@ export class Hub implements FeedHandler {
   }
 
   #freshnessChanged(fresh: boolean): void {
+    if (fresh) this.#recentPast.becameFresh();
+    else this.#recentPast.becameStale(this.provenUntilMs);
     this.#freshnessFlush = this.#flushes.next();
     this.#fanout.sendFreshness(fresh);
     for (const topic of this.#pending.topics) {

@@ -7,7 +7,6 @@ import type { Version } from '../../shared/update/update.ts';
 export class Partition {
   #witness: Witness = { epoch: '', version: 0 };
   #floor: Version = 0;
-  #raised: Version = 0;
   #base: Version = 0;
   #retained: Version = 0;
   #cursor: Version = 0;
@@ -23,14 +22,9 @@ export class Partition {
     return this.#witness;
   }
 
-  /** The floor; 0 before the first digest or signal. */
+  /** The floor, which is also the time when it was raised; 0 before the first digest or signal. */
   get floor(): Version {
     return this.#floor;
-  }
-
-  /** The floor if it was raised since the first digest; otherwise 0. */
-  get raised(): Version {
-    return this.#raised;
   }
 
   /** The next digest is requested for the changes after this version. */
@@ -65,7 +59,6 @@ export class Partition {
     // A raise that is not above everything seen is not acknowledged: the broker raises again at the next digest.
     if (raiseId !== undefined && floor > this.#witness.version) this.#witness = { ...this.#witness, raiseId };
     this.saw(floor);
-    if (this.#floor > 0) this.#raised = floor;
     this.#floor = floor;
     return true;
   }

@@ -1,6 +1,6 @@
 import type { AppError } from '../../shared/errors.ts';
 import type { Topic } from '../../shared/update/topic.ts';
-import type { Update, Version } from '../../shared/update/update.ts';
+import type { Update } from '../../shared/update/update.ts';
 import type { FlushPosition } from '../hub/flushes.ts';
 import type { Subscriber } from '../hub/pending-subscribers.ts';
 
@@ -24,10 +24,11 @@ export interface SessionHub {
   isFresh(topic: Topic): boolean;
   /** Returns the topic's newest update under its current version; only current while the topic is fresh. */
   current(topic: Topic): Update;
-  /** Returns the version of the newest update or floor raise that the topic's subscribers were notified of, or will be. */
-  newestVersion(topic: Topic): Version;
-  /** Converts a time of the monotonic clock, in milliseconds, into the clock that makes the topic's versions. */
-  brokerTimeAt(topic: Topic, monotonicMs: number): Version;
+  /**
+   * Whether a client that cannot name its version may have missed an update or a floor raise on its way here.
+   * @param subscribedAtMs by the monotonic clock
+   */
+  mayHaveMissed(topic: Topic, subscribedAtMs: number): boolean;
   /** Whether the topic's subscribers get an update at the end of this turn. */
   isDeliveryPending(topic: Topic): boolean;
   /** Returns the position of the topic's last delivery; 0 if it has had none. */

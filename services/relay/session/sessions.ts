@@ -14,10 +14,9 @@ export class Sessions implements Iterable<Session> {
   readonly #all = new Set<Session>();
   readonly #behind = new Set<Session>();
   readonly #tokenless = new Set<Session>();
-  /** Clients that cannot spread their refetch by themselves: the relay paces their updates. */
-  readonly #unspread = new Set<Session>();
-  /** Clients whose paced updates are still to be sent: those since `since`, when `timer` fires. */
-  readonly #paced = new Map<Session, { readonly since: FlushPosition; readonly timer: Timer }>();
+  readonly #legacy = new Set<Session>();
+  /** Clients whose paced updates are still to be sent: those since `since`, when `timer` fires at `atMs`. */
+  readonly #paced = new Map<Session, { readonly since: FlushPosition; readonly atMs: number; readonly timer: Timer }>();
 
   constructor(deps: SessionDeps) {
     this.#deps = {
@@ -27,7 +26,7 @@ export class Sessions implements Iterable<Session> {
       closed: (session) => {
         this.#all.delete(session);
         this.#tokenless.delete(session);
-        this.#unspread.delete(session);
+        this.#legacy.delete(session);
         this.#paced.get(session)?.timer.cancel();
         this.#paced.delete(session);
       },
@@ -40,6 +39,11 @@ export class Sessions implements Iterable<Session> {
 
   [Symbol.iterator](): Iterator<Session> {
     return this.#all.values();
+  }
+
+  /** Clients of the legacy protocol: they cannot spread their refetch by themselves, nor resume. */
+  get legacy(): Iterable<Session> {
+    return this.#legacy;
   }
 
   /** Whether `evict` can close a client. */
@@ -57,7 +61,7 @@ export class Sessions implements Iterable<Session> {
   accept(connection: Connection, request: ConnectRequest): Session {
     const session = new Session(this.#deps);
     this.#all.add(session);
-    if (connection.transport === 'legacy') this.#unspread.add(session);
+    if (connection.transport === 'legacy') this.#legacy.add(session);
     session.open(connection, request);
     return session;
   }
@@ -80,19 +84,25 @@ export class Sessions implements Iterable<Session> {
   }
 
   /**
-   * Sends the updates flushed at `since` or later to the clients that cannot spread their refetch, each at a random time
-   * within the window. A client that is paced already keeps its time: floors of several partitions make one send.
+   * Sends the updates flushed at `since` or later to the legacy clients, each at a random time within the window. A client
+   * that is paced already keeps its time if that is within the window: floors of several partitions make one send, and
+   * frequent updates do not end a spread early.
    */
   pace(since: FlushPosition, windowMs: number): void {
     const { clock } = this.#deps;
-    for (const session of this.#unspread) {
-      if (this.#paced.has(session)) continue;
-      const timer = clock.after(clock.random() * windowMs, () => {
+    const nowMs = clock.monotonicMs();
+    for (const session of this.#legacy) {
+      const earlier = this.#paced.get(session);
+      if (earlier && earlier.atMs <= nowMs + windowMs) continue;
+      earlier?.timer.cancel();
+      const first = earlier?.since ?? since;
+      const delayMs = clock.random() * windowMs;
+      const timer = clock.after(delayMs, () => {
         this.#paced.delete(session);
         // At the end of the turn, to include what changes in this one.
-        clock.atTurnEnd(() => session.sendSince(since));
+        clock.atTurnEnd(() => session.sendSince(first));
       });
-      this.#paced.set(session, { since, timer });
+      this.#paced.set(session, { since: first, atMs: nowMs + delayMs, timer });
     }
   }
 }

@@ -5,9 +5,6 @@ import type { Subscriber } from '../hub/pending-subscribers.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { SessionHub, SessionReport } from './session-ports.ts';
 
-/** A legacy client cannot name its version: it gets an update if the newest is younger than this, in microseconds. */
-const RECENT_US = 60_000_000;
-
 /** A subscription that the client has no version of yet. */
 interface PendingAcknowledgement {
   /** The client's version; null if it names none. */
@@ -159,7 +156,5 @@ function isOutdated(
   // It fetched while the relay was stale, so that a change since then cannot be excluded.
   if (pending.sentNull) return true;
   // Other clients without a version have just fetched their content; a legacy client has a page of unknown age.
-  if (transport !== 'legacy') return false;
-  const { topic } = current;
-  return hub.newestVersion(topic) > hub.brokerTimeAt(topic, pending.subscribedAtMs) - RECENT_US;
+  return transport === 'legacy' && hub.mayHaveMissed(current.topic, pending.subscribedAtMs);
 }

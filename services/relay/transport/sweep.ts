@@ -7,6 +7,8 @@ export interface Sweepable {
 }
 
 const TICK_MS = 1000;
+/** A process whose tick comes later than this stood still. */
+const STOOD_STILL_MS = 5000;
 
 /**
  * Checks every connection once per interval, a fraction of them each second, so that many connections make no burst of
@@ -20,6 +22,9 @@ export class Sweep {
   readonly #stuck: () => void;
   #rest: Iterator<Sweepable> | undefined;
   #nextRoundAtMs = 0;
+  #nextTickAtMs = Number.POSITIVE_INFINITY;
+  /** Until then no connection is closed: this process stood still, and has not read what its clients sent meanwhile. */
+  #graceUntilMs = 0;
   #timer: Timer | undefined;
 
   /** @param deps.stuck called for each connection that the sweep has closed */
@@ -38,6 +43,7 @@ export class Sweep {
   }
 
   start(): void {
+    this.#nextTickAtMs = this.#clock.monotonicMs() + TICK_MS;
     this.#timer = this.#clock.after(TICK_MS, () => {
       this.#tick();
       this.start();
@@ -50,6 +56,8 @@ export class Sweep {
 
   #tick(): void {
     const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#nextTickAtMs > STOOD_STILL_MS) this.#graceUntilMs = nowMs + this.#stuckMs;
+    const stuckMs = nowMs < this.#graceUntilMs ? Number.POSITIVE_INFINITY : this.#stuckMs;
     let left = Math.ceil((this.#connections.size * TICK_MS) / this.#intervalMs);
     while (left > 0) {
       this.#rest ??= this.#beginRound(nowMs);
@@ -60,7 +68,7 @@ export class Sweep {
         continue;
       }
       left -= 1;
-      if (!next.value.sweep(nowMs, this.#stuckMs)) this.#stuck();
+      if (!next.value.sweep(nowMs, stuckMs)) this.#stuck();
     }
   }
 

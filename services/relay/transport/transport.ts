@@ -75,7 +75,7 @@ export interface Admission {
    * Admits a connection. Returns the key to pass to `release` when it is closed.
    * @throws {AppError} the reason for the refusal
    */
-  admit(caller: Caller): string;
+  admit(caller: Caller, transport: TransportName): string;
   release(key: string): void;
 }
 

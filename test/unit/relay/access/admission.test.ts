@@ -4,20 +4,24 @@ import { type AdmissionLimits, ConnectionAdmission } from '../../../../services/
 import { connectionsByFileLimit, socketsByFileLimit } from '../../../../services/relay/access/file-limit.ts';
 import { Origins } from '../../../../services/relay/access/origins.ts';
 import { createClientAddressReader } from '../../../../services/shared/http/client-address.ts';
+import type { TransportName } from '../../../../services/shared/protocol/transport-name.ts';
 
 const OFF: AdmissionLimits = { maxConnections: 0, maxConnectionsPerAddress: 0, connectionsPerSecond: 0 };
 
 function createAdmission(limits: Partial<AdmissionLimits>) {
   const time = { nowMs: 1_000_000 };
+  const relay = { isFresh: true };
   const admission = new ConnectionAdmission({
     limits: { ...OFF, ...limits },
     origins: new Origins({ allowed: [], sameHostOnly: false, allowMissing: true }),
     readAddress: createClientAddressReader(new BlockList()),
     evictionPool: { canEvict: false, evict() {} },
+    isFresh: () => relay.isFresh,
     nowMs: () => time.nowMs,
   });
-  const enter = (address = '203.0.113.1') => admission.admit({ address, forwardedFor: '', origin: '', host: 'relay' });
-  return { admission, enter, time };
+  const enter = (address = '203.0.113.1', transport: TransportName = 'websocket') =>
+    admission.admit({ address, forwardedFor: '', origin: '', host: 'relay' }, transport);
+  return { admission, enter, time, relay };
 }
 
 describe('admission', () => {
@@ -28,6 +32,16 @@ describe('admission', () => {
     expect(() => enter()).toThrow(expect.objectContaining({ code: 'relay_full', status: 503 }));
     admission.release(first);
     enter();
+  });
+
+  it('refuses legacy clients, which cannot resume, while the relay is stale', () => {
+    const { admission, enter, relay } = createAdmission({});
+    relay.isFresh = false;
+    expect(() => enter('203.0.113.1', 'legacy')).toThrow(expect.objectContaining({ code: 'not_fresh', status: 503 }));
+    for (const transport of ['websocket', 'sse', 'long-poll'] as const) enter('203.0.113.1', transport);
+    relay.isFresh = true;
+    enter('203.0.113.1', 'legacy');
+    expect(admission.connections).toBe(4);
   });
 
   it('limits the connections of an address without effect on others', () => {

@@ -10,6 +10,8 @@ import { FakeSessionConnection, FakeSessionReport } from '../../../support/sessi
 
 const TOPICS = ['a', 'b'] as Topic[];
 const WINDOW_MS = 10_000;
+/** A client that connects is notified of a floor for this long: a minute after its spread. */
+const FLOOR_RECENT_MS = 60_000 + WINDOW_MS;
 
 /** Believes no witness, so that floors are raised by the tests alone. */
 class UnimpressedBroker extends MemoryBroker {
@@ -49,6 +51,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
     sessions = new Sessions({ ...shared, report });
     await broker.start();
     hub.start();
+    await vi.advanceTimersByTimeAsync(FLOOR_RECENT_MS); // until the first floor is not recent any more
     connection = new FakeSessionConnection('legacy');
     session = sessions.accept(connection, { topics: new Map(TOPICS.map((topic) => [topic, null])), token: undefined });
     await vi.advanceTimersByTimeAsync(100);
@@ -56,6 +59,7 @@ describe('sessions of clients that cannot spread their refetch', () => {
   afterEach(() => {
     hub.stop();
     vi.useRealTimers();
+    vi.restoreAllMocks();
   });
 
   /** The topics of the updates that the client was sent, in order. */
@@ -150,8 +154,31 @@ describe('sessions of clients that cannot spread their refetch', () => {
     expect(await come()).toEqual([]);
     hub.raiseFloor(0, Date.now() * 1000 + 1);
     expect(await come()).toEqual(['elsewhere']);
-    // A minute after the next digest, at which the broker detects that it lost this floor and raises it again.
-    await vi.advanceTimersByTimeAsync(65_000);
+    await vi.advanceTimersByTimeAsync(FLOOR_RECENT_MS - 1000);
+    expect(await come()).toEqual(['elsewhere']);
+    await vi.advanceTimersByTimeAsync(1000);
     expect(await come()).toEqual([]);
+  });
+
+  it('are notified early enough for the newest update, if an earlier one has a longer spread', async () => {
+    await broker.publish('a' as Topic, { spread: 3_600_000 }, { epoch: '', version: 0 });
+    await vi.advanceTimersByTimeAsync(1);
+    await broker.publish('b' as Topic, { spread: 1000 }, { epoch: '', version: 0 });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(figures()).toEqual({ updated: TOPICS, sends: 2, timesBehind: 0 });
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(updated()).toEqual(TOPICS);
+  });
+
+  it('keep their time within a spread that updates repeat, so that they do not all get the first of them', async () => {
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.9);
+    await broker.publish('a' as Topic, { spread: 1000 }, { epoch: '', version: 0 });
+    await vi.advanceTimersByTimeAsync(1);
+    random.mockReturnValue(0);
+    await broker.publish('a' as Topic, { spread: 1000 }, { epoch: '', version: 0 });
+    await vi.advanceTimersByTimeAsync(890);
+    expect(updated()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(updated()).toEqual(['a']);
   });
 });

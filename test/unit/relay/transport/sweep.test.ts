@@ -10,9 +10,10 @@ const TICK_MS = 1000;
 class FakeConnection implements Sweepable {
   readonly sweptAtMs: number[] = [];
   isStuck = false;
+  stuckMs = 0;
 
   sweep(nowMs: number, stuckMs: number): boolean {
-    expect(stuckMs).toBe(STUCK_MS);
+    this.stuckMs = stuckMs;
     this.sweptAtMs.push(nowMs);
     return !this.isStuck;
   }
@@ -22,8 +23,9 @@ function createSweep(count: number) {
   const time = new VirtualTime();
   const connections = new Set(Array.from({ length: count }, () => new FakeConnection()));
   const seen = { stuck: 0 };
+  const stood = { stillMs: 0 };
   const sweep = new Sweep({
-    clock: time.clock(),
+    clock: { ...time.clock(), monotonicMs: () => time.nowMs + stood.stillMs },
     connections,
     intervalMs: INTERVAL_MS,
     stuckMs: STUCK_MS,
@@ -32,7 +34,7 @@ function createSweep(count: number) {
     },
   });
   sweep.start();
-  return { time, connections, sweep, seen };
+  return { time, connections, sweep, seen, stood };
 }
 
 describe('a sweep', () => {
@@ -47,6 +49,20 @@ describe('a sweep', () => {
         if (beforeMs !== undefined) expect(Math.abs(atMs - beforeMs - INTERVAL_MS)).toBeLessThanOrEqual(TICK_MS);
       }
     }
+  });
+
+  it('closes no connection for the usual time after the process stood still, as it has read nothing meanwhile', async () => {
+    const { time, connections, stood } = createSweep(1);
+    const [connection] = connections;
+    const limit = async () => {
+      await time.runFor(2 * INTERVAL_MS);
+      return connection?.stuckMs;
+    };
+    expect(await limit()).toBe(STUCK_MS);
+    stood.stillMs = 2 * STUCK_MS;
+    expect(await limit()).toBe(Number.POSITIVE_INFINITY);
+    await time.runFor(STUCK_MS);
+    expect(await limit()).toBe(STUCK_MS);
   });
 
   it('checks many connections a few at a time', async () => {
