@@ -91,6 +91,20 @@ describe('the floor in Redis', () => {
   const replicationId = async () => /master_replid:(\w+)/.exec(String(await ask('INFO', 'replication')))?.[1];
   const ask = (...command: string[]) => askRedis(redis.port, ...command);
 
+  it('is the first one until a caller comes that knows earlier data, and after a loss of all data never', async () => {
+    await ask('FLUSHALL');
+    const first = await digest();
+    expect(first.isFirstFloor).toBe(true);
+    expect(await digest()).toMatchObject({ floor: first.floor, isFirstFloor: true });
+    const witness = { epoch: 'another epoch', version: first.last - 1 };
+    const raised = await broker.digest(partition, witness, 0);
+    expect(raised.floor).toBeGreaterThan(first.floor);
+    expect(raised.isFirstFloor).toBe(false);
+    await ask('FLUSHALL');
+    const { epoch, last: version } = raised;
+    expect(await broker.digest(partition, { epoch, version }, 0)).toMatchObject({ isFirstFloor: false });
+  });
+
   it('is raised if the process loads older data, and another publisher is the first to use them', async () => {
     const by = (publisher: string, version: number) => ({ promised: { publisher, version } });
     await digest();

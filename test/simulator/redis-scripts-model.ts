@@ -64,6 +64,7 @@ function checkEpoch(
   let trimmed = meta?.trimmed;
   let lost = false;
   if (witness.epoch === '') lost = false;
+  else if (raiseId.endsWith('.first') && witness.epoch !== epoch && seen > nowUs - 86_400_000_000) lost = true;
   else if (last < seen) lost = true;
   else if ((witness.raiseId ?? '') !== '') lost = witness.raiseId !== raiseId && floor <= seen;
   else if (witness.epoch !== epoch) lost = floor < seen || witness.acknowledged === true;
@@ -79,6 +80,7 @@ function checkEpoch(
     last = floor;
     trimmed ??= floor;
     raiseId = `${epoch.slice(0, 8)}.${nowUs}.${floor}`;
+    if (checked === '' && witness.epoch === '') raiseId += '.first';
     const next = { floor, last, history: epoch, raise: raiseId, trimmed, server, loaded: identity.loaded };
     context.write((data) => {
       const stored = data.partition(partition);
@@ -150,6 +152,7 @@ export function runDigest(
     epoch: checked.epoch,
     floor: checked.floor,
     raiseId: checked.raiseId,
+    isFirstFloor: checked.raiseId.endsWith('.first'),
     last,
     base,
     retainedSince: timeUs - settings.retentionUs,

@@ -217,7 +217,7 @@ export class Hub implements FeedHandler {
     const { version, spread } = this.#registers.get(topic)?.update ?? { version: 0 };
     return (
       isRecent(version, spread ?? longestSpreadMs) ||
-      isRecent(partition.floor, Math.max(this.#floorSpreadMs, longestSpreadMs))
+      isRecent(partition.raised, Math.max(this.#floorSpreadMs, longestSpreadMs))
     );
   }
 

@@ -7,6 +7,7 @@ import type { Version } from '../../shared/update/update.ts';
 export class Partition {
   #witness: Witness = { epoch: '', version: 0 };
   #floor: Version = 0;
+  #isFirstFloor = false;
   #base: Version = 0;
   #retained: Version = 0;
   #cursor: Version = 0;
@@ -22,9 +23,14 @@ export class Partition {
     return this.#witness;
   }
 
-  /** The floor, which is also the time when it was raised; 0 before the first digest or signal. */
+  /** The floor; 0 before the first digest or signal. */
   get floor(): Version {
     return this.#floor;
+  }
+
+  /** The floor, which is also the time when it was raised, by this relay's knowledge or before; 0 if it never was. */
+  get raised(): Version {
+    return this.#isFirstFloor ? 0 : this.#floor;
   }
 
   /** The next digest is requested for the changes after this version. */
@@ -46,6 +52,7 @@ export class Partition {
     const { epoch, raiseId } = digest;
     this.#witness = { epoch, raiseId, version: Math.max(this.#witness.version, digest.last) };
     this.raiseFloor(digest.floor);
+    if (digest.floor === this.#floor) this.#isFirstFloor = digest.isFirstFloor;
     this.#base = Math.max(this.#base, digest.base);
     this.#retained = Math.max(this.#retained, digest.retainedSince);
   }
@@ -59,6 +66,7 @@ export class Partition {
     // A raise that is not above everything seen is not acknowledged: the broker raises again at the next digest.
     if (raiseId !== undefined && floor > this.#witness.version) this.#witness = { ...this.#witness, raiseId };
     this.saw(floor);
+    this.#isFirstFloor = false;
     this.#floor = floor;
     return true;
   }

@@ -172,6 +172,8 @@ export interface Digest {
   readonly floor: Version;
   /** Identifies the raise that set the floor. Unique, even if two raises set the same floor. Opaque. */
   readonly raiseId: string;
+  /** Whether the floor is the first one of this partition: no process that called the broker since knows earlier data. */
+  readonly isFirstFloor: boolean;
   /** Every version assigned later is above this one. */
   readonly last: Version;
   /** The version of a topic without a register. */

@@ -107,6 +107,7 @@ export class MemoryBroker implements Broker {
       epoch: this.#epoch,
       floor: this.#floor,
       raiseId: String(this.#raises),
+      isFirstFloor: this.#raises === 0,
       last: this.#last,
       base,
       retainedSince: now - RETENTION_US,

@@ -93,6 +93,7 @@ export class RedisScripts {
       epoch,
       floor: Number(floor),
       raiseId,
+      isFirstFloor: raiseId.endsWith('.first'),
       last: Number(last),
       base: Number(base),
       retainedSince: Number(retainedSince),

@@ -20,6 +20,7 @@ function createRegisters() {
       {
         epoch: 'h',
         raiseId: 'r',
+        isFirstFloor: true,
         last: 1000,
         retainedSince: 10,
         completeAfter: 0,

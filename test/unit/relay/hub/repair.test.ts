@@ -12,6 +12,7 @@ const DIGEST: Digest = {
   epoch: 'h',
   floor: 1,
   raiseId: 'r',
+  isFirstFloor: true,
   last: 1,
   base: 0,
   retainedSince: 0,

@@ -51,7 +51,6 @@ describe('sessions of clients that cannot spread their refetch', () => {
     sessions = new Sessions({ ...shared, report });
     await broker.start();
     hub.start();
-    await vi.advanceTimersByTimeAsync(FLOOR_RECENT_MS); // until the first floor is not recent any more
     connection = new FakeSessionConnection('legacy');
     session = sessions.accept(connection, { topics: new Map(TOPICS.map((topic) => [topic, null])), token: undefined });
     await vi.advanceTimersByTimeAsync(100);

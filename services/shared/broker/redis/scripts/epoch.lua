@@ -58,6 +58,8 @@ end
 local lost = false
 if ARGV[3] == '' then
   lost = false -- the caller has seen nothing
+elseif string.sub(raise_id, -6) == '.first' and ARGV[3] ~= epoch and seen > now - 86400000000 then
+  lost = true -- all data of the last day, and a caller that had seen nothing ran a script first
 elseif last < seen then
   lost = true -- flushed, and a caller that had seen less ran a script first
 elseif ARGV[6] ~= '' then
@@ -83,6 +85,7 @@ if checked ~= server or lost then
   last = floor
   trimmed = trimmed or floor -- the floor covers all earlier changes
   raise_id = string.sub(epoch, 1, 8) .. '.' .. integer(now) .. '.' .. integer(floor)
+  if not checked and ARGV[3] == '' then raise_id = raise_id .. '.first' end -- no earlier data are known
   redis.call(
     'HSET', KEYS[1], 'floor', integer(floor), 'last', integer(last), 'history', epoch, 'raise', raise_id,
     'trimmed', integer(trimmed), 'server', server, 'loaded', loaded()
