@@ -48,6 +48,7 @@ export default defineConfig({
         test: {
           name: 'kubernetes',
           include: ['test/kubernetes/**/*.test.ts'],
+          globalSetup: 'test/kubernetes/global-setup.ts',
           fileParallelism: false,
         },
       },

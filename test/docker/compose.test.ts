@@ -21,8 +21,7 @@ interface Container {
   readonly Health: string;
 }
 
-describe.skipIf('unavailable' in lab)('deploy/compose.yaml', () => {
-  if ('unavailable' in lab) return;
+describe.skipIf(lab.unavailable)('deploy/compose.yaml', () => {
   const project = `heliograph-test-${randomUUID().slice(0, 8)}`;
   const files = ['../../deploy/compose.yaml', './compose.tests.yaml'].flatMap((path) => ['--file', file(path)]);
   const compose = (...args: string[]) => docker(lab, ['compose', '--project-name', project, ...files, ...args]);

@@ -1,11 +1,12 @@
 import type { TestProject } from 'vitest/node';
-import { startDockerEngine } from './docker-engine.ts';
-import { prepareImages } from './images.ts';
+import { type DockerAccess, docker, startDockerEngine } from './docker-engine.ts';
+import { type Images, prepareImages } from './images.ts';
 
-/** What the tests of this folder get: an engine with the images, or why there is none. */
-export type DockerLab =
-  | { readonly host: string; readonly config: string; readonly images: Awaited<ReturnType<typeof prepareImages>> }
-  | { readonly unavailable: string };
+/** What the tests of this folder get: an engine with the images; if there is none, why (the other members are empty). */
+export interface DockerLab extends DockerAccess {
+  readonly images: Images;
+  readonly unavailable?: string;
+}
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -13,12 +14,16 @@ declare module 'vitest' {
   }
 }
 
-/** Starts an engine if none answers, and builds the images, once before all tests of this folder. */
+/**
+ * Starts an engine if none answers, and builds the images, once before all tests of this folder. `HELIOGRAPH_SAVE_IMAGES`
+ * names an archive to save them in, for a cluster that runs the same images.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const engine = await startDockerEngine().catch((error: Error) => error);
   if (engine instanceof Error) {
     console.warn(`The image and Compose are not tested: ${engine.message}`);
-    project.provide('docker', { unavailable: engine.message });
+    const images = { heliograph: '', redis: '', missingServices: [] };
+    project.provide('docker', { host: '', config: '', images, unavailable: engine.message });
     return async () => {};
   }
   try {
@@ -27,6 +32,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     if (images.missingServices.length > 0) {
       console.warn(`No registry can be reached: Compose runs without ${images.missingServices.join(', ')}`);
     }
+    const archive = process.env.HELIOGRAPH_SAVE_IMAGES;
+    if (archive) await docker(engine, ['save', '--output', archive, images.heliograph, images.redis]);
     project.provide('docker', { host: engine.host, config: engine.config, images });
   } catch (error) {
     await engine.stop();

@@ -208,6 +208,7 @@ function report() {
     reconnectsPerSecond: Math.max(0, ...figures.openedBySecond.values()),
     refused: figures.refused,
     stale: figures.stale,
+    acknowledgedAgoMs: Math.round(nowMs() - Math.max(0, ...[...acknowledged.values()].map(({ atMs }) => atMs))),
     deliveries: delays.length,
     delayMs: { p50: at(0.5), p99: at(0.99), worst: at(1) },
   };

@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { Driver, type DriverReport } from './driver.ts';
+import { NAMESPACE } from './global-setup.ts';
 import { kubectl } from './kubectl.ts';
 
-const NAMESPACE = 'heliograph';
 const CLIENTS = 400;
 const EVENT_MS = 300_000;
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-const IMAGE = `heliograph:${version}`;
 
 const inNamespace = (...args: string[]) => kubectl(['-n', NAMESPACE, ...args]);
 const rolledOut = (name: string) => inNamespace('rollout', 'status', `deployment/${name}`, '--timeout=4m');
@@ -36,10 +33,8 @@ describe('400 clients of all transports on the local overlay', () => {
 
   beforeAll(async () => {
     nodes = (await kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'])).split(' ');
-    await kubectl(['apply', '-k', 'k8s/overlays/local']);
-    await inNamespace('wait', '--for=condition=Available', '--timeout=3m', 'deployment', '--all');
     const [node = ''] = nodes;
-    driver = await Driver.start({ namespace: NAMESPACE, image: IMAGE, clients: CLIENTS, node });
+    driver = await Driver.start({ namespace: NAMESPACE, clients: CLIENTS, node });
   }, EVENT_MS);
 
   afterAll(async () => {
@@ -47,7 +42,6 @@ describe('400 clients of all transports on the local overlay', () => {
     console.info([head, head.replace(/[^|]+/g, ' --- '), ...rows].join('\n'));
     await driver?.stop();
     for (const node of nodes) await kubectl(['uncordon', node]);
-    await kubectl(['delete', '--ignore-not-found', '--wait', '-k', 'k8s/overlays/local']);
   }, EVENT_MS);
 
   it(

@@ -1,8 +1,25 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
+/** The product's image, which the nodes of the cluster have. */
+export const IMAGE = `heliograph:${version}`;
+
+/** What the Pod Security profile "restricted" wants of a container. */
+export const HARDENED = {
+  securityContext: {
+    runAsNonRoot: true,
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+    seccompProfile: { type: 'RuntimeDefault' },
+  },
+};
+
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Returns the context that the tests may break, from `KUBE_TEST_CONTEXT`. Throws if it is missing. */
