@@ -5,8 +5,8 @@ export function etagOf(bytes: string | Buffer): string {
   return `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 16)}"`;
 }
 
-/** Appended to an entity tag by servers and proxies that compress the content, as Apache, Caddy and Jetty do. */
-const CODING_SUFFIX = /-{1,2}(?:gzip|br|zstd|deflate)$/;
+/** Appended to an entity tag by servers and proxies that compress the content: two forms, since a tag may end with a hyphen. */
+const CODING_SUFFIXES = [/-(?:gzip|br|zstd|deflate)$/, /--(?:gzip|br|zstd|deflate)$/];
 
 /** The entity tags of `If-None-Match` without quotes, or `*`: any content. */
 export type KnownTags = ReadonlySet<string> | '*';
@@ -19,7 +19,8 @@ export function parseIfNoneMatch(text: string): KnownTags {
   if (text.trim() === '*') return '*';
   const tags = new Set<string>();
   for (const [, tag = ''] of text.matchAll(/"([\x21\x23-\x7e\x80-\xff]*)"/g)) {
-    tags.add(tag).add(tag.replace(CODING_SUFFIX, ''));
+    tags.add(tag);
+    for (const suffix of CODING_SUFFIXES) tags.add(tag.replace(suffix, ''));
   }
   return tags;
 }

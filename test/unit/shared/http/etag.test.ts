@@ -35,5 +35,6 @@ describe('If-None-Match', () => {
   it('takes a tag that itself ends like a suffix as it is', () => {
     expect(parseIfNoneMatch('"abc-gzip"')).toEqual(new Set(['abc-gzip', 'abc']));
     expect(isNotModified('"abc-gzip"', '"abc-gzip"')).toBe(true);
+    expect(isNotModified('"abc--gzip"', '"abc-"')).toBe(true);
   });
 });
