@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { CAN_SHARE_PORTS } from '../support/engines.ts';
 import { eventually } from '../support/eventually.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
@@ -22,7 +23,7 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-describe('a relay of two processes', () => {
+describe.runIf(CAN_SHARE_PORTS)('a relay of two processes', () => {
   let relay: ServiceProcess;
   let webhook: ServiceProcess;
   let children: number[];

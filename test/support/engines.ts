@@ -15,3 +15,6 @@ function canLoadUws(): boolean {
 
 /** The engine of relays in tests that do not choose one: `HELIOGRAPH_TEST_ENGINE`, by default as in production. */
 export const TEST_ENGINE: string = process.env.HELIOGRAPH_TEST_ENGINE || 'auto';
+
+/** Whether several processes of these relays can share a port: `node` cannot on old versions of Node. */
+export const CAN_SHARE_PORTS: boolean = TEST_ENGINE !== 'node' || Number.parseInt(process.versions.node, 10) >= 24;
