@@ -1,9 +1,9 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { BASELINE, comparedWith, RELAY } from './servers/contenders.ts';
+import { BASELINE, comparedWith, NODE_RELAY, RELAY } from './servers/contenders.ts';
 import { collect, ratios, type Samples, showSummary, summarize } from './statistics.ts';
 import { rotate, withTestBeds } from './test-bed.ts';
 
-const RELAYS = [RELAY];
+const RELAYS = [RELAY, NODE_RELAY];
 
 async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
   const contenders = [BASELINE, ...RELAYS, ...comparedWith(RELAYS, against)];

@@ -34,8 +34,8 @@ async function startPublisher(file: string, options: StartOptions): Promise<Runn
   };
 }
 
-async function startRelay(options: StartOptions): Promise<RunningServer> {
-  const cluster = await startRelayCluster(options);
+async function startRelay(options: StartOptions, engine: 'auto' | 'node' = 'auto'): Promise<RunningServer> {
+  const cluster = await startRelayCluster({ ...options, env: { RELAY_ENGINE: engine } });
   const relay = await cluster.addRelay();
   return { ...relay, stop: () => cluster.stop() };
 }
@@ -71,14 +71,22 @@ export const RELAY: Contender = {
   name: 'Heliograph',
   protocol: 'websocket',
   confirmsSubscription: true,
-  start: startRelay,
+  start: (options) => startRelay(options),
+};
+
+/** A relay on `node:http` and `ws`. */
+export const NODE_RELAY: Contender = {
+  name: 'Heliograph, RELAY_ENGINE=node',
+  protocol: 'websocket',
+  confirmsSubscription: true,
+  start: (options) => startRelay(options, 'node'),
 };
 
 export const LEGACY_RELAY: Contender = {
   name: 'Heliograph, /update_check',
   protocol: 'legacy',
   confirmsSubscription: false,
-  start: startRelay,
+  start: (options) => startRelay(options),
 };
 
 const WS: Contender = {
