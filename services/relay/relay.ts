@@ -17,6 +17,7 @@ import { createTransports } from './create-transports.ts';
 import { disconnect, drain, shed } from './drain.ts';
 import { createEngine } from './engine/create-engine.ts';
 import { Hub } from './hub/hub.ts';
+import { FRESH_INTERVALS } from './hub/repair.ts';
 import { RelayFanout } from './relay-fanout.ts';
 import { LegacyHandover } from './session/legacy-handover.ts';
 import { Sessions } from './session/sessions.ts';
@@ -112,6 +113,7 @@ export function createRelay(deps: {
     registry: feed,
     clock,
     connections: () => admission.connections,
+    freshnessMs: FRESH_INTERVALS * config.repairIntervalMs,
     exchanged(view) {
       telemetry.membership(view.relays, view.connections);
       rebalancer.evaluate(view);
@@ -153,11 +155,12 @@ export function createRelay(deps: {
   async function stop(): Promise<void> {
     telemetry.draining(sessions.size, drainWindowMs);
     rebalancer.stop();
-    const deregistered = cluster.stop();
+    cluster.drain(); // stays registered: a receipt must not ignore clients that are not notified yet
     admission.drain(); // kept-alive connections bring new requests
     server.stopListening();
     await drain({ sessions, clock, windowMs: drainWindowMs });
     telemetry.drained();
+    const deregistered = cluster.stop();
     transports.stop();
     hub.stop();
     server.close();

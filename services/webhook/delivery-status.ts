@@ -5,7 +5,7 @@ import type { PublishedTopic } from './cluster-publisher.ts';
 /**
  * The state of an update on one relay. `delivered`: the relay has delivered it, or a newer version of the topic. `idle`: no
  * client of the relay subscribes to the topic. `pending`: the relay has subscribers, but has not delivered it yet.
- * `silent`: the relay has been registered within the last ten seconds, but does not reply.
+ * `silent`: the relay is registered, but does not reply.
  */
 export type RelayState = 'delivered' | 'idle' | 'pending' | 'silent';
 

@@ -16,15 +16,18 @@ const REDIS_URL = inject('redisUrl');
 describeBroker('Redis', async () => redisBrokers({ REDIS_URL }));
 describeReceipts('Redis', async () => redisBrokers({ REDIS_URL }));
 
+const TTL_MS = 30_000;
+
 describe('the membership of relays, after Redis lost it', () => {
   it('reports how many relays are missing until they register again or count as gone', async () => {
     const prefix = randomPrefix();
-    const { connect } = redisBrokers({ REDIS_URL, HELIOGRAPH_PREFIX: prefix });
+    let nowMs = 0;
+    const { connect } = redisBrokers({ REDIS_URL, HELIOGRAPH_PREFIX: prefix }, { monotonicMs: () => nowMs });
     const relays = ['one', 'two', 'three'].map((name) => ({ name, broker: connect() }));
     const [one, two, three] = relays.map(
       ({ name, broker }) =>
         () =>
-          broker.exchangeLoad(name, { connections: 7 }),
+          broker.exchangeLoad(name, { connections: 7, ttlMs: TTL_MS }),
     );
     for (const { broker } of relays) await broker.start();
     for (const exchange of [one, two, three, one, two]) await exchange?.();
@@ -40,7 +43,10 @@ describe('the membership of relays, after Redis lost it', () => {
     expect(await membership()).toEqual({ relays: ['one'], missing: 2 });
     await two?.();
     await one?.();
+    nowMs = TTL_MS - 1;
+    for (const exchange of [two, one, two, one]) await exchange?.();
     expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 1 });
+    nowMs = TTL_MS;
     await two?.();
     await one?.();
     await two?.();

@@ -5,7 +5,10 @@ import { requireRedisConfig } from '../../services/shared/config/redis-config.ts
 import { randomPrefix } from './random-prefix.ts';
 
 /** Creates brokers of one cluster, as its processes would, in the Redis given by the environment. */
-export function redisBrokers(env: Readonly<Record<string, string>>): {
+export function redisBrokers(
+  env: Readonly<Record<string, string>>,
+  deps: { monotonicMs?: () => number } = {},
+): {
   connect(): RedisBroker;
   close(): Promise<void>;
 } {
@@ -15,5 +18,5 @@ export function redisBrokers(env: Readonly<Record<string, string>>): {
   const abort = (error: Error) => {
     throw error;
   };
-  return { connect: () => new RedisBroker({ config, report: SILENT_REPORT, abort }), close: async () => {} };
+  return { connect: () => new RedisBroker({ config, report: SILENT_REPORT, abort, ...deps }), close: async () => {} };
 }

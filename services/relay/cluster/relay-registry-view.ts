@@ -6,6 +6,12 @@ import type { Clock, Timer } from '../../shared/clock.ts';
 /** Interval at which a relay registers its load and reads the others', and so the maximum age of the view. */
 export const EXCHANGE_INTERVAL_MS = 2000;
 
+/** A registration outlives the freshness of its relay: these are its minimum and the intervals of repair, plus an exchange. */
+const MIN_REGISTRATION_MS = 10_000;
+
+/** The share of an interval by which it varies. */
+const JITTER = 0.1;
+
 /** Interval while the broker is unavailable: it may come back empty, and then needs every relay's load soon. */
 const RETRY_INTERVAL_MS = 200;
 
@@ -17,10 +23,10 @@ export function createRelayId(): string {
   return `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
 }
 
-/** The cluster as one relay sees it. */
+/** The cluster as one relay sees it, without relays that shut down. */
 export interface ClusterView {
   readonly relays: number;
-  /** Connections of all relays. */
+  /** Connections of these relays. */
   readonly connections: number;
   /** Connections of this relay. */
   readonly own: number;
@@ -33,13 +39,16 @@ export class RelayRegistryView {
   readonly #clock: Clock;
   readonly #connections: () => number;
   readonly #exchanged: (view: ClusterView) => void;
-  #others: { readonly relays: number; readonly connections: number } = { relays: 0, connections: 0 };
+  readonly #ttlMs: number;
+  #others = { relays: 0, connections: 0, drainingConnections: 0 };
+  #draining = false;
   #timer: Timer | undefined;
   #stopped = false;
 
   /**
    * @param deps.id unique in the cluster
    * @param deps.connections returns the number of this relay's connections
+   * @param deps.freshnessMs for how long this relay stays fresh without a digest
    * @param deps.exchanged called after each successful exchange, with the new view
    */
   constructor(deps: {
@@ -47,6 +56,7 @@ export class RelayRegistryView {
     registry: RelayRegistry;
     clock: Clock;
     connections: () => number;
+    freshnessMs: number;
     exchanged: (view: ClusterView) => void;
   }) {
     this.#id = deps.id;
@@ -54,19 +64,23 @@ export class RelayRegistryView {
     this.#clock = deps.clock;
     this.#connections = deps.connections;
     this.#exchanged = deps.exchanged;
+    this.#ttlMs = Math.ceil(Math.max(MIN_REGISTRATION_MS, deps.freshnessMs) + EXCHANGE_INTERVAL_MS * (1 + JITTER));
   }
 
-  /** Relays in the cluster. */
-  get relays(): number {
-    return this.#others.relays + 1;
-  }
-
-  /** Connections in the cluster. */
+  /** Connections in the cluster, those of relays that shut down included. */
   get connections(): number {
-    return this.#others.connections + this.#connections();
+    return this.#others.connections + this.#others.drainingConnections + this.#connections();
   }
 
   start(): void {
+    void this.#exchange();
+  }
+
+  /** Registers that this relay shuts down. It stays registered until `stop`, because its clients still need updates. */
+  drain(): void {
+    this.#draining = true;
+    if (!this.#timer || this.#stopped) return; // an exchange is in progress, and another one follows
+    this.#timer.cancel();
     void this.#exchange();
   }
 
@@ -79,20 +93,35 @@ export class RelayRegistryView {
   }
 
   async #exchange(): Promise<void> {
+    this.#timer = undefined;
+    const draining = this.#draining;
     let intervalMs = EXCHANGE_INTERVAL_MS;
     try {
-      const own: RelayLoad = { connections: this.#connections() };
+      const own: RelayLoad = { connections: this.#connections(), ...(draining && { draining }), ttlMs: this.#ttlMs };
       const all = await this.#registry.exchangeLoad(this.#id, own);
       if (this.#stopped) return void (await this.#registry.exchangeLoad(this.#id, undefined));
-      const connections = all.reduce((sum, load) => sum + load.connections, 0) - own.connections;
-      this.#others = { relays: Math.max(0, all.length - 1), connections: Math.max(0, connections) };
-      this.#exchanged({ relays: this.relays, connections: this.connections, own: this.#connections() });
+      this.#learn(all, own);
     } catch {
       // The last view is the best estimate while the broker is unavailable.
       intervalMs = RETRY_INTERVAL_MS;
     }
     if (this.#stopped) return;
-    const jittered = intervalMs * (0.9 + 0.2 * this.#clock.random());
-    this.#timer = this.#clock.after(jittered, () => void this.#exchange());
+    const jittered = intervalMs * (1 - JITTER + 2 * JITTER * this.#clock.random());
+    const delayMs = this.#draining === draining ? jittered : 0;
+    this.#timer = this.#clock.after(delayMs, () => void this.#exchange());
+  }
+
+  #learn(all: readonly RelayLoad[], { connections: registered, draining: isDraining }: RelayLoad): void {
+    const sum = (loads: readonly RelayLoad[]) => loads.reduce((total, { connections }) => total + connections, 0);
+    const draining = all.filter((load) => load.draining);
+    const active = all.filter((load) => !load.draining);
+    this.#others = {
+      relays: Math.max(0, active.length - (isDraining ? 0 : 1)),
+      connections: Math.max(0, sum(active) - (isDraining ? 0 : registered)),
+      drainingConnections: Math.max(0, sum(draining) - (isDraining ? registered : 0)),
+    };
+    if (this.#draining) return;
+    const own = this.#connections();
+    this.#exchanged({ relays: this.#others.relays + 1, connections: this.#others.connections + own, own });
   }
 }

@@ -64,8 +64,8 @@ export interface IdempotencyStore {
 /** The relays of the cluster and their load. */
 export interface RelayRegistry {
   /**
-   * Stores the load of a relay for ten seconds, and returns the load of every registered relay, this one included, in
-   * no particular order.
+   * Stores the load of a relay for its `ttlMs`, and returns the load of every registered relay, this one included, in no
+   * particular order.
    * @param load undefined removes the relay at once
    */
   exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]>;
@@ -75,6 +75,10 @@ export interface RelayRegistry {
 export interface RelayLoad {
   /** Client connections that are open. */
   readonly connections: number;
+  /** True while the relay shuts down: it still has clients, but takes no new ones. */
+  readonly draining?: boolean;
+  /** How long the relay stays registered without another exchange, in milliseconds; ten seconds by default. Not returned. */
+  readonly ttlMs?: number;
 }
 
 /** The part of a broker that feeds a relay. */

@@ -142,7 +142,10 @@ export class MemoryBroker implements Broker {
 
   async exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
     this.#loads.delete(relayId);
-    if (load) this.#loads.set(relayId, { load, expiresAtMs: this.#nowMs() + LOAD_TTL_MS });
+    if (load) {
+      const { ttlMs = LOAD_TTL_MS, ...rest } = load;
+      this.#loads.set(relayId, { load: rest, expiresAtMs: this.#nowMs() + ttlMs });
+    }
     return this.#freshLoads().map(([, { load }]) => load);
   }
 

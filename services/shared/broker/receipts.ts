@@ -56,7 +56,7 @@ export interface DeliveryReceipt {
   readonly behind: number;
 }
 
-/** The relays that registered within the last ten seconds. */
+/** The relays whose registration has not expired, draining ones included. */
 export interface RelayMembership {
   /** Relay ids, each once, in no particular order. */
   readonly relays: readonly string[];

@@ -16,7 +16,7 @@ export const MEMORY_RESERVATION_TTL_MS = 4000;
 /** The maximum number of topics in one digest. */
 export const DIGEST_LIMIT = 10_000;
 
-/** The TTL of an entry in the relay registry, and of a stored receipt query. */
+/** The TTL of a stored receipt query, and of an entry in the relay registry that has none of its own. */
 export const LOAD_TTL_MS = 10_000;
 
 /** The TTL of the replies to a receipt query, after the last one. */

@@ -33,7 +33,13 @@ export class RedisBroker implements Broker {
   #handler: FeedHandler | undefined;
 
   /** @param deps.abort called if the settings of the cluster turn out to differ from `config` after the start */
-  constructor(deps: { config: RedisConfig; report: BrokerReport; abort: (error: Error) => void }) {
+  constructor(deps: {
+    config: RedisConfig;
+    report: BrokerReport;
+    abort: (error: Error) => void;
+    monotonicMs?: () => number;
+  }) {
+    const { monotonicMs = () => performance.now() } = deps;
     const { partitions, waitReplicas, timeoutMs } = deps.config;
     this.partitions = partitions;
     this.#reservationTtlMs = RESERVED_CALLS * timeoutMs;
@@ -56,7 +62,7 @@ export class RedisBroker implements Broker {
     if (waitReplicas > 0) {
       this.#replicatedPublisher = new RedisReplicatedPublisher({ scripts, replicas: waitReplicas, timeoutMs });
     }
-    this.#relays = new RedisRelays({ keys, topology, scripts });
+    this.#relays = new RedisRelays({ keys, topology, scripts, monotonicMs });
     this.receipts = new RedisReceipts({ keys, topology, relays: this.#relays });
   }
 

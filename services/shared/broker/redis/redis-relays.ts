@@ -1,11 +1,9 @@
 import type { RelayLoad } from '../broker.ts';
 import type { RelayMembership } from '../receipts.ts';
+import { LOAD_TTL_MS } from '../retention.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import type { RedisScripts } from './redis-scripts.ts';
 import { callRedis, type RedisTopology } from './redis-topology.ts';
-
-/** Exchanges after Redis lost the registry until relays that have not registered again count as gone. */
-const PATIENCE = 2;
 
 /** An entry of the registry: the load of a relay, and how many relays it has seen registered. */
 interface RelayEntry extends RelayLoad {
@@ -20,10 +18,13 @@ export class RedisRelays {
   readonly #keys: RedisKeys;
   readonly #topology: RedisTopology;
   readonly #scripts: RedisScripts;
+  readonly #monotonicMs: () => number;
   #seen = 0;
-  #patience = 0;
+  /** Until then, relays that Redis lost are expected to register again: they may still be fresh. */
+  #patientUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(deps: { keys: RedisKeys; topology: RedisTopology; scripts: RedisScripts }) {
+  constructor(deps: { keys: RedisKeys; topology: RedisTopology; scripts: RedisScripts; monotonicMs: () => number }) {
+    this.#monotonicMs = deps.monotonicMs;
     this.#keys = deps.keys;
     this.#topology = deps.topology;
     this.#scripts = deps.scripts;
@@ -35,8 +36,8 @@ export class RedisRelays {
     load: RelayLoad | undefined,
   ): Promise<{ loads: readonly RelayLoad[]; queries: readonly string[] }> {
     let registry = await this.#exchange(relayId, load);
-    if (load && this.#learn(registry)) registry = await this.#exchange(relayId, load);
-    return { loads: registry.relays.map(({ connections }) => ({ connections })), queries: registry.queries };
+    if (load && this.#learn(registry, load.ttlMs ?? LOAD_TTL_MS)) registry = await this.#exchange(relayId, load);
+    return { loads: registry.relays.map(({ seen: _, ...rest }) => rest), queries: registry.queries };
   }
 
   async membership(): Promise<RelayMembership> {
@@ -69,12 +70,12 @@ export class RedisRelays {
   }
 
   /** Updates the number of relays seen. Returns true if the registry holds another number. */
-  #learn({ relays, isNew }: { relays: readonly RelayEntry[]; isNew: boolean }): boolean {
+  #learn({ relays, isNew }: { relays: readonly RelayEntry[]; isNew: boolean }, ttlMs: number): boolean {
     const stored = this.#seen;
+    const nowMs = this.#monotonicMs();
     // If Redis lost this relay's entry it lost others too, and those relays will register again.
-    if (isNew && relays.length < stored) this.#patience = PATIENCE;
-    if (relays.length >= stored || this.#patience === 0) this.#seen = relays.length;
-    else this.#patience -= 1;
+    if (isNew && relays.length < stored) this.#patientUntilMs = nowMs + ttlMs;
+    if (relays.length >= stored || nowMs >= this.#patientUntilMs) this.#seen = relays.length;
     return this.#seen !== stored;
   }
 }
@@ -82,8 +83,12 @@ export class RedisRelays {
 /** Decodes an entry; one that another version of this software wrote in another form counts as zero. */
 function decodeEntry(text: string): RelayEntry {
   try {
-    const { connections, seen } = JSON.parse(text);
-    return { connections: isCount(connections) ? connections : 0, seen: isCount(seen) ? seen : 0 };
+    const { connections, draining, seen } = JSON.parse(text);
+    return {
+      connections: isCount(connections) ? connections : 0,
+      ...(draining === true && { draining }),
+      seen: isCount(seen) ? seen : 0,
+    };
   } catch {
     return { connections: 0, seen: 0 };
   }

@@ -114,8 +114,8 @@ describe('relays that exchange loads every two seconds', () => {
         registry: broker,
         clock,
         connections: () => relay.held,
-        exchanged: () =>
-          rebalance.evaluate({ relays: picture.relays, own: relay.held, connections: picture.connections }),
+        freshnessMs: 6000,
+        exchanged: (view) => rebalance.evaluate(view),
       });
       clock.after(random.between(0, EXCHANGE_INTERVAL_MS), () => picture.start());
     }

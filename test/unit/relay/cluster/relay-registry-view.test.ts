@@ -1,0 +1,76 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type ClusterView, RelayRegistryView } from '../../../../services/relay/cluster/relay-registry-view.ts';
+import { MemoryBroker } from '../../../../services/shared/broker/memory-broker.ts';
+import { VirtualTime } from '../../../support/virtual-time.ts';
+
+let time: VirtualTime;
+let broker: MemoryBroker;
+
+/** Creates a view that registers a relay with some connections, and records what it is shown. */
+function createRelay(id: string, connections: number, freshnessMs = 6000) {
+  const views: ClusterView[] = [];
+  const view = new RelayRegistryView({
+    id,
+    registry: broker,
+    clock: time.clock(() => 0.5),
+    connections: () => connections,
+    freshnessMs,
+    exchanged: (shown) => void views.push(shown),
+  });
+  return { view, views };
+}
+
+const registered = async () => [...(await broker.receipts.membership()).relays].sort();
+
+beforeEach(() => {
+  time = new VirtualTime(1_790_000_000_000);
+  broker = new MemoryBroker({ nowMs: () => time.nowMs });
+});
+
+describe('a relay that shuts down', () => {
+  it('stays registered until it stops, and is not part of the mean of the others meanwhile', async () => {
+    const [leaving, staying] = [createRelay('leaving', 24), createRelay('staying', 10)];
+    leaving.view.start();
+    staying.view.start();
+    await time.runFor(4500);
+    expect(staying.views.at(-1)).toEqual({ relays: 2, connections: 34, own: 10 });
+
+    const shown = leaving.views.length;
+    leaving.view.drain();
+    await time.runFor(20_000);
+    expect(await registered()).toEqual(['leaving', 'staying']);
+    expect(staying.views.at(-1)).toEqual({ relays: 1, connections: 10, own: 10 });
+    expect(staying.view.connections).toBe(34); // its clients refetch too
+    expect(leaving.views.length).toBe(shown); // it does not rebalance
+
+    await leaving.view.stop();
+    expect(await registered()).toEqual(['staying']);
+    await staying.view.stop();
+  });
+
+  it('registers that at once, also during an exchange', async () => {
+    const relay = createRelay('leaving', 24);
+    relay.view.start();
+    relay.view.drain();
+    await time.runFor(1);
+    expect(await broker.exchangeLoad('other', { connections: 0 })).toContainEqual({ connections: 24, draining: true });
+    await relay.view.stop();
+  });
+});
+
+describe('a registration', () => {
+  it.each([
+    ['the default interval of repair', 6000, 10_000],
+    ['an interval of 10 s', 30_000, 30_000],
+  ])('outlives the freshness of its relay by an exchange, with %s', async (_, freshnessMs, leastMs) => {
+    const { view } = createRelay('killed', 1, freshnessMs);
+    view.start();
+    await time.runFor(1);
+    broker.exchangeLoad = () => Promise.reject(new Error('unreachable'));
+    await time.runFor(leastMs + 2100);
+    expect(await registered()).toEqual(['killed']);
+    await time.runFor(2500);
+    expect(await registered()).toEqual([]);
+    await view.stop();
+  });
+});
