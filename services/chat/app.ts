@@ -11,6 +11,7 @@ import { createPageHeaders } from '../shared/express/page-headers.ts';
 import { assignRequestId } from '../shared/express/request-id.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ServiceStats } from '../shared/trace/service-stats.ts';
+import type { LimitComments } from './comment-limit.ts';
 import type { CommentStore } from './comment-store.ts';
 import { createGetComments, createPostComment, createShowPage } from './handlers.ts';
 import type { ChatMetrics } from './metrics.ts';
@@ -29,6 +30,7 @@ const ASSET_FOLDERS = [new URL('./public/', import.meta.url), new URL('../../dis
 
 /** Creates the Express app of the chat: the page, its static files, and the comments. */
 export function createChatApp(deps: {
+  limitRate: LimitComments;
   store: CommentStore;
   outbox: Outbox;
   topic: string;
@@ -37,7 +39,7 @@ export function createChatApp(deps: {
   logger: Logger;
   stats: ServiceStats;
 }): Express {
-  const { store, outbox, topic, relayUrl, metrics, logger, stats } = deps;
+  const { limitRate, store, outbox, topic, relayUrl, metrics, logger, stats } = deps;
   const relayOrigin = (request: IncomingMessage) => new URL(relayUrl(request)).origin;
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
@@ -56,7 +58,7 @@ export function createChatApp(deps: {
   );
   const showPage = createShowPage({ store, outbox, topic, relayUrl });
   const getComments = createGetComments({ store });
-  const postComment = createPostComment({ store, outbox, metrics, showPage, tracer: stats.tracer });
+  const postComment = createPostComment({ limitRate, store, outbox, metrics, showPage, tracer: stats.tracer });
   app.all('/', allowMethods('GET', 'HEAD'), (request, response) => {
     showPage(request, response, { draft: request.query });
   });

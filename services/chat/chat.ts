@@ -5,6 +5,7 @@ import type { Logger } from '../shared/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_STATS, type ServiceStats } from '../shared/trace/service-stats.ts';
 import { createChatApp } from './app.ts';
+import { createCommentLimit } from './comment-limit.ts';
 import { CommentStore } from './comment-store.ts';
 import type { ChatConfig } from './config.ts';
 import { createChatMetrics } from './metrics.ts';
@@ -49,12 +50,14 @@ export function createChat(deps: {
     report: metrics,
   });
   const relayUrl = createRelayUrl({ url: config.relayUrl, port: defaults.relayPort });
-  const app = createChatApp({ store, outbox, topic, relayUrl, metrics, logger, stats });
+  const limitRate = createCommentLimit(config);
+  const app = createChatApp({ limitRate, store, outbox, topic, relayUrl, metrics, logger, stats });
   const server = createHttpServer({
     handler: app,
     host: config.host,
     port: config.port,
     headerTimeoutMs: config.headerTimeoutMs,
+    isAllowedHost: config.isAllowedHost,
     refused: (status) => metrics.requestRefused(status),
   });
   return {

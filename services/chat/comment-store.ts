@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import Database from 'libsql';
 import { StartError } from '../shared/start-error.ts';
 import type { Comment, CommentBatch, CommentDraft } from './comment.ts';
@@ -47,6 +48,7 @@ export class CommentStore {
    */
   open(): void {
     try {
+      createPrivately(this.#file);
       this.#open = prepare(new Database(this.#file, { timeout: LOCK_TIMEOUT_MS }));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -94,6 +96,11 @@ export class CommentStore {
     if (!this.#open) throw new Error('the database is not open');
     return this.#open;
   }
+}
+
+/** Creates the file for this user only; SQLite gives its other files the same permissions. An existing file keeps its own. */
+function createPrivately(file: string): void {
+  if (file !== ':memory:') closeSync(openSync(file, 'a', 0o600));
 }
 
 function prepare(database: Database.Database) {

@@ -1,5 +1,7 @@
+import type { BlockList } from 'node:net';
 import type { EnvReader } from '../shared/config/env-reader.ts';
-import { readHeaderTimeoutMs } from '../shared/config/process-config.ts';
+import { readHeaderTimeoutMs, readTrustedProxies } from '../shared/config/process-config.ts';
+import { type HostRule, readAllowedHosts } from '../shared/http/allowed-hosts.ts';
 import { MIN_SECRET_BYTES, parseSecretKey } from '../shared/protocol/signing-secret.ts';
 import type { Topic } from '../shared/update/topic.ts';
 
@@ -11,6 +13,12 @@ export interface ChatConfig {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
+  /** Names under which the chat may be called. */
+  readonly isAllowedHost: HostRule;
+  /** Proxies whose `X-Forwarded-For` is trusted. */
+  readonly trustedProxies: BlockList;
+  /** Limit of comments a minute from one address; 0 for none. */
+  readonly commentsPerMinute: number;
   /** Time limit for the head of a request; 0 for none. */
   readonly headerTimeoutMs: number;
   /** SQLite file; `:memory:` for none. */
@@ -33,6 +41,9 @@ export function readChatConfig(env: EnvReader, fallback: { secret?: string } = {
   return Object.freeze({
     host: env.string('CHAT_HOST', '0.0.0.0'),
     port: env.port('CHAT_PORT', 8000),
+    isAllowedHost: readAllowedHosts(env),
+    trustedProxies: readTrustedProxies(env),
+    commentsPerMinute: env.integer('COMMENT_RATE', { default: 60, max: 1_000_000 }),
     headerTimeoutMs: readHeaderTimeoutMs(env),
     database: env.string('CHAT_DB', 'chat.db'),
     topic: env.topic('CHAT_TOPIC', 'chat'),

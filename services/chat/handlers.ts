@@ -6,6 +6,7 @@ import { requireSameOrigin } from '../shared/http/same-origin.ts';
 import { record } from '../shared/trace/record.ts';
 import { contextOf } from '../shared/trace/request-context.ts';
 import { MAX_NAME_LENGTH, MAX_TEXT_LENGTH, parseComment } from './comment.ts';
+import type { LimitComments } from './comment-limit.ts';
 import type { CommentStore } from './comment-store.ts';
 import type { ChatMetrics } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
@@ -73,16 +74,18 @@ export function createGetComments(deps: { store: CommentStore }): RequestHandler
  * with `{comment, published}` as JSON. If `published` is false, the outbox goes on trying.
  */
 export function createPostComment(deps: {
+  limitRate: LimitComments;
   store: CommentStore;
   outbox: Outbox;
   metrics: ChatMetrics;
   showPage: ShowPage;
   tracer: Tracer;
 }): RequestHandler {
-  const { store, outbox, metrics, showPage, tracer } = deps;
+  const { limitRate, store, outbox, metrics, showPage, tracer } = deps;
 
   async function save(request: Request, fields: Fields) {
     const draft = parseComment(fields);
+    await limitRate(request);
     const options = { ...DATABASE_CALL, within: contextOf(request) };
     const comment = await record(tracer, 'save', options, () => store.add(draft));
     metrics.commentSaved();

@@ -12,6 +12,7 @@ await runProcess({
   defaultAdminPort: 9103,
   // The chat needs Redis only to share its call statistics with the rest of the cluster.
   readConfig: (env) => ({ chat: readChatConfig(env), stats: readStatsConfig(env), redis: readRedisConfig(env) }),
+  ports: ({ chat: { host, port } }) => [{ host, port, setting: 'CHAT' }],
   async main({ config, lifecycle, logger, registry, admin }) {
     const clock = SYSTEM_CLOCK;
     const { redis } = config;

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { EnvReader } from '../shared/config/env-reader.ts';
 import { readShutdownTimeoutMs, readTrustedProxies } from '../shared/config/process-config.ts';
 import { requireRedisConfig } from '../shared/config/redis-config.ts';
+import { type HostRule, readAllowedHosts } from '../shared/http/allowed-hosts.ts';
 import type { Topic } from '../shared/update/topic.ts';
 import { readOriginConfig, readSubscribeConfig, type SubscribeConfig } from './access/access-config.ts';
 import type { AdmissionLimits } from './access/admission.ts';
@@ -37,6 +38,8 @@ export interface RelayConfig {
   /** Proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: BlockList;
   readonly origins: OriginConfig;
+  /** Names under which clients may connect. */
+  readonly isAllowedHost: HostRule;
   readonly subscribe: SubscribeConfig;
   /** Files of the certificate and its key, as PEM; undefined without TLS. */
   readonly tls: TlsFiles | undefined;
@@ -84,6 +87,7 @@ export function readRelayConfig(
     maxLongPolls: env.integer('MAX_LONG_POLLS', { default: 10_000 }),
     trustedProxies: readTrustedProxies(env),
     origins: readOriginConfig(env),
+    isAllowedHost: readAllowedHosts(env),
     subscribe: readSubscribeConfig(env),
     tls: readTls(env),
     repairIntervalMs: env.durationMs('REPAIR_INTERVAL', { default: '3s', minMs: 100, maxMs: 60_000 }),

@@ -20,6 +20,8 @@ await runProcess({
   env: process.env,
   defaultAdminPort: 9101,
   readConfig: (env) => ({ ...readRelayProcessConfig(env), stats: readStatsConfig(env) }),
+  // Several processes share the port, also with others.
+  ports: ({ relay: { host, port }, processes }) => (processes === 1 ? [{ host, port, setting: 'RELAY' }] : []),
   async main({ config, lifecycle, logger, registry, health, admin, abort }) {
     const clock = SYSTEM_CLOCK;
     const { redis } = config;

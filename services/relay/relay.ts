@@ -73,6 +73,7 @@ export function createRelay(deps: {
     limits: config.admission,
     origins,
     readAddress: createClientAddressReader(config.trustedProxies),
+    isAllowedHost: config.isAllowedHost,
     evictionPool: sessions,
     isFresh: () => hub.fresh,
     nowMs: () => clock.monotonicMs(),

@@ -16,6 +16,7 @@ export const ERRORS = {
   invalid_timestamp: { status: 401, title: 'webhook-timestamp is invalid, too old or too far in the future' },
   topic_forbidden: { status: 403, title: 'These credentials do not permit access to this topic' },
   origin_forbidden: { status: 403, title: 'Requests from this origin are not allowed' },
+  host_forbidden: { status: 403, title: 'Requests to this host name are not allowed' },
   not_found: { status: 404, title: 'No resource has this path' },
   unknown_update: { status: 404, title: 'This topic has no update of this version, or it has expired' },
   method_not_allowed: { status: 405, title: 'This resource does not allow this method' },

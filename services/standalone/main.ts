@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createChat } from '../chat/chat.ts';
-import { readChatConfig } from '../chat/config.ts';
+import { type ChatConfig, readChatConfig } from '../chat/config.ts';
 import { readRelayConfig } from '../relay/config.ts';
 import { createRelay } from '../relay/relay.ts';
 import { MemoryBroker } from '../shared/broker/memory-broker.ts';
@@ -12,7 +12,7 @@ import { readRedisConfig } from '../shared/config/redis-config.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
 import { createStats } from '../stats/stats.ts';
-import { readWebhookConfig } from '../webhook/config.ts';
+import { readWebhookConfig, type WebhookConfig } from '../webhook/config.ts';
 import { parseSigningSecret } from '../webhook/credential.ts';
 import { createWebhook } from '../webhook/webhook.ts';
 import { type Store, welcome } from './welcome.ts';
@@ -23,16 +23,28 @@ import { type Store, welcome } from './welcome.ts';
  */
 function readConfig(env: EnvReader) {
   const secret = `whsec_${randomBytes(32).toString('base64')}`;
+  const token = randomBytes(18).toString('base64url');
   const chat = readChatConfig(env, { secret });
-  const webhook = readWebhookConfig(env, { token: randomBytes(18).toString('base64url') });
-  const own = parseSigningSecret(`${secret}@${chat.topic}`);
+  const webhook = readWebhookConfig(env, { token });
   return {
-    webhook: { ...webhook, secrets: own ? [...webhook.secrets, own] : webhook.secrets },
+    // A token of the operator must not end up in logs.
+    printedToken: webhook.tokens.includes(token) ? token : undefined,
+    webhook: chat.webhookUrl === undefined ? withCredentialOf(chat, webhook) : webhook,
     relay: readRelayConfig(env, { drainWindow: '1s' }),
     chat,
     redis: readRedisConfig(env),
     stats: readStatsConfig(env),
   };
+}
+
+/** Makes the webhook accept the calls of the chat, also if its credential is not among those of the webhook. */
+function withCredentialOf({ credential, topic }: ChatConfig, webhook: WebhookConfig): WebhookConfig {
+  if ('token' in credential) {
+    return { ...webhook, tokens: [...new Set([...webhook.tokens, credential.token])] };
+  }
+  const own = parseSigningSecret(`${credential.secret}@${topic}`);
+  const isKnown = webhook.secrets.some(({ id }) => id === own?.id);
+  return own && !isKnown ? { ...webhook, secrets: [...webhook.secrets, own] } : webhook;
 }
 
 /** Returns the address under which this process reaches one of its own servers. */
@@ -46,6 +58,11 @@ await runProcess({
   env: process.env,
   defaultAdminPort: 9101,
   readConfig,
+  ports: ({ webhook, relay, chat }) => [
+    { host: webhook.host, port: webhook.port, setting: 'WEBHOOK' },
+    { host: relay.host, port: relay.port, setting: 'RELAY' },
+    { host: chat.host, port: chat.port, setting: 'CHAT' },
+  ],
   async main({ config, lifecycle, logger, registry, health, admin, abort }) {
     const { redis } = config;
     const clock = SYSTEM_CLOCK;
@@ -97,7 +114,6 @@ await runProcess({
       stats: stats.service('chat', { followsCalls: true }),
     });
     const ports = { webhook: webhookPort, relay: relayPort, chat: await lifecycle.start('chat', chat) };
-    const [token = ''] = config.webhook.tokens;
-    process.stdout.write(welcome({ ports, token, topic: config.chat.topic, store }));
+    process.stdout.write(welcome({ ports, token: config.printedToken, topic: config.chat.topic, store }));
   },
 });

@@ -4,11 +4,13 @@ export type Store = 'memory' | 'redis' | { readonly unusable: string };
 /** Renders the output of `npm start`: the addresses of all services, and a command that publishes. */
 export function welcome(options: {
   ports: { webhook: number; relay: number; chat: number };
-  token: string;
+  /** Undefined if the operator has set one, which is not printed. */
+  token: string | undefined;
   topic: string;
   store: Store;
 }): string {
-  const { ports, token, topic, store } = options;
+  const { ports, topic, store } = options;
+  const token = options.token ?? '<one of WEBHOOK_TOKENS>';
   return `
 ${describe(store)}
 

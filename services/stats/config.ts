@@ -1,9 +1,13 @@
+import type { BlockList } from 'node:net';
 import type { EnvReader } from '../shared/config/env-reader.ts';
+import { readTrustedProxies } from '../shared/config/process-config.ts';
 
 /** Configuration of call statistics. */
 export interface StatsConfig {
   /** Token for the pages; undefined if there are no pages, and nothing is stored for them. */
   readonly token: string | undefined;
+  /** Proxies whose `X-Forwarded-For` is trusted. */
+  readonly trustedProxies: BlockList;
   /** Part of the requests that are samples, from 0 to 1; with 0 nothing at all is recorded. */
   readonly sampleRate: number;
   /** Protocol for the export of spans; undefined if they are not exported. */
@@ -22,7 +26,12 @@ export function readStatsConfig(env: EnvReader): StatsConfig {
   const protocol = env.oneOf('OTEL_EXPORTER_OTLP_PROTOCOL', PROTOCOLS, 'http/protobuf');
   const disabled = env.boolean('OTEL_SDK_DISABLED', false);
   const exports = endpoints.some((endpoint) => endpoint !== '') && !disabled;
-  return Object.freeze({ token, sampleRate: readSampleRate(env), otlp: exports ? protocol : undefined });
+  return Object.freeze({
+    token,
+    trustedProxies: readTrustedProxies(env),
+    sampleRate: readSampleRate(env),
+    otlp: exports ? protocol : undefined,
+  });
 }
 
 function readSampleRate(env: EnvReader): number {

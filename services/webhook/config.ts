@@ -1,6 +1,7 @@
 import { type EnvReader, isToken, TOKEN_RULE } from '../shared/config/env-reader.ts';
 import { readHeaderTimeoutMs } from '../shared/config/process-config.ts';
 import { requireRedisConfig } from '../shared/config/redis-config.ts';
+import { type HostRule, readAllowedHosts } from '../shared/http/allowed-hosts.ts';
 import { MIN_SECRET_BYTES } from '../shared/protocol/signing-secret.ts';
 import type { Topic } from '../shared/update/topic.ts';
 import { parseSigningSecret, type SigningCredential } from './credential.ts';
@@ -14,6 +15,8 @@ export interface WebhookConfig {
   readonly tokens: readonly string[];
   /** The secrets with which publishers sign. */
   readonly secrets: readonly SigningCredential[];
+  /** The names under which the webhook may be called. */
+  readonly isAllowedHost: HostRule;
   /** The longest time until the headers of a call are complete, in milliseconds; 0 for no limit. */
   readonly headerTimeoutMs: number;
   /** Limit of calls per second for each token or secret; 0 for no limit. */
@@ -46,6 +49,7 @@ export function readWebhookConfig(env: EnvReader, fallback: { token?: string } =
     port: env.port('WEBHOOK_PORT', 8090),
     tokens: tokens.length === 0 && fallback.token !== undefined ? Object.freeze([fallback.token]) : tokens,
     secrets,
+    isAllowedHost: readAllowedHosts(env),
     headerTimeoutMs: readHeaderTimeoutMs(env),
     callsPerSecond: env.integer('WEBHOOK_RATE', { default: 1000, min: 0, max: 1_000_000 }),
     maxWaitingCalls: env.integer('MAX_WAITING_CALLS', { default: 100, min: 1, max: 10_000 }),

@@ -12,6 +12,7 @@ await runProcess({
   env: process.env,
   defaultAdminPort: 9102,
   readConfig: (env) => ({ ...readWebhookProcessConfig(env), stats: readStatsConfig(env) }),
+  ports: ({ webhook: { host, port } }) => [{ host, port, setting: 'WEBHOOK' }],
   async main({ config, lifecycle, logger, registry, health, admin, abort }) {
     const clock = SYSTEM_CLOCK;
     const { redis } = config;

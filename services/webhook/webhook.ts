@@ -106,6 +106,7 @@ export function createWebhook(deps: {
     host: config.host,
     port: config.port,
     headerTimeoutMs: config.headerTimeoutMs,
+    isAllowedHost: config.isAllowedHost,
     refused: (status) => metrics.requestRefused(status),
   });
   return {

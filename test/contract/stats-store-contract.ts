@@ -85,6 +85,19 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       expect(await store.trace(idOf(2))).toEqual({ id: idOf(2), parts: [] });
     });
 
+    it('ends a session on every process, until it would have expired', async () => {
+      const other = await connect();
+      await store.endSession('one', 60_000);
+      await store.endSession('short', 5);
+      expect(await other.hasSessionEnded('one')).toBe(true);
+      expect(await other.hasSessionEnded('two')).toBe(false);
+      await eventually(async () => {
+        await store.write(report());
+        expect(await store.hasSessionEnded('short')).toBe(false);
+      });
+      expect(await store.hasSessionEnded('one')).toBe(true);
+    });
+
     it('yields the newest traces first, however many there are', async () => {
       const many = await connect({ ...LIMITS, maxTraces: 200, maxBytes: 1_000_000 });
       for (let n = 0; n < 120; n += 1) {

@@ -1,3 +1,4 @@
+import { BlockList } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
@@ -56,7 +57,7 @@ beforeAll(async () => {
     wanted: [],
   });
   const logger = createLogger({ name: 'tests', level: 'silent' });
-  const handler = createStatsApp({ token: TOKEN, store, clock: SYSTEM_CLOCK, logger });
+  const handler = createStatsApp({ token: TOKEN, trustedProxies: new BlockList(), store, clock: SYSTEM_CLOCK, logger });
   server = createHttpServer({ handler, host: '127.0.0.1', port: 0 });
   url = `http://127.0.0.1:${await server.start()}/stats`;
 }, 60_000);

@@ -6,6 +6,7 @@ import { AppError } from '../../services/shared/errors.ts';
 import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
 import { type RunningChat, startChat } from '../support/chat-fixture.ts';
 import { eventually } from '../support/eventually.ts';
+import { expectProblem } from '../support/expect-problem.ts';
 import { freePort } from '../support/free-port.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
@@ -40,6 +41,24 @@ async function metric(chat: RunningChat, name: string): Promise<number> {
 }
 
 describe('a comment', () => {
+  it('limits the comments of an address, IPv6 by /64, and keeps the draft of a form', async () => {
+    const chat = await start({ env: { COMMENT_RATE: '2', TRUSTED_PROXIES: '127.0.0.1' } });
+    const post = (address: string, headers: Record<string, string> = {}) =>
+      fetch(`${chat.url}/comments`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-forwarded-for': address, ...headers },
+        body: new URLSearchParams({ name: 'Ada', text: 'one of many' }),
+      });
+    for (const address of ['2001:db8::1', '2001:db8::2', '203.0.113.1']) expect((await post(address)).status).toBe(201);
+    const refused = await post('2001:db8::3');
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    await expectProblem(refused, 429, 'rate_limited');
+    const page = await post('2001:db8::3', { accept: 'text/html' });
+    expect(page.status).toBe(429);
+    expect(await page.text()).toMatch(/one of many[\s\S]*Too many comments from your address/);
+    expect((await chat.comments()).comments).toHaveLength(3);
+  });
+
   it('is saved, then published, and the answer says so', async () => {
     const chat = await start();
     const response = await chat.post(ADA);

@@ -134,7 +134,7 @@ describe('a process that fails', () => {
     const program = start({ FIXTURE_PORT: String(port) });
     expect(await program.ended).toEqual({ code: 1, signal: null });
     expect(program.log().find(({ level }) => level === 60)?.msg).toBe(
-      `could not start: server: port ${port} of 127.0.0.1 is in use by another process: stop it or choose another port`,
+      `could not start: FIXTURE_PORT: port ${port} of 127.0.0.1 is in use by another process: stop it or choose another port`,
     );
     other.close();
   });

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { get } from 'node:https';
+import { connect, type SecureVersion } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { makeCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
 import { expectProblem } from '../support/expect-problem.ts';
+import { sendRaw } from '../support/raw-http.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 import { WsClient } from '../support/ws-client.ts';
 
@@ -28,6 +30,29 @@ async function refusal(relay: RelayFixture, headers: Record<string, string | str
   for await (const chunk of response) body += chunk;
   return { status: response.statusCode, retryAfter: response.headers['retry-after'], code: JSON.parse(body).code };
 }
+
+it('a relay refuses clients that connect by another host name, such as one that a page points at it', async () => {
+  const relay = await start({ ALLOWED_HOSTS: 'push.example.org,*.relays.example.org' });
+  const forbidden = { status: 403, code: 'host_forbidden' };
+  for (const host of ['rebound.example', 'push.example.org.rebound.example', 'relays.example.org']) {
+    expect(await refusal(relay, { host: `${host}:8080` })).toMatchObject(forbidden);
+  }
+  for (const path of ['/events?topic=chat', '/topics/chat']) {
+    const lines = [`GET ${path} HTTP/1.1`, 'host: rebound.example', 'connection: close', '', ''];
+    const answer = await sendRaw(Number(new URL(relay.http).port), lines.join('\r\n'));
+    expect(answer).toMatch(/^HTTP\/1.1 403 [\s\S]*"code":"host_forbidden"/);
+  }
+  for (const host of [
+    'push.example.org',
+    'PUSH.example.org:80',
+    'a.relays.example.org.',
+    '127.0.0.1:1',
+    '[::1]',
+    'localhost',
+  ]) {
+    await relay.connect('/ws?topic=chat', { headers: { host } });
+  }
+});
 
 describe('a full relay', () => {
   it('refuses upgrades with 503, serves its clients, and admits a new one when one leaves', async () => {
@@ -121,6 +146,37 @@ describe('a relay with a certificate', () => {
     response.resume();
     client.terminate();
     await expect(start({ TLS_CERT_FILE: keyFile, TLS_KEY_FILE: certFile })).rejects.toThrow('TLS_CERT_FILE');
+  });
+});
+
+describe.each(['uws', 'node'])('a relay with TLS, on the engine %s', (RELAY_ENGINE) => {
+  it.each([
+    {
+      rsa: true,
+      good: 'ECDHE-RSA-AES128-GCM-SHA256',
+      bad: ['ECDHE-RSA-AES128-SHA', 'AES128-GCM-SHA256', 'AES256-SHA'],
+    },
+    { rsa: false, good: 'ECDHE-ECDSA-AES256-GCM-SHA384', bad: ['ECDHE-ECDSA-AES128-SHA', 'ECDHE-ECDSA-AES256-SHA384'] },
+  ])('accepts 1.3 and $good, and neither CBC nor the key exchange of RSA', async ({ rsa, good, bad }) => {
+    using certificate = makeCertificate({ rsa });
+    const { certFile, keyFile } = certificate;
+    const { port } = await start({ RELAY_ENGINE, TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile });
+    const options = { host: '127.0.0.1', port, ca: readFileSync(certFile) };
+    const handshake = async (ciphers: string, maxVersion: SecureVersion = 'TLSv1.2') => {
+      const socket = connect({ ...options, maxVersion, ciphers: `${ciphers}:@SECLEVEL=0` });
+      try {
+        await once(socket, 'secureConnect');
+        return socket.getCipher().name;
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code;
+      } finally {
+        socket.destroy();
+      }
+    };
+    expect(await handshake(good)).toBe(good);
+    expect(await handshake(`TLS_AES_128_GCM_SHA256:${good}`, 'TLSv1.3')).toBe('TLS_AES_128_GCM_SHA256');
+    for (const cipher of bad)
+      expect([cipher, await handshake(cipher)]).toEqual([cipher, expect.stringMatching(/ALERT|RESET/)]);
   });
 });
 

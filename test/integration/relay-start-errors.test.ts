@@ -56,7 +56,7 @@ describe('a relay process', () => {
     await eventually(() => expect(first.log().some(({ msg }) => msg === 'relay is listening')).toBe(true), 15_000);
     const second = await start({ RELAY_PORT: port });
     expect(await second.ended).toEqual({ code: 1, signal: null });
-    expect(second.output().stdout).toContain(`could not start: relay: port ${port} of 127.0.0.1 is in use`);
+    expect(second.output().stdout).toContain(`could not start: RELAY_PORT: port ${port} of 127.0.0.1 is in use`);
   });
 
   it('says that the native part of uWebSockets.js cannot be loaded, and which page helps, if only that may run', async () => {

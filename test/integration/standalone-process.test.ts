@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
@@ -63,6 +65,12 @@ describe('npm start', () => {
     ['nothing', {}],
     ['tokens', { WEBHOOK_TOKENS: 'the-first-token-here' }],
     ['secrets', { WEBHOOK_SECRETS: `${WEBHOOK_SECRET}@news` }],
+    ['only a secret of the chat', { WEBHOOK_SECRET }],
+    ['only a token of the chat', { WEBHOOK_TOKEN: 'the-second-token-here' }],
+    [
+      'tokens, and another one of the chat',
+      { WEBHOOK_TOKENS: 'the-first-token-here', WEBHOOK_TOKEN: 'the-second-token-here' },
+    ],
     ['a secret of the chat', { WEBHOOK_SECRETS: WEBHOOK_SECRET, WEBHOOK_SECRET }],
     [
       'a token of the chat',
@@ -72,5 +80,35 @@ describe('npm start', () => {
   ])('lets its chat publish if the environment has %s', async (_, env) => {
     const { port } = await start(env);
     expect(await (await post(port)).json()).toMatchObject({ published: true });
+  });
+
+  it('prints no token that it has not made up', async () => {
+    const { log } = await start({ WEBHOOK_TOKENS: 'the-first-token-here', WEBHOOK_TOKEN: 'the-second-token-here' });
+    await eventually(() => expect(log()).toContain("curl -H 'Authorization: Bearer <one of WEBHOOK_TOKENS>'"));
+    expect(log()).not.toMatch(/the-(first|second)-token/);
+  });
+
+  it('finds all ports that it cannot use in one start', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const env = {
+      ...{ WEBHOOK_HOST: '127.0.0.1', WEBHOOK_PORT: String(port), RELAY_HOST: '192.0.2.1', RELAY_PORT: '8080' },
+      ...{ CHAT_HOST: '127.0.0.1', CHAT_PORT: String(port), ADMIN_HOST: '127.0.0.1' },
+    };
+    const message = await startService('standalone', env).then(() => '', String);
+    taken.close();
+    expect(message).toContain(`CHAT_PORT: port ${port} is that of WEBHOOK_PORT: choose another port`);
+    expect(message).toContain(`WEBHOOK_PORT: port ${port} of 127.0.0.1 is in use by another process`);
+    expect(message).toContain(
+      'RELAY_HOST: port 8080 of 192.0.2.1 cannot be used: it is not an address of this machine',
+    );
+    expect(message).not.toContain('ADMIN_PORT');
+  });
+
+  it('says which of its own ports are the same', async () => {
+    const port = String(await freePort());
+    const message = await startService('standalone', { RELAY_PORT: port, CHAT_PORT: port }).then(() => '', String);
+    expect(message).toContain(`CHAT_PORT: port ${port} is that of RELAY_PORT: choose another port`);
   });
 });

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { expectProblem } from '../support/expect-problem.ts';
 import { startStats } from '../support/stats-fixture.ts';
 
@@ -97,18 +98,25 @@ describe('the statistics pages', () => {
     expect((await fetch(`${unrelated.url}/stats`, { headers: { cookie: pair } })).status).toBe(401);
     await unrelated.stop();
 
-    const left = await fetch(`${url}/stats/logout`, { method: 'POST', redirect: 'manual' });
+    const again = ((await logIn(url, TOKEN)).headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+    const logOut = { method: 'POST', headers: { cookie: pair }, redirect: 'manual' } as const;
+    const left = await fetch(`${url}/stats/logout`, logOut);
     expect(left.headers.get('set-cookie')).toMatch(/^heliograph_stats=; Max-Age=0; Path=\/stats;/);
+    // A copy of the cookie is of no use any more; another login is.
+    expect((await fetch(`${url}/stats`, { headers: { cookie: pair } })).status).toBe(401);
+    expect((await fetch(`${url}/stats`, { headers: { cookie: again } })).status).toBe(200);
   });
 
   it('reject a forged, changed or expired cookie', async () => {
     const { url } = await start();
-    const [, expires = '', signature = ''] =
-      /heliograph_stats=(\d+)\.([^;]+)/.exec((await logIn(url, TOKEN)).headers.get('set-cookie') ?? '') ?? [];
+    const [, expires = '', id = '', signature = ''] =
+      /heliograph_stats=(\d+)\.([^.;]+)\.([^;]+)/.exec((await logIn(url, TOKEN)).headers.get('set-cookie') ?? '') ?? [];
     const forged = [
-      `${Number(expires) + 1}.${signature}`,
-      `${expires}.${signature}x`,
-      `${expires}.`,
+      `${Number(expires) + 1}.${id}.${signature}`,
+      `${expires}.${id}x.${signature}`,
+      `${expires}.${id}.${signature}x`,
+      `${expires}.${id}.`,
+      `${expires}.${signature}`,
       '.',
       '',
       '1.1',
@@ -142,8 +150,37 @@ describe('the statistics pages', () => {
       expect((await fetch(`${url}/stats`, { headers: { authorization: `Bearer guess${i}` } })).status).toBe(401);
     }
     await expectProblem(await logIn(url, 'one more'), 429, 'rate_limited');
-    // Also with the right one, which would otherwise be revealed.
-    await expectProblem(await get('/stats'), 429, 'rate_limited');
+    // The right one is too long to be guessed, and a stranger behind the same address must not lock its owner out.
+    expect((await get('/stats')).status).toBe(200);
+    expect((await logIn(url, TOKEN)).status).toBe(303);
+  });
+
+  it('count wrong tokens by the address of the client behind trusted proxies, IPv6 by /64', async () => {
+    const { url } = await start({ STATS_TOKEN: TOKEN, TRUSTED_PROXIES: '127.0.0.1' });
+    const guess = (address: string) => logIn(url, 'a guess', { 'x-forwarded-for': address });
+    for (let i = 0; i < 10; i += 1) expect((await guess(`2001:db8:1:2::${i}`)).status).toBe(401);
+    await expectProblem(await guess('2001:db8:1:2:ffff::1'), 429, 'rate_limited');
+    expect((await guess('2001:db8:1:3::1')).status).toBe(401);
+    expect((await guess('203.0.113.1')).status).toBe(401);
+    const direct = await start();
+    for (let i = 0; i < 10; i += 1) await logIn(direct.url, 'a guess', { 'x-forwarded-for': `203.0.113.${i}` });
+    await expectProblem(await logIn(direct.url, 'a guess', { 'x-forwarded-for': '203.0.113.99' }), 429, 'rate_limited');
+  });
+
+  it('limit tries of all addresses, so that a flood costs little', async () => {
+    const { url } = await start({ STATS_TOKEN: TOKEN, TRUSTED_PROXIES: '127.0.0.1' });
+    const guesses = Array.from({ length: 300 }, (_, i) => logIn(url, 'a guess', { 'x-forwarded-for': `203.0.${i}.1` }));
+    const statuses = (await Promise.all(guesses)).map(({ status }) => status);
+    expect(statuses).toContain(429);
+    await eventually(async () => expect((await logIn(url, TOKEN)).status).toBe(303));
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['a proxy that says so', { 'x-forwarded-proto': 'https' }],
+    ['the origin of the page', { origin: 'https://stats.example.org', 'sec-fetch-site': 'same-origin' }],
+  ])('give browsers with TLS a cookie for TLS only: %s', async (_, headers) => {
+    const { url } = await start();
+    expect((await logIn(url, TOKEN, headers)).headers.get('set-cookie')).toMatch(/; Secure$/);
   });
 
   it('reject requests from other sites', async () => {

@@ -90,6 +90,7 @@ export class SimulatedRelay {
         limits: { maxConnections: 0, maxConnectionsPerAddress: 0, connectionsPerSecond: 0 },
         origins: new Origins({ allowed: [], sameHostOnly: false, allowMissing: true }),
         readAddress: () => '',
+        isAllowedHost: () => true,
         evictionPool: this.sessions,
         isFresh: () => this.hub.fresh,
         nowMs: () => clock.monotonicMs(),

@@ -10,12 +10,13 @@ export interface Certificate extends Disposable {
   readonly keyFile: string;
 }
 
-/** Creates a self-signed certificate. */
-export function makeCertificate(): Certificate {
+/** Creates a self-signed certificate, by default with an elliptic key. */
+export function makeCertificate(options: { rsa?: boolean } = {}): Certificate {
   const dir = mkdtempSync(join(tmpdir(), 'heliograph-tls-'));
   const [certFile, keyFile] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
   const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile];
+  const kind = options.rsa ? ['rsa:2048'] : ['ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+  const key = ['-newkey', ...kind, '-nodes', '-keyout', keyFile];
   const args = ['req', '-x509', ...key, '-out', certFile, '-days', '2', ...subject];
   execFileSync(findProgram('openssl', 'openssl'), args, { stdio: 'ignore' });
   return { certFile, keyFile, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };

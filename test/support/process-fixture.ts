@@ -25,6 +25,7 @@ await runProcess({
     port: env.port('FIXTURE_PORT', 0),
     delayMs: env.durationMs('FIXTURE_DELAY', { default: '1s' }),
   }),
+  ports: ({ port }) => [{ host: '127.0.0.1', port, setting: 'FIXTURE' }],
   async main({ config, lifecycle, logger, abort }) {
     const note = (name: string) => ({
       start: () => logger.info(`${name} started`),

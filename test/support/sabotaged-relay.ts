@@ -22,6 +22,7 @@ await runProcess({
   env: process.env,
   defaultAdminPort: 9101,
   readConfig: readRelayProcessConfig,
+  ports: () => [],
   async main({ config, lifecycle, logger, registry, health, abort }) {
     const broker = new RedisBroker({ config: config.redis, report: SILENT_REPORT, abort });
     const fresh = health.require('fresh');

@@ -30,6 +30,7 @@ export async function startWebhook(
       port: 0,
       tokens: [WEBHOOK_TOKEN],
       secrets: [],
+      isAllowedHost: () => true,
       headerTimeoutMs: 10_000,
       callsPerSecond: 0,
       maxWaitingCalls: 2,

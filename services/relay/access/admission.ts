@@ -1,4 +1,5 @@
 import { AppError } from '../../shared/errors.ts';
+import type { HostRule } from '../../shared/http/allowed-hosts.ts';
 import type { ClientAddressReader } from '../../shared/http/client-address.ts';
 import type { TransportName } from '../../shared/protocol/transport-name.ts';
 import type { Admission, Caller } from '../transport/transport.ts';
@@ -23,6 +24,7 @@ export class ConnectionAdmission implements Admission {
   readonly #limits: AdmissionLimits;
   readonly #origins: Origins;
   readonly #readAddress: ClientAddressReader;
+  readonly #isAllowedHost: HostRule;
   readonly #evictionPool: EvictionPool;
   readonly #isFresh: () => boolean;
   readonly #nowMs: () => number;
@@ -36,6 +38,7 @@ export class ConnectionAdmission implements Admission {
     limits: AdmissionLimits;
     origins: Origins;
     readAddress: ClientAddressReader;
+    isAllowedHost: HostRule;
     evictionPool: EvictionPool;
     isFresh: () => boolean;
     nowMs: () => number;
@@ -43,6 +46,7 @@ export class ConnectionAdmission implements Admission {
     this.#limits = deps.limits;
     this.#origins = deps.origins;
     this.#readAddress = deps.readAddress;
+    this.#isAllowedHost = deps.isAllowedHost;
     this.#evictionPool = deps.evictionPool;
     this.#isFresh = deps.isFresh;
     this.#nowMs = deps.nowMs;
@@ -62,6 +66,7 @@ export class ConnectionAdmission implements Admission {
   admit(caller: Caller, transport: TransportName): string {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     const { origin, host } = caller;
+    if (!this.#isAllowedHost(host)) throw new AppError('host_forbidden');
     if (!this.#origins.mayConnect(origin, host)) {
       throw new AppError('origin_forbidden', undefined, { cause: { origin, host } });
     }

@@ -10,7 +10,7 @@ import type { Engine, EngineOptions, WebSocket, WebSocketBehavior } from './engi
 import { NodeApp } from './node-app.ts';
 import { NodeRequest, NodeResponse } from './node-exchange.ts';
 import { NodeWebSocket, ProtocolSocket } from './node-websocket.ts';
-import { type TlsFiles, tlsError } from './tls-files.ts';
+import { TLS_CIPHERS, type TlsFiles, tlsError } from './tls-files.ts';
 
 /** Size of the buffer of a connection: writes beyond it signal backpressure. */
 const HIGH_WATER_MARK_BYTES = 64 * 1024;
@@ -178,9 +178,16 @@ export class NodeEngine implements Engine {
   }
 }
 
+/** Without them, Node would offer TLS 1.2 only. */
+const TLS_1_3_CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
+
 function createTls({ certFile, keyFile }: TlsFiles): Server {
   try {
-    const files = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+    const files = {
+      cert: readFileSync(certFile),
+      key: readFileSync(keyFile),
+      ciphers: `${TLS_1_3_CIPHERS}:${TLS_CIPHERS}`,
+    };
     return createTlsServer({ ...SERVER_OPTIONS, ...files, handshakeTimeout: HEAD_TIMEOUT_MS });
   } catch (cause) {
     throw tlsError(cause);

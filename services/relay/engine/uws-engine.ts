@@ -1,9 +1,10 @@
 import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { createRequire } from 'node:module';
+import { probePort } from '../../shared/process/check-ports.ts';
 import { listenError } from '../../shared/start-error.ts';
 import { closeBehindProxies } from './close-behind-proxies.ts';
 import type { App, Engine, EngineOptions } from './engine.ts';
-import { type TlsFiles, tlsError } from './tls-files.ts';
+import { TLS_CIPHERS, type TlsFiles, tlsError } from './tls-files.ts';
 
 export type Uws = typeof import('uWebSockets.js');
 
@@ -53,7 +54,7 @@ export class UwsEngine implements Engine {
     (this.#uws as unknown as { _cfg(name: string): void })._cfg('silent');
     if (!tls) return this.#uws.App();
     try {
-      return this.#uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+      return this.#uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile, ssl_ciphers: TLS_CIPHERS });
     } catch (cause) {
       throw tlsError(cause);
     }
@@ -63,8 +64,12 @@ export class UwsEngine implements Engine {
     const { LIBUS_LISTEN_EXCLUSIVE_PORT } = this.#uws as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number };
     return new Promise((resolve, reject) => {
       const listening = (socket: us_listen_socket | false) => {
-        if (!socket)
-          return reject(listenError(Object.assign(new Error('listen'), { code: 'EADDRINUSE' }), { host, port }));
+        if (!socket) {
+          // The library does not say why.
+          const unknown = new Error('uWebSockets.js cannot listen on it');
+          void probePort({ host, port }).then((error) => reject(listenError(error ?? unknown, { host, port })));
+          return;
+        }
         this.#listening = socket;
         resolve(this.#uws.us_socket_local_port(socket));
       };

@@ -32,9 +32,9 @@ export function parseConnectRequest(
   };
 }
 
-/** Returns the token of a request: from its query, or else from `Authorization: Bearer`. */
+/** Returns the token of a request: from its query, or else from `Authorization: Bearer`. Undefined if it is empty. */
 export function parseToken(query: URLSearchParams, authorization: string | undefined): string | undefined {
-  return query.get('token') ?? parseBearerToken(authorization);
+  return query.get('token') || parseBearerToken(authorization);
 }
 
 function readLastEventId(query: URLSearchParams): string {

@@ -1,4 +1,5 @@
 import { BlockList } from 'node:net';
+import { type HostRule, readAllowedHosts } from '../http/allowed-hosts.ts';
 import { parseProxies } from '../http/client-address.ts';
 import type { EnvReader } from './env-reader.ts';
 
@@ -12,6 +13,8 @@ export interface ProcessConfig {
   /** The port of `/metrics`, `/livez` and `/readyz`; 0 lets the system choose. */
   readonly adminPort: number;
   readonly adminHost: string;
+  /** The names under which the admin port may be called. */
+  readonly isAllowedHost: HostRule;
   /** The longest time until the headers of a request are complete, in milliseconds; 0 for no limit. */
   readonly headerTimeoutMs: number;
   /** Time between becoming unready at the first signal and beginning to stop, in milliseconds. */
@@ -26,6 +29,7 @@ export function readProcessConfig(env: EnvReader, defaults: { adminPort: number 
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     adminPort: env.port('ADMIN_PORT', defaults.adminPort),
     adminHost: env.string('ADMIN_HOST', '0.0.0.0'),
+    isAllowedHost: readAllowedHosts(env),
     headerTimeoutMs: readHeaderTimeoutMs(env),
     drainWaitMs: env.durationMs('DRAIN_WAIT', { default: '0s', maxMs: 600_000 }),
     shutdownTimeoutMs: readShutdownTimeoutMs(env),

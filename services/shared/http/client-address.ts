@@ -1,7 +1,13 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { BlockList, isIP, isIPv4 } from 'node:net';
 
 /** Returns the address of the client, from the address of the socket and the header `X-Forwarded-For`. */
 export type ClientAddressReader = (address: string, forwardedFor: string) => string;
+
+/** Returns `X-Forwarded-For`, of which Node joins several lines; empty if it is missing. */
+export function forwardedFor(headers: IncomingHttpHeaders): string {
+  return String(headers['x-forwarded-for'] ?? '');
+}
 
 /** Parses addresses and subnets such as `10.0.0.0/8`. Returns undefined if one is invalid. */
 export function parseProxies(texts: readonly string[]): BlockList | undefined {

@@ -1,8 +1,11 @@
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { AppError } from '../errors.ts';
 import { listenError } from '../start-error.ts';
+import type { HostRule } from './allowed-hosts.ts';
 import { createRefuseMalformed } from './malformed-request.ts';
 import { PendingResponses } from './pending-responses.ts';
+import { sendProblem } from './send-problem.ts';
 
 const DEFAULT_HEADER_TIMEOUT_MS = 10_000;
 /** For the body of a request, once its headers are complete. */
@@ -37,8 +40,9 @@ export interface HttpServer {
  * @param options.bodyTimeoutMs time until the body is complete, after the headers (20,000)
  * @param options.stopGraceMs time that `stop` gives requests in progress (3,000)
  * @param options.maxConnections limit of open connections (10,000)
- * @param options.refused called with the status of each response to malformed input, or with `dropped` for a connection
- *   above the limit
+ * @param options.isAllowedHost refuses requests to other hosts; by default all are served
+ * @param options.refused called with the status of each response to malformed input or another host, or with `dropped` for a
+ *   connection above the limit
  */
 export function createHttpServer(options: {
   handler: RequestListener;
@@ -48,11 +52,12 @@ export function createHttpServer(options: {
   headerTimeoutMs?: number;
   bodyTimeoutMs?: number;
   maxConnections?: number;
+  isAllowedHost?: HostRule;
   refused?: (status: number | 'dropped') => void;
 }): HttpServer {
   const { handler, host, port, stopGraceMs = DEFAULT_STOP_GRACE_MS } = options;
   const { headerTimeoutMs = DEFAULT_HEADER_TIMEOUT_MS, bodyTimeoutMs = BODY_TIMEOUT_MS } = options;
-  const { maxConnections = MAX_CONNECTIONS, refused } = options;
+  const { maxConnections = MAX_CONNECTIONS, isAllowedHost, refused } = options;
   const inProgress = new Set<ServerResponse>();
   const pending = new PendingResponses();
   const refuseMalformed = createRefuseMalformed({ refused, oldestPending: (socket) => pending.oldest(socket) });
@@ -72,7 +77,12 @@ export function createHttpServer(options: {
     inProgress.add(response);
     if (stopped) response.shouldKeepAlive = false;
     response.once('close', () => inProgress.delete(response));
-    handler(request, response);
+    if (isAllowedHost && !isAllowedHost(request.headers.host ?? '')) {
+      const error = new AppError('host_forbidden');
+      refused?.(error.status);
+      response.shouldKeepAlive = false; // the body is not read
+      sendProblem(response, error);
+    } else handler(request, response);
   });
 
   function close(): Promise<void> {

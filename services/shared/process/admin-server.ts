@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
+import type { HostRule } from '../http/allowed-hosts.ts';
 import { createHttpServer, type HttpServer } from '../http/http-server.ts';
 import { sendProblem } from '../http/send-problem.ts';
 import type { Logger } from '../logger.ts';
@@ -26,11 +27,12 @@ export function createAdminServer(deps: {
   host: string;
   port: number;
   headerTimeoutMs?: number;
+  isAllowedHost?: HostRule;
   registry: Pick<MetricsRegistry, 'metrics'>;
   health: Health;
   logger: Logger;
 }): AdminServer {
-  const { host, port, headerTimeoutMs, registry, health, logger } = deps;
+  const { host, port, headerTimeoutMs, isAllowedHost, registry, health, logger } = deps;
   const handlers = new Map<string, AdminHandler>([
     ['/metrics', serveMetrics(() => registry.metrics())],
     ['/livez', (request, response) => sendJson(request, response, 200, { alive: true })],
@@ -62,6 +64,7 @@ export function createAdminServer(deps: {
     host,
     port,
     ...(headerTimeoutMs === undefined ? {} : { headerTimeoutMs }),
+    ...(isAllowedHost && { isAllowedHost }),
     handler(request, response) {
       handle(request, response).catch((error: unknown) => {
         if (!(error instanceof AppError)) logger.error({ err: error }, 'admin request failed unexpectedly');

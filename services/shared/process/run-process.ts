@@ -3,8 +3,9 @@ import { ConfigError } from '../config/config-error.ts';
 import { type Environment, EnvReader } from '../config/env-reader.ts';
 import { readProcessConfig } from '../config/process-config.ts';
 import { createLogger, type Logger } from '../logger.ts';
-import { StartError } from '../start-error.ts';
+import { type ListenAddress, StartError } from '../start-error.ts';
 import { type AdminServer, createAdminServer } from './admin-server.ts';
+import { checkPorts } from './check-ports.ts';
 import { Health } from './health.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { createMetricsRegistry, type MetricsRegistry } from './metrics-registry.ts';
@@ -36,6 +37,7 @@ export interface ProcessParts<Config> {
  *   `SHUTDOWN_TIMEOUT` (exit code 0, or 1 if that fails). A second one ends the process at once.
  * - An uncaught error is logged and stops everything, with exit code 1.
  *
+ * @param options.ports where the service will listen: checked before anything starts
  * @param options.name the service in log lines and in `heliograph_build_info`
  * @param options.defaultAdminPort the port of the admin server if `ADMIN_PORT` is not set
  */
@@ -44,16 +46,25 @@ export async function runProcess<Config>(options: {
   env: Environment;
   defaultAdminPort: number;
   readConfig: (env: EnvReader) => Config;
+  ports: (config: Config) => readonly ListenAddress[];
   main: (parts: ProcessParts<Config>) => Promise<void>;
 }): Promise<void> {
-  const { name, env, defaultAdminPort, readConfig, main } = options;
+  const { name, env, defaultAdminPort, readConfig, ports, main } = options;
   const configs = readConfigs(env, (reader) => ({
     own: readProcessConfig(reader, { adminPort: defaultAdminPort }),
     service: readConfig(reader),
   }));
   if (configs === undefined) process.exit(1);
 
-  const { logLevel, adminHost: host, adminPort: port, headerTimeoutMs, drainWaitMs, shutdownTimeoutMs } = configs.own;
+  const {
+    logLevel,
+    adminHost: host,
+    adminPort: port,
+    headerTimeoutMs,
+    isAllowedHost,
+    drainWaitMs,
+    shutdownTimeoutMs,
+  } = configs.own;
   const logger = createLogger({ name, level: logLevel });
   const registry = createMetricsRegistry({ service: name });
   const health = new Health();
@@ -81,7 +92,8 @@ export async function runProcess<Config>(options: {
 
   const started = health.require('started');
   try {
-    const admin = createAdminServer({ host, port, headerTimeoutMs, registry, health, logger });
+    await checkPorts([{ host, port, setting: 'ADMIN' }, ...ports(configs.service)]);
+    const admin = createAdminServer({ host, port, headerTimeoutMs, isAllowedHost, registry, health, logger });
     logger.info({ port: await lifecycle.start('admin server', admin) }, 'the admin server listens');
     await main({ config: configs.service, lifecycle, logger, registry, health, admin, abort });
     started();

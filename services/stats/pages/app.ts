@@ -1,3 +1,4 @@
+import type { BlockList } from 'node:net';
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
 import type { Clock } from '../../shared/clock.ts';
 import { AppError } from '../../shared/errors.ts';
@@ -35,9 +36,19 @@ const ASSET_TYPES = {
 const ASSET_FOLDERS = [new URL('../public/', import.meta.url), new URL('../../../dist/stats/public/', import.meta.url)];
 
 /** Creates the Express app of the pages, at `/stats` and below. */
-export function createStatsApp(deps: { token: string; store: StatsStore; clock: Clock; logger: Logger }): Express {
-  const { token, store, clock, logger } = deps;
-  const access = new Access({ token, nowMs: () => clock.nowMs() });
+export function createStatsApp(deps: {
+  token: string;
+  trustedProxies: BlockList;
+  store: StatsStore;
+  clock: Clock;
+  logger: Logger;
+}): Express {
+  const { token, trustedProxies, store, clock, logger } = deps;
+  const sessions = {
+    endSession: (id: string, leftMs: number) => store.endSession(id, leftMs).catch(storeUnavailable),
+    hasSessionEnded: (id: string) => store.hasSessionEnded(id).catch(storeUnavailable),
+  };
+  const access = new Access({ token, sessions, trustedProxies, nowMs: () => clock.nowMs() });
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
   app.use(assignRequestId, createDiscardRest(), doNotCache, createPageHeaders());
@@ -55,16 +66,16 @@ export function createStatsApp(deps: { token: string; store: StatsStore; clock: 
     const form = await readForm(request);
     const next = safePath(form.get('next'));
     if (await access.isToken(request, form.get('token') ?? '')) {
-      response.setHeader('Set-Cookie', access.sessionCookie());
+      response.setHeader('Set-Cookie', access.createSession(request));
       response.redirect(303, next);
       return;
     }
     response.status(401).setHeader('WWW-Authenticate', 'Bearer realm="heliograph"');
     response.type('html').send(renderLoginPage({ next, error: 'Wrong token.' }));
   });
-  app.all('/stats/logout', allowMethods('POST'), (request, response) => {
+  app.all('/stats/logout', allowMethods('POST'), async (request, response) => {
     requireSameOrigin(request.headers);
-    response.setHeader('Set-Cookie', access.expiredCookie());
+    response.setHeader('Set-Cookie', await access.endSession(request));
     response.redirect(303, '/stats');
   });
 

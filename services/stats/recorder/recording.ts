@@ -70,7 +70,10 @@ export async function createRecording(deps: {
       return { tracer, recordRequests, bulk: local?.byHand(service) ?? SAMPLES_ONLY };
     },
     tracer: (tracerName) => recorder.tracer(tracerName),
-    pages: config.token === undefined ? undefined : createStatsApp({ ...deps, token: config.token, store }),
+    pages:
+      config.token === undefined
+        ? undefined
+        : createStatsApp({ ...deps, token: config.token, trustedProxies: config.trustedProxies, store }),
     async start() {
       // Not awaited: nothing waits for statistics.
       if (local) void local.reporter.start(local.collector);

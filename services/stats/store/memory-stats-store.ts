@@ -24,6 +24,7 @@ export class MemoryStatsStore implements StatsStore {
   readonly #processes = new Map<string, { text: string; atMs: number }>();
   readonly #calls = new Map<number, Map<string, string>>();
   readonly #wanted = new Map<string, number>();
+  readonly #endedSessions = new Map<string, number>();
   #bytes = 0;
 
   constructor(deps: { nowMs?: () => number; limits?: StoreLimits } = {}) {
@@ -72,6 +73,14 @@ export class MemoryStatsStore implements StatsStore {
       .map(([minute, processes]) => ({ minute, calls: [...processes.values()].flatMap(parseCalls) }));
   }
 
+  async endSession(id: string, leftMs: number): Promise<void> {
+    this.#endedSessions.set(id, this.#nowMs() + leftMs);
+  }
+
+  async hasSessionEnded(id: string): Promise<boolean> {
+    return this.#endedSessions.has(id);
+  }
+
   #append(id: string, text: string, now: number): void {
     const entry = this.#traces.get(id) ?? { atMs: now, texts: [], bytes: 0 };
     if (entry.bytes + text.length > this.#limits.maxTraceBytes) return;
@@ -90,6 +99,7 @@ export class MemoryStatsStore implements StatsStore {
     }
     for (const [id, { atMs }] of this.#processes)
       if (now - atMs > this.#limits.processTtlMs) this.#processes.delete(id);
+    for (const [id, untilMs] of this.#endedSessions) if (now > untilMs) this.#endedSessions.delete(id);
     for (const minute of this.#calls.keys()) {
       if (minute <= now / 60_000 - CALL_WINDOW_MINUTES) this.#calls.delete(minute);
     }

@@ -119,6 +119,14 @@ export class RedisStatsStore implements StatsStore {
       .filter(({ calls }) => calls.length > 0);
   }
 
+  async endSession(id: string, leftMs: number): Promise<void> {
+    await this.#attempt((redis) => redis.set(`${this.#base}ended:${id}`, '1', 'PX', Math.ceil(leftMs)));
+  }
+
+  async hasSessionEnded(id: string): Promise<boolean> {
+    return (await this.#attempt((redis) => redis.get(`${this.#base}ended:${id}`))) !== null;
+  }
+
   async #read(ids: readonly string[]): Promise<readonly StoredTrace[]> {
     const texts = await this.#attempt((redis) =>
       Promise.all(ids.map((id) => redis.lrange(`${this.#base}trace:${id}`, 0, -1))),

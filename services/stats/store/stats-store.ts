@@ -69,4 +69,7 @@ export interface StatsStore {
   processes(): Promise<readonly ProcessRecord[]>;
   /** Returns the counts of the last minutes, oldest first. */
   calls(): Promise<readonly MinuteOfCalls[]>;
+  /** Ends a login to the pages on every process, until it would have expired anyway. */
+  endSession(id: string, leftMs: number): Promise<void>;
+  hasSessionEnded(id: string): Promise<boolean>;
 }

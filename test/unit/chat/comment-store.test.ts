@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
@@ -119,5 +119,13 @@ describe('the published mark', () => {
     store.notePublished('chat', { commentId: 5, version: 50 });
     store.notePublished('chat', { commentId: 6, version: 30 });
     expect(store.published('chat')).toEqual({ commentId: 6, version: 30 });
+  });
+
+  it('lets no other user read its files', () => {
+    const file = join(folder, 'chat.db');
+    add(open(file), 1);
+    for (const name of readdirSync(folder))
+      expect([name, statSync(join(folder, name)).mode & 0o777]).toEqual([name, 0o600]);
+    expect(readdirSync(folder)).toContain('chat.db-wal');
   });
 });

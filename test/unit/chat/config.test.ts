@@ -16,6 +16,9 @@ describe('readChatConfig', () => {
     expect(readChatConfig(new EnvReader({ WEBHOOK_TOKEN: TOKEN }))).toEqual({
       host: '0.0.0.0',
       port: 8000,
+      isAllowedHost: expect.any(Function),
+      trustedProxies: expect.anything(),
+      commentsPerMinute: 60,
       headerTimeoutMs: 10_000,
       database: 'chat.db',
       topic: 'chat',
@@ -31,6 +34,7 @@ describe('readChatConfig', () => {
       CHAT_HOST: '127.0.0.1',
       CHAT_PORT: '0',
       CHAT_DB: ':memory:',
+      COMMENT_RATE: '5',
       CHAT_TOPIC: 'chat/lobby',
       RELAY_PUBLIC_URL: 'https://push.example.org/heliograph//',
       WEBHOOK_URL: 'http://webhook:8090/webhook',
@@ -41,6 +45,9 @@ describe('readChatConfig', () => {
     expect(config).toEqual({
       host: '127.0.0.1',
       port: 0,
+      isAllowedHost: expect.any(Function),
+      trustedProxies: expect.anything(),
+      commentsPerMinute: 5,
       headerTimeoutMs: 10_000,
       database: ':memory:',
       topic: 'chat/lobby',

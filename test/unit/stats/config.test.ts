@@ -11,7 +11,12 @@ function read(env: Record<string, string>) {
 
 describe('the settings of call statistics', () => {
   it('are off by default', () => {
-    expect(read({})).toEqual({ token: undefined, sampleRate: 0.01, otlp: undefined });
+    expect(read({})).toEqual({
+      token: undefined,
+      trustedProxies: expect.anything(),
+      sampleRate: 0.01,
+      otlp: undefined,
+    });
   });
 
   it('export to the configured endpoint and by the configured protocol, unless disabled', () => {

@@ -17,6 +17,7 @@ describe('readWebhookConfig', () => {
     expect(readWebhookConfig(new EnvReader({ WEBHOOK_TOKENS: ONE }))).toEqual({
       host: '0.0.0.0',
       port: 8090,
+      isAllowedHost: expect.any(Function),
       headerTimeoutMs: 10_000,
       tokens: [ONE],
       secrets: [],
@@ -42,6 +43,7 @@ describe('readWebhookConfig', () => {
     expect(config).toEqual({
       host: '127.0.0.1',
       port: 0,
+      isAllowedHost: expect.any(Function),
       headerTimeoutMs: 10_000,
       tokens: [ONE, TWO],
       secrets: [expect.anything(), expect.anything()],

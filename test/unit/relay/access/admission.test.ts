@@ -15,6 +15,7 @@ function createAdmission(limits: Partial<AdmissionLimits>) {
     limits: { ...OFF, ...limits },
     origins: new Origins({ allowed: [], sameHostOnly: false, allowMissing: true }),
     readAddress: createClientAddressReader(new BlockList()),
+    isAllowedHost: () => true,
     evictionPool: { canEvict: false, evict() {} },
     isFresh: () => relay.isFresh,
     nowMs: () => time.nowMs,

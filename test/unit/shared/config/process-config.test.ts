@@ -6,6 +6,7 @@ describe('readProcessConfig', () => {
   it('has a default for everything; that of the admin port depends on the service', () => {
     expect(readProcessConfig(new EnvReader({}), { adminPort: 9102 })).toEqual({
       logLevel: 'info',
+      isAllowedHost: expect.any(Function),
       adminPort: 9102,
       adminHost: '0.0.0.0',
       headerTimeoutMs: 10_000,
@@ -26,6 +27,7 @@ describe('readProcessConfig', () => {
     const config = readProcessConfig(new EnvReader(env), { adminPort: 9102 });
     expect(config).toEqual({
       logLevel: 'debug',
+      isAllowedHost: expect.any(Function),
       adminPort: 0,
       adminHost: '127.0.0.1',
       headerTimeoutMs: 4000,

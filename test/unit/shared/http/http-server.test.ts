@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import { Agent, get, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { EnvReader } from '../../../../services/shared/config/env-reader.ts';
+import { readAllowedHosts } from '../../../../services/shared/http/allowed-hosts.ts';
 import { createHttpServer, type HttpServer } from '../../../../services/shared/http/http-server.ts';
+import { listenError } from '../../../../services/shared/start-error.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { sendRaw } from '../../../support/raw-http.ts';
 
@@ -48,6 +51,30 @@ describe('createHttpServer', () => {
   it('rejects with a clear message if the address is not of this machine', async () => {
     const server = createHttpServer({ handler: () => {}, host: '192.0.2.1', port: 0 });
     await expect(server.start()).rejects.toThrow('port 0 of 192.0.2.1 cannot be used: it is not an address of');
+  });
+
+  it('names the setting to change', () => {
+    const because = (code: string) =>
+      listenError(Object.assign(new Error('listen'), { code }), { host: '0.0.0.0', port: 80, setting: 'CHAT' }).message;
+    expect(because('EADDRINUSE')).toMatch(/^CHAT_PORT: port 80 of 0.0.0.0 is in use by another process/);
+    expect(because('EACCES')).toMatch(/^CHAT_PORT: port 80 of 0.0.0.0 requires privileges/);
+    expect(because('EADDRNOTAVAIL')).toMatch(/^CHAT_HOST: port 80 of 0.0.0.0 cannot be used: it is not an address/);
+  });
+
+  it('refuses requests to other hosts, before their bodies', async () => {
+    const isAllowedHost = readAllowedHosts(new EnvReader({ ALLOWED_HOSTS: 'push.example.org' }));
+    const refused: unknown[] = [];
+    const { port } = await start((_, response) => response.end('served'), {
+      isAllowedHost,
+      refused: (status) => refused.push(status),
+    });
+    const call = (host: string) => sendRaw(port, `GET / HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+    for (const host of ['push.example.org:8090', '127.0.0.1', 'localhost:1'])
+      expect(await call(host)).toContain('served');
+    const answer = await call('rebound.example');
+    expect(answer).toMatch(/^HTTP\/1.1 403 /);
+    expect(answer).toContain('"code":"host_forbidden"');
+    expect(refused).toEqual([403]);
   });
 
   it('can be stopped before it was started, and twice', async () => {
