@@ -1,11 +1,11 @@
 import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Session } from './session.ts';
 
-/** What the handover needs to know of the hub. */
+/** The part of the hub that the handover uses. */
 export interface HandoverHub {
   /** The time until which this relay is proven to have missed nothing, in milliseconds of the monotonic clock. */
   readonly provenUntilMs: number;
-  /** Within this time another relay detects what a client without a version has missed. */
+  /** Time within which another relay detects the missed updates of a client without a version. */
   readonly recentMs: number;
 }
 

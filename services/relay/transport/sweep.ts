@@ -23,7 +23,7 @@ export class Sweep {
   #rest: Iterator<Sweepable> | undefined;
   #nextRoundAtMs = 0;
   #nextTickAtMs = Number.POSITIVE_INFINITY;
-  /** Until then no connection is closed: this process stood still, and has not read what its clients sent meanwhile. */
+  /** No connection is closed before this time: after a stand-still, messages of clients are still to be read. */
   #graceUntilMs = 0;
   #timer: Timer | undefined;
 
