@@ -6,17 +6,17 @@ set -euo pipefail
 root=$(realpath "$1")
 folder=$(realpath "$2")
 shift 2
-mkdir -p "$root$folder"
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 exec unshare --mount --propagation private bash -c '
   set -euo pipefail
   root=$1 folder=$2
   shift 2
+  mount -t tmpfs tmpfs "$root/tmp"
+  mkdir -p "$root$folder" # after that: the folder may be below /tmp
   mount --bind "$folder" "$root$folder"
   mount -t proc proc "$root/proc"
   mount --rbind /sys "$root/sys"
   mount --rbind /dev "$root/dev"
-  mount -t tmpfs tmpfs "$root/tmp"
   exec chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
     ${CI:+CI=$CI} ${HELIOGRAPH_TEST_REDIS:+HELIOGRAPH_TEST_REDIS=$HELIOGRAPH_TEST_REDIS} \
     NODE_EXTRA_CA_CERTS=/usr/local/etc/machine-ca.crt \
