@@ -149,7 +149,7 @@ describe('a relay under attack', () => {
         socket.pause();
         socket.write(ask.repeat(2000));
       }
-      const reader = await fetch(`http://127.0.0.1:${port}/client.js.map`);
+      const reader = await fetch(`http://127.0.0.1:${port}/client.js.map`, { headers: { Connection: 'close' } });
       expect(await reader.text()).toBe(script);
       await eventually(async () => expect(await service.metric('relay_sockets')).toBe(1));
     });
