@@ -1,12 +1,12 @@
 import { type RedisOptions as AnyRedisOptions, Redis } from 'ioredis';
 import type { Address, RedisConfig } from '../../config/redis-config.ts';
+import { RedisBackoff } from './redis-backoff.ts';
 import { formatAddress } from './redis-slot-map.ts';
 
 /** Without the option that changes the types of replies. */
 type RedisOptions = Omit<AnyRedisOptions, 'replyMapping'>;
 
 const PING_INTERVAL_MS = 1000;
-const MAX_RECONNECT_DELAY_MS = 500;
 
 /** The server to connect to: the configured one (or the master that Sentinel names), or a node of Redis Cluster. */
 export type RedisTarget = 'configured' | Address;
@@ -18,6 +18,7 @@ export type RedisTarget = 'configured' | Address;
  * @param name shown by `CLIENT LIST`
  */
 export function createRedisClient(config: RedisConfig, target: RedisTarget, name: string): Redis {
+  const backoff = new RedisBackoff({ monotonicMs: () => performance.now() });
   const options: RedisOptions = {
     ...serverOptions(config, target),
     lazyConnect: true,
@@ -32,11 +33,11 @@ export function createRedisClient(config: RedisConfig, target: RedisTarget, name
     maxRetriesPerRequest: 0,
     // CLIENT SETINFO (Redis 7.2 and newer) is refused to a narrow ACL user and would fill the ACL log.
     disableClientInfo: true,
-    retryStrategy: reconnectDelayMs,
+    retryStrategy: () => backoff.nextDelayMs(),
     // A demoted master replies so until Sentinel names the new one.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   };
-  const redis = new LastingRedis(options);
+  const redis = new LastingRedis(options, backoff);
   // The owner reports the state of the link; without a listener ioredis would print every failed attempt.
   redis.on('error', () => {});
   const pinger = setInterval(() => {
@@ -57,19 +58,15 @@ class LastingRedis extends Redis {
   /** Why the Sentinels named no master, by address, since the last attempt that failed. */
   readonly #sentinelFailures = new Map<string, string>();
 
-  constructor(options: RedisOptions) {
+  constructor(options: RedisOptions, backoff: RedisBackoff) {
     super(options);
     this.#silence();
-    let attempt = 0;
-    this.on('ready', () => {
-      attempt = 0;
-    });
+    this.on('ready', () => backoff.established());
     this.on('end', () => {
       if (this.#ended) return;
-      attempt += 1;
       setTimeout(() => {
         if (!this.#ended) this.connect().catch(() => {}); // the next `end` retries
-      }, reconnectDelayMs(attempt)).unref();
+      }, backoff.nextDelayMs()).unref();
     });
   }
 
@@ -142,11 +139,6 @@ interface Internals {
   info(argument?: string | ((error: Error | null, reply?: string) => void)): Promise<string>;
   auth(login: string | string[]): Promise<unknown>;
   readonly connector: { connectToSentinel?(address: Address, options?: object): Redis };
-}
-
-/** Returns the delay before an attempt to reconnect, in milliseconds: exponential up to half a second, with jitter. */
-export function reconnectDelayMs(attempt: number): number {
-  return Math.min(25 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS) * (0.5 + Math.random() / 2);
 }
 
 function serverOptions(config: RedisConfig, target: RedisTarget): RedisOptions {

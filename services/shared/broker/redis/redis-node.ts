@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { RedisConfig } from '../../config/redis-config.ts';
 import { AppError } from '../../errors.ts';
 import type { BrokerReport, LinkName } from '../broker-report.ts';
-import { createRedisClient, type RedisTarget, reconnectDelayMs } from './redis-client.ts';
+import { createRedisClient, type RedisTarget } from './redis-client.ts';
 import type { RedisSettings } from './redis-settings.ts';
 import { RedisSubscriber, type SubscriberHandler } from './redis-subscriber.ts';
 
@@ -78,9 +78,6 @@ class RedisCommands {
   readonly #report: BrokerReport;
   readonly #handler: NodeHandler;
   #usable = false;
-  /** Connects in a row after which the server could not be used. */
-  #rejections = 0;
-  #retry: NodeJS.Timeout | undefined;
 
   constructor(deps: {
     redis: Redis;
@@ -100,7 +97,6 @@ class RedisCommands {
 
   async start(): Promise<void> {
     this.#redis.on('close', () => {
-      clearTimeout(this.#retry);
       if (this.#usable) this.#report.linkDown(this.#link);
       this.#usable = false;
       this.#handler.commandsLost();
@@ -113,7 +109,6 @@ class RedisCommands {
         this.#makeUsable().then(
           () => {
             this.#usable = true;
-            this.#rejections = 0;
             this.#report.linkUp(this.#link);
             this.#handler.connected();
             resolve();
@@ -122,9 +117,7 @@ class RedisCommands {
             if (error instanceof AppError) return abort(error);
             // The server may be full or read-only, or its ACL may not allow what is needed.
             this.#report.linkFailed(this.#link, error instanceof Error ? error.message : String(error));
-            // ioredis regards the connection as good, so it would reconnect without a delay.
-            this.#rejections += 1;
-            this.#retry = setTimeout(() => this.#redis.disconnect(true), reconnectDelayMs(this.#rejections));
+            this.#redis.disconnect(true); // reconnects after a delay
             resolve();
           },
         );
@@ -135,7 +128,6 @@ class RedisCommands {
   }
 
   stop(): void {
-    clearTimeout(this.#retry);
     this.#redis.disconnect();
   }
 
