@@ -15,6 +15,21 @@ import { startWebhook } from '../support/webhook-fixture.ts';
 const MAX_FILES = 14;
 const SCRIPTS = 'shared/broker/redis/scripts';
 
+const ENCODER = 'shared/protocol/server-message.ts';
+
+/** Called at each encoding of an update. */
+const encoding = vi.hoisted(() => vi.fn());
+vi.mock('../../services/shared/protocol/server-message.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../services/shared/protocol/server-message.ts')>();
+  return {
+    ...original,
+    encodeUpdateMessage(...args: Parameters<typeof original.encodeUpdateMessage>) {
+      encoding();
+      return original.encodeUpdateMessage(...args);
+    },
+  };
+});
+
 const readService = (path: string) => readFileSync(new URL(`../../services/${path}`, import.meta.url), 'utf8');
 
 /** Returns the files of the table in `services/README.md` in its order. */
@@ -82,10 +97,10 @@ describe('the path of an update', () => {
 
   /** Records the encoding of the update, and its hand-over to uWebSockets.js. */
   function recordFrames(): void {
-    const { stringify } = JSON;
-    vi.spyOn(JSON, 'stringify').mockImplementation((value, ...rest) => {
-      if (underWay && value?.type === 'update') recorder.record();
-      return stringify(value, ...rest);
+    encoding.mockImplementation(() => {
+      if (!underWay) return;
+      recorder.record();
+      recorder.add(ENCODER);
     });
     const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof import('uWebSockets.js');
     const createApp = uws.App;

@@ -9,8 +9,7 @@ import { RedisKeys } from './redis-keys.ts';
 import { RedisReceipts } from './redis-receipts.ts';
 import { RedisRelays } from './redis-relays.ts';
 import { RedisReplicatedPublisher } from './redis-replicated-publisher.ts';
-import { RedisScriptRunner } from './redis-script-runner.ts';
-import { BROKER_SCRIPTS, RedisScripts } from './redis-scripts.ts';
+import { BROKER_SCRIPTS, RedisScriptRunner, RedisScripts } from './redis-scripts.ts';
 import { callRedis, createRedisTopology, type RedisTopology } from './redis-topology.ts';
 
 /** Calls to Redis that a reservation outlives: the one that reserves, and the one that publishes. */

@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import { NotReplicatedError, type Published } from '../broker.ts';
-import { isScriptMissing } from './redis-script-runner.ts';
-import { type PublishArguments, parsePublished, type RedisScripts } from './redis-scripts.ts';
+import { isScriptMissing, type PublishArguments, parsePublished, type RedisScripts } from './redis-scripts.ts';
 
 /** The share of a call's deadline given to replicas: a call may have to sit out the `WAIT` of the calls before it. */
 const WAIT_SHARE = 0.4;
