@@ -50,9 +50,12 @@ export type ErrorCode = keyof typeof ERRORS;
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
+  /** Seconds after which the request may be repeated, as far as that is known. */
+  readonly retryAfterS: number | undefined;
 
-  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions & { retryAfterS?: number }) {
     super(detail ?? ERRORS[code].title, options);
+    this.retryAfterS = options?.retryAfterS;
     this.name = 'AppError';
     this.code = code;
     this.status = ERRORS[code].status;

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '../shared/errors.ts';
 import { parseBearerToken } from '../shared/protocol/bearer-token.ts';
 import type { Credential, SigningCredential, TokenCredential } from './credential.ts';
+import type { FailureLimit, PublisherRequest } from './failure-limit.ts';
 
 /** Limits of the timestamp of a signed call, in seconds before and after the current time. */
 const MAX_AGE_S = 300;
@@ -9,8 +10,12 @@ const MAX_AHEAD_S = 60;
 
 const MAX_SIGNATURE_LENGTH = 2048;
 
+/** One signature of a list, and a whole list (Standard Webhooks): signatures of other versions than `v1` are ignored. */
+const SIGNATURE = /^v1,([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)$/;
+const SIGNATURE_LIST = /^v\d[a-z]?,[A-Za-z0-9+/]+={0,2}(?: v\d[a-z]?,[A-Za-z0-9+/]+={0,2})*$/;
+
 /** Checks the headers of a call, before its body is read. Throws the errors of `createAuthenticate`. */
-export type Authenticate = (headers: IncomingHttpHeaders) => VerifyBody;
+export type Authenticate = (request: PublisherRequest) => VerifyBody;
 
 /** Verifies the raw bytes of a body, and returns the credential of the caller. Throws `invalid_signature`. */
 export type VerifyBody = (body: Buffer) => Credential;
@@ -20,16 +25,19 @@ export type VerifyBody = (body: Buffer) => Credential;
  * call without credentials is never read; the second verifies the body. A call has a bearer token, or the three headers of
  * Standard Webhooks (https://www.standardwebhooks.com, section "verifying webhook authenticity").
  *
- * The steps throw `AppError` with `unauthorized`, `invalid_webhook_id`, `invalid_timestamp` or `invalid_signature`.
+ * The steps throw `AppError` with `unauthorized`, `invalid_webhook_id`, `invalid_timestamp`, `invalid_signature`, or
+ * `rate_limited` after too many wrong signatures from an address.
  *
+ * @param deps.failures counts wrong signatures
  * @param deps.nowMs returns the wall-clock time, with which timestamps are compared
  */
 export function createAuthenticate(deps: {
   secrets: readonly SigningCredential[];
   tokens: readonly TokenCredential[];
+  failures: FailureLimit;
   nowMs: () => number;
 }): Authenticate {
-  const { secrets, tokens, nowMs } = deps;
+  const { secrets, tokens, failures, nowMs } = deps;
 
   function byToken(authorization: string): VerifyBody {
     const token = parseBearerToken(authorization);
@@ -40,7 +48,8 @@ export function createAuthenticate(deps: {
     return () => credential;
   }
 
-  return (headers) => {
+  return (request) => {
+    const { headers } = request;
     const [timestamp, signature] = [headers['webhook-timestamp'], headers['webhook-signature']];
     // A gateway on the way may have added an `Authorization` header of its own to a signed call.
     if (signature === undefined && headers.authorization !== undefined) return byToken(headers.authorization);
@@ -49,12 +58,14 @@ export function createAuthenticate(deps: {
       throw new AppError('unauthorized');
     }
     checkTimestamp(timestamp, nowMs());
-    // Node joins repeated headers with a comma and a space, which a list of signatures never contains.
-    if (signature.length > MAX_SIGNATURE_LENGTH || signature.includes(', ')) throw new AppError('invalid_signature');
+    const signatures = parseSignatures(signature);
+    if (signatures.length === 0) throw new AppError('invalid_signature');
+    failures.check(request);
     return (body) => {
-      const [credential] = secrets.filter((secret) => secret.verifies(body, { id, timestamp, signature }));
-      if (!credential) throw new AppError('invalid_signature');
-      return credential;
+      const [credential] = secrets.filter((secret) => secret.verifies(body, { id, timestamp, signatures }));
+      if (credential) return credential;
+      failures.count(request);
+      throw new AppError('invalid_signature');
     };
   };
 }
@@ -71,7 +82,16 @@ export function readWebhookId(headers: IncomingHttpHeaders): string | undefined 
   return id;
 }
 
+/** Parses a list of signatures; empty if its format is invalid or it has none of version 1. */
+function parseSignatures(text: string): readonly Buffer[] {
+  if (text.length > MAX_SIGNATURE_LENGTH || !SIGNATURE_LIST.test(text)) return [];
+  return text.split(' ').flatMap((item) => {
+    const signature = SIGNATURE.exec(item)?.[1];
+    return signature === undefined ? [] : [Buffer.from(signature, 'base64')];
+  });
+}
+
 function checkTimestamp(text: string, nowMs: number): void {
-  const ageS = /^\d{1,12}$/.test(text) ? nowMs / 1000 - Number(text) : Number.NaN;
+  const ageS = /^[1-9]\d{0,11}$/.test(text) ? nowMs / 1000 - Number(text) : Number.NaN;
   if (!(ageS <= MAX_AGE_S && ageS >= -MAX_AHEAD_S)) throw new AppError('invalid_timestamp');
 }

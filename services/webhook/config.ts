@@ -1,10 +1,14 @@
+import type { BlockList } from 'node:net';
 import { type EnvReader, isToken, TOKEN_RULE } from '../shared/config/env-reader.ts';
-import { readHeaderTimeoutMs } from '../shared/config/process-config.ts';
-import { requireRedisConfig } from '../shared/config/redis-config.ts';
+import { readHeaderTimeoutMs, readTrustedProxies } from '../shared/config/process-config.ts';
+import { readDataTtlMs, requireRedisConfig } from '../shared/config/redis-config.ts';
 import { type HostRule, readAllowedHosts } from '../shared/http/allowed-hosts.ts';
 import { MIN_SECRET_BYTES } from '../shared/protocol/signing-secret.ts';
 import type { Topic } from '../shared/update/topic.ts';
 import { parseSigningSecret, type SigningCredential } from './credential.ts';
+
+/** Any valid call fits: 100 topics with 64 KiB each. */
+const MIN_STORED_BYTES = 8 * 1024 * 1024;
 
 /** The settings of a webhook. */
 export interface WebhookConfig {
@@ -19,8 +23,14 @@ export interface WebhookConfig {
   readonly isAllowedHost: HostRule;
   /** The longest time until the headers of a call are complete, in milliseconds; 0 for no limit. */
   readonly headerTimeoutMs: number;
-  /** Limit of calls per second for each token or secret; 0 for no limit. */
-  readonly callsPerSecond: number;
+  /** Limit of points per second for each token or secret; 0 for no limit. A call costs a point for each topic and KiB of `data`. */
+  readonly pointsPerSecond: number;
+  /** Limit of bytes that each token or secret stores through one webhook; 0 for no limit. */
+  readonly maxStoredBytes: number;
+  /** Time after which Redis deletes the `data` of an update. */
+  readonly dataTtlMs: number;
+  /** Proxies whose `X-Forwarded-For` is trusted. */
+  readonly trustedProxies: BlockList;
   /** Limit of calls that wait for delivery or query receipts at a time. */
   readonly maxWaitingCalls: number;
   /** Whether to serve the legacy contract, which has no authentication. */
@@ -51,7 +61,10 @@ export function readWebhookConfig(env: EnvReader, fallback: { token?: string } =
     secrets,
     isAllowedHost: readAllowedHosts(env),
     headerTimeoutMs: readHeaderTimeoutMs(env),
-    callsPerSecond: env.integer('WEBHOOK_RATE', { default: 1000, min: 0, max: 1_000_000 }),
+    pointsPerSecond: env.integer('WEBHOOK_RATE', { default: 1000, min: 0, max: 1_000_000 }),
+    maxStoredBytes: readMaxStoredBytes(env),
+    dataTtlMs: readDataTtlMs(env),
+    trustedProxies: readTrustedProxies(env),
     maxWaitingCalls: env.integer('MAX_WAITING_CALLS', { default: 100, min: 1, max: 10_000 }),
     legacy: env.boolean('LEGACY_WEBHOOK', false),
     defaultTopic: env.topic('DEFAULT_TOPIC', 'default'),
@@ -65,6 +78,13 @@ function readTokens(env: EnvReader): readonly string[] {
   }
   if (new Set(tokens).size < tokens.length) env.fail('WEBHOOK_TOKENS', 'must not contain the same token twice');
   return tokens;
+}
+
+function readMaxStoredBytes(env: EnvReader): number {
+  const bytes = env.bytes('WEBHOOK_STORAGE', { default: '64MiB' });
+  if (bytes !== 0 && bytes < MIN_STORED_BYTES)
+    env.fail('WEBHOOK_STORAGE', 'must be 0B, or at least 8MiB: one call may store 7MiB');
+  return bytes;
 }
 
 function readSecrets(env: EnvReader): readonly SigningCredential[] {

@@ -4,11 +4,16 @@ import { createRequestMetrics } from '../shared/express/metrics.ts';
 import type { ReceiptReport } from './delivery-receipts.ts';
 
 /** Observes the webhook. */
-export interface WebhookMetrics extends RequestReport, ReceiptReport {
+export interface WebhookMetrics extends RequestReport, ReceiptReport, LimitReport {
   /** This number of updates was published and acknowledged. */
   updatesPublished(count: number): void;
   /** A repeated call received the response of the first one. */
   callRepeated(): void;
+}
+
+/** Observes refusals of calls over a limit. */
+export interface LimitReport {
+  callLimited(limit: 'rate' | 'storage' | 'signatures'): void;
 }
 
 /** Creates the metrics of the webhook. */
@@ -22,6 +27,12 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
   const repeated = new Counter({
     name: 'webhook_repeated_calls_total',
     help: 'Repeated calls by webhook-id: they received the first response and published nothing. Panel "Updates and repeated calls"',
+    registers,
+  });
+  const limited = new Counter({
+    name: 'webhook_calls_limited_total',
+    help: 'Calls refused with 429, by limit: rate and storage of their credentials, or wrong signatures of their address. Panel "Updates and repeated calls"',
+    labelNames: ['limit'],
     registers,
   });
   const queried = new Counter({
@@ -51,6 +62,7 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
       },
     }),
     callRepeated: () => repeated.inc(),
+    callLimited: (limit) => limited.inc({ limit }),
     receiptsQueried: (updates) => queried.inc(updates),
     waitEnded(outcome, seconds) {
       waits.inc({ outcome });

@@ -14,7 +14,8 @@ import type { ClusterPublisher, PublishedTopic } from './cluster-publisher.ts';
 import type { DeliveryReceipts } from './delivery-receipts.ts';
 import type { Idempotent } from './idempotency.ts';
 import type { WebhookMetrics } from './metrics.ts';
-import type { LimitRate } from './rate-limit.ts';
+import { pointsOf, type RateLimit } from './rate-limit.ts';
+import type { StorageLimit } from './storage-limit.ts';
 import { parseWaitParameters } from './wait-parameters.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -27,29 +28,34 @@ const MAX_BODY_BYTES = 64 * 1024;
 export function createPublishHandler(deps: {
   publisher: ClusterPublisher;
   authenticate: Authenticate;
-  limitRate: LimitRate;
+  rateLimit: RateLimit;
+  storageLimit: StorageLimit;
   idempotent: Idempotent;
   receipts: DeliveryReceipts;
   metrics: WebhookMetrics;
   tracer: Tracer;
   brokerTracer: Tracer;
 }): RequestHandler {
-  const { publisher, authenticate, limitRate, idempotent, receipts, metrics, tracer, brokerTracer } = deps;
+  const { publisher, authenticate, rateLimit, storageLimit, idempotent, receipts, metrics, tracer, brokerTracer } =
+    deps;
   return async (request, response) => {
     const within = contextOf(request);
-    const verify = authenticate(request.headers);
+    const verify = authenticate(request);
     requireMediaType(request.headers, ['application/json']);
     const raw = await readBody(request, MAX_BODY_BYTES);
     const credential = await record(tracer, 'verify', { within }, () => verify(raw));
-    await limitRate(credential, response);
+    rateLimit.admit(credential);
     const { topics, ...content } = parsePublishRequest(decodeUtf8(raw));
     const attributes = { topic: topics.join(' ') };
     if (within) trace.getSpan(within)?.setAttributes(attributes);
     if (!topics.every(credential.mayPublish)) throw new AppError('topic_forbidden');
     const body = withCallersTrace(request.headers.traceparent, content);
+    const dataBytes = Buffer.byteLength(content.data ?? '');
+    rateLimit.charge(credential, pointsOf({ topics: topics.length, dataBytes }) - 1);
     const wait = parseWaitParameters(queryParameters(request));
 
     async function publish(): Promise<{ updates: readonly PublishedTopic[] }> {
+      storageLimit.store(credential, topics, dataBytes);
       const options = { kind: SpanKind.CLIENT, attributes, within };
       const updates = await record(brokerTracer, 'publish', options, async (span) => {
         const traced = span ? { ...body, traceparent: formatTraceparent(span.spanContext()) } : body;

@@ -7,7 +7,7 @@ import { parseTopic } from '../shared/update/topic.ts';
 import { parseVersion } from '../shared/update/update.ts';
 import type { Authenticate } from './authenticate.ts';
 import type { DeliveryReceipts } from './delivery-receipts.ts';
-import type { LimitRate } from './rate-limit.ts';
+import type { RateLimit } from './rate-limit.ts';
 
 /** The body over which the signature of a GET is made. */
 const NO_BODY = Buffer.alloc(0);
@@ -22,12 +22,12 @@ export function createReceiptsHandler(deps: {
   receipts: DeliveryReceipts;
   registers: Pick<BrokerFeed, 'read'>;
   authenticate: Authenticate;
-  limitRate: LimitRate;
+  rateLimit: RateLimit;
 }): RequestHandler {
-  const { receipts, registers, authenticate, limitRate } = deps;
+  const { receipts, registers, authenticate, rateLimit } = deps;
   return async (request: Request, response) => {
-    const credential = authenticate(request.headers)(NO_BODY);
-    await limitRate(credential, response);
+    const credential = authenticate(request)(NO_BODY);
+    rateLimit.admit(credential);
     const version = parseVersion(String(request.params.version));
     if (version === undefined) throw new AppError('invalid_request', 'The version must be a whole number');
     const topics = queryParameters(request).getAll('topic');

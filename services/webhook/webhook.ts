@@ -3,6 +3,7 @@ import express from 'express';
 import helmet from 'helmet';
 import type { BrokerFeed, BrokerPublisher, IdempotencyStore } from '../shared/broker/broker.ts';
 import type { ReceiptQuerier } from '../shared/broker/receipts.ts';
+import { REGISTER_TTL_MS } from '../shared/broker/retention.ts';
 import type { Clock } from '../shared/clock.ts';
 import { AppError } from '../shared/errors.ts';
 import { allowMethods } from '../shared/express/allow-methods.ts';
@@ -11,6 +12,7 @@ import { doNotCache } from '../shared/express/do-not-cache.ts';
 import { createErrorHandler } from '../shared/express/error-handler.ts';
 import { createMeasure } from '../shared/express/measure.ts';
 import { assignRequestId } from '../shared/express/request-id.ts';
+import { createClientAddressReader } from '../shared/http/client-address.ts';
 import { createHttpServer, type HttpServer } from '../shared/http/http-server.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
@@ -21,12 +23,14 @@ import { ClusterPublisher } from './cluster-publisher.ts';
 import type { WebhookConfig } from './config.ts';
 import { createTokenCredential } from './credential.ts';
 import { DeliveryReceipts } from './delivery-receipts.ts';
+import { FailureLimit } from './failure-limit.ts';
 import { createIdempotency } from './idempotency.ts';
 import { createLegacyHandler } from './legacy-handler.ts';
 import { createWebhookMetrics } from './metrics.ts';
 import { createPublishHandler } from './publish-handler.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createReceiptsHandler } from './receipts-handler.ts';
+import { createStorageLimit } from './storage-limit.ts';
 
 /** The parts of a broker that a webhook uses. */
 export type WebhookBroker = BrokerPublisher &
@@ -60,9 +64,25 @@ export function createWebhook(deps: {
   const authenticate = createAuthenticate({
     secrets: config.secrets,
     tokens: config.tokens.map(createTokenCredential),
+    failures: new FailureLimit({
+      readAddress: createClientAddressReader(config.trustedProxies),
+      report: metrics,
+      nowMs: () => clock.monotonicMs(),
+    }),
     nowMs: () => clock.nowMs(),
   });
-  const limitRate = createRateLimit({ callsPerSecond: config.callsPerSecond });
+  const rateLimit = createRateLimit({
+    pointsPerSecond: config.pointsPerSecond,
+    nowMs: () => clock.monotonicMs(),
+    report: metrics,
+  });
+  const storageLimit = createStorageLimit({
+    maxBytes: config.maxStoredBytes,
+    dataTtlMs: config.dataTtlMs,
+    registerTtlMs: REGISTER_TTL_MS,
+    report: metrics,
+    nowMs: () => clock.monotonicMs(),
+  });
   const idempotent = createIdempotency({ store: broker, logger, clock, tracer: brokerTracer });
 
   const app = express();
@@ -76,7 +96,8 @@ export function createWebhook(deps: {
     createPublishHandler({
       publisher,
       authenticate,
-      limitRate,
+      rateLimit,
+      storageLimit,
       idempotent,
       receipts,
       metrics,
@@ -87,7 +108,7 @@ export function createWebhook(deps: {
   app.all(
     '/updates/:version',
     allowMethods('GET'),
-    createReceiptsHandler({ receipts, registers: broker, authenticate, limitRate }),
+    createReceiptsHandler({ receipts, registers: broker, authenticate, rateLimit }),
   );
   if (config.legacy) {
     app.all(

@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto';
+import { BlockList } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
 import { sendRaw } from '../support/raw-http.ts';
@@ -72,6 +74,12 @@ describe('a webhook accepts', () => {
 
 describe('a webhook rejects', () => {
   const good = () => signedHeaders(BODY);
+  /** Headers with a signature over exactly this timestamp. */
+  function resigned({ timestamp }: { timestamp: string }): Record<string, string> {
+    const key = Buffer.from(WEBHOOK_SECRET.slice('whsec_'.length), 'base64');
+    const signature = createHmac('sha256', key).update(`msg_1.${timestamp}.${BODY}`).digest('base64');
+    return { 'webhook-id': 'msg_1', 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` };
+  }
   const seconds = (offset: number) => String(Math.floor(Date.now() / 1000) + offset);
 
   it.each<[string, () => Record<string, string | undefined>, number, string]>([
@@ -111,6 +119,19 @@ describe('a webhook rejects', () => {
       'invalid_timestamp',
     ],
     ['a negative timestamp', () => ({ ...good(), 'webhook-timestamp': '-1' }), 401, 'invalid_timestamp'],
+    ['a timestamp with leading zeros', () => resigned({ timestamp: `00${seconds(0)}` }), 401, 'invalid_timestamp'],
+    [
+      'a signature and a third field',
+      () => ({ ...good(), 'webhook-signature': `${good()['webhook-signature']},x` }),
+      401,
+      'invalid_signature',
+    ],
+    [
+      'a signature in URL-safe base64',
+      () => ({ ...good(), 'webhook-signature': `v1,${'-'.repeat(43)}=` }),
+      401,
+      'invalid_signature',
+    ],
     ['an infinite timestamp', () => ({ ...good(), 'webhook-timestamp': 'Infinity' }), 401, 'invalid_timestamp'],
     [
       'a timestamp other than the signed one',
@@ -168,6 +189,45 @@ describe('a webhook rejects', () => {
       expect(await post(headers, changed)).toMatchObject({ status: 401, answer: { code: 'invalid_signature' } });
     }
     expect(broker.published).toEqual([]);
+  });
+
+  it('a signature of an invalid format before its body arrives', async () => {
+    const head = (signature: string) =>
+      [
+        'POST /webhook HTTP/1.1',
+        'host: x',
+        'content-type: application/json',
+        'content-length: 60000',
+        ...Object.entries({ ...good(), 'webhook-signature': signature }).map(([name, value]) => `${name}: ${value}`),
+        '\r\n',
+      ].join('\r\n');
+    expect(await sendRaw(webhook.port, head('v1,AAAA'))).toMatch(/^HTTP\/1.1 401 /);
+  });
+
+  it('signed calls of an address with too many wrong signatures, before their bodies arrive', async () => {
+    const secrets = [parseSigningSecret(WEBHOOK_SECRET) as SigningCredential];
+    const trustedProxies = new BlockList();
+    trustedProxies.addAddress('127.0.0.1');
+    const limited = await startWebhook({ config: { secrets, trustedProxies } });
+    const call = (client: string, headers: Record<string, string>) =>
+      fetch(`${limited.url}/webhook`, {
+        method: 'POST',
+        headers: { ...headers, 'x-forwarded-for': client },
+        body: BODY,
+      });
+    const forged = () => signedHeaders(BODY, { secret: UNKNOWN_SECRET });
+    const codes: number[] = [];
+    while (codes.length < 200 && codes.at(-1) !== 429) codes.push((await call('192.0.2.1', forged())).status);
+    expect(codes.slice(0, -1)).toEqual(Array(codes.length - 1).fill(401));
+    expect(codes.length).toBeGreaterThan(60);
+    const refused = await call('192.0.2.1', signedHeaders(BODY));
+    expect([refused.status, await refused.json()]).toMatchObject([429, { code: 'rate_limited' }]);
+    expect(refused.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+    expect((await call('192.0.2.2', signedHeaders(BODY))).status).toBe(200);
+    const token = { authorization: `Bearer ${WEBHOOK_TOKEN}`, 'content-type': 'application/json' };
+    expect((await call('192.0.2.1', token)).status).toBe(200);
+    expect(await limited.registry.metrics()).toContain('webhook_calls_limited_total{limit="signatures"} 2');
+    await limited.stop();
   });
 
   it('repeated headers, and headers of a megabyte', async () => {

@@ -121,7 +121,7 @@ describe('a webhook', () => {
 
   it('limits the calls per second of a credential to WEBHOOK_RATE, and sends Retry-After', async () => {
     const broker = new RecordingBroker();
-    const webhook = await startWebhook({ broker, config: { secrets: SECRETS, callsPerSecond: 5 } });
+    const webhook = await startWebhook({ broker, config: { secrets: SECRETS, pointsPerSecond: 5 } });
     const token = { authorization: `Bearer ${WEBHOOK_TOKEN}`, 'content-type': 'application/json' };
     const answers = await Promise.all(Array.from({ length: 20 }, () => post(webhook, token)));
     const refused = answers.filter(({ status }) => status === 429);
@@ -132,6 +132,43 @@ describe('a webhook', () => {
     const response = await fetch(`${webhook.url}/webhook`, { method: 'POST', headers: token, body: BODY });
     if (response.status === 429) expect(response.headers.get('retry-after')).toBe('1');
     expect((await post(webhook, signedHeaders(BODY))).status).toBe(200);
+    await webhook.stop();
+  });
+
+  it('charges a call by its topics and the KiB of data that they receive, and admits every valid call', async () => {
+    const broker = new RecordingBroker();
+    const webhook = await startWebhook({ broker, config: { pointsPerSecond: 100 } });
+    const token = { authorization: `Bearer ${WEBHOOK_TOKEN}`, 'content-type': 'application/json' };
+    const call = (topics: number, data: string) =>
+      fetch(`${webhook.url}/webhook`, {
+        method: 'POST',
+        headers: token,
+        body: JSON.stringify({ topics: Array.from({ length: topics }, (_, i) => `t${i}`), data }),
+      });
+    expect((await call(100, 'x'.repeat(60_000))).status).toBe(200); // 5860 points: a minute of this rate
+    const refused = await call(1, '');
+    expect([refused.status, await refused.json()]).toMatchObject([429, { code: 'rate_limited' }]);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(30);
+    expect(broker.published).toHaveLength(100);
+    await webhook.stop();
+  });
+
+  it('bounds the bytes that a credential stores, without counting what a newer update replaces', async () => {
+    const broker = new RecordingBroker();
+    const config = { secrets: SECRETS, maxStoredBytes: 8 * 1024 ** 2 };
+    const webhook = await startWebhook({ broker, config });
+    const call = (body: string) => post(webhook, signedHeaders(body), body);
+    const large = (name: string) =>
+      JSON.stringify({ topics: Array.from({ length: 100 }, (_, i) => `${name}${i}`), data: 'x'.repeat(60_000) });
+    for (let round = 0; round < 3; round += 1) expect((await call(large('a'))).status).toBe(200);
+    expect(await call(large('b'))).toMatchObject({ status: 429, answer: { code: 'rate_limited' } });
+    expect(broker.published).toHaveLength(300);
+    const other = await post(webhook, {
+      authorization: `Bearer ${WEBHOOK_TOKEN}`,
+      'content-type': 'application/json',
+    });
+    expect(other.status).toBe(200);
+    expect(await webhook.registry.metrics()).toContain('webhook_calls_limited_total{limit="storage"} 1');
     await webhook.stop();
   });
 });

@@ -202,7 +202,7 @@ describe('a webhook whose relays do not reply', () => {
   });
 
   it('applies the rate limit to requests for receipts', async () => {
-    const limited = await startWebhook({ broker, config: { callsPerSecond: 1 } });
+    const limited = await startWebhook({ broker, config: { pointsPerSecond: 1 } });
     const ask = () => fetch(`${limited.url}/updates/1?topic=chat`, { headers: AUTHORIZED });
     const answers = await Promise.all([ask(), ask()]);
     expect(answers.map(({ status }) => status).sort()).toEqual([404, 429]);

@@ -1,3 +1,4 @@
+import { BlockList } from 'node:net';
 import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
 import { createLogger } from '../../services/shared/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
@@ -32,7 +33,10 @@ export async function startWebhook(
       secrets: [],
       isAllowedHost: () => true,
       headerTimeoutMs: 10_000,
-      callsPerSecond: 0,
+      pointsPerSecond: 0,
+      maxStoredBytes: 0,
+      dataTtlMs: 3_600_000,
+      trustedProxies: new BlockList(),
       maxWaitingCalls: 2,
       legacy: false,
       defaultTopic: parseTopic('default'),

@@ -24,6 +24,7 @@ import {
   parseSigningSecret,
   type SigningCredential,
 } from '../../services/webhook/credential.ts';
+import { FailureLimit } from '../../services/webhook/failure-limit.ts';
 import { parseWaitParameters } from '../../services/webhook/wait-parameters.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
 
@@ -238,6 +239,7 @@ describe('input from outside', { timeout: 20_000 + 10 * numRuns }, () => {
     const authenticate = createAuthenticate({
       secrets: [parseSigningSecret(WEBHOOK_SECRET) as SigningCredential],
       tokens: [createTokenCredential('a-token-that-no-run-generates')],
+      failures: new FailureLimit({ readAddress: (address) => address, nowMs: () => 0, report: { callLimited() {} } }),
       nowMs: () => 1_700_000_000_000,
     });
     const headers = fc.record(
@@ -251,7 +253,7 @@ describe('input from outside', { timeout: 20_000 + 10 * numRuns }, () => {
     );
     fc.assert(
       fc.property(headers, fc.uint8Array(), (candidate, body) => {
-        expect(outcome(() => authenticate(candidate)(Buffer.from(body)))).toBeUndefined();
+        expect(outcome(() => authenticate({ headers: candidate, socket: {} })(Buffer.from(body)))).toBeUndefined();
       }),
       { numRuns },
     );

@@ -56,6 +56,11 @@ interface RedisUrl {
 
 const NO_URL: RedisUrl = { address: { host: '', port: 0 }, database: 0, username: '', password: '', tls: false };
 
+/** Reads the time after which Redis deletes the `data` of an update, in milliseconds. At most that of registers. */
+export function readDataTtlMs(env: EnvReader): number {
+  return env.durationMs('DATA_RETENTION', { default: '1h', minMs: 1000, maxMs: 24 * 3600 * 1000 });
+}
+
 /** Reads the settings of Redis; undefined if the environment names no Redis. */
 export function readRedisConfig(env: EnvReader): RedisConfig | undefined {
   const url = readUrl(env);

@@ -6,7 +6,7 @@ import { PROBLEM_CONTENT_TYPE, toProblem } from '../protocol/problem.ts';
 const RETRY_AFTER_S = 1;
 
 /**
- * Sends an error as `application/problem+json`, with `Retry-After` on 503 and `WWW-Authenticate` on 401. Set other headers
+ * Sends an error as `application/problem+json`, with `Retry-After` on 503 and where the time is known, and `WWW-Authenticate` on 401. Set other headers
  * of the error, such as `Allow`, before. If the response has already begun, closes the connection.
  */
 export function sendProblem(response: ServerResponse, error: AppError): void {
@@ -20,7 +20,8 @@ export function sendProblem(response: ServerResponse, error: AppError): void {
   response.setHeader('Content-Length', Buffer.byteLength(body));
   response.setHeader('Cache-Control', 'no-store');
   response.setHeader('X-Content-Type-Options', 'nosniff');
-  if (error.status === 503) response.setHeader('Retry-After', RETRY_AFTER_S);
+  const retryAfterS = error.retryAfterS ?? (error.status === 503 ? RETRY_AFTER_S : undefined);
+  if (retryAfterS !== undefined) response.setHeader('Retry-After', retryAfterS);
   if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="heliograph"');
   response.end(body);
 }
