@@ -1,7 +1,7 @@
 import { SpanKind, type Tracer } from '@opentelemetry/api';
 import type { Request, RequestHandler, Response } from 'express';
 import { AppError } from '../shared/errors.ts';
-import { decodeUtf8, readBody, requireMediaType } from '../shared/http/read-body.ts';
+import { BodyReader, decodeUtf8, requireMediaType } from '../shared/http/read-body.ts';
 import { requireSameOrigin } from '../shared/http/same-origin.ts';
 import { record } from '../shared/trace/record.ts';
 import { contextOf } from '../shared/trace/request-context.ts';
@@ -92,10 +92,12 @@ export function createPostComment(deps: {
     return { comment, published: await outbox.publish(comment.id) };
   }
 
+  const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES });
+
   return async (request, response) => {
     requireSameOrigin(request.headers);
     const type = requireMediaType(request.headers, [JSON_TYPE, FORM_TYPE]);
-    const fields = parseFields(type, await readBody(request, MAX_BODY_BYTES));
+    const fields = parseFields(type, await bodies.read(request));
     if (type === JSON_TYPE || !acceptsPage(request)) {
       response.status(201).json(await save(request, fields));
       return;

@@ -80,7 +80,7 @@ export function readRelayConfig(
     admission: Object.freeze({
       maxConnections: env.integer('MAX_CONNECTIONS', { default: connectionsByFileLimit() }),
       maxConnectionsPerAddress: env.integer('MAX_CONNECTIONS_PER_ADDRESS', { default: 0 }),
-      connectionsPerSecond: env.integer('CONNECTION_RATE', { default: 10_000 }),
+      connectionPointsPerSecond: env.integer('CONNECTION_RATE', { default: 5000 }),
     }),
     maxMessageBytes: env.bytes('MAX_MESSAGE_SIZE', { default: '16KiB', max: MAX_MESSAGE_BYTES }),
     maxSockets: socketsByFileLimit(),

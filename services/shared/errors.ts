@@ -32,6 +32,7 @@ export const ERRORS = {
   rate_limited: { status: 429, title: 'Too many calls with these credentials' },
   internal_error: { status: 500, title: 'An internal error occurred' },
   broker_unavailable: { status: 503, title: 'The broker cannot be reached; repeating the call is harmless' },
+  too_many_bodies: { status: 503, title: 'Too many bodies are being received; repeating the call is harmless' },
   too_many_waiting: { status: 503, title: 'Too many calls are waiting for delivery' },
   call_in_progress: { status: 503, title: 'Another call with this webhook-id is in progress; repeat this one' },
   not_replicated: { status: 503, title: 'Too few replicas confirmed the update; repeating the call is harmless' },

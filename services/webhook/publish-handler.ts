@@ -3,7 +3,7 @@ import type { RequestHandler } from 'express';
 import { AppError } from '../shared/errors.ts';
 import { disconnectSignal } from '../shared/express/disconnect-signal.ts';
 import { queryParameters } from '../shared/express/query-parameters.ts';
-import { decodeUtf8, readBody, requireMediaType } from '../shared/http/read-body.ts';
+import { BodyReader, decodeUtf8, requireMediaType } from '../shared/http/read-body.ts';
 import { parsePublishRequest } from '../shared/protocol/publish-request.ts';
 import { record } from '../shared/trace/record.ts';
 import { contextOf } from '../shared/trace/request-context.ts';
@@ -38,11 +38,12 @@ export function createPublishHandler(deps: {
 }): RequestHandler {
   const { publisher, authenticate, rateLimit, storageLimit, idempotent, receipts, metrics, tracer, brokerTracer } =
     deps;
+  const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES });
   return async (request, response) => {
     const within = contextOf(request);
     const verify = authenticate(request);
     requireMediaType(request.headers, ['application/json']);
-    const raw = await readBody(request, MAX_BODY_BYTES);
+    const raw = await bodies.read(request);
     const credential = await record(tracer, 'verify', { within }, () => verify(raw));
     rateLimit.admit(credential);
     const { topics, ...content } = parsePublishRequest(decodeUtf8(raw));

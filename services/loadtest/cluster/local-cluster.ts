@@ -49,6 +49,8 @@ export async function startLocalCluster(options: {
     WEBHOOK_PORT: '0',
     WEBHOOK_TOKENS: token,
     WEBHOOK_RATE: '0',
+    WEBHOOK_STORAGE: '0B',
+    CONNECTION_RATE: '0',
     MAX_LONG_POLLS: '0',
     MAX_RELAY_TOPICS: '0',
     PING_INTERVAL: options.pingInterval,

@@ -2,6 +2,7 @@ import { AppError } from '../../shared/errors.ts';
 import type { HostRule } from '../../shared/http/allowed-hosts.ts';
 import type { ClientAddressReader } from '../../shared/http/client-address.ts';
 import type { TransportName } from '../../shared/protocol/transport-name.ts';
+import { TokenBucket } from '../../shared/token-bucket.ts';
 import type { Admission, Caller } from '../transport/transport.ts';
 import type { Origins } from './origins.ts';
 
@@ -9,8 +10,8 @@ import type { Origins } from './origins.ts';
 export interface AdmissionLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
-  /** New connections per second, which is also the burst after a quiet second. */
-  readonly connectionsPerSecond: number;
+  /** Points of new connections per second, which is also the burst: one for each, or for each topic in its URL. */
+  readonly connectionPointsPerSecond: number;
 }
 
 /** The connections that a full relay may close to admit a new one. */
@@ -27,12 +28,10 @@ export class ConnectionAdmission implements Admission {
   readonly #isAllowedHost: HostRule;
   readonly #evictionPool: EvictionPool;
   readonly #isFresh: () => boolean;
-  readonly #nowMs: () => number;
   readonly #perAddress = new Map<string, number>();
   #connections = 0;
   #draining = false;
-  #tokens: number;
-  #filledAtMs = 0;
+  readonly #rate: TokenBucket | undefined;
 
   constructor(deps: {
     limits: AdmissionLimits;
@@ -49,8 +48,8 @@ export class ConnectionAdmission implements Admission {
     this.#isAllowedHost = deps.isAllowedHost;
     this.#evictionPool = deps.evictionPool;
     this.#isFresh = deps.isFresh;
-    this.#nowMs = deps.nowMs;
-    this.#tokens = deps.limits.connectionsPerSecond;
+    const perSecond = deps.limits.connectionPointsPerSecond;
+    this.#rate = perSecond === 0 ? undefined : new TokenBucket({ perSecond, nowMs: deps.nowMs });
   }
 
   /** Admitted connections that are open. */
@@ -63,7 +62,7 @@ export class ConnectionAdmission implements Admission {
     this.#draining = true;
   }
 
-  admit(caller: Caller, transport: TransportName): string {
+  admit(caller: Caller, transport: TransportName, topics: number): string {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     const { origin, host } = caller;
     if (!this.#isAllowedHost(host)) throw new AppError('host_forbidden');
@@ -79,7 +78,8 @@ export class ConnectionAdmission implements Admission {
     const held = key === '' ? 0 : (this.#perAddress.get(key) ?? 0);
     if (key !== '' && held >= maxConnectionsPerAddress) throw new AppError('too_many_connections');
     // Last: connections that are refused for another reason must not use up the rate.
-    if (!this.#takeToken()) throw new AppError('connecting_too_fast');
+    if (this.#rate?.isEmpty) throw new AppError('connecting_too_fast');
+    this.#rate?.take(Math.max(1, topics));
     if (isFull) this.#evictionPool.evict();
     // Read again: the evicted connection may have had the same address.
     if (key !== '') this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
@@ -93,17 +93,5 @@ export class ConnectionAdmission implements Admission {
     const left = (this.#perAddress.get(key) ?? 1) - 1;
     if (left > 0) this.#perAddress.set(key, left);
     else this.#perAddress.delete(key);
-  }
-
-  #takeToken(): boolean {
-    const perSecond = this.#limits.connectionsPerSecond;
-    if (perSecond === 0) return true;
-    const nowMs = this.#nowMs();
-    const filled = this.#tokens + (Math.max(0, nowMs - this.#filledAtMs) * perSecond) / 1000;
-    this.#tokens = Math.min(perSecond, filled);
-    this.#filledAtMs = nowMs;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
   }
 }

@@ -72,10 +72,10 @@ export interface Caller {
 /** Admission control, applied before a connection is opened. */
 export interface Admission {
   /**
-   * Admits a connection. Returns the key to pass to `release` when it is closed.
+   * Admits a connection that asks for this number of topics. Returns the key to pass to `release` when it is closed.
    * @throws {AppError} the reason for the refusal
    */
-  admit(caller: Caller, transport: TransportName): string;
+  admit(caller: Caller, transport: TransportName, topics: number): string;
   release(key: string): void;
 }
 

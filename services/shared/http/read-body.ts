@@ -18,28 +18,88 @@ export function requireMediaType<T extends string>(headers: IncomingHttpHeaders,
   return known;
 }
 
+/** Bodies of the largest size that may be in flight at a time, whoever sends them. */
+const BODIES_IN_FLIGHT = 256;
+const FIRST_BYTES = 1024;
+
+/** A body that is being received. */
+interface PendingBody {
+  fail(error: AppError): void;
+}
+
 /**
- * Reads the raw bytes of a body. Rejects with the error of the stream if the client disconnects.
- *
- * @throws {AppError} body_too_large, as soon as the limit is exceeded or announced to be
+ * Reads bodies of requests, into memory that is bounded for each body and for all together. Bytes are copied as they
+ * arrive: a chunk of one byte would keep the whole buffer alive in which the socket received it. If the memory for all is
+ * used up, the body that is in flight for the longest time is refused.
  */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = () => new AppError('body_too_large', `The body is larger than ${maxBytes / 1024} KiB`);
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    function collect(chunk: Buffer): void {
-      size += chunk.length;
-      chunks.push(chunk);
-      if (size <= maxBytes) return;
-      request.off('data', collect);
-      reject(tooLarge());
+export class BodyReader {
+  readonly #maxBytes: number;
+  readonly #maxTotalBytes: number;
+  readonly #pending = new Set<PendingBody>();
+  #totalBytes = 0;
+
+  /** @param deps.maxTotalBytes for all bodies in flight; by default 256 times `maxBytes` */
+  constructor(deps: { maxBytes: number; maxTotalBytes?: number }) {
+    this.#maxBytes = deps.maxBytes;
+    this.#maxTotalBytes = deps.maxTotalBytes ?? BODIES_IN_FLIGHT * deps.maxBytes;
+  }
+
+  /**
+   * Reads the raw bytes of a body. Rejects with the error of the stream if the client disconnects.
+   *
+   * @throws {AppError} body_too_large, as soon as the limit is exceeded or announced to be; too_many_bodies
+   */
+  async read(request: IncomingMessage): Promise<Buffer> {
+    const tooLarge = () => new AppError('body_too_large', `The body is larger than ${this.#maxBytes / 1024} KiB`);
+    if (Number(request.headers['content-length'] ?? 0) > this.#maxBytes) throw tooLarge();
+    return new Promise((resolve, reject) => {
+      let bytes = Buffer.alloc(0);
+      let size = 0;
+      const end = (): boolean => {
+        request.off('data', collect);
+        this.#totalBytes -= bytes.length;
+        return this.#pending.delete(body);
+      };
+      const body: PendingBody = {
+        fail(error) {
+          if (end()) reject(error);
+        },
+      };
+      const collect = (chunk: Buffer): void => {
+        const needed = size + chunk.length;
+        if (needed > this.#maxBytes) {
+          body.fail(tooLarge());
+          return;
+        }
+        if (needed > bytes.length) {
+          const larger = Buffer.allocUnsafeSlow(
+            Math.min(this.#maxBytes, Math.max(2 * bytes.length, needed, FIRST_BYTES)),
+          );
+          bytes.copy(larger, 0, 0, size);
+          this.#totalBytes += larger.length - bytes.length;
+          bytes = larger;
+        }
+        chunk.copy(bytes, size);
+        size = needed;
+        this.#enforceTotal();
+      };
+      this.#pending.add(body);
+      request.on('data', collect);
+      request.once('end', () => {
+        if (end()) resolve(bytes.subarray(0, size));
+      });
+      request.once('error', (error) => {
+        if (end()) reject(error);
+      });
+    });
+  }
+
+  #enforceTotal(): void {
+    for (const oldest of this.#pending) {
+      if (this.#totalBytes <= this.#maxTotalBytes) return;
+      oldest.fail(new AppError('too_many_bodies'));
     }
-    request.on('data', collect);
-    request.once('end', () => resolve(Buffer.concat(chunks)));
-    request.once('error', reject);
-  });
+  }
 }
 
 /**

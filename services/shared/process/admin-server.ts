@@ -4,6 +4,7 @@ import type { HostRule } from '../http/allowed-hosts.ts';
 import { createHttpServer, type HttpServer } from '../http/http-server.ts';
 import { sendProblem } from '../http/send-problem.ts';
 import type { Logger } from '../logger.ts';
+import { TokenBucket } from '../token-bucket.ts';
 import type { Health } from './health.ts';
 import type { MetricsRegistry } from './metrics-registry.ts';
 
@@ -75,8 +76,36 @@ export function createAdminServer(deps: {
   return { ...server, mount: (path, handler) => void handlers.set(path, handler) };
 }
 
-/** Returns a handler that answers with the text that `render` resolves with, in the exposition format of Prometheus. */
-export function serveMetrics(render: () => Promise<string>): AdminHandler {
+/** Renderings that scrapes may cause at once; in the long run, one a second. */
+const METRICS_BURST = 10;
+
+/**
+ * Returns a handler that answers with the text that `renderNow` resolves with, in the exposition format of Prometheus.
+ * Rendering is work for the whole process, and for all processes of a relay: scrapes share it while one is under way, and
+ * get the last text if there are more than one a second.
+ *
+ * @param nowMs returns the time by the monotonic clock
+ */
+export function serveMetrics(
+  renderNow: () => Promise<string>,
+  nowMs: () => number = () => performance.now(),
+): AdminHandler {
+  const renderings = new TokenBucket({ perSecond: 1, burst: METRICS_BURST, nowMs });
+  let last: Promise<string> | undefined;
+  let underWay = false;
+  const render = (): Promise<string> => {
+    if (last && (underWay || renderings.isEmpty)) return last;
+    renderings.take(1);
+    underWay = true;
+    const text = renderNow().finally(() => {
+      underWay = false;
+    });
+    last = text;
+    text.catch(() => {
+      if (last === text) last = undefined;
+    });
+    return text;
+  };
   return async (request, response) => {
     requireGet(request, response);
     send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await render());

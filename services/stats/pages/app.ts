@@ -9,7 +9,7 @@ import { doNotCache } from '../../shared/express/do-not-cache.ts';
 import { createErrorHandler } from '../../shared/express/error-handler.ts';
 import { createPageHeaders } from '../../shared/express/page-headers.ts';
 import { assignRequestId } from '../../shared/express/request-id.ts';
-import { readBody, requireMediaType } from '../../shared/http/read-body.ts';
+import { BodyReader, requireMediaType } from '../../shared/http/read-body.ts';
 import { requireSameOrigin } from '../../shared/http/same-origin.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { StatsStore } from '../store/stats-store.ts';
@@ -49,6 +49,7 @@ export function createStatsApp(deps: {
     hasSessionEnded: (id: string) => store.hasSessionEnded(id).catch(storeUnavailable),
   };
   const access = new Access({ token, sessions, trustedProxies, nowMs: () => clock.nowMs() });
+  const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES });
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
   app.use(assignRequestId, createDiscardRest(), doNotCache, createPageHeaders());
@@ -63,7 +64,7 @@ export function createStatsApp(deps: {
       return;
     }
     requireSameOrigin(request.headers);
-    const form = await readForm(request);
+    const form = await readForm(request, bodies);
     const next = safePath(form.get('next'));
     if (await access.isToken(request, form.get('token') ?? '')) {
       response.setHeader('Set-Cookie', access.createSession(request));
@@ -120,9 +121,9 @@ function wantsPage(request: Request): boolean {
   return request.query.format !== 'json' && request.accepts(['json', 'html']) === 'html';
 }
 
-async function readForm(request: Request): Promise<URLSearchParams> {
+async function readForm(request: Request, bodies: BodyReader): Promise<URLSearchParams> {
   requireMediaType(request.headers, [FORM_TYPE]);
-  return new URLSearchParams((await readBody(request, MAX_BODY_BYTES)).toString());
+  return new URLSearchParams((await bodies.read(request)).toString());
 }
 
 /** Returns a path of these pages, or `/stats` for anything else: a login must not redirect to other sites. */

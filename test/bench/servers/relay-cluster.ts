@@ -60,7 +60,7 @@ export async function startRelayCluster(
       }),
     async addWebhook() {
       const secret = `whsec_${randomBytes(24).toString('base64')}`;
-      const webhook = await start('webhook', { WEBHOOK_SECRETS: secret, WEBHOOK_RATE: '0' });
+      const webhook = await start('webhook', { WEBHOOK_SECRETS: secret, WEBHOOK_RATE: '0', WEBHOOK_STORAGE: '0B' });
       const publisher = new Publisher({ url: `http://127.0.0.1:${webhook.port}/webhook`, secret });
       return { ...webhook, publish: async (topic, data) => void (await publisher.publish(topic, { data })) };
     },

@@ -43,7 +43,7 @@ export class LongPollTransport extends HttpTransport<LongPollConnection> {
       });
       const token = parseToken(query, req.getHeader('authorization'));
       if (maxWaiting > 0 && this.connections.size >= maxWaiting) throw new AppError('relay_full');
-      const admissionKey = admission.admit(caller, 'long-poll');
+      const admissionKey = admission.admit(caller, 'long-poll', 1);
       const isPublic = token === undefined;
       this.open(new LongPollConnection({ host: this, res, admissionKey, request, cors, clock, isPublic }), {
         topics: new Map([[request.topic, request.known && Math.max(0, ...request.known)]]),

@@ -42,7 +42,7 @@ export class SseTransport extends HttpTransport<SseConnection> {
       });
       const since = request.topics;
       if (since.size === 0) throw new AppError('invalid_topic');
-      const admissionKey = admission.admit(caller, 'sse');
+      const admissionKey = admission.admit(caller, 'sse', since.size);
       this.open(new SseConnection({ host: this, res, admissionKey, since, cors, retryMs }), request);
     } catch (error) {
       const refusal = toAppError(error);

@@ -102,7 +102,7 @@ export class WebsocketTransport {
         authorization: req.getHeader('authorization'),
         ...(this.#defaultTopic === undefined ? {} : { defaultTopic: this.#defaultTopic }),
       });
-      const admissionKey = this.#admission.admit(readCaller(res, req), this.#encoder.transport);
+      const admissionKey = this.#admission.admit(readCaller(res, req), this.#encoder.transport, request.topics.size);
       res.upgrade<UserData>({ request, admissionKey }, key, protocol, extensions, context);
     } catch (error) {
       const refusal = toAppError(error);

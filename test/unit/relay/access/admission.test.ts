@@ -6,7 +6,7 @@ import { Origins } from '../../../../services/relay/access/origins.ts';
 import { createClientAddressReader } from '../../../../services/shared/http/client-address.ts';
 import type { TransportName } from '../../../../services/shared/protocol/transport-name.ts';
 
-const OFF: AdmissionLimits = { maxConnections: 0, maxConnectionsPerAddress: 0, connectionsPerSecond: 0 };
+const OFF: AdmissionLimits = { maxConnections: 0, maxConnectionsPerAddress: 0, connectionPointsPerSecond: 0 };
 
 function createAdmission(limits: Partial<AdmissionLimits>) {
   const time = { nowMs: 1_000_000 };
@@ -20,8 +20,8 @@ function createAdmission(limits: Partial<AdmissionLimits>) {
     isFresh: () => relay.isFresh,
     nowMs: () => time.nowMs,
   });
-  const enter = (address = '203.0.113.1', transport: TransportName = 'websocket') =>
-    admission.admit({ address, forwardedFor: '', origin: '', host: 'relay' }, transport);
+  const enter = (address = '203.0.113.1', transport: TransportName = 'websocket', topics = 1) =>
+    admission.admit({ address, forwardedFor: '', origin: '', host: 'relay' }, transport, topics);
   return { admission, enter, time, relay };
 }
 
@@ -55,7 +55,7 @@ describe('admission', () => {
   });
 
   it('does not count refused connections against the connection rate', () => {
-    const { enter } = createAdmission({ maxConnectionsPerAddress: 1, connectionsPerSecond: 2 });
+    const { enter } = createAdmission({ maxConnectionsPerAddress: 1, connectionPointsPerSecond: 2 });
     enter('203.0.113.1');
     for (let i = 0; i < 100; i += 1) {
       expect(() => enter('203.0.113.1')).toThrow(expect.objectContaining({ code: 'too_many_connections' }));
@@ -71,7 +71,7 @@ describe('admission', () => {
   });
 
   it('limits the connections per second, and admits later ones', () => {
-    const { enter, time } = createAdmission({ connectionsPerSecond: 3 });
+    const { enter, time } = createAdmission({ connectionPointsPerSecond: 3 });
     for (let i = 0; i < 3; i += 1) enter();
     expect(() => enter()).toThrow(expect.objectContaining({ code: 'connecting_too_fast', status: 503 }));
     time.nowMs += 400;
@@ -82,8 +82,18 @@ describe('admission', () => {
     expect(() => enter()).toThrow();
   });
 
+  it('charges a connection for each topic of its URL, and admits every valid one', () => {
+    const { enter, time } = createAdmission({ connectionPointsPerSecond: 10 });
+    enter('203.0.113.1', 'websocket', 128);
+    expect(() => enter('203.0.113.1', 'websocket', 0)).toThrow(expect.objectContaining({ code: 'connecting_too_fast' }));
+    time.nowMs += 11_000;
+    expect(() => enter()).toThrow();
+    time.nowMs += 1000;
+    enter();
+  });
+
   it('neither admits nor delays extra connections when the clock steps back', () => {
-    const { enter, time } = createAdmission({ connectionsPerSecond: 2 });
+    const { enter, time } = createAdmission({ connectionPointsPerSecond: 2 });
     enter();
     enter();
     time.nowMs -= 3_600_000;

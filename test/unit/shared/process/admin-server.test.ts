@@ -4,6 +4,7 @@ import { createLogger } from '../../../../services/shared/logger.ts';
 import { type AdminServer, createAdminServer, serveMetrics } from '../../../../services/shared/process/admin-server.ts';
 import { Health } from '../../../../services/shared/process/health.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../../../services/shared/process/metrics-registry.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 let health: Health;
 let registry: MetricsRegistry;
@@ -99,5 +100,44 @@ describe('the admin server', () => {
     const text = await response.text();
     expect(JSON.parse(text)).toMatchObject({ code: 'internal_error' });
     expect(text).not.toContain('hunter2');
+  });
+
+  it('renders metrics at most once a second in the long run, and shares the text with all other scrapes', async () => {
+    let nowMs = 0;
+    let rendered = 0;
+    const render = async () => {
+      rendered += 1;
+      return String(rendered);
+    };
+    server.mount(
+      '/shared',
+      serveMetrics(render, () => nowMs),
+    );
+    const scrape = async () => (await fetch(`${url}/shared`)).text();
+    for (let i = 0; i < 100; i += 1) await scrape();
+    expect(rendered).toBe(10);
+    expect(await scrape()).toBe('10');
+    nowMs += 1000;
+    expect([await scrape(), await scrape()]).toEqual(['11', '11']);
+  });
+
+  it('renders once for scrapes that arrive meanwhile, and again after a failure', async () => {
+    let fail: (error: Error) => void = () => {};
+    let rendered = 0;
+    const render = () => {
+      rendered += 1;
+      return rendered > 1
+        ? Promise.resolve('good')
+        : new Promise<string>((_, reject) => {
+            fail = reject;
+          });
+    };
+    server.mount('/shared', serveMetrics(render));
+    const scrapes = Array.from({ length: 5 }, async () => (await fetch(`${url}/shared`)).status);
+    await eventually(() => expect(rendered).toBe(1));
+    fail(new Error('failed'));
+    await Promise.all(scrapes);
+    expect(await (await fetch(`${url}/shared`)).text()).toBe('good');
+    expect(rendered).toBe(2);
   });
 });
