@@ -29,6 +29,8 @@ export interface RelayConfig {
   readonly defaultTopic: Topic;
   readonly limits: SessionLimits;
   readonly admission: AdmissionLimits;
+  /** Memory for the `data` of topics, in bytes; Infinity for no limit. */
+  readonly maxDataBytes: number;
   /** Largest message of a client, in bytes; 0 for no limit. */
   readonly maxMessageBytes: number;
   /** Sockets of the public port, with or without a connection; 0 for no limit. */
@@ -82,6 +84,7 @@ export function readRelayConfig(
       maxConnectionsPerAddress: env.integer('MAX_CONNECTIONS_PER_ADDRESS', { default: 0 }),
       connectionPointsPerSecond: env.integer('CONNECTION_RATE', { default: 5000 }),
     }),
+    maxDataBytes: env.bytes('MAX_RELAY_DATA', { default: '64MiB' }) || Number.POSITIVE_INFINITY,
     maxMessageBytes: env.bytes('MAX_MESSAGE_SIZE', { default: '16KiB', max: MAX_MESSAGE_BYTES }),
     maxSockets: socketsByFileLimit(),
     maxLongPolls: env.integer('MAX_LONG_POLLS', { default: 10_000 }),

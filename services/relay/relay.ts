@@ -59,6 +59,7 @@ export function createRelay(deps: {
     report: telemetry,
     repairIntervalMs: config.repairIntervalMs,
     floorSpreadMs: config.floorSpreadMs,
+    maxDataBytes: config.maxDataBytes,
   });
   const sessions = new Sessions({
     hub,

@@ -87,7 +87,7 @@ await runProcess({
           },
           abort,
         })
-      : new MemoryBroker();
+      : new MemoryBroker({ dataTtlMs: config.webhook.dataTtlMs });
     const shared = { registry, logger, clock };
     const relay = createRelay({
       ...shared,
@@ -101,7 +101,7 @@ await runProcess({
       config: config.webhook,
       broker,
       brokerTracer: stats.tracer(redis ? 'redis' : 'memory'),
-      stats: stats.service('webhook', { trustsCallers: true }),
+      stats: stats.service('webhook', { trustsCallers: 'verified' }),
     });
     await lifecycle.start('broker', broker);
     const webhookPort = await lifecycle.start('webhook', webhook);

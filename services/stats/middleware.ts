@@ -1,7 +1,7 @@
 import { type Context, context, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api';
 import type { Request, RequestHandler } from 'express';
 import { noteFailure } from '../shared/trace/record.ts';
-import { setContextOf } from '../shared/trace/request-context.ts';
+import { contextOf, onCallerVerified, setContextOf } from '../shared/trace/request-context.ts';
 import { parseTraceparent } from '../shared/trace/traceparent.ts';
 
 const SERVER = { kind: SpanKind.SERVER };
@@ -21,7 +21,8 @@ export type CountRequest = (name: string, ms: number, failed: boolean) => void;
  *
  * @param deps.tracer creates the spans; any OpenTelemetry tracer, such as that of `createAppStats`
  * @param deps.trustsCallers whether a request continues the trace in its `traceparent` header (W3C Trace Context). Only
- *   for callers that you trust: others could have any request recorded
+ *   for callers that you trust: others could have any request recorded. `verified`: once the service calls
+ *   `callerVerified`; requests that end before that are traces of their own
  * @param deps.followsCalls whether the span is active in OpenTelemetry's API while the request is handled, so that calls
  *   made for it become its children; needs a context manager, as `createAppStats` or an OpenTelemetry SDK sets up
  * @param deps.count called for each request that is not recorded; by default these are not counted
@@ -36,24 +37,37 @@ export type CountRequest = (name: string, ms: number, failed: boolean) => void;
  */
 export function createStatsMiddleware(deps: {
   tracer: Tracer;
-  trustsCallers: boolean;
+  trustsCallers: boolean | 'verified';
   followsCalls: boolean;
   count?: CountRequest | undefined;
 }): RequestHandler {
   const { tracer, trustsCallers, followsCalls, count } = deps;
   return (request, response, next) => {
-    const parent = trustsCallers ? parentOf(request) : ROOT_CONTEXT;
-    const span = tracer.startSpan(request.method, SERVER, parent);
-    if (!span.isRecording()) {
-      const startMs = performance.now();
-      response.once('close', () => count?.(nameOf(request), performance.now() - startMs, failureOf(request) !== ''));
+    const startTime = performance.now();
+    let finish: (() => void) | undefined;
+    const begin = (parent: Context): Context | undefined => {
+      if (finish) return contextOf(request);
+      const span = tracer.startSpan(request.method, { ...SERVER, startTime }, parent);
+      if (!span.isRecording()) {
+        finish = () => count?.(nameOf(request), performance.now() - startTime, failureOf(request) !== '');
+        return undefined;
+      }
+      finish = () => end(span, request);
+      const recorded = trace.setSpan(parent, span);
+      setContextOf(request, recorded);
+      return recorded;
+    };
+    response.once('close', () => {
+      begin(ROOT_CONTEXT);
+      finish?.();
+    });
+    if (trustsCallers === 'verified') {
+      onCallerVerified(request, () => begin(parentOf(request)));
       next();
       return;
     }
-    response.once('close', () => end(span, request));
-    const recorded = trace.setSpan(parent, span);
-    setContextOf(request, recorded);
-    if (followsCalls) context.with(recorded, next);
+    const recorded = begin(trustsCallers ? parentOf(request) : ROOT_CONTEXT);
+    if (followsCalls && recorded) context.with(recorded, next);
     else next();
   };
 }

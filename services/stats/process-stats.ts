@@ -12,14 +12,14 @@ export interface ProcessStats extends Part {
   /**
    * Returns what a service of this process records with.
    *
-   * @param options.trustsCallers continue the trace in a request's `traceparent`; false by default
+   * @param options.trustsCallers continue the trace in a request's `traceparent`, `verified` once its caller is; false by default
    * @param options.followsCalls record each `fetch` made for a request, and make the request's span active in
    *   OpenTelemetry's API, at a small cost for every promise; false by default
    * @param options.facts called once a second
    */
   service(
     name: string,
-    options?: { trustsCallers?: boolean; followsCalls?: boolean; facts?: () => Facts },
+    options?: { trustsCallers?: boolean | 'verified'; followsCalls?: boolean; facts?: () => Facts },
   ): ServiceStats;
   /** Returns a tracer for other work of this process, such as calls to Redis. */
   tracer(name: string): Tracer;

@@ -39,7 +39,7 @@ await runProcess({
       registry,
       logger,
       clock,
-      stats: stats.service('webhook', { trustsCallers: true }),
+      stats: stats.service('webhook', { trustsCallers: 'verified' }),
     });
     await lifecycle.start('broker', broker);
     const port = await lifecycle.start('webhook', webhook);

@@ -6,7 +6,7 @@ import { queryParameters } from '../shared/express/query-parameters.ts';
 import { BodyReader, decodeUtf8, requireMediaType } from '../shared/http/read-body.ts';
 import { parsePublishRequest } from '../shared/protocol/publish-request.ts';
 import { record } from '../shared/trace/record.ts';
-import { contextOf } from '../shared/trace/request-context.ts';
+import { callerVerified } from '../shared/trace/request-context.ts';
 import { formatTraceparent, parseTraceparent } from '../shared/trace/traceparent.ts';
 import type { UpdateBody } from '../shared/update/update.ts';
 import { type Authenticate, readWebhookId } from './authenticate.ts';
@@ -40,11 +40,13 @@ export function createPublishHandler(deps: {
     deps;
   const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES });
   return async (request, response) => {
-    const within = contextOf(request);
     const verify = authenticate(request);
     requireMediaType(request.headers, ['application/json']);
     const raw = await bodies.read(request);
-    const credential = await record(tracer, 'verify', { within }, () => verify(raw));
+    const startTime = performance.now();
+    const credential = verify(raw);
+    const within = callerVerified(request);
+    if (within) tracer.startSpan('verify', { startTime }, within).end();
     rateLimit.admit(credential);
     const { topics, ...content } = parsePublishRequest(decodeUtf8(raw));
     const attributes = { topic: topics.join(' ') };

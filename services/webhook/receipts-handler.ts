@@ -3,6 +3,7 @@ import type { BrokerFeed } from '../shared/broker/broker.ts';
 import { AppError } from '../shared/errors.ts';
 import { disconnectSignal } from '../shared/express/disconnect-signal.ts';
 import { queryParameters } from '../shared/express/query-parameters.ts';
+import { callerVerified } from '../shared/trace/request-context.ts';
 import { parseTopic } from '../shared/update/topic.ts';
 import { parseVersion } from '../shared/update/update.ts';
 import type { Authenticate } from './authenticate.ts';
@@ -27,6 +28,7 @@ export function createReceiptsHandler(deps: {
   const { receipts, registers, authenticate, rateLimit } = deps;
   return async (request: Request, response) => {
     const credential = authenticate(request)(NO_BODY);
+    callerVerified(request);
     rateLimit.admit(credential);
     const version = parseVersion(String(request.params.version));
     if (version === undefined) throw new AppError('invalid_request', 'The version must be a whole number');

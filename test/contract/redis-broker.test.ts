@@ -8,6 +8,7 @@ import { randomPrefix } from '../support/random-prefix.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { RedisProcess } from '../support/redis-process.ts';
+import { updateBody } from '../support/update-body.ts';
 import { describeBroker } from './broker-contract.ts';
 import { describeReceipts } from './receipts-contract.ts';
 
@@ -66,6 +67,29 @@ describe('a register in Redis', () => {
     await broker.start();
   });
   afterAll(() => broker?.stop());
+
+  it('keeps data for DATA_RETENTION, and its version longer', async () => {
+    const keys = new RedisKeys({ prefix, partitions: 4 });
+    const short = redisBrokers({ REDIS_URL, HELIOGRAPH_PREFIX: prefix, DATA_RETENTION: '1s' }).connect();
+    await short.start();
+    const body = { ...updateBody({ data: { n: 1 } }), spread: 5 };
+    const { version } = await short.publish(topic, body, { epoch: '', version: 0 });
+    expect(await broker.read([topic])).toEqual([{ topic, version, ...body }]);
+    await eventually(async () => expect(await broker.read([topic])).toEqual([{ topic, version, spread: 5 }]));
+    expect(Number(await askRedis(REDIS_URL, 'STRLEN', keys.data(topic)))).toBe(0);
+    await short.stop();
+  });
+
+  it('is read as build 0.1.0 stored it, and stored as that build reads it', async () => {
+    const keys = new RedisKeys({ prefix, partitions: 4 });
+    const { version } = await broker.publish(topic, updateBody({ data: [1] }), { epoch: '', version: 0 });
+    const stored = await askRedis(REDIS_URL, 'HGET', keys.register(topic), 'body');
+    expect(JSON.parse(String(stored))).toEqual({});
+    const later = version + 1;
+    const body = '{"data":{"old":true},"traceparent":"00-x"}';
+    await askRedis(REDIS_URL, 'HSET', keys.register(topic), 'version', String(later), 'body', body);
+    expect(await broker.read([topic])).toEqual([{ topic, version: later, data: '{"old":true}', traceparent: '00-x' }]);
+  });
 
   it('is kept for the retention by its version, even if the clock is behind the versions', async () => {
     for (const aheadMs of [0, 30 * 3600 * 1000]) {

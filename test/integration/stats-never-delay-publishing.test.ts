@@ -23,7 +23,7 @@ beforeEach(async () => {
   const { stats } = statistics;
   webhook = await startWebhook({
     broker,
-    stats: stats.service('webhook', { trustsCallers: true }),
+    stats: stats.service('webhook', { trustsCallers: 'verified' }),
   });
 });
 afterEach(async () => {

@@ -8,6 +8,8 @@ import { record } from '../../services/shared/trace/record.ts';
 import type { ServiceStats } from '../../services/shared/trace/service-stats.ts';
 import { eventually } from '../support/eventually.ts';
 import { startStats } from '../support/stats-fixture.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
+import { startWebhook } from '../support/webhook-fixture.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
@@ -135,5 +137,33 @@ describe('any Express app', () => {
     await fetch(`${remoteUrl}/outside-of-a-request`);
     expect(called.map(({ traceparent }) => traceparent)).toEqual(['its own', undefined]);
     expect(trace.getActiveSpan()).toBeUndefined();
+  });
+});
+
+describe('a webhook with statistics', () => {
+  it('continues the trace of a caller only after it has verified the caller', async () => {
+    const webhook = await startWebhook({ stats: running.stats.service('webhook', { trustsCallers: 'verified' }) });
+    const call = (authorization: string, traceId: string) =>
+      fetch(`${webhook.url}/webhook`, {
+        method: 'POST',
+        headers: {
+          authorization,
+          'content-type': 'application/json',
+          traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+        },
+        body: '{"topic":"chat"}',
+      });
+    const stranger = TRACE.replace(/^0a/, 'ff');
+    expect((await call('Bearer wrong', stranger)).status).toBe(401);
+    expect((await call(`Bearer ${WEBHOOK_TOKEN}`, TRACE)).status).toBe(200);
+    const timeline = await eventually(async () => {
+      const response = await running.get(`/stats/traces/${TRACE}?format=json`);
+      expect(response.status).toBe(200);
+      return response.text();
+    });
+    expect(timeline).toContain('"POST /webhook"');
+    expect(timeline).toContain('"verify"');
+    expect((await running.get(`/stats/traces/${stranger}?format=json`)).status).toBe(404);
+    await webhook.stop();
   });
 });

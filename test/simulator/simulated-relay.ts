@@ -63,6 +63,7 @@ export class SimulatedRelay {
         delivered: (update, clients) =>
           trace.log(`${name} delivers ${update.topic} ${update.version} to ${clients} clients`),
         received() {},
+        dataDropped() {},
         conflated() {},
         roundBegun() {},
         digested() {},

@@ -12,7 +12,7 @@ export function createFullRegistry(): MetricsRegistry {
   const registry = createMetricsRegistry({ service: 'tests' });
   const logger = createLogger({ name: 'tests', level: 'silent' });
   const telemetry = new RelayTelemetry({ registry, logger, clock: SYSTEM_CLOCK });
-  telemetry.observe({ server: { sockets: 0 }, hub: { topics: 0, digestAgeMs: 0 } });
+  telemetry.observe({ server: { sockets: 0 }, hub: { topics: 0, dataBytes: 0, digestAgeMs: 0 } });
   createWebhookMetrics({ registry });
   createChatMetrics({ registry });
   createBrokerMetrics({ registry, logger });

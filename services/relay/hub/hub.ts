@@ -34,6 +34,8 @@ export interface HubReport extends RepairReport {
    * @param digestRequestedAtMs if a digest brought it: when that was requested, by the monotonic clock
    */
   received(update: Update, digestRequestedAtMs?: number): void;
+  /** The `data` of an update was dropped, because the registers hold too much of it. */
+  dataDropped(): void;
   /** An update was replaced by a newer one before its delivery. */
   conflated(): void;
 }
@@ -65,6 +67,7 @@ export class Hub implements FeedHandler {
   /**
    * @param deps.feed must not be started yet
    * @param deps.repairIntervalMs how often each partition's digest is read
+   * @param deps.maxDataBytes memory for `data`; no limit by default
    * @param deps.floorSpreadMs over how long clients spread their refetch after a floor raise
    */
   constructor(deps: {
@@ -73,6 +76,7 @@ export class Hub implements FeedHandler {
     report: HubReport;
     repairIntervalMs: number;
     floorSpreadMs: number;
+    maxDataBytes?: number;
   }) {
     const { feed, clock, report } = deps;
     this.#feed = feed;
@@ -83,6 +87,8 @@ export class Hub implements FeedHandler {
     this.#registers = new Registers({
       partitionOf: (topic) => feed.partitionOf(topic),
       currentVersion: (partition, stored) => this.#repair.partitions[partition]?.currentVersion(stored) ?? stored,
+      maxDataBytes: deps.maxDataBytes ?? Number.POSITIVE_INFINITY,
+      dataDropped: () => report.dataDropped(),
     });
     this.#interest = new TopicInterest({
       feed,
@@ -159,6 +165,11 @@ export class Hub implements FeedHandler {
   /** Number of topics with a subscriber. */
   get topics(): number {
     return this.#subscribers.size;
+  }
+
+  /** Memory that the `data` of all registers takes, in bytes. */
+  get dataBytes(): number {
+    return this.#registers.dataBytes;
   }
 
   /** Returns the number of a topic's subscribers on this relay. */

@@ -9,6 +9,8 @@ export interface Register extends Flushable {
   update: Update;
   /** Version of the newest known update; 0 if there is none. Below `update.version` after a floor raise. */
   stored: Version;
+  /** Memory that the `data` of `update` takes, in bytes. */
+  dataBytes: number;
   /** Number of clients that the last delivery went to. */
   delivered: number;
   /** Whether it was read while watched: from then on signals and digests keep it current. */
@@ -17,21 +19,37 @@ export interface Register extends Flushable {
   paced: boolean;
 }
 
-const EMPTY = { stored: 0, delivered: 0, flushed: 0, loaded: false, dirty: false, paced: false };
+const EMPTY = { stored: 0, dataBytes: 0, delivered: 0, flushed: 0, loaded: false, dirty: false, paced: false };
 
 /** The registers of the topics that this relay watches. */
 export class Registers {
   readonly #registers = new Map<Topic, Register>();
   readonly #partitionOf: (topic: Topic) => number;
   readonly #currentVersion: (partition: number, stored: Version) => Version;
+  readonly #maxDataBytes: number;
+  readonly #dataDropped: () => void;
+  #dataBytes = 0;
 
-  /** `currentVersion` returns the current version of a topic. `stored` is the version of its newest update; 0 if it has none. */
+  /**
+   * @param deps.currentVersion returns the current version of a topic. `stored` is the version of its newest update; 0 if it has none
+   * @param deps.maxDataBytes memory for the `data` of all registers: an update that does not fit loses its `data`, so clients fetch
+   * @param deps.dataDropped called for each such update
+   */
   constructor(deps: {
     partitionOf: (topic: Topic) => number;
     currentVersion: (partition: number, stored: Version) => Version;
+    maxDataBytes: number;
+    dataDropped: () => void;
   }) {
     this.#partitionOf = deps.partitionOf;
     this.#currentVersion = deps.currentVersion;
+    this.#maxDataBytes = deps.maxDataBytes;
+    this.#dataDropped = deps.dataDropped;
+  }
+
+  /** Memory that the `data` of all registers takes, in bytes. */
+  get dataBytes(): number {
+    return this.#dataBytes;
   }
 
   get(topic: Topic): Register | undefined {
@@ -53,6 +71,7 @@ export class Registers {
 
   /** Removes the register of a topic that is not watched any more. */
   forget(topic: Topic): void {
+    this.#dataBytes -= this.#registers.get(topic)?.dataBytes ?? 0;
     this.#registers.delete(topic);
   }
 
@@ -69,7 +88,7 @@ export class Registers {
     register.stored = Math.max(register.stored, update.version);
     const merged = merge(register.update, update);
     if (merged === register.update) return undefined;
-    register.update = merged;
+    this.#set(register, merged);
     register.paced = false;
     return register;
   }
@@ -80,7 +99,8 @@ export class Registers {
     register.loaded = true;
     if (!stored) return;
     register.stored = Math.max(register.stored, stored.version);
-    register.update = merge(register.update, stored);
+    const merged = merge(register.update, stored);
+    if (merged !== register.update) this.#set(register, merged);
   }
 
   /** Notes that the broker has no update of the topic any more. */
@@ -98,9 +118,20 @@ export class Registers {
     if (!register) return undefined;
     const version = this.#currentVersion(register.partition, register.stored);
     if (version <= register.update.version) return undefined;
-    register.update = { topic, version, spread: spreadMs };
+    this.#set(register, { topic, version, spread: spreadMs });
     register.paced = true;
     return register;
+  }
+
+  #set(register: Register, update: Update): void {
+    const { data, ...rest } = update;
+    const bytes = memoryOf(data ?? '');
+    const others = this.#dataBytes - register.dataBytes;
+    const fits = bytes === 0 || others + bytes <= this.#maxDataBytes;
+    if (!fits) this.#dataDropped();
+    register.update = fits ? update : rest;
+    register.dataBytes = fits ? bytes : 0;
+    this.#dataBytes = others + register.dataBytes;
   }
 
   #provide(topic: Topic): Register {
@@ -115,4 +146,9 @@ export class Registers {
   #create(topic: Topic): Register {
     return { ...EMPTY, partition: this.#partitionOf(topic), update: { topic, version: 0 } };
   }
+}
+
+/** Returns the memory that a text takes at most: the engine uses two bytes for each character unless all are Latin. */
+function memoryOf(text: string): number {
+  return Buffer.byteLength(text) === text.length ? text.length : 2 * text.length;
 }

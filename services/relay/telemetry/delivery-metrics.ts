@@ -13,6 +13,7 @@ export class DeliveryMetrics {
   readonly #latency: Histogram;
   readonly #fanout: Histogram;
   readonly #conflated: Counter;
+  readonly #dataDropped: Counter;
   readonly #spread: Gauge;
   readonly #behind: Gauge;
   readonly #fellBehind: Counter;
@@ -43,6 +44,11 @@ export class DeliveryMetrics {
       help: 'Updates replaced by a newer one before their delivery. Panel "Deliveries and conflated updates"',
       registers,
     });
+    this.#dataDropped = new Counter({
+      name: 'relay_data_dropped_total',
+      help: 'Updates whose data was dropped because of MAX_RELAY_DATA: clients fetch. Panel "Deliveries and conflated updates"',
+      registers,
+    });
     this.#spread = new Gauge({
       name: 'relay_spread_seconds',
       help: 'Spread of the last delivered update: the time over which clients refetch. Panel "Refetch spread"',
@@ -61,8 +67,16 @@ export class DeliveryMetrics {
     });
   }
 
-  /** Adds the gauge of topics, which is read at each scrape. */
-  observe(hub: { readonly topics: number }): void {
+  /** Adds the gauges of topics and their data, which are read at each scrape. */
+  observe(hub: { readonly topics: number; readonly dataBytes: number }): void {
+    new Gauge({
+      name: 'relay_data_bytes',
+      help: 'Memory for the data of topics, at most MAX_RELAY_DATA. Panel "Memory"',
+      registers: this.#registers,
+      collect() {
+        this.set(hub.dataBytes);
+      },
+    });
     new Gauge({
       name: 'relay_topics',
       help: 'Topics with a subscriber on this relay. Panel "Topics"',
@@ -84,6 +98,10 @@ export class DeliveryMetrics {
 
   fannedOut(ms: number): void {
     this.#fanout.observe(ms / 1000);
+  }
+
+  dataDropped(): void {
+    this.#dataDropped.inc();
   }
 
   conflated(): void {

@@ -48,7 +48,7 @@ export class RelayTelemetry implements HubReport, SessionReport, ConnectionRepor
   /** Adds the gauges that read their value at each scrape. Called once. */
   observe(sources: {
     server: { readonly sockets: number };
-    hub: { readonly topics: number; readonly digestAgeMs: number };
+    hub: { readonly topics: number; readonly dataBytes: number; readonly digestAgeMs: number };
   }): void {
     this.#connections.observe(sources.server);
     this.#deliveries.observe(sources.hub);
@@ -64,6 +64,10 @@ export class RelayTelemetry implements HubReport, SessionReport, ConnectionRepor
 
   received(update: Update, digestRequestedAtMs?: number): void {
     this.#spans?.received(update, digestRequestedAtMs);
+  }
+
+  dataDropped(): void {
+    this.#deliveries.dataDropped();
   }
 
   conflated(): void {

@@ -5,6 +5,7 @@ import { decodeBody, decodeSignal, encodeBody, encodeSignal } from '../update/up
 import type { Broker, Changed, Digest, FeedHandler, Published, RelayLoad, Witness } from './broker.ts';
 import { MemoryReceipts } from './memory-receipts.ts';
 import {
+  DATA_TTL_MS,
   DIGEST_LIMIT,
   LOAD_TTL_MS,
   MEMORY_RESERVATION_TTL_MS,
@@ -22,8 +23,11 @@ export class MemoryBroker implements Broker {
   readonly partitions = 1;
   readonly receipts: MemoryReceipts;
   readonly #nowMs: () => number;
+  readonly #dataTtlMs: number;
   readonly #epoch = randomUUID();
   readonly #registers = new Map<Topic, { version: Version; body: string }>();
+  /** Topics with `data`, and when it expires, in this order. */
+  readonly #dataExpiresAtMs = new Map<Topic, number>();
   readonly #responses = new Map<string, { response: string; expiresAtMs: number }>();
   readonly #reservations = new Map<string, { response: string; expiresAtMs: number }>();
   readonly #loads = new Map<string, { load: RelayLoad; expiresAtMs: number }>();
@@ -39,7 +43,9 @@ export class MemoryBroker implements Broker {
   /** Changes up to this version may be missing from `recent`. */
   #trimmed: Version = 0;
 
-  constructor(deps: { nowMs?: () => number } = {}) {
+  /** @param deps.dataTtlMs time after which `data` is deleted, in milliseconds (an hour) */
+  constructor(deps: { nowMs?: () => number; dataTtlMs?: number } = {}) {
+    this.#dataTtlMs = deps.dataTtlMs ?? DATA_TTL_MS;
     this.#nowMs = deps.nowMs ?? Date.now;
     const relays = () => this.#freshLoads().map(([name]) => name);
     this.receipts = new MemoryReceipts({ nowMs: this.#nowMs, relays });
@@ -71,6 +77,8 @@ export class MemoryBroker implements Broker {
     if (witness.promised) this.#publishedBy.set(witness.promised.publisher, version);
     this.#registers.delete(topic); // keeps the map in the order of versions
     this.#registers.set(topic, { version, body: text });
+    this.#dataExpiresAtMs.delete(topic);
+    if (body.data !== undefined) this.#dataExpiresAtMs.set(topic, this.#nowMs() + this.#dataTtlMs);
     this.#recent.delete(topic);
     this.#recent.set(topic, version);
     this.#trimRecent();
@@ -89,6 +97,7 @@ export class MemoryBroker implements Broker {
   }
 
   async read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {
+    this.#deleteExpired();
     return topics.map((topic) => {
       const register = this.#registers.get(topic);
       return register && { topic, version: register.version, ...decodeBody(register.body) };
@@ -206,6 +215,14 @@ export class MemoryBroker implements Broker {
   }
 
   #deleteExpired(): void {
+    for (const [topic, expiresAtMs] of this.#dataExpiresAtMs) {
+      if (expiresAtMs > this.#nowMs()) break;
+      this.#dataExpiresAtMs.delete(topic);
+      const register = this.#registers.get(topic);
+      if (!register) continue;
+      const { data: _, ...rest } = decodeBody(register.body);
+      register.body = encodeBody(rest);
+    }
     const expired = this.#nowUs() - REGISTER_TTL_MS * 1000;
     for (const [topic, { version }] of this.#registers) {
       if (version > expired) break;

@@ -4,6 +4,9 @@ export const RETENTION_US = 24 * 3600 * 1_000_000;
 /** The TTL of a stored register: an hour above the retention, so that clocks and caches may differ a little. */
 export const REGISTER_TTL_MS = 25 * 3600 * 1000;
 
+/** The default TTL of `data`, which expires sooner than its version: a client that comes back later fetches. */
+export const DATA_TTL_MS = 3600 * 1000;
+
 /** The time covered by a digest, in microseconds. A relay that was away for longer reads all of its registers. */
 export const RECENT_WINDOW_US = 120 * 1_000_000;
 

@@ -43,6 +43,8 @@ export interface RedisConfig {
   readonly timeoutMs: number;
   /** The number of replicas that must confirm an update before it is acknowledged. */
   readonly waitReplicas: number;
+  /** The time after which `data` is deleted, in milliseconds. */
+  readonly dataTtlMs: number;
 }
 
 /** The parts of `REDIS_URL`. */
@@ -87,7 +89,15 @@ function readSettings(env: EnvReader, url: RedisUrl): Omit<RedisConfig, 'servers
   const partitions = env.integer('PARTITIONS', { default: 16, min: 1, max: 256 });
   const timeoutMs = env.durationMs('REDIS_TIMEOUT', { default: '2s', minMs: 100, maxMs: 30_000 });
   const waitReplicas = env.integer('PUBLISH_WAIT_REPLICAS', { default: 0, min: 0, max: 10 });
-  return { credentials, database: url.database, prefix, partitions, timeoutMs, waitReplicas };
+  return {
+    credentials,
+    database: url.database,
+    prefix,
+    partitions,
+    timeoutMs,
+    waitReplicas,
+    dataTtlMs: readDataTtlMs(env),
+  };
 }
 
 function readServers(env: EnvReader, url: RedisUrl | undefined): RedisServers | undefined {

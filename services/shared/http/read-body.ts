@@ -18,7 +18,7 @@ export function requireMediaType<T extends string>(headers: IncomingHttpHeaders,
   return known;
 }
 
-/** Bodies of the largest size that may be in flight at a time, whoever sends them. */
+/** Bodies of the largest size that may be in flight at a time. */
 const BODIES_IN_FLIGHT = 256;
 const FIRST_BYTES = 1024;
 

@@ -14,3 +14,17 @@ export function setContextOf(request: IncomingMessage, context: Context): void {
 export function contextOf(request: IncomingMessage): Context | undefined {
   return (request as TracedRequest)[CONTEXT];
 }
+
+const VERIFIED = Symbol('called when the caller of a request is verified');
+
+type UnverifiedRequest = IncomingMessage & { [VERIFIED]?: () => Context | undefined };
+
+/** Sets what `callerVerified` calls: begins to record the request, within the trace of its caller. */
+export function onCallerVerified(request: IncomingMessage, begin: () => Context | undefined): void {
+  (request as UnverifiedRequest)[VERIFIED] = begin;
+}
+
+/** Notes that the caller of a request is verified. Returns the context of the request; undefined if it is not recorded. */
+export function callerVerified(request: IncomingMessage): Context | undefined {
+  return (request as UnverifiedRequest)[VERIFIED]?.() ?? contextOf(request);
+}

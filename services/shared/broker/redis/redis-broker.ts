@@ -54,7 +54,7 @@ export class RedisBroker implements Broker {
         connected: (connected) => this.#connected(connected),
       },
     });
-    const scripts = new RedisScripts({ keys, runner, sharded: topology.sharded });
+    const scripts = new RedisScripts({ keys, runner, sharded: topology.sharded, dataTtlMs: deps.config.dataTtlMs });
     this.#keys = keys;
     this.#topology = topology;
     this.#scripts = scripts;
@@ -147,10 +147,16 @@ export class RedisBroker implements Broker {
   }
 
   async #readOne(topic: Topic): Promise<Update | undefined> {
-    const [version, body] = await callRedis(this.#topology, () =>
-      this.#topology.commands(this.partitionOf(topic)).hmget(this.#keys.register(topic), 'version', 'body'),
-    );
-    return version ? { topic, version: Number(version), ...decodeBody(body ?? '{}') } : undefined;
+    const [[version, body], signal] = await callRedis(this.#topology, () => {
+      const redis = this.#topology.commands(this.partitionOf(topic));
+      const register = redis.hmget(this.#keys.register(topic), 'version', 'body');
+      return Promise.all([register, redis.get(this.#keys.data(topic))]);
+    });
+    if (!version) return undefined;
+    // A build without this key may have published since; and the update may be newer than the register, which was read before.
+    const update = signal === null ? undefined : decodeSignal(topic, signal);
+    if (update && update.version >= Number(version)) return update;
+    return { topic, version: Number(version), ...decodeBody(body ?? '{}') };
   }
 
   async #perPartition(

@@ -59,6 +59,11 @@ export class RedisKeys {
     return `${this.#base(this.partitionOf(topic))}:topic:${topic}`;
   }
 
+  /** The newest update of a topic that has `data`, until the `data` expires. */
+  data(topic: Topic): string {
+    return `${this.#base(this.partitionOf(topic))}:data:${topic}`;
+  }
+
   /** The replies to a receipt query. */
   receiptReplies(partition: number, id: string): string {
     return `${this.#base(partition)}:receipts:${id}`;

@@ -98,7 +98,7 @@ export interface PublishArguments {
 /** An entry of the relay registry or of the stored receipt queries: its id and text. */
 export type Entry = readonly [id: string, text: string];
 
-const PUBLISH = readScript(['epoch', 'publish'], 3);
+const PUBLISH = readScript(['epoch', 'publish'], 4);
 const DIGEST = readScript(['epoch', 'digest'], 2);
 const RELAYS = readScript(['relays'], 2);
 
@@ -109,9 +109,12 @@ export const BROKER_SCRIPTS: readonly RedisScript[] = [PUBLISH, DIGEST, RELAYS];
 export class RedisScripts {
   readonly #keys: RedisKeys;
   readonly #runner: RedisScriptRunner;
+  readonly #dataTtlMs: number;
   readonly #publishCommand: 'PUBLISH' | 'SPUBLISH';
 
-  constructor(deps: { keys: RedisKeys; runner: RedisScriptRunner; sharded: boolean }) {
+  /** @param deps.dataTtlMs time after which `data` is deleted, in milliseconds */
+  constructor(deps: { keys: RedisKeys; runner: RedisScriptRunner; sharded: boolean; dataTtlMs: number }) {
+    this.#dataTtlMs = deps.dataTtlMs;
     this.#keys = deps.keys;
     this.#runner = deps.runner;
     this.#publishCommand = deps.sharded ? 'SPUBLISH' : 'PUBLISH';
@@ -203,16 +206,20 @@ export class RedisScripts {
 
   #publishArguments({ topic, body, witness }: PublishArguments): ScriptArgument[] {
     const partition = this.#keys.partitionOf(topic);
+    const { data, ...rest } = body;
     return [
       this.#keys.meta(partition),
       this.#keys.register(topic),
       this.#keys.recent(partition),
+      this.#keys.data(topic),
       ...this.#epochArguments(partition, witness),
       topic,
       this.#keys.updateChannel(topic),
       encodeBody(body),
       REGISTER_TTL_MS,
       RECENT_WINDOW_US,
+      data === undefined ? '' : encodeBody(rest),
+      this.#dataTtlMs,
     ];
   }
 

@@ -85,7 +85,9 @@ describe('admission', () => {
   it('charges a connection for each topic of its URL, and admits every valid one', () => {
     const { enter, time } = createAdmission({ connectionPointsPerSecond: 10 });
     enter('203.0.113.1', 'websocket', 128);
-    expect(() => enter('203.0.113.1', 'websocket', 0)).toThrow(expect.objectContaining({ code: 'connecting_too_fast' }));
+    expect(() => enter('203.0.113.1', 'websocket', 0)).toThrow(
+      expect.objectContaining({ code: 'connecting_too_fast' }),
+    );
     time.nowMs += 11_000;
     expect(() => enter()).toThrow();
     time.nowMs += 1000;

@@ -9,11 +9,16 @@ const chat = 'chat' as Topic;
 const SPREAD_MS = 10;
 
 /** A relay's registers of one partition, which learns from digests. */
-function createRegisters() {
+function createRegisters(maxDataBytes = Number.POSITIVE_INFINITY) {
+  let dropped = 0;
   const partition = new Partition();
   const registers = new Registers({
     partitionOf: () => 0,
     currentVersion: (_, stored) => partition.currentVersion(stored),
+    maxDataBytes,
+    dataDropped: () => {
+      dropped += 1;
+    },
   });
   const digest = (numbers: Pick<Digest, 'floor' | 'base'>) =>
     partition.learn(
@@ -30,7 +35,7 @@ function createRegisters() {
       },
       0,
     );
-  return { registers, digest };
+  return { registers, digest, dropped: () => dropped };
 }
 
 describe('the version of a topic', () => {
@@ -70,5 +75,33 @@ describe('the version of a topic', () => {
     digest({ floor: 100, base: 400 });
     expect(registers.raise(chat, SPREAD_MS)?.update.version).toBe(400);
     expect(registers.raise(chat, SPREAD_MS)).toBeUndefined();
+  });
+});
+
+describe('the data of registers', () => {
+  const news = 'news' as Topic;
+  const data = (length: number) => `"${'x'.repeat(length - 2)}"` as JsonText;
+
+  it('is dropped beyond the limit of all together, and the update is kept', () => {
+    const { registers, dropped } = createRegisters(100);
+    expect(registers.merge({ topic: chat, version: 1, data: data(60) })?.update.data).toBe(data(60));
+    expect(registers.merge({ topic: news, version: 2, data: data(60), spread: 5 })?.update).toEqual({
+      topic: news,
+      version: 2,
+      spread: 5,
+    });
+    expect([registers.dataBytes, dropped()]).toEqual([60, 1]);
+    // What a newer update replaces does not count.
+    expect(registers.merge({ topic: chat, version: 3, data: data(100) })?.update.data).toBe(data(100));
+    expect(registers.merge({ topic: chat, version: 4 })).toBeDefined();
+    expect(registers.merge({ topic: news, version: 5, data: data(100) })?.update.data).toBe(data(100));
+    registers.forget(news);
+    expect([registers.dataBytes, dropped()]).toEqual([0, 1]);
+  });
+
+  it('counts two bytes for each character unless all are ASCII', () => {
+    const { registers } = createRegisters();
+    registers.load(chat, { topic: chat, version: 1, data: '"\u{1f44b}"' as JsonText });
+    expect(registers.dataBytes).toBe(8);
   });
 });

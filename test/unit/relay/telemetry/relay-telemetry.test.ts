@@ -21,7 +21,7 @@ beforeEach(() => {
     logger: createLogger({ name: 'relay', level: 'silent' }),
     clock: { ...SYSTEM_CLOCK, nowMs: () => nowMs, monotonicMs: () => nowMs - NOW_MS },
   });
-  telemetry.observe({ server: { sockets: 7 }, hub: { topics: 3, digestAgeMs: 1500 } });
+  telemetry.observe({ server: { sockets: 7 }, hub: { topics: 3, dataBytes: 0, digestAgeMs: 1500 } });
 });
 
 /** Returns the lines of a metric as Prometheus reads them, without those that are 0. */
