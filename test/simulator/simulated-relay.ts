@@ -88,7 +88,7 @@ export class SimulatedRelay {
       app: this.server.app,
       accept: sabotageAccept(accept, sabotage),
       admission: new ConnectionAdmission({
-        limits: { maxConnections: 0, maxConnectionsPerAddress: 0, connectionsPerSecond: 0 },
+        limits: { maxConnections: 0, maxConnectionsPerAddress: 0, connectionPointsPerSecond: 0 },
         origins: new Origins({ allowed: [], sameHostOnly: false, allowMissing: true }),
         readAddress: () => '',
         isAllowedHost: () => true,
