@@ -18,7 +18,8 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: UNIT },
+        // Property tests take seconds, and more beside other work.
+        test: { name: 'unit', include: UNIT, testTimeout: 20_000 },
       },
       {
         extends: true,
