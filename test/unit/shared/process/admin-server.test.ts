@@ -132,9 +132,14 @@ describe('the admin server', () => {
             fail = reject;
           });
     };
-    server.mount('/shared', serveMetrics(render));
+    let arrived = 0;
+    const serve = serveMetrics(render);
+    server.mount('/shared', (request, response) => {
+      arrived += 1;
+      return serve(request, response);
+    });
     const scrapes = Array.from({ length: 5 }, async () => (await fetch(`${url}/shared`)).status);
-    await eventually(() => expect(rendered).toBe(1));
+    await eventually(() => expect([arrived, rendered]).toEqual([5, 1]));
     fail(new Error('failed'));
     await Promise.all(scrapes);
     expect(await (await fetch(`${url}/shared`)).text()).toBe('good');
