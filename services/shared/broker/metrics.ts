@@ -1,8 +1,9 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from '../logger.ts';
-import type { BrokerReport } from './broker-report.ts';
+import type { BrokerReport, LinkName } from './broker-report.ts';
+import { LinkLog } from './link-log.ts';
 
-/** A refusal is logged again if none had the same reason for this long, in milliseconds. */
+/** A refusal or a policy is logged again if none had the same reason for this long, in milliseconds. */
 const QUIET_MS = 600_000;
 
 /** Creates a report that turns the events of broker links into metrics and log lines. */
@@ -33,40 +34,42 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
     aggregator: 'max',
     registers,
   });
-  /** Reasons already logged for each link since it was last established, so that each is logged once. */
-  const failures = new Map<string, Set<string>>();
-  const lastRefusedMs = new Map<string, number>();
+  const logs = new Map<LinkName, LinkLog>();
+  const logOf = (link: LinkName): LinkLog => {
+    const log = logs.get(link) ?? new LinkLog({ logger, link });
+    logs.set(link, log);
+    return log;
+  };
+  const lastMs = new Map<string, number>();
+  const isNews = (reason: string): boolean => {
+    const nowMs = performance.now();
+    const quietMs = nowMs - (lastMs.get(reason) ?? Number.NEGATIVE_INFINITY);
+    lastMs.set(reason, nowMs);
+    return quietMs > QUIET_MS;
+  };
   let loadRefused = false;
   return {
     linkUp(link) {
-      failures.delete(link);
       links.inc({ link });
       connects.inc({ link });
-      logger.info({ link }, 'connected to Redis');
+      logOf(link).connected();
     },
     linkDown(link) {
       links.dec({ link });
-      logger.warn({ link }, 'lost the connection to Redis');
+      logOf(link).lost();
     },
     linkFailed(link, reason) {
       links.inc({ link }, 0); // creates the series, so that a link that was never established shows as 0
-      const known = failures.get(link) ?? new Set();
-      failures.set(link, known);
-      if (known.has(reason)) return;
-      known.add(reason);
-      logger.warn({ link, reason }, 'cannot connect to Redis; retrying');
+      logOf(link).failed(reason);
     },
     commandRefused({ reason, explanation }) {
       refusals.inc({ reason });
-      const nowMs = performance.now();
-      const quietMs = nowMs - (lastRefusedMs.get(reason) ?? Number.NEGATIVE_INFINITY);
-      lastRefusedMs.set(reason, nowMs);
-      if (quietMs > QUIET_MS) logger.error({ reason }, `Redis refuses commands: ${explanation}`);
+      if (isNews(reason)) logger.error({ reason }, `Redis refuses commands: ${explanation}`);
     },
     evictionPolicy(policy) {
       const risk = policy !== 'noeviction';
       evictionRisk.set(risk ? 1 : 0);
-      if (risk)
+      if (risk && isNews(`policy ${policy}`))
         logger.error({ policy }, 'Redis may evict registers and lose updates; set maxmemory-policy to noeviction');
     },
     scriptLoadRefused(reason) {

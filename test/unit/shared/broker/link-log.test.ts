@@ -1,0 +1,77 @@
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { createBrokerMetrics } from '../../../../services/shared/broker/metrics.ts';
+import { createLogger } from '../../../../services/shared/logger.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** Creates a report whose log lines are taken by `take`: the message, and `times` if it has a count. */
+function createReport() {
+  const lines: string[] = [];
+  const destination = {
+    write(text: string) {
+      const { msg, times, reason } = JSON.parse(text);
+      lines.push([msg, reason, times].filter((part) => part !== undefined).join(' | '));
+    },
+  };
+  const logger = createLogger({ name: 'test', level: 'info', destination });
+  const report = createBrokerMetrics({ registry: new Registry(), logger });
+  return { report, take: () => lines.splice(0) };
+}
+
+const LOST = 'lost the connection to Redis';
+const CONNECTED = 'connected to Redis';
+
+it('a link that is lost again and again logs each line once a minute, with the number of times', () => {
+  const { report, take } = createReport();
+  report.linkUp('subscriber');
+  expect(take()).toEqual([CONNECTED]);
+  for (let minute = 0; minute < 3; minute += 1) {
+    for (let n = 0; n < 120; n += 1) {
+      report.linkDown('subscriber');
+      report.linkFailed('subscriber', 'reset');
+      report.linkUp('subscriber');
+      vi.advanceTimersByTime(500);
+    }
+    const times = minute === 0 ? 119 : 120;
+    const first = minute === 0 ? [LOST, `cannot connect to Redis; retrying | reset`, CONNECTED] : [];
+    expect(take()).toEqual([
+      ...first,
+      `${LOST} | ${times}`,
+      `cannot connect to Redis; retrying | reset | ${times}`,
+      `${CONNECTED} | ${times}`,
+    ]);
+  }
+});
+
+it('an outage is logged at once if there was no other within a minute, and not again', () => {
+  const { report, take } = createReport();
+  report.linkUp('commands');
+  take();
+  for (let n = 0; n < 3; n += 1) {
+    report.linkDown('commands');
+    expect(take()).toEqual([LOST]);
+    vi.advanceTimersByTime(10_000);
+    report.linkUp('commands');
+    expect(take()).toEqual([CONNECTED]);
+    vi.advanceTimersByTime(60_000);
+    expect(take()).toEqual([]);
+  }
+});
+
+it('the last line is the state of the link, at the latest after a minute', () => {
+  const { report, take } = createReport();
+  report.linkUp('commands');
+  report.linkDown('commands');
+  report.linkUp('commands');
+  report.linkDown('commands');
+  vi.advanceTimersByTime(60_000);
+  expect(take().at(-1)).toBe(`${LOST} | 1`);
+});
+
+it('an eviction policy is not logged again by each connect', () => {
+  const { report, take } = createReport();
+  for (let n = 0; n < 10; n += 1) report.evictionPolicy('allkeys-lru');
+  expect(take()).toHaveLength(1);
+});
