@@ -1,4 +1,4 @@
-import { DRAIN, mayRetry, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
+import { DRAIN, mayRetry, REBALANCING, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
 import type { ServerMessage } from '../shared/protocol/server-message.ts';
 import { Backoff } from './backoff.ts';
 import {
@@ -7,6 +7,7 @@ import {
   MAX_RETRY_AFTER_MS,
   PING_AFTER_MS,
   PONG_TIMEOUT_MS,
+  REBALANCING_TRIES,
   STABLE_MS,
 } from './timings.ts';
 import {
@@ -45,6 +46,7 @@ export function createConnector(deps: ConnectorDeps): Source {
   let fresh = true;
   /** A draining relay set the time of the retry; not even a wake-up brings it forward. */
   let isRetryFixed = false;
+  let triesLeft = REBALANCING_TRIES;
 
   function connect(): void {
     if (connection || lifetime.signal.aborted) return;
@@ -55,7 +57,7 @@ export function createConnector(deps: ConnectorDeps): Source {
     fresh = true;
     unconfirmed = new Set(deps.topics.keys());
     deps.status('connecting');
-    connection = deps.open({ ...deps, message, closed: lost });
+    connection = deps.open({ ...deps, triesLeft, message, closed: lost });
     watchSilence(CONNECT_TIMEOUT_MS);
   }
 
@@ -99,6 +101,13 @@ export function createConnector(deps: ConnectorDeps): Source {
 
   function lost(code = ABNORMAL_CLOSURE, reason = ''): void {
     disconnect();
+    // The next attempt may reach another relay. After any other end as usual, or an outage would cause as many attempts at once.
+    if (code === REBALANCING && triesLeft > 0) {
+      triesLeft -= 1;
+      connect();
+      return;
+    }
+    triesLeft = REBALANCING_TRIES;
     const isFinal = !mayRetry(code);
     if (!isFinal) {
       // Any other code says that the relay does not want this client back soon.

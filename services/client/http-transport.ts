@@ -1,4 +1,4 @@
-import { ABUSE, DRAIN, FORBIDDEN, FULL, TOO_FAST, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
+import { ABUSE, DRAIN, FORBIDDEN, FULL, REBALANCING, TOO_FAST, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
 import { ABNORMAL_CLOSURE } from './transport.ts';
 
 const CLOSE_CODE_OF_STATUS: Readonly<Record<number, number>> = {
@@ -16,6 +16,7 @@ const CLOSE_CODE_OF_STATUS: Readonly<Record<number, number>> = {
 export async function readProblem(response: Response): Promise<[code: string | undefined, closeCode: number]> {
   const code = (await response.json().catch(() => undefined))?.code;
   if (code === 'draining') return [code, DRAIN];
+  if (code === 'rebalancing') return [code, REBALANCING];
   return [code, (code && CLOSE_CODE_OF_STATUS[response.status]) || ABNORMAL_CLOSURE];
 }
 

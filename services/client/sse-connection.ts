@@ -1,4 +1,4 @@
-import { DRAIN } from '../shared/protocol/close-codes.ts';
+import { DRAIN, REBALANCING } from '../shared/protocol/close-codes.ts';
 import { createEventReader } from './event-stream.ts';
 import { readProblem, tokenHeader } from './http-transport.ts';
 import { ABNORMAL_CLOSURE, type ConnectionOptions, type TransportConnection } from './transport.ts';
@@ -8,7 +8,7 @@ export const MAX_SSE_TOPICS = 16;
 
 /** Opens a connection over Server-Sent Events. Each change of topics or token reopens the stream from the known versions. */
 export function openSse(options: ConnectionOptions): TransportConnection {
-  const { url, topics, message, closed } = options;
+  const { url, topics, triesLeft, message, closed } = options;
   let { token } = options;
   let stream: AbortController | undefined;
 
@@ -25,7 +25,7 @@ export function openSse(options: ConnectionOptions): TransportConnection {
     try {
       // A topic has no character that must be escaped here, and an unknown version is an empty string.
       const names = [...topics.keys()].map((topic) => `topic=${topic}&`).join('');
-      const address = `${url}/events?${names}since=${[...topics.values()].join()}`;
+      const address = `${url}/events?${names}since=${[...topics.values()].join()}&tries=${triesLeft}`;
       const response = await fetch(address, { signal, headers: tokenHeader(token) });
       if (response.ok && response.body) {
         const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -37,7 +37,7 @@ export function openSse(options: ConnectionOptions): TransportConnection {
       } else {
         const [code, meaning] = await readProblem(response);
         closeCode = meaning;
-        if (code && !signal.aborted) message({ type: 'error', code });
+        if (code && meaning !== REBALANCING && !signal.aborted) message({ type: 'error', code });
       }
     } catch {
       // The stream or the request failed: closed as lost.

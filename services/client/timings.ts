@@ -5,6 +5,8 @@ export const RETRY_MS = 1000;
 export const RETRY_CAP_MS = 30_000;
 /** After a relay said that it is full or the client too fast, delays are at least those after this many failures. */
 export const BUSY_RELAY_TRIES = 3;
+/** A client that a relay refuses because others have fewer clients connects again at once, at most this often. */
+export const REBALANCING_TRIES = 3;
 /** A new connection is closed if the relay sends nothing for this long. */
 export const CONNECT_TIMEOUT_MS = 8000;
 /** After this long without a message the client sends a ping, and gives the relay this long to respond. */

@@ -43,6 +43,8 @@ export interface ConnectionOptions {
   /** The subscribed topics; the owner keeps the map up to date. */
   readonly topics: TopicVersions;
   readonly token?: string | undefined;
+  /** How often the client connects again at once if a relay refuses it because others have fewer clients. */
+  readonly triesLeft: number;
   message(message: ServerMessage): void;
   /**
    * Called once, at the end, with a WebSocket close code and reason, or their equivalent on other transports; not after

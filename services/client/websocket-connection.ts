@@ -16,7 +16,7 @@ const TOPICS_PER_MESSAGE = 64;
 /** Opens a connection over a WebSocket. */
 export function openWebSocket(WebSocket: WebSocketClass, options: ConnectionOptions): TransportConnection {
   let { token } = options;
-  const socket = new WebSocket(`${options.url.replace(/^http/, 'ws')}/ws`);
+  const socket = new WebSocket(`${options.url.replace(/^http/, 'ws')}/ws?tries=${options.triesLeft}`);
   const send = (message: unknown) => {
     if (socket.readyState === 1) socket.send(JSON.stringify(message));
   };

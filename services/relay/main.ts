@@ -50,7 +50,9 @@ await runProcess({
       logger.info({ processes: count, port: config.relay.port }, 'relay is listening');
       return;
     }
-    const parent = isOneOfMany ? connectToSupervisor({ parent: process, registry }) : undefined;
+    const parent = isOneOfMany
+      ? connectToSupervisor({ parent: process, registry, prepareStop: (waitMs) => lifecycle.prepareStop(waitMs) })
+      : undefined;
     const broker = new RedisBroker({ config: redis, report: createBrokerMetrics({ registry, logger }), abort });
     const relay = createRelay({
       config: { ...config.relay, sharesPort: isOneOfMany },

@@ -14,7 +14,7 @@ import { ReceiptQueryHandler } from './cluster/receipt-query-handler.ts';
 import { createRelayId, RelayRegistryView } from './cluster/relay-registry-view.ts';
 import type { RelayConfig } from './config.ts';
 import { createTransports } from './create-transports.ts';
-import { disconnect, drain, shed } from './drain.ts';
+import { answerLongPolls, disconnect, drain, shed } from './drain.ts';
 import { createEngine } from './engine/create-engine.ts';
 import { Hub } from './hub/hub.ts';
 import { FRESH_INTERVALS } from './hub/repair.ts';
@@ -23,6 +23,9 @@ import { LegacyHandover } from './session/legacy-handover.ts';
 import { Sessions } from './session/sessions.ts';
 import { RelayTelemetry } from './telemetry/relay-telemetry.ts';
 
+/** Waiting long-polls are answered within this part of the time before a relay stops: their clients need the rest. */
+const ANSWERED_BEFORE = 0.8;
+
 /** A relay: the service that clients connect to. */
 export interface Relay {
   readonly hub: Hub;
@@ -30,6 +33,11 @@ export interface Relay {
   facts(): { readonly connections: number; readonly topics: number; readonly fresh: boolean };
   /** Listens, and begins to repair; its owner starts the feed. Resolves with the port. Call it once. */
   start(): Promise<number>;
+  /**
+   * Prepares to stop after `waitMs`: goes on to serve, but answers waiting long-polls, ends connections with their
+   * responses, and lets other relays know. Idempotent.
+   */
+  prepareStop(waitMs: number): void;
   /** Closes all connections within the drain window, then stops. Idempotent. */
   stop(): Promise<void>;
 }
@@ -69,6 +77,15 @@ export function createRelay(deps: {
     report: telemetry,
   });
 
+  const rebalancer = new Rebalancer({
+    perSecond: config.rebalancePerSecond,
+    clock,
+    shed(count) {
+      const closed = shed({ sessions, clock, count });
+      telemetry.shed(closed);
+      return closed;
+    },
+  });
   const origins = new Origins(config.origins);
   const admission = new ConnectionAdmission({
     limits: config.admission,
@@ -77,6 +94,7 @@ export function createRelay(deps: {
     isAllowedHost: config.isAllowedHost,
     evictionPool: sessions,
     isFresh: () => hub.fresh,
+    isAboveShare: () => rebalancer.isAboveShare,
     nowMs: () => clock.monotonicMs(),
   });
   const { engine: server, selection } = createEngine(config.engine, {
@@ -100,24 +118,18 @@ export function createRelay(deps: {
     clock,
     close: (session) => disconnect(session, clock),
   });
-  const rebalancer = new Rebalancer({
-    perSecond: config.rebalancePerSecond,
-    clock,
-    shed(count) {
-      const closed = shed({ sessions, clock, count });
-      telemetry.shed(closed);
-      return closed;
-    },
-  });
   const id = createRelayId();
   const cluster = new RelayRegistryView({
     id,
     registry: feed,
     clock,
-    connections: () => admission.connections,
+    load: () => ({ connections: admission.connections, shed: rebalancer.shed }),
     freshnessMs: FRESH_INTERVALS * config.repairIntervalMs,
     exchanged(view) {
-      telemetry.membership(view.relays, view.connections);
+      telemetry.membership(
+        view.others.length + 1,
+        view.others.reduce((sum, connections) => sum + connections, view.own),
+      );
       rebalancer.evaluate(view);
     },
   });
@@ -153,20 +165,28 @@ export function createRelay(deps: {
   telemetry.engineSelected(selection);
 
   let stopped: Promise<void> | undefined;
+  let isLeaving = false;
+
+  function prepareStop(waitMs: number): void {
+    if (isLeaving) return;
+    isLeaving = true;
+    rebalancer.drain();
+    cluster.drain(); // stays registered: a receipt must not ignore clients that are not notified yet
+    server.closeAfterResponses();
+    if (waitMs > 0) answerLongPolls({ sessions, clock, windowMs: waitMs * ANSWERED_BEFORE });
+  }
 
   async function stop(): Promise<void> {
     telemetry.draining(sessions.size, drainWindowMs);
-    rebalancer.stop();
-    cluster.drain(); // stays registered: a receipt must not ignore clients that are not notified yet
+    prepareStop(0);
     admission.drain(); // kept-alive connections bring new requests
     server.stopListening();
     await drain({ sessions, clock, windowMs: drainWindowMs });
     telemetry.drained();
-    const deregistered = cluster.stop();
     transports.stop();
     hub.stop();
     server.close();
-    await deregistered;
+    await cluster.stop();
   }
 
   return {
@@ -179,6 +199,7 @@ export function createRelay(deps: {
       cluster.start();
       return port;
     },
+    prepareStop,
     stop() {
       stopped ??= stop();
       return stopped;

@@ -39,6 +39,7 @@ export const ERRORS = {
   relay_full: { status: 503, title: 'This relay has reached its limit of connections or topics' },
   connecting_too_fast: { status: 503, title: 'Too many clients are connecting at the moment' },
   keys_unavailable: { status: 503, title: 'The keys for verifying tokens are unavailable' },
+  rebalancing: { status: 503, title: 'This relay has more than its share of connections; connect again at once' },
   draining: { status: 503, title: 'This relay is shutting down; reconnect to another one' },
   not_fresh: { status: 503, title: 'This relay is stale: it cannot confirm that its data is current' },
   settings_differ: { status: 503, title: 'This process and the cluster have different partitions or pub/sub modes' },

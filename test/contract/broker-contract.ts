@@ -266,6 +266,10 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(both.map(({ connections }) => connections).sort()).toEqual([3, 7]);
       expect(await relay.exchangeLoad(one, { connections: 8 })).toContainEqual({ connections: 8 });
       expect(await relay.exchangeLoad(one, undefined)).toEqual([{ connections: 3 }]);
+      const draining = { connections: 3, shed: 40, isNew: true, draining: true };
+      await webhook.exchangeLoad(two, draining);
+      expect(await relay.exchangeLoad(one, { connections: 0 })).toContainEqual(draining);
+      await relay.exchangeLoad(one, undefined);
       expect(await relay.exchangeLoad(two, undefined)).toEqual([]);
     });
   });

@@ -94,6 +94,8 @@ export class SimulatedRelay {
         isAllowedHost: () => true,
         evictionPool: this.sessions,
         isFresh: () => this.hub.fresh,
+
+        isAboveShare: () => false,
         nowMs: () => clock.monotonicMs(),
       }),
       report: { opened() {}, closed() {}, stuck() {}, refused() {} },

@@ -28,11 +28,13 @@ export class ConnectionAdmission implements Admission {
   readonly #isAllowedHost: HostRule;
   readonly #evictionPool: EvictionPool;
   readonly #isFresh: () => boolean;
+  readonly #isAboveShare: () => boolean;
   readonly #perAddress = new Map<string, number>();
   #connections = 0;
   #draining = false;
   readonly #rate: TokenBucket | undefined;
 
+  /** @param deps.isAboveShare whether clients that have tries left should connect to another relay */
   constructor(deps: {
     limits: AdmissionLimits;
     origins: Origins;
@@ -40,6 +42,7 @@ export class ConnectionAdmission implements Admission {
     isAllowedHost: HostRule;
     evictionPool: EvictionPool;
     isFresh: () => boolean;
+    isAboveShare: () => boolean;
     nowMs: () => number;
   }) {
     this.#limits = deps.limits;
@@ -48,6 +51,7 @@ export class ConnectionAdmission implements Admission {
     this.#isAllowedHost = deps.isAllowedHost;
     this.#evictionPool = deps.evictionPool;
     this.#isFresh = deps.isFresh;
+    this.#isAboveShare = deps.isAboveShare;
     const perSecond = deps.limits.connectionPointsPerSecond;
     this.#rate = perSecond === 0 ? undefined : new TokenBucket({ perSecond, nowMs: deps.nowMs });
   }
@@ -72,6 +76,8 @@ export class ConnectionAdmission implements Admission {
     if (this.#draining) throw new AppError('draining');
     // It cannot resume: a stale relay does not know what it missed, and could not say that it is stale.
     if (transport === 'legacy' && !this.#isFresh()) throw new AppError('not_fresh');
+    // Before all limits: the client goes on to another relay at once.
+    if (caller.triesLeft > 0 && this.#isAboveShare()) throw new AppError('rebalancing');
     const isFull = maxConnections > 0 && this.#connections >= maxConnections;
     if (isFull && !this.#evictionPool.canEvict) throw new AppError('relay_full');
     const key = maxConnectionsPerAddress === 0 ? '' : this.#readAddress(caller.address, caller.forwardedFor);

@@ -15,6 +15,9 @@ const JITTER = 0.1;
 /** Interval while the broker is unavailable: it may come back empty, and then needs every relay's load soon. */
 const RETRY_INTERVAL_MS = 200;
 
+/** The cluster counts as settled this long after a relay joined or left: longer than a rollout takes from relay to relay. */
+export const SETTLED_AFTER_MS = 120_000;
+
 /**
  * Creates the id of a relay: host (in Kubernetes the pod), process id, and a random part, because a restarted container
  * has the same host and process id.
@@ -23,31 +26,37 @@ export function createRelayId(): string {
   return `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
 }
 
-/** The cluster as one relay sees it, without relays that shut down. */
+/** The cluster as one relay sees it at an exchange. Relays that drain are left out. */
 export interface ClusterView {
-  readonly relays: number;
-  /** Connections of these relays. */
-  readonly connections: number;
   /** Connections of this relay. */
   readonly own: number;
+  /** Connections of each other relay. */
+  readonly others: readonly number[];
+  /** Connections that all of them have closed to rebalance the cluster. */
+  readonly shed: number;
+  /** Whether no relay has joined, left or begun to drain within the last minutes. */
+  readonly isSettled: boolean;
 }
 
-/** This relay's view of the relay registry: the number of relays and of connections in the cluster, itself included. */
+/** This relay's view of the relay registry: the relays of the cluster and their connections, itself included. */
 export class RelayRegistryView {
   readonly #id: string;
   readonly #registry: RelayRegistry;
   readonly #clock: Clock;
-  readonly #connections: () => number;
+  readonly #load: () => { readonly connections: number; readonly shed: number };
   readonly #exchanged: (view: ClusterView) => void;
   readonly #ttlMs: number;
-  #others = { relays: 0, connections: 0, drainingConnections: 0 };
+  /** The number of other relays that do not drain, and the connections of all other relays. */
+  #others = { active: 0, connections: 0 };
+  #startedAtMs = 0;
+  #changedAtMs = 0;
   #draining = false;
   #timer: Timer | undefined;
   #stopped = false;
 
   /**
    * @param deps.id unique in the cluster
-   * @param deps.connections returns the number of this relay's connections
+   * @param deps.load returns the number of this relay's connections, and of those that it has closed to rebalance the cluster
    * @param deps.freshnessMs for how long this relay stays fresh without a digest
    * @param deps.exchanged called after each successful exchange, with the new view
    */
@@ -55,24 +64,25 @@ export class RelayRegistryView {
     id: string;
     registry: RelayRegistry;
     clock: Clock;
-    connections: () => number;
+    load: () => { readonly connections: number; readonly shed: number };
     freshnessMs: number;
     exchanged: (view: ClusterView) => void;
   }) {
     this.#id = deps.id;
     this.#registry = deps.registry;
     this.#clock = deps.clock;
-    this.#connections = deps.connections;
+    this.#load = deps.load;
     this.#exchanged = deps.exchanged;
     this.#ttlMs = Math.ceil(Math.max(MIN_REGISTRATION_MS, deps.freshnessMs) + EXCHANGE_INTERVAL_MS * (1 + JITTER));
   }
 
   /** Connections in the cluster, those of relays that shut down included. */
   get connections(): number {
-    return this.#others.connections + this.#others.drainingConnections + this.#connections();
+    return this.#others.connections + this.#load().connections;
   }
 
   start(): void {
+    this.#startedAtMs = this.#changedAtMs = this.#clock.monotonicMs();
     void this.#exchange();
   }
 
@@ -97,8 +107,8 @@ export class RelayRegistryView {
     const draining = this.#draining;
     let intervalMs = EXCHANGE_INTERVAL_MS;
     try {
-      const own: RelayLoad = { connections: this.#connections(), ...(draining && { draining }), ttlMs: this.#ttlMs };
-      const all = await this.#registry.exchangeLoad(this.#id, own);
+      const own = this.#ownEntry();
+      const all = await this.#registry.exchangeLoad(this.#id, { ...own, ttlMs: this.#ttlMs });
       if (this.#stopped) return void (await this.#registry.exchangeLoad(this.#id, undefined));
       this.#learn(all, own);
     } catch {
@@ -111,17 +121,41 @@ export class RelayRegistryView {
     this.#timer = this.#clock.after(delayMs, () => void this.#exchange());
   }
 
-  #learn(all: readonly RelayLoad[], { connections: registered, draining: isDraining }: RelayLoad): void {
-    const sum = (loads: readonly RelayLoad[]) => loads.reduce((total, { connections }) => total + connections, 0);
-    const draining = all.filter((load) => load.draining);
-    const active = all.filter((load) => !load.draining);
+  #ownEntry(): RelayLoad {
+    const { connections, shed } = this.#load();
+    const isNew = this.#clock.monotonicMs() - this.#startedAtMs < SETTLED_AFTER_MS;
+    return {
+      connections,
+      ...(this.#draining && { draining: true }),
+      ...(isNew && { isNew }),
+      ...(shed > 0 && { shed }),
+    };
+  }
+
+  #learn(all: readonly RelayLoad[], own: RelayLoad): void {
+    const nowMs = this.#clock.monotonicMs();
+    const others = withoutOne(all, own);
+    const active = others.filter(({ draining }) => !draining);
+    if (all.some(({ draining }) => draining) || active.length !== this.#others.active) this.#changedAtMs = nowMs;
     this.#others = {
-      relays: Math.max(0, active.length - (isDraining ? 0 : 1)),
-      connections: Math.max(0, sum(active) - (isDraining ? 0 : registered)),
-      drainingConnections: Math.max(0, sum(draining) - (isDraining ? registered : 0)),
+      active: active.length,
+      connections: others.reduce((sum, { connections }) => sum + connections, 0),
     };
     if (this.#draining) return;
-    const own = this.#connections();
-    this.#exchanged({ relays: this.#others.relays + 1, connections: this.#others.connections + own, own });
+    this.#exchanged({
+      own: own.connections,
+      others: active.map(({ connections }) => connections),
+      shed: [own, ...active].reduce((sum, { shed = 0 }) => sum + shed, 0),
+      isSettled: !all.some(({ isNew }) => isNew) && nowMs - this.#changedAtMs >= SETTLED_AFTER_MS,
+    });
   }
+}
+
+/** Returns the entries without one that equals `own`: entries have no id, and equal ones are interchangeable. */
+function withoutOne(all: readonly RelayLoad[], own: RelayLoad): readonly RelayLoad[] {
+  const place = all.findIndex(
+    ({ connections, shed, isNew, draining }) =>
+      connections === own.connections && shed === own.shed && isNew === own.isNew && draining === own.draining,
+  );
+  return all.filter((_, i) => i !== place);
 }

@@ -108,6 +108,8 @@ export interface Engine {
    * @throws {StartError} if the address cannot be used
    */
   listen(options: { host: string; port: number; shared: boolean }): Promise<number>;
+  /** From now on each response, except an accepted WebSocket, ends its connection. */
+  closeAfterResponses(): void;
   /** Accepts no new connections; open ones stay open. */
   stopListening(): void;
   /** Closes all open connections. */

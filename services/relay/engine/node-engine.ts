@@ -40,6 +40,8 @@ export class NodeEngine implements Engine {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #pending = new PendingResponses();
+  #closesAfterResponses = false;
+  readonly #closes = () => this.#closesAfterResponses;
   readonly #protocols = new Map<WebSocketBehavior<unknown>, WebSocketServer>();
 
   /** @throws {StartError} if the TLS files are invalid */
@@ -78,6 +80,10 @@ export class NodeEngine implements Engine {
     });
   }
 
+  closeAfterResponses(): void {
+    this.#closesAfterResponses = true;
+  }
+
   stopListening(): void {
     this.#server.close();
   }
@@ -96,7 +102,7 @@ export class NodeEngine implements Engine {
 
   #receive(request: IncomingMessage, response: ServerResponse): void {
     if (!this.#pending.add(request.socket, response)) return;
-    this.#handle(new NodeRequest(request), new NodeResponse(response));
+    this.#handle(new NodeRequest(request), new NodeResponse(response, this.#closes));
   }
 
   /** Receives a request with the header `Upgrade`, for which Node makes no response: it may be a plain request all the same. */
@@ -114,7 +120,7 @@ export class NodeEngine implements Engine {
       response.detachSocket(socket);
       if (behavior) this.#upgrade({ request, socket, head, behavior, userData });
     };
-    this.#handle(req, new NodeResponse(response, accept));
+    this.#handle(req, new NodeResponse(response, this.#closes, accept));
     if (isUpgraded) return;
     this.#pending.add(socket, response);
     socket.on('drain', () => response.emit('drain'));

@@ -44,11 +44,16 @@ export class NodeRequest implements HttpRequest {
 /** A response of the engine on `node:http`. */
 export class NodeResponse implements HttpResponse {
   readonly #response: ServerResponse;
+  readonly #closes: () => boolean;
   readonly #accept: AcceptUpgrade | undefined;
 
-  /** @param accept undefined if the request is not an upgrade */
-  constructor(response: ServerResponse, accept?: AcceptUpgrade) {
+  /**
+   * @param closes whether the response ends its connection, asked when it begins
+   * @param accept undefined if the request is not an upgrade
+   */
+  constructor(response: ServerResponse, closes: () => boolean, accept?: AcceptUpgrade) {
     this.#response = response;
+    this.#closes = closes;
     this.#accept = accept;
   }
 
@@ -62,6 +67,7 @@ export class NodeResponse implements HttpResponse {
 
   writeStatus(status: string): void {
     this.#response.statusCode = Number.parseInt(status, 10);
+    if (this.#closes()) this.#response.shouldKeepAlive = false;
   }
 
   writeHeader(name: string, value: string): void {

@@ -14,6 +14,7 @@ export class UwsEngine implements Engine {
   readonly #native: TemplatedApp;
   readonly #uws: Uws;
   #sockets = 0;
+  #closesAfterResponses = false;
   #listening: us_listen_socket | undefined;
 
   /** @throws {StartError} if the TLS files are invalid */
@@ -21,7 +22,7 @@ export class UwsEngine implements Engine {
     this.#uws = uws;
     this.#native = this.#createApp(tls);
     this.app = this.#countWebSockets(this.#native);
-    closeBehindProxies(this.app);
+    closeBehindProxies(this.app, () => this.#closesAfterResponses);
     const count = (res: HttpResponse, difference: number): void => {
       this.#sockets += difference;
       if (difference < 0 || maxSockets === 0 || this.#sockets <= maxSockets) return;
@@ -82,6 +83,10 @@ export class UwsEngine implements Engine {
         listening,
       );
     });
+  }
+
+  closeAfterResponses(): void {
+    this.#closesAfterResponses = true;
   }
 
   stopListening(): void {

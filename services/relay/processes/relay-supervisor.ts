@@ -76,6 +76,13 @@ export class RelaySupervisor {
     await Promise.all(this.#workers.map((worker) => this.#start(worker)));
   }
 
+  /** Lets all processes prepare for `stop`, which follows after `waitMs`. */
+  prepareStop(waitMs: number): void {
+    for (const { child } of this.#workers) {
+      if (child?.connected) child.send({ type: 'prepareStop', waitMs } satisfies WorkerRequest, () => {});
+    }
+  }
+
   /** Drains and stops all processes; resolves when they have exited. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping = true;

@@ -11,7 +11,7 @@ const TRANSPORT_LABELS: Readonly<Record<TransportName, string>> = {
 };
 
 /** Close codes with a label value of their own; any other is `other`, since clients choose freely. */
-const KNOWN_CODES = new Set([1000, 1001, 1005, 1006, 1008, 1009, 1012, 1013, 4401, 4403, 4429]);
+const KNOWN_CODES = new Set([1000, 1001, 1005, 1006, 1008, 1009, 1012, 1013, 4401, 4403, 4429, 4503]);
 
 /** Counts connections, and requests and connections that are refused. */
 export class ConnectionMetrics {

@@ -3,9 +3,15 @@ import type { Caller } from './transport.ts';
 
 const decoder = new TextDecoder();
 
-/** Reads the source of a request. Use it only while the request is valid: in the handler that received it. */
-export function readCaller(res: HttpResponse, req: HttpRequest): Caller {
+const TRIES = /(?:^|&)tries=([1-9])(?:&|$)/;
+
+/**
+ * Reads the source of a request. Use it only while the request is valid: in the handler that received it.
+ * @param triesLeft see `Caller`; 0 for requests that are never refused for rebalancing
+ */
+export function readCaller(res: HttpResponse, req: HttpRequest, triesLeft = 0): Caller {
   return {
+    triesLeft,
     address: decoder.decode(res.getRemoteAddressAsText()),
     // Read on demand: most relays do not limit addresses.
     get forwardedFor() {
@@ -14,6 +20,11 @@ export function readCaller(res: HttpResponse, req: HttpRequest): Caller {
     origin: req.getHeader('origin'),
     host: req.getHeader('host'),
   };
+}
+
+/** Reads the parameter `tries` of a query; 0 without a valid one. */
+export function parseTriesLeft(query: string): number {
+  return Number(TRIES.exec(query)?.[1] ?? 0);
 }
 
 /**

@@ -67,6 +67,8 @@ export interface Caller {
   readonly forwardedFor: string;
   readonly origin: string;
   readonly host: string;
+  /** How often the client connects again at once if it is refused to rebalance the cluster; 0 if it did not say so. */
+  readonly triesLeft: number;
 }
 
 /** Admission control, applied before a connection is opened. */

@@ -77,6 +77,10 @@ export interface RelayLoad {
   readonly connections: number;
   /** True while the relay shuts down: it still has clients, but takes no new ones. */
   readonly draining?: boolean;
+  /** True if it joined within the last minutes. */
+  readonly isNew?: boolean;
+  /** Connections that it has closed since its start to rebalance the cluster; absent if there are none. */
+  readonly shed?: number;
   /** How long the relay stays registered without another exchange, in milliseconds; ten seconds by default. Not returned. */
   readonly ttlMs?: number;
 }

@@ -4,6 +4,8 @@ import { StartError } from '../start-error.ts';
 /** A part of a service that can be started once. `stop` must be harmless before, during and after a failed `start`. */
 export interface Part<T = unknown> {
   start(): Promise<T> | T;
+  /** Called if `stop` follows after `waitMs`, while load balancers learn that this process is not ready. */
+  prepareStop?(waitMs: number): void;
   stop(): Promise<unknown> | unknown;
 }
 
@@ -46,6 +48,11 @@ export class Lifecycle {
   /** Notes that the process has failed, so that its exit code becomes 1. */
   fail(): void {
     this.#exitCode = 1;
+  }
+
+  /** Lets all started parts prepare for `stop`, which follows after `waitMs`. */
+  prepareStop(waitMs: number): void {
+    for (const { part } of this.#started) part.prepareStop?.(waitMs);
   }
 
   /**

@@ -77,6 +77,7 @@ export async function runProcess<Config>(options: {
     logger,
     async end() {
       health.drain();
+      lifecycle.prepareStop(drainWaitMs);
       // Load balancers keep sending new clients until their next readiness probe.
       await new Promise((resolve) => setTimeout(resolve, drainWaitMs));
       await end();

@@ -7,6 +7,8 @@ export const FULL = 1013;
 export const UNAUTHORIZED = 4401;
 export const FORBIDDEN = 4403;
 export const TOO_FAST = 4429;
+/** Connect again at once, with one try less. */
+export const REBALANCING = 4503;
 
 /**
  * The codes with which a relay closes a WebSocket (RFC 6455, section 7.4; 44xx are specific to Heliograph). After 44xx,
@@ -21,6 +23,7 @@ export const CLOSE_CODES = {
   unauthorized: UNAUTHORIZED,
   forbidden: FORBIDDEN,
   tooFast: TOO_FAST,
+  rebalancing: REBALANCING,
 } as const;
 
 export type CloseCode = (typeof CLOSE_CODES)[keyof typeof CLOSE_CODES];

@@ -122,6 +122,31 @@ describe('a connector', () => {
     expect(open()).toBe(1);
   });
 
+  it('connects again at once, at most three times, if a relay refuses it because others have fewer clients', () => {
+    subscribed(7);
+    statuses.length = 0;
+    for (const triesLeft of [3, 2, 1]) {
+      expect(connection().options.triesLeft).toBe(triesLeft);
+      connection().closes(4503, 'rebalancing');
+      expect(open()).toBe(1);
+    }
+    expect(connection().options.triesLeft).toBe(0);
+    expect(new Set(statuses)).toEqual(new Set(['connecting']));
+    connection().closes(4503, 'rebalancing');
+    expect([open(), statuses.at(-1)]).toEqual([0, 'offline']);
+    vi.advanceTimersByTime(4000);
+    expect(connection().options.triesLeft).toBe(3);
+    expect(messages.filter((message) => (message as { type: string }).type === 'error')).toEqual([]);
+  });
+
+  it('waits after any other failure, even one that follows a refusal', () => {
+    connection().closes(4503, 'rebalancing');
+    connection().closes(1006, '');
+    expect(open()).toBe(0);
+    vi.advanceTimersByTime(500);
+    expect([open(), connection().options.triesLeft]).toEqual([1, 3]);
+  });
+
   it('waits for at most a minute, whatever a relay sets', () => {
     connection().closes(1012, '99999999999');
     vi.advanceTimersByTime(60_000);

@@ -34,6 +34,7 @@ describe('a long-poll connection', () => {
       url: 'http://relay',
       topics,
       token,
+      triesLeft: 3,
       message(message) {
         recordVersions(topics, message);
         messages.push(message);

@@ -31,6 +31,7 @@ describe('a connection over Server-Sent Events', () => {
       url: 'http://relay/push',
       topics,
       token,
+      triesLeft: 3,
       message: (message) => messages.push(message),
       closed: (code, reason) => ends.push([code, reason]),
     });
@@ -45,6 +46,7 @@ describe('a connection over Server-Sent Events', () => {
     expect(url.pathname).toBe('/push/events');
     expect(url.searchParams.getAll('topic')).toEqual(['a/b', 'c']);
     expect(url.searchParams.get('since')).toBe('5,');
+    expect(url.searchParams.get('tries')).toBe('3');
     expect(url.search).not.toContain('t1');
     expect(headers.get('authorization')).toBe('Bearer t1');
   });

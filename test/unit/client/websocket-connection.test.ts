@@ -24,6 +24,7 @@ describe('a connection over a WebSocket', () => {
       url: 'https://relay/push',
       topics,
       token,
+      triesLeft: 3,
       message: (message) => messages.push(message),
       closed: (code, reason) => ends.push([code, reason]),
     });
@@ -35,7 +36,7 @@ describe('a connection over a WebSocket', () => {
     topics.set('a', 6).set('b', null);
     connection.subscribe(new Map([['b', null]]));
     socket.opens();
-    expect(socket.url).toBe('wss://relay/push/ws');
+    expect(socket.url).toBe('wss://relay/push/ws?tries=3');
     expect(socket.sent).toEqual([
       { type: 'auth', token: 't1' },
       { type: 'subscribe', topics: { a: 6, b: null } },

@@ -27,14 +27,15 @@ export function sendProblem(
   res.cork(() => {
     res.writeStatus(`${error.status} ${STATUS_CODES[error.status] ?? 'Error'}`);
     writeHeaders(res, headers);
-    if (error.status === 429 || error.status === 503) res.writeHeader('Retry-After', RETRY_AFTER_S);
+    if (error.code === 'rebalancing') res.writeHeader('Retry-After', '0');
+    else if (error.status === 429 || error.status === 503) res.writeHeader('Retry-After', RETRY_AFTER_S);
     if (error.status === 401) res.writeHeader('WWW-Authenticate', 'Bearer');
     res.writeHeader('Content-Type', PROBLEM_CONTENT_TYPE);
     res.writeHeader('Cache-Control', 'no-store');
     if (!('X-Content-Type-Options' in headers)) res.writeHeader('X-Content-Type-Options', 'nosniff');
     if (isHead) endHead(res, body);
-    // A draining relay closes the connection, so that the next request reaches another relay.
-    else res.end(body, error.code === 'draining');
+    // Closes the connection, so that the next request reaches another relay.
+    else res.end(body, error.code === 'draining' || error.code === 'rebalancing');
   });
 }
 

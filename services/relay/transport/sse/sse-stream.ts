@@ -30,7 +30,7 @@ export function writeStreamHead(res: HttpResponse, cors: Readonly<Record<string,
 
 /**
  * Refuses a stream. An `EventSource` does not reconnect after an error status, so a temporary refusal is a stream that
- * ends immediately.
+ * ends immediately, except for clients that announced that they connect again.
  */
 export function refuseStream(
   res: HttpResponse,
@@ -38,7 +38,7 @@ export function refuseStream(
   options: { cors: Readonly<Record<string, string>>; retryMs: number },
 ): void {
   const { cors, retryMs } = options;
-  if (error.status !== 503 && error.status !== 429) {
+  if (error.code === 'rebalancing' || (error.status !== 503 && error.status !== 429)) {
     sendProblem(res, error, cors);
     return;
   }

@@ -1,7 +1,7 @@
 import { AppError, toAppError } from '../../../shared/errors.ts';
 import type { Update } from '../../../shared/update/update.ts';
 import type { HttpRequest, HttpResponse } from '../../engine/engine.ts';
-import { readCaller } from '../caller.ts';
+import { parseTriesLeft, readCaller } from '../caller.ts';
 import { parseConnectRequest } from '../connect-request.ts';
 import { HttpTransport, type HttpTransportDeps } from '../http/http-transport.ts';
 import { JSON_ENCODER } from '../message-encoder.ts';
@@ -31,7 +31,7 @@ export class SseTransport extends HttpTransport<SseConnection> {
 
   #connect(res: HttpResponse, req: HttpRequest): void {
     const { admission, corsHeaders, clock, maxTopics, report } = this.#deps;
-    const caller = readCaller(res, req);
+    const caller = readCaller(res, req, parseTriesLeft(req.getQuery()));
     const cors = corsHeaders(caller.origin, caller.host);
     const retryMs = RETRY_MIN_MS + clock.random() * (RETRY_MAX_MS - RETRY_MIN_MS);
     try {

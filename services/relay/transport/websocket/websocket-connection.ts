@@ -9,8 +9,9 @@ import type { Connection, ConnectionOwner, ConnectRequest } from '../transport.t
 /** Data that uWebSockets.js keeps for each WebSocket. */
 export interface UserData {
   /** Only until the connection is open: it holds a token. */
-  request: ConnectRequest | undefined;
-  readonly admissionKey: string;
+  request?: ConnectRequest | undefined;
+  /** Undefined for a client that was not admitted: it is closed as soon as it is open. */
+  readonly admissionKey?: string;
   connection?: WebsocketConnection;
 }
 

@@ -3,7 +3,7 @@ import { CLOSE_CODES } from '../../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update } from '../../../shared/update/update.ts';
 import type { App, HttpRequest, HttpResponse } from '../../engine/engine.ts';
-import { readCaller } from '../caller.ts';
+import { parseTriesLeft, readCaller } from '../caller.ts';
 import { parseConnectRequest } from '../connect-request.ts';
 import { serveProblem } from '../http/http-response.ts';
 import type { MessageEncoder } from '../message-encoder.ts';
@@ -102,17 +102,24 @@ export class WebsocketTransport {
         authorization: req.getHeader('authorization'),
         ...(this.#defaultTopic === undefined ? {} : { defaultTopic: this.#defaultTopic }),
       });
-      const admissionKey = this.#admission.admit(readCaller(res, req), this.#encoder.transport, request.topics.size);
+      const caller = readCaller(res, req, parseTriesLeft(req.getQuery()));
+      const admissionKey = this.#admission.admit(caller, this.#encoder.transport, request.topics.size);
       res.upgrade<UserData>({ request, admissionKey }, key, protocol, extensions, context);
     } catch (error) {
       const refusal = toAppError(error);
       this.#report.refused(refusal);
-      refuseUpgrade(res, refusal);
+      // Most WebSocket clients, as those of browsers, hide the status of a refused handshake; all of them show close codes.
+      if (refusal.code === 'rebalancing') res.upgrade<UserData>({}, readHandshake(req), protocol, extensions, context);
+      else refuseUpgrade(res, refusal);
     }
   }
 
   #open(ws: Socket): void {
     const data = ws.getUserData();
+    if (data.admissionKey === undefined) {
+      ws.end(CLOSE_CODES.rebalancing, 'rebalancing');
+      return;
+    }
     const connection = new WebsocketConnection(ws, this.#encoder, this.#nowMs());
     data.connection = connection;
     this.connections.add(connection);
@@ -145,6 +152,7 @@ export class WebsocketTransport {
 
   #closed(ws: Socket, code: number): void {
     const { connection, admissionKey } = ws.getUserData();
+    if (admissionKey === undefined) return;
     this.#admission.release(admissionKey);
     if (!connection) return;
     this.connections.delete(connection);

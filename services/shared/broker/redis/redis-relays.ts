@@ -83,10 +83,12 @@ export class RedisRelays {
 /** Decodes an entry; one that another version of this software wrote in another form counts as zero. */
 function decodeEntry(text: string): RelayEntry {
   try {
-    const { connections, draining, seen } = JSON.parse(text);
+    const { connections, draining, isNew, shed, seen } = JSON.parse(text);
     return {
       connections: isCount(connections) ? connections : 0,
       ...(draining === true && { draining }),
+      ...(isNew === true && { isNew }),
+      ...(isCount(shed) && { shed }),
       seen: isCount(seen) ? seen : 0,
     };
   } catch {

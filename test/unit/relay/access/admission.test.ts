@@ -11,6 +11,7 @@ const OFF: AdmissionLimits = { maxConnections: 0, maxConnectionsPerAddress: 0, c
 function createAdmission(limits: Partial<AdmissionLimits>) {
   const time = { nowMs: 1_000_000 };
   const relay = { isFresh: true };
+  const share = { isAbove: false };
   const admission = new ConnectionAdmission({
     limits: { ...OFF, ...limits },
     origins: new Origins({ allowed: [], sameHostOnly: false, allowMissing: true }),
@@ -18,11 +19,12 @@ function createAdmission(limits: Partial<AdmissionLimits>) {
     isAllowedHost: () => true,
     evictionPool: { canEvict: false, evict() {} },
     isFresh: () => relay.isFresh,
+    isAboveShare: () => share.isAbove,
     nowMs: () => time.nowMs,
   });
-  const enter = (address = '203.0.113.1', transport: TransportName = 'websocket', topics = 1) =>
-    admission.admit({ address, forwardedFor: '', origin: '', host: 'relay' }, transport, topics);
-  return { admission, enter, time, relay };
+  const enter = (address = '203.0.113.1', transport: TransportName = 'websocket', topics = 1, triesLeft = 0) =>
+    admission.admit({ address, forwardedFor: '', origin: '', host: 'relay', triesLeft }, transport, topics);
+  return { admission, enter, time, relay, share };
 }
 
 describe('admission', () => {
@@ -109,6 +111,25 @@ describe('admission', () => {
     enter();
     admission.drain();
     expect(() => enter()).toThrow(expect.objectContaining({ code: 'draining', status: 503 }));
+  });
+
+  it('refuses clients with tries left while it is above its share, before any limit, and admits those without', () => {
+    const { admission, enter, share } = createAdmission({ maxConnections: 1, connectionPointsPerSecond: 1 });
+    share.isAbove = true;
+    for (let n = 0; n < 10; n += 1) {
+      expect(() => enter('203.0.113.1', 'websocket', 1, 1)).toThrow(
+        expect.objectContaining({ code: 'rebalancing', status: 503 }),
+      );
+    }
+    expect(admission.connections).toBe(0);
+    enter('203.0.113.1', 'websocket', 1, 0); // the refused ones have used up nothing
+    expect(() => enter('203.0.113.1', 'websocket', 1, 3)).toThrow(expect.objectContaining({ code: 'rebalancing' }));
+    expect(() => enter('203.0.113.1', 'websocket', 1, 0)).toThrow(expect.objectContaining({ code: 'relay_full' }));
+    share.isAbove = false;
+    expect(() => enter('203.0.113.1', 'websocket', 1, 3)).toThrow(expect.objectContaining({ code: 'relay_full' }));
+    share.isAbove = true;
+    admission.drain();
+    expect(() => enter('203.0.113.1', 'websocket', 1, 3)).toThrow(expect.objectContaining({ code: 'draining' }));
   });
 
   it('has no limits if they are 0', () => {

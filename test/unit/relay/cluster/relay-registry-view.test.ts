@@ -13,7 +13,7 @@ function createRelay(id: string, connections: number, freshnessMs = 6000) {
     id,
     registry: broker,
     clock: time.clock(() => 0.5),
-    connections: () => connections,
+    load: () => ({ connections, shed: 0 }),
     freshnessMs,
     exchanged: (shown) => void views.push(shown),
   });
@@ -33,13 +33,13 @@ describe('a relay that shuts down', () => {
     leaving.view.start();
     staying.view.start();
     await time.runFor(4500);
-    expect(staying.views.at(-1)).toEqual({ relays: 2, connections: 34, own: 10 });
+    expect(staying.views.at(-1)).toMatchObject({ own: 10, others: [24] });
 
     const shown = leaving.views.length;
     leaving.view.drain();
     await time.runFor(20_000);
     expect(await registered()).toEqual(['leaving', 'staying']);
-    expect(staying.views.at(-1)).toEqual({ relays: 1, connections: 10, own: 10 });
+    expect(staying.views.at(-1)).toMatchObject({ own: 10, others: [] });
     expect(staying.view.connections).toBe(34); // its clients refetch too
     expect(leaving.views.length).toBe(shown); // it does not rebalance
 
@@ -53,7 +53,11 @@ describe('a relay that shuts down', () => {
     relay.view.start();
     relay.view.drain();
     await time.runFor(1);
-    expect(await broker.exchangeLoad('other', { connections: 0 })).toContainEqual({ connections: 24, draining: true });
+    expect(await broker.exchangeLoad('other', { connections: 0 })).toContainEqual({
+      connections: 24,
+      draining: true,
+      isNew: true,
+    });
     await relay.view.stop();
   });
 });

@@ -27,6 +27,15 @@ describe('Lifecycle', () => {
     expect(done).toEqual(['start a', 'start b', 'stop b', 'stop a']);
   });
 
+  it('lets the parts that have started prepare for the stop', async () => {
+    const prepareStop = (waitMs: number) => void done.push(`prepare ${waitMs}`);
+    await lifecycle.start('a', part('a', { prepareStop }));
+    await lifecycle.start('b', part('b'));
+    lifecycle.prepareStop(5000);
+    await lifecycle.stop();
+    expect(done).toEqual(['start a', 'start b', 'prepare 5000', 'stop b', 'stop a']);
+  });
+
   it('returns the result of starting a part', async () => {
     expect(await lifecycle.start('server', { start: async () => 8090, stop: () => {} })).toBe(8090);
   });
