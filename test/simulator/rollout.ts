@@ -52,6 +52,7 @@ class RolloutRelay {
       origins: new Origins({ allowed: [], sameHostOnly: false, allowMissing: true }),
       readAddress: createClientAddressReader(new BlockList()),
       evictionPool: { canEvict: false, evict() {} },
+      isAllowedHost: () => true,
       isFresh: () => true,
       isAboveShare: () => this.#rebalancer.isAboveShare,
       nowMs: () => clock.monotonicMs(),

@@ -25,7 +25,7 @@ const PROBE = 10;
  * A relay stops to shed if less than this part of the closed connections has filled relays below the mean: at first, so that
  * a load balancer that picks at random fails, and later, when relays near the mean are filled beyond it too.
  */
-const MIN_EFFECT_OF_PROBE = 0.6;
+const MIN_EFFECT_OF_PROBE = 0.5;
 const MIN_EFFECT = 0.4;
 /** It tries again after this time, which doubles each time that shedding has no effect. */
 const PAUSE_MS = 60_000;
