@@ -63,7 +63,7 @@ async function startUneven(env: Record<string, string> = {}): Promise<{ full: Re
 
 describe.each(ENGINES)('a relay with more than its share of connections, engine %s,', (RELAY_ENGINE) => {
   it('refuses clients that announce tries, with a close code or a status that closes the connection, and no others', async () => {
-    const { full, empty } = await startUneven({ RELAY_ENGINE, CONNECTION_RATE: '1000' });
+    const { full, empty } = await startUneven({ RELAY_ENGINE, CONNECTION_RATE: '10000' });
     const before = await full.metric('relay_connections');
 
     using socket = await full.connect('/ws?topic=chat&tries=2', { headers: { origin: full.http } });

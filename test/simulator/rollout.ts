@@ -48,7 +48,7 @@ class RolloutRelay {
       shed: (count) => shed({ sessions: this.sessions, clock, count }),
     });
     this.#admission = new ConnectionAdmission({
-      limits: { maxConnections: 0, maxConnectionsPerAddress: 0, connectionsPerSecond: 0 },
+      limits: { maxConnections: 0, maxConnectionsPerAddress: 0, connectionPointsPerSecond: 0 },
       origins: new Origins({ allowed: [], sameHostOnly: false, allowMissing: true }),
       readAddress: createClientAddressReader(new BlockList()),
       evictionPool: { canEvict: false, evict() {} },
@@ -80,6 +80,7 @@ class RolloutRelay {
     const key = this.#admission.admit(
       { address: '', forwardedFor: '', origin: '', host: 'relay', triesLeft },
       'websocket',
+      1,
     );
     const end = () => {
       if (this.sessions.delete(session)) this.#admission.release(key);
