@@ -189,7 +189,7 @@ export class Heliograph {
 
   /** Records a subscriber. Returns its topic with the version from which to subscribe: the oldest that any subscriber has. */
   #addSubscriber(subscriber: string | StopWatch, topic: string, since: number | null = null): KnownVersions {
-    if (!isTopic(topic)) throw new TypeError(`invalid topic: ${topic}`);
+    if (!isTopic(topic)) throw new TypeError(`invalid topic: ${topic} (use 1 to 128 of A-Z a-z 0-9 . _ ~ : / -)`);
     const held = this.#topics.get(topic) ?? since;
     const known = since === null || held === null ? held : Math.min(held, since);
     this.#topics.set(topic, known);

@@ -1,12 +1,12 @@
 import type { RequestListener } from 'node:http';
 import type { Tracer } from '@opentelemetry/api';
-import type { RequestHandler } from 'express';
 import { SYSTEM_CLOCK } from '../shared/clock.ts';
 import { type Environment, EnvReader } from '../shared/config/env-reader.ts';
 import { readRedisConfig } from '../shared/config/redis-config.ts';
 import { createLogger } from '../shared/logger.ts';
 import type { Part } from '../shared/process/lifecycle.ts';
 import { createMetricsRegistry } from '../shared/process/metrics-registry.ts';
+import type { RequestRecorder } from '../shared/trace/service-stats.ts';
 import { readStatsConfig } from './config.ts';
 import { createStats } from './stats.ts';
 
@@ -16,7 +16,7 @@ export interface AppStats extends Part {
    * Middleware that records each request, and each `fetch` made while handling it; mount it before everything else.
    * Passes requests on unchanged if nothing is recorded.
    */
-  readonly recordRequests: RequestHandler;
+  readonly recordRequests: RequestRecorder;
   /** OpenTelemetry tracer for other work of the app, such as database calls. */
   readonly tracer: Tracer;
   /** Serves the pages at `/stats`; undefined without `STATS_TOKEN`, or with `STATS_SAMPLE_RATE=0`. */

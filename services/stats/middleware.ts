@@ -1,7 +1,8 @@
 import { type Context, context, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api';
-import type { Request, RequestHandler } from 'express';
+import type { Request } from 'express';
 import { noteFailure } from '../shared/trace/record.ts';
 import { contextOf, onCallerVerified, setContextOf } from '../shared/trace/request-context.ts';
+import type { RequestRecorder } from '../shared/trace/service-stats.ts';
 import { parseTraceparent } from '../shared/trace/traceparent.ts';
 
 const SERVER = { kind: SpanKind.SERVER };
@@ -40,9 +41,10 @@ export function createStatsMiddleware(deps: {
   trustsCallers: boolean | 'verified';
   followsCalls: boolean;
   count?: CountRequest | undefined;
-}): RequestHandler {
+}): RequestRecorder {
   const { tracer, trustsCallers, followsCalls, count } = deps;
-  return (request, response, next) => {
+  return (incoming, response, next) => {
+    const request = incoming as Request;
     const startTime = performance.now();
     let finish: (() => void) | undefined;
     const begin = (parent: Context): Context | undefined => {

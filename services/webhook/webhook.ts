@@ -107,7 +107,7 @@ export function createWebhook(deps: {
   );
   app.all(
     '/updates/:version',
-    allowMethods('GET'),
+    allowMethods('GET', 'HEAD'),
     createReceiptsHandler({ receipts, registers: broker, authenticate, rateLimit }),
   );
   if (config.legacy) {

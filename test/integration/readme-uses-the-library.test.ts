@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -137,6 +137,38 @@ describe('a project that has installed this repository', () => {
     expect(stdout).toBe('');
   });
 
+  it('needs no types of Express for call statistics', async () => {
+    const own = mkdtempSync(join(tmpdir(), 'heliograph-types-'));
+    try {
+      mkdirSync(join(own, 'node_modules/@types'), { recursive: true });
+      mkdirSync(join(own, 'node_modules/@opentelemetry'));
+      cpSync(join(ROOT, 'dist'), join(own, 'node_modules/heliograph/dist'), { recursive: true });
+      cpSync(join(ROOT, 'package.json'), join(own, 'node_modules/heliograph/package.json'));
+      for (const name of ['@types/node', 'undici-types', '@opentelemetry/api', 'pino']) {
+        symlinkSync(join(ROOT, 'node_modules', name), join(own, 'node_modules', name));
+      }
+      writeFileSync(join(own, 'package.json'), '{"type":"module"}');
+      writeFileSync(
+        join(own, 'stats.ts'),
+        `import { createAppStats } from 'heliograph/stats';
+import { createStatsMiddleware } from 'heliograph/stats/middleware';
+const { recordRequests, tracer } = await createAppStats({ name: 'shop', env: process.env });
+const handlers: ((request: never, response: never, next: () => void) => void)[] = [recordRequests];
+handlers.push(createStatsMiddleware({ tracer, trustsCallers: false, followsCalls: false }));
+// @ts-expect-error
+recordRequests satisfies number;
+`,
+      );
+      const options = ['--module', 'nodenext', '--target', 'es2022', '--strict', '--noEmit', '--types', 'node'];
+      const { stdout } = await run(join(ROOT, 'node_modules/.bin/tsc'), [...options, 'stats.ts'], { cwd: own }).catch(
+        (error) => error,
+      );
+      expect(stdout).toBe('');
+    } finally {
+      rmSync(own, { recursive: true });
+    }
+  });
+
   it('receives the library and its types in the npm package', async () => {
     const { stdout } = await run('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], { cwd: ROOT });
     const [{ files }] = JSON.parse(stdout);
@@ -147,5 +179,18 @@ describe('a project that has installed this repository', () => {
     );
     expect(named.length).toBeGreaterThan(4);
     expect(packed).toEqual(expect.arrayContaining(named));
+  });
+
+  it('finds the same types with moduleResolution node10', () => {
+    const { exports, typesVersions } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const entries = Object.entries<{ types?: string }>(exports).flatMap(([name, { types }]) =>
+      types === undefined ? [] : [[name.slice(2), [types]]],
+    );
+    expect(typesVersions['*']).toEqual(Object.fromEntries(entries));
+  });
+
+  it('receives source maps with their sources', () => {
+    const map = JSON.parse(readFileSync(join(ROOT, 'dist/client/heliograph-client.js.map'), 'utf8'));
+    expect(map.sourcesContent[0]).toContain('export class Heliograph');
   });
 });

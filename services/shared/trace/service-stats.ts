@@ -1,13 +1,20 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Tracer } from '@opentelemetry/api';
-import type { RequestHandler } from 'express';
 import { NO_TRACER } from './no-tracer.ts';
+
+/** Middleware for an Express app, in types that need none of Express. */
+export type RequestRecorder = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
 
 /** The recording of one service: spans, requests, and operations that are too frequent for spans. */
 export interface ServiceStats {
   /** Explicit start and end times of its spans are milliseconds of the monotonic clock. */
   readonly tracer: Tracer;
   /** Records every request to an Express app. Mount it before all other middleware. */
-  readonly recordRequests: RequestHandler;
+  readonly recordRequests: RequestRecorder;
   /** Undefined if nothing is recorded. */
   readonly bulk: BulkStats | undefined;
 }
