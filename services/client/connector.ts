@@ -70,9 +70,7 @@ export function createConnector(deps: ConnectorDeps): Source {
     if (type === 'freshness') fresh = message.fresh;
     if (type === 'subscribed') {
       for (const [topic, version] of Object.entries(message.topics)) {
-        if (version === null) continue;
-        unconfirmed.delete(topic);
-        fresh = true; // only a fresh relay states a version, and a reopened stream has no other sign of freshness
+        if (version !== null) unconfirmed.delete(topic);
       }
     }
     if (type === 'error') {

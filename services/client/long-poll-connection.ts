@@ -14,17 +14,18 @@ export function openLongPoll(options: ConnectionOptions): TransportConnection {
   const { url, topics, message, closed } = options;
   const requests = new Map<string, AbortController>();
   let { token } = options;
-  let fresh = true;
+  /** Topics whose last response came from a stale relay. */
+  const stale = new Set<string>();
 
-  function setFresh(isFresh: boolean): void {
-    fresh = isFresh;
-    message({ type: 'freshness', fresh });
+  function setFresh(topic: string, isFresh: boolean): void {
+    stale[isFresh ? 'delete' : 'add'](topic);
+    message({ type: 'freshness', fresh: stale.size === 0 });
   }
 
   async function poll(topic: string, signal: AbortSignal): Promise<void> {
     for (let hasResponded = false; ; ) {
       const known = topics.get(topic) ?? null;
-      const waits = hasResponded && fresh && requests.size <= MAX_LONG_POLLS;
+      const waits = hasResponded && !stale.has(topic) && requests.size <= MAX_LONG_POLLS;
       const sentAtMs = Date.now();
       const headers = tokenHeader(token);
       if (known !== null) headers['If-None-Match'] = `"${known}"`;
@@ -45,16 +46,16 @@ export function openLongPoll(options: ConnectionOptions): TransportConnection {
         hasChanged = register.version !== known;
         message({ type: 'subscribed', topics: { [topic]: register.version } });
         // Only a stale relay sends a version that the client has; a fresh one responds 304.
-        setFresh(hasChanged || !response.ok);
+        setFresh(topic, hasChanged || !response.ok);
         hasResponded = true;
         if (hasChanged && known !== null && !signal.aborted) message({ type: 'update', ...register });
       } else {
         const [code, closeCode] = await readProblem(response);
         if (signal.aborted) return;
         if (code !== 'not_fresh') return reject(topic, code, closeCode);
-        setFresh(false);
+        setFresh(topic, false);
       }
-      mayRepeat &&= fresh && requests.size <= MAX_LONG_POLLS;
+      mayRepeat &&= !stale.has(topic) && requests.size <= MAX_LONG_POLLS;
       const pollMs = Math.max(POLL_PAUSE_MS, requests.size * POLL_PAUSE_PER_TOPIC_MS) * (0.5 + Math.random() / 2);
       await pause(hasChanged ? UPDATE_PAUSE_MS : mayRepeat ? 0 : pollMs, signal);
       if (signal.aborted) return;
@@ -62,9 +63,14 @@ export function openLongPoll(options: ConnectionOptions): TransportConnection {
   }
 
   function reject(topic: string, code: string | undefined, closeCode: number): void {
-    requests.delete(topic);
+    forget(topic);
     if (code) message({ type: 'error', code, topic });
     if (mayRetry(closeCode) || requests.size === 0) closed(closeCode, '');
+  }
+
+  function forget(topic: string): void {
+    requests.delete(topic);
+    if (stale.has(topic)) setFresh(topic, true);
   }
 
   function stop(names: Iterable<string>): void {
@@ -91,7 +97,10 @@ export function openLongPoll(options: ConnectionOptions): TransportConnection {
   start(topics.keys());
   return {
     subscribe: (added) => start(added.keys()),
-    unsubscribe: stop,
+    unsubscribe(names) {
+      stop(names);
+      names.forEach(forget);
+    },
     ping: () => start(requests.keys()),
     auth(renewed) {
       token = renewed;

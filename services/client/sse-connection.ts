@@ -20,7 +20,11 @@ export function openSse(options: ConnectionOptions): TransportConnection {
       if (signal.aborted) return;
       retryMs = event === 'subscribed' ? undefined : (retry ?? retryMs);
       if (event === 'ping') message({ type: 'pong' });
-      else if (data) message(JSON.parse(data));
+      else if (data) {
+        // Only a fresh relay states a version, and a reopened stream has no other sign of freshness.
+        if (event === 'subscribed' && /":\d/.test(data)) message({ type: 'freshness', fresh: true });
+        message(JSON.parse(data));
+      }
     });
     try {
       // A topic has no character that must be escaped here, and an unknown version is an empty string.

@@ -77,8 +77,10 @@ export class LibraryClient implements SimulatedClient {
 
   get receives(): boolean {
     if (this.#isIdle) return true;
+    // Each topic has a long-poll of its own: one that is dead receives nothing, whatever the status.
+    if (![...this.#connections].every(isHealthy)) return false;
     // Between two long-polls there is no connection.
-    return this.#heliograph.status === 'live' ? [...this.#connections].every(isHealthy) : isHealthy(this.#connection);
+    return this.#heliograph.status === 'live' || isHealthy(this.#connection);
   }
 
   get isFresh(): boolean | undefined {

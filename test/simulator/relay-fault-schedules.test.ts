@@ -186,6 +186,24 @@ describe('a relay', () => {
     expect(statesOf('update')).toHaveLength(1);
   });
 
+  it('that becomes stale ends waiting long-polls with 503, and holds none until it is fresh again', async () => {
+    poll('"1"', 1);
+    await time.runFor(1000);
+    const etag = `"${relay.hub.current(TOPIC).version}"`;
+    isolate(relay, true);
+    const waiting = poll(etag, 25);
+    await time.runFor(4 * REPAIR_INTERVAL_MS);
+    expect([relay.hub.fresh, waiting]).toEqual([false, [503]]);
+    const late = poll(etag, 25);
+    await time.runFor(100);
+    expect(late).toEqual([503]);
+    isolate(relay, false);
+    await time.runFor(5000);
+    const after = poll(etag, 1);
+    await time.runFor(1100);
+    expect(after).toEqual([304]);
+  });
+
   it('that stood still answers no long-poll with 304 before it is fresh again', async () => {
     poll('"1"', 1);
     await time.runFor(1000);

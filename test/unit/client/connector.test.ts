@@ -61,13 +61,13 @@ describe('a connector', () => {
     expect(statuses.at(-1)).toBe('live');
   });
 
-  it('is live again after a version without a freshness message, as on a reopened stream', () => {
+  it('is stale until the relay is fresh, even after a version', () => {
     subscribed(7);
     connection().delivers({ type: 'freshness', fresh: false });
     subscribed(null);
     expect(statuses.at(-1)).toBe('stale');
     subscribed(8);
-    expect(statuses.at(-1)).toBe('live');
+    expect(statuses.at(-1)).toBe('stale');
   });
 
   it('pings after 30 s of silence, and reconnects if there is no pong within 10 s', () => {

@@ -139,6 +139,31 @@ describe('a long-poll connection', () => {
     expect(http.requests).toHaveLength(3);
   });
 
+  it('is stale while the relay of one topic is, although that of another is fresh', async () => {
+    topics.set('c', 7);
+    await open();
+    const [one, other] = http.requests as [FakeRequest, FakeRequest];
+    await answers(503, { code: 'not_fresh' }, one);
+    await answers(304, undefined, other);
+    const freshness = () => messages.filter(({ type }) => type === 'freshness').map(({ fresh }) => fresh);
+    expect([freshness(), wait()]).toEqual([[false, false], 'wait=25']);
+    await passes(5000);
+    await answers(304);
+    expect(freshness()).toEqual([false, false, true]);
+  });
+
+  it('is fresh again without the only topic whose relay is stale', async () => {
+    topics.set('c', 7);
+    await open();
+    const [one, other] = http.requests as [FakeRequest, FakeRequest];
+    await answers(503, { code: 'not_fresh' }, one);
+    await answers(304, undefined, other);
+    expect(messages.at(-1)).toEqual({ type: 'freshness', fresh: false });
+    topics.delete('a/b');
+    connection.unsubscribe(['a/b']);
+    expect(messages.at(-1)).toEqual({ type: 'freshness', fresh: true });
+  });
+
   it('is stale while the relay is, and polls slowly until it is fresh', async () => {
     await open();
     await answers(503, { code: 'not_fresh' });

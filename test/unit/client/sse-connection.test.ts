@@ -62,8 +62,9 @@ describe('a connection over Server-Sent Events', () => {
     const update = { type: 'update', topic: 'c', version: 7, data: 'Grüße \u2028event: ping\u{1f600}' };
     const text = `retry: 1500\n\nid: 5,6\nevent: subscribed\ndata: {"type":"subscribed","topics":{"c":6}}\n\n: a comment\r\n\r\nevent: ping\ndata: {}\n\nid: 5,7\r\nevent: update\r\ndata: ${JSON.stringify(update)}\r\n\r\nevent: freshness\ndata: {"type":"freshness","fresh":false}\n\n`;
     for (const byte of new TextEncoder().encode(text)) http.last.send(Uint8Array.of(byte));
-    await said(4);
+    await said(5);
     expect(messages).toEqual([
+      { type: 'freshness', fresh: true },
       { type: 'subscribed', topics: { c: 6 } },
       { type: 'pong' },
       update,
@@ -105,7 +106,7 @@ describe('a connection over Server-Sent Events', () => {
     await open();
     http.last.stream();
     http.last.send('retry: 1500\n\nevent: subscribed\ndata: {"type":"subscribed","topics":{"c":6}}\n\n');
-    await said(1);
+    await said(2);
     http.last.fail();
     await ended(1006);
   });

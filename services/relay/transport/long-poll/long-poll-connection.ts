@@ -71,8 +71,10 @@ export class LongPollConnection extends HttpConnection {
     return true;
   }
 
-  sendFreshness(): boolean {
-    return true; // asked for when the response is due
+  sendFreshness(fresh: boolean): boolean {
+    // A client that waited on would take a stale relay for fresh, and another relay may be fresh.
+    if (!fresh) this.#refuse(new AppError('not_fresh'));
+    return true;
   }
 
   sendError(): boolean {
