@@ -76,7 +76,7 @@ describe.runIf(CAN_SHARE_PORTS)('a relay of two processes', () => {
     await eventually(() => {
       for (const client of clients) expect(client.ofType('update')).toHaveLength(1);
     });
-    expect(await relay.metric('relay_deliveries_total')).toBe(CLIENTS);
+    await eventually(async () => expect(await relay.metric('relay_deliveries_total')).toBe(CLIENTS));
   }, 60_000);
 
   it('shows the statistics of all its processes on the admin port of the supervisor', async () => {
@@ -102,7 +102,7 @@ describe.runIf(CAN_SHARE_PORTS)('a relay of two processes', () => {
     expect(Math.abs(gone - CLIENTS / PROCESSES)).toBeLessThan((CLIENTS / PROCESSES) * 0.15);
     await eventually(() => expect(childrenOf(relay.pid).filter(isAlive)).toHaveLength(PROCESSES), 10_000);
     // A lower value would look like a counter reset.
-    expect(await relay.metric('relay_deliveries_total')).toBe(CLIENTS);
+    await eventually(async () => expect(await relay.metric('relay_deliveries_total')).toBe(CLIENTS));
     await eventually(() => expect(relay.log()).toContain('relay process exited'));
     const staying = clients.find(({ closed }) => closed === undefined);
     await publish();

@@ -25,7 +25,7 @@ export const JSON_ENCODER: MessageEncoder = {
   transport: 'websocket',
   supportsSpread: true,
   acceptsMessages: true,
-  update: (update) => encodeUpdateMessage(update),
+  update: encodeUpdateMessage,
   subscribed: (versions) => render({ type: 'subscribed', topics: Object.fromEntries(versions) }),
   freshness: (fresh) => render({ type: 'freshness', fresh }),
   pong: () => render({ type: 'pong' }),
