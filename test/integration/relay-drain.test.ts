@@ -84,17 +84,28 @@ describe('a relay at SIGTERM', () => {
   it.each<readonly [string, string]>([
     ['one process', '1'],
     ...(CAN_SHARE_PORTS ? [['two processes', '2'] as const] : []),
-  ])('ends at once at a second one, with nothing left behind: %s', async (_, processes) => {
-    await start({ DRAIN_WAIT: '20s', DRAIN_WINDOW: '20s', RELAY_PROCESSES: processes });
-    const children = readFileSync(`/proc/${relay.pid}/task/${relay.pid}/children`, 'utf8').split(' ').filter(Boolean);
-    relay.kill('SIGTERM');
-    await eventually(async () => expect(await status('/readyz')).toBe(503));
-    const begunAtMs = performance.now();
-    relay.kill('SIGTERM');
-    expect(await relay.ended()).toBe(143);
-    expect(performance.now() - begunAtMs).toBeLessThan(1000);
-    await eventually(() => {
-      for (const pid of children) expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH');
-    });
-  });
+  ])(
+    'ends connections with responses while it waits, and exits at once at a second one, with nothing left behind: %s',
+    async (_, processes) => {
+      await start({ DRAIN_WAIT: '20s', DRAIN_WINDOW: '20s', RELAY_PROCESSES: processes });
+      const children = readFileSync(`/proc/${relay.pid}/task/${relay.pid}/children`, 'utf8').split(' ').filter(Boolean);
+      const connectionHeader = async () =>
+        (await fetch(`http://127.0.0.1:${relay.port}/topics/chat`)).headers.get('connection');
+      expect(await connectionHeader()).not.toBe('close');
+      relay.kill('SIGTERM');
+      await eventually(async () => expect(await status('/readyz')).toBe(503));
+      // Every process knows that it will stop, and ends connections with their responses.
+      await eventually(async () => {
+        const headers = await Promise.all(Array.from({ length: 8 }, connectionHeader));
+        expect(new Set(headers)).toEqual(new Set(['close']));
+      });
+      const begunAtMs = performance.now();
+      relay.kill('SIGTERM');
+      expect(await relay.ended()).toBe(143);
+      expect(performance.now() - begunAtMs).toBeLessThan(1000);
+      await eventually(() => {
+        for (const pid of children) expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH');
+      });
+    },
+  );
 });
