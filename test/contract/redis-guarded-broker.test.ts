@@ -65,7 +65,7 @@ describe('a broker on a Redis with TLS and an ACL user', () => {
       REDIS_URL: url.replace(`${username}:${password}`, 'older:older-password'),
     });
     const report = { ...SILENT_REPORT, scriptLoadRefused: (reason: string) => void reasons.push(reason) };
-    const broker = new RedisBroker({ config: requireRedisConfig(env), report, abort() {} });
+    const broker = new RedisBroker({ config: requireRedisConfig(env), report, abort() {}, restoreTimeMs: 0 });
     await broker.start();
     const witness = { epoch: '', version: 0 };
     const { version } = await broker.publish('chat' as never, {}, witness);

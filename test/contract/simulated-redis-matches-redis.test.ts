@@ -114,7 +114,7 @@ describe('the simulated Redis', () => {
     const config = requireRedisConfig(
       new EnvReader({ REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: prefix, PARTITIONS: '1' }),
     );
-    const broker = new RedisBroker({ config, report: SILENT_REPORT, abort() {} });
+    const broker = new RedisBroker({ config, report: SILENT_REPORT, abort() {}, restoreTimeMs: 0 });
     await broker.start();
     const keys = new RedisKeys({ prefix, partitions: 1 });
     return {

@@ -22,7 +22,7 @@ async function post(webhook: RunningWebhook, headers: Record<string, string>, bo
 
 function redisBroker(): Broker {
   const env = new EnvReader({ REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: prefix });
-  return new RedisBroker({ config: requireRedisConfig(env), report: SILENT_REPORT, abort() {} });
+  return new RedisBroker({ config: requireRedisConfig(env), report: SILENT_REPORT, abort() {}, restoreTimeMs: 0 });
 }
 
 let prefix: string;

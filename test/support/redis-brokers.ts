@@ -7,7 +7,7 @@ import { randomPrefix } from './random-prefix.ts';
 /** Creates brokers of one cluster, as its processes would, in the Redis given by the environment. */
 export function redisBrokers(
   env: Readonly<Record<string, string>>,
-  deps: { monotonicMs?: () => number } = {},
+  deps: { monotonicMs?: () => number; restoreTimeMs?: number } = {},
 ): {
   connect(): RedisBroker;
   close(): Promise<void>;
@@ -18,5 +18,6 @@ export function redisBrokers(
   const abort = (error: Error) => {
     throw error;
   };
-  return { connect: () => new RedisBroker({ config, report: SILENT_REPORT, abort, ...deps }), close: async () => {} };
+  const parts = { config, report: SILENT_REPORT, abort, restoreTimeMs: 0, ...deps };
+  return { connect: () => new RedisBroker(parts), close: async () => {} };
 }

@@ -21,6 +21,8 @@ export interface BrokerReport {
   evictionPolicy(policy: string): void;
   /** The user may not use `SCRIPT LOAD`, so scripts are sent whole when Redis does not have them. */
   scriptLoadRefused(reason: string): void;
+  /** The settings of this process and the cluster agreed before and differ now, or agree again (undefined). */
+  settingsDiffer(difference: string | undefined): void;
 }
 
 /** Ignores every event. */
@@ -31,4 +33,5 @@ export const SILENT_REPORT: BrokerReport = {
   commandRefused() {},
   evictionPolicy() {},
   scriptLoadRefused() {},
+  settingsDiffer() {},
 };

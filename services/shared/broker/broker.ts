@@ -9,7 +9,8 @@ import type { Receipts } from './receipts.ts';
  * version is also a cursor into its partition.
  *
  * Times and versions are in microseconds, by the broker's clock. Every method that returns a promise rejects with
- * `broker_unavailable` if the broker does not reply within its deadline. No call is retried by the broker; one that
+ * `broker_unavailable` if the broker does not reply within its deadline, and with `settings_differ` while the cluster turns
+ * out to run with other settings. No call is retried by the broker; one that
  * failed may or may not have taken effect, and may still take effect later, when a frozen server resumes.
  */
 export interface Broker extends BrokerPublisher, BrokerFeed, IdempotencyStore, RelayRegistry {

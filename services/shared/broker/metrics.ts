@@ -72,6 +72,10 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
       if (risk && isNews(`policy ${policy}`))
         logger.error({ policy }, 'Redis may evict registers and lose updates; set maxmemory-policy to noeviction');
     },
+    settingsDiffer(difference) {
+      if (difference === undefined) logger.info('the settings of the cluster agree again');
+      else logger.error(`the settings differ; answering 503 until they agree: ${difference}`);
+    },
     scriptLoadRefused(reason) {
       if (loadRefused) return;
       loadRefused = true;

@@ -37,11 +37,13 @@ export class RedisStatsStore implements StatsStore {
     const config = { ...deps.config, waitReplicas: 0 };
     const handler = { signal() {}, subscriptionsLost() {}, connected() {} };
     const abort = () => {}; // the broker's connections detect it too, and end the process
+    const storeSettingsAfterMs = undefined; // the broker's connections store them
     this.#topology = createRedisTopology({
       config,
       keys: new RedisKeys(config),
       report: SILENT_REPORT,
       abort,
+      storeSettingsAfterMs,
       prepare: async () => {},
       handler,
     });

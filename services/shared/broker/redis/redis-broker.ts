@@ -10,6 +10,7 @@ import { RedisReceipts } from './redis-receipts.ts';
 import { RedisRelays } from './redis-relays.ts';
 import { RedisReplicatedPublisher } from './redis-replicated-publisher.ts';
 import { BROKER_SCRIPTS, RedisScriptRunner, RedisScripts } from './redis-scripts.ts';
+import { RESTORE_TIME_MS } from './redis-settings.ts';
 import { callRedis, createRedisTopology, type RedisTopology } from './redis-topology.ts';
 
 /** Calls to Redis that a reservation outlives: the one that reserves, and the one that publishes. */
@@ -31,14 +32,20 @@ export class RedisBroker implements Broker {
   readonly #relays: RedisRelays;
   #handler: FeedHandler | undefined;
 
-  /** @param deps.abort called if the settings of the cluster turn out to differ from `config` after the start */
+  /**
+   * @param deps.abort called if the settings of the cluster turn out to differ from `config` after the start, before they
+   * ever agreed
+   * @param deps.restoreTimeMs how long others have for restoring settings that Redis has lost, before this process stores
+   * its own
+   */
   constructor(deps: {
     config: RedisConfig;
     report: BrokerReport;
     abort: (error: Error) => void;
+    restoreTimeMs?: number;
     monotonicMs?: () => number;
   }) {
-    const { monotonicMs = () => performance.now() } = deps;
+    const { monotonicMs = () => performance.now(), restoreTimeMs = RESTORE_TIME_MS } = deps;
     const { partitions, waitReplicas, timeoutMs } = deps.config;
     this.partitions = partitions;
     this.#reservationTtlMs = RESERVED_CALLS * timeoutMs;
@@ -47,6 +54,7 @@ export class RedisBroker implements Broker {
     const topology = createRedisTopology({
       ...deps,
       prepare: (redis) => runner.load(redis),
+      storeSettingsAfterMs: restoreTimeMs,
       keys,
       handler: {
         signal: (channel, text) => this.#receive(channel, text),

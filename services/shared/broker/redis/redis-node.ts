@@ -136,15 +136,17 @@ class RedisCommands {
     await this.#prepare(this.#redis);
   }
 
-  get usable(): boolean {
-    return this.#usable;
+  /** The connection while it is usable, also if the settings of the cluster differ at the moment. */
+  get link(): Redis | undefined {
+    return this.#usable ? this.#redis : undefined;
   }
 
   /**
    * Returns the connection.
-   * @throws {AppError} `broker_unavailable` while it is not usable
+   * @throws {AppError} `broker_unavailable` while it is not usable; `settings_differ`
    */
   redis(): Redis {
+    if (this.#settings.difference) throw this.#settings.difference;
     if (!this.#usable) throw new AppError('broker_unavailable');
     return this.#redis;
   }

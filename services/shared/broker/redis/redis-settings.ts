@@ -1,22 +1,38 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { AppError } from '../../errors.ts';
 import type { BrokerReport } from '../broker-report.ts';
 
-/** The settings that all processes of a cluster must share, since relays with other ones would miss updates. */
+/** How often a running process confirms the settings in Redis, in milliseconds. */
+const CONFIRM_INTERVAL_MS = 1000;
+/** How long a new process leaves it to running ones to restore the settings that Redis has lost, in milliseconds. */
+export const RESTORE_TIME_MS = 1500;
+
+/**
+ * The settings that all processes of a cluster must share, since relays with other ones would miss updates. Running
+ * processes restore them in Redis if it loses them, so a new process with other settings does not become the cluster.
+ */
 export class RedisSettings {
-  /** Called if the settings turn out to differ after the start. */
+  /** Called if the settings turn out to differ after the start, and never agreed. */
   readonly abort: (error: Error) => void;
   readonly #key: string;
   readonly #database: number;
   readonly #settings: string;
   readonly #sharded: boolean;
+  readonly #storeAfterMs: number | undefined;
   readonly #report: BrokerReport;
+  /** Whether they have agreed once: this process may serve, and others have started with its settings. */
+  #hasAgreed = false;
+  #difference: AppError | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(deps: {
     key: string;
     database: number;
     partitions: number;
     sharded: boolean;
+    /** How long a new process waits before it stores missing settings, in milliseconds; undefined if it never does. */
+    storeAfterMs: number | undefined;
     report: BrokerReport;
     abort: (error: Error) => void;
   }) {
@@ -25,40 +41,79 @@ export class RedisSettings {
     this.#database = deps.database;
     this.#settings = JSON.stringify({ partitions: deps.partitions, pubsub: deps.sharded ? 'sharded' : 'plain' });
     this.#sharded = deps.sharded;
+    this.#storeAfterMs = deps.storeAfterMs;
     this.#report = deps.report;
+  }
+
+  /** Why nothing must be read or written at the moment: the settings agreed before, but differ now. */
+  get difference(): AppError | undefined {
+    return this.#difference;
   }
 
   /**
    * Compares the settings with those stored in Redis, and stores them if they are missing. Also reports the eviction
    * policy. Rejects with another error if the server is not usable, such as a replica, or refuses the database.
-   * @throws {AppError} `settings_differ`
+   * @throws {AppError} `settings_differ` if they never agreed
    */
   async check(redis: Redis): Promise<void> {
     // ioredis has selected it, but would continue with database 0 if that was refused.
     if (this.#database !== 0) await redis.select(this.#database);
     const stored = await this.#loadOrStore(redis);
-    if (stored !== this.#settings) {
-      throw new AppError('settings_differ', `this cluster runs with ${stored}, this process with ${this.#settings}`);
-    }
+    if (stored !== undefined && stored !== this.#settings && !this.#hasAgreed) throw this.#differsFrom(stored);
     if (!(await redis.info('replication')).includes('role:master'))
       throw new Error('READONLY this server is a replica');
+    this.#compare(stored);
     const policy = /maxmemory_policy:(\S+)/.exec(await redis.info('memory'))?.[1];
     if (policy !== undefined) this.#report.evictionPolicy(policy);
   }
 
-  async #loadOrStore(redis: Redis): Promise<string> {
+  /** Keeps confirming the settings, on the connection that `link` returns, until `stop`. */
+  keepConfirming(link: () => Redis | undefined): void {
+    this.#timer = setInterval(() => {
+      const redis = link();
+      if (redis && this.#hasAgreed) void this.#confirm(redis);
+    }, CONFIRM_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Failures are harmless: every connect checks the settings too. */
+  async #confirm(redis: Redis): Promise<void> {
+    const stored = await this.#loadOrStore(redis).catch(() => undefined);
+    this.#compare(stored);
+  }
+
+  #compare(stored: string | undefined): void {
+    if (stored === undefined) return;
+    const differs = stored !== this.#settings;
+    if (!differs) this.#hasAgreed = true;
+    if (differs === (this.#difference !== undefined)) return;
+    this.#difference = differs ? this.#differsFrom(stored) : undefined;
+    this.#report.settingsDiffer(this.#difference?.message);
+  }
+
+  #differsFrom(stored: string): AppError {
+    return new AppError('settings_differ', `this cluster runs with ${stored}, this process with ${this.#settings}`);
+  }
+
+  /** Returns the stored settings; undefined if another server holds them, or if there are none and none are stored. */
+  async #loadOrStore(redis: Redis): Promise<string | undefined> {
     try {
       // Reads first: a Redis that is out of memory rejects writes, but can be used to read.
       const stored = await redis.get(this.#key);
-      if (stored !== null) return stored;
+      if (stored !== null || this.#storeAfterMs === undefined) return stored ?? undefined;
+      if (!this.#hasAgreed) await delay(this.#storeAfterMs, undefined, { ref: false });
       await redis.set(this.#key, this.#settings, 'NX');
-      return (await redis.get(this.#key)) ?? this.#settings;
+      return (await redis.get(this.#key)) ?? undefined;
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('MOVED'))) throw error;
       if (!this.#sharded) {
         throw new AppError('settings_differ', 'this Redis is a node of Redis Cluster: set REDIS_CLUSTER_NODES');
       }
-      return this.#settings; // the node that holds the key is checked too
+      return undefined; // the node that holds the key is checked too
     }
   }
 }

@@ -26,7 +26,8 @@ export interface RedisTopology {
   stop(): void;
   /**
    * Returns the connection to the server of a partition.
-   * @throws {AppError} `broker_unavailable` while there is no usable one; the other two getters too
+   * @throws {AppError} `broker_unavailable` while there is no usable one, `settings_differ` while the cluster runs with
+   * other settings; the other two getters too
    */
   commands(partition: number): Redis;
   /** Returns the connection to the server of a key that belongs to no partition. */
@@ -55,8 +56,10 @@ interface TopologyDeps {
   readonly config: RedisConfig;
   readonly keys: RedisKeys;
   readonly report: BrokerReport;
-  /** Called if the settings of the cluster turn out to differ after the start. */
+  /** Called if the settings of the cluster turn out to differ after the start, before they ever agreed. */
   readonly abort: (error: Error) => void;
+  /** How long to wait for others before missing settings are stored, in milliseconds; undefined never stores them. */
+  readonly storeSettingsAfterMs: number | undefined;
   /** Called for each new connection for commands, before it is used. */
   readonly prepare: (redis: Redis) => Promise<void>;
   readonly handler: TopologyHandler;
@@ -88,6 +91,12 @@ export async function callRedis<T>(topology: RedisTopology, call: () => Promise<
   }
 }
 
+function createSettings(deps: TopologyDeps, { sharded }: { sharded: boolean }): RedisSettings {
+  const { config, keys, report, abort, storeSettingsAfterMs: storeAfterMs } = deps;
+  const { partitions, database } = config;
+  return new RedisSettings({ key: keys.config(), database, partitions, sharded, storeAfterMs, report, abort });
+}
+
 function reportRefusal(report: BrokerReport, cause: unknown): void {
   const refusal = parseRefusal(cause);
   if (refusal) report.commandRefused(refusal);
@@ -97,17 +106,19 @@ function reportRefusal(report: BrokerReport, cause: unknown): void {
 class RedisSingle implements RedisTopology {
   readonly sharded = false;
   readonly #node: RedisNode;
+  readonly #settings: RedisSettings;
   readonly #report: BrokerReport;
 
-  constructor({ config, keys, report, abort, prepare, handler }: TopologyDeps) {
-    const { partitions, database } = config;
+  constructor(deps: TopologyDeps) {
+    const { config, prepare, report, handler } = deps;
     this.#report = report;
-    const all = Array.from({ length: partitions }, (_, partition) => partition);
+    this.#settings = createSettings(deps, { sharded: this.sharded });
+    const all = Array.from({ length: config.partitions }, (_, partition) => partition);
     this.#node = new RedisNode({
       config,
       target: 'configured',
       sharded: this.sharded,
-      settings: new RedisSettings({ key: keys.config(), database, partitions, sharded: this.sharded, report, abort }),
+      settings: this.#settings,
       prepare,
       report,
       handler: {
@@ -120,10 +131,12 @@ class RedisSingle implements RedisTopology {
   }
 
   start(options: { subscribe: boolean }): Promise<void> {
+    this.#settings.keepConfirming(() => this.#node.commands.link);
     return this.#node.start(options);
   }
 
   stop(): void {
+    this.#settings.stop();
     this.#node.stop();
   }
 
@@ -180,32 +193,27 @@ class RedisCluster implements RedisTopology {
   #refreshing: Promise<void> | undefined;
   #stopped = false;
 
-  constructor({ config, keys, report, abort, prepare, handler }: TopologyDeps, seeds: readonly Address[]) {
-    const { partitions, database } = config;
+  constructor(deps: TopologyDeps, seeds: readonly Address[]) {
+    const { config, keys, report, prepare, handler } = deps;
     this.#config = config;
     this.#seeds = seeds;
     this.#prepare = prepare;
     this.#keys = keys;
-    this.#settings = new RedisSettings({
-      key: keys.config(),
-      database,
-      partitions,
-      sharded: this.sharded,
-      report,
-      abort,
-    });
+    this.#settings = createSettings(deps, { sharded: this.sharded });
     this.#report = report;
     this.#handler = handler;
-    this.#owners = new Array(partitions).fill(undefined);
+    this.#owners = new Array(config.partitions).fill(undefined);
   }
 
   async start(options: { subscribe: boolean }): Promise<void> {
     this.#subscribe = options.subscribe;
+    this.#settings.keepConfirming(() => this.#nodeOfKey(this.#keys.config())?.commands.link);
     await this.#refresh();
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#settings.stop();
     clearTimeout(this.#timer);
     for (const { node } of this.#nodes.values()) node.stop();
     this.#nodes.clear();
@@ -216,8 +224,7 @@ class RedisCluster implements RedisTopology {
   }
 
   commandsForKey(key: string): Redis {
-    const address = this.#map?.ownerOf(calculateSlot(key));
-    const node = address && this.#nodes.get(formatAddress(address))?.node;
+    const node = this.#nodeOfKey(key);
     if (!node) throw new AppError('broker_unavailable');
     return node.commands.redis();
   }
@@ -244,6 +251,11 @@ class RedisCluster implements RedisTopology {
   callFailed(cause: unknown): void {
     reportRefusal(this.#report, cause);
     this.#refreshSoon();
+  }
+
+  #nodeOfKey(key: string): RedisNode | undefined {
+    const address = this.#map?.ownerOf(calculateSlot(key));
+    return address && this.#nodes.get(formatAddress(address))?.node;
   }
 
   #nodeOf(partition: number): RedisNode | undefined {
@@ -280,7 +292,7 @@ class RedisCluster implements RedisTopology {
   async #refresh(): Promise<void> {
     this.#refreshing ??= this.#followSlotMap().finally(() => {
       this.#refreshing = undefined;
-      const complete = this.#owners.every((_, partition) => this.#nodeOf(partition)?.commands.usable);
+      const complete = this.#owners.every((_, partition) => this.#nodeOf(partition)?.commands.link);
       this.#schedule(complete ? REFRESH_INTERVAL_MS : REFRESH_SOON_MS);
     });
     await this.#refreshing;
@@ -337,8 +349,8 @@ class RedisCluster implements RedisTopology {
   /** Returns the slot map of the first node whose cluster state is ok: connected nodes first, then the seeds. */
   async #fetchFromAnyNode(): Promise<SlotMap | undefined> {
     for (const { address, node } of this.#nodes.values()) {
-      if (!node.commands.usable) continue;
-      const map = await fetchSlotMap(node.commands.redis(), address).catch(() => undefined);
+      const { link } = node.commands;
+      const map = link && (await fetchSlotMap(link, address).catch(() => undefined));
       if (map) return map;
     }
     for (const address of this.#seeds) {
