@@ -1,6 +1,10 @@
+import calculateSlot from 'cluster-key-slot';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RedisBroker } from '../../services/shared/broker/redis/redis-broker.ts';
+import { RESTORE_TIME_MS } from '../../services/shared/broker/redis/redis-settings.ts';
+import { eventually } from '../support/eventually.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
+import { askRedis } from '../support/redis-admin.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { type RedisClusterFixture, startRedisCluster } from '../support/redis-cluster-fixture.ts';
 import { redisStatsStores } from '../support/redis-stats-stores.ts';
@@ -42,6 +46,26 @@ describe('a broker on Redis Cluster with fewer partitions than masters', () => {
       await expect(two.start()).rejects.toMatchObject({ code: 'settings_differ' });
     }
     await Promise.all(started.map((broker) => broker.stop()));
+  });
+
+  it('keeps the settings if Redis loses them, and serves nothing while they differ', async () => {
+    const prefix = randomPrefix();
+    const env = { ...redis.env, HELIOGRAPH_PREFIX: prefix };
+    const key = `${prefix}:config`;
+    const { port } = await redis.masterOf(calculateSlot(key));
+    const running = redisBrokers({ ...env, PARTITIONS: '4' }).connect();
+    await running.start();
+    const settings = await askRedis(port, 'GET', key);
+    await askRedis(port, 'DEL', key);
+    const other = redisBrokers({ ...env, PARTITIONS: '8' }, { restoreTimeMs: 2 * RESTORE_TIME_MS }).connect();
+    await expect(other.start()).rejects.toMatchObject({ code: 'settings_differ' });
+    await askRedis(port, 'SET', key, '{"partitions":8,"pubsub":"sharded"}');
+    const digests = () =>
+      Promise.all([0, 1, 2, 3].map((partition) => running.digest(partition, { epoch: '', version: 0 }, 0)));
+    await eventually(() => expect(digests()).rejects.toMatchObject({ code: 'settings_differ' }));
+    await askRedis(port, 'SET', key, String(settings));
+    await eventually(() => expect(digests()).resolves.toHaveLength(4));
+    await Promise.all([running.stop(), other.stop()]);
   });
 
   it('fails to start if a node of Redis Cluster is configured as a single Redis', async () => {

@@ -23,7 +23,7 @@ describe('a webhook whose Redis replies with errors', () => {
   beforeAll(async () => {
     redis = await RedisProcess.start();
     for (const [user, missing] of [
-      ['webhook', '-set'],
+      ['webhook', '-get'],
       ['uninformed', '-info'],
     ] as const) {
       await askRedis(redis.port, 'ACL', 'SETUSER', user, 'on', '>right', '~*', '&*', '+@all', missing);
