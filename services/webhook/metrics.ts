@@ -35,6 +35,8 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
     labelNames: ['limit'],
     registers,
   });
+  // A rate exists from the first scrape on, also of a limit that no call has reached yet.
+  for (const limit of ['rate', 'storage', 'signatures']) limited.inc({ limit }, 0);
   const queried = new Counter({
     name: 'webhook_receipts_asked_total',
     help: 'Updates in receipt queries, one per topic. Panel "Waits for delivery"',
