@@ -27,7 +27,8 @@ Publish an update of the topic "${topic}":
 }
 
 function describe(store: Store): string {
-  if (store === 'memory') return 'Heliograph is running, all in this process and in memory.';
+  if (store === 'memory')
+    return 'Heliograph is running, all in this process: updates are in memory, comments in chat.db.';
   if (store === 'redis') return 'Heliograph is running on Redis.';
   return `Heliograph has started, but cannot use Redis: ${store.unusable}.
 It keeps trying. Until it succeeds, calls are answered 503, and clients learn that their relay is stale.`;

@@ -22,7 +22,7 @@ const STEP_MS = 100;
 /** Connections that a relay closes before it has seen whether that fills emptier relays. */
 const PROBE = 10;
 /**
- * A relay stops to shed if less than this part of the closed connections has filled relays below the mean: at first, so that
+ * A relay stops shedding if less than this part of the closed connections has filled relays below the mean: at first, so that
  * a load balancer that picks at random fails, and later, when relays near the mean are filled beyond it too.
  */
 const MIN_EFFECT_OF_PROBE = 0.5;

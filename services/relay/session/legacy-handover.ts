@@ -48,7 +48,7 @@ export class LegacyHandover {
   }
 
   #move(session: Session, detectedUntilMs: number): void {
-    // This process stood still, and other relays detect it no more: the client refetches now.
+    // This process stood still, and other relays no longer detect it: the client refetches now.
     if (this.#clock.monotonicMs() + this.#hub.recentMs / 6 > detectedUntilMs) session.sendSince(0);
     this.#close(session);
   }
