@@ -121,6 +121,18 @@ describe('the floor in Redis', () => {
   const replicationId = async () => /master_replid:(\w+)/.exec(String(await ask('INFO', 'replication')))?.[1];
   const ask = (...command: string[]) => askRedis(redis.port, ...command);
 
+  it('is another one after a flush if the clock is behind: clients may have its former value as their version', async () => {
+    const { epoch, last } = await broker.digest(partition, NOTHING_SEEN, 0);
+    const witness = { epoch, version: last + 3_600_000_000 };
+    const former = await broker.digest(partition, witness, 0);
+    await askRedis(redis.url, 'FLUSHALL');
+    await broker.digest(partition, NOTHING_SEEN, 0);
+    const raised = await broker.digest(partition, witness, 0);
+    expect(raised.floor).toBeGreaterThan(witness.version);
+    expect(raised.floor).not.toBe(former.floor);
+    await askRedis(redis.url, 'FLUSHALL');
+  });
+
   it('is the first one until a caller comes that knows earlier data, and after a loss of all data never', async () => {
     await ask('FLUSHALL');
     const first = await digest();
