@@ -86,7 +86,7 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
     });
 
     it('ends a session on every process, until it would have expired', async () => {
-      const other = await connect();
+      const other = name === 'memory' ? store : await connect(); // a store in memory is of one process
       await store.endSession('one', 60_000);
       await store.endSession('short', 5);
       expect(await other.hasSessionEnded('one')).toBe(true);
