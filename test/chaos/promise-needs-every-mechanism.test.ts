@@ -84,7 +84,9 @@ describe('a client that reads again after a pause', () => {
         await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'later' });
         expect(received('later')).toBeGreaterThan(0);
       });
-      expect(received('missed')).toBe(sabotage ? 0 : 1);
+      // A live update may arrive before the backlog, whose topics have no order among them.
+      if (sabotage) expect(received('missed')).toBe(0);
+      else await eventually(() => expect(received('missed')).toBe(1));
       client.terminate();
       await relay.stop('SIGKILL');
     });
