@@ -56,7 +56,13 @@ describe('the chaos tests detect clients that are not up to date', () => {
 
 describe('a client that reads again after a pause', () => {
   const prefix = randomPrefix();
-  const env = { REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: prefix, WEBHOOK_TOKENS: WEBHOOK_TOKEN };
+  const env = {
+    REDIS_URL: inject('redisUrl'),
+    HELIOGRAPH_PREFIX: prefix,
+    WEBHOOK_TOKENS: WEBHOOK_TOKEN,
+    WEBHOOK_RATE: '0', // large updates, as fast as it takes to fill the buffers
+    WEBHOOK_STORAGE: '0B',
+  };
   let webhook: ServiceProcess;
   beforeAll(async () => {
     webhook = await startService('webhook', env);
@@ -78,7 +84,7 @@ describe('a client that reads again after a pause', () => {
         await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'large', data: 'x'.repeat(60_000) });
         expect(await relay.metric('relay_sessions_behind')).toBe(1);
       }, 15_000);
-      await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'missed' });
+      expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'missed' })).status).toBe(200);
       client.resume();
       await eventually(async () => {
         await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'later' });
