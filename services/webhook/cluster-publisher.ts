@@ -76,6 +76,7 @@ export class ClusterPublisher {
         const sent = witness.take();
         const digest = await this.#broker.digest(partition, sent.witness, Number.MAX_SAFE_INTEGER);
         witness.learn(sent, { epoch: digest.epoch, version: digest.last });
+        witness.relyOn(digest.floor);
         witness.forgetPromisesBefore(digest.retainedSince);
       }),
     );
@@ -135,6 +136,11 @@ class PartitionWitness {
     this.#acknowledgements += 1;
     this.#pending.set(epoch, this.#acknowledgements);
     this.#promised = Math.max(this.#promised, version);
+  }
+
+  /** Makes a floor part of the promise: it may cover an update that was acknowledged under another epoch, or by others. */
+  relyOn(floor: Version): void {
+    this.#promised = Math.max(this.#promised, floor);
   }
 
   /** Forgets acknowledged versions that have left the retention: the broker forgets them too. */

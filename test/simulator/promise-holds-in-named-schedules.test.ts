@@ -26,15 +26,16 @@ async function publishBy(simulation: Simulation, webhook: SimulatedWebhook, topi
   await posted;
 }
 
-/** Returns the topics of one partition, and its shard. */
+/** Returns two topics of one partition, the partition, and its shard. */
 function inOnePartition({ topics, relays, cluster }: Simulation) {
   const partitionOf = (topic: Topic) => relays[0]?.broker.partitionOf(topic) ?? 0;
   const groups = topics.map((topic) => topics.filter((other) => partitionOf(other) === partitionOf(topic)));
   const [lost, other] = groups.find(({ length }) => length > 1) ?? [];
   if (!lost || !other) throw new Error('no partition has two topics');
-  const shard = cluster.shards[partitionOf(lost) % cluster.shards.length];
+  const partition = partitionOf(lost);
+  const shard = cluster.shards[partition % cluster.shards.length];
   if (!shard) throw new Error('no shard');
-  return { lost, other, shard };
+  return { lost, other, partition, shard };
 }
 
 /** Waits until every relay has just run a digest, so that the next one is almost an interval away. */
@@ -57,6 +58,27 @@ describe('the promise, in a simulated cluster, holds', () => {
       const older = shard.master.data.copy();
       cluster.network.signalLoss = 1;
       await publishBy(simulation, one, lost);
+      shard.reload(older);
+      await publishBy(simulation, two, other);
+      cluster.network.signalLoss = 0;
+    });
+  });
+
+  it('if the raise that covered an update of a replaced master is lost, and another webhook publishes first', async () => {
+    await expectNoFailures(async (simulation) => {
+      const { cluster, webhooks, time } = simulation;
+      const [one, two] = webhooks as [SimulatedWebhook, SimulatedWebhook];
+      const { lost, other, shard, partition } = inOnePartition(simulation);
+      shard.replica.clockOffsetUs = 20_000_000; // so that the new floor is above the version of the update
+      await time.runFor(5000);
+      shard.failOver([`${one.process.name}/commands`]);
+      await time.runFor(9000);
+      cluster.network.signalLoss = 1;
+      await publishBy(simulation, one, lost);
+      const older = shard.master.data.copy();
+      const raisedAtMs = shard.floorRaisedAtMs(partition);
+      shard.healSplit();
+      while (shard.floorRaisedAtMs(partition) === raisedAtMs) await time.runFor(1);
       shard.reload(older);
       await publishBy(simulation, two, other);
       cluster.network.signalLoss = 0;
