@@ -121,17 +121,24 @@ describe('the floor in Redis', () => {
   const replicationId = async () => /master_replid:(\w+)/.exec(String(await ask('INFO', 'replication')))?.[1];
   const ask = (...command: string[]) => askRedis(redis.port, ...command);
 
-  it('is another one after a flush if the clock is behind: clients may have its former value as their version', async () => {
-    const { epoch, last } = await broker.digest(partition, NOTHING_SEEN, 0);
-    const witness = { epoch, version: last + 3_600_000_000 };
-    const former = await broker.digest(partition, witness, 0);
-    await askRedis(redis.url, 'FLUSHALL');
-    await broker.digest(partition, NOTHING_SEEN, 0);
-    const raised = await broker.digest(partition, witness, 0);
-    expect(raised.floor).toBeGreaterThan(witness.version);
-    expect(raised.floor).not.toBe(former.floor);
-    await askRedis(redis.url, 'FLUSHALL');
-  });
+  it.each(['a caller that has seen nothing', 'the caller of the former raise'])(
+    'is another one after a flush if the clock is behind, and %s comes first: clients may have its former value',
+    async (first) => {
+      const { epoch, last } = await digest();
+      const witness = { epoch, version: last + 3_600_000_000 };
+      await ask('FLUSHALL');
+      const raise = async () => {
+        if (first === 'a caller that has seen nothing') await digest();
+        return broker.digest(partition, witness, 0);
+      };
+      const former = await raise();
+      await ask('FLUSHALL');
+      const raised = await raise();
+      expect(raised.floor).toBeGreaterThan(witness.version);
+      expect(raised.floor).not.toBe(former.floor);
+      await ask('FLUSHALL');
+    },
+  );
 
   it('is the first one until a caller comes that knows earlier data, and after a loss of all data never', async () => {
     await ask('FLUSHALL');

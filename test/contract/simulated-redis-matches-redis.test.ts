@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import type { Broker, Digest, Witness } from '../../services/shared/broker/broker.ts';
 import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
 import { RedisBroker } from '../../services/shared/broker/redis/redis-broker.ts';
@@ -14,12 +14,24 @@ import { createSimulatedCluster } from '../simulator/create-simulated-cluster.ts
 import type { Meta } from '../simulator/redis-data.ts';
 import { SeededRandom } from '../simulator/seeded-random.ts';
 import { SimulatedBroker } from '../simulator/simulated-broker.ts';
+import type { SimulatedServer } from '../simulator/simulated-server.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { updateBody } from '../support/update-body.ts';
 
 const TOPICS = ['a', 'b', 'c'] as Topic[];
 /** A version so far ahead of the time that every version depends on it, and not on the clocks. */
 const AHEAD_US = 4_000_000_000_000_000;
+
+/** The time of both servers, in seconds: floors depend on it. */
+const TIME_S = vi.hoisted(() => 1_790_000_000);
+
+/** Makes the scripts use that time instead of the server's. */
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  const readFileSync = (file: string | URL, encoding: BufferEncoding) =>
+    fs.readFileSync(file, encoding).replaceAll("redis.call('TIME')", `{ ${TIME_S}, 0 }`);
+  return { ...fs, readFileSync };
+});
 
 const PUBLISHER = 'publisher';
 const LOSSES = [
@@ -147,13 +159,15 @@ describe('the simulated Redis', () => {
       shards: 1,
     });
     cluster.network.latencyMs = 0;
-    cluster.shards[0]?.master.impersonate(epoch);
+    const master = cluster.shards[0]?.master as SimulatedServer;
+    master.impersonate(epoch);
+    vi.spyOn(master, 'nextNowUs').mockReturnValue(TIME_S * 1_000_000);
     const broker = new SimulatedBroker({ name: 'process', cluster, clock: SYSTEM_CLOCK });
     await broker.start();
     return {
       broker,
       async lose(step: Step) {
-        cluster.shards[0]?.master.write((all) => {
+        master.write((all) => {
           const data = all.partition(0);
           if (step.kind === 'lose meta') data.meta = undefined;
           if (step.kind === 'lose recent') data.recent.clear();

@@ -75,8 +75,10 @@ function checkEpoch(
   if (checked !== server || lost) {
     if (checked !== server) epoch = server;
     floor = Math.max(last, seen);
-    if (floor >= nowUs)
-      floor += Number.parseInt(createHash('sha1').update(`${epoch}${last}`).digest('hex').slice(0, 5), 16);
+    if (floor >= nowUs) {
+      const hash = createHash('sha1').update(`${epoch}${last}${nowUs}`).digest('hex');
+      floor += Number.parseInt(hash.slice(0, 5), 16);
+    }
     floor = Math.max(nowUs, floor) + 1;
     last = floor;
     trimmed ??= floor;

@@ -79,8 +79,8 @@ if checked ~= server or lost then
   floor = math.max(last, seen)
   if floor >= now then
     -- The clock is behind: the next versions may have been assigned under an epoch, or by a raise of this one, that only
-    -- clients remember.
-    floor = floor + tonumber(string.sub(redis.sha1hex(epoch .. integer(last)), 1, 5), 16)
+    -- clients remember. Raises of the same epoch differ in their time.
+    floor = floor + tonumber(string.sub(redis.sha1hex(epoch .. integer(last) .. integer(now)), 1, 5), 16)
   end
   floor = math.max(now, floor) + 1
   last = floor
