@@ -12,7 +12,8 @@ export interface IdempotentCall {
   readonly credentialId: string;
   /** The idempotency key, unique for each credential; a call without one is never recognized. */
   readonly webhookId: string | undefined;
-  readonly body: Buffer;
+  /** The body, or whatever else a repetition must have in common with the call. */
+  readonly body: Uint8Array;
   /** The trace context under which the call is recorded. */
   readonly within?: Context | undefined;
 }

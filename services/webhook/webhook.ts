@@ -27,7 +27,8 @@ import { FailureLimit } from './failure-limit.ts';
 import { createIdempotency } from './idempotency.ts';
 import { createLegacyHandler } from './legacy-handler.ts';
 import { createWebhookMetrics } from './metrics.ts';
-import { createPublishHandler } from './publish-handler.ts';
+import { createReadPublishCall } from './publish-call.ts';
+import { createPublishHandlers } from './publish-handler.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createReceiptsHandler } from './receipts-handler.ts';
 import { createStorageLimit } from './storage-limit.ts';
@@ -83,28 +84,23 @@ export function createWebhook(deps: {
     report: metrics,
     nowMs: () => clock.monotonicMs(),
   });
-  const idempotent = createIdempotency({ store: broker, logger, clock, tracer: brokerTracer });
+  const publishHandler = createPublishHandlers({
+    publisher,
+    rateLimit,
+    storageLimit,
+    idempotent: createIdempotency({ store: broker, logger, clock, tracer: brokerTracer }),
+    receipts,
+    metrics,
+    tracer: stats.tracer,
+    brokerTracer,
+  });
 
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   app.use(assignRequestId, stats.recordRequests, createMeasure({ report: metrics }), createDiscardRest(), doNotCache);
   // Responses are never shown as pages; if one is, it may load nothing.
   app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"] } } }));
-  app.all(
-    '/webhook',
-    allowMethods('POST'),
-    createPublishHandler({
-      publisher,
-      authenticate,
-      rateLimit,
-      storageLimit,
-      idempotent,
-      receipts,
-      metrics,
-      tracer: stats.tracer,
-      brokerTracer,
-    }),
-  );
+  app.all('/webhook', allowMethods('POST'), publishHandler(createReadPublishCall({ authenticate })));
   app.all(
     '/updates/:version',
     allowMethods('GET', 'HEAD'),
