@@ -73,7 +73,7 @@ describe('the path of an update', () => {
 
   /** Records the call of the script, and which script that is. */
   function recordRedisCommands(): void {
-    const script = readService(`${SCRIPTS}/epoch.lua`) + readService(`${SCRIPTS}/publish.lua`);
+    const script = ['server', 'epoch', 'publish'].map((name) => readService(`${SCRIPTS}/${name}.lua`)).join('');
     const sha = createHash('sha1').update(script).digest('hex');
     const { sendCommand } = Redis.prototype;
     vi.spyOn(Redis.prototype, 'sendCommand').mockImplementation(function (this: Redis, ...args) {

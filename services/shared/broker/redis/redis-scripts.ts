@@ -98,8 +98,8 @@ export interface PublishArguments {
 /** An entry of the relay registry or of the stored receipt queries: its id and text. */
 export type Entry = readonly [id: string, text: string];
 
-const PUBLISH = readScript(['epoch', 'publish'], 4);
-const DIGEST = readScript(['epoch', 'digest'], 2);
+const PUBLISH = readScript(['server', 'epoch', 'publish'], 4);
+const DIGEST = readScript(['server', 'epoch', 'digest'], 2);
 const RELAYS = readScript(['relays'], 2);
 
 /** The scripts of a broker. */

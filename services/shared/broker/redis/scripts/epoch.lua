@@ -1,5 +1,5 @@
 -- Prologue of every script that runs on a partition: checks the epoch, and raises the floor if the server may have lost
--- data. Leaves `now`, `seen`, `epoch`, `floor`, `last`, `raise_id` and `trimmed` to the script that follows.
+-- data. Follows server.lua. Leaves `seen`, `epoch`, `floor`, `last`, `raise_id` and `trimmed` to the script that follows.
 -- KEYS[1] meta
 -- ARGV[1] PUBLISH or SPUBLISH
 -- ARGV[2] channel of the floor
@@ -10,18 +10,7 @@
 -- ARGV[7] id of the caller if it publishes, else ''
 -- ARGV[8] highest version that the caller has acknowledged, 0 if none
 
--- tostring() of a number this large loses digits.
-local function integer(value)
-  return string.format('%.0f', value)
-end
-
-local clock = redis.call('TIME') -- not frozen within a script: read once
-local now = clock[1] * 1000000 + clock[2]
 local seen = tonumber(ARGV[4])
-
-local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
-local replication = redis.call('INFO', 'replication')
-local server = run_id .. '.' .. string.match(replication, 'master_replid:(%w+)')
 
 local meta = redis.call(
   'HMGET', KEYS[1], 'floor', 'last', 'history', 'raise', 'trimmed', 'server', 'published:' .. ARGV[7]
@@ -32,11 +21,6 @@ local epoch = meta[3]
 local raise_id = meta[4] or ''
 local trimmed = tonumber(meta[5])
 local checked = meta[6] or epoch -- the server at the last check
-
--- Counts the keys of the last data that this process loaded: a full resynchronization or a reload changes it. Redis 7.
-local function loaded()
-  return string.match(redis.call('INFO', 'persistence'), 'rdb_last_load_keys_loaded:(%d+)') or ''
-end
 
 -- The first replica and an expired backlog change the replication id of a running master, which loses nothing. A master
 -- that was a replica meanwhile has a second replication id, and has loaded data.
