@@ -4,6 +4,8 @@ export interface Acknowledged {
   readonly version: number;
   readonly sentAtMs: number;
   readonly ackedAtMs: number;
+  /** Absent if it was published without. */
+  readonly data?: unknown;
 }
 
 /** All acknowledged updates: what clients are compared with. */

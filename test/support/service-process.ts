@@ -1,8 +1,12 @@
 import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { spawnBound } from './bound-process.ts';
 import { TEST_ENGINE } from './engines.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
+
+const THIS_BUILD = fileURLToPath(new URL('../../dist', import.meta.url));
 
 /** A built service in its own process, with its admin port on loopback. Disposing kills it. */
 export interface ServiceProcess extends AsyncDisposable {
@@ -26,6 +30,7 @@ export interface ServiceProcess extends AsyncDisposable {
  * Starts a service and waits until it is ready. A chat keeps its comments in memory. The `port` of `standalone` is that of
  * its chat.
  *
+ * @param options.build the folder of another build than this one, such as `olderBuild` returns
  * @param options.program arguments of Node, instead of the built main file
  * @param options.openFiles limit of open files
  * @param options.until the endpoint that has to respond with 200
@@ -33,7 +38,12 @@ export interface ServiceProcess extends AsyncDisposable {
 export async function startService(
   role: 'relay' | 'webhook' | 'chat' | 'standalone',
   env: Readonly<Record<string, string>>,
-  options: { program?: readonly string[] | undefined; openFiles?: number; until?: 'readyz' | 'livez' } = {},
+  options: {
+    build?: string | undefined;
+    program?: readonly string[] | undefined;
+    openFiles?: number;
+    until?: 'readyz' | 'livez';
+  } = {},
 ): Promise<ServiceProcess> {
   const adminPort = await freePort();
   const own: Record<string, string> = { ADMIN_PORT: String(adminPort), CHAT_DB: ':memory:' };
@@ -43,7 +53,7 @@ export async function startService(
     own[variable] = env[variable] ?? String(await freePort());
     ports[name] = Number(own[variable]);
   }
-  const main = new URL(`../../dist/${role}/main.js`, import.meta.url).pathname;
+  const main = join(options.build ?? THIS_BUILD, role, 'main.js');
   const command = [process.execPath, ...(options.program ?? [main])];
   const limited = options.openFiles
     ? ['sh', '-c', `ulimit -n ${options.openFiles} && exec "$0" "$@"`, ...command]

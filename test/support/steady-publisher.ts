@@ -27,21 +27,25 @@ export class SteadyPublisher {
   readonly #topics: readonly string[];
   readonly #batch: number;
   readonly #intervalMs: number;
+  readonly #data: () => unknown;
   #next = 0;
   #running = false;
   #stopped = false;
   #loops: Promise<void>[] = [];
 
+  /** @param deps.data returns the data of the next call; undefined for none */
   constructor(deps: {
     webhooks: readonly { url: string; token: string }[];
     topics: readonly string[];
     batch: number;
     intervalMs: number;
+    data?: () => unknown;
   }) {
     this.#webhooks = deps.webhooks;
     this.#topics = deps.topics;
     this.#batch = deps.batch;
     this.#intervalMs = deps.intervalMs;
+    this.#data = deps.data ?? (() => ({ sentAtMs: preciseNowMs() }));
   }
 
   /** Starts, or continues after `pause`. */
@@ -85,11 +89,12 @@ export class SteadyPublisher {
   async #call(topics: readonly string[], webhook: { url: string; token: string } | undefined): Promise<boolean> {
     if (!webhook) throw new Error('no webhook');
     const sentAtMs = preciseNowMs();
+    const data = this.#data();
     try {
       const response = await fetch(`${webhook.url}/webhook`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${webhook.token}` },
-        body: JSON.stringify({ topics, data: { sentAtMs } }),
+        body: JSON.stringify({ topics, data }),
       });
       const answer = (await response.json()) as {
         code?: string;
@@ -97,7 +102,8 @@ export class SteadyPublisher {
       };
       const ackedAtMs = preciseNowMs();
       if (response.status === 200) {
-        for (const update of answer.updates ?? []) this.ledger.record({ ...update, sentAtMs, ackedAtMs });
+        for (const update of answer.updates ?? [])
+          this.ledger.record({ ...update, sentAtMs, ackedAtMs, ...(data !== undefined && { data }) });
         return true;
       }
       this.refusals.push({
