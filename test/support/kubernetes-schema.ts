@@ -1,3 +1,5 @@
+import * as gateway from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1';
+import * as keda from '@kubernetes-models/keda/keda.sh/v1alpha1';
 import * as prometheus from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1';
 import * as apps from 'kubernetes-models/apps/v1';
 import * as autoscaling from 'kubernetes-models/autoscaling/v2';
@@ -11,6 +13,8 @@ const MODELS: Readonly<Record<string, object>> = {
   'apps/v1': apps,
   'autoscaling/v2': autoscaling,
   'batch/v1': batch,
+  'gateway.networking.k8s.io/v1': gateway,
+  'keda.sh/v1alpha1': keda,
   'networking.k8s.io/v1': networking,
   'policy/v1': policy,
   'monitoring.coreos.com/v1': prometheus,

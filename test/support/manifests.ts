@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +24,14 @@ export type Manifest = KubernetesObject & Readonly<Record<string, any>>;
 export const OVERLAYS: readonly string[] = readdirSync(`${ROOT}k8s/overlays`);
 
 /** The components that no overlay has: an operator adds them. */
-export const OPTIONAL_COMPONENTS = ['chat-stats', 'openshift', 'otlp'] as const;
+export const OPTIONAL_COMPONENTS = [
+  'chat-stats',
+  'gateway',
+  'host-network-ingress',
+  'keda',
+  'openshift',
+  'otlp',
+] as const;
 
 /** What `kubectl apply -k` would send for an overlay. */
 export function renderOverlay(overlay: string): readonly Manifest[] {
@@ -43,19 +50,32 @@ function render(folder: string): readonly Manifest[] {
 }
 
 /** Renders an overlay with more components of `k8s/components`, as the kustomization of an operator would. */
-export function renderWithComponents(
-  overlay: string,
-  components: readonly (typeof OPTIONAL_COMPONENTS)[number][],
-): readonly Manifest[] {
-  const folder = mkdtempSync(join(tmpdir(), 'heliograph-kustomize-'));
-  const path = (name: string) => relative(realpathSync(folder), join(ROOT, 'k8s', name));
-  const kustomization = {
-    resources: [path(`overlays/${overlay}`)],
-    components: components.map((name) => path(`components/${name}`)),
-  };
-  writeFileSync(join(folder, 'kustomization.yaml'), stringify(kustomization));
-  try {
+export function renderWithComponents(overlay: string, components: readonly string[]): readonly Manifest[] {
+  return inTemporaryFolder((folder) => {
+    const path = (name: string) => relative(folder, join(ROOT, 'k8s', name));
+    const kustomization = {
+      resources: [path(`overlays/${overlay}`)],
+      components: components.map((name) => path(`components/${name}`)),
+    };
+    writeFileSync(join(folder, 'kustomization.yaml'), stringify(kustomization));
     return render(folder);
+  });
+}
+
+/** Renders an overlay in a copy of the manifests that `edit`, called with the path of the overlay, has changed. */
+export function renderEdited(overlay: string, edit: (folder: string) => void): readonly Manifest[] {
+  return inTemporaryFolder((folder) => {
+    cpSync(join(ROOT, 'k8s'), join(folder, 'k8s'), { recursive: true });
+    const edited = join(folder, 'k8s/overlays', overlay);
+    edit(edited);
+    return render(edited);
+  });
+}
+
+function inTemporaryFolder<T>(use: (folder: string) => T): T {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'heliograph-kustomize-')));
+  try {
+    return use(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
