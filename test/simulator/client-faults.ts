@@ -1,12 +1,13 @@
 import { detectDeadConnections } from './detect-dead-connections.ts';
 import type { Fault } from './fault.ts';
 import { LibraryClient } from './library-client.ts';
+import type { SeededRandom } from './seeded-random.ts';
 import type { Simulation } from './simulation.ts';
 
 const MAX_CLIENTS = 14;
 
 /** Returns a random client with an open connection. */
-function connected({ clients, random }: Simulation) {
+function connected({ clients }: Simulation, random: SeededRandom) {
   const some = [...clients].filter((client) => client.connection?.pipe?.isOpen);
   return some.length > 0 ? random.pick(some) : undefined;
 }
@@ -16,7 +17,7 @@ export const PUBLISHING: Fault = {
   name: 'the app publishes',
   weight: 60,
   maxMs: 0,
-  begin({ publisher, random, topics }) {
+  begin({ publisher, topics }, random) {
     const some = random.chance(0.8) ? [random.pick(topics)] : random.some(topics, 0.4);
     publisher.publish(some, random.chance(0.5));
     return { what: some.join() };
@@ -29,9 +30,9 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     name: 'a client connects',
     weight: 10,
     maxMs: 0,
-    begin(simulation) {
+    begin(simulation, random) {
       if (simulation.clients.size >= MAX_CLIENTS) return undefined;
-      simulation.addClient();
+      simulation.addClient(random);
       return { what: '' };
     },
   },
@@ -39,7 +40,7 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     name: 'a client disconnects',
     weight: 4,
     maxMs: 0,
-    begin({ clients, random }) {
+    begin({ clients }, random) {
       if (clients.size === 0) return undefined;
       const client = random.pick([...clients]);
       client.close();
@@ -51,7 +52,7 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     name: 'a client subscribes or unsubscribes',
     weight: 8,
     maxMs: 0,
-    begin({ clients, random, topics }) {
+    begin({ clients, topics }, random) {
       const some = [...clients].filter((client) => client instanceof LibraryClient);
       if (some.length === 0) return undefined;
       const client = random.pick(some);
@@ -65,8 +66,8 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     name: 'a client connection is reset',
     weight: 8,
     maxMs: 0,
-    begin(simulation) {
-      const client = connected(simulation);
+    begin(simulation, random) {
+      const client = connected(simulation, random);
       client?.connection?.pipe?.reset();
       return client && { what: client.name };
     },
@@ -75,8 +76,8 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     name: 'a client connection drops all packets',
     weight: 3,
     maxMs: 0,
-    begin(simulation) {
-      const client = connected(simulation);
+    begin(simulation, random) {
+      const client = connected(simulation, random);
       if (!client) return undefined;
       client.connection?.pipe?.blackhole();
       detectDeadConnections(simulation, [client]);
@@ -87,8 +88,8 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     name: 'a client stops reading',
     weight: 8,
     maxMs: 25_000,
-    begin(simulation) {
-      const client = connected(simulation);
+    begin(simulation, random) {
+      const client = connected(simulation, random);
       const pipe = client?.connection?.pipe;
       if (!client || !pipe) return undefined;
       pipe.stall();
@@ -99,8 +100,8 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     name: "a client's buffer is full",
     weight: 8,
     maxMs: 4000,
-    begin(simulation) {
-      const client = connected(simulation);
+    begin(simulation, random) {
+      const client = connected(simulation, random);
       const pipe = client?.connection?.pipe;
       if (!client || !pipe) return undefined;
       pipe.choke();

@@ -1,9 +1,19 @@
 import type { Fault } from './fault.ts';
 import { goodConditions } from './network-conditions.ts';
+import type { SeededRandom } from './seeded-random.ts';
 import type { Simulation } from './simulation.ts';
+
+/** A fault that was injected. */
+export interface InjectedFault {
+  /** The step of the run, from 0. */
+  readonly step: number;
+  readonly description: string;
+}
 
 /** Injects random faults, and ends those that have a duration. */
 export class FaultInjector {
+  /** What was injected so far, in order. */
+  readonly injected: InjectedFault[] = [];
   readonly #simulation: Simulation;
   readonly #faults: readonly Fault[];
   readonly #weights: number;
@@ -15,13 +25,16 @@ export class FaultInjector {
     this.#weights = deps.faults.reduce((sum, { weight }) => sum + weight, 0);
   }
 
-  /** Injects one fault, if the chosen one is possible. */
-  step(): void {
-    const { random, time, trace } = this.#simulation;
-    const fault = this.#choose();
-    const started = fault.begin(this.#simulation);
+  /** Injects the fault of a step, if it is possible. */
+  inject(step: number): void {
+    const { time, trace } = this.#simulation;
+    const random = this.#simulation.random.fork(step);
+    const fault = this.#choose(random);
+    const started = fault.begin(this.#simulation, random);
     if (!started) return;
-    trace.log(`${fault.name}: ${started.what}`);
+    const description = `${fault.name}: ${started.what}`;
+    trace.log(description);
+    this.injected.push({ step, description: `${(time.nowMs / 1000).toFixed(3)} ${description}` });
     this.#recordRedisFault(fault);
     if (!started.end) return;
     const end = () => {
@@ -46,8 +59,8 @@ export class FaultInjector {
     if (affectsRedis) this.#simulation.redisFaultAtMs = this.#simulation.time.nowMs;
   }
 
-  #choose(): Fault {
-    let left = this.#simulation.random.between(0, this.#weights);
+  #choose(random: SeededRandom): Fault {
+    let left = random.between(0, this.#weights);
     for (const fault of this.#faults) {
       left -= fault.weight;
       if (left <= 0) return fault;

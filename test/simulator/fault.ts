@@ -1,3 +1,4 @@
+import type { SeededRandom } from './seeded-random.ts';
 import type { Simulation } from './simulation.ts';
 
 /** An event that a simulation injects: a failure, or a change by clients or the app. */
@@ -9,6 +10,9 @@ export interface Fault {
   readonly maxMs: number;
   /** Whether it makes Redis lose data, or steps its clock. */
   readonly affectsRedis?: boolean;
-  /** Injects the fault. Returns its description and how to end it; undefined if it is not possible now. */
-  begin(simulation: Simulation): { readonly what: string; end?(): void } | undefined;
+  /**
+   * Injects the fault. Returns its description and how to end it; undefined if it is not possible now.
+   * @param random for the choices of this fault alone, so that they stay if other faults are left out
+   */
+  begin(simulation: Simulation, random: SeededRandom): { readonly what: string; end?(): void } | undefined;
 }

@@ -7,7 +7,7 @@ function degrade(name: string, weight: number, key: keyof NetworkConditions, lev
     name,
     weight,
     maxMs: 8000,
-    begin({ cluster: { network }, random }) {
+    begin({ cluster: { network } }, random) {
       const level = random.pick(levels);
       network[key] = level;
       return {
@@ -31,7 +31,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     name: 'a subscription loses all signals',
     weight: 4,
     maxMs: 0,
-    begin({ relays, random }) {
+    begin({ relays }, random) {
       const { broker, process } = random.pick(relays);
       broker.dropSignals();
       return { what: process.name };
@@ -41,7 +41,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     name: 'connections are reset',
     weight: 4,
     maxMs: 0,
-    begin({ relays, webhooks, random }) {
+    begin({ relays, webhooks }, random) {
       const { broker, process } = random.pick([...relays, ...webhooks]);
       if (!process.alive) return undefined;
       broker.reset();
@@ -52,7 +52,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     name: 'packets are dropped',
     weight: 4,
     maxMs: 14_000,
-    begin({ cluster, relays, webhooks, random }) {
+    begin({ cluster, relays, webhooks }, random) {
       const { process } = random.pick([...relays, ...webhooks]);
       const shard = random.pick(cluster.shards);
       const links = random.some([`${process.name}/commands`, `${process.name}/subscriber`], 0.7);

@@ -7,11 +7,11 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: 'a relay is killed',
     weight: 4,
     maxMs: 5000,
-    begin(simulation) {
-      const place = simulation.random.integer(0, simulation.relays.length - 1);
+    begin(simulation, random) {
+      const place = random.integer(0, simulation.relays.length - 1);
       const relay = simulation.relays[place];
       if (!relay?.takesClients) return undefined;
-      const silently = simulation.random.chance(0.2);
+      const silently = random.chance(0.2);
       relay.kill(silently);
       if (silently) {
         const orphans = [...simulation.clients].filter((client) => client.connection?.relay === relay);
@@ -27,8 +27,8 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: 'a relay is drained and restarted',
     weight: 2,
     maxMs: 5000,
-    begin(simulation) {
-      const place = simulation.random.integer(0, simulation.relays.length - 1);
+    begin(simulation, random) {
+      const place = random.integer(0, simulation.relays.length - 1);
       const relay = simulation.relays[place];
       if (!relay?.takesClients) return undefined;
       void relay.drain();
@@ -45,8 +45,8 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: 'a webhook is killed',
     weight: 3,
     maxMs: 5000,
-    begin(simulation) {
-      const place = simulation.random.integer(0, simulation.webhooks.length - 1);
+    begin(simulation, random) {
+      const place = random.integer(0, simulation.webhooks.length - 1);
       const webhook = simulation.webhooks[place];
       if (!webhook?.process.alive || !webhook.mayDie) return undefined;
       webhook.kill();
@@ -57,7 +57,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: 'a relay stands still',
     weight: 3,
     maxMs: 20_000,
-    begin({ relays, random }) {
+    begin({ relays }, random) {
       const { process } = random.pick(relays);
       if (!process.runs) return undefined;
       process.suspend();
@@ -68,7 +68,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: "a process's clock steps",
     weight: 3,
     maxMs: 0,
-    begin({ relays, webhooks, random }) {
+    begin({ relays, webhooks }, random) {
       const { process } = random.pick([...relays, ...webhooks]);
       const size = random.pick([100, 5000, 100_000, 100_000_000]);
       const stepMs = Math.round(random.between(-size, size));

@@ -1,20 +1,20 @@
 import type { Fault } from './fault.ts';
 import { RedisData } from './redis-data.ts';
+import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedShard } from './simulated-shard.ts';
-import type { Simulation } from './simulation.ts';
 
 /** Creates a fault that kills a master and restarts it with the given data, unless it was replaced meanwhile. */
 function restarts(
   name: string,
   weight: number,
-  data: (shard: SimulatedShard, random: Simulation['random']) => RedisData | undefined,
+  data: (shard: SimulatedShard, random: SeededRandom) => RedisData | undefined,
 ): Fault {
   return {
     name,
     weight,
     maxMs: 6000,
     affectsRedis: true,
-    begin({ cluster, random }) {
+    begin({ cluster }, random) {
       const shard = random.pick(cluster.shards);
       const server = shard.master;
       const next = data(shard, random);
@@ -31,7 +31,7 @@ function restarts(
 }
 
 /** Returns the size of a clock step, in microseconds: small, above every interval, or above the retention. */
-function clockStepUs(random: Simulation['random']): number {
+function clockStepUs(random: SeededRandom): number {
   const size = random.pick([50_000, 2_000_000, 100_000_000, 100_000_000, 50_000_000_000, 100_000_000_000]);
   return Math.round(random.between(-size, size));
 }
@@ -47,7 +47,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
     name: 'Redis saves a snapshot',
     weight: 4,
     maxMs: 0,
-    begin({ cluster, random }) {
+    begin({ cluster }, random) {
       const shard = random.pick(cluster.shards);
       shard.snapshot();
       return { what: shard.name };
@@ -58,7 +58,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
     weight: 2,
     affectsRedis: true,
     maxMs: 0,
-    begin({ cluster, random }) {
+    begin({ cluster }, random) {
       const shard = random.pick(cluster.shards);
       if (!shard.master.responsive) return undefined;
       shard.flush();
@@ -70,7 +70,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
     weight: 2,
     affectsRedis: true,
     maxMs: 3000,
-    begin({ cluster, random }) {
+    begin({ cluster }, random) {
       const shard = random.pick(cluster.shards);
       const server = shard.master;
       if (!server.responsive || shard.isReloading) return undefined;
@@ -89,7 +89,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
     name: 'a replication id changes',
     weight: 2,
     maxMs: 0,
-    begin({ cluster, random }) {
+    begin({ cluster }, random) {
       const server = random.pick(cluster.shards).master;
       server.replaceReplicationId();
       return { what: server.name };
@@ -99,7 +99,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
     name: 'Redis freezes',
     weight: 3,
     maxMs: 12_000,
-    begin({ cluster, random }) {
+    begin({ cluster }, random) {
       const server = random.pick(cluster.shards).master;
       if (!server.responsive) return undefined;
       server.frozen = true;
@@ -116,7 +116,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
     weight: 3,
     affectsRedis: true,
     maxMs: 0,
-    begin({ cluster, random }) {
+    begin({ cluster }, random) {
       const shard = random.pick(cluster.shards);
       if (shard.isSplit) return undefined;
       shard.failOver([]);
@@ -128,7 +128,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
     weight: 4,
     affectsRedis: true,
     maxMs: 10_000,
-    begin({ cluster, random, relays, webhooks, time }) {
+    begin({ cluster, relays, webhooks, time }, random) {
       const shard = random.pick(cluster.shards);
       if (shard.isSplit || !shard.master.running) return undefined;
       const names = [...relays, ...webhooks].map(({ process }) => process.name);
@@ -144,7 +144,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
     weight: 4,
     affectsRedis: true,
     maxMs: 0,
-    begin({ cluster, random }) {
+    begin({ cluster }, random) {
       const server = random.pick(random.pick(cluster.shards).servers);
       const stepUs = clockStepUs(random);
       server.clockOffsetUs += stepUs;

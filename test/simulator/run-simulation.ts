@@ -2,7 +2,7 @@ import { VirtualTime } from '../support/virtual-time.ts';
 import { checkPromise, checkRelays } from './check-invariants.ts';
 import { CLIENT_FAULTS, PUBLISHING } from './client-faults.ts';
 import type { Fault } from './fault.ts';
-import { FaultInjector } from './fault-injector.ts';
+import { FaultInjector, type InjectedFault } from './fault-injector.ts';
 import { FreshnessMonitor } from './freshness-monitor.ts';
 import { LibraryClient } from './library-client.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
@@ -51,24 +51,32 @@ export interface SimulationResult {
   readonly backAfterMs: number;
   /** The longest time from there, or from the last fault, until a client or a relay was up to date. */
   readonly repairedAfterMs: number;
+  /** The faults and updates, in order. */
+  readonly injected: readonly InjectedFault[];
 }
 
-/** Runs a cluster for a number of steps, each a fault, an update or an action of a client, and checks the promise. */
+/**
+ * Runs a cluster for a number of steps, each a fault, an update or an action of a client, and checks the promise.
+ * @param options.includes whether the fault of a step is injected; by default all are
+ */
 export async function runSimulation(options: {
   seed: number;
   steps: number;
   sabotage?: Sabotage;
   faults?: readonly Fault[];
+  includes?: (step: number) => boolean;
 }): Promise<SimulationResult> {
-  const { seed, steps, sabotage } = options;
+  const { seed, steps, sabotage, includes = () => true } = options;
   return runScript(seed, sabotage, async (simulation, monitor) => {
-    const { random, time } = simulation;
+    const { time } = simulation;
+    const pauses = simulation.random.fork('pauses');
     const faults = new FaultInjector({ simulation, faults: options.faults ?? ALL_FAULTS });
-    for (let i = 0; i < steps && monitor.violations.length === 0; i += 1) {
-      faults.step();
-      await time.runFor(-Math.log(1 - random.next()) * MEAN_PAUSE_MS);
+    for (let step = 0; step < steps && monitor.violations.length === 0; step += 1) {
+      if (includes(step)) faults.inject(step);
+      await time.runFor(-Math.log(1 - pauses.next()) * MEAN_PAUSE_MS);
     }
     faults.endAll();
+    return faults.injected;
   });
 }
 
@@ -77,24 +85,27 @@ export function runSchedule(options: {
   seed: number;
   schedule: (simulation: Simulation) => Promise<void>;
 }): Promise<SimulationResult> {
-  return runScript(options.seed, undefined, options.schedule);
+  return runScript(options.seed, undefined, async (simulation) => {
+    await options.schedule(simulation);
+    return [];
+  });
 }
 
 async function runScript(
   seed: number,
   sabotage: Sabotage | undefined,
-  script: (simulation: Simulation, monitor: FreshnessMonitor) => Promise<void>,
+  script: (simulation: Simulation, monitor: FreshnessMonitor) => Promise<readonly InjectedFault[]>,
 ): Promise<SimulationResult> {
   const time = new VirtualTime(START_MS + Math.floor(((seed * 0.618034) % 1) * DAY_MS));
   const simulation = new Simulation({ seed, time, sabotage });
   const { random, trace } = simulation;
-  const uninstall = installVirtualGlobals(time, random, simulation.fetch);
+  const uninstall = installVirtualGlobals(time, random.fork('pages'), simulation.fetch);
   try {
     const monitor = new FreshnessMonitor(simulation);
     await time.runFor(1000);
-    for (let i = 0; i < FIRST_CLIENTS; i += 1) simulation.addClient();
+    for (let i = 0; i < FIRST_CLIENTS; i += 1) simulation.addClient(random.fork(`client ${i}`));
     monitor.start();
-    await script(simulation, monitor);
+    const injected = await script(simulation, monitor);
     trace.log('all faults end');
     const { failures, ...times } = await checkAfterFaults(simulation);
     return {
@@ -102,6 +113,7 @@ async function runScript(
       failures: [...new Set([...monitor.violations, ...failures])],
       trace: trace.lines,
       digest: trace.digest,
+      injected,
       ...times,
     };
   } finally {

@@ -1,9 +1,19 @@
 /** A deterministic random number generator (mulberry32). */
 export class SeededRandom {
+  readonly #seed: number;
   #state: number;
 
+  /** @param seed an integer; its lowest 32 bits count */
   constructor(seed: number) {
-    this.#state = (seed * 0x9e3779b1) >>> 0;
+    this.#seed = seed;
+    this.#state = Math.imul(seed, 0x9e3779b1) >>> 0;
+  }
+
+  /** Returns a generator that depends on the seed and the label alone: what others draw does not change it. */
+  fork(label: string | number): SeededRandom {
+    let hash = 0x811c9dc5 ^ this.#seed;
+    for (const character of String(label)) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);
+    return new SeededRandom(hash);
   }
 
   /** Returns a number from 0 (inclusive) to 1 (exclusive). */

@@ -57,7 +57,7 @@ export class SimulatedBroker implements Omit<Broker, 'receipts'> {
     this.#published = deps.published ?? (() => {});
     this.partitions = cluster.partitions;
     this.#links = cluster.shards.map((shard, place) => {
-      const shared = { shard, clock, random: cluster.random, network: cluster.network };
+      const shared = { shard, clock, random: cluster.random.fork(`${name} ${shard.name}`), network: cluster.network };
       const partitions = Array.from({ length: cluster.partitions }, (_, i) => i).filter(
         (partition) => partition % cluster.shards.length === place,
       );

@@ -54,9 +54,9 @@ export class Simulation {
   /** The time of the last fault of a Redis server. */
   redisFaultAtMs = 0;
   readonly #sabotage: Sabotage | undefined;
-  readonly #loadBalancer: LoadBalancer;
   readonly #fetches = new Map<string, typeof fetch>();
-  #named = 0;
+  /** The number of names of each kind. */
+  readonly #named = new Map<string, number>();
 
   constructor(deps: { seed: number; time: VirtualTime; sabotage?: Sabotage | undefined }) {
     const { time } = deps;
@@ -65,10 +65,9 @@ export class Simulation {
     this.#sabotage = deps.sabotage;
     this.trace = new Trace(() => time.nowMs);
     const { random, trace, app } = this;
-    const clock = time.clock(() => random.next());
     this.cluster = createSimulatedCluster({
-      clock,
-      random,
+      clock: time.clock(),
+      random: random.fork('cluster'),
       partitions: PARTITIONS,
       shards: random.integer(1, 2),
       // Some runs use digests that cover seconds and few topics, so that both limits are reached.
@@ -77,21 +76,26 @@ export class Simulation {
         : { ...REAL_SETTINGS, recentWindowUs: random.integer(4, 30) * 1_000_000, digestLimit: random.integer(1, 3) },
       log: (what) => trace.log(what),
     });
-    this.#loadBalancer = new LoadBalancer({ clock, random, relays: () => this.relays });
-    this.publisher = new SimulatedPublisher({ app, clock, random, trace, webhooks: () => this.webhooks });
+    this.publisher = new SimulatedPublisher({
+      app,
+      clock: time.clock(),
+      random: random.fork('publisher'),
+      trace,
+      webhooks: () => this.webhooks,
+    });
     for (let place = 0; place < RELAYS; place += 1) this.startRelay(place);
     for (let place = 0; place < WEBHOOKS; place += 1) this.startWebhook(place);
   }
 
   /** Starts a relay in a slot that has none, or a dead one. */
   startRelay(place: number): void {
-    const { cluster, random, time } = this;
+    const { cluster, time } = this;
     const process = this.#createProcess('relay');
     const relay = new SimulatedRelay({
       process,
       cluster,
       time,
-      random,
+      random: this.random.fork(`${process.name}/connections`),
       trace: this.trace,
       sabotage: this.#sabotage,
     });
@@ -110,21 +114,24 @@ export class Simulation {
   }
 
   /** Adds a client of a random kind. */
-  addClient(): void {
-    const { random, app, time, topics } = this;
+  addClient(choice: SeededRandom): void {
+    const { app, time, topics } = this;
+    const some = choice.some(topics, 0.4);
+    const kind = choice.pick(KINDS);
+    const name = this.#name(kind);
+    const random = this.random.fork(name);
+    const clock = time.clock(() => random.next());
     const shared = {
+      name,
       redisFaultAtMs: () => this.redisFaultAtMs,
       app,
+      page: new Page({ app, log: (what) => this.trace.log(`${name} ${what}`) }),
       random,
-      loadBalancer: this.#loadBalancer,
-      clock: time.clock(() => random.next()),
+      loadBalancer: new LoadBalancer({ clock, random, relays: () => this.relays }),
+      clock,
     };
-    const some = random.some(topics, 0.4);
-    const kind = random.integer(0, KINDS.length - 1);
-    const name = this.#name(KINDS[kind] ?? '');
-    const page = new Page({ app, log: (what) => this.trace.log(`${name} ${what}`) });
-    this.trace.log(`${name} subscribes to ${KINDS[kind] === 'legacy' ? some[0] : some}`);
-    this.clients.add(this.#createClient(KINDS[kind] ?? 'legacy', { ...shared, name, page }, some));
+    this.trace.log(`${name} subscribes to ${kind === 'legacy' ? some[0] : some}`);
+    this.clients.add(this.#createClient(kind, shared, some));
   }
 
   #createClient(
@@ -134,7 +141,7 @@ export class Simulation {
       : never,
     topics: readonly Topic[],
   ): SimulatedClient {
-    const { random } = this;
+    const { random } = shared;
     const ready = ({ name, fetch }: LibraryClient) => void this.#fetches.set(name, fetch);
     switch (kind) {
       case 'library':
@@ -152,11 +159,13 @@ export class Simulation {
   }
 
   #createProcess(kind: string): SimulatedProcess {
-    return new SimulatedProcess({ name: this.#name(kind), time: this.time, random: this.random });
+    const name = this.#name(kind);
+    return new SimulatedProcess({ name, time: this.time, random: this.random.fork(name) });
   }
 
   #name(kind: string): string {
-    this.#named += 1;
-    return `${kind}-${this.#named}`;
+    const number = (this.#named.get(kind) ?? 0) + 1;
+    this.#named.set(kind, number);
+    return `${kind}-${number}`;
   }
 }

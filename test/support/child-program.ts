@@ -16,9 +16,13 @@ export interface ChildProgram {
   end(): Promise<void>;
 }
 
-/** Runs a source file as `node <file>`, with only these environment variables. */
-export function startProgram(options: { file: string; env?: Readonly<Record<string, string>> }): ChildProgram {
-  const child = spawn(process.execPath, ['--import', LOADER, options.file], {
+/** Runs a source file as `node <file> <args>`, with only these environment variables. */
+export function startProgram(options: {
+  file: string;
+  args?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}): ChildProgram {
+  const child = spawn(process.execPath, ['--import', LOADER, options.file, ...(options.args ?? [])], {
     env: { ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
