@@ -36,6 +36,8 @@ export interface PublishedUpdate {
   readonly topic: string;
   /** Increases with each update of the topic. */
   readonly version: number;
+  /** A version of the topic with no update between it and `version`. Absent if the webhook is older than 0.3.0. */
+  readonly previous?: number;
 }
 
 /**

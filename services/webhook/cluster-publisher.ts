@@ -7,6 +7,8 @@ import type { UpdateBody, Version } from '../shared/update/update.ts';
 export interface PublishedTopic {
   readonly topic: Topic;
   readonly version: Version;
+  /** A version of the topic with no update between it and this one; absent in answers of earlier releases. */
+  readonly previous?: Version;
 }
 
 /** The interval between checks that the broker still has what this process acknowledged, in milliseconds. */
@@ -61,7 +63,7 @@ export class ClusterPublisher {
       const published = await this.#broker.publish(topic, body, sent.witness);
       witness.learn(sent, published);
       witness.acknowledge(published);
-      return { topic, version: published.version };
+      return { topic, version: published.version, previous: published.previous };
     } catch (error) {
       // The broker has checked the witness: without this, every refused call would make it raise the floor again.
       if (error instanceof NotReplicatedError) witness.learn(sent, error.published);
@@ -123,7 +125,7 @@ class PartitionWitness {
   }
 
   /** Applies the reply to a call. Acknowledgements under other epochs that the call carried are no longer pending. */
-  learn({ acknowledged }: SentWitness, reply: Published): void {
+  learn({ acknowledged }: SentWitness, reply: Pick<Published, 'epoch' | 'version'>): void {
     for (const [epoch, sequence] of acknowledged) {
       if (epoch !== reply.epoch && this.#pending.get(epoch) === sequence) this.#pending.delete(epoch);
     }

@@ -112,6 +112,32 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect((await webhook.publish(topic, {}, { epoch, version: ahead })).version).toBeGreaterThan(ahead);
     });
 
+    it('returns the version that a topic had before, also if another process published it', async () => {
+      const [topic, other] = [topicNamed('mine'), topicNamed('other')];
+      const first = await webhook.publish(topic, {}, NOTHING_SEEN);
+      await webhook.publish(other, {}, NOTHING_SEEN);
+      const second = await relay.publish(topic, {}, NOTHING_SEEN);
+      expect(second.previous).toBe(first.version);
+      expect((await webhook.publish(topic, {}, NOTHING_SEEN)).previous).toBe(second.version);
+    });
+
+    it('returns a version that subscribers have as the one before the first update of a topic', async () => {
+      const topic = topicNamed('new');
+      const { floor, base } = await digestOf(topic, Number.MAX_SAFE_INTEGER);
+      const { version, previous } = await webhook.publish(topic, {}, NOTHING_SEEN);
+      expect(previous).toBeLessThanOrEqual(Math.max(floor, base));
+      expect(previous).toBeGreaterThanOrEqual(floor);
+      expect(previous).toBeLessThan(version);
+    });
+
+    it('returns the floor as the version before if it was raised since', async () => {
+      const topic = topicNamed('raised');
+      const { version } = await webhook.publish(topic, {}, NOTHING_SEEN);
+      const witness = { epoch: 'another epoch', version: version + 3_600_000_000 };
+      const { floor } = await relay.digest(relay.partitionOf(topic), witness, 0);
+      expect((await webhook.publish(topic, {}, NOTHING_SEEN)).previous).toBe(floor);
+    });
+
     it('reads the newest update of each topic, aligned, and undefined if there is none', async () => {
       const [one, none, two] = [topicNamed('one'), topicNamed('none'), topicNamed('two')];
       await webhook.publish(one, updateBody({ data: 'old' }), NOTHING_SEEN);

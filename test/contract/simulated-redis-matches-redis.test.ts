@@ -201,9 +201,10 @@ describe('the simulated Redis', () => {
     });
     for (const step of list) {
       if (step.kind === 'publish') {
-        const { version, epoch } = await broker.publish(step.topic, updateBody({ data: all.length }), witness(step));
+        const body = updateBody({ data: all.length });
+        const { version, epoch, previous } = await broker.publish(step.topic, body, witness(step));
         newest = version;
-        all.push({ version, same: epoch === first.epoch });
+        all.push({ version, previous, same: epoch === first.epoch });
       } else if (step.kind === 'digest') {
         const { epoch, raiseId, ...rest }: Digest = await broker.digest(0, witness(step), near(step.cursor));
         newest = rest.last;

@@ -17,7 +17,7 @@ describe('a publisher on a webhook', () => {
     const secrets = [parseSigningSecret(WEBHOOK_SECRET)] as SigningCredential[];
     const webhook = await startWebhook({ broker, config: { secrets } });
     const publisher = new Publisher({ url: `${webhook.url}/webhook`, ...credentials });
-    expect(await publisher.publish('chat')).toEqual([{ topic: 'chat', version: 1 }]);
+    expect(await publisher.publish('chat')).toEqual([{ topic: 'chat', version: 1, previous: 0 }]);
     const updates = await publisher.publish(['a', 'b'], { data: { n: 1 }, spread: 250 });
     expect(updates.map(({ topic }) => topic)).toEqual(['a', 'b']);
     expect(broker.published.at(-1)?.body).toEqual({ data: '{"n":1}', spread: 250 });
@@ -35,7 +35,7 @@ describe('a publisher on a webhook', () => {
     const call = () => publisher.publish('chat', {}, { deliveredWithinMs: 300 });
     await expect(call()).rejects.toMatchObject({ name: 'PublishError', status: 202 });
     broker.receipts.onQuery((question) => void broker.receipts.reply(question, 'relay', [undefined]));
-    expect(await call()).toEqual([{ topic: 'chat', version: 2 }]);
+    expect(await call()).toEqual([{ topic: 'chat', version: 2, previous: 1 }]);
     await webhook.stop();
   });
 });

@@ -28,14 +28,16 @@ function publish(body: unknown, headers: Record<string, string> = {}, url = webh
 }
 
 describe('POST /webhook', () => {
-  it('publishes one topic and responds with its version', async () => {
+  it('publishes one topic and responds with its version and the one before', async () => {
     const response = await publish({ topic: 'chat' });
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toMatch(/^application\/json/);
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(response.headers.get('x-powered-by')).toBeNull();
-    expect(await response.json()).toEqual({ updates: [{ topic: 'chat', version: 1 }] });
+    expect(await response.json()).toEqual({ updates: [{ topic: 'chat', version: 1, previous: 0 }] });
     expect(broker.published).toEqual([{ topic: 'chat', body: {}, version: 1 }]);
+    const again = await publish({ topic: 'chat' });
+    expect(await again.json()).toEqual({ updates: [{ topic: 'chat', version: 2, previous: 1 }] });
   });
 
   it('passes on a valid trace context of its caller', async () => {
@@ -49,8 +51,8 @@ describe('POST /webhook', () => {
     const response = await publish({ topics: ['b', 'a', 'b'], data: { n: 1 } });
     expect(await response.json()).toEqual({
       updates: [
-        { topic: 'b', version: 1 },
-        { topic: 'a', version: 2 },
+        { topic: 'b', version: 1, previous: 0 },
+        { topic: 'a', version: 2, previous: 0 },
       ],
     });
     expect(broker.published.map(({ topic, body }) => [topic, body])).toEqual([

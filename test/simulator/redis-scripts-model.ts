@@ -101,8 +101,9 @@ export function runPublish(
   call: { partition: number; topic: Topic; body: string; witness: Witness },
 ): Published {
   const { partition, topic, body, witness } = call;
-  const { epoch, last } = checkEpoch(context, partition, witness);
+  const { epoch, last, floor } = checkEpoch(context, partition, witness);
   const version = Math.max(context.nowUs, last + 1, witness.version + 1);
+  let previous = version - settings.registerTtlMs * 1000;
   const expiresAtUs = version + settings.registerTtlMs * 1000;
   context.write((all) => {
     const data = all.partition(partition);
@@ -110,12 +111,14 @@ export function runPublish(
       const published = new Map(data.meta.published).set(witness.promised?.publisher ?? '', version);
       data.meta = { ...data.meta, last: version, trimmed: version - settings.recentWindowUs, published };
     }
+    const before = data.registers.get(topic);
+    if (before && before.expiresAtUs > context.nowUs) previous = before.version;
     data.registers.set(topic, { version, body, expiresAtUs });
     data.recent.set(topic, version);
     for (const [name, at] of data.recent) if (at <= version - settings.recentWindowUs) data.recent.delete(name);
   });
   context.signalUpdate(partition, topic, version, body);
-  return { version, epoch };
+  return { version, epoch, previous: Math.max(previous, floor) };
 }
 
 /** Models `digest.lua` line by line. */

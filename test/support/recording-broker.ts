@@ -21,8 +21,9 @@ export class RecordingBroker implements WebhookBroker {
   async publish(topic: Topic, body: UpdateBody): Promise<Published> {
     if (this.failWith !== undefined) throw this.failWith;
     const version = this.published.length + 1;
+    const previous = this.published.findLast((update) => update.topic === topic)?.version ?? 0;
     this.published.push({ topic, body, version });
-    return { version, epoch: 'recorded' };
+    return { version, epoch: 'recorded', previous };
   }
 
   async read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {

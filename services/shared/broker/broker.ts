@@ -168,6 +168,8 @@ export interface Witness {
 export interface Published {
   readonly version: Version;
   readonly epoch: string;
+  /** A version of the topic with no update between it and this one: that of the update before, or a later one. */
+  readonly previous: Version;
 }
 
 /**

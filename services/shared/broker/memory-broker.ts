@@ -74,6 +74,7 @@ export class MemoryBroker implements Broker {
     const version = Math.max(this.#nowUs(), this.#last + 1, witness.version + 1);
     const text = encodeBody(body);
     this.#last = version;
+    const previous = this.#registers.get(topic)?.version ?? version - REGISTER_TTL_MS * 1000;
     if (witness.promised) this.#publishedBy.set(witness.promised.publisher, version);
     this.#registers.delete(topic); // keeps the map in the order of versions
     this.#registers.set(topic, { version, body: text });
@@ -85,7 +86,7 @@ export class MemoryBroker implements Broker {
     this.#deleteExpired();
     const signal = encodeSignal(version, text);
     setImmediate(() => this.#signal(topic, signal));
-    return { version, epoch: this.#epoch };
+    return { version, epoch: this.#epoch, previous: Math.max(previous, this.#floor) };
   }
 
   async watch(topics: readonly Topic[]): Promise<void> {

@@ -13,11 +13,14 @@ import { parseTopic, type Topic } from '../../../services/shared/update/topic.ts
 import type { UpdateBody } from '../../../services/shared/update/update.ts';
 import { ClusterPublisher } from '../../../services/webhook/cluster-publisher.ts';
 
+/** A reply without the version before: nothing here depends on it but the answer. */
+type Assigned = Omit<Published, 'previous'> & Partial<Published>;
+
 interface Call {
   readonly topic: Topic;
   readonly body: UpdateBody;
   readonly witness: Witness;
-  reply(published: Published): void;
+  reply(published: Assigned): void;
   fail(error: Error): void;
 }
 
@@ -32,7 +35,7 @@ class ManualBroker implements BrokerPublisher {
 
   publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
     return new Promise((reply, fail) => {
-      this.calls.push({ topic, body, witness, reply, fail });
+      this.calls.push({ topic, body, witness, reply: (assigned) => reply({ previous: 1, ...assigned }), fail });
     });
   }
 
@@ -48,7 +51,7 @@ let broker: ManualBroker;
 let publisher: ClusterPublisher;
 
 /** Publishes one topic and replies at once. Returns the witness of the call. */
-async function publishAt(name: string, published: Published): Promise<Witness | undefined> {
+async function publishAt(name: string, published: Assigned): Promise<Witness | undefined> {
   const done = publisher.publish(topics(name), {});
   const call = broker.calls.at(-1);
   call?.reply(published);
@@ -75,9 +78,9 @@ describe('ClusterPublisher', () => {
     broker.calls[1]?.reply({ version: 20, epoch: 'h' });
     broker.calls[0]?.reply({ version: 10, epoch: 'h' });
     expect(await done).toEqual([
-      { topic: 'b', version: 10 },
-      { topic: 'a1', version: 20 },
-      { topic: 'a2', version: 30 },
+      { topic: 'b', version: 10, previous: 1 },
+      { topic: 'a1', version: 20, previous: 1 },
+      { topic: 'a2', version: 30, previous: 1 },
     ]);
   });
 
@@ -178,7 +181,7 @@ describe('ClusterPublisher', () => {
     await publishAt('a1', { version: 10, epoch: 'old' });
     for (const version of [20, 21]) {
       const refused = publisher.publish(topics('a1'), {});
-      broker.calls.at(-1)?.fail(new NotReplicatedError({ version, epoch: 'new' }));
+      broker.calls.at(-1)?.fail(new NotReplicatedError({ version, epoch: 'new', previous: 1 }));
       await expect(refused).rejects.toMatchObject({ code: 'not_replicated' });
     }
     const shown = broker.calls.map(({ witness }) => [witness.epoch, witness.acknowledged]);

@@ -75,7 +75,7 @@ export function isScriptMissing(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }
 
-type PublishReply = [version: string, epoch: string];
+type PublishReply = [version: string, epoch: string, previous: string];
 type DigestReply = [
   epoch: string,
   floor: string,
@@ -240,8 +240,8 @@ export class RedisScripts {
 
 /** Parses the reply of the publish script. */
 export function parsePublished(reply: unknown): Published {
-  const [version, epoch] = reply as PublishReply;
-  return { version: Number(version), epoch };
+  const [version, epoch, previous] = reply as PublishReply;
+  return { version: Number(version), epoch, previous: Number(previous) };
 }
 
 function parseEntries(rows: readonly string[]): Entry[] {
