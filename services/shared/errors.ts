@@ -6,6 +6,7 @@ export const ERRORS = {
   invalid_json: { status: 400, title: 'The body is not JSON' },
   invalid_message: { status: 400, title: 'The message does not have the documented format' },
   invalid_request: { status: 400, title: 'The request does not have the documented format' },
+  unknown_member: { status: 400, title: 'The request has a member or parameter that does not exist' },
   invalid_topic: { status: 400, title: 'A topic must be 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -' },
   invalid_since: { status: 400, title: 'since must have one version for each topic' },
   too_many_topics: { status: 400, title: 'Too many topics' },

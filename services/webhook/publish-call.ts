@@ -9,6 +9,8 @@ import { parseWaitParameters } from './wait-parameters.ts';
 /** The largest body of `POST /webhook`, and the most `data` of an update, in bytes. */
 export const MAX_DATA_BYTES = 64 * 1024;
 
+const HINT = '; POST /webhook/<topic> publishes whatever the body is';
+
 /** A call of an authenticated publisher. */
 export interface PublishCall {
   readonly credential: Credential;
@@ -41,7 +43,7 @@ export function createReadPublishCall(deps: { authenticate: Authenticate }): Rea
   const bodies = new BodyReader({ maxBytes: MAX_DATA_BYTES });
   return async (request) => {
     const verify = deps.authenticate(request);
-    requireMediaType(request.headers, ['application/json']);
+    requireMediaType(request.headers, ['application/json'], HINT);
     const raw = await bodies.read(request);
     const verifiedFromMs = performance.now();
     return {

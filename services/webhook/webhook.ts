@@ -14,6 +14,7 @@ import { createMeasure } from '../shared/express/measure.ts';
 import { assignRequestId } from '../shared/express/request-id.ts';
 import { createClientAddressReader } from '../shared/http/client-address.ts';
 import { createHttpServer, type HttpServer } from '../shared/http/http-server.ts';
+import { BodyReader } from '../shared/http/read-body.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_TRACER } from '../shared/trace/no-tracer.ts';
@@ -32,6 +33,11 @@ import { createPublishHandlers } from './publish-handler.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createReceiptsHandler } from './receipts-handler.ts';
 import { createStorageLimit } from './storage-limit.ts';
+import { createReadTopicCall, hasTopicParameter } from './topic-call.ts';
+
+/** The largest body of which nothing or only a part is published, and all such bodies that may be in flight. */
+const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_BODIES_BYTES = 16 * MAX_BODY_BYTES;
 
 /** The parts of a broker that a webhook uses. */
 export type WebhookBroker = BrokerPublisher &
@@ -94,13 +100,21 @@ export function createWebhook(deps: {
     tracer: stats.tracer,
     brokerTracer,
   });
+  const readPublishCall = createReadPublishCall({ authenticate });
+  const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, maxTotalBytes: MAX_BODIES_BYTES });
+  const readTopicCall = createReadTopicCall({ authenticate, bodies });
 
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   app.use(assignRequestId, stats.recordRequests, createMeasure({ report: metrics }), createDiscardRest(), doNotCache);
   // Responses are never shown as pages; if one is, it may load nothing.
   app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"] } } }));
-  app.all('/webhook', allowMethods('POST'), publishHandler(createReadPublishCall({ authenticate })));
+  app.all(
+    '/webhook',
+    allowMethods('POST'),
+    publishHandler((request) => (hasTopicParameter(request) ? readTopicCall(request) : readPublishCall(request))),
+  );
+  app.all('/webhook/*topic', allowMethods('POST'), publishHandler(readTopicCall));
   app.all(
     '/updates/:version',
     allowMethods('GET', 'HEAD'),

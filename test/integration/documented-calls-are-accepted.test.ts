@@ -5,9 +5,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
+import { endProcess, spawnBound } from '../support/bound-process.ts';
+import { eventually } from '../support/eventually.ts';
 import { findProgram } from '../support/find-program.ts';
+import { readPages } from '../support/pages.ts';
 import { readmeExample } from '../support/readme-example.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
+import { runShell } from '../support/run-shell.ts';
+import { startService } from '../support/service-process.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { type RunningWebhook, startWebhook } from '../support/webhook-fixture.ts';
@@ -39,7 +44,7 @@ describe('the documented call', () => {
   });
 
   it('with a bearer token is one line of curl', async () => {
-    const script = here(readmeExample('sh', 'Bearer change-this-token')).replace('change-this-token', WEBHOOK_TOKEN);
+    const script = here(readmeExample('sh', '"comments":42')).replace('change-this-token', WEBHOOK_TOKEN);
     const { stdout } = await run('sh', ['-c', script], { env });
     expect(JSON.parse(stdout)).toMatchObject({ updates: [{ topic: 'chat' }] });
   });
@@ -57,6 +62,37 @@ describe('the documented call', () => {
       expect(failure).toMatchObject({ code: 1, stdout: expect.stringContaining('{"relay":"deaf","state":"silent"}') });
     } finally {
       rmSync(cwd, { recursive: true });
+    }
+  });
+});
+
+describe('the commands of the front page', () => {
+  const front = readPages().find(({ path }) => path === 'README.md')?.text ?? '';
+  const commands = [...front.matchAll(/^(?:curl|WEBHOOK_TOKENS)(?:.*\\\n)*.*$/gm)].map(([command]) => command);
+
+  it('publish and listen as they stand', async () => {
+    const start = /^WEBHOOK_TOKENS=(\S+) npm start$/;
+    const [, token = ''] = start.exec(commands[0] ?? '') ?? [];
+    await using service = await startService('standalone', { WEBHOOK_TOKENS: token });
+    const { relay, webhook } = service.ports;
+    const [publish = '', publishData = '', listen = '', ...others] = commands
+      .filter((command) => !start.test(command))
+      .map((command) => command.replace('localhost:8080', `localhost:${relay}`))
+      .map((command) => command.replace('localhost:8090', `localhost:${webhook}`));
+    expect(others).toEqual([]);
+    const listener = spawnBound('sh', ['-c', `exec ${listen}`]);
+    let heard = '';
+    listener.stdout?.on('data', (text) => {
+      heard += text;
+    });
+    try {
+      await eventually(() => expect(heard).toContain('event: subscribed'));
+      expect(JSON.parse(await runShell(publish))).toMatchObject({ updates: [{ topic: 'chat' }] });
+      await eventually(() => expect(heard).toContain('event: update'));
+      await runShell(publishData);
+      await eventually(() => expect(heard).toContain('{"comments":42}'));
+    } finally {
+      await endProcess(listener);
     }
   });
 });

@@ -31,7 +31,16 @@ const junk = fc.oneof(
 const text = fc.array(junk, { maxLength: 4 }).map((parts) => parts.join(''));
 const paths: Record<string, readonly string[]> = {
   relay: ['/ws', '/update_check', '/events', '/topics/', '/client.js', '/'],
-  webhook: ['/webhook', '/update_webhook.cgi', '/updates/', '/updates/1', '/'],
+  webhook: [
+    '/webhook',
+    '/webhook/',
+    '/webhook/chat?data=body&',
+    '/hooks/x',
+    '/update_webhook.cgi',
+    '/updates/',
+    '/updates/1',
+    '/',
+  ],
   chat: ['/', '/comments', '/chat.css', '/page.js'],
   admin: ['/metrics', '/livez', '/stats', '/stats/login', '/stats/traces/', '/readyz'],
 };
@@ -39,7 +48,16 @@ const headers = [
   ...['Host', 'Origin', 'Authorization', 'Content-Type', 'Content-Encoding', 'Content-Length', 'Transfer-Encoding'],
   ...['Connection', 'Upgrade', 'Sec-WebSocket-Key', 'Sec-WebSocket-Version', 'Sec-WebSocket-Protocol', 'Expect'],
   ...['If-None-Match', 'Prefer', 'Last-Event-ID', 'webhook-id', 'webhook-timestamp', 'webhook-signature', 'Range'],
-  ...['X-Forwarded-For', 'X-Request-Id', 'Accept', 'Cookie', 'Sec-Fetch-Site', 'traceparent'],
+  ...[
+    'X-Forwarded-For',
+    'X-Request-Id',
+    'Accept',
+    'Cookie',
+    'Sec-Fetch-Site',
+    'traceparent',
+    'ce-specversion',
+    'ce-id',
+  ],
 ];
 const value = fc.oneof(
   text,

@@ -2,13 +2,18 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { expectProblem } from '../support/expect-problem.ts';
 import { findProgram } from '../support/find-program.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
+import { startNginx } from '../support/nginx.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
+import { readmeExample } from '../support/readme-example.ts';
+import { RecordingBroker } from '../support/recording-broker.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { SseClient } from '../support/sse-client.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
+import { startWebhook } from '../support/webhook-fixture.ts';
 import { WsClient } from '../support/ws-client.ts';
 
 const CONFIG = fileURLToPath(new URL('../../deploy/haproxy.cfg', import.meta.url));
@@ -75,6 +80,15 @@ describe('the proxy of deploy/compose.yaml', () => {
     expect(await (await longPoll).json()).toMatchObject({ topic: 'chat', data: { n: 1 } });
   });
 
+  it('routes calls with their topics in the URL to the webhook', async () => {
+    for (const path of ['/webhook/repo/a', '/webhook/repo%2Fa', '/webhook?topic=repo/a']) {
+      const headers = { Authorization: `Bearer ${WEBHOOK_TOKEN}` };
+      const response = await fetch(`${http}${path}`, { method: 'POST', headers });
+      expect(await response.json()).toMatchObject({ updates: [{ topic: 'repo/a' }] });
+    }
+    await expectProblem(await fetch(`${http}/hooks/nothing`, { method: 'POST' }), 404, 'not_found');
+  });
+
   it('serves the client under each of its paths, with its source map and its npm package', async () => {
     const { headers } = await fetch(`${http}/client.js`);
     for (const name of ['content-location', 'sourcemap']) {
@@ -120,4 +134,24 @@ describe('the proxy of deploy/compose.yaml', () => {
   it('does not expose admin ports', async () => {
     for (const path of ['/metrics', '/readyz', '/livez']) expect((await fetch(`${http}${path}`)).status).toBe(404);
   });
+});
+
+it('the documented locations of nginx pass topics to the webhook as they were sent', async () => {
+  const broker = new RecordingBroker();
+  const webhook = await startWebhook({ broker });
+  const locations = readmeExample('nginx', 'proxy_pass').replace('http://webhook:8090', webhook.url);
+  await using nginx = await startNginx(`server { listen 127.0.0.1:PORT; ${locations} }`);
+  const post = (path: string) =>
+    fetch(`http://127.0.0.1:${nginx.port}${path}`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${WEBHOOK_TOKEN}` },
+    });
+  const paths = ['/webhook/chat', '/webhook?topic=chat', '/webhook/a%2Fb', '/webhook/https://example.org/x'];
+  for (const path of paths) expect((await post(path)).status, path).toBe(200);
+  expect(broker.published.map(({ topic }) => topic)).toEqual(['chat', 'chat', 'a/b', 'https://example.org/x']);
+  await expectProblem(await post('/hooks/nothing'), 404, 'not_found');
+  for (const path of ['/webhooks', '/hooks', '/events']) {
+    expect((await post(path)).headers.get('content-type'), path).toBe('text/html'); // of nginx itself
+  }
+  await webhook.stop();
 });

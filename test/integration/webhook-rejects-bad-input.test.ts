@@ -62,7 +62,8 @@ describe('a bad body', () => {
     ['one bad topic among good ones', '{"topics":["a","b c"]}', 'invalid_topic'],
     ['101 topics', topics(101), 'too_many_topics'],
     ['data of 30,000 levels', `{"topic":"a","data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`, 'invalid_request'],
-    ['keys that mean something to JavaScript', '{"__proto__":{"topic":"a"}}', 'invalid_request'],
+    ['a misspelled member', '{"topic":"chat","dta":1}', 'unknown_member'],
+    ['keys that mean something to JavaScript', '{"topic":"a","__proto__":{"data":1}}', 'unknown_member'],
   ])('%s gets 400', async (_, body, code) => {
     await expectProblem(await post({ body }), 400, code);
   });
@@ -72,6 +73,16 @@ describe('a bad body', () => {
       const response = await post({ headers: { 'content-type': type }, body: Buffer.from(GOOD) });
       await expectProblem(response, 415, 'unsupported_media_type');
     }
+  });
+
+  it('of another content type is answered with the way to publish without JSON', async () => {
+    const { detail } = await (await post({ headers: { 'content-type': 'text/plain' } })).json();
+    expect(detail).toBe('The body must be application/json; POST /webhook/<topic> publishes whatever the body is');
+  });
+
+  it('with an unknown member is answered with its name and the known ones', async () => {
+    const { detail } = await (await post({ body: '{"topic":"chat","dta":1}' })).json();
+    expect(detail).toBe('The body may have the members topic, topics, data, spread, not "dta"');
   });
 
   it('that is compressed gets 415', async () => {
@@ -159,7 +170,7 @@ describe('a bad request', () => {
     },
   );
 
-  it.each(['/', '/webhook/', '/WEBHOOK', '/webhook/x', '/%ff', '/..%2fwebhook', '/metrics', '/update_webhook.cgi?1'])(
+  it.each(['/', '/webhook/', '/WEBHOOK', '/webhook.x', '/%ff', '/..%2fwebhook', '/metrics', '/update_webhook.cgi?1'])(
     'to %s is answered with 404',
     async (path) => {
       const response = await fetch(webhook.url + path, { method: 'POST', headers: GOOD_HEADERS, body: GOOD });

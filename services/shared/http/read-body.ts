@@ -5,13 +5,15 @@ import { AppError } from '../errors.ts';
  * Checks the media type of a request before its body is read, and returns it.
  *
  * @param accepted media types in lower case, without parameters
+ * @param hint what the sender of another type can do instead
  * @throws {AppError} unsupported_media_type, also for a compressed body
  */
-export function requireMediaType<T extends string>(headers: IncomingHttpHeaders, accepted: readonly T[]): T {
+export function requireMediaType<T extends string>(headers: IncomingHttpHeaders, accepted: readonly T[], hint = ''): T {
   const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
   const mediaType = /^([^\s;,]+) *(?:;|$)/.exec(type)?.[1]?.toLowerCase();
   const known = accepted.find((candidate) => candidate === mediaType);
-  if (known === undefined) throw new AppError('unsupported_media_type', `The body must be ${accepted.join(' or ')}`);
+  if (known === undefined)
+    throw new AppError('unsupported_media_type', `The body must be ${accepted.join(' or ')}${hint}`);
   if (encoding.toLowerCase() !== 'identity') {
     throw new AppError('unsupported_media_type', 'The body must not be compressed');
   }

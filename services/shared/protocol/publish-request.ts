@@ -1,5 +1,5 @@
 import { AppError } from '../errors.ts';
-import { type JsonText, splitJsonObject } from '../update/json-text.ts';
+import { type JsonMember, type JsonText, splitJsonObject } from '../update/json-text.ts';
 import { isTopic, type Topic } from '../update/topic.ts';
 
 /** The body of `POST /webhook`. */
@@ -14,6 +14,10 @@ export interface PublishRequest {
 
 export const MAX_TOPICS_PER_REQUEST = 100;
 
+const MEMBERS = ['topic', 'topics', 'data', 'spread'];
+/** Characters of an unknown name that an error repeats. */
+const MAX_SHOWN_LENGTH = 100;
+
 /** The longest spread that a publisher may request, in milliseconds. */
 const MAX_REQUESTED_SPREAD_MS = 3_600_000;
 
@@ -21,11 +25,11 @@ const MAX_REQUESTED_SPREAD_MS = 3_600_000;
 export const MAX_DATA_DEPTH = 64;
 
 /**
- * Parses the body of a publish request: `topic` or `topics`, and optionally `data` and `spread`. Ignores unknown fields, so
- * that a newer publisher can call an older webhook. One invalid topic makes the whole request invalid. `data` is returned
- * as it was sent, without the whitespace between its tokens.
+ * Parses the body of a publish request: `topic` or `topics`, and optionally `data` and `spread`. Refuses other members: a misspelled
+ * `data` would be lost. One invalid topic makes the whole request invalid. `data` is returned as it was sent, without the
+ * whitespace between its tokens.
  *
- * @throws {AppError} invalid_json, invalid_request, invalid_topic or too_many_topics
+ * @throws {AppError} invalid_json, invalid_request, unknown_member, invalid_topic or too_many_topics
  */
 export function parsePublishRequest(text: string): PublishRequest {
   let value: unknown;
@@ -38,16 +42,39 @@ export function parsePublishRequest(text: string): PublishRequest {
     throw new AppError('invalid_request', 'The body must be a JSON object');
   }
   const fields = new Map(Object.entries(value));
+  requireKnownMembers(fields.keys());
   const topics = parseTopics(fields);
-  const data = fields.has('data') ? splitJsonObject(text).get('data') : undefined;
+  const data = fields.has('data') ? parseData(splitJsonObject(text).get('data')) : undefined;
+  const spread = parseSpread(fields.get('spread'));
+  return { topics, ...(data === undefined ? {} : { data }), ...(spread === undefined ? {} : { spread }) };
+}
+
+function requireKnownMembers(names: Iterable<string>): void {
+  for (const name of names) {
+    if (MEMBERS.includes(name)) continue;
+    const shown = JSON.stringify(name.slice(0, MAX_SHOWN_LENGTH));
+    throw new AppError('unknown_member', `The body may have the members ${MEMBERS.join(', ')}, not ${shown}`);
+  }
+}
+
+/**
+ * Checks the nesting of `data`, and returns its text; undefined without data.
+ *
+ * @throws {AppError} invalid_request
+ */
+export function parseData(data: JsonMember | undefined): JsonText | undefined {
   if (data && data.depth > MAX_DATA_DEPTH) {
     throw new AppError('invalid_request', `data is nested deeper than ${MAX_DATA_DEPTH} levels`);
   }
-  const spread = parseSpread(fields.get('spread'));
-  return { topics, ...(data && { data: data.text }), ...(spread === undefined ? {} : { spread }) };
+  return data?.text;
 }
 
-function parseSpread(value: unknown): number | undefined {
+/**
+ * Checks a requested spread, in milliseconds; undefined stays undefined.
+ *
+ * @throws {AppError} invalid_request
+ */
+export function parseSpread(value: unknown): number | undefined {
   if (value === undefined) return undefined;
   if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > MAX_REQUESTED_SPREAD_MS) {
     throw new AppError('invalid_request', `spread must be milliseconds from 0 to ${MAX_REQUESTED_SPREAD_MS}`);
@@ -71,7 +98,12 @@ function parseTopics(fields: ReadonlyMap<string, unknown>): readonly Topic[] {
   return requireTopics(many);
 }
 
-function requireTopics(names: readonly string[]): readonly Topic[] {
+/**
+ * Returns the names as topics, each once.
+ *
+ * @throws {AppError} invalid_topic or too_many_topics
+ */
+export function requireTopics(names: readonly string[]): readonly Topic[] {
   const topics = [...new Set(names)];
   if (topics.length > MAX_TOPICS_PER_REQUEST) {
     throw new AppError(
