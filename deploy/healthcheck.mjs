@@ -1,6 +1,6 @@
 // The image's HEALTHCHECK: exits with 0 if the process in this container is alive, or, with the argument /readyz, ready. A container runs one role, so any admin
 // port that responds is the right one; ADMIN_PORT and ADMIN_HOST apply to every role.
-const { ADMIN_PORT, ADMIN_HOST = '0.0.0.0' } = process.env;
+const { ADMIN_PORT, ADMIN_HOST = '' } = process.env;
 const [path = '/livez'] = process.argv.slice(2);
 const ports = ADMIN_PORT ? [ADMIN_PORT] : [9101, 9102, 9103]; // relay and standalone, webhook, chat
 const host = { '': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '[::1]' }[ADMIN_HOST] ?? ADMIN_HOST;

@@ -39,7 +39,7 @@ export interface ChatConfig {
  */
 export function readChatConfig(env: EnvReader, fallback: { secret?: string } = {}): ChatConfig {
   return Object.freeze({
-    host: env.string('CHAT_HOST', '0.0.0.0'),
+    host: env.host('CHAT_HOST'),
     port: env.port('CHAT_PORT', 8000),
     isAllowedHost: readAllowedHosts(env),
     trustedProxies: readTrustedProxies(env),

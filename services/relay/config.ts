@@ -70,7 +70,7 @@ export function readRelayConfig(
   const drainWindowMs = env.durationMs('DRAIN_WINDOW', { default: defaults.drainWindow, maxMs: 3_600_000 });
   if (drainWindowMs >= readShutdownTimeoutMs(env)) env.fail('DRAIN_WINDOW', 'must be shorter than SHUTDOWN_TIMEOUT');
   return Object.freeze({
-    host: env.string('RELAY_HOST', '0.0.0.0'),
+    host: env.host('RELAY_HOST'),
     port: env.port('RELAY_PORT', 8080),
     engine: env.oneOf('RELAY_ENGINE', ENGINE_CHOICES, 'auto'),
     defaultTopic: env.topic('DEFAULT_TOPIC', 'default'),

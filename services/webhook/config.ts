@@ -55,7 +55,7 @@ export function readWebhookConfig(env: EnvReader, fallback: { token?: string } =
     );
   }
   return Object.freeze({
-    host: env.string('WEBHOOK_HOST', '0.0.0.0'),
+    host: env.host('WEBHOOK_HOST'),
     port: env.port('WEBHOOK_PORT', 8090),
     tokens: tokens.length === 0 && fallback.token !== undefined ? Object.freeze([fallback.token]) : tokens,
     secrets,

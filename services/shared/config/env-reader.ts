@@ -1,5 +1,6 @@
 import { isTopic, parseTopic, type Topic } from '../update/topic.ts';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
+import { defaultHost } from './default-host.ts';
 import { parseBytes, parseDurationMs } from './units.ts';
 
 /** Environment variables, as in `process.env`. */
@@ -60,6 +61,11 @@ export class EnvReader {
     if (value >= min && value <= max) return value;
     this.fail(name, `must be a whole number from ${min} to ${max}`);
     return defaultValue;
+  }
+
+  /** Reads an address to listen on; by default, all addresses of this machine. */
+  host(name: string): string {
+    return this.#read(name, '::') ?? defaultHost();
   }
 
   /** Reads a TCP port; 0 lets the system choose one. */

@@ -28,7 +28,7 @@ export function readProcessConfig(env: EnvReader, defaults: { adminPort: number 
   return Object.freeze({
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     adminPort: env.port('ADMIN_PORT', defaults.adminPort),
-    adminHost: env.string('ADMIN_HOST', '0.0.0.0'),
+    adminHost: env.host('ADMIN_HOST'),
     isAllowedHost: readAllowedHosts(env),
     headerTimeoutMs: readHeaderTimeoutMs(env),
     drainWaitMs: env.durationMs('DRAIN_WAIT', { default: '0s', maxMs: 600_000 }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readChatConfig } from '../../../services/chat/config.ts';
+import { defaultHost } from '../../../services/shared/config/default-host.ts';
 import { type Environment, EnvReader } from '../../../services/shared/config/env-reader.ts';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -14,7 +15,7 @@ function finish(env: Environment): void {
 describe('readChatConfig', () => {
   it('has a default for everything except the credential', () => {
     expect(readChatConfig(new EnvReader({ WEBHOOK_TOKEN: TOKEN }))).toEqual({
-      host: '0.0.0.0',
+      host: defaultHost(),
       port: 8000,
       isAllowedHost: expect.any(Function),
       trustedProxies: expect.anything(),

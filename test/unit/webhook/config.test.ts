@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { defaultHost } from '../../../services/shared/config/default-host.ts';
 import { type Environment, EnvReader } from '../../../services/shared/config/env-reader.ts';
 import { readWebhookConfig, readWebhookProcessConfig } from '../../../services/webhook/config.ts';
 
@@ -15,7 +16,7 @@ function finish(env: Environment, read: (reader: EnvReader) => unknown): void {
 describe('readWebhookConfig', () => {
   it('has a default for everything except the tokens', () => {
     expect(readWebhookConfig(new EnvReader({ WEBHOOK_TOKENS: ONE }))).toEqual({
-      host: '0.0.0.0',
+      host: defaultHost(),
       port: 8090,
       isAllowedHost: expect.any(Function),
       headerTimeoutMs: 10_000,

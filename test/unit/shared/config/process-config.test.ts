@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { defaultHost } from '../../../../services/shared/config/default-host.ts';
 import { EnvReader } from '../../../../services/shared/config/env-reader.ts';
 import { readProcessConfig } from '../../../../services/shared/config/process-config.ts';
 
@@ -8,7 +9,7 @@ describe('readProcessConfig', () => {
       logLevel: 'info',
       isAllowedHost: expect.any(Function),
       adminPort: 9102,
-      adminHost: '0.0.0.0',
+      adminHost: defaultHost(),
       headerTimeoutMs: 10_000,
       drainWaitMs: 0,
       shutdownTimeoutMs: 45_000,
