@@ -50,7 +50,7 @@ export function createChat(deps: {
     report: metrics,
   });
   const relayUrl = createRelayUrl({ url: config.relayUrl, port: defaults.relayPort });
-  const limitRate = createCommentLimit(config);
+  const limitRate = createCommentLimit({ ...config, logger, clock });
   const app = createChatApp({ limitRate, store, outbox, topic, relayUrl, metrics, logger, stats });
   const server = createHttpServer({
     handler: app,

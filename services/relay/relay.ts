@@ -3,6 +3,7 @@ import type { ReceiptResponder } from '../shared/broker/receipts.ts';
 import type { Clock } from '../shared/clock.ts';
 import { AppError } from '../shared/errors.ts';
 import { createClientAddressReader } from '../shared/http/client-address.ts';
+import { createUntrustedProxyLog } from '../shared/http/untrusted-proxy-log.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import type { ServiceStats } from '../shared/trace/service-stats.ts';
@@ -90,7 +91,7 @@ export function createRelay(deps: {
   const admission = new ConnectionAdmission({
     limits: config.admission,
     origins,
-    readAddress: createClientAddressReader(config.trustedProxies),
+    readAddress: createClientAddressReader(config.trustedProxies, createUntrustedProxyLog({ logger, clock })),
     isAllowedHost: config.isAllowedHost,
     evictionPool: sessions,
     isFresh: () => hub.fresh,

@@ -15,6 +15,7 @@ import { assignRequestId } from '../shared/express/request-id.ts';
 import { createClientAddressReader } from '../shared/http/client-address.ts';
 import { createHttpServer, type HttpServer } from '../shared/http/http-server.ts';
 import { BodyReader } from '../shared/http/read-body.ts';
+import { createUntrustedProxyLog } from '../shared/http/untrusted-proxy-log.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_TRACER } from '../shared/trace/no-tracer.ts';
@@ -72,7 +73,7 @@ export function createWebhook(deps: {
     secrets: config.secrets,
     tokens: config.tokens.map(createTokenCredential),
     failures: new FailureLimit({
-      readAddress: createClientAddressReader(config.trustedProxies),
+      readAddress: createClientAddressReader(config.trustedProxies, createUntrustedProxyLog({ logger, clock })),
       report: metrics,
       nowMs: () => clock.monotonicMs(),
     }),

@@ -26,11 +26,17 @@ export function parseProxies(texts: readonly string[]): BlockList | undefined {
 /**
  * Creates a reader that returns the rightmost address in `X-Forwarded-For` that is not a trusted proxy: any client can
  * forge the ones left of it. IPv6 addresses are reduced to their /64, which is what a provider assigns to one customer.
+ *
+ * @param ignored called with the address of each socket that sends the header without being a trusted proxy
  */
-export function createClientAddressReader(proxies: BlockList): ClientAddressReader {
+export function createClientAddressReader(
+  proxies: BlockList,
+  ignored: (address: string) => void = () => {},
+): ClientAddressReader {
   const isProxy = (address: string) => proxies.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
   return (address, forwardedFor) => {
     let client = normalize(address);
+    if (forwardedFor !== '' && !isProxy(client)) ignored(client);
     const hops = forwardedFor === '' ? [] : forwardedFor.split(',');
     while (hops.length > 0 && isProxy(client)) {
       const next = normalize(hops.pop()?.trim() ?? '');

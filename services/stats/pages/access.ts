@@ -1,9 +1,8 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { BlockList } from 'node:net';
 import type { Request } from 'express';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../../shared/errors.ts';
-import { type ClientAddressReader, createClientAddressReader, forwardedFor } from '../../shared/http/client-address.ts';
+import { type ClientAddressReader, forwardedFor } from '../../shared/http/client-address.ts';
 import { parseBearerToken } from '../../shared/protocol/bearer-token.ts';
 import type { StatsStore } from '../store/stats-store.ts';
 
@@ -36,12 +35,12 @@ export class Access {
   constructor(deps: {
     token: string;
     sessions: Pick<StatsStore, 'endSession' | 'hasSessionEnded'>;
-    trustedProxies: BlockList;
+    readAddress: ClientAddressReader;
     nowMs: () => number;
   }) {
     this.#token = deps.token;
     this.#sessions = deps.sessions;
-    this.#readAddress = createClientAddressReader(deps.trustedProxies);
+    this.#readAddress = deps.readAddress;
     this.#nowMs = deps.nowMs;
   }
 

@@ -9,8 +9,10 @@ import { doNotCache } from '../../shared/express/do-not-cache.ts';
 import { createErrorHandler } from '../../shared/express/error-handler.ts';
 import { createPageHeaders } from '../../shared/express/page-headers.ts';
 import { assignRequestId } from '../../shared/express/request-id.ts';
+import { createClientAddressReader } from '../../shared/http/client-address.ts';
 import { BodyReader, requireMediaType } from '../../shared/http/read-body.ts';
 import { requireSameOrigin } from '../../shared/http/same-origin.ts';
+import { createUntrustedProxyLog } from '../../shared/http/untrusted-proxy-log.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { StatsStore } from '../store/stats-store.ts';
 import { readDashboard } from '../view/dashboard.ts';
@@ -48,7 +50,8 @@ export function createStatsApp(deps: {
     endSession: (id: string, leftMs: number) => store.endSession(id, leftMs).catch(storeUnavailable),
     hasSessionEnded: (id: string) => store.hasSessionEnded(id).catch(storeUnavailable),
   };
-  const access = new Access({ token, sessions, trustedProxies, nowMs: () => clock.nowMs() });
+  const readAddress = createClientAddressReader(trustedProxies, createUntrustedProxyLog({ logger, clock }));
+  const access = new Access({ token, sessions, readAddress, nowMs: () => clock.nowMs() });
   const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES });
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
