@@ -1,6 +1,7 @@
 import type { Bench } from './bench.ts';
 import { CATCH_UP_STORM } from './catch-up-storm.ts';
 import { FAN_OUT } from './fan-out.ts';
+import { FLOODS_BENCH } from './floods.ts';
 import { GROWTH_IN_CLIENTS } from './growth-in-clients.ts';
 import { GROWTH_IN_RELAYS } from './growth-in-relays.ts';
 import { GROWTH_IN_TOPICS } from './growth-in-topics.ts';
@@ -22,4 +23,5 @@ export const BENCHES: readonly Bench[] = [
   GROWTH_IN_RELAYS,
   REDIS_COMMANDS,
   STATS_COST,
+  FLOODS_BENCH,
 ];

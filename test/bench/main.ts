@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { olderBuild } from '../support/older-build.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import type { BenchResult } from './bench.ts';
 import { BENCHES } from './benches.ts';
@@ -17,7 +18,7 @@ const { values } = parseArgs({
     against: { type: 'string' },
   },
 });
-const { only, quick, against } = values;
+const { only, quick } = values;
 const unknown = (only ?? []).filter((name) => !BENCHES.some((bench) => bench.name === name));
 if (unknown.length > 0) {
   console.error(`unknown bench: ${unknown.join(', ')}; available: ${BENCHES.map(({ name }) => name).join(', ')}`);
@@ -28,6 +29,8 @@ setTimeout(() => {
   process.exit(1); // servers and clients exit with this process
 }, MAX_MINUTES * 60_000).unref();
 
+const { against: other } = values;
+const against = other === undefined || existsSync(other) ? other : await olderBuild(other);
 const redis = await RedisProcess.start();
 const results: Record<string, BenchResult> = {};
 const loads = [loadavg()[0] ?? 0];

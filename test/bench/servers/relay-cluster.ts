@@ -37,14 +37,7 @@ export async function startRelayCluster(
     await broker.publish(parseTopic(topic), updateBody({ data }), { epoch: '', version: 0 });
   };
   const start = async (role: 'relay' | 'webhook', env: Readonly<Record<string, string>>) => {
-    const port = await freePort();
-    const process = await startRole({
-      main: join(build, role, 'main.js'),
-      role,
-      port,
-      args: nodeArgs,
-      env: { ...settings, ...env },
-    });
+    const { process, port } = await startRole({ build, role, args: nodeArgs, env: { ...settings, ...env } });
     processes.push(process);
     return { process, port, publish, stop: () => process.stop() };
   };
@@ -71,18 +64,18 @@ export async function startRelayCluster(
   };
 }
 
-async function startRole(options: {
-  main: string;
-  role: 'relay' | 'webhook';
-  port: number;
-  args: readonly string[];
+/** Starts a service of a build, on loopback; resolves once it is ready. */
+export async function startRole(options: {
+  build?: string | undefined;
+  role: 'relay' | 'webhook' | 'chat';
+  args?: readonly string[];
   env: Readonly<Record<string, string>>;
-}): Promise<ServerProcess> {
-  const { main, role, port, args, env } = options;
-  const adminPort = await freePort();
+}): Promise<{ process: ServerProcess; port: number; adminPort: number }> {
+  const { build = THIS_BUILD, role, args = [], env } = options;
+  const [port, adminPort] = [await freePort(), await freePort()];
   const name = role.toUpperCase();
-  return ServerProcess.start({
-    main,
+  const process = await ServerProcess.start({
+    main: join(build, role, 'main.js'),
     args,
     env: {
       ...env,
@@ -96,4 +89,5 @@ async function startRole(options: {
       return ready?.ok === true;
     },
   });
+  return { process, port, adminPort };
 }
