@@ -75,6 +75,7 @@ export function createRelay(deps: {
     clock,
     limits: config.limits,
     authorization: createAuthorization({ config: config.subscribe, clock }),
+    admitTopics: (topics) => admission.admitTopics(topics),
     report: telemetry,
   });
 

@@ -38,7 +38,7 @@ export const ERRORS = {
   call_in_progress: { status: 503, title: 'Another call with this webhook-id is in progress; repeat this one' },
   not_replicated: { status: 503, title: 'Too few replicas confirmed the update; repeating the call is harmless' },
   relay_full: { status: 503, title: 'This relay has reached its limit of connections or topics' },
-  connecting_too_fast: { status: 503, title: 'Too many clients are connecting at the moment' },
+  connecting_too_fast: { status: 503, title: 'Too many clients are connecting or subscribing at the moment' },
   keys_unavailable: { status: 503, title: 'The keys for verifying tokens are unavailable' },
   rebalancing: { status: 503, title: 'This relay has more than its share of connections; connect again at once' },
   draining: { status: 503, title: 'This relay is shutting down; reconnect to another one' },

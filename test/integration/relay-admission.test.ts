@@ -9,6 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { expectProblem } from '../support/expect-problem.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
+import { JWT_SECRET, signToken } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
 
 let relay: RelayFixture | undefined;
@@ -91,6 +92,34 @@ describe('a full relay', () => {
     const taken = outcomes.filter(({ status }) => status === 'fulfilled').length;
     expect(taken).toBeGreaterThanOrEqual(5);
     expect(taken).toBeLessThan(20);
+  });
+});
+
+describe.each(['none', 'required'])('with SUBSCRIBE_AUTH=%s, a relay', (SUBSCRIBE_AUTH) => {
+  it('charges CONNECTION_RATE for topics that messages subscribe to, and closes clients that exceed it', async () => {
+    const relay = await start({ CONNECTION_RATE: '5', SUBSCRIBE_AUTH, JWT_SECRET });
+    const [many, one] = [await relay.connect('/ws'), await relay.connect('/ws')];
+    const subscribe = (client: WsClient, ...topics: readonly string[]) =>
+      client.send({ type: 'subscribe', topics: Object.fromEntries(topics.map((topic) => [topic, null])) });
+    const pong = async (count: number) => {
+      many.send({ type: 'ping' });
+      await eventually(() => expect(many.ofType('pong')).toHaveLength(count));
+    };
+    // Everything that is valid fits once; the debt is paid before the next topic is admitted.
+    subscribe(many, ...Array.from({ length: 100 }, (_, i) => `topic/${i}`));
+    await pong(1);
+    subscribe(one, 'a');
+    await eventually(() => expect(one.closed).toEqual({ code: 1013, reason: 'connecting_too_fast' }));
+    expect(one.ofType('error')).toEqual([{ type: 'error', code: 'connecting_too_fast' }]);
+    expect(await refusal(relay)).toMatchObject({ status: 503, code: 'connecting_too_fast' });
+    subscribe(many, 'topic/0'); // costs nothing, because it has the topic
+    await pong(2);
+    many.send({ type: 'auth', token: await signToken({ topics: ['*'] }) });
+    const subscribed = () => many.ofType('subscribed').flatMap(({ topics }) => Object.keys(topics));
+    await eventually(() => expect(new Set(subscribed()).size).toBe(100));
+    subscribe(many, 'another');
+    await eventually(() => expect(many.closed?.reason).toBe('connecting_too_fast'));
+    expect(await relay.metric('relay_refusals_total')).toBe(3);
   });
 });
 

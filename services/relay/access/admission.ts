@@ -10,7 +10,7 @@ import type { Origins } from './origins.ts';
 export interface AdmissionLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
-  /** Points of new connections per second, which is also the burst: one for each, or for each topic in its URL. */
+  /** Points of new connections per second, which is also the burst: one for each, or for each of its topics. */
   readonly connectionPointsPerSecond: number;
 }
 
@@ -84,13 +84,19 @@ export class ConnectionAdmission implements Admission {
     const held = key === '' ? 0 : (this.#perAddress.get(key) ?? 0);
     if (key !== '' && held >= maxConnectionsPerAddress) throw new AppError('too_many_connections');
     // Last: connections that are refused for another reason must not use up the rate.
-    if (this.#rate?.isEmpty) throw new AppError('connecting_too_fast');
-    this.#rate?.take(Math.max(1, topics));
+    if (!this.admitTopics(Math.max(1, topics))) throw new AppError('connecting_too_fast');
     if (isFull) this.#evictionPool.evict();
     // Read again: the evicted connection may have had the same address.
     if (key !== '') this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
     this.#connections += 1;
     return key;
+  }
+
+  /** Charges topics to the rate of new connections, as for a message that subscribes to them. Returns false if that is used up. */
+  admitTopics(topics: number): boolean {
+    if (topics > 0 && this.#rate?.isEmpty) return false;
+    this.#rate?.take(topics);
+    return true;
   }
 
   release(key: string): void {

@@ -21,6 +21,8 @@ export interface SessionDeps {
   readonly limits: SessionLimits;
   /** undefined if every client may subscribe to every topic. */
   readonly authorization: Authorization | undefined;
+  /** Returns whether a client may subscribe to this number of topics now, and charges them. By default there is no limit. */
+  readonly admitTopics?: (topics: number) => boolean;
   readonly report: SessionReport;
 }
 
@@ -88,7 +90,7 @@ export class Session implements Subscriber, ConnectionOwner {
       const message = parseClientMessage(text);
       switch (message.type) {
         case 'subscribe':
-          if (this.#spend(message.topics.size - 1)) this.#subscribe(message.topics);
+          if (this.#spend(message.topics.size - 1)) this.#subscribe(message.topics, this.#deps.admitTopics);
           break;
         case 'unsubscribe':
           for (const topic of message.topics) this.#unsubscribe(topic);
@@ -219,14 +221,18 @@ export class Session implements Subscriber, ConnectionOwner {
     return false;
   }
 
-  /** @throws {AppError} `too_many_topics` */
-  #subscribe(topics: ReadonlyMap<Topic, Version | null>): void {
+  /**
+   * @param admit charges the topics; by default they are charged already
+   * @throws {AppError} `too_many_topics`
+   */
+  #subscribe(topics: ReadonlyMap<Topic, Version | null>, admit: SessionDeps['admitTopics'] = () => true): void {
     const { hub, clock, limits } = this.#deps;
     const subscriptions = this.#subscriptions;
     const access = this.#access;
     const held = [...topics.keys()].filter((topic) => subscriptions.has(topic) || access?.deferred.has(topic)).length;
     const total = subscriptions.size + (access?.deferred.size ?? 0) + topics.size - held;
     if (total > limits.maxTopics) throw new AppError('too_many_topics');
+    if (!admit(topics.size - held)) return void this.end(new AppError('connecting_too_fast'));
     if (access?.pending) return void access.defer(topics);
     for (const [topic, since] of topics) {
       const refusal = access?.refusal(topic);
