@@ -3,8 +3,9 @@ import { createSimulatedCluster } from '../simulator/create-simulated-cluster.ts
 import { SeededRandom } from '../simulator/seeded-random.ts';
 import { SimulatedBroker } from '../simulator/simulated-broker.ts';
 import { describeBroker } from './broker-contract.ts';
+import { describeReceipts } from './receipts-contract.ts';
 
-describeBroker('simulated', async () => {
+async function simulated() {
   const clock = SYSTEM_CLOCK;
   const cluster = createSimulatedCluster({ clock, random: new SeededRandom(1), partitions: 4, shards: 2 });
   let brokers = 0;
@@ -15,4 +16,7 @@ describeBroker('simulated', async () => {
     },
     close: async () => {},
   };
-});
+}
+
+describeBroker('simulated', simulated);
+describeReceipts('simulated', simulated);

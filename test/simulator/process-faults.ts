@@ -25,18 +25,45 @@ export const PROCESS_FAULTS: readonly Fault[] = [
   },
   {
     name: 'a relay is drained and restarted',
-    weight: 2,
+    weight: 3,
     maxMs: 5000,
     begin(simulation, random) {
       const place = random.integer(0, simulation.relays.length - 1);
       const relay = simulation.relays[place];
       if (!relay?.takesClients) return undefined;
-      void relay.drain();
+      const waitMs = random.chance(0.5) ? 0 : random.between(0, 3000);
+      void relay.drain(waitMs);
       return {
-        what: relay.process.name,
+        what: `${relay.process.name} after ${Math.round(waitMs)} ms`,
         end() {
           if (relay.process.alive) relay.kill(false);
           simulation.startRelay(place);
+        },
+      };
+    },
+  },
+  {
+    name: 'a relay sheds clients',
+    weight: 2,
+    maxMs: 0,
+    begin({ relays }, random) {
+      const relay = random.pick(relays);
+      if (!relay.process.runs) return undefined;
+      return { what: `${relay.shed(random.integer(1, 3))} of ${relay.process.name}` };
+    },
+  },
+  {
+    name: 'a relay has more than its share of clients',
+    weight: 2,
+    maxMs: 8000,
+    begin({ relays }, random) {
+      const relay = random.pick(relays);
+      if (!relay.takesClients) return undefined;
+      relay.isAboveShare = true;
+      return {
+        what: relay.process.name,
+        end() {
+          relay.isAboveShare = false;
         },
       };
     },

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { seedsFrom } from './expect-promise.ts';
 import { runSchedule } from './run-simulation.ts';
+import type { Sabotage } from './sabotage.ts';
+import type { SimulatedRelay } from './simulated-relay.ts';
 import type { SimulatedWebhook } from './simulated-webhook.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -129,5 +131,45 @@ describe('no client is notified', () => {
       const { failures } = await runSchedule({ seed, schedule });
       expect([failures, raised]).toEqual([[], []]);
     }
+  });
+});
+
+describe('a receipt', () => {
+  /** Runs a relay that misses an update and shuts down, while a webhook waits for the delivery of that update. */
+  async function failuresWhileDraining(sabotage?: Sabotage): Promise<readonly string[]> {
+    const all: string[] = [];
+    for (const seed of SEEDS) {
+      const schedule = async (simulation: Simulation) => {
+        const { relays, webhooks, time, topics, app, receipts } = simulation;
+        const [relay, webhook] = [relays[0] as SimulatedRelay, webhooks[0] as SimulatedWebhook];
+        await time.runFor(5000);
+        await untilDigested(simulation);
+        relay.broker.dropSignals();
+        void relay.drain(2000);
+        await time.runFor(50);
+        for (const topic of topics) await publishBy(simulation, webhook, topic);
+        const updates = topics.map((topic) => ({ topic, version: app.renderedVersion(topic) ?? 0 }));
+        const waiting = webhook.waitUntilDelivered(updates, 900).then((isDelivered) => {
+          if (isDelivered) for (const topic of topics) receipts.delivered('webhook', topic, app.current(topic));
+        });
+        await time.runFor(1000);
+        await waiting;
+        await time.runFor(9000);
+        simulation.startRelay(0);
+      };
+      const { failures } = await runSchedule({ seed, schedule, ...(sabotage && { sabotage }) });
+      all.push(...failures);
+    }
+    return all;
+  }
+
+  it('does not report an update as delivered that clients of a relay which shuts down have not got', async () => {
+    expect(await failuresWhileDraining()).toEqual([]);
+  });
+
+  it('would do so if such a relay left the registry at once, which the simulator detects', async () => {
+    expect(await failuresWhileDraining('registration')).toContainEqual(
+      expect.stringMatching(/^webhook reported #1 of .* as delivered, but .* was not notified of #1$/),
+    );
   });
 });

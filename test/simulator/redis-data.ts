@@ -28,7 +28,15 @@ export interface PartitionData {
 /** The data of a Redis server. */
 export class RedisData {
   readonly responses = new Map<string, { readonly text: string; readonly expiresAtUs: number }>();
-  readonly loads = new Map<string, RelayLoad>();
+  /** The relay registry. */
+  readonly relays = new Map<
+    string,
+    { readonly load: RelayLoad; readonly seen: number; readonly storedAtUs: number; readonly ttlMs: number }
+  >();
+  /** Stored receipt queries, encoded. */
+  readonly queries = new Map<string, { readonly text: string; readonly expiresAtUs: number }>();
+  /** The encoded replies to each receipt query. */
+  readonly replies = new Map<string, { readonly byRelay: ReadonlyMap<string, string>; readonly expiresAtUs: number }>();
   readonly #partitions = new Map<number, PartitionData>();
 
   partition(partition: number): PartitionData {
@@ -42,8 +50,7 @@ export class RedisData {
 
   /** Deletes everything. */
   clear(): void {
-    this.responses.clear();
-    this.loads.clear();
+    for (const map of [this.responses, this.relays, this.queries, this.replies]) map.clear();
     this.#partitions.clear();
   }
 
@@ -51,7 +58,9 @@ export class RedisData {
   copy(): RedisData {
     const copy = new RedisData();
     for (const [key, response] of this.responses) copy.responses.set(key, response);
-    for (const [id, load] of this.loads) copy.loads.set(id, load);
+    for (const [id, relay] of this.relays) copy.relays.set(id, relay);
+    for (const [id, query] of this.queries) copy.queries.set(id, query);
+    for (const [id, replies] of this.replies) copy.replies.set(id, replies);
     for (const [partition, { meta, registers, recent }] of this.#partitions) {
       copy.#partitions.set(partition, {
         meta: meta && { ...meta },

@@ -71,7 +71,11 @@ export async function runSimulation(options: {
     const { time } = simulation;
     const pauses = simulation.random.fork('pauses');
     const faults = new FaultInjector({ simulation, faults: options.faults ?? ALL_FAULTS });
-    for (let step = 0; step < steps && monitor.violations.length === 0; step += 1) {
+    for (
+      let step = 0;
+      step < steps && monitor.violations.length + simulation.receipts.violations.length === 0;
+      step += 1
+    ) {
       if (includes(step)) faults.inject(step);
       await time.runFor(-Math.log(1 - pauses.next()) * MEAN_PAUSE_MS);
     }
@@ -83,9 +87,10 @@ export async function runSimulation(options: {
 /** Runs a cluster through a schedule of events, and checks the promise. The seed decides the rest. */
 export function runSchedule(options: {
   seed: number;
+  sabotage?: Sabotage;
   schedule: (simulation: Simulation) => Promise<void>;
 }): Promise<SimulationResult> {
-  return runScript(options.seed, undefined, async (simulation) => {
+  return runScript(options.seed, options.sabotage, async (simulation) => {
     await options.schedule(simulation);
     return [];
   });
@@ -110,7 +115,7 @@ async function runScript(
     const { failures, ...times } = await checkAfterFaults(simulation);
     return {
       seed,
-      failures: [...new Set([...monitor.violations, ...failures])],
+      failures: [...new Set([...monitor.violations, ...simulation.receipts.violations, ...failures])],
       trace: trace.lines,
       digest: trace.digest,
       injected,

@@ -4,14 +4,17 @@ import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 
 /** A mechanism that is disabled in every relay, to show that tests detect its absence. */
-export type Sabotage = 'repair' | 'floor' | 'resume' | 'catch-up';
+export type Sabotage = 'repair' | 'floor' | 'resume' | 'catch-up' | 'registration';
 
-/** Disables repair (digests report no changes) or the floor (digests and signals never raise it). */
+/**
+ * Disables repair (digests report no changes), the floor (digests and signals never raise it), or the registration of
+ * relays that shut down, which still have clients.
+ */
 export function sabotageFeed(
   feed: BrokerFeed & RelayRegistry,
   sabotage: Sabotage | undefined,
 ): BrokerFeed & RelayRegistry {
-  if (sabotage !== 'repair' && sabotage !== 'floor') return feed;
+  if (sabotage !== 'repair' && sabotage !== 'floor' && sabotage !== 'registration') return feed;
   const firstFloors = new Map<number, Version>();
   return {
     partitions: feed.partitions,
@@ -20,7 +23,9 @@ export function sabotageFeed(
     unwatch: (topics) => feed.unwatch(topics),
     read: (topics) => feed.read(topics),
     resetSubscription: (partition) => feed.resetSubscription(partition),
-    exchangeLoad: (id, load) => feed.exchangeLoad(id, load),
+    exchangeLoad(id, load) {
+      return feed.exchangeLoad(id, sabotage === 'registration' && load?.draining ? undefined : load);
+    },
     setFeedHandler(handler) {
       feed.setFeedHandler({
         deliver: (update) => handler.deliver(update),
@@ -33,6 +38,7 @@ export function sabotageFeed(
     },
     async digest(partition, witness, cursor) {
       const digest = await feed.digest(partition, witness, cursor);
+      if (sabotage === 'registration') return digest;
       if (sabotage === 'repair')
         return { ...digest, changed: [], hasMore: false, completeAfter: 0, last: Math.max(digest.last, cursor) };
       if (!firstFloors.has(partition)) firstFloors.set(partition, digest.floor);

@@ -15,6 +15,7 @@ import type { NetworkConditions } from './network-conditions.ts';
 import { runDigest, runPublish, type ScriptSettings } from './redis-scripts-model.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedLink } from './simulated-link.ts';
+import { SimulatedReceipts } from './simulated-receipts.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 import type { SimulatedShard } from './simulated-shard.ts';
 import { SimulatedSubscription } from './simulated-subscription.ts';
@@ -37,9 +38,10 @@ interface Links {
   readonly subscription: SimulatedSubscription;
 }
 
-/** A process's broker on simulated Redis servers: behaves as `RedisBroker`, with faults and without receipts. */
-export class SimulatedBroker implements Omit<Broker, 'receipts'> {
+/** A process's broker on simulated Redis servers: behaves as `RedisBroker`, with faults. */
+export class SimulatedBroker implements Broker {
   readonly partitions: number;
+  readonly receipts: SimulatedReceipts;
   readonly #cluster: SimulatedCluster;
   readonly #links: readonly Links[];
   readonly #published: (partition: number, server: SimulatedServer) => void;
@@ -66,6 +68,7 @@ export class SimulatedBroker implements Omit<Broker, 'receipts'> {
         name: `${name}/subscriber`,
         partitions,
         handler: () => this.#handler,
+        receiveQuery: (text) => this.receipts.receive(text),
       });
       const commands = new SimulatedLink({
         ...shared,
@@ -79,6 +82,11 @@ export class SimulatedBroker implements Omit<Broker, 'receipts'> {
         },
       });
       return { commands, subscription };
+    });
+    this.receipts = new SimulatedReceipts({
+      clock,
+      linkOf: (partition) => this.#linksOf(partition).commands,
+      partitionOf: ({ topics: [first] }) => this.partitionOf(first as Topic),
     });
   }
 
@@ -147,10 +155,7 @@ export class SimulatedBroker implements Omit<Broker, 'receipts'> {
   }
 
   exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
-    return this.#linksOf(0).commands.call((server) => {
-      server.write(({ loads }) => void (load ? loads.set(relayId, load) : loads.delete(relayId)));
-      return [...server.data.loads.values()];
-    });
+    return this.receipts.exchangeLoad(relayId, load);
   }
 
   loadOrReserve(key: string, reservation: string): Promise<string | undefined> {

@@ -6,6 +6,7 @@ import type { SeededRandom } from './seeded-random.ts';
 export class SimulatedProcess {
   readonly name: string;
   readonly clock: Clock;
+  readonly startedAtMs: number;
   /** The offset of its clock, in milliseconds. */
   clockOffsetMs = 0;
   #alive = true;
@@ -21,10 +22,10 @@ export class SimulatedProcess {
       if (this.#due) this.#due.push(callback);
       else if (this.#alive) callback();
     };
-    const startedAtMs = time.nowMs;
+    this.startedAtMs = time.nowMs;
     this.clock = {
       nowMs: () => time.nowMs + this.clockOffsetMs,
-      monotonicMs: () => time.nowMs - startedAtMs,
+      monotonicMs: () => time.nowMs - this.startedAtMs,
       after: (delayMs, callback) => {
         let isCancelled = false;
         const timer = time.after(

@@ -1,11 +1,15 @@
 import type { Clock } from '../../services/shared/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
+import type { Version } from '../../services/shared/update/update.ts';
 import { updateBody } from '../support/update-body.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedApp } from './simulated-app.ts';
 import type { PublisherCall, SimulatedWebhook } from './simulated-webhook.ts';
 import type { Trace } from './trace.ts';
 
+/** The probability that a call waits for delivery, and for how long, in milliseconds. */
+const WAITS = 0.4;
+const MAX_WAIT_MS = 20_000;
 /** The number of attempts for a call, and the longest delay between them, in milliseconds. */
 const ATTEMPTS = 4;
 const MAX_DELAY_MS = 1000;
@@ -20,20 +24,24 @@ export class SimulatedPublisher {
   readonly #random: SeededRandom;
   readonly #trace: Trace;
   readonly #webhooks: () => readonly SimulatedWebhook[];
+  readonly #delivered: (webhook: string, topic: Topic, revision: number) => void;
   readonly #busy = new Set<Topic>();
 
+  /** @param deps.delivered called when a webhook has reported an update as delivered */
   constructor(deps: {
     app: SimulatedApp;
     clock: Clock;
     random: SeededRandom;
     trace: Trace;
     webhooks: () => readonly SimulatedWebhook[];
+    delivered: (webhook: string, topic: Topic, revision: number) => void;
   }) {
     this.#app = deps.app;
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#trace = deps.trace;
     this.#webhooks = deps.webhooks;
+    this.#delivered = deps.delivered;
   }
 
   /** Saves and publishes topics in one call, unless a call for one of them is in progress. */
@@ -83,10 +91,28 @@ export class SimulatedPublisher {
               this.#app.acknowledge(topic, acknowledged);
             });
             finish(true);
+            if (this.#random.chance(WAITS)) void this.#waitUntilDelivered(webhook, call.topics, versions, revisions);
           },
           () => finish(false),
         );
       });
+    });
+  }
+
+  async #waitUntilDelivered(
+    webhook: SimulatedWebhook,
+    topics: readonly Topic[],
+    versions: ReadonlyMap<Topic, Version>,
+    revisions: readonly number[],
+  ): Promise<void> {
+    const updates = topics.map((topic) => ({ topic, version: versions.get(topic) ?? 0 }));
+    const isDelivered = await webhook.waitUntilDelivered(updates, this.#random.between(0, MAX_WAIT_MS));
+    if (!isDelivered || !webhook.process.alive) return;
+    this.#trace.log(
+      `${webhook.process.name} reports ${topics.map((topic, i) => `${topic} #${revisions[i]}`)} as delivered`,
+    );
+    topics.forEach((topic, i) => {
+      this.#delivered(webhook.process.name, topic, revisions[i] ?? 0);
     });
   }
 

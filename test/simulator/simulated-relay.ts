@@ -1,7 +1,10 @@
 import { ConnectionAdmission } from '../../services/relay/access/admission.ts';
 import { Origins } from '../../services/relay/access/origins.ts';
-import { disconnect, drain } from '../../services/relay/drain.ts';
+import { ReceiptQueryHandler } from '../../services/relay/cluster/receipt-query-handler.ts';
+import { RelayRegistryView } from '../../services/relay/cluster/relay-registry-view.ts';
+import { answerLongPolls, disconnect, drain, shed } from '../../services/relay/drain.ts';
 import { Hub } from '../../services/relay/hub/hub.ts';
+import { FRESH_INTERVALS } from '../../services/relay/hub/repair.ts';
 import { LegacyHandover } from '../../services/relay/session/legacy-handover.ts';
 import { Sessions } from '../../services/relay/session/sessions.ts';
 import { LongPollTransport } from '../../services/relay/transport/long-poll/long-poll-transport.ts';
@@ -25,7 +28,7 @@ export const REPAIR_INTERVAL_MS = 3000;
 export const FLOOR_SPREAD_MS = 2000;
 const PING_INTERVAL_MS = 5000;
 const STUCK_TIMEOUT_MS = 20_000;
-const DRAIN_WINDOW_MS = 1000;
+const DRAIN_WINDOW_MS = 3000;
 const MAX_TOPICS = 16;
 
 /** A relay, composed as in `relay.ts`, with a simulated broker and simulated connections. */
@@ -36,7 +39,10 @@ export class SimulatedRelay {
   readonly sessions: Sessions;
   readonly server: SimulatedEngine;
   readonly #sweeps: readonly Sweep[];
+  readonly #registry: RelayRegistryView;
   #listening = true;
+  /** Whether clients that connect again at once are sent to other relays, as if this one had too many. */
+  isAboveShare = false;
 
   constructor(deps: {
     process: SimulatedProcess;
@@ -56,8 +62,9 @@ export class SimulatedRelay {
       random,
       isTurnEnd: () => time.isTurnEnd,
     });
+    const feed = sabotageFeed(this.broker, sabotage);
     this.hub = new Hub({
-      feed: sabotageFeed(this.broker, sabotage),
+      feed,
       clock,
       report: {
         delivered: (update, clients) =>
@@ -94,8 +101,7 @@ export class SimulatedRelay {
         isAllowedHost: () => true,
         evictionPool: this.sessions,
         isFresh: () => this.hub.fresh,
-
-        isAboveShare: () => false,
+        isAboveShare: () => this.isAboveShare,
         nowMs: () => clock.monotonicMs(),
       }),
       report: { opened() {}, closed() {}, stuck() {}, refused() {} },
@@ -108,6 +114,24 @@ export class SimulatedRelay {
     const events = new SseTransport({ ...shared, clock, corsHeaders: () => ({}) });
     const topics = new LongPollTransport({ ...shared, clock, corsHeaders: () => ({}), maxWaiting: 0 });
     const transports = [json, legacy, events, topics];
+    this.#registry = new RelayRegistryView({
+      id: name,
+      registry: feed,
+      clock,
+      load: () => ({ connections: this.sessions.size, shed: 0 }),
+      freshnessMs: FRESH_INTERVALS * REPAIR_INTERVAL_MS,
+      exchanged() {},
+    });
+    const receipts = new ReceiptQueryHandler({
+      receipts: this.broker.receipts,
+      relay: name,
+      clock,
+      receiptOf: (topic) => {
+        const last = this.hub.lastDelivered(topic);
+        return last && { ...last, subscribed: this.hub.subscribers(topic), behind: this.sessions.countBehind(topic) };
+      },
+    });
+    this.broker.receipts.onQuery((query) => receipts.handle(query));
     const handover = new LegacyHandover({
       sessions: this.sessions,
       hub: this.hub,
@@ -143,6 +167,7 @@ export class SimulatedRelay {
   start(): void {
     void this.broker.start();
     this.hub.start();
+    this.#registry.start();
     for (const sweep of this.#sweeps) sweep.start();
   }
 
@@ -156,11 +181,26 @@ export class SimulatedRelay {
     return this.takesClients ? this.server.connect(path, query, peer) : undefined;
   }
 
-  /** Shuts down gracefully; resolves when the process has ended. */
-  async drain(): Promise<void> {
+  /** Closes at most `count` connections, as to fill emptier relays. Returns the number closed. */
+  shed(count: number): number {
+    return shed({ sessions: this.sessions, clock: this.process.clock, count });
+  }
+
+  /**
+   * Shuts down gracefully; resolves when the process has ended.
+   * @param waitMs how long it continues to serve, while load balancers learn that it is not ready
+   */
+  async drain(waitMs: number): Promise<void> {
+    const { sessions } = this;
+    const { clock } = this.process;
+    this.isAboveShare = true;
+    this.#registry.drain();
+    answerLongPolls({ sessions, clock, windowMs: 0.8 * waitMs });
+    await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
     this.#listening = false;
-    await drain({ sessions: this.sessions, clock: this.process.clock, windowMs: DRAIN_WINDOW_MS });
+    await drain({ sessions, clock, windowMs: DRAIN_WINDOW_MS });
     this.hub.stop();
+    await this.#registry.stop();
     this.kill(false);
   }
 

@@ -12,6 +12,7 @@ export interface Subscriber {
   readonly floors: ReadonlySet<number>;
   update(topic: Topic, signal: string): void;
   floor(partition: number, floor: Version, raiseId: string): void;
+  query(text: string): void;
 }
 
 /** A Redis server: its data, clock, subscribers and replicas. */
@@ -99,6 +100,11 @@ export class SimulatedServer {
         }
       },
     };
+  }
+
+  /** Signals a receipt query: relays subscribe to those of a partition where they subscribe to its floor. */
+  signalQuery(partition: number, text: string): void {
+    for (const subscriber of this.subscribers) if (subscriber.floors.has(partition)) subscriber.query(text);
   }
 
   /** Ends the process; its data stay as they are. */

@@ -19,6 +19,7 @@ export class SimulatedSubscription implements Subscriber {
   readonly #random: SeededRandom;
   readonly #network: NetworkConditions;
   readonly #handler: () => FeedHandler | undefined;
+  readonly #receiveQuery: (text: string) => void;
   #dropsSignals = false;
   /** The number of the connection: signals of an earlier one are discarded. */
   #generation = 0;
@@ -31,7 +32,9 @@ export class SimulatedSubscription implements Subscriber {
     network: NetworkConditions;
     partitions: readonly number[];
     handler: () => FeedHandler | undefined;
+    receiveQuery: (text: string) => void;
   }) {
+    this.#receiveQuery = deps.receiveQuery;
     this.#partitions = deps.partitions;
     this.#clock = deps.clock;
     this.#random = deps.random;
@@ -108,6 +111,10 @@ export class SimulatedSubscription implements Subscriber {
 
   floor(partition: number, floor: Version, raiseId: string): void {
     this.#arrive((handler) => handler.raiseFloor(partition, floor, raiseId));
+  }
+
+  query(text: string): void {
+    this.#arrive(() => this.#receiveQuery(text));
   }
 
   #clear(): void {

@@ -1,7 +1,9 @@
 import { createLogger } from '../../services/shared/logger.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { UpdateBody, Version } from '../../services/shared/update/update.ts';
+import type { PublishedTopic } from '../../services/webhook/cluster-publisher.ts';
 import { ClusterPublisher } from '../../services/webhook/cluster-publisher.ts';
+import { DeliveryReceipts } from '../../services/webhook/delivery-receipts.ts';
 import { createIdempotency, type Idempotent } from '../../services/webhook/idempotency.ts';
 import { SimulatedBroker, type SimulatedCluster } from './simulated-broker.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
@@ -24,6 +26,7 @@ export class SimulatedWebhook {
   readonly #cluster: SimulatedCluster;
   readonly #publisher: ClusterPublisher;
   readonly #idempotent: Idempotent;
+  readonly #receipts: DeliveryReceipts;
   /** The time at which a replaced master last accepted an update of this webhook, by partition. */
   readonly #atReplacedMaster = new Map<number, number>();
   /** The time at which a master that will load older data last accepted one, by partition. */
@@ -47,6 +50,12 @@ export class SimulatedWebhook {
       },
     });
     this.#publisher = new ClusterPublisher({ broker: this.broker, clock });
+    this.#receipts = new DeliveryReceipts({
+      querier: this.broker.receipts,
+      clock,
+      maxCalls: 100,
+      report: { receiptsQueried() {}, waitEnded() {} },
+    });
     const logger = createLogger({ name: 'webhook', level: 'silent' });
     this.#idempotent = createIdempotency({ store: this.broker, logger, clock });
   }
@@ -79,6 +88,7 @@ export class SimulatedWebhook {
   kill(): void {
     this.process.kill();
     this.#publisher.stop();
+    this.#receipts.close();
     void this.broker.stop();
   }
 
@@ -89,5 +99,11 @@ export class SimulatedWebhook {
       updates: await this.#publisher.publish(topics, body),
     }));
     return new Map(result.updates.map(({ topic, version }) => [topic, version]));
+  }
+
+  /** Waits until all relays have delivered updates, at most for `timeoutMs`. Returns whether they have. */
+  async waitUntilDelivered(updates: readonly PublishedTopic[], timeoutMs: number): Promise<boolean> {
+    const connected = new AbortController().signal;
+    return (await this.#receipts.waitUntilDelivered(updates, timeoutMs, connected)).delivered;
   }
 }

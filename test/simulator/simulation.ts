@@ -6,6 +6,7 @@ import { LegacyClient } from './legacy-client.ts';
 import { LibraryClient } from './library-client.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { Page } from './page.ts';
+import { ReceiptMonitor } from './receipt-monitor.ts';
 import type { Sabotage } from './sabotage.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedApp } from './simulated-app.ts';
@@ -47,6 +48,7 @@ export class Simulation {
   readonly webhooks: SimulatedWebhook[] = [];
   readonly publisher: SimulatedPublisher;
   readonly clients = new Set<SimulatedClient>();
+  readonly receipts = new ReceiptMonitor(this);
   readonly topics: readonly Topic[] = TOPICS;
   /** The global `fetch` of all pages. Each page uses a host name of its own. */
   readonly fetch: typeof fetch = (input, init) =>
@@ -82,6 +84,7 @@ export class Simulation {
       random: random.fork('publisher'),
       trace,
       webhooks: () => this.webhooks,
+      delivered: (...report) => this.receipts.delivered(...report),
     });
     for (let place = 0; place < RELAYS; place += 1) this.startRelay(place);
     for (let place = 0; place < WEBHOOKS; place += 1) this.startWebhook(place);

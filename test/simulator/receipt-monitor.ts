@@ -1,0 +1,59 @@
+import type { Topic } from '../../services/shared/update/topic.ts';
+import { LegacyClient } from './legacy-client.ts';
+import { LibraryClient } from './library-client.ts';
+import type { SimulatedClient } from './simulated-client.ts';
+import { FLOOR_SPREAD_MS } from './simulated-relay.ts';
+import type { Simulation } from './simulation.ts';
+
+/** The time in which what was delivered reaches the page of a client, in milliseconds. */
+const TRANSIT_MS = 500;
+
+/** The time in which all relays have registered again, in milliseconds: the longest life of a registration. */
+const REGISTERED_AGAIN_MS = 12_200;
+
+/** Checks receipts: an update that a webhook reports as delivered has reached all clients of relays that are fresh. */
+export class ReceiptMonitor {
+  readonly #simulation: Simulation;
+  /** Violations, oldest first. */
+  readonly violations: string[] = [];
+
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+  }
+
+  /** Checks the clients that are connected now, once the update has had time to arrive. */
+  delivered(webhook: string, topic: Topic, revision: number): void {
+    const { clients, time } = this.#simulation;
+    if (this.#mayBeIncomplete) return;
+    for (const client of clients) {
+      const { connection } = client;
+      if (!this.#mustShow(client, topic, revision)) continue;
+      // A relay sends updates to legacy clients over time, and counts those that wait as behind.
+      const graceMs = TRANSIT_MS + (client instanceof LegacyClient ? FLOOR_SPREAD_MS : 0);
+      time.after(graceMs, () => {
+        if (client.connection !== connection || !this.#mustShow(client, topic, revision)) return;
+        this.violations.push(
+          `${webhook} reported #${revision} of ${topic} as delivered, but ${client.name} on ${connection?.relay?.process.name}, which is fresh, was not notified of #${revision}`,
+        );
+      });
+    }
+  }
+
+  /** Whether Redis has lost the relay registry, and a relay that has just started, and so knows no others, has begun another one. */
+  get #mayBeIncomplete(): boolean {
+    const { relays, redisFaultAtMs, time } = this.#simulation;
+    return (
+      time.nowMs - redisFaultAtMs < REGISTERED_AGAIN_MS &&
+      relays.some(({ process }) => process.startedAtMs > redisFaultAtMs - REGISTERED_AGAIN_MS)
+    );
+  }
+
+  /** Whether a client relies on a fresh relay, and shows something older. */
+  #mustShow(client: SimulatedClient, topic: Topic, revision: number): boolean {
+    // Between two polls it is a client of no relay.
+    if (client instanceof LibraryClient && client.polls) return false;
+    const { relay, pipe } = client.connection ?? {};
+    if (!relay?.process.runs || !pipe?.flows || !relay.hub.isFresh(topic) || client.isFresh === false) return false;
+    return client.topics.includes(topic) && client.page.has(topic) && client.page.shown(topic) < revision;
+  }
+}
