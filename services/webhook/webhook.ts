@@ -33,6 +33,8 @@ import { createReadPublishCall } from './publish-call.ts';
 import { createPublishHandlers } from './publish-handler.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createReceiptsHandler } from './receipts-handler.ts';
+import { hidePathToken } from './sources/path-token.ts';
+import { createReadSourceCall } from './sources/source-call.ts';
 import { createStorageLimit } from './storage-limit.ts';
 import { createReadTopicCall, hasTopicParameter } from './topic-call.ts';
 
@@ -61,7 +63,7 @@ export function createWebhook(deps: {
   brokerTracer?: Tracer;
 }): HttpServer {
   const { config, broker, registry, logger, clock, stats = NO_STATS, brokerTracer = NO_TRACER } = deps;
-  const metrics = createWebhookMetrics({ registry });
+  const metrics = createWebhookMetrics({ registry, sources: config.sources.keys() });
   const publisher = new ClusterPublisher({ broker, clock });
   const receipts = new DeliveryReceipts({
     querier: broker.receipts,
@@ -69,14 +71,15 @@ export function createWebhook(deps: {
     maxCalls: config.maxWaitingCalls,
     report: metrics,
   });
+  const failures = new FailureLimit({
+    readAddress: createClientAddressReader(config.trustedProxies, createUntrustedProxyLog({ logger, clock })),
+    report: metrics,
+    nowMs: () => clock.monotonicMs(),
+  });
   const authenticate = createAuthenticate({
     secrets: config.secrets,
     tokens: config.tokens.map(createTokenCredential),
-    failures: new FailureLimit({
-      readAddress: createClientAddressReader(config.trustedProxies, createUntrustedProxyLog({ logger, clock })),
-      report: metrics,
-      nowMs: () => clock.monotonicMs(),
-    }),
+    failures,
     nowMs: () => clock.nowMs(),
   });
   const rateLimit = createRateLimit({
@@ -104,6 +107,13 @@ export function createWebhook(deps: {
   const readPublishCall = createReadPublishCall({ authenticate });
   const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, maxTotalBytes: MAX_BODIES_BYTES });
   const readTopicCall = createReadTopicCall({ authenticate, bodies });
+  const readSourceCall = createReadSourceCall({
+    sources: config.sources,
+    failures,
+    bodies,
+    report: metrics,
+    nowMs: () => clock.nowMs(),
+  });
 
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
@@ -116,6 +126,7 @@ export function createWebhook(deps: {
     publishHandler((request) => (hasTopicParameter(request) ? readTopicCall(request) : readPublishCall(request))),
   );
   app.all('/webhook/*topic', allowMethods('POST'), publishHandler(readTopicCall));
+  app.all('/hooks/:name', allowMethods('POST'), publishHandler(readSourceCall));
   app.all(
     '/updates/:version',
     allowMethods('GET', 'HEAD'),
@@ -134,7 +145,10 @@ export function createWebhook(deps: {
   app.use(createErrorHandler({ logger }));
 
   const server = createHttpServer({
-    handler: app,
+    handler(request, response) {
+      hidePathToken(request);
+      app(request, response);
+    },
     host: config.host,
     port: config.port,
     headerTimeoutMs: config.headerTimeoutMs,
