@@ -3,7 +3,7 @@ import express from 'express';
 import helmet from 'helmet';
 import type { BrokerFeed, BrokerPublisher, IdempotencyStore } from '../shared/broker/broker.ts';
 import type { ReceiptQuerier } from '../shared/broker/receipts.ts';
-import { REGISTER_TTL_MS } from '../shared/broker/retention.ts';
+import { REGISTER_TTL_MS, RESPONSE_TTL_MS } from '../shared/broker/retention.ts';
 import type { Clock } from '../shared/clock.ts';
 import { AppError } from '../shared/errors.ts';
 import { allowMethods } from '../shared/express/allow-methods.ts';
@@ -91,6 +91,7 @@ export function createWebhook(deps: {
     maxBytes: config.maxStoredBytes,
     dataTtlMs: config.dataTtlMs,
     registerTtlMs: REGISTER_TTL_MS,
+    responseTtlMs: RESPONSE_TTL_MS,
     report: metrics,
     nowMs: () => clock.monotonicMs(),
   });
