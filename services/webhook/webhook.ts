@@ -161,6 +161,7 @@ export function createWebhook(deps: {
       publisher.start();
       return server.start();
     },
+    prepareStop: server.prepareStop,
     async stop() {
       receipts.close();
       await server.stop();
