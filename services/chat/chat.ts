@@ -67,7 +67,6 @@ export function createChat(deps: {
       outbox.start();
       return port;
     },
-    prepareStop: server.prepareStop,
     async stop() {
       outbox.stop();
       await server.stop();

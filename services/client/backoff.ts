@@ -16,7 +16,8 @@ export interface BackoffOptions {
  */
 export class Backoff {
   readonly #options: BackoffOptions;
-  #tries = 0;
+  /** The number of delays since the start. */
+  tries = 0;
 
   constructor(options: BackoffOptions = {}) {
     this.#options = options;
@@ -29,13 +30,13 @@ export class Backoff {
    */
   nextMs(atLeastTries = 0): number {
     const { firstMs = RETRY_MS, capMs = RETRY_CAP_MS, random = Math.random } = this.#options;
-    const tries = Math.max(this.#tries, atLeastTries);
-    this.#tries = tries + 1;
+    const tries = Math.max(this.tries, atLeastTries);
+    this.tries = tries + 1;
     return random() * Math.min(capMs, firstMs * 2 ** tries);
   }
 
   /** Starts again with the first delay. */
   reset(): void {
-    this.#tries = 0;
+    this.tries = 0;
   }
 }

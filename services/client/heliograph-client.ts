@@ -1,14 +1,17 @@
 import type { ErrorMessage, ServerMessage } from '../shared/protocol/server-message.ts';
+import { parseVersions, VERSION_HEADER } from '../shared/protocol/version-header.ts';
 import { isTopic } from '../shared/update/topic.ts';
+import { isVersion } from '../shared/update/update.ts';
 import { createConnector } from './connector.ts';
 import { type KnownVersions, recordVersions } from './known-versions.ts';
 import { openLongPoll } from './long-poll-connection.ts';
 import { openSse } from './sse-connection.ts';
 import { canShare, createTabSource } from './tab-source.ts';
+import { WRITE_HOLD_MS } from './timings.ts';
 import { openWithToken, type TokenOption } from './token-connection.ts';
 import type { OpenConnection, Source, Status, TransportConnection, TransportName } from './transport.ts';
 import { createTransportChoice } from './transport-choice.ts';
-import { createWatch, type Fetcher, type TopicUpdate } from './watch.ts';
+import { createWatch, type Fetcher, type KnownVersion, type TopicUpdate, type Watch } from './watch.ts';
 import { openWebSocket, type WebSocketClass } from './websocket-connection.ts';
 
 export type { TokenOption } from './token-connection.ts';
@@ -23,11 +26,30 @@ export interface HeliographEvents {
   status: Status;
   /** The relay confirmed the current version of a topic: content fetched from now on is at least as new. */
   subscribed: { readonly topic: string; readonly version: number };
-  /**
-   * The relay rejected the client, or only `topic` if it is set. `code` is one of the documented error codes, or
-   * `token_failed` if the app's `token` function failed.
-   */
-  error: Omit<ErrorMessage, 'type'>;
+  /** Something failed. Without a handler it is logged to the console. */
+  error: HeliographError;
+}
+
+/**
+ * A failure. The relay rejected the client, or only `topic` if it is set: `code` is one of the documented error codes. Or the
+ * app failed: `token_failed`, `fetch_failed` or `content_behind`.
+ */
+export interface HeliographError {
+  readonly code: string;
+  readonly topic?: string | undefined;
+  /** What the fetcher threw, if `code` is `fetch_failed`. */
+  readonly error?: unknown;
+  /** The version of the response, if `code` is `content_behind`. */
+  readonly version?: number;
+  /** The version that it should have at least. */
+  readonly expected?: number;
+}
+
+/** Events for watches only. */
+interface WatchEvents extends HeliographEvents {
+  known: KnownVersion;
+  wake: undefined;
+  close: undefined;
 }
 
 /** Options of a client; all are optional. */
@@ -60,8 +82,6 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-type StopWatch = () => void;
-
 /**
  * A client that subscribes to topics on a relay, in browsers and in Node. It reconnects by itself, and after each outage
  * delivers the newest version of every topic that changed meanwhile.
@@ -76,9 +96,11 @@ type StopWatch = () => void;
 export class Heliograph {
   readonly #source: Source;
   readonly #topics: KnownVersions = new Map();
-  readonly #handlers = new Set<readonly [event: keyof HeliographEvents, handler: (value: never) => void]>();
-  /** The topic of each subscriber: a topic's own name if subscribed by name, or a function that stops a watch. */
-  readonly #subscribers = new Map<string | StopWatch, string>();
+  readonly #handlers = new Set<readonly [event: keyof WatchEvents, handler: (value: never) => void]>();
+  /** The topic of each subscriber: a topic's own name if subscribed by name, or a watch. */
+  readonly #subscribers = new Map<string | Watch, string>();
+  /** The writes in progress, for which runs wait. */
+  readonly #writes = new Set<unknown>();
   #isClosed = false;
   #status: Status = 'connecting';
 
@@ -157,39 +179,92 @@ export class Heliograph {
   watch(topic: string, fetcher: Fetcher, options: WatchOptions = {}): () => void {
     const { since = null, signal } = options;
     if (signal?.aborted || this.#isClosed) return () => {};
+    const runs = createWatch({
+      topic,
+      fetcher,
+      since: since ?? 0,
+      isHeld: () => this.#writes.size > 0,
+      report: (error) => this.#emit('error', { topic, ...error }),
+    });
     const stop = () => {
       for (const end of ends.splice(0)) end();
-      this.#removeSubscriber(stop);
+      this.#removeSubscriber(runs);
     };
     const isSubscribed = this.#topics.has(topic);
-    const added = this.#addSubscriber(stop, topic, since);
-    const watch = createWatch(fetcher);
+    const added = this.#addSubscriber(runs, topic, since);
     const ends = [
-      watch.stop,
-      this.on('update', (update) => update.topic === topic && watch.updated(update)),
-      this.on('subscribed', (subscribed) => subscribed.topic === topic && watch.subscribed()),
-      this.on('status', watch.status),
+      runs.stop,
+      this.on('update', runs.updated),
+      this.on('subscribed', runs.subscribed),
+      this.on('status', runs.status),
+      this.on('known' as never, runs.known),
+      this.on('wake' as never, runs.wake),
+      this.on('close' as never, stop),
       () => signal?.removeEventListener('abort', stop),
     ];
-    watch.status(this.status);
-    if (since === null) watch.start();
-    if (this.status === 'live' && this.#topics.get(topic)) watch.subscribed();
+    runs.status(this.status);
+    if (since === null) runs.start();
+    const version = this.#topics.get(topic);
+    if (this.status === 'live' && version) runs.subscribed({ topic, version });
     if (since !== null || !isSubscribed) this.#source.subscribe(added);
     signal?.addEventListener('abort', stop);
     return stop;
+  }
+
+  /**
+   * Says that the page shows this version of a topic already, as after its own write: watches do not fetch it. With
+   * `previous`, only watches do that have shown that version before: others may have missed an update in between.
+   *
+   * @param known.previous the version before, as the webhook answered it
+   * @throws {TypeError} if the topic or a version is invalid
+   */
+  known(topic: string, version: number, known: { readonly previous?: number | undefined } = {}): void {
+    requireTopic(topic);
+    const { previous = version } = known;
+    if (!isVersion(version) || !isVersion(previous)) throw new TypeError(`invalid version: ${[version, previous]}`);
+    this.#emit('known', { topic, version, previous: known.previous });
+  }
+
+  /**
+   * Fetches from the app, and reads the header `Heliograph-Version` of its response. For a write (any method but GET and
+   * HEAD) that is what the page then shows, see `known`; watches wait for the response, for 2 s at most. In a fetcher, with
+   * its `signal`, it is the version of the content: if that is older than the update, the fetcher runs again.
+   *
+   * Takes the arguments of the global `fetch`. Responses of caches are revalidated unless `init.cache` says otherwise.
+   */
+  async fetch(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
+    const isRead = /^(get|head)$/i.test(init.method ?? (input as Request).method ?? 'get');
+    const release = () => {
+      clearTimeout(timer);
+      this.#writes.delete(timer);
+      this.#emit('wake', undefined);
+    };
+    const timer = setTimeout(release, WRITE_HOLD_MS);
+    if (!isRead) this.#writes.add(timer);
+    try {
+      const response = await fetch(input, { cache: 'no-cache', ...init });
+      const { signal } = init;
+      for (const version of parseVersions(response.headers.get(VERSION_HEADER))) {
+        if (!isRead && version.previous !== undefined) this.#emit('known', version);
+        if (isRead && signal) this.#emit('known', { ...version, signal });
+      }
+      return response;
+    } finally {
+      release();
+    }
   }
 
   /** Closes the connection and ends all watches. Handlers receive the status `offline`, and nothing after that. */
   close(): void {
     this.#isClosed = true;
     this.#source.close();
+    this.#emit('close', undefined);
     this.#handlers.clear();
-    for (const subscriber of this.#subscribers.keys()) if (typeof subscriber === 'function') subscriber();
   }
 
   /** Records a subscriber. Returns its topic with the version from which to subscribe: the oldest that any subscriber has. */
-  #addSubscriber(subscriber: string | StopWatch, topic: string, since: number | null = null): KnownVersions {
-    if (!isTopic(topic)) throw new TypeError(`invalid topic: ${topic} (use 1 to 128 of A-Z a-z 0-9 . _ ~ : / -)`);
+  #addSubscriber(subscriber: string | Watch, topic: string, since: number | null = null): KnownVersions {
+    requireTopic(topic);
     const held = this.#topics.get(topic) ?? since;
     const known = since === null || held === null ? held : Math.min(held, since);
     this.#topics.set(topic, known);
@@ -198,7 +273,7 @@ export class Heliograph {
   }
 
   /** Removes a subscriber, and unsubscribes from its topic if it was the last one. */
-  #removeSubscriber(subscriber: string | StopWatch): void {
+  #removeSubscriber(subscriber: string | Watch): void {
     const topic = this.#subscribers.get(subscriber) as string;
     this.#subscribers.delete(subscriber);
     const isUsed = [...this.#subscribers.values()].includes(topic);
@@ -224,9 +299,12 @@ export class Heliograph {
     this.#emit('status', status);
   }
 
-  #emit<E extends keyof HeliographEvents>(event: E, value: HeliographEvents[E]): void {
-    for (const [name, handler] of [...this.#handlers]) {
-      if (name !== event) continue;
+  #emit<E extends keyof WatchEvents>(event: E, value: WatchEvents[E]): void {
+    const handlers = [...this.#handlers].filter(([name]) => name === event);
+    if (event === 'error' && handlers.length === 0) {
+      console[(value as HeliographError).error ? 'error' : 'warn']('Heliograph', value);
+    }
+    for (const [, handler] of handlers) {
       try {
         handler(value as never);
       } catch (error) {
@@ -234,6 +312,10 @@ export class Heliograph {
       }
     }
   }
+}
+
+function requireTopic(topic: string): void {
+  if (!isTopic(topic)) throw new TypeError(`invalid topic: ${topic} (use 1 to 128 of A-Z a-z 0-9 . _ ~ : / -)`);
 }
 
 /** Returns a function that opens connections over the permitted transports that this environment has. */

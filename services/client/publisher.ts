@@ -1,4 +1,5 @@
 import { Webhook } from 'standardwebhooks';
+import { formatVersions, type TopicVersion, VERSION_HEADER } from '../shared/protocol/version-header.ts';
 import { Backoff } from './backoff.ts';
 
 /** Options of a publisher: the address, and either `secret` or `token`. */
@@ -58,6 +59,27 @@ export class PublishError extends Error {
   }
 }
 
+/** One call of the webhook. */
+interface Call {
+  readonly url: URL;
+  readonly method: 'GET' | 'POST';
+  readonly text: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * Returns the header by which a response tells the page its versions: those that `publish` returned for the response to a
+ * write, those of `versions` for content. Other origins need `Access-Control-Expose-Headers: Heliograph-Version` too.
+ *
+ * @example
+ * ```js
+ * response.set(versionHeaders(await publisher.publish('chat'))).json(comment);
+ * ```
+ */
+export function versionHeaders(versions: readonly TopicVersion[]): { readonly 'Heliograph-Version': string } {
+  return { [VERSION_HEADER]: formatVersions(versions) };
+}
+
 const TRY_MS = 5000;
 const RETRYABLE: readonly number[] = [0, 408, 425, 429, 500, 502, 503, 504];
 
@@ -108,18 +130,43 @@ export class Publisher {
     { deliveredWithinMs: waitMs = 0, traceparent }: PublishCall = {},
   ): Promise<readonly PublishedUpdate[]> {
     const text = JSON.stringify({ topics: [topics].flat(), ...body });
-    const id = `msg_${crypto.randomUUID()}`;
-    const headers: Record<string, string> = traceparent === undefined ? {} : { traceparent };
     const url = new URL(this.#url);
     if (waitMs > 0) {
       url.searchParams.set('wait', 'delivered');
       url.searchParams.set('timeout', `${Math.ceil(waitMs)}ms`);
     }
+    const headers: Record<string, string> = traceparent === undefined ? {} : { traceparent };
+    const answer = await this.#retry({ url, method: 'POST', text, headers }, waitMs);
+    return (answer as { updates: readonly PublishedUpdate[] }).updates;
+  }
+
+  /**
+   * Returns the current version of each topic. Call it before reading the content that the response to a page has, and send
+   * the page the versions with `versionHeaders`: the content is at least as new.
+   *
+   * @param topics one topic, or at most 100
+   * @throws {PublishError} if the webhook rejects the call, or is unreachable for `timeoutMs`
+   * @example
+   * ```js
+   * const versions = await publisher.versions('chat');
+   * response.set(versionHeaders(versions)).json(await loadComments());
+   * ```
+   */
+  async versions(topics: string | readonly string[]): Promise<readonly PublishedUpdate[]> {
+    const url = new URL('updates/current', this.#url);
+    for (const topic of [topics].flat()) url.searchParams.append('topic', topic);
+    const answer = await this.#retry({ url, method: 'GET', text: '', headers: {} }, 0);
+    return (answer as { versions: readonly PublishedUpdate[] }).versions;
+  }
+
+  /** Calls the webhook under one id until it answers. Returns the body of its answer. */
+  async #retry(call: Call, waitMs: number): Promise<unknown> {
+    const id = `msg_${crypto.randomUUID()}`;
     const deadline = Date.now() + this.#timeoutMs + waitMs;
     const backoff = new Backoff({ firstMs: 200, capMs: 2000 });
     for (;;) {
       try {
-        return await this.#call({ url, id, text, headers }, Math.min(TRY_MS + waitMs, deadline - Date.now()));
+        return await this.#call(call, id, Math.min(TRY_MS + waitMs, deadline - Date.now()));
       } catch (error) {
         const delayMs = backoff.nextMs();
         if (!(error instanceof PublishError && RETRYABLE.includes(error.status))) throw error;
@@ -130,18 +177,14 @@ export class Publisher {
     }
   }
 
-  async #call(
-    call: { url: URL; id: string; text: string; headers: Readonly<Record<string, string>> },
-    timeoutMs: number,
-  ): Promise<readonly PublishedUpdate[]> {
-    const { url, id, text, headers } = call;
+  async #call({ url, method, text, headers }: Call, id: string, timeoutMs: number): Promise<unknown> {
     let response: Response;
     let answer: unknown;
     try {
       response = await fetch(url, {
-        method: 'POST',
+        method,
         headers: { 'content-type': 'application/json', ...headers, ...this.#credentials(id, text) },
-        body: text,
+        ...(text && { body: text }),
         redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),
       });
@@ -149,9 +192,9 @@ export class Publisher {
     } catch (cause) {
       throw new PublishError('the webhook cannot be reached', { status: 0, code: '' }, { cause });
     }
-    const { updates, code = '' } = answer as { updates?: readonly PublishedUpdate[]; code?: string };
+    const { updates, versions, code = '' } = answer as { updates?: unknown; versions?: unknown; code?: string };
     if (response.status === 202) throw new PublishError('not every relay has delivered in time', { status: 202, code });
-    if (response.ok && updates) return updates;
+    if (response.ok && (updates || versions)) return answer;
     throw new PublishError(`the webhook answered ${response.status} ${code}`, { status: response.status, code });
   }
 

@@ -48,3 +48,7 @@ export const FIRST_FETCH_TIMEOUT_MS = 1000;
 export const SLOW_FETCH_MS = 15_000;
 /** A fetch that takes longer is aborted. */
 export const FETCH_TIMEOUT_MS = 30_000;
+/** Runs that may follow one whose response is older than the update, unless they bring a newer one: for about a minute. */
+export const BEHIND_TRIES = 8;
+/** Longest time that runs wait for a write of the page. */
+export const WRITE_HOLD_MS = 2000;

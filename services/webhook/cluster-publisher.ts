@@ -1,4 +1,11 @@
-import { type BrokerPublisher, NotReplicatedError, type Published, type Witness } from '../shared/broker/broker.ts';
+import {
+  type BrokerFeed,
+  type BrokerPublisher,
+  type Digest,
+  NotReplicatedError,
+  type Published,
+  type Witness,
+} from '../shared/broker/broker.ts';
 import type { Clock, Timer } from '../shared/clock.ts';
 import type { Topic } from '../shared/update/topic.ts';
 import type { UpdateBody, Version } from '../shared/update/update.ts';
@@ -20,14 +27,14 @@ const CHECK_INTERVAL_MS = 3000;
  * replaced, or older data were loaded) detects it, and raises the floor.
  */
 export class ClusterPublisher {
-  readonly #broker: BrokerPublisher;
+  readonly #broker: BrokerPublisher & Pick<BrokerFeed, 'read'>;
   readonly #clock: Clock;
   readonly #id: string;
   readonly #witnesses = new Map<number, PartitionWitness>();
   #timer: Timer | undefined;
   #stopped = false;
 
-  constructor(deps: { broker: BrokerPublisher; clock: Clock }) {
+  constructor(deps: { broker: BrokerPublisher & Pick<BrokerFeed, 'read'>; clock: Clock }) {
     this.#broker = deps.broker;
     this.#clock = deps.clock;
     this.#id = Math.floor(deps.clock.random() * 2 ** 48).toString(36);
@@ -53,30 +60,37 @@ export class ClusterPublisher {
    * @throws {AppError} `broker_unavailable`, or `not_replicated` if too few replicas confirmed
    */
   async publish(topics: readonly Topic[], body: UpdateBody): Promise<readonly PublishedTopic[]> {
-    const byPartition = new Map<number, Topic[]>();
-    for (const topic of topics) {
-      const partition = this.#broker.partitionOf(topic);
-      const list = byPartition.get(partition);
-      if (list) list.push(topic);
-      else byPartition.set(partition, [topic]);
-    }
-    const published = await Promise.all(
-      [...byPartition].map(([partition, list]) => this.#publish(partition, list, body)),
-    );
-    const byTopic = new Map(published.flat().map((update) => [update.topic, update]));
-    return topics.map((topic) => byTopic.get(topic) as PublishedTopic);
+    return Promise.all(topics.map((topic) => this.#publishOne(topic, body)));
   }
 
-  /** Publishes to topics of one partition. */
-  async #publish(partition: number, topics: readonly Topic[], body: UpdateBody): Promise<readonly PublishedTopic[]> {
-    const witness = this.#witnessOf(partition);
+  /**
+   * Returns the current version of each topic, in their order: relays notify of no higher one that was published before.
+   * @throws {AppError} `broker_unavailable`
+   */
+  async versions(topics: readonly Topic[]): Promise<readonly PublishedTopic[]> {
+    const digests = new Map<number, Promise<Digest>>();
+    for (const topic of topics) {
+      const partition = this.#broker.partitionOf(topic);
+      if (!digests.has(partition)) digests.set(partition, this.#digest(partition));
+    }
+    const registers = await this.#broker.read(topics);
+    return Promise.all(
+      topics.map(async (topic, i) => {
+        const { floor, base, retainedSince } = (await digests.get(this.#broker.partitionOf(topic))) as Digest;
+        const stored = registers[i]?.version ?? 0;
+        return { topic, version: Math.max(floor, stored < retainedSince ? base : stored) };
+      }),
+    );
+  }
+
+  async #publishOne(topic: Topic, body: UpdateBody): Promise<PublishedTopic> {
+    const witness = this.#witnessOf(this.#broker.partitionOf(topic));
     const sent = witness.take();
     try {
-      const published = await this.#broker.publishAll(topics, body, sent.witness);
-      const newest = published.at(-1) as Published;
-      witness.learn(sent, newest);
-      witness.acknowledge(newest);
-      return published.map(({ version, previous }, i) => ({ topic: topics[i] as Topic, version, previous }));
+      const published = await this.#broker.publish(topic, body, sent.witness);
+      witness.learn(sent, published);
+      witness.acknowledge(published);
+      return { topic, version: published.version, previous: published.previous };
     } catch (error) {
       // The broker has checked the witness: without this, every refused call would make it raise the floor again.
       if (error instanceof NotReplicatedError) witness.learn(sent, error.published);
@@ -86,15 +100,18 @@ export class ClusterPublisher {
 
   /** Presents every witness to its partition; requests no changes. */
   async #check(): Promise<void> {
-    await Promise.allSettled(
-      [...this.#witnesses].map(async ([partition, witness]) => {
-        const sent = witness.take();
-        const digest = await this.#broker.digest(partition, sent.witness, Number.MAX_SAFE_INTEGER);
-        witness.learn(sent, { epoch: digest.epoch, version: digest.last });
-        witness.relyOn(digest.floor);
-        witness.forgetPromisesBefore(digest.retainedSince);
-      }),
-    );
+    await Promise.allSettled([...this.#witnesses.keys()].map((partition) => this.#digest(partition)));
+  }
+
+  /** Presents the witness of a partition; requests no changes. */
+  async #digest(partition: number): Promise<Digest> {
+    const witness = this.#witnessOf(partition);
+    const sent = witness.take();
+    const digest = await this.#broker.digest(partition, sent.witness, Number.MAX_SAFE_INTEGER);
+    witness.learn(sent, { epoch: digest.epoch, version: digest.last });
+    witness.relyOn(digest.floor);
+    witness.forgetPromisesBefore(digest.retainedSince);
+    return digest;
   }
 
   #witnessOf(partition: number): PartitionWitness {

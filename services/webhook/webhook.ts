@@ -3,7 +3,7 @@ import express from 'express';
 import helmet from 'helmet';
 import type { BrokerFeed, BrokerPublisher, IdempotencyStore } from '../shared/broker/broker.ts';
 import type { ReceiptQuerier } from '../shared/broker/receipts.ts';
-import { REGISTER_TTL_MS, RESPONSE_TTL_MS } from '../shared/broker/retention.ts';
+import { REGISTER_TTL_MS } from '../shared/broker/retention.ts';
 import type { Clock } from '../shared/clock.ts';
 import { AppError } from '../shared/errors.ts';
 import { allowMethods } from '../shared/express/allow-methods.ts';
@@ -33,10 +33,9 @@ import { createReadPublishCall } from './publish-call.ts';
 import { createPublishHandlers } from './publish-handler.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createReceiptsHandler } from './receipts-handler.ts';
-import { hidePathToken } from './sources/path-token.ts';
-import { createReadSourceCall } from './sources/source-call.ts';
 import { createStorageLimit } from './storage-limit.ts';
 import { createReadTopicCall, hasTopicParameter } from './topic-call.ts';
+import { createVersionsHandler } from './versions-handler.ts';
 
 /** The largest body of which nothing or only a part is published, and all such bodies that may be in flight. */
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -63,7 +62,7 @@ export function createWebhook(deps: {
   brokerTracer?: Tracer;
 }): HttpServer {
   const { config, broker, registry, logger, clock, stats = NO_STATS, brokerTracer = NO_TRACER } = deps;
-  const metrics = createWebhookMetrics({ registry, sources: config.sources.keys() });
+  const metrics = createWebhookMetrics({ registry });
   const publisher = new ClusterPublisher({ broker, clock });
   const receipts = new DeliveryReceipts({
     querier: broker.receipts,
@@ -71,15 +70,14 @@ export function createWebhook(deps: {
     maxCalls: config.maxWaitingCalls,
     report: metrics,
   });
-  const failures = new FailureLimit({
-    readAddress: createClientAddressReader(config.trustedProxies, createUntrustedProxyLog({ logger, clock })),
-    report: metrics,
-    nowMs: () => clock.monotonicMs(),
-  });
   const authenticate = createAuthenticate({
     secrets: config.secrets,
     tokens: config.tokens.map(createTokenCredential),
-    failures,
+    failures: new FailureLimit({
+      readAddress: createClientAddressReader(config.trustedProxies, createUntrustedProxyLog({ logger, clock })),
+      report: metrics,
+      nowMs: () => clock.monotonicMs(),
+    }),
     nowMs: () => clock.nowMs(),
   });
   const rateLimit = createRateLimit({
@@ -91,7 +89,6 @@ export function createWebhook(deps: {
     maxBytes: config.maxStoredBytes,
     dataTtlMs: config.dataTtlMs,
     registerTtlMs: REGISTER_TTL_MS,
-    responseTtlMs: RESPONSE_TTL_MS,
     report: metrics,
     nowMs: () => clock.monotonicMs(),
   });
@@ -108,13 +105,6 @@ export function createWebhook(deps: {
   const readPublishCall = createReadPublishCall({ authenticate });
   const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, maxTotalBytes: MAX_BODIES_BYTES });
   const readTopicCall = createReadTopicCall({ authenticate, bodies });
-  const readSourceCall = createReadSourceCall({
-    sources: config.sources,
-    failures,
-    bodies,
-    report: metrics,
-    nowMs: () => clock.nowMs(),
-  });
 
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
@@ -127,7 +117,11 @@ export function createWebhook(deps: {
     publishHandler((request) => (hasTopicParameter(request) ? readTopicCall(request) : readPublishCall(request))),
   );
   app.all('/webhook/*topic', allowMethods('POST'), publishHandler(readTopicCall));
-  app.all('/hooks/:name', allowMethods('POST'), publishHandler(readSourceCall));
+  app.all(
+    '/updates/current',
+    allowMethods('GET', 'HEAD'),
+    createVersionsHandler({ publisher, authenticate, rateLimit }),
+  );
   app.all(
     '/updates/:version',
     allowMethods('GET', 'HEAD'),
@@ -146,10 +140,7 @@ export function createWebhook(deps: {
   app.use(createErrorHandler({ logger }));
 
   const server = createHttpServer({
-    handler(request, response) {
-      hidePathToken(request);
-      app(request, response);
-    },
+    handler: app,
     host: config.host,
     port: config.port,
     headerTimeoutMs: config.headerTimeoutMs,
@@ -161,7 +152,6 @@ export function createWebhook(deps: {
       publisher.start();
       return server.start();
     },
-    prepareStop: server.prepareStop,
     async stop() {
       receipts.close();
       await server.stop();

@@ -13,7 +13,7 @@ const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 const listens = readmeExample('js', "import WebSocket from 'ws'");
-const publishes = readmeExample('js', 'heliograph/publisher');
+const publishes = readmeExample('js', 'new Publisher(');
 const records = readmeExample('js', 'heliograph/stats');
 
 /** An app around the documented lines, which serves its own statistics and prints its ports. */

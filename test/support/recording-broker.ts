@@ -26,10 +26,6 @@ export class RecordingBroker implements WebhookBroker {
     return { version, epoch: 'recorded', previous };
   }
 
-  publishAll(topics: readonly Topic[], body: UpdateBody): Promise<readonly Published[]> {
-    return Promise.all(topics.map((topic) => this.publish(topic, body)));
-  }
-
   async read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {
     return topics.map((topic) => {
       const newest = this.published.findLast((update) => update.topic === topic);
@@ -52,6 +48,18 @@ export class RecordingBroker implements WebhookBroker {
   }
 
   async digest(): Promise<Digest> {
-    throw new Error('not implemented');
+    const last = this.published.length;
+    return {
+      epoch: 'recorded',
+      floor: 0,
+      raiseId: '0',
+      isFirstFloor: true,
+      last,
+      base: 0,
+      retainedSince: 0,
+      completeAfter: 0,
+      changed: [],
+      hasMore: false,
+    };
   }
 }

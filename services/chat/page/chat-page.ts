@@ -25,7 +25,13 @@ async function fetchComments(signal: AbortSignal | null): Promise<void> {
 }
 
 // The same as `heliograph.watch`, but independent of the library, so that the page polls even if it cannot be loaded.
-const watch = createWatch(({ signal }) => fetchComments(signal));
+const watch = createWatch({
+  topic,
+  fetcher: ({ signal }) => fetchComments(signal),
+  since: Number(version),
+  isHeld: () => false,
+  report() {}, // the browser logs requests that fail
+});
 
 const form = new CommentForm({
   form: element('form') as HTMLFormElement,

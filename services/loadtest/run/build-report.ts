@@ -48,8 +48,6 @@ export interface TestRun {
   readonly kernel: KernelSamples | undefined;
   readonly tcpRanShort: boolean;
   readonly rampEndedBy: 'memory' | undefined;
-  /** Relays that accept no connection at the end. */
-  readonly unreachable: readonly string[];
 }
 
 /** Builds the report and evaluates the thresholds. */
@@ -133,7 +131,6 @@ function clientsOf({ plan, figures, phases, recorder, exitedClients }: TestRun):
     failed: addReasons(figures.map((one) => one.failed)),
     lost: addReasons(figures.map((one) => one.lost)),
     reconnectFailed: addReasons(figures.map((one) => one.reconnectFailed)),
-    redirected: sumOf(figures, (one) => one.redirected),
     processExited: exitedClients,
     handshakes: sumOf(figures, (one) => one.handshakes),
     handshakesPerS: rampS === 0 ? 0 : opened / rampS,
@@ -180,7 +177,6 @@ function bottleneckOf(run: TestRun, { clients, updates }: Pick<Report, 'clients'
     failed: clients.failed,
     lost: clients.lost,
     reconnectFailed: clients.reconnectFailed,
-    unreachable: run.unreachable,
     updatesFailed: updates.failed,
     tcpRanShort: run.tcpRanShort,
     plannedClients: plan.clients,

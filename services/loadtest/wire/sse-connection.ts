@@ -22,10 +22,8 @@ export class SseConnection extends RawConnection implements ResponseSink {
     this.#http.push(bytes, this);
   }
 
-  head(status: number, headers: ReadonlyMap<string, string>): void {
+  head(status: number): void {
     if (status === 200) this.owner.opened(this.client);
-    // Only `rebalancing` asks for another attempt at once.
-    else if (status === 503 && headers.get('retry-after') === '0') this.redirect();
     else this.end(`HTTP ${status}`);
   }
 

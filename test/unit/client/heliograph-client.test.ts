@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Heliograph, type HeliographOptions } from '../../../services/client/heliograph-client.ts';
+import type { Fetcher } from '../../../services/client/watch.ts';
 import { createFakeWebSockets, type FakeWebSocket } from '../../support/fake-web-socket.ts';
 
 describe('a client', () => {
@@ -175,5 +176,139 @@ describe('a client', () => {
     last().closes(1006);
     expect(vi.getTimerCount()).toBe(0);
     expect(heliograph.status).toBe('offline');
+  });
+
+  describe('says in the console, if no handler listens,', () => {
+    let warnings: unknown[][];
+    let errors: unknown[][];
+
+    beforeEach(() => {
+      vi.spyOn(console, 'warn').mockImplementation((...texts) => void warnings.push(texts));
+      vi.spyOn(console, 'error').mockImplementation((...texts) => void errors.push(texts));
+      [warnings, errors] = [[], []];
+      const fake = createFakeWebSockets();
+      sockets = fake.sockets;
+      heliograph = new Heliograph('http://relay', { WebSocket: fake.WebSocket, topics: ['chat'] });
+      last().opens();
+      last().receives({ type: 'subscribed', topics: { chat: 1 } });
+    });
+
+    it('which topic the relay refused', () => {
+      last().receives({ type: 'error', code: 'topic_forbidden', topic: 'chat' });
+      expect(warnings).toEqual([['Heliograph', { code: 'topic_forbidden', topic: 'chat' }]]);
+      heliograph.on('error', () => {});
+      last().receives({ type: 'error', code: 'topic_forbidden', topic: 'chat' });
+      expect(warnings).toHaveLength(1);
+    });
+
+    it('what a fetcher threw', async () => {
+      const mistake = new Error('a mistake of the page');
+      heliograph.watch('chat', () => Promise.reject(mistake), { since: 1 });
+      last().receives({ type: 'update', topic: 'chat', version: 2 });
+      await passes();
+      expect(errors).toEqual([['Heliograph', { topic: 'chat', code: 'fetch_failed', error: mistake }]]);
+      heliograph.on('error', (error) => received.push(error));
+      last().receives({ type: 'update', topic: 'chat', version: 3 });
+      await passes(1000);
+      expect(errors).toHaveLength(1);
+      expect(received[0]).toEqual({ topic: 'chat', code: 'fetch_failed', error: mistake });
+    });
+
+    it('which content stays behind', async () => {
+      heliograph.watch('chat', () => 'chat=1', { since: 1 });
+      last().receives({ type: 'update', topic: 'chat', version: 2 });
+      await passes();
+      expect(warnings).toEqual([['Heliograph', { topic: 'chat', code: 'content_behind', version: 1, expected: 2 }]]);
+    });
+  });
+
+  it('throws on an invalid version of known content', () => {
+    start({ topics: ['chat'] });
+    for (const version of [-1, 1.5, Number.NaN, '2' as never]) {
+      expect(() => heliograph.known('chat', version)).toThrow(`invalid version: ${version},`);
+      expect(() => heliograph.known('chat', 2, { previous: version })).toThrow(TypeError);
+    }
+    expect(() => heliograph.known('a b', 2)).toThrow('invalid topic: a b');
+  });
+
+  describe('that fetches', () => {
+    let app: { url: string; init: RequestInit; answer(version?: string): Promise<void> }[];
+    let fetches: ReturnType<typeof vi.fn<Fetcher>>;
+
+    beforeEach(() => {
+      app = [];
+      vi.stubGlobal('fetch', (url: string, init: RequestInit) => {
+        return new Promise<Response>((resolve) => {
+          const answer = async (version?: string) => {
+            resolve(new Response('', version === undefined ? {} : { headers: { 'heliograph-version': version } }));
+            await passes();
+          };
+          app.push({ url, init, answer });
+        });
+      });
+      fetches = vi.fn<Fetcher>();
+      start({ topics: ['chat'] });
+      heliograph.watch('chat', fetches, { since: 1 });
+    });
+    afterEach(() => vi.unstubAllGlobals());
+
+    const updated = async (version: number) => {
+      last().receives({ type: 'update', topic: 'chat', version });
+      await passes(1);
+    };
+
+    it('does not run a watch for its own write, also if the update arrives before the response', async () => {
+      void heliograph.fetch('/comments', { method: 'POST' });
+      await updated(2);
+      await app[0]?.answer('news=9;previous=8, chat=2;previous=1');
+      void heliograph.fetch('/comments', { method: 'POST' });
+      await app[1]?.answer('chat=3;previous=2');
+      await updated(3);
+      expect(fetches).not.toHaveBeenCalled();
+      await updated(4);
+      expect(fetches).toHaveBeenCalledTimes(1);
+    });
+
+    it('runs a watch that has missed an update before the write', async () => {
+      void heliograph.fetch(new Request('http://app/comments', { method: 'PUT' }));
+      await updated(3);
+      expect(fetches).not.toHaveBeenCalled();
+      await app[0]?.answer('chat=3;previous=2');
+      expect(fetches).toHaveBeenCalledTimes(1);
+    });
+
+    it.each(['chat=2', 'chat=2;previous=1, news=new', undefined])(
+      'runs a watch if the response to a write names %j: nothing proves that it is the next',
+      async (header) => {
+        void heliograph.fetch('/comments', { method: 'POST' });
+        await app[0]?.answer(header);
+        await updated(2);
+        expect(fetches).toHaveBeenCalledTimes(1);
+      },
+    );
+
+    it('lets watches wait for a write for two seconds at most, and not after one that failed', async () => {
+      void heliograph.fetch('/comments', { method: 'POST' });
+      await updated(2);
+      await passes(1998);
+      expect(fetches).not.toHaveBeenCalled();
+      await passes(1);
+      expect(fetches).toHaveBeenCalledTimes(1);
+      vi.stubGlobal('fetch', () => Promise.reject(new TypeError('fetch failed')));
+      await expect(heliograph.fetch('/comments', { method: 'POST' })).rejects.toThrow('fetch failed');
+      await app[0]?.answer();
+      await updated(3);
+      expect(fetches).toHaveBeenCalledTimes(2);
+    });
+
+    it('runs a watch again whose response is older than the update', async () => {
+      fetches.mockImplementation(({ signal }) => heliograph.fetch('/comments', { signal }));
+      await updated(3);
+      expect(app[0]?.init).toMatchObject({ cache: 'no-cache' });
+      await app[0]?.answer('chat=2');
+      await passes(1000);
+      expect(fetches).toHaveBeenCalledTimes(2);
+      expect(received).toContainEqual({ topic: 'chat', code: 'content_behind', version: 2, expected: 3 });
+    });
   });
 });

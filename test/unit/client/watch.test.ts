@@ -1,16 +1,29 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createWatch, type FetchReason, type Watch } from '../../../services/client/watch.ts';
+import {
+  createWatch,
+  type Fetcher,
+  type FetchReason,
+  type Watch,
+  type WatchError,
+} from '../../../services/client/watch.ts';
 
 /** A run of the fetcher that the test ends. */
 interface Run extends FetchReason {
-  succeed(): Promise<void>;
+  succeed(result?: string): Promise<void>;
   fail(): Promise<void>;
 }
 
 describe('a watch', () => {
   let runs: Run[];
   let watch: Watch;
+  let errors: WatchError[];
+  let isHeld: boolean;
   let page: EventTarget & { hidden: boolean };
+
+  function create(fetcher: Fetcher, since = 0): void {
+    const report = (error: WatchError) => void errors.push(error);
+    watch = createWatch({ topic: 'chat', fetcher, since, isHeld: () => isHeld, report });
+  }
 
   const passes = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
@@ -20,14 +33,20 @@ describe('a watch', () => {
     page = Object.assign(new EventTarget(), { hidden: false });
     vi.stubGlobal('document', page);
     runs = [];
-    watch = createWatch(
+    errors = [];
+    isHeld = false;
+    create(
       (reason) =>
-        new Promise<void>((resolve, reject) => {
+        new Promise((resolve, reject) => {
           const settle = async (act: () => void) => {
             act();
             await passes(0);
           };
-          runs.push({ ...reason, succeed: () => settle(resolve), fail: () => settle(() => reject(new Error('away'))) });
+          runs.push({
+            ...reason,
+            succeed: (result) => settle(() => resolve(result)),
+            fail: () => settle(() => reject(new Error('away'))),
+          });
         }),
     );
   });
@@ -52,11 +71,11 @@ describe('a watch', () => {
     watch.start();
     await passes(100);
     expect(runs).toHaveLength(0);
-    watch.subscribed();
+    watch.subscribed({ topic: 'chat', version: 1 });
     expect(runs).toHaveLength(1);
     expect(last().update).toBeUndefined();
     await last().succeed();
-    watch.subscribed();
+    watch.subscribed({ topic: 'chat', version: 1 });
     await passes(3_600_000);
     expect(runs).toHaveLength(1);
   });
@@ -66,7 +85,7 @@ describe('a watch', () => {
     await passes(1000);
     expect(runs).toHaveLength(1);
     await last().succeed();
-    watch.subscribed();
+    watch.subscribed({ topic: 'chat', version: 1 });
     expect(runs).toHaveLength(2);
   });
 
@@ -155,7 +174,7 @@ describe('a watch', () => {
     const fetcher = vi.fn(() => {
       throw new Error('a mistake');
     });
-    watch = createWatch(fetcher);
+    create(fetcher);
     await updated(1);
     await passes(500);
     expect(fetcher).toHaveBeenCalledTimes(2);
@@ -217,5 +236,201 @@ describe('a watch', () => {
     await passes(3_600_000);
     expect(runs).toHaveLength(1);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('reports each failure of its fetcher with what it threw, but not what ends with the watch', async () => {
+    await updated(1);
+    await last().fail();
+    expect(errors).toEqual([{ code: 'fetch_failed', error: new Error('away') }]);
+    await passes(500);
+    watch.stop();
+    await last().fail();
+    expect(errors).toHaveLength(1);
+  });
+
+  describe('of a page that wrote', () => {
+    beforeEach(async () => {
+      watch.start();
+      watch.subscribed({ topic: 'chat', version: 10 });
+      await last().succeed();
+    });
+
+    it('does not fetch its own write, whether it is known before its update arrives or while that is spread', async () => {
+      watch.known({ topic: 'chat', version: 11, previous: 10 });
+      await updated(11);
+      await updated(12, 1000);
+      watch.known({ topic: 'chat', version: 12, previous: 11 });
+      await passes(3_600_000);
+      expect(runs).toHaveLength(1);
+      await updated(13);
+      expect(runs).toHaveLength(2);
+    });
+
+    it('fetches if another update was published in between, in whatever order they arrive', async () => {
+      watch.known({ topic: 'chat', version: 12, previous: 11 });
+      await updated(12);
+      expect(runs).toHaveLength(2);
+      await last().succeed();
+      await updated(13, 1000);
+      watch.known({ topic: 'chat', version: 14, previous: 13 });
+      await passes(500);
+      expect(runs).toHaveLength(3);
+      await last().succeed();
+      watch.known({ topic: 'chat', version: 15, previous: 14 });
+      await updated(15);
+      expect(runs).toHaveLength(4);
+    });
+
+    it('fetches what others published after its own write', async () => {
+      watch.known({ topic: 'chat', version: 11, previous: 10 });
+      await updated(12);
+      expect(runs).toHaveLength(2);
+    });
+
+    it('fetches again if a run was in progress, whose response may be older than the write', async () => {
+      await updated(11);
+      watch.known({ topic: 'chat', version: 12, previous: 11 });
+      await updated(12);
+      await last().succeed();
+      expect(runs).toHaveLength(3);
+    });
+
+    it('skips updates up to a version that is known without a previous one', async () => {
+      watch.known({ topic: 'chat', version: 15 });
+      await updated(14);
+      await updated(15);
+      expect(runs).toHaveLength(1);
+      await updated(16);
+      expect(runs).toHaveLength(2);
+    });
+
+    it('fetches a version that is lower than the one before: the data history has changed', async () => {
+      watch.known({ topic: 'chat', version: 20, previous: 10 });
+      await updated(9);
+      expect(runs).toHaveLength(2);
+      await last().succeed();
+      await updated(15);
+      expect(runs).toHaveLength(3);
+    });
+
+    it('waits while a write is in progress, and fetches afterwards unless it was that write', async () => {
+      isHeld = true;
+      await updated(11);
+      watch.known({ topic: 'chat', version: 11, previous: 10 });
+      isHeld = false;
+      watch.wake();
+      expect(runs).toHaveLength(1);
+      isHeld = true;
+      await updated(12);
+      await updated(13);
+      watch.known({ topic: 'chat', version: 13, previous: 12 });
+      expect(runs).toHaveLength(1);
+      isHeld = false;
+      watch.wake();
+      expect(runs).toHaveLength(2);
+    });
+
+    it('never skips an update if the page has not had a version', async () => {
+      watch.stop();
+      create(() => void runs.push(runs[0] as Run));
+      watch.known({ topic: 'chat', version: 12, previous: 11 });
+      await updated(12);
+      expect(runs).toHaveLength(2);
+    });
+
+    it('skips the update after the version with which the page was rendered', async () => {
+      watch.stop();
+      create(() => void runs.push(runs[0] as Run), 30);
+      watch.known({ topic: 'chat', version: 31, previous: 30 });
+      await updated(31);
+      expect(runs).toHaveLength(1);
+    });
+
+    it('fetches if the version with which the page was rendered is above all that exist', async () => {
+      watch.stop();
+      create(() => void runs.push(runs[0] as Run), 9e15);
+      await updated(31);
+      expect(runs).toHaveLength(2);
+    });
+  });
+
+  describe('whose responses name their version', () => {
+    beforeEach(async () => {
+      watch.start();
+      watch.subscribed({ topic: 'chat', version: 10 });
+      await last().succeed('chat=10');
+    });
+
+    it('fetches again after growing delays while they are older than the update, and reports that', async () => {
+      await updated(12);
+      for (const restMs of [500, 1000]) {
+        await last().succeed('chat=10, news=99');
+        const count = runs.length;
+        await passes(restMs - 1);
+        expect(runs).toHaveLength(count);
+        await passes(1);
+        expect(last().update?.version).toBe(12);
+      }
+      await last().succeed('news=1, chat=12');
+      await passes(3_600_000);
+      expect(runs).toHaveLength(4);
+      const behind = { code: 'content_behind', version: 10, expected: 12 };
+      expect(errors).toEqual([behind, behind]);
+    });
+
+    it('gives up after eight more runs, until the next update', async () => {
+      await updated(12);
+      for (let i = 0; i < 20; i += 1) {
+        await last().succeed('chat=10');
+        await passes(30_000);
+      }
+      expect(runs).toHaveLength(1 + 1 + 8);
+      await updated(13);
+      expect(runs).toHaveLength(11);
+    });
+
+    it('starts to count again with each response that is newer than the one before', async () => {
+      await updated(100);
+      for (let version = 20; version < 40; version += 1) {
+        await last().succeed(`chat=${version}`);
+        await passes(500);
+      }
+      expect(runs).toHaveLength(22);
+    });
+
+    it('does not fetch an update whose content a response has brought already', async () => {
+      await updated(12);
+      await updated(13, 1000);
+      await last().succeed('chat=14');
+      await updated(14);
+      await passes(3_600_000);
+      expect(runs).toHaveLength(2);
+      await updated(15);
+      expect(runs).toHaveLength(3);
+    });
+
+    it('counts the oldest of the responses that carried the signal of the run', async () => {
+      await updated(12);
+      watch.known({ topic: 'chat', version: 12, signal: last().signal });
+      watch.known({ topic: 'chat', version: 11, signal: last().signal });
+      watch.known({ topic: 'chat', version: 1, signal: new AbortController().signal });
+      await last().succeed();
+      expect(errors).toEqual([{ code: 'content_behind', version: 11, expected: 12 }]);
+    });
+
+    it('never takes a result that is not just the header for versions', async () => {
+      await updated(12);
+      await last().succeed('<a href="?chat=1">chat=1, and more</a>');
+      expect(errors).toEqual([]);
+    });
+
+    it('fetches again if a response is older than what the page has written', async () => {
+      watch.known({ topic: 'chat', version: 11, previous: 10 });
+      watch.status('offline');
+      await passes(22_500);
+      await last().succeed('chat=10');
+      await passes(500);
+      expect(runs).toHaveLength(3);
+    });
   });
 });
