@@ -97,6 +97,20 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'the app gives no tokens',
+    weight: 3,
+    maxMs: 10_000,
+    begin(simulation) {
+      simulation.givesTokens = false;
+      return {
+        what: '',
+        end() {
+          simulation.givesTokens = true;
+        },
+      };
+    },
+  },
+  {
     name: "a client's buffer is full",
     weight: 8,
     maxMs: 4000,

@@ -1,4 +1,5 @@
 import {
+  DATA_TTL_MS,
   DIGEST_LIMIT,
   RECENT_WINDOW_US,
   REGISTER_TTL_MS,
@@ -14,6 +15,7 @@ import { SimulatedShard } from './simulated-shard.ts';
 /** The settings that `RedisScripts` passes to the scripts. */
 export const REAL_SETTINGS: ScriptSettings = {
   registerTtlMs: REGISTER_TTL_MS,
+  dataTtlMs: DATA_TTL_MS,
   retentionUs: RETENTION_US,
   recentWindowUs: RECENT_WINDOW_US,
   digestLimit: DIGEST_LIMIT,

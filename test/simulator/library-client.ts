@@ -29,13 +29,15 @@ export class LibraryClient implements SimulatedClient {
     topics: readonly Topic[];
     rendered: boolean;
     transport: TransportName;
+    /** Returns a token for private topics; rejects if the app cannot be reached. */
+    token: () => Promise<string>;
     app: SimulatedApp;
     page: Page;
     loadBalancer: LoadBalancer;
     /** Called before the client makes a request. */
     ready(client: LibraryClient): void;
   }) {
-    const { name, topics, rendered, transport, app, page, loadBalancer } = deps;
+    const { name, topics, rendered, transport, token, app, page, loadBalancer } = deps;
     this.name = name;
     this.page = page;
     this.#transport = transport;
@@ -61,6 +63,7 @@ export class LibraryClient implements SimulatedClient {
       topics,
       since,
       transports: [transport],
+      token,
       WebSocket: createSimulatedWebSocket({ loadBalancer, opened, ended, subscribed }),
     });
     this.#heliograph.on('subscribed', ({ topic }) => subscribed([topic as Topic]));
@@ -90,6 +93,11 @@ export class LibraryClient implements SimulatedClient {
   /** Whether it uses long-polling. */
   get polls(): boolean {
     return this.#transport === 'longpoll';
+  }
+
+  /** Whether it subscribes again without a reason: for each poll, and with each new token over plain HTTP. */
+  get subscribesAgain(): boolean {
+    return this.#transport !== 'websocket';
   }
 
   /** True if it uses plain HTTP and has no topics, so that it makes no requests. */

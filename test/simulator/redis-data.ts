@@ -21,7 +21,10 @@ export interface Meta {
 export interface PartitionData {
   /** The hash `meta`; undefined if it does not exist. */
   meta: Meta | undefined;
-  readonly registers: Map<Topic, { readonly version: Version; readonly body: string; readonly expiresAtUs: number }>;
+  readonly registers: Map<
+    Topic,
+    { readonly version: Version; readonly body: string; readonly expiresAtUs: number; readonly dataExpiresAtUs: number }
+  >;
   readonly recent: Map<Topic, Version>;
 }
 

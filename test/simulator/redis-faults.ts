@@ -60,7 +60,8 @@ export const REDIS_FAULTS: readonly Fault[] = [
     maxMs: 0,
     begin({ cluster }, random) {
       const shard = random.pick(cluster.shards);
-      if (!shard.master.responsive) return undefined;
+      // FLUSHALL saves an empty snapshot, so there would be no older one to reload.
+      if (!shard.master.responsive || shard.isReloading) return undefined;
       shard.flush();
       return { what: shard.name };
     },

@@ -29,6 +29,7 @@ export interface ScriptContext {
 /** The settings that `RedisScripts` passes to the scripts. */
 export interface ScriptSettings {
   readonly registerTtlMs: number;
+  readonly dataTtlMs: number;
   readonly retentionUs: number;
   readonly recentWindowUs: number;
   readonly digestLimit: number;
@@ -113,7 +114,8 @@ export function runPublish(
     }
     const before = data.registers.get(topic);
     if (before && before.expiresAtUs > context.nowUs) previous = before.version;
-    data.registers.set(topic, { version, body, expiresAtUs });
+    const dataExpiresAtUs = context.nowUs + settings.dataTtlMs * 1000;
+    data.registers.set(topic, { version, body, expiresAtUs, dataExpiresAtUs });
     data.recent.set(topic, version);
     for (const [name, at] of data.recent) if (at <= version - settings.recentWindowUs) data.recent.delete(name);
   });

@@ -138,9 +138,9 @@ async function checkAfterFaults(
   await recovery.watch(() => recovery.isRepaired, REPAIRED_MS);
   const { backAfterMs, repairedAfterMs } = recovery;
   await time.runFor(allBackAtMs + REPAIRED_MS - time.nowMs);
-  // A long-poll is notified again when the base version, which is that of topics without an update, has changed.
-  const streaming = [...clients].filter((client) => !(client instanceof LibraryClient && client.polls));
-  const notified = () => streaming.map(({ name, page }) => `${name} ${page.notified}`);
+  // A client that subscribes again is notified if the base version, which is that of topics without an update, has changed.
+  const steady = [...clients].filter((client) => !(client instanceof LibraryClient && client.subscribesAgain));
+  const notified = () => steady.map(({ name, page }) => `${name} ${page.notified}`);
   const before = notified();
   const failures = checkPromise(simulation);
   if (repairedAfterMs > REPAIRED_MS) failures.push(`a connected client was up to date after ${repairedAfterMs} ms`);

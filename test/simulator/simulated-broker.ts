@@ -147,8 +147,11 @@ export class SimulatedBroker implements Broker {
         const partition = this.partitionOf(topic);
         return this.#linksOf(partition).commands.call((server) => {
           const register = server.data.partition(partition).registers.get(topic);
-          if (!register || register.expiresAtUs <= server.nextNowUs()) return undefined;
-          return { topic, version: register.version, ...decodeBody(register.body) };
+          const nowUs = server.nextNowUs();
+          if (!register || register.expiresAtUs <= nowUs) return undefined;
+          const { data, ...rest } = decodeBody(register.body);
+          const hasData = data !== undefined && register.dataExpiresAtUs > nowUs;
+          return { topic, version: register.version, ...rest, ...(hasData && { data }) };
         });
       }),
     );

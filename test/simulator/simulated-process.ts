@@ -6,7 +6,6 @@ import type { SeededRandom } from './seeded-random.ts';
 export class SimulatedProcess {
   readonly name: string;
   readonly clock: Clock;
-  readonly startedAtMs: number;
   /** The offset of its clock, in milliseconds. */
   clockOffsetMs = 0;
   #alive = true;
@@ -22,10 +21,10 @@ export class SimulatedProcess {
       if (this.#due) this.#due.push(callback);
       else if (this.#alive) callback();
     };
-    this.startedAtMs = time.nowMs;
+    const startedAtMs = time.nowMs;
     this.clock = {
       nowMs: () => time.nowMs + this.clockOffsetMs,
-      monotonicMs: () => time.nowMs - this.startedAtMs,
+      monotonicMs: () => time.nowMs - startedAtMs,
       after: (delayMs, callback) => {
         let isCancelled = false;
         const timer = time.after(

@@ -4,12 +4,15 @@ import type { Version } from '../../services/shared/update/update.ts';
 import { updateBody } from '../support/update-body.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedApp } from './simulated-app.ts';
+import { FLOOR_SPREAD_MS } from './simulated-relay.ts';
 import type { PublisherCall, SimulatedWebhook } from './simulated-webhook.ts';
 import type { Trace } from './trace.ts';
 
 /** The probability that a call waits for delivery, and for how long, in milliseconds. */
 const WAITS = 0.4;
 const MAX_WAIT_MS = 20_000;
+/** The probability that clients spread their fetches. */
+const SPREADS = 0.3;
 /** The number of attempts for a call, and the longest delay between them, in milliseconds. */
 const ATTEMPTS = 4;
 const MAX_DELAY_MS = 1000;
@@ -50,7 +53,9 @@ export class SimulatedPublisher {
     for (const topic of topics) this.#busy.add(topic);
     const revisions = topics.map((topic) => this.#app.save(topic));
     // All topics share one body, so it can be a snapshot only if there is one topic.
-    const body = withData && topics.length === 1 ? updateBody({ data: revisions[0] }) : {};
+    const data = withData && topics.length === 1 ? updateBody({ data: revisions[0] }) : {};
+    // Some clients leave before their turn within the spread comes.
+    const body = this.#random.chance(SPREADS) ? { ...data, spread: this.#random.integer(1, FLOOR_SPREAD_MS) } : data;
     void this.#call({ id: this.#random.id(), topics, body }, revisions).finally(() => {
       for (const topic of topics) this.#busy.delete(topic);
     });

@@ -21,6 +21,7 @@ import { SimulatedEngine } from './simulated-engine.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { ResponsePeer, SimulatedResponse } from './simulated-response.ts';
 import type { Peer, SimulatedSocket } from './simulated-socket.ts';
+import { createSimulatedAuthorization } from './simulated-tokens.ts';
 import type { Trace } from './trace.ts';
 
 /** Settings of the relays, in milliseconds: the defaults, except for those that would make runs long. */
@@ -30,6 +31,8 @@ const PING_INTERVAL_MS = 5000;
 const STUCK_TIMEOUT_MS = 20_000;
 const DRAIN_WINDOW_MS = 3000;
 const MAX_TOPICS = 16;
+/** Room for the data of about one topic. */
+const MAX_DATA_BYTES = 4;
 
 /** A relay, composed as in `relay.ts`, with a simulated broker and simulated connections. */
 export class SimulatedRelay {
@@ -82,12 +85,13 @@ export class SimulatedRelay {
       },
       repairIntervalMs: REPAIR_INTERVAL_MS,
       floorSpreadMs: FLOOR_SPREAD_MS,
+      maxDataBytes: random.chance(0.5) ? MAX_DATA_BYTES : Number.POSITIVE_INFINITY,
     });
     this.sessions = new Sessions({
       hub: this.hub,
       clock,
       limits: { maxTopics: MAX_TOPICS, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 },
-      authorization: undefined,
+      authorization: createSimulatedAuthorization({ process, nowMs: () => time.nowMs }),
       report: { fellBehind() {}, caughtUp() {}, sent() {}, sentLate() {}, refused() {} },
     });
     const accept: Accept = (connection, greeting) => this.sessions.accept(connection, greeting);

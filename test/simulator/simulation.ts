@@ -1,3 +1,4 @@
+import { REGISTER_TTL_MS, RETENTION_US } from '../../services/shared/broker/retention.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
 import { createSimulatedCluster, REAL_SETTINGS } from './create-simulated-cluster.ts';
@@ -7,6 +8,7 @@ import { LibraryClient } from './library-client.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { Page } from './page.ts';
 import { ReceiptMonitor } from './receipt-monitor.ts';
+import type { ScriptSettings } from './redis-scripts-model.ts';
 import type { Sabotage } from './sabotage.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedApp } from './simulated-app.ts';
@@ -15,6 +17,7 @@ import type { SimulatedClient } from './simulated-client.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import { SimulatedPublisher } from './simulated-publisher.ts';
 import { SimulatedRelay } from './simulated-relay.ts';
+import { createToken, PRIVATE_TOPICS } from './simulated-tokens.ts';
 import { SimulatedWebhook } from './simulated-webhook.ts';
 import { Trace } from './trace.ts';
 import { WebsocketClient } from './websocket-client.ts';
@@ -33,9 +36,16 @@ const KINDS = [
 ] as const;
 type Kind = (typeof KINDS)[number];
 const TOPICS = ['chat', 'news', 'a:1', 'a:2', 'b/x', 'default'] as Topic[];
+/** The range of a token's life, in milliseconds. */
+const TOKEN_LIFE_MS = [2000, 40_000] as const;
 const PARTITIONS = 3;
 const RELAYS = 3;
 const WEBHOOKS = 2;
+
+/** Returns a retention that ends within a run, in proportion to the real one. */
+function shortRetention(seconds: number): Pick<ScriptSettings, 'retentionUs' | 'registerTtlMs'> {
+  return { retentionUs: seconds * 1_000_000, registerTtlMs: (seconds * 1000 * REGISTER_TTL_MS * 1000) / RETENTION_US };
+}
 
 /** A cluster in one process: Redis servers, relays, webhooks, the app that publishes and the clients that subscribe. */
 export class Simulation {
@@ -53,6 +63,8 @@ export class Simulation {
   /** The global `fetch` of all pages. Each page uses a host name of its own. */
   readonly fetch: typeof fetch = (input, init) =>
     (this.#fetches.get(new URL(String(input)).hostname) ?? Promise.reject)(input, init);
+  /** Whether pages get tokens for private topics. */
+  givesTokens = true;
   /** The time of the last fault of a Redis server. */
   redisFaultAtMs = 0;
   readonly #sabotage: Sabotage | undefined;
@@ -72,10 +84,16 @@ export class Simulation {
       random: random.fork('cluster'),
       partitions: PARTITIONS,
       shards: random.integer(1, 2),
-      // Some runs use digests that cover seconds and few topics, so that both limits are reached.
-      settings: random.chance(0.5)
-        ? REAL_SETTINGS
-        : { ...REAL_SETTINGS, recentWindowUs: random.integer(4, 30) * 1_000_000, digestLimit: random.integer(1, 3) },
+      // Some runs use limits that they reach: digests that cover seconds and few topics, and short retentions.
+      settings: {
+        ...REAL_SETTINGS,
+        ...(random.chance(0.5) && {
+          recentWindowUs: random.integer(4, 30) * 1_000_000,
+          digestLimit: random.integer(1, 3),
+        }),
+        ...(random.chance(0.5) && { dataTtlMs: random.integer(1000, 10_000) }),
+        ...(random.chance(0.3) && shortRetention(random.integer(20, 60))),
+      },
       log: (what) => trace.log(what),
     });
     this.publisher = new SimulatedPublisher({
@@ -119,8 +137,9 @@ export class Simulation {
   /** Adds a client of a random kind. */
   addClient(choice: SeededRandom): void {
     const { app, time, topics } = this;
-    const some = choice.some(topics, 0.4);
     const kind = choice.pick(KINDS);
+    const hasTokens = kind === 'library' || kind === 'rendered';
+    const some = choice.some(hasTokens ? topics : topics.filter((topic) => !PRIVATE_TOPICS.has(topic)), 0.4);
     const name = this.#name(kind);
     const random = this.random.fork(name);
     const clock = time.clock(() => random.next());
@@ -150,7 +169,11 @@ export class Simulation {
       case 'library':
       case 'rendered': {
         const transport = random.pick(['websocket', 'websocket', 'sse', 'longpoll'] as const);
-        return new LibraryClient({ ...shared, topics, transport, rendered: kind === 'rendered', ready });
+        const token = async () => {
+          if (!this.givesTokens) throw new Error('the app gives no tokens');
+          return createToken(this.time.nowMs + random.between(...TOKEN_LIFE_MS));
+        };
+        return new LibraryClient({ ...shared, topics, transport, token, rendered: kind === 'rendered', ready });
       }
       case 'event-source':
         return new EventSourceClient({ ...shared, topics });
