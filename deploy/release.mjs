@@ -12,6 +12,8 @@ const FILES = [
   'deploy/Dockerfile',
   'deploy/README.md',
   'deploy/compose.yaml',
+  'deploy/helm/heliograph/Chart.yaml',
+  'deploy/helm/heliograph/README.md',
   'services/client/README.md',
 ];
 const CHECKS = [['run', 'typecheck'], ['run', 'lint'], ['test']];
@@ -36,7 +38,9 @@ for (const file of FILES) {
   const text = read(file)
     .replaceAll(`heliograph:${current}`, `heliograph:${version}`)
     .replaceAll(`heliograph-client-${current}.tgz`, `heliograph-client-${version}.tgz`)
+    .replaceAll(`heliograph-${current}.tgz`, `heliograph-${version}.tgz`)
     .replaceAll(`newTag: ${current}`, `newTag: ${version}`)
+    .replaceAll(`ersion: ${current}`, `ersion: ${version}`)
     // The package itself, whose name stands before its version; its dependencies may have the same version.
     .replaceAll(`"name": "heliograph",\n  "version": "${current}"`, `"name": "heliograph",\n  "version": "${version}"`)
     .replaceAll(

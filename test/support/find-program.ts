@@ -47,7 +47,8 @@ export function findProgram(name: string, debianPackage: string, machine: Machin
   throw new Error(`the tests need ${name}: put it on the PATH (on Debian: apt-get install ${debianPackage})`);
 }
 
-function onPath(name: string, machine: Machine): string | undefined {
+/** Returns the path of a program on the PATH; undefined if it is missing. */
+export function onPath(name: string, machine: Machine): string | undefined {
   return machine.path
     .split(delimiter)
     .map((folder) => join(folder, name))

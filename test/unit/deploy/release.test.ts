@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { parse } from 'yaml';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const { version: CURRENT } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
@@ -15,6 +16,8 @@ const FILES = [
   'deploy/Dockerfile',
   'deploy/README.md',
   'deploy/compose.yaml',
+  'deploy/helm/heliograph/Chart.yaml',
+  'deploy/helm/heliograph/README.md',
   'services/client/README.md',
   'deploy/release.mjs',
 ];
@@ -60,7 +63,9 @@ describe('a release', () => {
     expect(read('k8s/components/image/kustomization.yaml')).toContain(`newTag: ${NEXT}`);
     expect(read('services/client/README.md')).toContain(`/heliograph-client-${NEXT}.tgz`);
     expect(read('services/client/README.md')).not.toContain(CURRENT);
-    for (const file of FILES.filter((name) => name.startsWith('deploy/') && !name.endsWith('.mjs'))) {
+    expect(parse(read('deploy/helm/heliograph/Chart.yaml'))).toMatchObject({ version: NEXT, appVersion: NEXT });
+    expect(read('deploy/helm/heliograph/README.md')).toContain(`heliograph-${NEXT}.tgz`);
+    for (const file of FILES.filter((name) => /^deploy\/[^/]+$/.test(name) && !name.endsWith('.mjs'))) {
       expect(new Set(read(file).match(/heliograph:\d+\.\d+\.\d+/g)), file).toEqual(new Set([`heliograph:${NEXT}`]));
     }
     expect(read('.git/calls')).toBe('run typecheck\nrun lint\ntest\n');
