@@ -4,6 +4,7 @@ import { noteFailure } from '../shared/trace/record.ts';
 import { contextOf, onCallerVerified, setContextOf } from '../shared/trace/request-context.ts';
 import type { RequestRecorder } from '../shared/trace/service-stats.ts';
 import { parseTraceparent } from '../shared/trace/traceparent.ts';
+import { watchRoute } from './route-pattern.ts';
 
 const SERVER = { kind: SpanKind.SERVER };
 
@@ -46,15 +47,18 @@ export function createStatsMiddleware(deps: {
   return (incoming, response, next) => {
     const request = incoming as Request;
     const startTime = performance.now();
+    const routeOf = watchRoute(request);
+    // Uses the route, since the number of paths that callers can invent is unbounded.
+    const nameOf = () => `${request.method} ${routeOf() ?? '(no route)'}`;
     let finish: (() => void) | undefined;
     const begin = (parent: Context): Context | undefined => {
       if (finish) return contextOf(request);
       const span = tracer.startSpan(request.method, { ...SERVER, startTime }, parent);
       if (!span.isRecording()) {
-        finish = () => count?.(nameOf(request), performance.now() - startTime, failureOf(request) !== '');
+        finish = () => count?.(nameOf(), performance.now() - startTime, failureOf(request) !== '');
         return undefined;
       }
-      finish = () => end(span, request);
+      finish = () => end(span, nameOf(), request);
       const recorded = trace.setSpan(parent, span);
       setContextOf(request, recorded);
       return recorded;
@@ -79,12 +83,6 @@ function parentOf(request: Request): Context {
   return parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
 }
 
-/** Uses the route, since the number of paths that callers can invent is unbounded. */
-function nameOf(request: Request): string {
-  const route: unknown = request.route?.path;
-  return `${request.method} ${typeof route === 'string' ? `${request.baseUrl}${route}` : '(no route)'}`;
-}
-
 /** Leaves out the query, which may contain secrets. */
 function pathOf(request: Request): string {
   return request.originalUrl.split('?', 1)[0] ?? '';
@@ -96,9 +94,9 @@ function failureOf({ res: response }: Request): string {
   return response.statusCode >= 500 ? String(response.statusCode) : '';
 }
 
-function end(span: Span, request: Request): void {
+function end(span: Span, name: string, request: Request): void {
   const { res: response } = request;
-  span.updateName(nameOf(request));
+  span.updateName(name);
   span.setAttributes({
     'http.request.method': request.method,
     'url.path': pathOf(request),

@@ -127,8 +127,8 @@ class Scene {
       relayAdmin: this.#processes.relay?.adminPort ?? 0,
       webhookAdmin: this.#processes.webhook?.adminPort ?? 0,
       token: ATTACKER_TOKEN,
-      endsAtMs: Date.now() + ATTACK_MS,
-      latestEndAtMs: Date.now() + MAX_ATTACK_MS,
+      durationMs: ATTACK_MS,
+      maxDurationMs: MAX_ATTACK_MS,
     };
     const attacker = fork(ATTACKER, [attack, JSON.stringify(target)]);
     let sent: { bytes: number; calls: number } | undefined;

@@ -53,6 +53,10 @@ beforeEach(async () => {
     await fetch('http://127.0.0.1:2').catch(() => {});
     response.send('ok');
   });
+  const orders = express.Router().get('/orders/:id', () => {
+    throw new Error('a mistake');
+  });
+  app.use('/shops/:shop', orders);
   app.get('/fails', () => {
     throw new Error('a mistake with <details>');
   });
@@ -112,6 +116,11 @@ describe('any Express app', () => {
     const timeline = await lastTrace('GET /fails');
     expect(timeline).toMatchObject({ error: '500' });
     expect(JSON.stringify(timeline)).not.toContain('mistake');
+  });
+
+  it('is recorded by the pattern of nested routers, also if a handler fails', async () => {
+    await fetch(`${url}/shops/7/orders/8`);
+    expect(await lastTrace('GET /shops/:shop/orders/:id')).toMatchObject({ path: '/shops/7/orders/8', error: '500' });
   });
 
   it('counts requests without a route under one name, since clients can invent paths', async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 
-/** The ports that an attack may reach, and when it ends. Times are in milliseconds since the epoch. */
+/** The ports that an attack may reach, and how long it lasts. */
 export interface Target {
   readonly relay: number;
   readonly webhook: number;
@@ -12,9 +12,10 @@ export interface Target {
   readonly webhookAdmin: number;
   /** A token that the webhook accepts. */
   readonly token: string;
-  readonly endsAtMs: number;
-  /** When an attack with a number of calls ends at the latest. */
-  readonly latestEndAtMs: number;
+  /** Of an attack without a number of calls. */
+  readonly durationMs: number;
+  /** Of an attack with a number of calls, at most. */
+  readonly maxDurationMs: number;
 }
 
 /** Counts what an attack sends. */
@@ -63,10 +64,10 @@ function calls(
 ): Attack {
   return async (target, meter) => {
     const { port, connections, count = Number.POSITIVE_INFINITY } = options;
-    const endsAtMs = options.count === undefined ? target.endsAtMs : target.latestEndAtMs;
+    const endsAtMs = performance.now() + (options.count === undefined ? target.durationMs : target.maxDurationMs);
     const agent = new Agent({ keepAlive: true, maxSockets: connections });
     const loop = async () => {
-      while (Date.now() < endsAtMs && meter.calls < count) {
+      while (performance.now() < endsAtMs && meter.calls < count) {
         const { body, ...call } = make(target, meter.calls);
         meter.calls += 1;
         await new Promise<void>((resolve) => {
@@ -91,6 +92,7 @@ function drips(
   path: string,
 ): Attack {
   return async (target, meter) => {
+    const startedMs = performance.now();
     const lines = Object.entries(head(target)).map(([name, value]) => `${name}: ${value}`);
     const text = [`POST ${path} HTTP/1.1`, 'host: x', 'transfer-encoding: chunked', ...lines, '', ''].join('\r\n');
     const sockets = Array.from({ length: options.connections }, () =>
@@ -104,15 +106,16 @@ function drips(
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, target.endsAtMs - Date.now())));
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, startedMs + target.durationMs - performance.now())));
   };
 }
 
 /** Opens WebSockets with topics of their own, sends what `then` returns, and closes them after the first response. */
 function connections(topicsInUrl: number, then?: (topics: readonly string[]) => string): Attack {
   return async (target, meter) => {
+    const endsAtMs = performance.now() + target.durationMs;
     const loop = async () => {
-      while (Date.now() < target.endsAtMs) {
+      while (performance.now() < endsAtMs) {
         meter.calls += 1;
         const prefix = randomBytes(4).toString('hex');
         const topics = Array.from({ length: 128 }, (_, i) => `${prefix}${i}`);
