@@ -100,6 +100,16 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
     expect(two).not.toEqual(one);
   });
 
+  it('leaves the chat out, with its host, credential and settings', () => {
+    const host = set('ingress.enabled=true', 'hosts.push=push.example.org', 'chat.enabled=false');
+    const manifests = renderChart(...host);
+    expect(manifests.filter(({ metadata }) => metadata.name === 'chat')).toEqual([]);
+    const [ingress] = ofKind(manifests, 'Ingress') as [Manifest];
+    expect(ingress.spec.rules.map(({ host }: Manifest) => host)).toEqual(['push.example.org']);
+    const relay = ofKind(manifests, 'ConfigMap').find(({ metadata }) => metadata.name === 'relay');
+    expect(relay?.data).not.toHaveProperty('ALLOWED_ORIGINS');
+  });
+
   it('places pods as the values say, and rolls out changed settings', () => {
     const pods = (...args: string[]) => workloadsOf(renderChart(...TOKENS, ...args)).map(({ spec }) => spec.template);
     const own = ['relay', 'webhook', 'chat'].flatMap((role) => [

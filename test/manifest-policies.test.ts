@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   containerOf,
@@ -118,6 +119,23 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     expect(relay.spec.strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
     const { periodSeconds, failureThreshold } = containerOf(relay).readinessProbe;
     expect(periodSeconds * failureThreshold).toBeLessThan(waitS);
+  });
+
+  it('moves as many clients a second in the drain of a node as deploy/README.md says', () => {
+    if (!autoscaler) return expect(overlay).toBe('local');
+    const { drainWindowMs, admission } = (
+      environmentOf(relay, manifests).config as {
+        relay: { drainWindowMs: number; admission: { connectionPointsPerSecond: number } };
+      }
+    ).relay;
+    const clients = Number(autoscaler.spec.metrics[0].pods.target.averageValue);
+    const perSecond = Math.round(clients / (drainWindowMs / 1000));
+    const [whole, admitted] = [clients, admission.connectionPointsPerSecond].map((n) => n.toLocaleString('en-US'));
+    const page = readFileSync(new URL('../deploy/README.md', import.meta.url), 'utf8').replaceAll(/\s+/g, ' ');
+    expect(page).toContain(
+      `with ${whole} clients a relay, ${perSecond} reconnects a second for each relay of the node`,
+    );
+    expect(page).toContain(`of the ${admitted} a second (\`CONNECTION_RATE\`)`);
   });
 
   it.each(['webhook', 'chat'])('gives a %s the time to end by itself, after proxies know that it goes', (name) => {
