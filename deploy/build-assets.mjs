@@ -8,7 +8,7 @@ import { minify } from 'terser';
 import { packClient } from './client-package.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const ASSETS = new Set(['.lua', '.css', '.svg']);
+const ASSETS = new Set(['.lua', '.sql', '.css', '.svg']);
 
 function writeWhole(path, contents) {
   mkdirSync(dirname(path), { recursive: true });

@@ -2,7 +2,7 @@
 // port that responds is the right one; ADMIN_PORT and ADMIN_HOST apply to every role.
 const { ADMIN_PORT, ADMIN_HOST = '' } = process.env;
 const [path = '/livez'] = process.argv.slice(2);
-const ports = ADMIN_PORT ? [ADMIN_PORT] : [9101, 9102, 9103]; // relay and standalone, webhook, chat
+const ports = ADMIN_PORT ? [ADMIN_PORT] : [9101, 9102, 9103, 9104]; // relay and standalone, webhook, chat, outbox
 const host = { '': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '[::1]' }[ADMIN_HOST] ?? ADMIN_HOST;
 
 const check = (port) =>

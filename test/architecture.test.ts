@@ -56,7 +56,7 @@ describe('the borders of the source tree', () => {
     const allowed = (path: string) => [
       folder(path),
       'shared',
-      ...(['chat', 'loadtest'].includes(folder(path)) ? ['client'] : []),
+      ...(['chat', 'loadtest', 'outbox'].includes(folder(path)) ? ['client'] : []),
       ...(fileName(path) === 'main.ts' ? ['stats'] : []),
     ];
     expect(
@@ -69,6 +69,10 @@ describe('the borders of the source tree', () => {
 
   it('only redis-* files import ioredis', () => {
     expect(broken(({ path }, imported) => imported === 'ioredis' && !fileName(path).startsWith('redis-'))).toEqual([]);
+  });
+
+  it('only postgres-* files import pg', () => {
+    expect(broken(({ path }, imported) => imported === 'pg' && !fileName(path).startsWith('postgres-'))).toEqual([]);
   });
 
   it('only uws-* files import uWebSockets.js, and of the relay only node-* files ws and the servers of Node', () => {

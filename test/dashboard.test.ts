@@ -48,7 +48,15 @@ describe('the dashboard', () => {
   });
 
   it('fills its rows without gaps or overlaps, the overview on one screen', () => {
-    expect(rows.map(({ title }) => title)).toEqual(['Overview', 'Relays', 'Redis', 'Webhooks', 'Chat', 'Processes']);
+    expect(rows.map(({ title }) => title)).toEqual([
+      'Overview',
+      'Relays',
+      'Redis',
+      'Webhooks',
+      'Chat',
+      'Outbox',
+      'Processes',
+    ]);
     const widths = new Map<number, number>();
     let bottom = 0;
     for (const { gridPos, title } of dashboard.panels as Panel[]) {

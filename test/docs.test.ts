@@ -13,6 +13,7 @@ import {
   PRESETS,
 } from '../services/loadtest/options/option-table.ts';
 import { THRESHOLD_NAMES } from '../services/loadtest/options/thresholds.ts';
+import { readOutboxConfig } from '../services/outbox/config.ts';
 import { readRelayProcessConfig } from '../services/relay/config.ts';
 import { COME_BACK_WITHIN_MS } from '../services/relay/drain.ts';
 import { MAX_EVENT_TOPICS, RETRY_MAX_MS } from '../services/relay/transport/sse/sse-transport.ts';
@@ -42,6 +43,7 @@ describe('the pages', () => {
     readRelayProcessConfig(reader);
     readWebhookProcessConfig(reader);
     readChatConfig(reader);
+    readOutboxConfig(reader);
     readStatsConfig(reader);
     const settings = Object.fromEntries(reader.settings().map((setting) => [setting.name, setting.default]));
     // These differ between services and machines.
@@ -49,7 +51,7 @@ describe('the pages', () => {
     const { ADMIN_PORT: _, MAX_CONNECTIONS: __, ...read } = settings;
     expect(maxConnections).toMatch(/limit of open files/);
     expect(documented).toEqual(read);
-    expect(adminPort).toMatch(/relay.* 9101, webhook 9102, chat 9103/);
+    expect(adminPort).toMatch(/relay.* 9101, webhook 9102, chat 9103, outbox 9104/);
   });
 
   it('list every option of the load test with its default, in the words of its help, and no other', () => {

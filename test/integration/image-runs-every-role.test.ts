@@ -38,7 +38,7 @@ describe('the Dockerfile', () => {
   it('exposes the default ports of every role', () => {
     const defaults = new Map(tableRows('Variable').map(([name, value]) => [name, value?.replaceAll('`', '')]));
     const ports = ['CHAT_PORT', 'RELAY_PORT', 'WEBHOOK_PORT'].map((name) => defaults.get(`\`${name}\``));
-    expect(only(image, 'EXPOSE').split(' ')).toEqual([...ports, '9101', '9102', '9103']);
+    expect(only(image, 'EXPOSE').split(' ')).toEqual([...ports, '9101', '9102', '9103', '9104']);
   });
 
   it('sends nothing to the build that it does not copy', () => {
@@ -76,7 +76,7 @@ describe('the image built from a clean clone', () => {
     return run(process.execPath, [join(app, script)], { env });
   };
 
-  it.each(['standalone', 'relay', 'webhook', 'chat'] as const)(
+  it.each(['standalone', 'relay', 'webhook', 'chat', 'outbox'] as const)(
     'runs as %s, is healthy, exits at SIGTERM, and writes only to expected paths',
     async (role) => {
       const before = files();
@@ -88,10 +88,14 @@ describe('the image built from a clean clone', () => {
         CHAT_DB: join(folder, `${role}.db`),
         WEBHOOK_TOKENS: 'a-token-of-the-tests',
         WEBHOOK_TOKEN: 'a-token-of-the-tests',
+        DATABASE_URL: 'postgres://127.0.0.1:1/shop', // cannot be reached, so that the outbox is alive, but not ready
         ADMIN_HOST: '127.0.0.1',
         ...(role === 'standalone' ? { RELAY_PORT: '0', WEBHOOK_PORT: '0', CHAT_PORT: '0' } : {}),
       };
-      const service = await startService(role, env, { program: [...entry, role] });
+      const service = await startService(role, env, {
+        program: [...entry, role],
+        until: role === 'outbox' ? 'livez' : 'readyz',
+      });
       await healthcheck(service.adminPort);
       expect(await service.stop()).toBe(0);
       await expect(healthcheck(service.adminPort)).rejects.toThrow(/ECONNREFUSED/);

@@ -1,4 +1,5 @@
 import { createChatMetrics } from '../../services/chat/metrics.ts';
+import { createOutboxMetrics } from '../../services/outbox/metrics.ts';
 import { RelayTelemetry } from '../../services/relay/telemetry/relay-telemetry.ts';
 import { createBrokerMetrics } from '../../services/shared/broker/metrics.ts';
 import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
@@ -15,6 +16,7 @@ export function createFullRegistry(): MetricsRegistry {
   telemetry.observe({ server: { sockets: 0 }, hub: { topics: 0, dataBytes: 0, digestAgeMs: 0 } });
   createWebhookMetrics({ registry });
   createChatMetrics({ registry });
+  createOutboxMetrics({ registry });
   createBrokerMetrics({ registry, logger });
   createStatsMetrics({ registry });
   return registry;

@@ -36,7 +36,7 @@ export interface ServiceProcess extends AsyncDisposable {
  * @param options.until the endpoint that has to respond with 200
  */
 export async function startService(
-  role: 'relay' | 'webhook' | 'chat' | 'standalone',
+  role: 'relay' | 'webhook' | 'chat' | 'outbox' | 'standalone',
   env: Readonly<Record<string, string>>,
   options: {
     build?: string | undefined;

@@ -1,0 +1,51 @@
+import { MAX_TOPICS_PER_REQUEST } from '../shared/protocol/publish-request.ts';
+import type { BatchResult, OutboxRow } from './postgres-outbox-table.ts';
+import type { CallWebhook } from './webhook-call.ts';
+
+/** Calls of the webhook at a time. */
+const MAX_CALLS = 8;
+
+/**
+ * Publishes one update for each topic of the rows, with the data of its last row. Topics without data share calls.
+ *
+ * @throws {WebhookCallError} if one of the calls may succeed later
+ */
+export async function publishRows(rows: readonly OutboxRow[], call: CallWebhook): Promise<BatchResult> {
+  const topics = new Map<string, OutboxRow[]>();
+  for (const row of rows) topics.set(row.topic, [...(topics.get(row.topic) ?? []), row]);
+  const newest = [...topics.values()].map((sameTopic) => sameTopic.at(-1)).filter((row) => row !== undefined);
+  const signals = newest.filter(({ data }) => data === null);
+  const calls = [
+    ...chunks(signals, MAX_TOPICS_PER_REQUEST),
+    ...chunks(
+      newest.filter(({ data }) => data !== null),
+      1,
+    ),
+  ];
+  const codes = new Map<string, string>();
+
+  async function publish(group: readonly OutboxRow[]): Promise<void> {
+    const code = await call(bodyOf(group));
+    if (code === undefined) return;
+    if (group.length === 1) codes.set(group[0]?.topic ?? '', code);
+    else for (const row of group) await publish([row]); // the webhook refuses all for one
+  }
+
+  for (const together of chunks(calls, MAX_CALLS)) await Promise.all(together.map(publish));
+  const idsOf = (topic: string) => (topics.get(topic) ?? []).map(({ id }) => id);
+  const refused = new Map<string, string[]>();
+  for (const [topic, code] of codes) refused.set(code, [...(refused.get(code) ?? []), ...idsOf(topic)]);
+  return { published: [...topics.keys()].filter((topic) => !codes.has(topic)).flatMap(idsOf), refused };
+}
+
+/** Encodes a call; `data` is passed on as it was written. */
+function bodyOf(group: readonly OutboxRow[]): string {
+  const [{ topic, data } = { topic: '', data: null }] = group;
+  if (data !== null) return `{"topic":${JSON.stringify(topic)},"data":${data}}`;
+  return JSON.stringify({ topics: group.map((row) => row.topic) });
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, i) => items.slice(i * size, (i + 1) * size));
+}
