@@ -67,6 +67,7 @@ export function createChat(deps: {
       outbox.start();
       return port;
     },
+    prepareStop: server.prepareStop,
     async stop() {
       outbox.stop();
       await server.stop();

@@ -55,7 +55,7 @@ export function createAuthenticate(deps: {
     if (signature === undefined && headers.authorization !== undefined) return byToken(headers.authorization);
     const id = readWebhookId(headers);
     if (id === undefined || typeof timestamp !== 'string' || typeof signature !== 'string') {
-      throw new AppError('unauthorized');
+      throw new AppError('unauthorized', adviceFor(headers));
     }
     checkTimestamp(timestamp, nowMs());
     const signatures = parseSignatures(signature);
@@ -83,7 +83,7 @@ export function readWebhookId(headers: IncomingHttpHeaders): string | undefined 
 }
 
 /** Parses a list of signatures; empty if its format is invalid or it has none of version 1. */
-function parseSignatures(text: string): readonly Buffer[] {
+export function parseSignatures(text: string): readonly Buffer[] {
   if (text.length > MAX_SIGNATURE_LENGTH || !SIGNATURE_LIST.test(text)) return [];
   return text.split(' ').flatMap((item) => {
     const signature = SIGNATURE.exec(item)?.[1];
@@ -91,7 +91,28 @@ function parseSignatures(text: string): readonly Buffer[] {
   });
 }
 
-function checkTimestamp(text: string, nowMs: number): void {
+/**
+ * Checks the timestamp of a signature, in seconds.
+ *
+ * @throws {AppError} invalid_timestamp
+ */
+export function checkTimestamp(text: string, nowMs: number): void {
   const ageS = /^[1-9]\d{0,11}$/.test(text) ? nowMs / 1000 - Number(text) : Number.NaN;
   if (!(ageS <= MAX_AGE_S && ageS >= -MAX_AHEAD_S)) throw new AppError('invalid_timestamp');
+}
+
+/** Senders that cannot sign as this service demands, by the header that tells them. */
+const OTHER_SENDERS: Readonly<Record<string, string>> = {
+  'x-hub-signature-256': 'GitHub',
+  'stripe-signature': 'Stripe',
+  'x-shopify-hmac-sha256': 'Shopify',
+  'svix-signature': 'Svix',
+};
+
+/** Returns what the sender of a call without credentials has to change. */
+function adviceFor(headers: IncomingHttpHeaders): string {
+  const sender = Object.keys(OTHER_SENDERS).find((name) => headers[name] !== undefined);
+  const advice = 'Send "Authorization: Bearer <token>", or sign the call after Standard Webhooks';
+  if (sender === undefined) return advice;
+  return `${advice}; deliveries of ${OTHER_SENDERS[sender]} go to /hooks/<name>, for a source in WEBHOOK_SOURCES`;
 }

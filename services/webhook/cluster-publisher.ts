@@ -60,7 +60,18 @@ export class ClusterPublisher {
    * @throws {AppError} `broker_unavailable`, or `not_replicated` if too few replicas confirmed
    */
   async publish(topics: readonly Topic[], body: UpdateBody): Promise<readonly PublishedTopic[]> {
-    return Promise.all(topics.map((topic) => this.#publishOne(topic, body)));
+    const byPartition = new Map<number, Topic[]>();
+    for (const topic of topics) {
+      const partition = this.#broker.partitionOf(topic);
+      const list = byPartition.get(partition);
+      if (list) list.push(topic);
+      else byPartition.set(partition, [topic]);
+    }
+    const published = await Promise.all(
+      [...byPartition].map(([partition, list]) => this.#publish(partition, list, body)),
+    );
+    const byTopic = new Map(published.flat().map((update) => [update.topic, update]));
+    return topics.map((topic) => byTopic.get(topic) as PublishedTopic);
   }
 
   /**
@@ -68,29 +79,28 @@ export class ClusterPublisher {
    * @throws {AppError} `broker_unavailable`
    */
   async versions(topics: readonly Topic[]): Promise<readonly PublishedTopic[]> {
-    const digests = new Map<number, Promise<Digest>>();
-    for (const topic of topics) {
-      const partition = this.#broker.partitionOf(topic);
-      if (!digests.has(partition)) digests.set(partition, this.#digest(partition));
-    }
-    const registers = await this.#broker.read(topics);
-    return Promise.all(
-      topics.map(async (topic, i) => {
-        const { floor, base, retainedSince } = (await digests.get(this.#broker.partitionOf(topic))) as Digest;
-        const stored = registers[i]?.version ?? 0;
-        return { topic, version: Math.max(floor, stored < retainedSince ? base : stored) };
-      }),
-    );
+    const partitions = [...new Set(topics.map((topic) => this.#broker.partitionOf(topic)))];
+    const [registers, digests] = await Promise.all([
+      this.#broker.read(topics),
+      Promise.all(partitions.map((partition) => this.#digest(partition))),
+    ]);
+    return topics.map((topic, i) => {
+      const { floor, base, retainedSince } = digests[partitions.indexOf(this.#broker.partitionOf(topic))] as Digest;
+      const stored = registers[i]?.version ?? 0;
+      return { topic, version: Math.max(floor, stored < retainedSince ? base : stored) };
+    });
   }
 
-  async #publishOne(topic: Topic, body: UpdateBody): Promise<PublishedTopic> {
-    const witness = this.#witnessOf(this.#broker.partitionOf(topic));
+  /** Publishes to topics of one partition. */
+  async #publish(partition: number, topics: readonly Topic[], body: UpdateBody): Promise<readonly PublishedTopic[]> {
+    const witness = this.#witnessOf(partition);
     const sent = witness.take();
     try {
-      const published = await this.#broker.publish(topic, body, sent.witness);
-      witness.learn(sent, published);
-      witness.acknowledge(published);
-      return { topic, version: published.version, previous: published.previous };
+      const published = await this.#broker.publishAll(topics, body, sent.witness);
+      const newest = published.at(-1) as Published;
+      witness.learn(sent, newest);
+      witness.acknowledge(newest);
+      return published.map(({ version, previous }, i) => ({ topic: topics[i] as Topic, version, previous }));
     } catch (error) {
       // The broker has checked the witness: without this, every refused call would make it raise the floor again.
       if (error instanceof NotReplicatedError) witness.learn(sent, error.published);

@@ -6,6 +6,7 @@ import { type HostRule, readAllowedHosts } from '../shared/http/allowed-hosts.ts
 import { MIN_SECRET_BYTES } from '../shared/protocol/signing-secret.ts';
 import type { Topic } from '../shared/update/topic.ts';
 import { parseSigningSecret, type SigningCredential } from './credential.ts';
+import { readSources, type Sources } from './sources/source.ts';
 
 /** Any valid call fits: 100 topics with 64 KiB each. */
 const MIN_STORED_BYTES = 8 * 1024 * 1024;
@@ -15,10 +16,12 @@ export interface WebhookConfig {
   readonly host: string;
   /** 0 lets the system choose one. */
   readonly port: number;
-  /** The bearer tokens of publishers. There is at least one token or secret. */
+  /** The bearer tokens of publishers. There is at least one token, secret or source. */
   readonly tokens: readonly string[];
   /** The secrets with which publishers sign. */
   readonly secrets: readonly SigningCredential[];
+  /** The senders whose calls have a form of their own. */
+  readonly sources: Sources;
   /** The names under which the webhook may be called. */
   readonly isAllowedHost: HostRule;
   /** The longest time until the headers of a call are complete, in milliseconds; 0 for no limit. */
@@ -40,18 +43,19 @@ export interface WebhookConfig {
 }
 
 /**
- * Reads the settings of a webhook, except those of its broker. Having neither a token nor a secret is a problem.
+ * Reads the settings of a webhook, except those of its broker. Having no token, secret or source is a problem.
  *
  * @param fallback.token used if the environment has no token
  */
 export function readWebhookConfig(env: EnvReader, fallback: { token?: string } = {}): WebhookConfig {
   const tokens = readTokens(env);
   const secrets = readSecrets(env);
-  const noCredentials = tokens.length === 0 && secrets.length === 0;
+  const sources = readSources(env);
+  const noCredentials = tokens.length === 0 && secrets.length === 0 && sources.size === 0;
   if (noCredentials && fallback.token === undefined) {
     env.fail(
       'WEBHOOK_TOKENS',
-      'must contain a token, or WEBHOOK_SECRETS a secret: otherwise no publisher can authenticate',
+      'must contain a token, or WEBHOOK_SECRETS a secret, or WEBHOOK_SOURCES a source: otherwise no publisher can authenticate',
     );
   }
   return Object.freeze({
@@ -59,6 +63,7 @@ export function readWebhookConfig(env: EnvReader, fallback: { token?: string } =
     port: env.port('WEBHOOK_PORT', 8090),
     tokens: tokens.length === 0 && fallback.token !== undefined ? Object.freeze([fallback.token]) : tokens,
     secrets,
+    sources,
     isAllowedHost: readAllowedHosts(env),
     headerTimeoutMs: readHeaderTimeoutMs(env),
     pointsPerSecond: env.integer('WEBHOOK_RATE', { default: 1000, min: 0, max: 1_000_000 }),

@@ -4,7 +4,7 @@ import { createRequestMetrics } from '../shared/express/metrics.ts';
 import type { ReceiptReport } from './delivery-receipts.ts';
 
 /** Observes the webhook. */
-export interface WebhookMetrics extends RequestReport, ReceiptReport, LimitReport {
+export interface WebhookMetrics extends RequestReport, ReceiptReport, LimitReport, SourceReport {
   /** This number of updates was published and acknowledged. */
   updatesPublished(count: number): void;
   /** A repeated call received the response of the first one. */
@@ -16,8 +16,16 @@ export interface LimitReport {
   callLimited(limit: 'rate' | 'storage' | 'signatures'): void;
 }
 
-/** Creates the metrics of the webhook. */
-export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetrics {
+/** How a delivery to a source ended: `unmatched` is verified, but has no topic that the source may publish. */
+const SOURCE_OUTCOMES = ['accepted', 'unmatched', 'unverified'] as const;
+
+/** Observes deliveries to sources. */
+export interface SourceReport {
+  sourceCalled(source: string, outcome: (typeof SOURCE_OUTCOMES)[number]): void;
+}
+
+/** Creates the metrics of the webhook, whose sources have these names. */
+export function createWebhookMetrics(deps: { registry: Registry; sources?: Iterable<string> }): WebhookMetrics {
   const registers = [deps.registry];
   const updates = new Counter({
     name: 'webhook_updates_total',
@@ -37,6 +45,15 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
   });
   // A rate exists from the first scrape on, also of a limit that no call has reached yet.
   for (const limit of ['rate', 'storage', 'signatures']) limited.inc({ limit }, 0);
+  const sourceCalls = new Counter({
+    name: 'webhook_source_calls_total',
+    help: 'Deliveries to sources (WEBHOOK_SOURCES), by source and outcome. Panel "Updates and repeated calls"',
+    labelNames: ['source', 'outcome'],
+    registers,
+  });
+  for (const source of deps.sources ?? []) {
+    for (const outcome of SOURCE_OUTCOMES) sourceCalls.inc({ source, outcome }, 0);
+  }
   const queried = new Counter({
     name: 'webhook_receipts_asked_total',
     help: 'Updates in receipt queries, one per topic. Panel "Waits for delivery"',
@@ -65,6 +82,7 @@ export function createWebhookMetrics(deps: { registry: Registry }): WebhookMetri
     }),
     callRepeated: () => repeated.inc(),
     callLimited: (limit) => limited.inc({ limit }),
+    sourceCalled: (source, outcome) => sourceCalls.inc({ source, outcome }),
     receiptsQueried: (updates) => queried.inc(updates),
     waitEnded(outcome, seconds) {
       waits.inc({ outcome });

@@ -50,7 +50,7 @@ export function createPublishHandlers(deps: {
     rateLimit.charge(credential, pointsOf({ topics: topics.length, dataBytes }) - 1);
 
     async function publish(): Promise<{ updates: readonly PublishedTopic[] }> {
-      storageLimit.store(credential, topics, dataBytes);
+      storageLimit.store(credential, { topics, dataBytes, webhookId });
       const options = { kind: SpanKind.CLIENT, attributes, within };
       const updates = await record(brokerTracer, 'publish', options, async (span) => {
         const traced = span ? { ...body, traceparent: formatTraceparent(span.spanContext()) } : body;

@@ -3,7 +3,7 @@ import express from 'express';
 import helmet from 'helmet';
 import type { BrokerFeed, BrokerPublisher, IdempotencyStore } from '../shared/broker/broker.ts';
 import type { ReceiptQuerier } from '../shared/broker/receipts.ts';
-import { REGISTER_TTL_MS } from '../shared/broker/retention.ts';
+import { REGISTER_TTL_MS, RESPONSE_TTL_MS } from '../shared/broker/retention.ts';
 import type { Clock } from '../shared/clock.ts';
 import { AppError } from '../shared/errors.ts';
 import { allowMethods } from '../shared/express/allow-methods.ts';
@@ -33,6 +33,8 @@ import { createReadPublishCall } from './publish-call.ts';
 import { createPublishHandlers } from './publish-handler.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createReceiptsHandler } from './receipts-handler.ts';
+import { hidePathToken } from './sources/path-token.ts';
+import { createReadSourceCall } from './sources/source-call.ts';
 import { createStorageLimit } from './storage-limit.ts';
 import { createReadTopicCall, hasTopicParameter } from './topic-call.ts';
 import { createVersionsHandler } from './versions-handler.ts';
@@ -62,7 +64,7 @@ export function createWebhook(deps: {
   brokerTracer?: Tracer;
 }): HttpServer {
   const { config, broker, registry, logger, clock, stats = NO_STATS, brokerTracer = NO_TRACER } = deps;
-  const metrics = createWebhookMetrics({ registry });
+  const metrics = createWebhookMetrics({ registry, sources: config.sources.keys() });
   const publisher = new ClusterPublisher({ broker, clock });
   const receipts = new DeliveryReceipts({
     querier: broker.receipts,
@@ -70,14 +72,15 @@ export function createWebhook(deps: {
     maxCalls: config.maxWaitingCalls,
     report: metrics,
   });
+  const failures = new FailureLimit({
+    readAddress: createClientAddressReader(config.trustedProxies, createUntrustedProxyLog({ logger, clock })),
+    report: metrics,
+    nowMs: () => clock.monotonicMs(),
+  });
   const authenticate = createAuthenticate({
     secrets: config.secrets,
     tokens: config.tokens.map(createTokenCredential),
-    failures: new FailureLimit({
-      readAddress: createClientAddressReader(config.trustedProxies, createUntrustedProxyLog({ logger, clock })),
-      report: metrics,
-      nowMs: () => clock.monotonicMs(),
-    }),
+    failures,
     nowMs: () => clock.nowMs(),
   });
   const rateLimit = createRateLimit({
@@ -89,6 +92,7 @@ export function createWebhook(deps: {
     maxBytes: config.maxStoredBytes,
     dataTtlMs: config.dataTtlMs,
     registerTtlMs: REGISTER_TTL_MS,
+    responseTtlMs: RESPONSE_TTL_MS,
     report: metrics,
     nowMs: () => clock.monotonicMs(),
   });
@@ -105,6 +109,13 @@ export function createWebhook(deps: {
   const readPublishCall = createReadPublishCall({ authenticate });
   const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, maxTotalBytes: MAX_BODIES_BYTES });
   const readTopicCall = createReadTopicCall({ authenticate, bodies });
+  const readSourceCall = createReadSourceCall({
+    sources: config.sources,
+    failures,
+    bodies,
+    report: metrics,
+    nowMs: () => clock.nowMs(),
+  });
 
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
@@ -117,6 +128,7 @@ export function createWebhook(deps: {
     publishHandler((request) => (hasTopicParameter(request) ? readTopicCall(request) : readPublishCall(request))),
   );
   app.all('/webhook/*topic', allowMethods('POST'), publishHandler(readTopicCall));
+  app.all('/hooks/:name', allowMethods('POST'), publishHandler(readSourceCall));
   app.all(
     '/updates/current',
     allowMethods('GET', 'HEAD'),
@@ -140,7 +152,10 @@ export function createWebhook(deps: {
   app.use(createErrorHandler({ logger }));
 
   const server = createHttpServer({
-    handler: app,
+    handler(request, response) {
+      hidePathToken(request);
+      app(request, response);
+    },
     host: config.host,
     port: config.port,
     headerTimeoutMs: config.headerTimeoutMs,
@@ -152,6 +167,7 @@ export function createWebhook(deps: {
       publisher.start();
       return server.start();
     },
+    prepareStop: server.prepareStop,
     async stop() {
       receipts.close();
       await server.stop();

@@ -105,6 +105,27 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(Math.abs((versions[0] ?? 0) / 1000 - Date.now())).toBeLessThan(5000);
     });
 
+    it('publishes an update of each topic of one partition, with versions that increase in the order of the topics', async () => {
+      const some = Array.from({ length: 100 }, (_, i) => topicNamed(`one-of-${i}`));
+      const partition = relay.partitionOf(some[0] as Topic);
+      const topics = some.filter((topic) => relay.partitionOf(topic) === partition);
+      await relay.watch(topics);
+      for (const body of [{}, updateBody({ data: { n: 1 } })]) {
+        handler.updates.length = 0;
+        const { last } = await relay.digest(partition, NOTHING_SEEN, Number.MAX_SAFE_INTEGER);
+        const published = await webhook.publishAll(topics, { ...body, spread: 3 }, { ...NOTHING_SEEN, version: last });
+        const versions = published.map(({ version }) => version);
+        expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
+        const updates = topics.map((topic, i) => ({ topic, version: versions[i], ...body, spread: 3 }));
+        await eventually(() => expect(handler.updates).toHaveLength(topics.length));
+        expect(handler.updates.toSorted((a, b) => a.version - b.version)).toEqual(updates);
+        expect(await relay.read(topics)).toEqual(updates);
+        const digest = await relay.digest(partition, NOTHING_SEEN, last);
+        expect(digest.changed).toEqual(topics.map((topic, i) => ({ topic, version: versions[i] })));
+        expect(digest.last).toBeGreaterThanOrEqual(versions.at(-1) ?? Number.POSITIVE_INFINITY);
+      }
+    });
+
     it('assigns a version above the highest that the caller has seen', async () => {
       const topic = topicNamed('hint');
       const { version, epoch } = await webhook.publish(topic, {}, NOTHING_SEEN);

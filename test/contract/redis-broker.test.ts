@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Broker } from '../../services/shared/broker/broker.ts';
 import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
-import { REGISTER_TTL_MS } from '../../services/shared/broker/retention.ts';
+import { REGISTER_TTL_MS, RETENTION_US } from '../../services/shared/broker/retention.ts';
 import { parseTopic } from '../../services/shared/update/topic.ts';
 import { eventually } from '../support/eventually.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { RedisProcess } from '../support/redis-process.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { updateBody } from '../support/update-body.ts';
 import { describeBroker } from './broker-contract.ts';
 import { describeReceipts } from './receipts-contract.ts';
@@ -97,6 +98,17 @@ describe('a register in Redis', () => {
       await broker.publish(topic, {}, { epoch: '', version: aheadMs === 0 ? 0 : seen });
       const leftMs = await askRedis(REDIS_URL, 'PTTL', new RedisKeys({ prefix, partitions: 4 }).register(topic));
       expect(Math.abs(Number(leftMs) - REGISTER_TTL_MS - aheadMs)).toBeLessThan(60_000);
+    }
+  });
+
+  it('outlives the retention by half an hour at least, however often it is updated', async () => {
+    const key = new RedisKeys({ prefix, partitions: 4 }).register(topic);
+    const { version: first, epoch } = await broker.publish(topic, {}, { epoch: '', version: 0 });
+    for (let minutes = 100 * 60; minutes < 103 * 60; minutes += 7) {
+      const seen = { epoch, version: first + minutes * 60_000_000 };
+      const { version } = await broker.publish(topic, {}, seen);
+      const expiresAtUs = (Date.now() + Number(await askRedis(REDIS_URL, 'PTTL', key))) * 1000;
+      expect(expiresAtUs - version).toBeGreaterThan(RETENTION_US + 1800 * 1_000_000);
     }
   });
 });
@@ -195,5 +207,150 @@ describe('the floor in Redis', () => {
     await ask('REPLICAOF', 'NO', 'ONE');
     await other.stop();
     await eventually(async () => expect((await digest()).floor).toBeGreaterThan(version), 15_000);
+  });
+});
+
+describe('a publish in Redis', () => {
+  const topic = parseTopic('chat');
+  const other = parseTopic('other');
+  const NOTHING_SEEN = { epoch: '', version: 0 };
+  const prefix = randomPrefix();
+  const env = { HELIOGRAPH_PREFIX: prefix, PARTITIONS: '1' };
+  const start = (args: readonly string[] = []) =>
+    RedisProcess.start({ args: ['--enable-debug-command', 'local', '--repl-diskless-sync-delay', '0', ...args] });
+  const floorIn = async (redis: RedisProcess) => {
+    const meta = new RedisKeys({ prefix, partitions: 1 }).meta(0);
+    return Number(await askRedis(redis.port, 'HGET', meta, 'floor'));
+  };
+  const follow = async (replica: RedisProcess, master: RedisProcess) => {
+    await askRedis(replica.port, 'REPLICAOF', '127.0.0.1', String(master.port));
+    await eventually(
+      async () => expect(await askRedis(replica.port, 'INFO', 'replication')).toMatch(/master_link_status:up/),
+      15_000,
+    );
+  };
+  const promote = (replica: RedisProcess) => askRedis(replica.port, 'REPLICAOF', 'NO', 'ONE');
+
+  /** Connects a webhook's broker whose clock stands still; it has published just now, so that it knows its server. */
+  async function connectPublisher(url: string, publisher = 'one') {
+    const clock = { nowMs: 0 };
+    const broker = redisBrokers({ ...env, REDIS_URL: url }, { monotonicMs: () => clock.nowMs }).connect();
+    await broker.start();
+    let newest = { epoch: '', version: 0 };
+    const publish = async () => {
+      const promised = { publisher, version: newest.version };
+      newest = await broker.publish(topic, {}, { ...newest, acknowledged: newest.version > 0, promised });
+      return newest;
+    };
+    await publish();
+    await publish();
+    return { broker, clock, publish };
+  }
+
+  it('reads INFO once a second and connection, not each time', async () => {
+    await using redis = await start();
+    const { broker, clock, publish } = await connectPublisher(redis.url);
+    const count = async () =>
+      Number(/cmdstat_info:calls=(\d+)/.exec(String(await askRedis(redis.port, 'INFO', 'commandstats')))?.[1]);
+    const counted = await count();
+    let next = await count();
+    const own = next - counted;
+    for (const sections of [0, 2, 0]) {
+      for (let i = 0; i < 10; i += 1) await publish();
+      expect(await count()).toBe(next + own + sections);
+      next += own + sections;
+      clock.nowMs += sections === 0 ? 1000 : 999;
+    }
+    await broker.stop();
+  });
+
+  it('raises the floor on another server, even if that has the same data and was reached within the second', async () => {
+    await using master = await start();
+    await using replica = await start();
+    await follow(replica, master);
+    let link = await TcpProxy.start(master.port);
+    const { port } = link;
+    const { broker, publish } = await connectPublisher(`redis://127.0.0.1:${port}`);
+    const { version } = await publish();
+    await eventually(async () => {
+      const register = new RedisKeys({ prefix, partitions: 1 }).register(topic);
+      expect(await askRedis(replica.port, 'HGET', register, 'version')).toBe(String(version));
+    });
+    await link.stop();
+    await promote(replica);
+    link = await TcpProxy.start(replica.port, port);
+    await eventually(() => publish(), 15_000);
+    expect(await floorIn(replica)).toBeGreaterThan(version);
+    await broker.stop();
+    await link.stop();
+  });
+
+  it('raises the floor within a second if its master was a replica meanwhile, and no script ran on the other one', async () => {
+    await using master = await start();
+    await using replica = await start();
+    await follow(replica, master);
+    const lost = await connectPublisher(master.url, 'one');
+    const { broker, clock, publish } = await connectPublisher(master.url, 'two');
+    const { version: known } = await publish();
+    await eventually(async () => {
+      const register = new RedisKeys({ prefix, partitions: 1 }).register(topic);
+      expect(await askRedis(replica.port, 'HGET', register, 'version')).toBe(String(known));
+    });
+    await promote(replica);
+    const { version } = await lost.publish();
+    await lost.broker.stop();
+    await follow(master, replica);
+    await promote(master);
+    await publish();
+    clock.nowMs += 1000;
+    await publish();
+    expect(await floorIn(master)).toBeGreaterThan(version);
+    await broker.stop();
+  });
+
+  it('raises the floor on the same connection if older data were loaded, and another publisher was first', async () => {
+    await using redis = await start();
+    const { broker, publish } = await connectPublisher(redis.url);
+    await askRedis(redis.port, 'SAVE');
+    const { version } = await publish();
+    await askRedis(redis.port, 'DEBUG', 'RELOAD', 'NOSAVE');
+    await connectPublisher(redis.url, 'two').then((two) => two.broker.stop());
+    expect(await floorIn(redis)).toBeLessThan(version);
+    await publish();
+    expect(await floorIn(redis)).toBeGreaterThan(version);
+    await broker.stop();
+  });
+
+  it('counts what a process has seen after Redis forgot the scripts, and after a flush', async () => {
+    await using redis = await start();
+    const { broker, publish } = await connectPublisher(redis.url);
+    const { version } = await publish();
+    await askRedis(redis.port, 'SCRIPT', 'FLUSH');
+    const next = await publish();
+    expect(next.version).toBeGreaterThan(version);
+    expect(await floorIn(redis)).toBeLessThan(version);
+    await askRedis(redis.port, 'FLUSHALL');
+    await publish();
+    expect(await floorIn(redis)).toBeGreaterThan(next.version);
+    await broker.stop();
+  });
+
+  it('keeps a list of recent changes that covers two minutes and little more', async () => {
+    await using redis = await start();
+    const keys = new RedisKeys({ prefix, partitions: 1 });
+    const { broker, publish } = await connectPublisher(redis.url);
+    const { version, epoch } = await publish();
+    const publishLater = async (seconds: number) => {
+      await broker.publish(other, {}, { epoch, version: version + seconds * 1_000_000 });
+      const { completeAfter } = await broker.digest(0, NOTHING_SEEN, 0);
+      expect(version + seconds * 1_000_000 - completeAfter).toBeGreaterThan(119_000_000);
+      expect(version + seconds * 1_000_000 - completeAfter).toBeLessThan(155_000_000);
+      return await askRedis(redis.port, 'ZSCORE', keys.recent(0), topic);
+    };
+    await publishLater(200);
+    const again = await broker.publish(topic, {}, { epoch, version: version + 210 * 1_000_000 });
+    expect(await publishLater(300)).toBe(String(again.version));
+    expect(await publishLater(370)).toBe(null);
+    await broker.stop();
   });
 });

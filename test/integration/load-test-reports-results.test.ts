@@ -1,11 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Report } from '../../services/loadtest/report/report.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { type LoadTestProcess, startLoadTest } from '../support/load-test-process.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
+import { redisProgram } from '../support/redis-program.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
@@ -93,11 +95,14 @@ describe('a load test of a running cluster', { timeout: 60_000 }, () => {
     await Promise.all([...proxies, relay, smallRelay, webhook].map((part) => part?.stop()));
   });
 
-  function start(args: readonly string[], options: { port?: number; token?: string } = {}): LoadTestProcess {
-    const { port = relay.port, token = 'a-token-of-the-tests' } = options;
+  function start(
+    args: readonly string[],
+    options: { port?: number; token?: string; readsMetrics?: boolean } = {},
+  ): LoadTestProcess {
+    const { port = relay.port, token = 'a-token-of-the-tests', readsMetrics = true } = options;
     const at = [`--relay=http://127.0.0.1:${port}`, `--webhook=http://127.0.0.1:${webhook.port}/webhook`];
-    const metrics = `--metrics=http://127.0.0.1:${relay.adminPort}/metrics`;
-    const test = startLoadTest([...at, metrics, ...args, '--json=-'], { WEBHOOK_TOKEN: token });
+    const metrics = readsMetrics ? [`--metrics=http://127.0.0.1:${relay.adminPort}/metrics`] : [];
+    const test = startLoadTest([...at, ...metrics, ...args, '--json=-'], { WEBHOOK_TOKEN: token });
     tests.push(test);
     return test;
   }
@@ -156,8 +161,8 @@ describe('a load test of a running cluster', { timeout: 60_000 }, () => {
     const proxy = await startProxy();
     const args = ['--clients=100', '--ramp=500ms', '--duration=1s', '--threshold=failed=0%,behind-1s=0%'];
     const test = start([...args, '--max-time=10s'], { port: proxy.port });
-    await eventually(() => expect(proxy.connections).toBe(100), 10_000);
-    await eventually(() => expect(test.progress()).toContain('publishing updates'), 10_000);
+    await eventually(() => expect(proxy.connections).toBe(100), 30_000);
+    await eventually(() => expect(test.progress()).toContain('publishing updates'), 30_000);
     proxy.set('swallows');
     const { code, report } = await test.ended;
     expect(report).toMatchObject({ ended: 'out of time', clients: { opened: 100 }, updates: { accepted: 1 } });
@@ -165,6 +170,32 @@ describe('a load test of a running cluster', { timeout: 60_000 }, () => {
       { name: 'failed', passed: true },
       { name: 'behind-1s', value: 1, passed: false },
     ]);
+    expect(code).toBe(1);
+  });
+
+  it('waits until the relay accepts connections, before it counts any', async () => {
+    const port = await freePort();
+    const test = start(['--clients=20', '--ramp=0s', '--rate=0', '--duration=0s'], { port });
+    await eventually(() => expect(test.progress()).toContain('waiting until relays accept connections'), 30_000);
+    proxies.push(await TcpProxy.start(relay.port, port));
+    const { code, report } = await test.ended;
+    expect(report).toMatchObject({ clients: { opened: 20, failed: {}, lost: {} } });
+    expect(code).toBe(0);
+  });
+
+  it('names a relay that is gone, and ends the publishing once, also without metrics', async () => {
+    const proxy = await startProxy();
+    const args = ['--clients=50', '--ramp=0s', '--duration=1s', '--max-time=10s'];
+    const { port } = proxy;
+    const test = start(args, { port, readsMetrics: false });
+    await eventually(() => expect(test.progress()).toContain('publishing updates'), 30_000);
+    await proxy.stop();
+    const { code, report } = await test.ended;
+    expect(report?.bottleneck).toBe(`relays that accept no connections: 127.0.0.1:${port}`);
+    expect(report?.ended).toBe('out of time');
+    const publish = report?.phases.find(({ name }) => name === 'publish');
+    // The checks of clients that are behind follow, until the maximum time.
+    expect((report?.durationS ?? 0) - (publish?.toS ?? 0)).toBeGreaterThan(1);
     expect(code).toBe(1);
   });
 
@@ -193,7 +224,7 @@ describe('a load test of a running cluster', { timeout: 60_000 }, () => {
     const proxy = await startProxy();
     const args = ['--clients=50', '--ramp=0s', '--rate=5', '--duration=4s', '--threshold=lost=0%,behind-5s=0%'];
     const test = start(args, { port: proxy.port });
-    await eventually(() => expect(test.progress()).toContain('publishing updates'), 10_000);
+    await eventually(() => expect(test.progress()).toContain('publishing updates'), 30_000);
     proxy.cut();
     const { code, report } = await test.ended;
     expect(report?.clients).toMatchObject({ opened: 50, open: 50, handshakes: 100 });
@@ -204,6 +235,23 @@ describe('a load test of a running cluster', { timeout: 60_000 }, () => {
     ]);
     expect(code).toBe(1);
   });
+});
+
+describe('a load test on a machine with Valkey only', () => {
+  it('runs on it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'heliograph-valkey-'));
+    // The load test knows a program by its name.
+    symlinkSync(redisProgram(), join(folder, 'valkey-server'));
+    try {
+      const args = ['--clients=20', '--ramp=0s', '--relays=2', '--duration=1s', '--json=-'];
+      const { code, report } = await startLoadTest(args, { PATH: folder }).ended;
+      expect(report?.cluster).toMatch(/^valkey-server, a webhook and 2 relays/);
+      expect(report).toMatchObject({ clients: { opened: 20, failed: {} }, updates: { accepted: 1 } });
+      expect(code).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }, 60_000);
 });
 
 describe('a load test that cannot run', () => {

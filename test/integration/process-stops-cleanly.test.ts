@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type ChildProgram, startProgram } from '../support/child-program.ts';
 import { eventually } from '../support/eventually.ts';
+import { startService } from '../support/service-process.ts';
+import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 
 const FIXTURE = fileURLToPath(new URL('../support/process-fixture.ts', import.meta.url));
 const programs: ChildProgram[] = [];
@@ -43,6 +45,20 @@ describe('a process that is asked to stop', () => {
         'first stopped',
       ]);
       expect(program.output().stderr).toBe('');
+    },
+  );
+
+  it.each(['webhook', 'chat'] as const)(
+    'ends pooled connections, if it is a %s, while load balancers learn that it stops',
+    async (role) => {
+      const env = { REDIS_URL: 'redis://127.0.0.1:1', WEBHOOK_URL: 'http://127.0.0.1:1', DRAIN_WAIT: '1m' };
+      const tokens = { WEBHOOK_TOKENS: WEBHOOK_TOKEN, WEBHOOK_TOKEN };
+      await using service = await startService(role, { ...env, ...tokens }, { until: 'livez' });
+      const connection = async () =>
+        (await fetch(`http://127.0.0.1:${service.port}/nothing`)).headers.get('connection');
+      expect(await connection()).toBe('keep-alive');
+      service.kill('SIGTERM');
+      await eventually(async () => expect(await connection()).toBe('close'));
     },
   );
 

@@ -86,7 +86,7 @@ describe('the proxy of deploy/compose.yaml', () => {
       const response = await fetch(`${http}${path}`, { method: 'POST', headers });
       expect(await response.json()).toMatchObject({ updates: [{ topic: 'repo/a' }] });
     }
-    await expectProblem(await fetch(`${http}/hooks/nothing`, { method: 'POST' }), 404, 'not_found');
+    await expectProblem(await fetch(`${http}/hooks/nothing`, { method: 'POST' }), 404, 'unknown_source');
   });
 
   it('serves the client under each of its paths, with its source map and its npm package', async () => {
@@ -149,7 +149,7 @@ it('the documented locations of nginx pass topics to the webhook as they were se
   const paths = ['/webhook/chat', '/webhook?topic=chat', '/webhook/a%2Fb', '/webhook/https://example.org/x'];
   for (const path of paths) expect((await post(path)).status, path).toBe(200);
   expect(broker.published.map(({ topic }) => topic)).toEqual(['chat', 'chat', 'a/b', 'https://example.org/x']);
-  await expectProblem(await post('/hooks/nothing'), 404, 'not_found');
+  await expectProblem(await post('/hooks/nothing'), 404, 'unknown_source');
   for (const path of ['/webhooks', '/hooks', '/events']) {
     expect((await post(path)).headers.get('content-type'), path).toBe('text/html'); // of nginx itself
   }

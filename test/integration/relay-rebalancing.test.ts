@@ -9,6 +9,7 @@ import { ENGINES } from '../support/engines.ts';
 import { eventually } from '../support/eventually.ts';
 import { expectProblem } from '../support/expect-problem.ts';
 import { startHaproxy } from '../support/haproxy.ts';
+import { startLoadTest } from '../support/load-test-process.ts';
 import { startNginx } from '../support/nginx.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
@@ -136,6 +137,19 @@ describe('the library', () => {
     40_000,
   );
 });
+
+it('the clients of a load test go on to an emptier relay at once, and none of them fails', async () => {
+  const { full, empty } = await startUneven();
+  const relays = [full, empty].map(({ http }) => `--relay=${http}`);
+  const already = await empty.metric('relay_connections_opened_total');
+  const args = ['--clients=8', '--ramp=0s', '--rate=0', '--duration=0s', '--transports=ws=50,sse=50', '--json=-'];
+  const { code, report } = await startLoadTest([...relays, ...args]).ended;
+  expect(report).toMatchObject({ clients: { opened: 8, failed: {}, lost: {}, handshakes: 8 } });
+  // Half of them try the full relay first.
+  expect(report?.clients.redirected).toBe(4);
+  expect((await empty.metric('relay_connections_opened_total')) - already).toBe(8);
+  expect(code).toBe(0);
+}, 40_000);
 
 describe('refusals for rebalancing', () => {
   it.each(['nginx', 'HAProxy'])(

@@ -153,6 +153,21 @@ describe('a webhook', () => {
     await webhook.stop();
   });
 
+  it('counts the stored responses of signed calls as bytes of their credential', async () => {
+    const webhook = await startWebhook({ config: { secrets: SECRETS, maxStoredBytes: 8 * 1024 ** 2 } });
+    const call = async (name: string, topics: number, data?: string) => {
+      const body = JSON.stringify({ topics: Array.from({ length: topics }, (_, i) => `${name}${i}`), data });
+      return (await post(webhook, signedHeaders(body), body)).status;
+    };
+    expect(await call('a', 100, 'x'.repeat(60_000))).toBe(200);
+    expect(await call('b', 38, 'x'.repeat(60_000))).toBe(200);
+    // About 40 KiB are left. The registers are stored already; each response takes about 7 KiB.
+    const statuses: number[] = [];
+    for (let i = 0; i < 10; i += 1) statuses.push(await call('a', 100));
+    expect([statuses[0], statuses.at(-1)]).toEqual([200, 429]);
+    await webhook.stop();
+  });
+
   it('bounds the bytes that a credential stores, without counting what a newer update replaces', async () => {
     const broker = new RecordingBroker();
     const config = { secrets: SECRETS, maxStoredBytes: 8 * 1024 ** 2 };

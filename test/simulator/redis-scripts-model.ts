@@ -35,12 +35,15 @@ export interface ScriptSettings {
   readonly digestLimit: number;
 }
 
+/** As in `publish.lua`. */
+const TTL_PERIOD_US = 600_000_000;
+
 /** Models `epoch.lua` line by line. Returns the state that it leaves to the script that follows. */
 function checkEpoch(
   context: ScriptContext,
   partition: number,
   witness: Witness,
-): { epoch: string; floor: Version; raiseId: string; last: Version; trimmed: Version | undefined } {
+): { epoch: string; floor: Version; raiseId: string; last: Version; trimmed: Version | undefined; server: string } {
   const { identity, nowUs } = context;
   const server = `${identity.runId}.${identity.replicationId}`;
   const seen = witness.version;
@@ -92,35 +95,66 @@ function checkEpoch(
     });
     context.signalFloor(partition, floor, raiseId);
   }
-  return { epoch, floor, raiseId, last, trimmed };
+  return { epoch, floor, raiseId, last, trimmed, server };
 }
 
-/** Models `publish.lua` line by line. */
+/**
+ * Models `publish.lua` line by line.
+ * @param call.known the server that `INFO` named on this connection, '' if that is not known
+ */
 export function runPublish(
   context: ScriptContext,
   settings: ScriptSettings,
-  call: { partition: number; topic: Topic; body: string; witness: Witness },
-): Published {
-  const { partition, topic, body, witness } = call;
-  const { epoch, last, floor } = checkEpoch(context, partition, witness);
-  const version = Math.max(context.nowUs, last + 1, witness.version + 1);
-  let previous = version - settings.registerTtlMs * 1000;
-  const expiresAtUs = version + settings.registerTtlMs * 1000;
+  call: { partition: number; topics: readonly Topic[]; body: string; witness: Witness; known: string },
+): { published: readonly Published[]; server: string } {
+  const { partition, topics, body, witness, known } = call;
+  const { nowUs } = context;
+  const meta = context.data.partition(partition).meta;
+  const { publisher = '', version: promised = 0 } = witness.promised ?? {};
+  const isIntact =
+    known !== '' &&
+    known === meta?.server &&
+    witness.epoch === meta.history &&
+    (witness.raiseId ?? '') === '' &&
+    meta.last >= witness.version &&
+    (meta.published.get(publisher) ?? 0) >= promised;
+  const state = isIntact
+    ? { epoch: meta.history, floor: meta.floor, last: meta.last, trimmed: meta.trimmed, server: '' }
+    : checkEpoch(context, partition, witness);
+  const first = Math.max(nowUs, state.last + 1, witness.version + 1);
+  const ttlUs = settings.registerTtlMs * 1000;
+  const published = topics.map((topic, i) => {
+    const version = first + i;
+    const stored = context.data.partition(partition).registers.get(topic);
+    const before = stored && stored.expiresAtUs > nowUs ? stored : undefined;
+    const isRenewed = Math.floor((before?.version ?? 0) / TTL_PERIOD_US) !== Math.floor(version / TTL_PERIOD_US);
+    return {
+      topic,
+      version,
+      previous: Math.max(before?.version ?? version - ttlUs, state.floor),
+      expiresAtUs: isRenewed || !before ? version + ttlUs : before.expiresAtUs,
+    };
+  });
+  const newest = first + topics.length - 1;
+  const window = settings.recentWindowUs;
+  const dataExpiresAtUs = nowUs + settings.dataTtlMs * 1000;
   context.write((all) => {
     const data = all.partition(partition);
-    if (data.meta) {
-      const published = new Map(data.meta.published).set(witness.promised?.publisher ?? '', version);
-      data.meta = { ...data.meta, last: version, trimmed: version - settings.recentWindowUs, published };
+    for (const { topic, version, expiresAtUs } of published) {
+      data.registers.set(topic, { version, body, expiresAtUs, dataExpiresAtUs });
+      data.recent.set(topic, version);
     }
-    const before = data.registers.get(topic);
-    if (before && before.expiresAtUs > context.nowUs) previous = before.version;
-    const dataExpiresAtUs = context.nowUs + settings.dataTtlMs * 1000;
-    data.registers.set(topic, { version, body, expiresAtUs, dataExpiresAtUs });
-    data.recent.set(topic, version);
-    for (const [name, at] of data.recent) if (at <= version - settings.recentWindowUs) data.recent.delete(name);
+    if (!data.meta) return;
+    data.meta = { ...data.meta, last: newest, published: new Map(data.meta.published).set(publisher, newest) };
+    if (state.trimmed !== undefined && first - state.trimmed <= 1.25 * window) return;
+    data.meta.trimmed = first - window;
+    for (const [name, at] of data.recent) if (at <= first - window) data.recent.delete(name);
   });
-  context.signalUpdate(partition, topic, version, body);
-  return { version, epoch, previous: Math.max(previous, floor) };
+  for (const { topic, version } of published) context.signalUpdate(partition, topic, version, body);
+  return {
+    published: published.map(({ version, previous }) => ({ version, epoch: state.epoch, previous })),
+    server: state.server,
+  };
 }
 
 /** Models `digest.lua` line by line. */

@@ -6,6 +6,7 @@ import type {
   RelayLoad,
   Witness,
 } from '../../services/shared/broker/broker.ts';
+import { KnownServers } from '../../services/shared/broker/redis/known-servers.ts';
 import { RESPONSE_TTL_MS } from '../../services/shared/broker/retention.ts';
 import type { Clock } from '../../services/shared/clock.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
@@ -44,6 +45,7 @@ export class SimulatedBroker implements Broker {
   readonly receipts: SimulatedReceipts;
   readonly #cluster: SimulatedCluster;
   readonly #links: readonly Links[];
+  readonly #servers: KnownServers;
   readonly #published: (partition: number, server: SimulatedServer) => void;
   #handler: FeedHandler | undefined;
 
@@ -56,6 +58,7 @@ export class SimulatedBroker implements Broker {
   }) {
     const { name, cluster, clock } = deps;
     this.#cluster = cluster;
+    this.#servers = new KnownServers({ monotonicMs: () => clock.monotonicMs() });
     this.#published = deps.published ?? (() => {});
     this.partitions = cluster.partitions;
     this.#links = cluster.shards.map((shard, place) => {
@@ -116,15 +119,24 @@ export class SimulatedBroker implements Broker {
     return hash % this.partitions;
   }
 
-  publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
-    const partition = this.partitionOf(topic);
+  async publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
+    const [published] = await this.publishAll([topic], body, witness);
+    return published as Published;
+  }
+
+  async publishAll(topics: readonly Topic[], body: UpdateBody, witness: Witness): Promise<readonly Published[]> {
+    const partition = this.partitionOf(topics[0] as Topic);
     const text = encodeBody(body);
-    return this.#linksOf(partition).commands.call((server) => {
-      const call = { partition, topic, body: text, witness };
-      const published = runPublish(server.context(), this.#cluster.settings, call);
-      this.#published(partition, server);
-      return published;
+    const link = this.#linksOf(partition).commands;
+    const known = this.#servers.of({ stream: link.connection });
+    const { published, server } = await link.call((to) => {
+      const call = { partition, topics, body: text, witness, known: known.name };
+      const reply = runPublish(to.context(), this.#cluster.settings, call);
+      this.#published(partition, to);
+      return reply;
     });
+    known.learn(server);
+    return published;
   }
 
   digest(partition: number, witness: Witness, cursor: Version): Promise<Digest> {

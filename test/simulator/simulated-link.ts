@@ -34,6 +34,7 @@ export class SimulatedLink {
     if (server && (!server.running || this.#shard.masterFor(this.name) !== server)) this.disconnect();
   };
   #server: SimulatedServer | undefined;
+  #connection: object = {};
   #pinger: Timer | undefined;
   #silentPings = 0;
   #stopped = false;
@@ -61,6 +62,11 @@ export class SimulatedLink {
     return this.#server;
   }
 
+  /** Identifies the current connection. */
+  get connection(): object {
+    return this.#connection;
+  }
+
   /** Starts to connect. Calls back when the first attempt has succeeded or failed. */
   connect(attempted: () => void = () => {}): void {
     this.#attempt += 1;
@@ -70,6 +76,7 @@ export class SimulatedLink {
       const server = this.#shard.masterFor(this.name);
       if (this.#shard.reaches(this.name, server)) {
         this.#server = server;
+        this.#connection = {};
         this.#silentPings = 0;
         this.#ping();
         this.#handler.up(server);

@@ -10,6 +10,7 @@ export function clientFigures(more: Partial<Figures> = {}): Figures {
     failed: {},
     lost: {},
     reconnectFailed: {},
+    redirected: 0,
     deliveries: 0,
     skipped: 0,
     duplicates: 0,

@@ -21,6 +21,7 @@ export function loadTestReport(more: Partial<Report> = {}): Report {
       failed: {},
       lost: {},
       reconnectFailed: {},
+      redirected: 0,
       processExited: 0,
       handshakes: 2000,
       handshakesPerS: 200,

@@ -26,6 +26,10 @@ export class RecordingBroker implements WebhookBroker {
     return { version, epoch: 'recorded', previous };
   }
 
+  publishAll(topics: readonly Topic[], body: UpdateBody): Promise<readonly Published[]> {
+    return Promise.all(topics.map((topic) => this.publish(topic, body)));
+  }
+
   async read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {
     return topics.map((topic) => {
       const newest = this.published.findLast((update) => update.topic === topic);

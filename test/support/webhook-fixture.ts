@@ -1,5 +1,5 @@
 import { BlockList } from 'node:net';
-import { SYSTEM_CLOCK } from '../../services/shared/clock.ts';
+import { type Clock, SYSTEM_CLOCK } from '../../services/shared/clock.ts';
 import { createLogger } from '../../services/shared/logger.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../services/shared/process/metrics-registry.ts';
 import type { ServiceStats } from '../../services/shared/trace/service-stats.ts';
@@ -21,7 +21,12 @@ export interface RunningWebhook {
 
 /** Starts a webhook on a free port. */
 export async function startWebhook(
-  options: { broker?: WebhookBroker; config?: Partial<WebhookConfig>; stats?: ServiceStats } = {},
+  options: {
+    broker?: WebhookBroker;
+    config?: Partial<WebhookConfig>;
+    stats?: ServiceStats;
+    clock?: Partial<Clock>;
+  } = {},
 ): Promise<RunningWebhook> {
   const log: string[] = [];
   const registry = createMetricsRegistry({ service: 'webhook' });
@@ -31,6 +36,7 @@ export async function startWebhook(
       port: 0,
       tokens: [WEBHOOK_TOKEN],
       secrets: [],
+      sources: new Map(),
       isAllowedHost: () => true,
       headerTimeoutMs: 10_000,
       pointsPerSecond: 0,
@@ -43,7 +49,7 @@ export async function startWebhook(
       ...options.config,
     },
     broker: options.broker ?? new RecordingBroker(),
-    clock: SYSTEM_CLOCK,
+    clock: { ...SYSTEM_CLOCK, ...options.clock },
     registry,
     ...(options.stats && { stats: options.stats }),
     logger: createLogger({ name: 'webhook', level: 'info', destination: { write: (line) => void log.push(line) } }),

@@ -22,6 +22,8 @@ const REOPENING = 5; // reconnecting
 const READ_BUFFER_BYTES = 64 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 const RECONNECT_MS = 1000;
+/** How often relays may redirect a client before one has to admit it, as in the library. */
+const MAX_REDIRECTS = 3;
 
 /** The clients of one process: their connections, the versions they received, and their counts. */
 export class ClientPool implements ConnectionOwner {
@@ -29,6 +31,10 @@ export class ClientPool implements ConnectionOwner {
   readonly #connections: (RawConnection | undefined)[];
   readonly #states: Uint8Array;
   readonly #startedMs: Float64Array;
+  /** Whether a client has never been connected before. */
+  readonly #isFirst: Uint8Array;
+  /** How often the current attempt of a client was redirected. */
+  readonly #redirects: Uint8Array;
   readonly #received: ReceivedVersions;
   readonly #messages = new RelayMessageCache();
   readonly #handshake = createHandshake();
@@ -43,6 +49,7 @@ export class ClientPool implements ConnectionOwner {
   #schedule: UpdateSchedule | undefined;
   #open = 0;
   #opened = 0;
+  #redirected = 0;
   #handshakes = 0;
   #deliveries = 0;
   #duplicates = 0;
@@ -54,6 +61,8 @@ export class ClientPool implements ConnectionOwner {
     this.#connections = new Array(count).fill(undefined);
     this.#states = new Uint8Array(count);
     this.#startedMs = new Float64Array(count);
+    this.#isFirst = new Uint8Array(count);
+    this.#redirects = new Uint8Array(count);
     this.#received = new ReceivedVersions({ assignment, clients: count, numberOf: (client) => this.#numberOf(client) });
   }
 
@@ -81,12 +90,19 @@ export class ClientPool implements ConnectionOwner {
 
   /** Connects a client, for the first time or again. */
   connect(client: number): void {
+    this.#isFirst[client] = this.#states[client] === NEW ? 1 : 0;
+    this.#redirects[client] = 0;
+    this.#startedMs[client] = preciseNowMs();
+    this.#connectToNextTarget(client);
+  }
+
+  #connectToNextTarget(client: number): void {
     const number = this.#numberOf(client);
     const { targets, sourceAddresses, assignment, token } = this.#plan;
-    const target = targets[number % targets.length];
+    const redirects = this.#redirects[client] ?? 0;
+    const target = targets[(number + redirects) % targets.length];
     if (!target) throw new TypeError('the plan has no target');
-    this.#states[client] = this.#states[client] === NEW ? OPENING : REOPENING;
-    this.#startedMs[client] = preciseNowMs();
+    this.#states[client] = this.#isFirst[client] ? OPENING : REOPENING;
     this.#opening.add(client);
     const topics = topicsOf(assignment, number).map((topic) => topicName(assignment, topic));
     this.#connections[client] = openConnection({
@@ -99,6 +115,7 @@ export class ClientPool implements ConnectionOwner {
       topics,
       since: this.#received.since(client),
       token,
+      tries: MAX_REDIRECTS - redirects,
       handshake: this.#handshake,
     });
   }
@@ -120,7 +137,7 @@ export class ClientPool implements ConnectionOwner {
 
   opened(client: number): void {
     this.#opening.delete(client);
-    if (this.#states[client] === OPENING) this.#opened += 1;
+    if (this.#isFirst[client]) this.#opened += 1;
     this.#states[client] = OPEN;
     this.#open += 1;
     this.#handshakes += 1;
@@ -175,6 +192,22 @@ export class ClientPool implements ConnectionOwner {
     else this.#reconnect(client, reconnectMs ?? RECONNECT_MS * (0.5 + Math.random()));
   }
 
+  redirected(client: number): void {
+    const redirects = (this.#redirects[client] ?? 0) + 1;
+    if (redirects > MAX_REDIRECTS) {
+      this.disconnected(client, 'redirected without tries left');
+      return;
+    }
+    if (this.#states[client] === OPEN) {
+      this.#open -= 1;
+      this.#handshakes -= 1;
+      if (this.#isFirst[client]) this.#opened -= 1;
+    }
+    this.#redirects[client] = redirects;
+    this.#redirected += 1;
+    this.#connectToNextTarget(client);
+  }
+
   /** Counts the clients that had the last update of each of their topics at `atMs`. */
   check(last: LastUpdates, atMs: number): CheckResult {
     const { assignment } = this.#plan;
@@ -196,6 +229,7 @@ export class ClientPool implements ConnectionOwner {
       failed: { ...this.#failed },
       lost: { ...this.#lost },
       reconnectFailed: { ...this.#reconnectFailed },
+      redirected: this.#redirected,
       deliveries: this.#deliveries,
       skipped: this.#received.skipped,
       duplicates: this.#duplicates,

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { TargetCluster } from '../options/options.ts';
 import { parseTarget, type Target } from '../wire/target.ts';
 import { findProgram, mainFile, type ServerProcess, startServer } from './child-process.ts';
@@ -20,12 +20,12 @@ const START_TIMEOUT_MS = 60_000;
 /** Each starting process occupies a core for a moment. */
 const STARTED_AT_ONCE = 4;
 
-/** Returns the path of redis-server, without which there can be only one relay. */
+/** Returns the path of redis-server or valkey-server, without which there can be only one relay. */
 export function findRedis(path: string): string | undefined {
-  return findProgram('redis-server', path);
+  return findProgram('redis-server', path) ?? findProgram('valkey-server', path);
 }
 
-/** Starts Redis, a webhook and relays on the loopback interface; without redis-server, one process in memory. */
+/** Starts Redis, a webhook and relays on the loopback interface; without a Redis or Valkey, one process in memory. */
 export async function startLocalCluster(options: {
   relays: number;
   path: string;
@@ -103,7 +103,7 @@ async function startOnRedis(deps: { redis: string; dir: string; relays: number; 
     }
   }
   await Promise.all(metricsUrls.map(waitUntilReady));
-  const description = `redis-server, a webhook and ${relays.length} relay${relays.length === 1 ? '' : 's'}, started on this machine`;
+  const description = `${basename(redis)}, a webhook and ${relays.length} relay${relays.length === 1 ? '' : 's'}, started on this machine`;
   return { relays, metricsUrls, webhookUrl: `http://127.0.0.1:${webhookPort}/webhook`, description };
 }
 
@@ -122,7 +122,8 @@ async function startInMemory(start: Start): Promise<Started> {
     relays: [loopback(relayPort)],
     metricsUrls: [adminUrl],
     webhookUrl: `http://127.0.0.1:${webhookPort}/webhook`,
-    description: 'webhook and relay in one process, in memory, started on this machine (redis-server not found)',
+    description:
+      'webhook and relay in one process, in memory, started on this machine (neither redis-server nor valkey-server found)',
   };
 }
 

@@ -15,6 +15,8 @@ export interface Figures {
   readonly lost: Reasons;
   /** Failed attempts to reconnect. */
   readonly reconnectFailed: Reasons;
+  /** Connections that a relay with more than its share refused; their clients tried the next one at once. */
+  readonly redirected: number;
   readonly deliveries: number;
   /** Updates that clients did not receive because a newer one of the same topic replaced them. */
   readonly skipped: number;

@@ -11,7 +11,7 @@ export interface PlanRequest {
   readonly isLoopback: boolean;
   /** Relays to start on this machine; undefined: as many as needed. */
   readonly relays: number | undefined;
-  /** Upper limit of the relays to start: 1 without redis-server. */
+  /** Upper limit of the relays to start: 1 without a Redis or Valkey. */
   readonly maxRelays: number;
   readonly churnPerSecond: number;
   readonly keepFreeBytes: number;
@@ -127,7 +127,8 @@ function fileLimits(deps: {
     limits.push({ name: `${name} of the clients`, clients: perProcess * processCount, remedy });
   }
   if (relayCount > 0 && (request.relays !== undefined || relayCount === request.maxRelays)) {
-    const more = request.maxRelays === 1 ? 'install redis-server to start several relays' : 'use more --relays';
+    const more =
+      request.maxRelays === 1 ? 'install redis-server or valkey-server to start several relays' : 'use more --relays';
     limits.push({ name: `${name} of the relays`, clients: perProcess * relayCount, remedy: `${more}, or ${raise}` });
   }
   const ends = request.targets === 0 || request.isLoopback ? 2 : 1;

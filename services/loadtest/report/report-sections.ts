@@ -73,6 +73,7 @@ function clients({ clients: seen }: Report): Section {
         countReasons(seen.reconnectFailed) === 0 ? undefined : seen.reconnectFailed,
         reasons,
       ),
+      ...row('redirected by full relays', seen.redirected === 0 ? undefined : seen.redirected, whole),
       ['handshakes', `${whole(seen.handshakes)}; ${whole(seen.handshakesPerS)} per second during the ramp`],
     ],
   };

@@ -39,6 +39,8 @@ export interface Report {
     readonly lost: Reasons;
     /** Failed attempts to reconnect. */
     readonly reconnectFailed: Reasons;
+    /** Connections that a relay with more than its share refused; their clients tried the next one at once. */
+    readonly redirected: number;
     /** Clients whose process exited unexpectedly. */
     readonly processExited: number;
     readonly handshakes: number;

@@ -48,6 +48,8 @@ export interface TestRun {
   readonly kernel: KernelSamples | undefined;
   readonly tcpRanShort: boolean;
   readonly rampEndedBy: 'memory' | undefined;
+  /** Relays that accept no connection at the end. */
+  readonly unreachable: readonly string[];
 }
 
 /** Builds the report and evaluates the thresholds. */
@@ -131,6 +133,7 @@ function clientsOf({ plan, figures, phases, recorder, exitedClients }: TestRun):
     failed: addReasons(figures.map((one) => one.failed)),
     lost: addReasons(figures.map((one) => one.lost)),
     reconnectFailed: addReasons(figures.map((one) => one.reconnectFailed)),
+    redirected: sumOf(figures, (one) => one.redirected),
     processExited: exitedClients,
     handshakes: sumOf(figures, (one) => one.handshakes),
     handshakesPerS: rampS === 0 ? 0 : opened / rampS,
@@ -177,6 +180,7 @@ function bottleneckOf(run: TestRun, { clients, updates }: Pick<Report, 'clients'
     failed: clients.failed,
     lost: clients.lost,
     reconnectFailed: clients.reconnectFailed,
+    unreachable: run.unreachable,
     updatesFailed: updates.failed,
     tcpRanShort: run.tcpRanShort,
     plannedClients: plan.clients,

@@ -10,6 +10,8 @@ export interface Observations {
   readonly failed: Reasons;
   readonly lost: Reasons;
   readonly reconnectFailed: Reasons;
+  /** Relays that accept no connection at the end. */
+  readonly unreachable: readonly string[];
   readonly updatesFailed: Reasons;
   /** The kernel of this machine ran short of TCP memory. */
   readonly tcpRanShort: boolean;
@@ -30,6 +32,8 @@ export interface Observations {
 }
 
 const FULL = 0.9;
+const REFUSED =
+  'the relays or the network: connections were refused for a while, and are accepted at the end of the test';
 
 const BY_REASON: readonly (readonly [pattern: RegExp, bottleneck: string])[] = [
   [/EMFILE/, 'the limit of open files per process on this machine (ulimit -n)'],
@@ -44,7 +48,7 @@ const BY_REASON: readonly (readonly [pattern: RegExp, bottleneck: string])[] = [
     'the relays: they are full (MAX_CONNECTIONS or their ulimit -n), or clients connect faster than CONNECTION_RATE',
   ],
   [/HTTP 429/, 'MAX_CONNECTIONS_PER_ADDRESS of the relays'],
-  [/ECONNREFUSED/, 'a relay address on which no process listens'],
+  [/ECONNREFUSED/, REFUSED],
   [/no response|ETIMEDOUT/, 'the relays or the network: handshakes got no response'],
 ];
 
@@ -62,8 +66,11 @@ function fromFailures(seen: Observations): string | undefined {
   const lost = addReasons([seen.lost, seen.reconnectFailed]);
   if (countReasons(seen.failed) + countReasons(lost) > seen.plannedClients / 1000) {
     const reasons = Object.keys({ ...lost, ...seen.failed });
-    const known = BY_REASON.find(([pattern]) => reasons.some((reason) => pattern.test(reason)));
-    if (known) return known[1];
+    const known = BY_REASON.find(([pattern]) => reasons.some((reason) => pattern.test(reason)))?.[1];
+    if (known === REFUSED && seen.unreachable.length > 0) {
+      return `relays that accept no connections: ${seen.unreachable.join(', ')}`;
+    }
+    if (known) return known;
   }
   if (seen.tcpRanShort) {
     return 'the TCP memory of the kernel on this machine: it ran short, which delays data (sysctl net.ipv4.tcp_mem)';

@@ -11,7 +11,8 @@ import { availableMemoryBytes, busyCpuS, kernelMemoryBytes, type Machine, tcpSho
 import type { Plan } from '../plan/plan.ts';
 import type { Point, Report } from '../report/report.ts';
 import { preciseNowMs } from '../timing/precise-now.ts';
-import { sleep } from '../timing/until-signal.ts';
+import { sleep, untilSignal } from '../timing/until-signal.ts';
+import { canConnect } from '../wire/can-connect.ts';
 import { buildReport } from './build-report.ts';
 import type { KernelSamples } from './costs.ts';
 import { CHECKS_S, type Check, isFinal } from './last-update.ts';
@@ -44,6 +45,10 @@ const SETTLE_MS = 2000;
 /** Lead time for the processes to receive the schedule before it starts. */
 const LEAD_MS = 500;
 /** A relay that notifies tens of thousands of clients responds late; after an interruption the report is due soon. */
+/** A policy agent may need seconds to learn the address of a new pod. Clients that fail later are counted. */
+const REACHABLE_WITHIN_MS = 30_000;
+const PROBE_TIMEOUT_MS = 2000;
+const PROBE_EVERY_MS = 200;
 const METRICS_TIMEOUT_MS = 30_000;
 const INTERRUPTED_TIMEOUT_MS = 3000;
 
@@ -72,6 +77,7 @@ class LoadTestRun {
   #publisher: ScheduledPublisher | undefined;
   #kernel: KernelSamples | undefined;
   #rampEndedBy: 'memory' | undefined;
+  #hasEndedPublishing = false;
 
   constructor(deps: LoadTestDeps) {
     this.#deps = deps;
@@ -83,7 +89,7 @@ class LoadTestRun {
     const { options, signal } = this.#deps;
     await this.#ramp();
     if (!signal.aborted) await (options.updatesPerSecond === 0 ? this.#idle() : this.#publish());
-    if (signal.aborted && this.#servers.connected && !this.#servers.after) await this.#endPublishing();
+    if (signal.aborted) await this.#endPublishing();
     this.#tick();
     return buildReport({
       ...this.#deps,
@@ -100,6 +106,7 @@ class LoadTestRun {
       kernel: this.#kernel,
       tcpRanShort: tcpShortages() > this.#tcpShortagesBefore,
       rampEndedBy: this.#rampEndedBy,
+      unreachable: wasRefused(this.#processes.figures) ? await this.#findUnreachable() : [],
     });
   }
 
@@ -118,6 +125,7 @@ class LoadTestRun {
     const { options, plan, cluster, credentials, progress, signal } = this.#deps;
     progress.phase('starting client processes');
     await this.#processes.start(makeClientPlans({ options, plan, cluster, token: credentials.relayToken }), signal);
+    await this.#waitUntilReachable();
     await this.#readServers('before');
     const kernelBefore = kernelMemoryBytes();
     progress.phase('connecting clients', { clients: plan.clients });
@@ -135,6 +143,26 @@ class LoadTestRun {
     await this.#readServers('connected');
     this.#clientCpuS.connected = cpuOf(this.#processes.figures);
     this.#recorder.takeBusiest();
+  }
+
+  /** Waits until each relay accepts a connection, for some time. */
+  async #waitUntilReachable(): Promise<void> {
+    const { progress, signal } = this.#deps;
+    const untilMs = performance.now() + REACHABLE_WITHIN_MS;
+    for (let waits = false; !signal.aborted && performance.now() < untilMs; waits = true) {
+      const unreachable = await untilSignal(this.#findUnreachable(), signal);
+      if (!unreachable || unreachable.length === 0) return;
+      if (!waits) progress.phase('waiting until relays accept connections');
+      await sleep(PROBE_EVERY_MS, signal);
+    }
+  }
+
+  async #findUnreachable(): Promise<readonly string[]> {
+    const { relays } = this.#deps.cluster;
+    const accepted = await Promise.all(relays.map((relay) => canConnect(relay, PROBE_TIMEOUT_MS)));
+    return relays
+      .filter((_, i) => !accepted[i])
+      .map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`);
   }
 
   async #idle(): Promise<void> {
@@ -175,12 +203,15 @@ class LoadTestRun {
       const results = signal.aborted ? undefined : await this.#processes.check(last, atMs, signal);
       if (!results) return;
       this.#checks.push(...results.map((result) => ({ ...result, afterS })));
-      if (!this.#servers.after) await this.#endPublishing();
+      await this.#endPublishing();
       if (isFinal(this.#checks)) return;
     }
   }
 
+  /** Idempotent. */
   async #endPublishing(): Promise<void> {
+    if (this.#hasEndedPublishing) return;
+    this.#hasEndedPublishing = true;
     this.#phases.end('publish');
     this.#clientCpuS.after = cpuOf(this.#processes.figures);
     await this.#readServers('after', this.#deps.signal.aborted ? INTERRUPTED_TIMEOUT_MS : METRICS_TIMEOUT_MS);
@@ -190,6 +221,10 @@ class LoadTestRun {
     const figures = await readServerFigures(this.#deps.cluster.metricsUrls, timeoutMs);
     if (figures) this.#servers[moment] = figures;
   }
+}
+
+function wasRefused(figures: readonly Figures[]): boolean {
+  return figures.some((one) => [one.failed, one.lost, one.reconnectFailed].some((all) => 'ECONNREFUSED' in all));
 }
 
 function cpuOf(figures: readonly Figures[]): number {

@@ -11,6 +11,8 @@ export interface ConnectionOwner {
   signalled(client: number): void;
   /** The connection ended, the last event. `reconnectMs` is the delay that the relay asked for. */
   disconnected(client: number, reason: string, reconnectMs?: number): void;
+  /** The relay holds more than its share of connections and refused this one, which ended: the last event. */
+  redirected(client: number): void;
 }
 
 /** The options of every kind of connection. */
@@ -98,6 +100,14 @@ export abstract class RawConnection {
     this.#ended = true;
     this.#socket.destroy();
     this.owner.disconnected(this.client, reason, reconnectMs);
+  }
+
+  /** Destroys the connection, which the relay refused with `rebalancing`, and notifies the owner, once. */
+  protected redirect(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#socket.destroy();
+    this.owner.redirected(this.client);
   }
 
   protected get isEnded(): boolean {

@@ -22,8 +22,10 @@ export class SseConnection extends RawConnection implements ResponseSink {
     this.#http.push(bytes, this);
   }
 
-  head(status: number): void {
+  head(status: number, headers: ReadonlyMap<string, string>): void {
     if (status === 200) this.owner.opened(this.client);
+    // Only `rebalancing` asks for another attempt at once.
+    else if (status === 503 && headers.get('retry-after') === '0') this.redirect();
     else this.end(`HTTP ${status}`);
   }
 

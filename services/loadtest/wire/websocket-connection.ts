@@ -16,6 +16,7 @@ export function createHandshake(key: string = randomBytes(16).toString('base64')
 }
 
 const DRAIN = 1012;
+const REBALANCING = 4503;
 
 /** A WebSocket client, of `/ws` or of the legacy protocol at `/update_check`. */
 export class WebsocketConnection extends RawConnection implements FrameSink {
@@ -47,7 +48,10 @@ export class WebsocketConnection extends RawConnection implements FrameSink {
       return;
     }
     http.push(bytes, this.#upgrade());
-    if (this.#http === undefined && http.upgradedBytes.length > 0) this.#frames.push(http.upgradedBytes, this);
+    if (this.#http !== undefined) return;
+    // Usually with the response: a relay upgrades a connection before it redirects it.
+    if (http.upgradedBytes.length > 0) this.#frames.push(http.upgradedBytes, this);
+    if (!this.isEnded) this.owner.opened(this.client);
   }
 
   text(payload: Buffer): void {
@@ -61,6 +65,10 @@ export class WebsocketConnection extends RawConnection implements FrameSink {
 
   closed(code: number, reason: string): void {
     this.write(closeFrame(code === 1005 ? 1000 : code));
+    if (code === REBALANCING) {
+      this.redirect();
+      return;
+    }
     const reconnectMs = code === DRAIN && /^\d{1,7}$/.test(reason) ? Number(reason) : undefined;
     this.end(`closed with ${code}`, reconnectMs);
   }
@@ -75,10 +83,7 @@ export class WebsocketConnection extends RawConnection implements FrameSink {
       head: (status, headers) => {
         if (status !== 101) this.end(`HTTP ${status}`);
         else if (headers.get('sec-websocket-accept') !== this.#handshake.accept) this.end('not a WebSocket server');
-        else {
-          this.#http = undefined;
-          this.owner.opened(this.client);
-        }
+        else this.#http = undefined;
       },
       body() {},
       complete() {},

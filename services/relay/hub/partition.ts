@@ -50,7 +50,10 @@ export class Partition {
   learn(digest: Digest, requestedAtMs: number): void {
     this.#aheadUs = digest.retainedSince + RETENTION_US - requestedAtMs * 1000;
     const { epoch, raiseId } = digest;
-    this.#witness = { epoch, raiseId, version: Math.max(this.#witness.version, digest.last) };
+    const version = Math.max(this.#witness.version, digest.last);
+    // The signal of a later raise may overtake the digest: with the earlier name, the broker would raise the floor again.
+    const isOvertaken = digest.floor < this.#floor;
+    this.#witness = { ...this.#witness, epoch, version, ...(isOvertaken ? {} : { raiseId }) };
     this.raiseFloor(digest.floor);
     if (digest.floor === this.#floor) this.#isFirstFloor = digest.isFirstFloor;
     this.#base = Math.max(this.#base, digest.base);

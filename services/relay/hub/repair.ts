@@ -212,10 +212,7 @@ export class Repair {
     if (wanted.length > 0) {
       const known = wanted.map(({ topic }) => this.#handler.versionOf(topic));
       const registers = await this.#feed.read(wanted.map(({ topic }) => topic));
-      // If the register has expired since the digest, only its content is lost.
-      const updates = wanted
-        .map(({ topic, version }, i) => registers[i] ?? (version === undefined ? undefined : { topic, version }))
-        .filter((update) => update !== undefined);
+      const updates = wanted.map((each, i) => newerOf(each, registers[i])).filter((update) => update !== undefined);
       this.#repaired(state, updates, { complete, requestedAtMs });
       // Not those whose update was signalled during the read.
       const gone = wanted.filter(({ topic }, i) => !registers[i] && this.#handler.versionOf(topic) === known[i]);
@@ -267,4 +264,13 @@ export class Repair {
     this.#report.freshness(fresh, fresh ? undefined : cause);
     this.#handler.freshnessChanged(fresh);
   }
+}
+
+/**
+ * Returns the register that was read, or only the version that the digest named: the register may have expired since, or have been
+ * read from a server that was promoted without it.
+ */
+function newerOf({ topic, version = 0 }: Wanted, register: Update | undefined): Update | undefined {
+  if (register && register.version >= version) return register;
+  return version > 0 ? { topic, version } : undefined;
 }

@@ -47,6 +47,13 @@ export interface BrokerPublisher extends Partitioned {
    * @throws {NotReplicatedError} if the required replicas did not confirm in time; the update is published
    */
   publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published>;
+  /**
+   * Publishes an update of each topic, as `publish` does, all of them atomically. Returns the versions in the order of
+   * the topics, in which they increase.
+   * @param topics of one partition
+   * @throws {NotReplicatedError} as `publish` does, with the newest version
+   */
+  publishAll(topics: readonly Topic[], body: UpdateBody, witness: Witness): Promise<readonly Published[]>;
 }
 
 /** Responses that were given to publishers, kept so that a repeated call gets the same one. */

@@ -89,6 +89,10 @@ export class MemoryBroker implements Broker {
     return { version, epoch: this.#epoch, previous: Math.max(previous, this.#floor) };
   }
 
+  publishAll(topics: readonly Topic[], body: UpdateBody, witness: Witness): Promise<readonly Published[]> {
+    return Promise.all(topics.map((topic) => this.publish(topic, body, witness)));
+  }
+
   async watch(topics: readonly Topic[]): Promise<void> {
     for (const topic of topics) this.#watched.add(topic);
   }

@@ -26,6 +26,8 @@ export interface HttpServer {
    * @throws {StartError} if the port cannot be used
    */
   start(): Promise<number>;
+  /** Ends each connection with its next response, so that clients reuse none of them when `stop` closes it. */
+  prepareStop(): void;
   /**
    * Accepts no new connection, closes idle ones, and lets requests in progress finish until the grace period ends; then
    * closes all connections. Idempotent, and harmless before `start`.
@@ -69,13 +71,14 @@ export function createHttpServer(options: {
   });
   server.maxConnections = maxConnections;
   let stopped: Promise<void> | undefined;
+  let isStopping = false;
 
   server.on('drop', () => refused?.('dropped'));
   server.on('clientError', (error, socket) => refuseMalformed(error, socket as Socket));
   server.on('request', (request, response) => {
     if (!pending.add(request.socket, response)) return;
     inProgress.add(response);
-    if (stopped) response.shouldKeepAlive = false;
+    if (isStopping) response.shouldKeepAlive = false;
     response.once('close', () => inProgress.delete(response));
     if (isAllowedHost && !isAllowedHost(request.headers.host ?? '')) {
       const error = new AppError('host_forbidden');
@@ -85,14 +88,19 @@ export function createHttpServer(options: {
     } else handler(request, response);
   });
 
+  function prepareStop(): void {
+    isStopping = true;
+    for (const response of inProgress) response.shouldKeepAlive = false;
+  }
+
   function close(): Promise<void> {
+    prepareStop();
     return new Promise((resolve) => {
       const cutOff = setTimeout(() => server.closeAllConnections(), stopGraceMs);
       server.close(() => {
         clearTimeout(cutOff);
         resolve();
       });
-      for (const response of inProgress) response.shouldKeepAlive = false;
     });
   }
 
@@ -102,6 +110,7 @@ export function createHttpServer(options: {
         server.once('error', (error) => reject(listenError(error, { host, port })));
         server.listen({ host, port }, () => resolve((server.address() as AddressInfo).port));
       }),
+    prepareStop,
     stop: () => {
       stopped ??= close();
       return stopped;

@@ -7,7 +7,7 @@ const RETRY_AFTER_S = 1;
 
 /**
  * Sends an error as `application/problem+json`, with `Retry-After` on 503 and where the time is known, and `WWW-Authenticate` on 401. Set other headers
- * of the error, such as `Allow`, before. If the response has already begun, closes the connection.
+ * of the error, such as `Allow` or another `WWW-Authenticate`, before. If the response has already begun, closes the connection.
  */
 export function sendProblem(response: ServerResponse, error: AppError): void {
   if (response.headersSent) {
@@ -22,6 +22,8 @@ export function sendProblem(response: ServerResponse, error: AppError): void {
   response.setHeader('X-Content-Type-Options', 'nosniff');
   const retryAfterS = error.retryAfterS ?? (error.status === 503 ? RETRY_AFTER_S : undefined);
   if (retryAfterS !== undefined) response.setHeader('Retry-After', retryAfterS);
-  if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="heliograph"');
+  if (error.status === 401 && !response.hasHeader('WWW-Authenticate')) {
+    response.setHeader('WWW-Authenticate', 'Bearer realm="heliograph"');
+  }
   response.end(body);
 }

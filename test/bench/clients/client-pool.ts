@@ -72,6 +72,10 @@ export class ClientPool implements ConnectionOwner {
     this.#wake();
   }
 
+  redirected(client: number): void {
+    this.disconnected(client, 'redirected'); // these clients announce no tries
+  }
+
   #update(payload: Buffer): void {
     const at = payload.indexOf(MARK);
     if (at >= 0) {

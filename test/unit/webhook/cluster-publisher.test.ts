@@ -17,10 +17,10 @@ import { ClusterPublisher } from '../../../services/webhook/cluster-publisher.ts
 type Assigned = Omit<Published, 'previous'> & Partial<Published>;
 
 interface Call {
-  readonly topic: Topic;
+  readonly topics: readonly Topic[];
   readonly body: UpdateBody;
   readonly witness: Witness;
-  reply(published: Assigned): void;
+  reply(...published: readonly Assigned[]): void;
   fail(error: Error): void;
 }
 
@@ -33,9 +33,14 @@ class ManualBroker implements BrokerPublisher {
     return topic.startsWith('a') ? 0 : 1;
   }
 
-  publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
-    return new Promise((reply, fail) => {
-      this.calls.push({ topic, body, witness, reply: (assigned) => reply({ previous: 1, ...assigned }), fail });
+  publish(): Promise<Published> {
+    throw new Error('not needed here');
+  }
+
+  publishAll(topics: readonly Topic[], body: UpdateBody, witness: Witness): Promise<readonly Published[]> {
+    return new Promise((resolve, fail) => {
+      const reply: Call['reply'] = (...assigned) => resolve(assigned.map((one) => ({ previous: 1, ...one })));
+      this.calls.push({ topics, body, witness, reply, fail });
     });
   }
 
@@ -71,21 +76,20 @@ beforeEach(() => {
 const ONE = '1' as JsonText;
 
 describe('ClusterPublisher', () => {
-  it('publishes all topics in parallel with the same body, and returns versions in their order', async () => {
-    const done = publisher.publish(topics('b', 'a1', 'a2'), { data: ONE });
-    expect(broker.calls.map(({ topic, body }) => [topic, body])).toEqual([
-      ['b', { data: ONE }],
-      ['a1', { data: ONE }],
-      ['a2', { data: ONE }],
+  it('publishes the topics of each partition in one call, all in parallel with the same body, and returns versions in their order', async () => {
+    const done = publisher.publish(topics('a1', 'b', 'a2'), { data: ONE });
+    expect(broker.calls.map(({ topics: names, body }) => [names, body])).toEqual([
+      [['a1', 'a2'], { data: ONE }],
+      [['b'], { data: ONE }],
     ]);
-    broker.calls[2]?.reply({ version: 30, epoch: 'h' });
-    broker.calls[1]?.reply({ version: 20, epoch: 'h' });
-    broker.calls[0]?.reply({ version: 10, epoch: 'h' });
+    broker.calls[1]?.reply({ version: 10, epoch: 'h' });
+    broker.calls[0]?.reply({ version: 20, epoch: 'h' }, { version: 21, epoch: 'h' });
     expect(await done).toEqual([
-      { topic: 'b', version: 10, previous: 1 },
       { topic: 'a1', version: 20, previous: 1 },
-      { topic: 'a2', version: 30, previous: 1 },
+      { topic: 'b', version: 10, previous: 1 },
+      { topic: 'a2', version: 21, previous: 1 },
     ]);
+    expect(await publishAt('a3', { version: 22, epoch: 'h' })).toMatchObject({ version: 21, promised: promised(21) });
   });
 
   it('sends a witness of earlier replies for the partition', async () => {
@@ -202,8 +206,8 @@ describe('ClusterPublisher', () => {
     });
   });
 
-  it('fails as a whole if one topic fails, and keeps the acknowledgements of the others', async () => {
-    const done = publisher.publish(topics('a1', 'a2'), {});
+  it('fails as a whole if one partition fails, and keeps the acknowledgements of the others', async () => {
+    const done = publisher.publish(topics('a1', 'b'), {});
     broker.calls[0]?.reply({ version: 10, epoch: 'h' });
     broker.calls[1]?.fail(new AppError('broker_unavailable'));
     await expect(done).rejects.toMatchObject({ code: 'broker_unavailable' });

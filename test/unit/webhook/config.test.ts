@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { defaultHost } from '../../../services/shared/config/default-host.ts';
 import { type Environment, EnvReader } from '../../../services/shared/config/env-reader.ts';
 import { readWebhookConfig, readWebhookProcessConfig } from '../../../services/webhook/config.ts';
+import { sourcesFile } from '../../support/sources-file.ts';
 
 const ONE = 'the-first-token-here';
 const TWO = 'the-second-token-here';
@@ -22,6 +23,7 @@ describe('readWebhookConfig', () => {
       headerTimeoutMs: 10_000,
       tokens: [ONE],
       secrets: [],
+      sources: new Map(),
       pointsPerSecond: 1000,
       maxStoredBytes: 64 * 1024 ** 2,
       dataTtlMs: 3_600_000,
@@ -39,6 +41,9 @@ describe('readWebhookConfig', () => {
       WEBHOOK_TOKENS: `${ONE}, ${TWO}`,
       LEGACY_WEBHOOK: 'true',
       WEBHOOK_SECRETS: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx@chat/*|news',
+      WEBHOOK_SOURCES: sourcesFile({
+        shop: { verify: 'stripe', secrets: ['a secret of the tests'], topic: 'shop' },
+      }),
       WEBHOOK_RATE: '5',
       WEBHOOK_STORAGE: '8MiB',
       DATA_RETENTION: '2m',
@@ -54,6 +59,7 @@ describe('readWebhookConfig', () => {
       headerTimeoutMs: 10_000,
       tokens: [ONE, TWO],
       secrets: [expect.anything(), expect.anything()],
+      sources: new Map([['shop', expect.objectContaining({ name: 'shop', verify: 'stripe' })]]),
       pointsPerSecond: 5,
       maxStoredBytes: 8 * 1024 ** 2,
       dataTtlMs: 120_000,

@@ -62,7 +62,8 @@ export class RedisBroker implements Broker {
         connected: (connected) => this.#connected(connected),
       },
     });
-    const scripts = new RedisScripts({ keys, runner, sharded: topology.sharded, dataTtlMs: deps.config.dataTtlMs });
+    const { dataTtlMs } = deps.config;
+    const scripts = new RedisScripts({ keys, runner, sharded: topology.sharded, dataTtlMs, monotonicMs });
     this.#keys = keys;
     this.#topology = topology;
     this.#scripts = scripts;
@@ -89,11 +90,18 @@ export class RedisBroker implements Broker {
     return this.#keys.partitionOf(topic);
   }
 
-  publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
+  async publish(topic: Topic, body: UpdateBody, witness: Witness): Promise<Published> {
+    const [published] = await this.publishAll([topic], body, witness);
+    return published as Published;
+  }
+
+  async publishAll(topics: readonly Topic[], body: UpdateBody, witness: Witness): Promise<readonly Published[]> {
+    const [first] = topics;
+    if (first === undefined) return [];
     const publisher = this.#replicatedPublisher ?? this.#scripts;
     return callRedis(this.#topology, () => {
-      const redis = this.#topology.publisher(this.partitionOf(topic));
-      return publisher.publish(redis, { topic, body, witness });
+      const redis = this.#topology.publisher(this.partitionOf(first));
+      return publisher.publish(redis, { topics, body, witness });
     });
   }
 

@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis';
 import { NotReplicatedError, type Published } from '../broker.ts';
-import { isScriptMissing, type PublishArguments, parsePublished, type RedisScripts } from './redis-scripts.ts';
+import { isScriptMissing, type PublishArguments, type RedisScripts } from './redis-scripts.ts';
 
 /** The share of a call's deadline given to replicas: a call may have to sit out the `WAIT` of the calls before it. */
 const WAIT_SHARE = 0.4;
 
 interface Call {
   readonly args: PublishArguments;
-  resolve(published: Published): void;
+  resolve(published: readonly Published[]): void;
   reject(error: unknown): void;
 }
 
@@ -35,13 +35,13 @@ export class RedisReplicatedPublisher {
   }
 
   /**
-   * Publishes one update. A call whose deadline passes before it is sent is never sent.
-   * @throws {NotReplicatedError} if too few replicas confirm in time; the update is published
+   * Publishes updates of topics of one partition. A call whose deadline passes before it is sent is never sent.
+   * @throws {NotReplicatedError} if too few replicas confirm in time; the updates are published
    */
-  publish(redis: Redis, args: PublishArguments): Promise<Published> {
+  publish(redis: Redis, args: PublishArguments): Promise<readonly Published[]> {
     const queue = this.#queues.get(redis) ?? { calls: [], busy: false };
     this.#queues.set(redis, queue);
-    return new Promise<Published>((resolve, reject) => {
+    return new Promise<readonly Published[]>((resolve, reject) => {
       const deadline = setTimeout(() => {
         queue.calls = queue.calls.filter((other) => other !== call);
         reject(new Error('timed out behind earlier calls'));
@@ -85,18 +85,21 @@ export class RedisReplicatedPublisher {
   /** Returns the calls that Redis did not run because it does not have the script. */
   async #sendOnce(redis: Redis, calls: readonly Call[], options: { whole: boolean }): Promise<readonly Call[]> {
     const pipeline = redis.pipeline();
-    for (const { args } of calls) this.#scripts.publishInPipeline(pipeline, args, options);
+    const parsers = calls.map(({ args }) => this.#scripts.publishInPipeline(pipeline, { redis, args, ...options }));
     const replies = (await pipeline.wait(this.#replicas, Math.floor(this.#timeoutMs * WAIT_SHARE)).exec()) ?? [];
     const waited = replies[calls.length];
     const missing: Call[] = [];
     for (const [i, call] of calls.entries()) {
-      const published = replies[i];
-      if (!published || published[0]) {
-        if (isScriptMissing(published?.[0]) && !options.whole) missing.push(call);
-        else call.reject(published?.[0] ?? new Error('the pipeline returned no reply'));
-      } else if (!waited || waited[0] || Number(waited[1]) < this.#replicas) {
-        call.reject(new NotReplicatedError(parsePublished(published[1]), { cause: waited?.[0] }));
-      } else call.resolve(parsePublished(published[1]));
+      const [error, reply] = replies[i] ?? [new Error('the pipeline returned no reply')];
+      if (error) {
+        if (isScriptMissing(error) && !options.whole) missing.push(call);
+        else call.reject(error);
+        continue;
+      }
+      const published = parsers[i]?.(reply) ?? [];
+      if (!waited || waited[0] || Number(waited[1]) < this.#replicas) {
+        call.reject(new NotReplicatedError(published.at(-1) as Published, { cause: waited?.[0] }));
+      } else call.resolve(published);
     }
     return missing;
   }

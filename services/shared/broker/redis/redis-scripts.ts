@@ -7,22 +7,30 @@ import { encodeBody } from '../../update/update-codec.ts';
 import type { Digest, Published, Witness } from '../broker.ts';
 import type { BrokerReport } from '../broker-report.ts';
 import { DIGEST_LIMIT, LOAD_TTL_MS, RECENT_WINDOW_US, REGISTER_TTL_MS, RETENTION_US } from '../retention.ts';
+import { KnownServers } from './known-servers.ts';
 import type { RedisKeys } from './redis-keys.ts';
 
-/** A Lua script: its text, the digest by which Redis knows it, and its number of keys. */
+/** A Lua script: its text, and the digest by which Redis knows it. */
 export interface RedisScript {
   readonly lua: string;
   readonly sha1: string;
-  readonly keys: number;
 }
 
-type ScriptArgument = string | number;
+/** The keys and arguments of one call of a script. */
+export interface ScriptInput {
+  readonly keys: readonly string[];
+  readonly args: readonly (string | number)[];
+}
 
-/** Reads a script, as the concatenation of files in `scripts/`. */
-function readScript(names: readonly string[], keys: number): RedisScript {
-  const files = names.map((name) => readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8'));
-  const lua = files.join('');
-  return { lua, sha1: createHash('sha1').update(lua).digest('hex'), keys };
+/** Reads a file in `scripts/`. */
+function readLua(name: string): string {
+  return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
+}
+
+/** Creates a script as the concatenation of its parts. */
+function createScript(...parts: readonly string[]): RedisScript {
+  const lua = parts.join('');
+  return { lua, sha1: createHash('sha1').update(lua).digest('hex') };
 }
 
 /**
@@ -48,13 +56,16 @@ export class RedisScriptRunner {
     return loading;
   }
 
-  async run(redis: Redis, script: RedisScript, args: readonly ScriptArgument[]): Promise<unknown> {
+  /** @param input called before each attempt, since another connection may be established in between */
+  async run(redis: Redis, script: RedisScript, input: () => ScriptInput): Promise<unknown> {
     try {
-      return await redis.evalsha(script.sha1, script.keys, ...args);
+      const { keys, args } = input();
+      return await redis.evalsha(script.sha1, keys.length, ...keys, ...args);
     } catch (error) {
       if (!isScriptMissing(error)) throw error;
       await this.load(redis);
-      return await redis.eval(script.lua, script.keys, ...args);
+      const { keys, args } = input();
+      return await redis.eval(script.lua, keys.length, ...keys, ...args);
     }
   }
 
@@ -75,7 +86,8 @@ export function isScriptMissing(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }
 
-type PublishReply = [version: string, epoch: string, previous: string];
+/** The versions of each topic: the new one, and the one before. */
+type PublishReply = [epoch: string, server: string, ...versions: string[]];
 type DigestReply = [
   epoch: string,
   floor: string,
@@ -88,19 +100,29 @@ type DigestReply = [
 ];
 type RelaysReply = [entries: string[], others: string[], added: number];
 
-/** An update to publish. */
+/** Updates to publish, of topics of one partition. */
 export interface PublishArguments {
-  readonly topic: Topic;
+  readonly topics: readonly Topic[];
   readonly body: UpdateBody;
   readonly witness: Witness;
+}
+
+/** A call of the publish script, to be sent at once on the connection for which it was created. */
+export interface PublishCall {
+  readonly input: ScriptInput;
+  parse(reply: unknown): readonly Published[];
 }
 
 /** An entry of the relay registry or of the stored receipt queries: its id and text. */
 export type Entry = readonly [id: string, text: string];
 
-const PUBLISH = readScript(['server', 'epoch', 'publish'], 4);
-const DIGEST = readScript(['server', 'epoch', 'digest'], 2);
-const RELAYS = readScript(['relays'], 2);
+const EPOCH = `${readLua('server')}${readLua('epoch')}`;
+/** What a script need not be sent with each call. */
+const CONSTANTS = `local REGISTER_TTL_MS, RECENT_WINDOW_US = ${REGISTER_TTL_MS}, ${RECENT_WINDOW_US}\n`;
+const CHECK_EPOCH = `local function check_epoch()\n${EPOCH}\nreturn now, epoch, floor, last, trimmed, server\nend\n`;
+const PUBLISH = createScript(CONSTANTS, CHECK_EPOCH, readLua('publish'));
+const DIGEST = createScript(EPOCH, readLua('digest'));
+const RELAYS = createScript(readLua('relays'));
 
 /** The scripts of a broker. */
 export const BROKER_SCRIPTS: readonly RedisScript[] = [PUBLISH, DIGEST, RELAYS];
@@ -109,31 +131,48 @@ export const BROKER_SCRIPTS: readonly RedisScript[] = [PUBLISH, DIGEST, RELAYS];
 export class RedisScripts {
   readonly #keys: RedisKeys;
   readonly #runner: RedisScriptRunner;
+  readonly #servers: KnownServers;
   readonly #dataTtlMs: number;
   readonly #publishCommand: 'PUBLISH' | 'SPUBLISH';
 
   /** @param deps.dataTtlMs time after which `data` is deleted, in milliseconds */
-  constructor(deps: { keys: RedisKeys; runner: RedisScriptRunner; sharded: boolean; dataTtlMs: number }) {
+  constructor(deps: {
+    keys: RedisKeys;
+    runner: RedisScriptRunner;
+    sharded: boolean;
+    dataTtlMs: number;
+    monotonicMs: () => number;
+  }) {
+    this.#servers = new KnownServers(deps);
     this.#dataTtlMs = deps.dataTtlMs;
     this.#keys = deps.keys;
     this.#runner = deps.runner;
     this.#publishCommand = deps.sharded ? 'SPUBLISH' : 'PUBLISH';
   }
 
-  /** Publishes one update, see `BrokerPublisher.publish`. */
-  async publish(redis: Redis, args: PublishArguments): Promise<Published> {
-    return parsePublished(await this.#runner.run(redis, PUBLISH, this.#publishArguments(args)));
+  /** Publishes updates, see `BrokerPublisher.publishAll`. */
+  async publish(redis: Redis, args: PublishArguments): Promise<readonly Published[]> {
+    let call: PublishCall | undefined;
+    const reply = await this.#runner.run(redis, PUBLISH, () => {
+      call = this.#createPublishCall(redis, args);
+      return call.input;
+    });
+    return call?.parse(reply) ?? [];
   }
 
   /**
-   * Adds the same call to a pipeline. Parse its reply with `parsePublished`.
+   * Adds the same call to a pipeline that is sent at once.
    * @param options.whole sends the script instead of its digest, which the server may not know
+   * @returns parses its reply
    */
-  publishInPipeline(pipeline: ChainableCommander, args: PublishArguments, options: { whole: boolean }): void {
-    const { lua, sha1, keys } = PUBLISH;
-    const all = this.#publishArguments(args);
-    if (options.whole) pipeline.eval(lua, keys, ...all);
-    else pipeline.evalsha(sha1, keys, ...all);
+  publishInPipeline(
+    pipeline: ChainableCommander,
+    { redis, args, whole }: { redis: Redis; args: PublishArguments; whole: boolean },
+  ): PublishCall['parse'] {
+    const { input, parse } = this.#createPublishCall(redis, args);
+    if (whole) pipeline.eval(PUBLISH.lua, input.keys.length, ...input.keys, ...input.args);
+    else pipeline.evalsha(PUBLISH.sha1, input.keys.length, ...input.keys, ...input.args);
+    return parse;
   }
 
   /** Loads the scripts into a server that does not have them. */
@@ -146,19 +185,10 @@ export class RedisScripts {
     redis: Redis,
     { partition, witness, cursor }: { partition: number; witness: Witness; cursor: Version },
   ): Promise<Digest> {
-    const [epoch, floor, raiseId, last, base, retainedSince, completeAfter, rows] = (await this.#runner.run(
-      redis,
-      DIGEST,
-      [
-        this.#keys.meta(partition),
-        this.#keys.recent(partition),
-        ...this.#epochArguments(partition, witness),
-        cursor,
-        DIGEST_LIMIT,
-        RETENTION_US,
-        RECENT_WINDOW_US,
-      ],
-    )) as DigestReply;
+    const keys = [this.#keys.meta(partition), this.#keys.recent(partition)];
+    const args = [...this.#epochArguments(partition, witness), cursor, DIGEST_LIMIT, RETENTION_US, RECENT_WINDOW_US];
+    const reply = await this.#runner.run(redis, DIGEST, () => ({ keys, args }));
+    const [epoch, floor, raiseId, last, base, retainedSince, completeAfter, rows] = reply as DigestReply;
     const changed = parseEntries(rows).map(([topic, version]) => ({ topic: topic as Topic, version: Number(version) }));
     return {
       epoch,
@@ -182,49 +212,52 @@ export class RedisScripts {
     redis: Redis,
     [id, text]: Entry,
   ): Promise<{ relays: readonly Entry[]; queries: readonly Entry[]; isNew: boolean }> {
-    const [relays, queries, added] = (await this.#runner.run(redis, RELAYS, [
-      this.#keys.relays(),
-      this.#keys.receiptQueries(),
-      id,
-      text,
-      LOAD_TTL_MS * 1000,
-    ])) as RelaysReply;
+    const keys = [this.#keys.relays(), this.#keys.receiptQueries()];
+    const args = [id, text, LOAD_TTL_MS * 1000];
+    const [relays, queries, added] = (await this.#runner.run(redis, RELAYS, () => ({ keys, args }))) as RelaysReply;
     return { relays: parseEntries(relays), queries: parseEntries(queries), isNew: added > 0 };
   }
 
   /** Stores a receipt query; an empty text removes it. Returns the relays that have not expired. */
   async storeQuery(redis: Redis, [id, text]: Entry): Promise<readonly Entry[]> {
-    const [, relays] = (await this.#runner.run(redis, RELAYS, [
-      this.#keys.receiptQueries(),
-      this.#keys.relays(),
-      id,
-      text,
-      LOAD_TTL_MS * 1000,
-    ])) as RelaysReply;
+    const keys = [this.#keys.receiptQueries(), this.#keys.relays()];
+    const args = [id, text, LOAD_TTL_MS * 1000];
+    const [, relays] = (await this.#runner.run(redis, RELAYS, () => ({ keys, args }))) as RelaysReply;
     return parseEntries(relays);
   }
 
-  #publishArguments({ topic, body, witness }: PublishArguments): ScriptArgument[] {
-    const partition = this.#keys.partitionOf(topic);
+  #createPublishCall(redis: Redis, { topics, body, witness }: PublishArguments): PublishCall {
+    const server = this.#servers.of(redis);
+    const [first] = topics;
+    if (first === undefined) throw new TypeError('an update needs a topic');
+    const partition = this.#keys.partitionOf(first);
+    const keys = [this.#keys.meta(partition), this.#keys.recent(partition)];
+    for (const topic of topics) keys.push(this.#keys.register(topic));
+    const args = [...this.#epochArguments(partition, witness), server.name, encodeBody(body)];
     const { data, ...rest } = body;
-    return [
-      this.#keys.meta(partition),
-      this.#keys.register(topic),
-      this.#keys.recent(partition),
-      this.#keys.data(topic),
-      ...this.#epochArguments(partition, witness),
-      topic,
-      this.#keys.updateChannel(topic),
-      encodeBody(body),
-      REGISTER_TTL_MS,
-      RECENT_WINDOW_US,
-      data === undefined ? '' : encodeBody(rest),
-      this.#dataTtlMs,
-    ];
+    if (data !== undefined) {
+      for (const topic of topics) keys.push(this.#keys.data(topic));
+      args.push(encodeBody(rest), this.#dataTtlMs);
+    }
+    return {
+      input: { keys, args },
+      parse(reply) {
+        const [epoch, name, ...versions] = reply as PublishReply;
+        server.learn(name);
+        return topics.map((_, i) => ({
+          version: Number(versions[2 * i]),
+          epoch,
+          previous: Number(versions[2 * i + 1]),
+        }));
+      },
+    };
   }
 
   /** The arguments of epoch.lua, with which every script on a partition begins. */
-  #epochArguments(partition: number, { epoch, version, acknowledged, raiseId, promised }: Witness): ScriptArgument[] {
+  #epochArguments(
+    partition: number,
+    { epoch, version, acknowledged, raiseId, promised }: Witness,
+  ): (string | number)[] {
     return [
       this.#publishCommand,
       this.#keys.floorChannel(partition),
@@ -236,12 +269,6 @@ export class RedisScripts {
       promised?.version ?? 0,
     ];
   }
-}
-
-/** Parses the reply of the publish script. */
-export function parsePublished(reply: unknown): Published {
-  const [version, epoch, previous] = reply as PublishReply;
-  return { version: Number(version), epoch, previous: Number(previous) };
 }
 
 function parseEntries(rows: readonly string[]): Entry[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FRESH_INTERVALS, Repair } from '../../../../services/relay/hub/repair.ts';
-import type { Digest } from '../../../../services/shared/broker/broker.ts';
+import type { Digest, Witness } from '../../../../services/shared/broker/broker.ts';
 import { AppError } from '../../../../services/shared/errors.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 import type { Update } from '../../../../services/shared/update/update.ts';
@@ -26,12 +26,20 @@ function createRepair() {
   const time = new VirtualTime();
   const day = { offsetMs: 0 };
   const stood = { stillMs: 0 };
-  const broker: { isLost: boolean; digest: Digest; register: Update | undefined; reading(): void } = {
+  const broker: {
+    isLost: boolean;
+    digest: Digest;
+    register: Update | undefined;
+    reading(): void;
+    beforeReply(): void;
+  } = {
     isLost: false,
     digest: DIGEST,
     register: undefined,
     reading() {},
+    beforeReply() {},
   };
+  const witnesses: Witness[] = [];
   const heard: unknown[] = [];
   const freshness: boolean[] = [];
   const raises: string[] = [];
@@ -49,7 +57,9 @@ function createRepair() {
     feed: {
       partitions: 1,
       partitionOf: () => 0,
-      digest: async () => {
+      digest: async (_partition, witness) => {
+        witnesses.push(witness);
+        broker.beforeReply();
         if (broker.isLost) throw new AppError('broker_unavailable');
         return broker.digest;
       },
@@ -79,7 +89,7 @@ function createRepair() {
       freshness: (_fresh, cause) => void causes.push(cause),
     },
   });
-  return { time, day, stood, broker, freshness, heard, raises, named, chatIs, causes, repair };
+  return { time, day, stood, broker, freshness, heard, raises, named, chatIs, causes, witnesses, repair };
 }
 
 describe('repair', () => {
@@ -104,6 +114,28 @@ describe('repair', () => {
     broker.digest = { ...DIGEST, last: 9, changed: [{ topic: chat, version: 9 }] };
     await time.runFor(2 * INTERVAL_MS);
     expect(heard[0]).toEqual({ topic: chat, version: 9 });
+    repair.stop();
+  });
+
+  it('delivers an update whose register is older when it is read, as on a server that was promoted without it', async () => {
+    const { time, broker, heard, repair } = createRepair();
+    repair.start();
+    await time.runFor(1);
+    heard.length = 0;
+    broker.digest = { ...DIGEST, last: 9, changed: [{ topic: chat, version: 9 }] };
+    broker.register = { topic: chat, version: 5 };
+    await time.runFor(2 * INTERVAL_MS);
+    expect(heard[0]).toEqual({ topic: chat, version: 9 });
+    repair.stop();
+  });
+
+  it('keeps the name of a raise whose signal overtook an earlier digest, so that the broker does not raise again', async () => {
+    const { time, broker, witnesses, repair } = createRepair();
+    repair.start();
+    await time.runFor(1);
+    broker.beforeReply = () => repair.raiseFloor(0, 5, 's');
+    await time.runFor(2 * INTERVAL_MS);
+    expect(witnesses.map(({ raiseId }) => raiseId).slice(-1)).toEqual(['s']);
     repair.stop();
   });
 

@@ -83,6 +83,23 @@ describe('createHttpServer', () => {
     await server.stop();
   });
 
+  it('ends every connection with its response before it stops, and still accepts new ones', async () => {
+    const waiting: ServerResponse[] = [];
+    const { server, port } = await start((_, response) => void waiting.push(response));
+    const agent = keepAliveAgent();
+    for (const isPrepared of [false, true]) {
+      const answer = ask(port, agent);
+      await eventually(() => expect(waiting).toHaveLength(1));
+      if (isPrepared) server.prepareStop();
+      waiting.pop()?.end('in progress');
+      expect((await answer).headers.connection).toBe(isPrepared ? 'close' : 'keep-alive');
+    }
+    const answer = ask(port, agent);
+    await eventually(() => expect(waiting).toHaveLength(1));
+    waiting.pop()?.end('new');
+    expect((await answer).headers.connection).toBe('close');
+  });
+
   it('stops at once if all connections are idle', async () => {
     const { server, port } = await start((_, response) => response.end('hi'), { stopGraceMs: 60_000 });
     await ask(port, keepAliveAgent());

@@ -1,30 +1,68 @@
--- Assigns a version, stores, indexes and signals one update. Returns {version, epoch, previous
--- version of the topic}. Follows epoch.lua.
--- KEYS[2] register of the topic
--- KEYS[3] recent
--- KEYS[4] newest update with `data`, as in its signal
--- ARGV[9] topic
--- ARGV[10] channel of the topic
--- ARGV[11] encoded body
--- ARGV[12] TTL of the register, in milliseconds after the time that its version stands for
--- ARGV[13] time covered by `recent`, in microseconds
--- ARGV[14] encoded body without `data`, '' if it has none
--- ARGV[15] TTL of `data`, in milliseconds
-local version = math.max(now, last + 1, seen + 1)
--- Without a register, the topic has no update since it would have expired.
-local previous = redis.call('HMGET', KEYS[2], 'version')[1] or version - ARGV[12] * 1000
-local trimmed = integer(version - tonumber(ARGV[13]))
-redis.call('HSET', KEYS[1], 'last', integer(version), 'trimmed', trimmed, 'published:' .. ARGV[7], integer(version))
-local signal = integer(version) .. ' ' .. ARGV[11]
-local body = ARGV[11]
-if ARGV[14] ~= '' then
-  body = ARGV[14]
-  redis.call('SET', KEYS[4], signal, 'PX', ARGV[15])
+-- Assigns a version to each topic of one partition, stores, indexes and signals their updates, which have the same body.
+-- Returns {epoch, server, version, previous version of the topic, ...}; `server` is '' unless INFO was read. `check_epoch`
+-- is server.lua and epoch.lua as a function.
+-- KEYS[2] recent
+-- KEYS[3..] registers of the topics, then, if the body has `data`, the keys of the topics' newest update with `data`
+-- ARGV[9] the server that INFO named on this connection a moment ago, '' if that is not known: then it is read again
+-- ARGV[10] encoded body
+-- ARGV[11] encoded body without `data`, if it has some
+-- ARGV[12] TTL of `data`, in milliseconds
+
+-- The TTL of a register is renewed by the first update in each such period.
+local TTL_PERIOD_US = 600000000
+local call = redis.call
+local publisher = 'published:' .. ARGV[7]
+local meta = call('HMGET', KEYS[1], 'floor', 'last', 'trimmed', 'server', 'history', publisher)
+local floor = tonumber(meta[1])
+local last = tonumber(meta[2])
+local trimmed = tonumber(meta[3])
+local seen = tonumber(ARGV[4])
+local epoch = meta[5]
+local server = ''
+local now
+-- epoch.lua would find nothing: the server is the one of the last check, and nothing contradicts the witness.
+if
+  ARGV[9] ~= '' and ARGV[9] == meta[4] and ARGV[3] == epoch and ARGV[6] == ''
+  and last >= seen and tonumber(meta[6] or 0) >= tonumber(ARGV[8])
+then
+  local clock = call('TIME')
+  now = clock[1] * 1000000 + clock[2]
+else
+  now, epoch, floor, last, trimmed, server = check_epoch()
 end
-redis.call('HSET', KEYS[2], 'version', integer(version), 'body', body)
--- The version may be ahead of the clock, and `base`, which replaces an expired version, must be above it.
-redis.call('PEXPIRE', KEYS[2], ARGV[12] + math.floor((version - now) / 1000))
-redis.call('ZADD', KEYS[3], integer(version), ARGV[9])
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', trimmed)
-redis.call(ARGV[1], ARGV[10], signal)
-return { integer(version), epoch, integer(math.max(tonumber(previous), floor)) }
+local first_version = math.max(now, last + 1, seen + 1)
+local version = first_version
+local body, text_of_body = ARGV[11] or ARGV[10], ' ' .. ARGV[10]
+local topics = ARGV[11] and (#KEYS - 2) / 2 or #KEYS - 2
+-- The prefixes `<prefix>:{tag}:topic:` and `<prefix>:{tag}:update:`, by `<prefix>:{tag}:meta` and `<prefix>:{tag}:floor`.
+local register_prefix = #KEYS[1] + 3
+local channel = string.sub(ARGV[2], 1, -6) .. 'update:'
+local reply = { epoch, server }
+for i = 3, topics + 2 do
+  local text = string.format('%.0f', version)
+  local signal = text .. text_of_body
+  local topic = string.sub(KEYS[i], register_prefix)
+  local previous = tonumber(call('HMGET', KEYS[i], 'version')[1])
+  if ARGV[11] then call('SET', KEYS[i + topics], signal, 'PX', ARGV[12]) end
+  call('HSET', KEYS[i], 'version', text, 'body', body)
+  if not previous or math.floor(previous / TTL_PERIOD_US) ~= math.floor(version / TTL_PERIOD_US) then
+    -- The version may be ahead of the clock, and `base`, which replaces an expired version, must be above it.
+    call('PEXPIRE', KEYS[i], REGISTER_TTL_MS + math.floor((version - now) / 1000))
+  end
+  call('ZADD', KEYS[2], text, topic)
+  call(ARGV[1], channel .. topic, signal)
+  -- Without a register, the topic has no update since it would have expired.
+  previous = math.max(previous or version - REGISTER_TTL_MS * 1000, floor)
+  reply[#reply + 1] = text
+  reply[#reply + 1] = string.format('%.0f', previous)
+  version = version + 1
+end
+local newest = string.format('%.0f', version - 1)
+call('HSET', KEYS[1], 'last', newest, publisher, newest)
+-- Trims `recent` once in a while: what it covers may be longer than its window, never shorter.
+if not trimmed or first_version - trimmed > 1.25 * RECENT_WINDOW_US then
+  local cutoff = string.format('%.0f', first_version - RECENT_WINDOW_US)
+  call('HSET', KEYS[1], 'trimmed', cutoff)
+  call('ZREMRANGEBYSCORE', KEYS[2], '-inf', cutoff)
+end
+return reply
