@@ -57,6 +57,29 @@ describe('a client of a load test', () => {
     expect(figuresOf(clients)).toMatchObject({ deliveries: 1, latencies: [] });
   });
 
+  it('counts a client once that relays redirect, and gives up after as many redirects as it announced', () => {
+    const nowhere = { host: '127.0.0.1', port: 1, isTls: false, basePath: '', authority: 'a', serverName: undefined };
+    const clients = new ClientPool({ ...PLAN, targets: [nowhere] });
+    clients.connect(0);
+    for (let redirects = 0; redirects < 3; redirects++) {
+      clients.connection(0)?.close();
+      clients.opened(0); // a WebSocket, which the relay upgrades before it redirects it
+      clients.redirected(0);
+    }
+    clients.connection(0)?.close();
+    clients.opened(0);
+    expect(figuresOf(clients)).toMatchObject({
+      open: 1,
+      opened: 1,
+      handshakes: 1,
+      redirected: 3,
+      failed: {},
+      lost: {},
+    });
+    clients.redirected(0);
+    expect(figuresOf(clients)).toMatchObject({ open: 0, redirected: 3, lost: { 'redirected without tries left': 1 } });
+  });
+
   it('does not count the first response of a long-poll as a delivery', () => {
     const clients = new ClientPool({ ...PLAN, mix: parseTransportMix('longpoll=1') ?? expect.unreachable() });
     clients.message(0, Buffer.from('{"topic":"t0","version":5}'));
