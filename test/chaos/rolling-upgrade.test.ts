@@ -5,14 +5,14 @@ import { ChaosClient } from '../support/chaos-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import type { Ledger } from '../support/ledger.ts';
-import { hasCommit, olderBuild } from '../support/older-build.ts';
+import { hasCommit, OLDER_RELEASE, olderBuild } from '../support/older-build.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { SteadyPublisher } from '../support/steady-publisher.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 
 /** The builds that must work beside this one. */
-const OLDER_BUILDS = [{ name: '0.1.0', commit: '9e36c0f' }];
+const OLDER_BUILDS = [OLDER_RELEASE];
 
 const TOPICS = Array.from({ length: 12 }, (_, i) => `topic/${i}`);
 /** More than four are long-polled without waiting. */

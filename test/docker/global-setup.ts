@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import { type DockerAccess, docker, startDockerEngine } from './docker-engine.ts';
-import { type Images, prepareImages } from './images.ts';
+import { buildOlderImage, type Images, prepareImages } from './images.ts';
 
 /** What the tests of this folder get: an engine with the images; if there is none, why (the other members are empty). */
 export interface DockerLab extends DockerAccess {
@@ -16,7 +16,7 @@ declare module 'vitest' {
 
 /**
  * Starts an engine if none answers, and builds the images, once before all tests of this folder. `HELIOGRAPH_SAVE_IMAGES`
- * names an archive to save them in, for a cluster that runs the same images.
+ * names an archive to save them in, and an older release's, for a cluster that runs them.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const engine = await startDockerEngine().catch((error: Error) => error);
@@ -33,7 +33,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
       console.warn(`No registry can be reached: Compose runs without ${images.missingServices.join(', ')}`);
     }
     const archive = process.env.HELIOGRAPH_SAVE_IMAGES;
-    if (archive) await docker(engine, ['save', '--output', archive, images.heliograph, images.redis]);
+    if (archive) {
+      const older = await buildOlderImage(engine);
+      await docker(engine, ['save', '--output', archive, images.heliograph, images.redis, ...older]);
+    }
     project.provide('docker', { host: engine.host, config: engine.config, images });
   } catch (error) {
     await engine.stop();

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { findProgram } from '../support/find-program.ts';
+import { extractCommit, hasCommit, OLDER_RELEASE } from '../support/older-build.ts';
 import { type DockerEngine, docker } from './docker-engine.ts';
 
 const run = promisify(execFile);
@@ -56,6 +57,20 @@ export async function prepareImages(engine: DockerEngine): Promise<Images> {
   ]);
   const missingServices = missing.filter((one) => !isPackaged(one)).map(([name]) => name);
   return { heliograph, redis, missingServices };
+}
+
+/** Builds the image of an older release from its tree. Returns its name, or nothing if this clone has no such commit. */
+export async function buildOlderImage(engine: DockerEngine): Promise<readonly string[]> {
+  if (!hasCommit(OLDER_RELEASE.commit)) return [];
+  const image = `heliograph:${OLDER_RELEASE.name}`;
+  const folder = mkdtempSync(join(tmpdir(), 'heliograph-older-'));
+  try {
+    await extractCommit(OLDER_RELEASE.commit, folder);
+    await docker(engine, ['build', '--quiet', '--tag', image, '--file', join(folder, 'deploy/Dockerfile'), folder]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  return [image];
 }
 
 /** Whether an image is there, or could be pulled. */

@@ -9,6 +9,9 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BUILDS = join(ROOT, '.cache/builds');
 const run = promisify(execFile);
 
+/** The release that people upgrade from. */
+export const OLDER_RELEASE = { name: '0.1.0', commit: '9e36c0f' } as const;
+
 /** Returns whether this clone has a commit; a shallow clone lacks most. */
 export function hasCommit(commit: string): boolean {
   return spawnSync('git', ['cat-file', '-e', `${commit}^{commit}`], { cwd: ROOT, stdio: 'ignore' }).status === 0;
@@ -21,11 +24,15 @@ export async function olderBuild(commit: string): Promise<string> {
   if (!existsSync(folder)) {
     const unfinished = `${folder}.${process.pid}`;
     await mkdir(unfinished, { recursive: true });
-    const files = 'services deploy package.json tsconfig.json tsconfig.build.json';
-    await run('sh', ['-c', `git -C "$0" archive ${commit} ${files} | tar -x`, ROOT], { cwd: unfinished });
+    await extractCommit(commit, unfinished, 'services deploy package.json tsconfig.json tsconfig.build.json');
     await run('npm', ['run', '--silent', 'build'], { cwd: unfinished });
     // Another process may have built it meanwhile.
     await rename(unfinished, folder).catch(() => rm(unfinished, { recursive: true }));
   }
   return join(folder, 'dist');
+}
+
+/** Writes files of a commit into an existing folder: all, or those of `paths`, separated by spaces. */
+export async function extractCommit(commit: string, folder: string, paths = ''): Promise<void> {
+  await run('sh', ['-c', `git -C "$0" archive ${commit} ${paths} | tar -x`, ROOT], { cwd: folder });
 }
