@@ -44,13 +44,13 @@ export default defineConfig({
         },
       },
       {
-        // A real cluster, which the tests may break: `KUBE_TEST_CONTEXT=... npm run test:kubernetes`.
+        // A real cluster, which the tests may break: `KUBE_TEST_CONTEXT=... npm run test:kubernetes`. Each file has a
+        // namespace of its own.
         extends: true,
         test: {
           name: 'kubernetes',
           include: ['test/kubernetes/**/*.test.ts'],
           globalSetup: 'test/kubernetes/global-setup.ts',
-          fileParallelism: false,
         },
       },
     ],

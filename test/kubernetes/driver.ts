@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { eventually } from '../support/eventually.ts';
-import { HARDENED, IMAGE, kubectl } from './kubectl.ts';
+import { expect } from 'vitest';
+import type { Instance } from './instance.ts';
+import { applyObjects, eventuallyInCluster, HARDENED, IMAGE } from './kubectl.ts';
 
 /** The figures of the driver (driver.mjs) since its last reset. */
 export interface DriverReport {
@@ -25,34 +26,37 @@ export interface DriverReport {
 
 /** A pod with clients of all transports and a publisher, in the namespace of the cluster that it tests. */
 export class Driver {
-  readonly #namespace: string;
+  readonly #instance: Instance;
+  readonly #clients: number;
 
-  private constructor(namespace: string) {
-    this.#namespace = namespace;
+  private constructor(instance: Instance, clients: number) {
+    this.#instance = instance;
+    this.#clients = clients;
   }
 
-  /** Starts the pod, on `node` if one is given, and waits until all of its clients are connected and current. */
-  static async start(options: { namespace: string; clients: number; node?: string }): Promise<Driver> {
-    const { namespace, clients, node } = options;
+  /** Starts the pod, and waits until all of its clients are connected and current. The library is the one of the image. */
+  static async start(options: { instance: Instance; clients: number; node?: string; image?: string }): Promise<Driver> {
+    const { instance, clients, image = IMAGE } = options;
+    const { namespace } = instance;
     const script = readFileSync(new URL('driver.mjs', import.meta.url), 'utf8');
     const objects = [
-      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'driver' }, data: { 'driver.mjs': script } },
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'driver', namespace }, data: { 'driver.mjs': script } },
       {
         apiVersion: 'v1',
         kind: 'Pod',
         metadata: {
           name: 'driver',
+          namespace,
           labels: { 'app.kubernetes.io/component': 'load-test', 'heliograph-publisher': 'true' },
         },
         spec: {
           restartPolicy: 'Never',
           automountServiceAccountToken: false,
           enableServiceLinks: false,
-          ...(node && { nodeName: node }),
           containers: [
             {
               name: 'driver',
-              image: IMAGE,
+              image,
               command: ['node', '/driver/driver.mjs'],
               env: [
                 { name: 'WEBHOOK_TOKEN', valueFrom: { secretKeyRef: { name: 'driver', key: 'WEBHOOK_TOKEN' } } },
@@ -66,19 +70,18 @@ export class Driver {
         },
       },
     ];
-    const token = await publisherToken(namespace);
+    const token = await publisherToken(instance);
     const secret = {
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { name: 'driver' },
+      metadata: { name: 'driver', namespace },
       stringData: { WEBHOOK_TOKEN: token },
     };
-    const list = { apiVersion: 'v1', kind: 'List', items: [secret, ...objects] };
-    await kubectl(['-n', namespace, 'apply', '-f', '-'], JSON.stringify(list));
-    await kubectl(['-n', namespace, 'apply', '-f', 'k8s/load-test/network-policy.yaml']);
-    await kubectl(['-n', namespace, 'wait', '--for=condition=Ready', '--timeout=2m', 'pod/driver']);
-    const driver = new Driver(namespace);
-    await driver.untilCurrent(clients);
+    await applyObjects(secret, ...objects);
+    await instance.kubectl('apply', '-f', 'k8s/load-test/network-policy.yaml');
+    await instance.kubectl('wait', '--for=condition=Ready', '--timeout=2m', 'pod/driver');
+    const driver = new Driver(instance, clients);
+    await driver.untilCurrent();
     return driver;
   }
 
@@ -90,9 +93,17 @@ export class Driver {
     await this.#get('/reset');
   }
 
-  /** Waits until at least `clients` clients are connected and have the newest version, and none is behind. */
-  untilCurrent(clients: number): Promise<DriverReport> {
-    return eventually(async () => {
+  /** Runs an event, and waits until all clients are current again. Returns the figures of the time between. */
+  async during(event: () => Promise<unknown>): Promise<DriverReport> {
+    await this.reset();
+    await event();
+    return this.untilCurrent();
+  }
+
+  /** Waits until all clients are connected, none is behind, and nearly all have the newest version. */
+  untilCurrent(): Promise<DriverReport> {
+    const clients = this.#clients;
+    return eventuallyInCluster(async () => {
       const report = await this.report();
       const missing = {
         open: clients - report.open,
@@ -109,19 +120,41 @@ export class Driver {
   }
 
   async stop(): Promise<void> {
-    await kubectl(['-n', this.#namespace, 'delete', '--ignore-not-found', '--grace-period=0', '--force', 'pod/driver']);
+    await this.#instance.kubectl('delete', '--ignore-not-found', '--grace-period=0', '--force', 'pod/driver');
   }
 
   async #get(path: string): Promise<DriverReport> {
     const script = `fetch('http://localhost:9999${path}').then((r) => r.text()).then(console.log)`;
-    return JSON.parse(await kubectl(['-n', this.#namespace, 'exec', 'driver', '--', 'node', '-e', script]));
+    return JSON.parse(await this.#instance.kubectl('exec', 'driver', '--', 'node', '-e', script));
   }
 }
 
+/**
+ * Asserts that a rollout of `relays` relays behind a balancer that picks at random moved clients of the library at most 1.5
+ * times each, and others at most a quarter more often than such a balancer makes unavoidable.
+ */
+export function expectFewMoves(report: DriverReport, relays: number): void {
+  const { library, websocket, sse } = movesPerClient(report);
+  const unavoidable = (1 + 1 / relays) ** relays - 1;
+  expect(library).toBeLessThanOrEqual(1.5);
+  expect((websocket + sse) / 2).toBeLessThanOrEqual(1.25 * unavoidable);
+}
+
+/** Returns the moves of each kind of client, which are a quarter of the clients each. */
+export function movesPerClient({ moves, clients }: DriverReport): DriverReport['moves'] {
+  const perClient = (count: number) => (4 * count) / clients;
+  return {
+    library: perClient(moves.library),
+    websocket: perClient(moves.websocket),
+    sse: perClient(moves.sse),
+    'long-poll': perClient(moves['long-poll']),
+  };
+}
+
 /** Returns the token that the chat publishes with. */
-async function publisherToken(namespace: string): Promise<string> {
-  const names = await kubectl(['-n', namespace, 'get', 'secrets', '-o', 'name']);
+async function publisherToken(instance: Instance): Promise<string> {
+  const names = await instance.kubectl('get', 'secrets', '-o', 'name');
   const chat = names.split('\n').find((name) => /^secret\/chat(-[a-z0-9]+)?$/.test(name)) ?? '';
-  const encoded = await kubectl(['-n', namespace, 'get', chat, '-o', 'jsonpath={.data.WEBHOOK_TOKEN}']);
+  const encoded = await instance.kubectl('get', chat, '-o', 'jsonpath={.data.WEBHOOK_TOKEN}');
   return Buffer.from(encoded, 'base64').toString();
 }

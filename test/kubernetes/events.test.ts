@@ -1,60 +1,50 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { Driver, type DriverReport } from './driver.ts';
-import { NAMESPACE } from './global-setup.ts';
-import { kubectl } from './kubectl.ts';
+import { Driver, type DriverReport, expectFewMoves } from './driver.ts';
+import { EventTable } from './event-table.ts';
+import { Instance } from './instance.ts';
+import { eventuallyInCluster, kubectl } from './kubectl.ts';
 
 const CLIENTS = 400;
 const EVENT_MS = 300_000;
-
-const inNamespace = (...args: string[]) => kubectl(['-n', NAMESPACE, ...args]);
-const rolledOut = (name: string) => inNamespace('rollout', 'status', `deployment/${name}`, '--timeout=4m');
-const podsOf = async (component: string) =>
-  (await inNamespace('get', 'pods', '-l', `app.kubernetes.io/component=${component}`, '-o', 'name')).split('\n');
+/** On the pods of this instance only, so that a drained node keeps those of others. */
+const LABEL = { 'heliograph-test': 'events' };
 
 describe('400 clients of all transports on the local overlay', () => {
+  let instance: Instance;
   let driver: Driver;
   let nodes: string[] = [];
-  const rows: string[] = [];
+  const table = new EventTable();
 
-  /** Runs an event, and waits until all clients are current again. Returns the figures of the time between. */
+  /** Runs an event, and waits until all clients are current again. Adds its figures to the table. */
   async function during(name: string, event: () => Promise<unknown>): Promise<DriverReport> {
-    await driver.reset();
-    await event();
-    const report = await driver.untilCurrent(CLIENTS);
-    const { library, websocket, sse } = report.moves;
-    const perClient = ((library + websocket + sse) / (0.75 * CLIENTS)).toFixed(2);
-    rows.push(
-      `| ${name} | ${report.behind.length} | ${report.failedCalls} of ${report.calls} | ${perClient} | ${report.reconnectsPerSecond} | ${report.delayMs.p99} ms | ${report.delayMs.worst} ms |`,
-    );
+    const report = await driver.during(event);
+    table.add(name, report);
     expect(report.behind).toEqual([]);
     return report;
   }
 
   beforeAll(async () => {
     nodes = (await kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'])).split(' ');
-    const [node = ''] = nodes;
-    driver = await Driver.start({ namespace: NAMESPACE, clients: CLIENTS, node });
+    const changes = { labels: [{ pairs: LABEL, includeTemplates: true }] };
+    instance = await Instance.start({ namespace: 'heliograph-test-events', changes });
+    driver = await Driver.start({ instance, clients: CLIENTS });
   }, EVENT_MS);
 
   afterAll(async () => {
-    const head = '| event | behind | failed calls | moves per client | reconnects per second, at most | p99 | worst |';
-    console.info([head, head.replace(/[^|]+/g, ' --- '), ...rows].join('\n'));
-    await driver?.stop();
+    table.publish();
     for (const node of nodes) await kubectl(['uncordon', node]);
+    await driver?.stop();
+    await instance?.remove();
   }, EVENT_MS);
 
   it(
     'miss nothing, and no call fails, in a rollout of everything',
     async () => {
-      const report = await during('rollout of relays, webhooks and chat', async () => {
-        const replaced = await podsOf('relay');
-        await inNamespace('rollout', 'restart', 'deployment/relay', 'deployment/webhook', 'deployment/chat');
-        for (const name of ['relay', 'webhook', 'chat']) await rolledOut(name);
-        // The last relay still drains when its successor is available.
-        await inNamespace('wait', '--for=delete', '--timeout=2m', ...replaced);
-      });
+      const report = await during('rollout of relays, webhooks and chat', () =>
+        instance.restart('relay', 'webhook', 'chat'),
+      );
       expect(report.failures).toEqual([]);
+      expectFewMoves(report, 2);
     },
     EVENT_MS,
   );
@@ -63,9 +53,8 @@ describe('400 clients of all transports on the local overlay', () => {
     'miss nothing, and no call fails, when a relay is deleted',
     async () => {
       const report = await during('a relay deleted', async () => {
-        const [pod = ''] = await podsOf('relay');
-        await inNamespace('delete', '--wait', pod);
-        await rolledOut('relay');
+        await instance.kubectl('delete', '--wait', await instance.busiestRelay());
+        await instance.rolledOut('relay');
       });
       expect(report.failures).toEqual([]);
     },
@@ -76,9 +65,8 @@ describe('400 clients of all transports on the local overlay', () => {
     'miss nothing, and no call fails, when a relay is killed',
     async () => {
       const report = await during('a relay killed', async () => {
-        const [pod = ''] = await podsOf('relay');
-        await inNamespace('delete', '--force', '--grace-period=0', pod);
-        await rolledOut('relay');
+        await instance.kubectl('delete', '--force', '--grace-period=0', await instance.busiestRelay());
+        await instance.rolledOut('relay');
       });
       expect(report.failures).toEqual([]);
     },
@@ -89,9 +77,9 @@ describe('400 clients of all transports on the local overlay', () => {
     'miss nothing when Redis is deleted, and calls fail only while there is none',
     async () => {
       const report = await during('Redis deleted', async () => {
-        const [pod = ''] = await podsOf('redis');
-        await inNamespace('delete', '--wait', pod);
-        await rolledOut('redis');
+        const [pod = ''] = await instance.podsOf('redis');
+        await instance.kubectl('delete', '--wait', pod);
+        await instance.rolledOut('redis');
       });
       expect(report.failedForMs).toBeLessThan(30_000);
     },
@@ -101,11 +89,11 @@ describe('400 clients of all transports on the local overlay', () => {
   it(
     'miss nothing, and no call fails, when relays are added and removed',
     async () => {
-      const report = await during('scaled from 2 to 4 relays, and back', async () => {
-        for (const replicas of [4, 2]) {
-          await inNamespace('scale', 'deployment/relay', `--replicas=${replicas}`);
-          await rolledOut('relay');
-          await eventually(async () => expect(await podsOf('relay')).toHaveLength(replicas), 120_000);
+      const report = await during('scaled from 2 relays to 4, to 1, and back', async () => {
+        for (const replicas of [4, 1, 2]) {
+          await instance.kubectl('scale', 'deployment/relay', `--replicas=${replicas}`);
+          await instance.rolledOut('relay');
+          await eventuallyInCluster(async () => expect(await instance.podsOf('relay')).toHaveLength(replicas), 120_000);
         }
       });
       expect(report.failures).toEqual([]);
@@ -116,23 +104,25 @@ describe('400 clients of all transports on the local overlay', () => {
   it(
     'miss nothing, and no call fails, when a node is drained',
     async () => {
-      const [, other] = nodes;
-      if (!other) throw new Error('this test needs a cluster with two nodes');
+      if (nodes.length < 2) throw new Error('this test needs a cluster with two nodes');
+      const relay = await instance.busiestRelay();
+      const node = await instance.kubectl('get', relay, '-o', 'jsonpath={.spec.nodeName}');
       // Redis has one pod: a drain of its node is the test of a deleted Redis.
-      const selector = 'app.kubernetes.io/component in (relay, webhook, chat)';
+      const [[label, value] = []] = Object.entries(LABEL);
+      const selector = `${label}=${value},app.kubernetes.io/component in (relay, webhook, chat)`;
       const report = await during('a node drained', async () => {
         await kubectl([
           'drain',
-          other,
+          node,
           '--ignore-daemonsets',
           '--delete-emptydir-data',
           '--pod-selector',
           selector,
           '--timeout=4m',
         ]);
-        for (const name of ['relay', 'webhook', 'chat']) await rolledOut(name);
+        await instance.rolledOut('relay', 'webhook', 'chat');
       });
-      await kubectl(['uncordon', other]);
+      await kubectl(['uncordon', node]);
       expect(report.failures).toEqual([]);
     },
     EVENT_MS,

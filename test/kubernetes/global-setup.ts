@@ -1,13 +1,41 @@
+import type { TestProject } from 'vitest/node';
+import { OLDER_RELEASE } from '../support/older-build.ts';
 import { kubectl, testContext } from './kubectl.ts';
 
-export const NAMESPACE = 'heliograph';
+/** What a cluster has beyond the plain API; tests that need what is missing are skipped. */
+export interface ClusterFeatures {
+  /** Traefik in the namespace `traefik`, as Ingress controller and for the Gateway API. */
+  readonly traefik: boolean;
+  /** The Prometheus adapter with deploy/prometheus/adapter.yaml. */
+  readonly customMetrics: boolean;
+  /** The CRDs of prometheus-operator. */
+  readonly operator: boolean;
+  /** The image of the release that people upgrade from. */
+  readonly olderImage: boolean;
+}
 
-/** Applies the local overlay, once before all tests of this folder, and removes it after them. */
-export default async function setup(): Promise<() => Promise<void>> {
+declare module 'vitest' {
+  interface ProvidedContext {
+    cluster: ClusterFeatures;
+  }
+}
+
+/** Finds out what the cluster of KUBE_TEST_CONTEXT has, once before all tests of this folder. */
+export default async function setup(project: TestProject): Promise<void> {
   testContext();
-  await kubectl(['apply', '-k', 'k8s/overlays/local']);
-  await kubectl(['-n', NAMESPACE, 'wait', '--for=condition=Available', '--timeout=3m', 'deployment', '--all']);
-  return async () => {
-    await kubectl(['delete', '--ignore-not-found', '--wait', '-k', 'k8s/overlays/local']);
+  const has = (...args: string[]) =>
+    kubectl(['get', ...args]).then(
+      () => true,
+      () => false,
+    );
+  const images = await kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].status.images[*].names}']);
+  const features: ClusterFeatures = {
+    traefik: (await has('ingressclass', 'traefik')) && (await has('gatewayclass', 'traefik')),
+    customMetrics: await has('apiservice', 'v1beta1.custom.metrics.k8s.io'),
+    operator: await has('crd', 'servicemonitors.monitoring.coreos.com', 'prometheusrules.monitoring.coreos.com'),
+    olderImage: images.includes(`heliograph:${OLDER_RELEASE.name}"`),
   };
+  const missing = Object.entries(features).flatMap(([name, isThere]) => (isThere ? [] : [name]));
+  if (missing.length > 0) console.warn(`The cluster lacks ${missing.join(', ')}: tests that need it are skipped`);
+  project.provide('cluster', features);
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { eventually } from '../support/eventually.ts';
 
 const run = promisify(execFile);
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
@@ -42,4 +43,14 @@ export async function kubectl(args: readonly string[], input?: string): Promise<
   call.child.stdin?.end(input);
   const { stdout } = await call;
   return stdout.trim();
+}
+
+/** Applies objects. */
+export function applyObjects(...items: readonly object[]): Promise<string> {
+  return kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+}
+
+/** Repeats an assertion about the cluster until it holds, twice a second: each `kubectl` is a process. */
+export function eventuallyInCluster<T>(assertion: () => Promise<T>, timeoutMs: number): Promise<T> {
+  return eventually(assertion, timeoutMs, 500);
 }

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { NAMESPACE } from './global-setup.ts';
-import { HARDENED, IMAGE, kubectl } from './kubectl.ts';
+import { deleteNamespace, Instance } from './instance.ts';
+import { applyObjects, eventuallyInCluster, HARDENED, IMAGE, kubectl } from './kubectl.ts';
 
-const SETUP_MS = 120_000;
+const SETUP_MS = 300_000;
+const NAMESPACE = 'heliograph-test-policies';
 const OTHER = 'heliograph-test-other';
 /** Answers `open` or `closed` for each address in the arguments, at once. */
 const PROBE = `
@@ -43,15 +43,17 @@ const podName = (place: string) => `probe-${place.toLowerCase().replaceAll(' ', 
 
 describe('the network policies', () => {
   const addresses = new Map<string, string>();
+  let instance: Instance;
 
   beforeAll(async () => {
+    instance = await Instance.start({ namespace: NAMESPACE });
     for (const target of TARGETS) {
       const [component = '', port = ''] = target.split(' ');
       const selector = `app.kubernetes.io/component=${component}`;
       const query = ['get', 'pods', '-l', selector, '-o', 'jsonpath={.items[0].status.podIP}'];
-      addresses.set(target, `${await kubectl(['-n', NAMESPACE, ...query])} ${port}`);
+      addresses.set(target, `${await instance.kubectl(...query)} ${port}`);
     }
-    const namespaces = [...new Set(Object.values(PLACES).map(({ namespace }) => namespace))].map((name) => ({
+    const namespaces = [OTHER, 'monitoring'].map((name) => ({
       apiVersion: 'v1',
       kind: 'Namespace',
       metadata: { name },
@@ -68,12 +70,8 @@ describe('the network policies', () => {
         ],
       },
     }));
-    const missing = namespaces.filter(({ metadata }) => metadata.name === OTHER || metadata.name === 'monitoring');
-    await kubectl(
-      ['apply', '-f', '-'],
-      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [...missing, ...pods] }),
-    );
-    await kubectl(['-n', NAMESPACE, 'apply', '-f', 'k8s/load-test/network-policy.yaml']);
+    await applyObjects(...namespaces, ...pods);
+    await instance.kubectl('apply', '-f', 'k8s/load-test/network-policy.yaml');
     for (const place of places) {
       const pod = `pod/${podName(place)}`;
       await kubectl(['-n', PLACES[place].namespace, 'wait', '--for=condition=Ready', '--timeout=1m', pod]);
@@ -81,17 +79,9 @@ describe('the network policies', () => {
   }, SETUP_MS);
 
   afterAll(async () => {
-    for (const place of places) {
-      await kubectl([
-        '-n',
-        PLACES[place].namespace,
-        'delete',
-        '--ignore-not-found',
-        '--wait=false',
-        `pod/${podName(place)}`,
-      ]);
-    }
-    await kubectl(['delete', '--wait=false', 'namespace', OTHER]);
+    await kubectl(['-n', 'monitoring', 'delete', '--ignore-not-found', '--wait=false', `pod/${podName('Prometheus')}`]);
+    await deleteNamespace(OTHER, { wait: false });
+    await instance?.remove();
   }, SETUP_MS);
 
   it.each(places)(
@@ -99,7 +89,7 @@ describe('the network policies', () => {
     async (place) => {
       const exec = ['-n', PLACES[place].namespace, 'exec', podName(place), '--', 'node', '-e', PROBE];
       // The agent that enforces policies takes a moment to learn the address of a new pod.
-      await eventually(async () => {
+      await eventuallyInCluster(async () => {
         const results: string[] = JSON.parse(
           await kubectl([...exec, ...TARGETS.map((name) => addresses.get(name) ?? '')]),
         );

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { kubectl } from './kubectl.ts';
+import { SHARE_CPU } from './instance.ts';
+import { eventuallyInCluster, kubectl } from './kubectl.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -14,7 +14,7 @@ describe('a second instance', () => {
     const overlay = join(relative(realpathSync(folder), ROOT), 'k8s/overlays/local');
     const page = readFileSync(join(ROOT, 'deploy/README.md'), 'utf8');
     const [, example = ''] = /### Several instances in one cluster\n.*?```yaml\n(.*?)```/s.exec(page) ?? [];
-    const text = example.replace('k8s/overlays/local', overlay);
+    const text = `${example.replace('k8s/overlays/local', overlay)}patches: ${JSON.stringify([SHARE_CPU])}\n`;
     writeFileSync(join(folder, 'kustomization.yaml'), text);
     const namespace = /^namespace: (\S+)$/m.exec(text)?.[1] ?? '';
     const prefix = /^namePrefix: (\S+)$/m.exec(text)?.[1] ?? '';
@@ -29,7 +29,7 @@ describe('a second instance', () => {
       expect(await exec('chat', post)).toMatch(/^20/);
       const counts =
         "fetch('http://localhost:9103/metrics').then((r) => r.text()).then((t) => console.log(/^chat_webhook_calls_total.*outcome=.ok.* (\\d+)$/m.exec(t)?.[1] ?? 0))";
-      await eventually(async () => expect(Number(await exec('chat', counts))).toBeGreaterThan(0), 20_000);
+      await eventuallyInCluster(async () => expect(Number(await exec('chat', counts))).toBeGreaterThan(0), 20_000);
     } finally {
       await kubectl(['delete', '--ignore-not-found', '--wait=false', '-k', folder]);
       rmSync(folder, { recursive: true });
