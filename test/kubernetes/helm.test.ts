@@ -3,13 +3,17 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHART, HELM } from '../support/helm.ts';
 import { Driver } from './driver.ts';
+import { deleteNamespace, Instance } from './instance.ts';
 import { kubectl, testContext } from './kubectl.ts';
 
-const NAMESPACE = 'heliograph-helm';
+const NAMESPACE = 'heliograph-test-helm';
 const CLIENTS = 60;
 const STEP_MS = 300_000;
 
-const inNamespace = (...args: string[]) => kubectl(['-n', NAMESPACE, ...args]);
+/** Several instances share small nodes. */
+const SHARE_CPU = ['relay', 'webhook', 'chat'].flatMap((role) => ['--set', `${role}.resources.requests.cpu=20m`]);
+
+const instance = new Instance(NAMESPACE);
 
 async function helm(command: string, ...args: string[]): Promise<string> {
   const options = ['--kube-context', testContext(), '--namespace', NAMESPACE];
@@ -18,29 +22,28 @@ async function helm(command: string, ...args: string[]): Promise<string> {
 }
 
 const wait = ['--wait', '--timeout', '4m'];
-const podsOf = async (component: string) =>
-  (await inNamespace('get', 'pods', '-l', `app.kubernetes.io/component=${component}`, '-o', 'name')).split('\n');
-const variable = (name: string) => inNamespace('exec', 'deployment/relay', '--', 'printenv', name);
+const variable = (name: string) => instance.kubectl('exec', 'deployment/relay', '--', 'printenv', name);
 
 describe.skipIf(HELM === undefined)('the Helm chart', () => {
   let driver: Driver | undefined;
 
   beforeAll(async () => {
+    await deleteNamespace(NAMESPACE);
     await kubectl(['create', 'namespace', NAMESPACE]);
     await kubectl(['label', 'namespace', NAMESPACE, 'pod-security.kubernetes.io/enforce=restricted']);
   }, STEP_MS);
 
   afterAll(async () => {
     await driver?.stop();
-    await kubectl(['delete', '--wait=false', '--ignore-not-found', 'namespace', NAMESPACE]);
+    await instance.remove();
   }, STEP_MS);
 
   it(
     'installs under the profile "restricted"',
     async () => {
-      const notes = await helm('install', CHART, ...wait);
+      const notes = await helm('install', CHART, ...SHARE_CPU, ...wait);
       expect(notes).toContain('The bearer token of the webhook');
-      driver = await Driver.start({ namespace: NAMESPACE, clients: CLIENTS });
+      driver = await Driver.start({ instance, clients: CLIENTS });
     },
     STEP_MS,
   );
@@ -49,19 +52,19 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
     'upgrades and rolls back under connected clients: none is behind, no call fails, and the random token stays',
     async () => {
       const token = ['get', 'secret', 'webhook', '-o', 'jsonpath={.data.WEBHOOK_TOKENS}'];
-      const before = await inNamespace(...token);
+      const before = await instance.kubectl(...token);
       for (const [command, args, expected] of [
-        ['upgrade', [CHART, '--set', 'relay.config.PING_INTERVAL=20s'], '20s'],
+        ['upgrade', [CHART, ...SHARE_CPU, '--set', 'relay.config.PING_INTERVAL=20s'], '20s'],
         ['rollback', ['1'], ''],
       ] as const) {
         await driver?.reset();
-        const replaced = await podsOf('relay');
+        const replaced = await instance.podsOf('relay');
         await helm(command, ...args, ...wait);
-        await inNamespace('wait', '--for=delete', '--timeout=2m', ...replaced);
-        const report = await driver?.untilCurrent(CLIENTS);
+        await instance.kubectl('wait', '--for=delete', '--timeout=2m', ...replaced);
+        const report = await driver?.untilCurrent();
         expect(report).toMatchObject({ behind: [], failures: [] });
         expect(await variable('PING_INTERVAL').catch(() => '')).toBe(expected);
-        expect(await inNamespace(...token)).toBe(before);
+        expect(await instance.kubectl(...token)).toBe(before);
       }
     },
     2 * STEP_MS,
@@ -74,7 +77,7 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
       await helm('uninstall', ...wait);
       const kinds = 'deployment,service,networkpolicy,poddisruptionbudget,horizontalpodautoscaler';
       // The driver brought policies of its own.
-      const left = (await inNamespace('get', kinds, '-o', 'name'))
+      const left = (await instance.kubectl('get', kinds, '-o', 'name'))
         .split('\n')
         .filter((name) => !/load-test$/.test(name));
       expect(left.filter((name) => name !== '')).toEqual([]);

@@ -41,11 +41,11 @@ export function writeKustomization(overlay: string, changes: Changes): string {
   return folder;
 }
 
-/** An instance of Heliograph in a namespace of its own, which `start` makes and `remove` deletes. */
+/** The instance of Heliograph in a namespace. `start` makes one, in a namespace of its own, which `remove` deletes. */
 export class Instance {
   readonly namespace: string;
 
-  private constructor(namespace: string) {
+  constructor(namespace: string) {
     this.namespace = namespace;
   }
 
