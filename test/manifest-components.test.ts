@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { problemsOf } from './support/kubernetes-schema.ts';
 import {
+  containerOf,
   type Manifest,
   OPTIONAL_COMPONENTS,
   ofKind,
+  picks,
   renderEdited,
   renderOverlay,
   renderWithComponents,
@@ -49,6 +51,32 @@ describe('a component that an operator adds to an overlay', () => {
     expect(added(flowsOf(production), flowsOf(manifests))).toEqual(['chat -> 0.0.0.0/0:6379', 'chat -> ::/0:6379']);
     const { envFrom } = named(manifests, 'chat')?.spec.template.spec.containers[0] ?? {};
     expect(envFrom).toContainEqual({ secretRef: { name: 'redis' } });
+  });
+
+  it('outbox lets it reach the webhook and PostgreSQL, and reads the settings that it is given', () => {
+    const manifests = renderWithComponents('production', ['outbox']);
+    expect(added(flowsOf(production), flowsOf(manifests))).toEqual([
+      'monitoring -> outbox:admin',
+      'outbox -> 0.0.0.0/0:5432',
+      'outbox -> ::/0:5432',
+      'outbox -> kube-system/kube-dns:53',
+      'outbox -> webhook:8090',
+    ]);
+    const outbox = named(manifests, 'outbox') as Manifest;
+    const webhook = ofKind(manifests, 'NetworkPolicy').find(({ metadata }) => metadata.name === 'from-publishers');
+    const [, publishers] = webhook?.spec.ingress[0].from ?? [];
+    expect(picks(publishers.podSelector, outbox.spec.template.metadata.labels)).toBe(true);
+    const { own, config } = environmentOf(outbox, manifests);
+    expect(config).toMatchObject({ webhookUrl: 'http://webhook:8090/webhook', databaseUrl: expect.any(String) });
+    const [port] = containerOf(outbox).ports;
+    expect([port.containerPort, outbox.spec.template.metadata.annotations['prometheus.io/port']]).toEqual([
+      own.adminPort,
+      String(own.adminPort),
+    ]);
+    expect(containerOf(outbox).securityContext).toEqual(
+      containerOf(named(production, 'chat') as Manifest).securityContext,
+    );
+    expect(containerOf(outbox).image).toMatch(/^heliograph:\d/);
   });
 
   it('prometheus-operator labels its objects for kube-prometheus-stack', () => {

@@ -5,6 +5,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments, stringify } from 'yaml';
 import { readChatConfig } from '../../services/chat/config.ts';
+import { readOutboxConfig } from '../../services/outbox/config.ts';
 import { readRelayProcessConfig } from '../../services/relay/config.ts';
 import { type Environment, EnvReader } from '../../services/shared/config/env-reader.ts';
 import { readProcessConfig } from '../../services/shared/config/process-config.ts';
@@ -31,6 +32,7 @@ export const OPTIONAL_COMPONENTS = [
   'keda',
   'openshift',
   'otlp',
+  'outbox',
 ] as const;
 
 /** What `kubectl apply -k` would send for an overlay. */
@@ -128,6 +130,10 @@ const ROLES = {
   chat: {
     read: (env: EnvReader) => ({ chat: readChatConfig(env), stats: readStatsConfig(env), redis: readRedisConfig(env) }),
     adminPort: 9103,
+  },
+  outbox: {
+    read: readOutboxConfig,
+    adminPort: 9104,
   },
 } as const;
 

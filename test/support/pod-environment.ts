@@ -5,6 +5,10 @@ export const FOREIGN_SECRETS: Readonly<Record<string, Readonly<Record<string, st
   redis: { REDIS_URL: 'rediss://redis.example.org:6379' },
   webhook: { WEBHOOK_SECRETS: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' },
   chat: { WEBHOOK_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' },
+  outbox: {
+    DATABASE_URL: 'postgres://outbox:password@postgres.example.org/shop',
+    WEBHOOK_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+  },
 };
 
 /**
