@@ -79,6 +79,14 @@ describe('a component that an operator adds to an overlay', () => {
     expect(containerOf(outbox).image).toMatch(/^heliograph:\d/);
   });
 
+  it('webhook-sources gives the webhook the file that its setting names', () => {
+    const webhook = named(renderWithComponents('production', ['webhook-sources']), 'webhook') as Manifest;
+    const { env, volumeMounts } = containerOf(webhook);
+    expect(env).toEqual([{ name: 'WEBHOOK_SOURCES', value: '/etc/heliograph/sources.json' }]);
+    expect(volumeMounts).toEqual([{ name: 'sources', mountPath: '/etc/heliograph', readOnly: true }]);
+    expect(webhook.spec.template.spec.volumes).toEqual([{ name: 'sources', secret: { secretName: 'sources' } }]);
+  });
+
   it('prometheus-operator labels its objects for kube-prometheus-stack', () => {
     const objects = ofKind(renderOverlay('production-operator'), 'ServiceMonitor', 'PrometheusRule');
     expect(objects.map(({ metadata }) => (metadata as { labels?: unknown }).labels)).toEqual(

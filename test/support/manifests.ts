@@ -33,6 +33,7 @@ export const OPTIONAL_COMPONENTS = [
   'openshift',
   'otlp',
   'outbox',
+  'webhook-sources',
 ] as const;
 
 /** What `kubectl apply -k` would send for an overlay. */

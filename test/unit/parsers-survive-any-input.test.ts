@@ -19,12 +19,15 @@ import { parseTopicPattern } from '../../services/shared/update/topic-pattern.ts
 import { isVersion, parseVersion } from '../../services/shared/update/update.ts';
 import { decodeBody, decodeSignal, encodeBody, encodeSignal } from '../../services/shared/update/update-codec.ts';
 import { createAuthenticate } from '../../services/webhook/authenticate.ts';
+import { parseBinaryEvent, parseCloudEvent } from '../../services/webhook/cloud-event.ts';
 import {
   createTokenCredential,
   parseSigningSecret,
   type SigningCredential,
 } from '../../services/webhook/credential.ts';
 import { FailureLimit } from '../../services/webhook/failure-limit.ts';
+import { parseTopicTemplate } from '../../services/webhook/sources/topic-template.ts';
+import { VERIFIERS } from '../../services/webhook/sources/verifiers.ts';
 import { parseWaitParameters } from '../../services/webhook/wait-parameters.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
 
@@ -321,6 +324,81 @@ describe('input from outside', { timeout: 20_000 + 10 * numRuns }, () => {
       parseOriginRule(text);
       expect(performance.now() - begunAt, part).toBeLessThan(1000);
     }
+  });
+
+  it('as the head of a delivery is checked or rejected with a documented error, and never verified by chance', () => {
+    const secrets: Record<string, string> = { standard: WEBHOOK_SECRET, basic: 'sender:a secret of the tests' };
+    const verifiers = Object.entries(VERIFIERS).map(([name, kind]) =>
+      kind.create([secrets[name] ?? 'a-secret-of-the-tests']),
+    );
+    const value = fc.oneof(
+      anyText,
+      almost(
+        't=1790000000',
+        ',',
+        'v1=',
+        'a'.repeat(64),
+        'sha256=',
+        'Basic ',
+        'v1,',
+        `${'A'.repeat(43)}=`,
+        '1790000000',
+      ),
+    );
+    const names = [
+      ...['authorization', 'x-hub-signature-256', 'x-github-delivery', 'stripe-signature', 'x-shopify-hmac-sha256'],
+      ...['webhook-id', 'webhook-timestamp', 'webhook-signature', 'svix-id', 'svix-timestamp', 'svix-signature'],
+    ];
+    const heads = fc.record(Object.fromEntries(names.map((name) => [name, value])), { requiredKeys: [] });
+    fc.assert(
+      fc.property(heads, fc.option(value, { nil: undefined }), anyText, (headers, token, body) => {
+        for (const verifier of verifiers) {
+          const check = outcome(() => verifier.check({ headers, token, nowMs: 1_790_000_000_000 }));
+          expect(check === true || (typeof check === 'function' && check(Buffer.from(body)))).toBe(false);
+          outcome(() => verifier.deliveryId(headers, body));
+        }
+      }),
+      { numRuns },
+    );
+  });
+
+  it('as an event names a valid topic, or is rejected with a documented error', () => {
+    const templates = ['t/{a}', '{a.b.0}', '{a}{b}', '{__proto__.a}', '{constructor.name}'].map(parseTopicTemplate);
+    const events = fc.oneof(
+      fc.jsonValue(),
+      fc.record({ a: field, b: field }),
+      fc.record({ a: fc.record({ b: field }) }),
+    );
+    fc.assert(
+      fc.property(events, (event) => {
+        for (const template of templates) {
+          const topic = outcome(() => template?.fill(event));
+          if (topic !== undefined) expect(isTopic(topic)).toBe(true);
+        }
+      }),
+      { numRuns },
+    );
+  });
+
+  it('as a CloudEvent has an id and a source, or is rejected with a documented error', () => {
+    const value = fc.oneof(fc.jsonValue(), fc.constantFrom('1.0', 'e-1', '/orders', '', '%ff', '%41'));
+    const members = { specversion: value, id: value, source: value, type: value, data: value };
+    fc.assert(
+      fc.property(fc.oneof(fc.jsonValue(), fc.record(members, { requiredKeys: [] })), (event) => {
+        const headers = Object.entries(Object(event)).map(([name, text]) => [
+          `ce-${name}`,
+          typeof text === 'string' ? text : 'x',
+        ]);
+        for (const parse of [
+          () => parseCloudEvent(event),
+          () => parseBinaryEvent(Object.fromEntries(headers), undefined),
+        ]) {
+          const parsed = outcome(parse);
+          if (parsed) expect(parsed.id !== '' && parsed.source !== '').toBe(true);
+        }
+      }),
+      { numRuns },
+    );
   });
 
   it('as an origin or a forwarded address never throws', () => {
