@@ -1,4 +1,5 @@
 import type { Bench } from './bench.ts';
+import { BROKER } from './broker/broker.ts';
 import { CATCH_UP_STORM } from './catch-up-storm.ts';
 import { FAN_OUT } from './fan-out.ts';
 import { FLOODS_BENCH } from './floods.ts';
@@ -22,6 +23,7 @@ export const BENCHES: readonly Bench[] = [
   GROWTH_IN_TOPICS,
   GROWTH_IN_RELAYS,
   REDIS_COMMANDS,
+  BROKER,
   STATS_COST,
   FLOODS_BENCH,
 ];

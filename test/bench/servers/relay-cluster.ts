@@ -10,7 +10,8 @@ import { updateBody } from '../../support/update-body.ts';
 import type { RunningServer, StartOptions } from './contender.ts';
 import { ServerProcess } from './server-process.ts';
 
-const THIS_BUILD = fileURLToPath(new URL('../../../dist', import.meta.url));
+/** The folder of this build. */
+export const THIS_BUILD = fileURLToPath(new URL('../../../dist', import.meta.url));
 
 /** A cluster from the build, with its own Redis prefix. */
 export interface RelayCluster {
@@ -18,8 +19,8 @@ export interface RelayCluster {
   publish(topic: string, data: unknown): Promise<void>;
   /** Adds a relay; resolves once it is fresh. */
   addRelay(): Promise<RunningServer>;
-  /** Adds a webhook; its `publish` makes signed calls. */
-  addWebhook(): Promise<RunningServer>;
+  /** Adds a webhook; its `publish` makes signed calls, unless `env` has secrets of its own. */
+  addWebhook(env?: Readonly<Record<string, string>>): Promise<RunningServer>;
   /** Stops all processes. */
   stop(): Promise<void>;
 }
@@ -51,9 +52,14 @@ export async function startRelayCluster(
         REBALANCE: '0',
         PING_INTERVAL: '55s',
       }),
-    async addWebhook() {
+    async addWebhook(env = {}) {
       const secret = `whsec_${randomBytes(24).toString('base64')}`;
-      const webhook = await start('webhook', { WEBHOOK_SECRETS: secret, WEBHOOK_RATE: '0', WEBHOOK_STORAGE: '0B' });
+      const webhook = await start('webhook', {
+        WEBHOOK_SECRETS: secret,
+        WEBHOOK_RATE: '0',
+        WEBHOOK_STORAGE: '0B',
+        ...env,
+      });
       const publisher = new Publisher({ url: `http://127.0.0.1:${webhook.port}/webhook`, secret });
       return { ...webhook, publish: async (topic, data) => void (await publisher.publish(topic, { data })) };
     },

@@ -13,7 +13,7 @@ local TTL_PERIOD_US = 600000000
 local call = redis.call
 local publisher = 'published:' .. ARGV[7]
 local meta = call('HMGET', KEYS[1], 'floor', 'last', 'trimmed', 'server', 'history', publisher)
-local floor = tonumber(meta[1])
+local floor = meta[1]
 local last = tonumber(meta[2])
 local trimmed = tonumber(meta[3])
 local seen = tonumber(ARGV[4])
@@ -29,9 +29,11 @@ then
   now = clock[1] * 1000000 + clock[2]
 else
   now, epoch, floor, last, trimmed, server = check_epoch()
+  floor = string.format('%.0f', floor)
 end
 local first_version = math.max(now, last + 1, seen + 1)
 local version = first_version
+local text
 local body, text_of_body = ARGV[11] or ARGV[10], ' ' .. ARGV[10]
 local topics = ARGV[11] and (#KEYS - 2) / 2 or #KEYS - 2
 -- The prefixes `<prefix>:{tag}:topic:` and `<prefix>:{tag}:update:`, by `<prefix>:{tag}:meta` and `<prefix>:{tag}:floor`.
@@ -39,10 +41,10 @@ local register_prefix = #KEYS[1] + 3
 local channel = string.sub(ARGV[2], 1, -6) .. 'update:'
 local reply = { epoch, server }
 for i = 3, topics + 2 do
-  local text = string.format('%.0f', version)
+  text = string.format('%.0f', version) -- slow, like each conversion of a number this large
   local signal = text .. text_of_body
   local topic = string.sub(KEYS[i], register_prefix)
-  local previous = tonumber(call('HMGET', KEYS[i], 'version')[1])
+  local previous = call('HMGET', KEYS[i], 'version')[1]
   if ARGV[11] then call('SET', KEYS[i + topics], signal, 'PX', ARGV[12]) end
   call('HSET', KEYS[i], 'version', text, 'body', body)
   if not previous or math.floor(previous / TTL_PERIOD_US) ~= math.floor(version / TTL_PERIOD_US) then
@@ -52,13 +54,12 @@ for i = 3, topics + 2 do
   call('ZADD', KEYS[2], text, topic)
   call(ARGV[1], channel .. topic, signal)
   -- Without a register, the topic has no update since it would have expired.
-  previous = math.max(previous or version - REGISTER_TTL_MS * 1000, floor)
+  previous = previous or string.format('%.0f', version - REGISTER_TTL_MS * 1000)
   reply[#reply + 1] = text
-  reply[#reply + 1] = string.format('%.0f', previous)
+  reply[#reply + 1] = tonumber(previous) < tonumber(floor) and floor or previous
   version = version + 1
 end
-local newest = string.format('%.0f', version - 1)
-call('HSET', KEYS[1], 'last', newest, publisher, newest)
+call('HSET', KEYS[1], 'last', text, publisher, text)
 -- Trims `recent` once in a while: what it covers may be longer than its window, never shorter.
 if not trimmed or first_version - trimmed > 1.25 * RECENT_WINDOW_US then
   local cutoff = string.format('%.0f', first_version - RECENT_WINDOW_US)
