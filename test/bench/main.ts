@@ -5,6 +5,9 @@ import { olderBuild } from '../support/older-build.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import type { BenchResult } from './bench.ts';
 import { BENCHES } from './benches.ts';
+import { type Load, parseLoad } from './capacity/capacity.ts';
+import { measureUnitCosts } from './capacity/measure-unit-costs.ts';
+import { renderCapacity } from './capacity/render-capacity.ts';
 import { renderReport } from './render-report.ts';
 
 /** More than all benches take on a slow machine. */
@@ -16,12 +19,20 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
     against: { type: 'string' },
+    capacity: { type: 'string' },
   },
 });
 const { only, quick } = values;
 const unknown = (only ?? []).filter((name) => !BENCHES.some((bench) => bench.name === name));
 if (unknown.length > 0) {
   console.error(`unknown bench: ${unknown.join(', ')}; available: ${BENCHES.map(({ name }) => name).join(', ')}`);
+  process.exit(2);
+}
+let load: Load | undefined;
+try {
+  load = values.capacity === undefined ? undefined : parseLoad(values.capacity);
+} catch (error) {
+  console.error((error as Error).message);
   process.exit(2);
 }
 setTimeout(() => {
@@ -35,7 +46,11 @@ const redis = await RedisProcess.start();
 const results: Record<string, BenchResult> = {};
 const loads = [loadavg()[0] ?? 0];
 try {
-  for (const bench of BENCHES) {
+  if (load) {
+    const progress = (text: string) => console.error(`capacity: ${text}`);
+    console.info(renderCapacity(load, await measureUnitCosts({ redis, quick, against: undefined, progress })));
+  }
+  for (const bench of load ? [] : BENCHES) {
     if (only && !only.includes(bench.name)) continue;
     const startedMs = performance.now();
     const progress = (text: string) => console.error(`${bench.name}: ${text}`);
@@ -51,5 +66,5 @@ try {
 } finally {
   await redis.stop();
 }
-console.info(renderReport({ benches: BENCHES, results, loads }));
+if (!load) console.info(renderReport({ benches: BENCHES, results, loads }));
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ loads, results }, undefined, 2)}\n`);

@@ -31,7 +31,8 @@ function machineText(loads: readonly number[]): string {
   return `${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), ${memory}, Node ${process.version}; load from ${least} to ${most}.`;
 }
 
-function renderTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Renders a Markdown table with columns of equal width. */
+export function renderTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = columns.map((column, i) => Math.max(column.length, ...rows.map((row) => row[i]?.length ?? 0)));
   const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
   return [line(columns), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
