@@ -5,11 +5,10 @@ import { askRedis } from './redis-admin.ts';
 import { RedisProcess } from './redis-process.ts';
 
 const SLOTS = 16_384;
-const MASTERS = 3;
 /** The time after which a silent node counts as down, in milliseconds. */
 const NODE_TIMEOUT_MS = 1500;
 
-/** A Redis Cluster of three masters with one replica each; services use the recommended ACL user. */
+/** A Redis Cluster; services use the recommended ACL user. */
 export interface RedisClusterFixture {
   /** The environment of a service that uses it. */
   readonly env: Readonly<Record<string, string>>;
@@ -23,18 +22,24 @@ export interface RedisClusterFixture {
   stop(): Promise<void>;
 }
 
-/** Starts the cluster; resolves once every node reports it as ok and every replica is in sync. */
-export async function startRedisCluster(): Promise<RedisClusterFixture> {
+/**
+ * Starts the cluster, by default of three masters with one replica each. Resolves once every node reports it as ok and every
+ * replica is in sync.
+ */
+export async function startRedisCluster(
+  options: { masters?: number; replicas?: boolean } = {},
+): Promise<RedisClusterFixture> {
+  const { masters = 3, replicas = true } = options;
   const nodes: RedisProcess[] = [];
   const { rules, username, password } = readReadmeAcl({ cluster: true, stats: true });
   const user = ['--user', username, ...rules];
   const stop = async () => void (await Promise.all(nodes.map((node) => node.stop())));
   try {
-    for (let i = 0; i < 2 * MASTERS; i += 1) {
+    for (let i = 0; i < (replicas ? 2 : 1) * masters; i += 1) {
       const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)];
       nodes.push(await RedisProcess.start({ args: [...args, ...user, '--cluster-port', String(await freePort())] }));
     }
-    await join(nodes);
+    await join(nodes, masters);
   } catch (error) {
     await stop();
     throw error;
@@ -83,10 +88,11 @@ export async function startRedisCluster(): Promise<RedisClusterFixture> {
   };
 }
 
-async function join(nodes: readonly RedisProcess[]): Promise<void> {
+/** Makes the first nodes masters, and the others their replicas. */
+async function join(nodes: readonly RedisProcess[], masters: number): Promise<void> {
   const [first] = nodes as [RedisProcess];
-  for (const [i, { port }] of nodes.slice(0, MASTERS).entries()) {
-    const [from, to] = [i, i + 1].map((n) => Math.floor((n * SLOTS) / MASTERS)) as [number, number];
+  for (const [i, { port }] of nodes.slice(0, masters).entries()) {
+    const [from, to] = [i, i + 1].map((n) => Math.floor((n * SLOTS) / masters)) as [number, number];
     await askRedis(port, 'CLUSTER', 'ADDSLOTSRANGE', from, to - 1);
     await askRedis(port, 'CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
   }
@@ -95,8 +101,8 @@ async function join(nodes: readonly RedisProcess[]): Promise<void> {
     await askRedis(first.port, 'CLUSTER', 'MEET', '127.0.0.1', port, Number(bus));
   }
   for (const [i, { port }] of nodes.entries()) {
-    if (i < MASTERS) continue;
-    const master = await idOf((nodes[i - MASTERS] as RedisProcess).port);
+    if (i < masters) continue;
+    const master = await idOf((nodes[i - masters] as RedisProcess).port);
     await eventually(() => askRedis(port, 'CLUSTER', 'REPLICATE', master), 15_000); // once it knows its master
   }
   await eventually(async () => {
@@ -104,9 +110,9 @@ async function join(nodes: readonly RedisProcess[]): Promise<void> {
       if (!String(await askRedis(port, 'CLUSTER', 'INFO')).includes('cluster_state:ok'))
         throw new Error('the cluster is not ok');
       const following =
-        i < MASTERS || /master_link_status:up/.test(String(await askRedis(port, 'INFO', 'replication')));
+        i < masters || /master_link_status:up/.test(String(await askRedis(port, 'INFO', 'replication')));
       const known = (await clusterNodes(port)).filter((line) => line[2]?.includes('slave')).length;
-      if (!following || known < nodes.length - MASTERS) throw new Error('a replica is not in sync yet');
+      if (!following || known < nodes.length - masters) throw new Error('a replica is not in sync yet');
     }
   }, 20_000);
 }

@@ -1,11 +1,12 @@
 import type { Bench, BenchContext, BenchResult, Goal } from '../bench.ts';
 import type { Samples } from '../statistics.ts';
+import { measureClusterCost } from './cluster-cost.ts';
 import type { MeasurePart, Row } from './part.ts';
 import { measurePublishCost } from './publish-cost.ts';
 import { measureTopicMemory } from './topic-memory.ts';
 import { measureWebhookCost } from './webhook-cost.ts';
 
-const PARTS: readonly MeasurePart[] = [measurePublishCost, measureWebhookCost, measureTopicMemory];
+const PARTS: readonly MeasurePart[] = [measurePublishCost, measureClusterCost, measureWebhookCost, measureTopicMemory];
 
 async function run(context: BenchContext): Promise<BenchResult> {
   const samples: Samples = {};

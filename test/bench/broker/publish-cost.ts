@@ -1,17 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { pathToFileURL } from 'node:url';
 import { Redis } from 'ioredis';
-import type { Published, Witness } from '../../../services/shared/broker/broker.ts';
-import { SILENT_REPORT } from '../../../services/shared/broker/broker-report.ts';
-import type { RedisBroker } from '../../../services/shared/broker/redis/redis-broker.ts';
-import { parseTopic, type Topic } from '../../../services/shared/update/topic.ts';
+import { parseTopic } from '../../../services/shared/update/topic.ts';
 import type { UpdateBody } from '../../../services/shared/update/update.ts';
 import { encodeBody } from '../../../services/shared/update/update-codec.ts';
-import { randomPrefix } from '../../support/random-prefix.ts';
 import { updateBody } from '../../support/update-body.ts';
 import { THIS_BUILD } from '../servers/relay-cluster.ts';
 import { collect, ratios, type Samples, showSummary, summarize } from '../statistics.ts';
 import { rotate } from '../test-bed.ts';
+import { type ConnectedPublisher, connectPublisher } from './connect-publisher.ts';
 import { mainThreadCpuUs } from './main-thread.ts';
 import type { MeasurePart, Row } from './part.ts';
 
@@ -21,43 +16,17 @@ const TOPICS = 1000;
 const TOPICS_PER_CALL = 10;
 const DATA_BYTES = [0, 100, 4096];
 
-/** Publishes updates of these topics, which belong to one partition. */
-type Publish = (topics: readonly Topic[], body: UpdateBody) => Promise<void>;
-
-/** Connects a publisher of a build, which sends a witness as a webhook does. */
-async function connectPublisher(build: string, redisUrl: string) {
-  const load = (path: string) => import(pathToFileURL(`${build}/shared/${path}.js`).href);
-  const { RedisBroker: Broker } = await load('broker/redis/redis-broker');
-  const { EnvReader } = await load('config/env-reader');
-  const { requireRedisConfig } = await load('config/redis-config');
-  const env = new EnvReader({ REDIS_URL: redisUrl, HELIOGRAPH_PREFIX: randomPrefix(), PARTITIONS: '1' });
-  const broker: RedisBroker = new Broker({
-    config: requireRedisConfig(env),
-    report: SILENT_REPORT,
-    abort() {},
-    restoreTimeMs: 0,
-  });
-  await broker.start();
-  const publisher = randomUUID().slice(0, 8);
-  let newest: Pick<Published, 'epoch' | 'version'> = { epoch: '', version: 0 };
-  const publish: Publish = async (topics, body) => {
-    const promised = { publisher, version: newest.version };
-    const witness: Witness = { ...newest, acknowledged: newest.version > 0, promised };
-    const published =
-      topics.length === 1
-        ? [await broker.publish(topics[0] as Topic, body, witness)]
-        : await broker.publishAll(topics, body, witness);
-    for (const one of published) if (one.version > newest.version) newest = one;
-  };
-  return { publish, stop: () => broker.stop() };
-}
-
 /** Measures an update against a plain PUBLISH of the same payload. */
 export const measurePublishCost: MeasurePart = async ({ redis, quick, against, progress }, samples) => {
   const [rounds, updates] = quick ? [3, 800] : [9, 4800];
+  const env = { REDIS_URL: redis.url, PARTITIONS: '1' };
   const plain = new Redis(redis.url, { retryStrategy: () => null });
   plain.on('error', () => {}); // its calls fail
-  const contenders: { readonly name: string; readonly publish: Publish; stop(): Promise<unknown> }[] = [
+  const contenders: {
+    readonly name: string;
+    readonly publish: ConnectedPublisher['publish'];
+    stop(): Promise<unknown>;
+  }[] = [
     {
       name: 'PUBLISH',
       async publish([topic = ''], body) {
@@ -65,17 +34,17 @@ export const measurePublishCost: MeasurePart = async ({ redis, quick, against, p
       },
       stop: () => plain.quit(),
     },
-    { name: 'update', ...(await connectPublisher(THIS_BUILD, redis.url)) },
+    { name: 'update', ...(await connectPublisher(THIS_BUILD, env)) },
   ];
   if (against !== undefined)
-    contenders.push({ name: 'update of the other build', ...(await connectPublisher(against, redis.url)) });
+    contenders.push({ name: 'update of the other build', ...(await connectPublisher(against, env)) });
   let next = 0;
   const nextTopic = () => {
     next += 1;
     return parseTopic(`chat/${next % TOPICS}`);
   };
   /** Returns the CPU of Redis per update, in microseconds. */
-  const cpuUs = async (publish: Publish, body: UpdateBody, topicsPerCall: number) => {
+  const cpuUs = async (publish: ConnectedPublisher['publish'], body: UpdateBody, topicsPerCall: number) => {
     const before = mainThreadCpuUs(redis.pid);
     for (let sent = 0; sent < updates; sent += AT_ONCE * topicsPerCall) {
       const calls = Array.from({ length: AT_ONCE }, () => Array.from({ length: topicsPerCall }, nextTopic));
