@@ -12,7 +12,7 @@ async function simulated() {
   return {
     connect() {
       brokers += 1;
-      return new SimulatedBroker({ name: `process${brokers}`, cluster, clock });
+      return new SimulatedBroker({ name: `process${brokers}`, cluster, clock, storeSettingsAfterMs: 0 });
     },
     close: async () => {},
   };

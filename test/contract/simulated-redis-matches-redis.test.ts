@@ -162,7 +162,7 @@ describe('the simulated Redis', () => {
     const master = cluster.shards[0]?.master as SimulatedServer;
     master.impersonate(epoch);
     vi.spyOn(master, 'nextNowUs').mockReturnValue(TIME_S * 1_000_000);
-    const broker = new SimulatedBroker({ name: 'process', cluster, clock: SYSTEM_CLOCK });
+    const broker = new SimulatedBroker({ name: 'process', cluster, clock: SYSTEM_CLOCK, storeSettingsAfterMs: 0 });
     await broker.start();
     return {
       broker,

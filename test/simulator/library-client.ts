@@ -67,6 +67,7 @@ export class LibraryClient implements SimulatedClient {
       WebSocket: createSimulatedWebSocket({ loadBalancer, opened, ended, subscribed }),
     });
     this.#heliograph.on('subscribed', ({ topic }) => subscribed([topic as Topic]));
+    this.#heliograph.on('error', () => {}); // it would be logged
     this.#heliograph.on('update', ({ topic, data }) => page.update(topic as Topic, data));
   }
 

@@ -49,7 +49,7 @@ async function untilDigested({ time, relays }: Simulation): Promise<void> {
   throw new Error('the relays never digest at the same time');
 }
 
-describe('the promise, in a simulated cluster, holds', () => {
+describe('the promise, in a simulated cluster, holds', { timeout: 120_000 }, () => {
   it('if Redis reloads older data in the same process, and another webhook publishes first', async () => {
     await expectNoFailures(async (simulation) => {
       const { cluster, webhooks, time } = simulation;
@@ -110,7 +110,7 @@ describe('the promise, in a simulated cluster, holds', () => {
   });
 });
 
-describe('no client is notified', () => {
+describe('no client is notified', { timeout: 120_000 }, () => {
   it('if a master takes another replication id: for its first replica, or because the backlog expired', async () => {
     for (const seed of SEEDS) {
       let raised: number[] = [];
@@ -134,7 +134,7 @@ describe('no client is notified', () => {
   });
 });
 
-describe('a receipt', () => {
+describe('a receipt', { timeout: 120_000 }, () => {
   /** Runs a relay that misses an update and shuts down, while a webhook waits for the delivery of that update. */
   async function failuresWhileDraining(sabotage?: Sabotage): Promise<readonly string[]> {
     const all: string[] = [];
@@ -171,5 +171,41 @@ describe('a receipt', () => {
     expect(await failuresWhileDraining('registration')).toContainEqual(
       expect.stringMatching(/^webhook reported #1 of .* as delivered, but .* was not notified of #1$/),
     );
+  });
+});
+
+describe('a relay with another number of partitions', { timeout: 120_000 }, () => {
+  /** Starts one when Redis has just lost the settings. Returns the failures, and in how many runs it lived on. */
+  async function startAfterLoss(sabotage?: Sabotage): Promise<{ failures: readonly string[]; lived: number }> {
+    const failures: string[] = [];
+    let lived = 0;
+    for (const seed of SEEDS) {
+      const schedule = async (simulation: Simulation) => {
+        const { relays, webhooks, cluster, time, topics } = simulation;
+        await time.runFor(5000);
+        relays[0]?.kill(false);
+        cluster.shards[0]?.master.write((data) => {
+          data.config = undefined;
+        });
+        simulation.startRelay(0, cluster.partitions + 1);
+        await time.runFor(10_000);
+        for (const topic of topics) await publishBy(simulation, webhooks[0] as SimulatedWebhook, topic);
+        if (relays[0]?.process.alive) lived += 1;
+        else simulation.startRelay(0);
+      };
+      const result = await runSchedule({ seed, schedule, ...(sabotage && { sabotage }) });
+      failures.push(...result.failures);
+    }
+    return { failures, lived };
+  }
+
+  it('ends, although Redis has lost the settings: running processes restore them', async () => {
+    expect(await startAfterLoss()).toEqual({ failures: [], lived: 0 });
+  });
+
+  it('would leave its clients behind if they did not, which the simulator detects', async () => {
+    const { failures, lived } = await startAfterLoss('settings');
+    expect(lived).toBe(SEEDS.length);
+    expect(failures).toContainEqual(expect.stringMatching(/was never notified of #1/));
   });
 });

@@ -30,6 +30,8 @@ export interface PartitionData {
 
 /** The data of a Redis server. */
 export class RedisData {
+  /** The settings of the cluster. */
+  config: string | undefined;
   readonly responses = new Map<string, { readonly text: string; readonly expiresAtUs: number }>();
   /** The relay registry. */
   readonly relays = new Map<
@@ -53,6 +55,7 @@ export class RedisData {
 
   /** Deletes everything. */
   clear(): void {
+    this.config = undefined;
     for (const map of [this.responses, this.relays, this.queries, this.replies]) map.clear();
     this.#partitions.clear();
   }
@@ -60,6 +63,7 @@ export class RedisData {
   /** Returns an independent copy, such as a snapshot on disk. */
   copy(): RedisData {
     const copy = new RedisData();
+    copy.config = this.config;
     for (const [key, response] of this.responses) copy.responses.set(key, response);
     for (const [id, relay] of this.relays) copy.relays.set(id, relay);
     for (const [id, query] of this.queries) copy.queries.set(id, query);

@@ -67,6 +67,19 @@ export const REDIS_FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'Redis loses the settings of the cluster',
+    weight: 1,
+    maxMs: 0,
+    begin({ cluster }) {
+      const { master } = cluster.shards[0] as SimulatedShard;
+      if (!master.responsive) return undefined;
+      master.write((data) => {
+        data.config = undefined;
+      });
+      return { what: master.name };
+    },
+  },
+  {
     name: 'Redis reloads older data in the same process',
     weight: 2,
     affectsRedis: true,

@@ -107,7 +107,7 @@ async function runScript(
   const uninstall = installVirtualGlobals(time, random.fork('pages'), simulation.fetch);
   try {
     const monitor = new FreshnessMonitor(simulation);
-    await time.runFor(1000);
+    await time.runFor(3000);
     for (let i = 0; i < FIRST_CLIENTS; i += 1) simulation.addClient(random.fork(`client ${i}`));
     monitor.start();
     const injected = await script(simulation, monitor);

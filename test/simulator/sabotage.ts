@@ -4,7 +4,7 @@ import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 
 /** A mechanism that is disabled in every relay, to show that tests detect its absence. */
-export type Sabotage = 'repair' | 'floor' | 'resume' | 'catch-up' | 'registration';
+export type Sabotage = 'repair' | 'floor' | 'resume' | 'catch-up' | 'registration' | 'settings';
 
 /**
  * Disables repair (digests report no changes), the floor (digests and signals never raise it), or the registration of

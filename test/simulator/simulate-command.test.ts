@@ -9,8 +9,8 @@ async function simulate(...args: string[]) {
   return { code, ...program.output() };
 }
 
-describe('npm run simulate', () => {
-  it('shares seeds between processes, and reports their number', { timeout: 60_000 }, async () => {
+describe('npm run simulate', { timeout: 120_000 }, () => {
+  it('shares seeds between processes, and reports their number', async () => {
     const { code, stdout } = await simulate('--seed', '7', '--seeds', '3', '--steps', '20', '--workers', '2');
     expect(stdout).toMatch(/^3 of 3 runs kept the promise, in /);
     expect(code).toBe(0);
@@ -35,8 +35,8 @@ describe('npm run simulate', () => {
   });
 });
 
-describe('a failing seed', () => {
-  it('is shrunk to faults that are all needed', { timeout: 120_000 }, async () => {
+describe('a failing seed', { timeout: 120_000 }, () => {
+  it('is shrunk to faults that are all needed', async () => {
     const options = { seed: 0, steps: 60, sabotage: 'floor' } as const;
     let failed = await runSimulation(options);
     while (failed.failures.length === 0) failed = await runSimulation({ ...options, seed: failed.seed + 1 });

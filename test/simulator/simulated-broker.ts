@@ -7,8 +7,14 @@ import type {
   Witness,
 } from '../../services/shared/broker/broker.ts';
 import { KnownServers } from '../../services/shared/broker/redis/known-servers.ts';
+import {
+  RESTORE_TIME_MS,
+  RedisSettings,
+  type SettingsStore,
+} from '../../services/shared/broker/redis/redis-settings.ts';
 import { RESPONSE_TTL_MS } from '../../services/shared/broker/retention.ts';
 import type { Clock } from '../../services/shared/clock.ts';
+import { AppError } from '../../services/shared/errors.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Update, UpdateBody, Version } from '../../services/shared/update/update.ts';
 import { decodeBody, encodeBody } from '../../services/shared/update/update-codec.ts';
@@ -47,23 +53,50 @@ export class SimulatedBroker implements Broker {
   readonly #links: readonly Links[];
   readonly #servers: KnownServers;
   readonly #published: (partition: number, server: SimulatedServer) => void;
+  readonly #settings: RedisSettings;
+  readonly #confirmsSettings: boolean;
+  /** The places of the shards whose servers are connected, and were found to have the same settings. */
+  readonly #usable = new Set<number>();
+  /** The last check of the settings on each shard. */
+  readonly #checks = new Map<number, Promise<void>>();
   #handler: FeedHandler | undefined;
 
-  /** @param deps.published called for every publish that takes effect, with the server */
+  /**
+   * @param deps.partitions if it differs from that of the cluster
+   * @param deps.storeSettingsAfterMs how long a new process waits before it stores missing settings, in milliseconds
+   * @param deps.confirmsSettings false for a process that does not restore the settings that Redis loses while it runs
+   * @param deps.abort called if the settings turn out to differ, before they ever agreed
+   * @param deps.published called for every publish that takes effect, with the server
+   */
   constructor(deps: {
     name: string;
     cluster: SimulatedCluster;
     clock: Clock;
+    partitions?: number;
+    storeSettingsAfterMs?: number;
+    confirmsSettings?: boolean;
+    abort?: (error: Error) => void;
     published?: (partition: number, server: SimulatedServer) => void;
   }) {
-    const { name, cluster, clock } = deps;
+    const { name, cluster, clock, partitions: count = cluster.partitions } = deps;
     this.#cluster = cluster;
     this.#servers = new KnownServers({ monotonicMs: () => clock.monotonicMs() });
     this.#published = deps.published ?? (() => {});
-    this.partitions = cluster.partitions;
+    this.partitions = count;
+    this.#confirmsSettings = deps.confirmsSettings ?? true;
+    this.#settings = new RedisSettings({
+      key: 'config',
+      database: 0,
+      partitions: count,
+      sharded: false,
+      storeAfterMs: deps.storeSettingsAfterMs ?? RESTORE_TIME_MS,
+      clock,
+      report: { settingsDiffer() {}, evictionPolicy() {} },
+      abort: deps.abort ?? (() => {}),
+    });
     this.#links = cluster.shards.map((shard, place) => {
       const shared = { shard, clock, random: cluster.random.fork(`${name} ${shard.name}`), network: cluster.network };
-      const partitions = Array.from({ length: cluster.partitions }, (_, i) => i).filter(
+      const partitions = Array.from({ length: count }, (_, i) => i).filter(
         (partition) => partition % cluster.shards.length === place,
       );
       const subscription = new SimulatedSubscription({
@@ -77,18 +110,15 @@ export class SimulatedBroker implements Broker {
         ...shared,
         name: `${name}/commands`,
         handler: {
-          up: () => {
-            subscription.subscribeFloors();
-            this.#handler?.linkUp();
-          },
-          down() {},
+          up: () => void this.#checks.set(place, this.#makeUsable(place)),
+          down: () => void this.#usable.delete(place),
         },
       });
       return { commands, subscription };
     });
     this.receipts = new SimulatedReceipts({
       clock,
-      linkOf: (partition) => this.#linksOf(partition).commands,
+      call: (partition, run) => this.#call(partition, run),
       partitionOf: ({ topics: [first] }) => this.partitionOf(first as Topic),
     });
   }
@@ -98,15 +128,17 @@ export class SimulatedBroker implements Broker {
   }
 
   async start(): Promise<void> {
+    if (this.#confirmsSettings) this.#settings.keepConfirming(() => (this.#usable.has(0) ? this.#store : undefined));
     await Promise.all(
-      this.#links.map(({ commands, subscription }) => {
+      this.#links.map(({ commands, subscription }, place) => {
         if (this.#handler) subscription.start();
-        return new Promise<void>((resolve) => commands.connect(resolve));
+        return new Promise<void>((resolve) => commands.connect(() => resolve(this.#checks.get(place))));
       }),
     );
   }
 
   async stop(): Promise<void> {
+    this.#settings.stop();
     for (const { commands, subscription } of this.#links) {
       commands.stop();
       subscription.stop();
@@ -127,10 +159,9 @@ export class SimulatedBroker implements Broker {
   async publishAll(topics: readonly Topic[], body: UpdateBody, witness: Witness): Promise<readonly Published[]> {
     const partition = this.partitionOf(topics[0] as Topic);
     const text = encodeBody(body);
-    const link = this.#linksOf(partition).commands;
-    const known = this.#servers.of({ stream: link.connection });
-    const { published, server } = await link.call((to) => {
-      const call = { partition, topics, body: text, witness, known: known.name };
+    const known = this.#servers.of({ stream: this.#linksOf(partition).commands.connection });
+    const { published, server } = await this.#call(partition, (to) => {
+      const call = { partition: this.#stored(partition), topics, body: text, witness, known: known.name };
       const reply = runPublish(to.context(), this.#cluster.settings, call);
       this.#published(partition, to);
       return reply;
@@ -140,12 +171,13 @@ export class SimulatedBroker implements Broker {
   }
 
   digest(partition: number, witness: Witness, cursor: Version): Promise<Digest> {
-    return this.#linksOf(partition).commands.call((server) =>
-      runDigest(server.context(), this.#cluster.settings, { partition, witness, cursor }),
+    return this.#call(partition, (server) =>
+      runDigest(server.context(), this.#cluster.settings, { partition: this.#stored(partition), witness, cursor }),
     );
   }
 
   watch(topics: readonly Topic[]): Promise<void> {
+    if (this.#stored(0) !== 0) return Promise.resolve(); // these channels have no publisher
     return this.#inShards(topics, (links, some) => links.subscription.subscribe(some));
   }
 
@@ -157,8 +189,8 @@ export class SimulatedBroker implements Broker {
     return Promise.all(
       topics.map((topic) => {
         const partition = this.partitionOf(topic);
-        return this.#linksOf(partition).commands.call((server) => {
-          const register = server.data.partition(partition).registers.get(topic);
+        return this.#call(partition, (server) => {
+          const register = server.data.partition(this.#stored(partition)).registers.get(topic);
           const nowUs = server.nextNowUs();
           if (!register || register.expiresAtUs <= nowUs) return undefined;
           const { data, ...rest } = decodeBody(register.body);
@@ -174,7 +206,7 @@ export class SimulatedBroker implements Broker {
   }
 
   loadOrReserve(key: string, reservation: string): Promise<string | undefined> {
-    return this.#linksOf(0).commands.call((server) => {
+    return this.#call(0, (server) => {
       const nowUs = server.nextNowUs();
       const stored = server.data.responses.get(key);
       if (stored && stored.expiresAtUs > nowUs) return stored.text;
@@ -185,14 +217,14 @@ export class SimulatedBroker implements Broker {
   }
 
   releaseReservation(key: string, reservation: string): Promise<void> {
-    return this.#linksOf(0).commands.call((server) => {
+    return this.#call(0, (server) => {
       if (server.data.responses.get(key)?.text !== reservation) return;
       server.write((data) => void data.responses.delete(key));
     });
   }
 
   storeResponse(key: string, response: string): Promise<void> {
-    return this.#linksOf(0).commands.call((server) => {
+    return this.#call(0, (server) => {
       const expiresAtUs = server.nextNowUs() + RESPONSE_TTL_MS * 1000;
       server.write((data) => void data.responses.set(key, { text: response, expiresAtUs }));
     });
@@ -218,6 +250,50 @@ export class SimulatedBroker implements Broker {
   /** The topics with an active subscription. */
   get watched(): readonly Topic[] {
     return this.#links.flatMap(({ subscription }) => [...subscription.topics]);
+  }
+
+  /** The settings are stored on the first shard. */
+  get #store(): SettingsStore {
+    const { commands } = this.#links[0] as Links;
+    return {
+      get: () => commands.call((server) => server.data.config ?? null),
+      set: (_key, value) =>
+        commands.call((server) =>
+          server.write((data) => {
+            data.config ??= value;
+          }),
+        ),
+    };
+  }
+
+  /** Checks the settings, as after every connect, then lets calls use the connection. */
+  async #makeUsable(place: number): Promise<void> {
+    const { commands, subscription } = this.#links[place] as Links;
+    const { server } = commands;
+    try {
+      if (place === 0) await this.#settings.agree(this.#store);
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'settings_differ') this.#settings.abort(error);
+      else if (commands.server === server) commands.disconnect();
+      return;
+    }
+    if (commands.server !== server) return; // it is checked again
+    this.#usable.add(place);
+    subscription.subscribeFloors();
+    this.#handler?.linkUp();
+  }
+
+  #call<T>(partition: number, run: (server: SimulatedServer) => T): Promise<T> {
+    const { difference } = this.#settings;
+    if (difference) return Promise.reject(difference);
+    const place = partition % this.#links.length;
+    if (!this.#usable.has(place)) return Promise.reject(new AppError('broker_unavailable'));
+    return (this.#links[place] as Links).commands.call(run);
+  }
+
+  /** Returns the partition as Redis knows it: a process with another number of partitions has other hash tags. */
+  #stored(partition: number): number {
+    return this.partitions === this.#cluster.partitions ? partition : this.#cluster.partitions + partition;
   }
 
   #linksOf(partition: number): Links {

@@ -3,13 +3,12 @@ import { decodeQuery, decodeReply, encodeQuery, encodeReply } from '../../servic
 import type { ReceiptQuery, ReceiptReply, Receipts, RelayMembership } from '../../services/shared/broker/receipts.ts';
 import { LOAD_TTL_MS, RECEIPT_TTL_MS } from '../../services/shared/broker/retention.ts';
 import type { Clock } from '../../services/shared/clock.ts';
-import type { SimulatedLink } from './simulated-link.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 
 /** The relay registry and the receipts of a process on simulated Redis servers: behaves as `RedisRelays` and `RedisReceipts`. */
 export class SimulatedReceipts implements Receipts, RelayRegistry {
   readonly #clock: Clock;
-  readonly #linkOf: (partition: number) => SimulatedLink;
+  readonly #call: <T>(partition: number, run: (server: SimulatedServer) => T) => Promise<T>;
   readonly #partitionOf: (query: ReceiptQuery) => number;
   #handler: ((query: ReceiptQuery) => void) | undefined;
   /** The number of relays that this one has seen registered, which Redis may have forgotten. */
@@ -18,11 +17,11 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
 
   constructor(deps: {
     clock: Clock;
-    linkOf: (partition: number) => SimulatedLink;
+    call: <T>(partition: number, run: (server: SimulatedServer) => T) => Promise<T>;
     partitionOf: (query: ReceiptQuery) => number;
   }) {
     this.#clock = deps.clock;
-    this.#linkOf = deps.linkOf;
+    this.#call = deps.call;
     this.#partitionOf = deps.partitionOf;
   }
 
@@ -38,18 +37,18 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
 
   sendQuery(query: ReceiptQuery): Promise<void> {
     const partition = this.#partitionOf(query);
-    return this.#linkOf(partition).call((server) => server.signalQuery(partition, encodeQuery(query)));
+    return this.#call(partition, (server) => server.signalQuery(partition, encodeQuery(query)));
   }
 
   async storeQuery(query: ReceiptQuery): Promise<void> {
-    await this.#linkOf(0).call((server) => {
+    await this.#call(0, (server) => {
       const entry = { text: encodeQuery(query), expiresAtUs: server.nextNowUs() + LOAD_TTL_MS * 1000 };
       server.write((data) => void data.queries.set(query.id, entry));
     });
   }
 
   reply({ id, ...query }: ReceiptQuery, relayId: string, reply: ReceiptReply): Promise<void> {
-    return this.#linkOf(this.#partitionOf({ id, ...query })).call((server) => {
+    return this.#call(this.#partitionOf({ id, ...query }), (server) => {
       const expiresAtUs = server.nextNowUs() + RECEIPT_TTL_MS * 1000;
       server.write(({ replies }) => {
         const byRelay = new Map(replies.get(id)?.byRelay).set(relayId, encodeReply(reply));
@@ -59,7 +58,7 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
   }
 
   readReplies(query: ReceiptQuery): Promise<ReadonlyMap<string, ReceiptReply>> {
-    return this.#linkOf(this.#partitionOf(query)).call((server) => {
+    return this.#call(this.#partitionOf(query), (server) => {
       const stored = server.data.replies.get(query.id);
       const replies = new Map<string, ReceiptReply>();
       if (!stored || stored.expiresAtUs <= server.nextNowUs()) return replies;
@@ -73,12 +72,12 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
 
   async deleteQuery(query: ReceiptQuery): Promise<void> {
     const remove = (partition: number, kind: 'replies' | 'queries') =>
-      this.#linkOf(partition).call((server) => server.write((data) => void data[kind].delete(query.id)));
+      this.#call(partition, (server) => server.write((data) => void data[kind].delete(query.id)));
     await Promise.all([remove(this.#partitionOf(query), 'replies'), remove(0, 'queries')]);
   }
 
   membership(): Promise<RelayMembership> {
-    return this.#linkOf(0).call((server) => {
+    return this.#call(0, (server) => {
       const relays = registered(server);
       const expected = Math.max(1, ...relays.map(([, { seen }]) => seen));
       return { relays: relays.map(([id]) => id), missing: Math.max(0, expected - relays.length) };
@@ -92,7 +91,7 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
   }
 
   async #exchange(id: string, load: RelayLoad | undefined) {
-    const { reply, queries } = await this.#linkOf(0).call((server) => {
+    const { reply, queries } = await this.#call(0, (server) => {
       const isNew = load !== undefined && !server.data.relays.has(id);
       if (!load) server.write(({ relays }) => void relays.delete(id));
       else {

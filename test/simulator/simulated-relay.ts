@@ -54,11 +54,20 @@ export class SimulatedRelay {
     random: SeededRandom;
     trace: Trace;
     sabotage: Sabotage | undefined;
+    /** If it is started with another setting than the cluster. */
+    partitions?: number | undefined;
   }) {
     const { process, cluster, time, random, trace, sabotage } = deps;
     const { clock, name } = process;
     this.process = process;
-    this.broker = new SimulatedBroker({ name, cluster, clock });
+    this.broker = new SimulatedBroker({
+      name,
+      cluster,
+      clock,
+      ...(deps.partitions !== undefined && { partitions: deps.partitions }),
+      confirmsSettings: sabotage !== 'settings',
+      abort: () => this.kill(false),
+    });
     this.server = new SimulatedEngine({
       clock,
       networkClock: time.clock(() => random.next()),

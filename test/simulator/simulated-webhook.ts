@@ -33,7 +33,12 @@ export class SimulatedWebhook {
   readonly #beforeReload = new Map<number, number>();
   readonly #nowMs: () => number;
 
-  constructor(deps: { process: SimulatedProcess; cluster: SimulatedCluster; nowMs: () => number }) {
+  constructor(deps: {
+    process: SimulatedProcess;
+    cluster: SimulatedCluster;
+    nowMs: () => number;
+    confirmsSettings: boolean;
+  }) {
     const { process, cluster, nowMs } = deps;
     const { clock, name } = process;
     this.process = process;
@@ -43,6 +48,7 @@ export class SimulatedWebhook {
       name,
       cluster,
       clock,
+      confirmsSettings: deps.confirmsSettings,
       published: (partition, server) => {
         const shard = cluster.shards[partition % cluster.shards.length];
         if (server !== shard?.master) this.#atReplacedMaster.set(partition, nowMs());

@@ -1,4 +1,3 @@
-import { REGISTER_TTL_MS, RETENTION_US } from '../../services/shared/broker/retention.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
 import { createSimulatedCluster, REAL_SETTINGS } from './create-simulated-cluster.ts';
@@ -8,7 +7,6 @@ import { LibraryClient } from './library-client.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { Page } from './page.ts';
 import { ReceiptMonitor } from './receipt-monitor.ts';
-import type { ScriptSettings } from './redis-scripts-model.ts';
 import type { Sabotage } from './sabotage.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedApp } from './simulated-app.ts';
@@ -41,11 +39,6 @@ const TOKEN_LIFE_MS = [2000, 40_000] as const;
 const PARTITIONS = 3;
 const RELAYS = 3;
 const WEBHOOKS = 2;
-
-/** Returns a retention that ends within a run, in proportion to the real one. */
-function shortRetention(seconds: number): Pick<ScriptSettings, 'retentionUs' | 'registerTtlMs'> {
-  return { retentionUs: seconds * 1_000_000, registerTtlMs: (seconds * 1000 * REGISTER_TTL_MS * 1000) / RETENTION_US };
-}
 
 /** A cluster in one process: Redis servers, relays, webhooks, the app that publishes and the clients that subscribe. */
 export class Simulation {
@@ -84,7 +77,7 @@ export class Simulation {
       random: random.fork('cluster'),
       partitions: PARTITIONS,
       shards: random.integer(1, 2),
-      // Some runs use limits that they reach: digests that cover seconds and few topics, and short retentions.
+      // Some runs use limits that they reach: digests that cover seconds and few topics, and `data` that soon expires.
       settings: {
         ...REAL_SETTINGS,
         ...(random.chance(0.5) && {
@@ -92,7 +85,6 @@ export class Simulation {
           digestLimit: random.integer(1, 3),
         }),
         ...(random.chance(0.5) && { dataTtlMs: random.integer(1000, 10_000) }),
-        ...(random.chance(0.3) && shortRetention(random.integer(20, 60))),
       },
       log: (what) => trace.log(what),
     });
@@ -108,8 +100,11 @@ export class Simulation {
     for (let place = 0; place < WEBHOOKS; place += 1) this.startWebhook(place);
   }
 
-  /** Starts a relay in a slot that has none, or a dead one. */
-  startRelay(place: number): void {
+  /**
+   * Starts a relay in a slot that has none, or a dead one.
+   * @param partitions if it is started with another setting than the cluster
+   */
+  startRelay(place: number, partitions?: number): void {
     const { cluster, time } = this;
     const process = this.#createProcess('relay');
     const relay = new SimulatedRelay({
@@ -119,6 +114,7 @@ export class Simulation {
       random: this.random.fork(`${process.name}/connections`),
       trace: this.trace,
       sabotage: this.#sabotage,
+      partitions,
     });
     this.relays[place] = relay;
     this.trace.log(`${process.name} starts`);
@@ -128,7 +124,12 @@ export class Simulation {
   /** Starts a webhook in a slot that has none, or a dead one. */
   startWebhook(place: number): void {
     const process = this.#createProcess('webhook');
-    const webhook = new SimulatedWebhook({ process, cluster: this.cluster, nowMs: () => this.time.nowMs });
+    const webhook = new SimulatedWebhook({
+      process,
+      cluster: this.cluster,
+      nowMs: () => this.time.nowMs,
+      confirmsSettings: this.#sabotage !== 'settings',
+    });
     this.webhooks[place] = webhook;
     this.trace.log(`${process.name} starts`);
     webhook.start();

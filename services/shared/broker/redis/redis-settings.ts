@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import type { Clock, Timer } from '../../clock.ts';
 import { AppError } from '../../errors.ts';
 import type { BrokerReport } from '../broker-report.ts';
 
@@ -7,6 +7,12 @@ import type { BrokerReport } from '../broker-report.ts';
 const CONFIRM_INTERVAL_MS = 1000;
 /** How long a new process leaves it to running ones to restore the settings that Redis has lost, in milliseconds. */
 export const RESTORE_TIME_MS = 1500;
+
+/** The commands of Redis by which settings are stored. */
+export interface SettingsStore {
+  get(key: string): Promise<string | null>;
+  set(key: string, value: string, mode: 'NX'): Promise<unknown>;
+}
 
 /**
  * The settings that all processes of a cluster must share, since relays with other ones would miss updates. Running
@@ -20,11 +26,12 @@ export class RedisSettings {
   readonly #settings: string;
   readonly #sharded: boolean;
   readonly #storeAfterMs: number | undefined;
-  readonly #report: BrokerReport;
+  readonly #clock: Clock;
+  readonly #report: Pick<BrokerReport, 'settingsDiffer' | 'evictionPolicy'>;
   /** Whether they have agreed once: this process may serve, and others have started with its settings. */
   #hasAgreed = false;
   #difference: AppError | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   constructor(deps: {
     key: string;
@@ -33,7 +40,8 @@ export class RedisSettings {
     sharded: boolean;
     /** How long a new process waits before it stores missing settings, in milliseconds; undefined if it never does. */
     storeAfterMs: number | undefined;
-    report: BrokerReport;
+    clock: Clock;
+    report: Pick<BrokerReport, 'settingsDiffer' | 'evictionPolicy'>;
     abort: (error: Error) => void;
   }) {
     this.abort = deps.abort;
@@ -42,6 +50,7 @@ export class RedisSettings {
     this.#settings = JSON.stringify({ partitions: deps.partitions, pubsub: deps.sharded ? 'sharded' : 'plain' });
     this.#sharded = deps.sharded;
     this.#storeAfterMs = deps.storeAfterMs;
+    this.#clock = deps.clock;
     this.#report = deps.report;
   }
 
@@ -51,39 +60,41 @@ export class RedisSettings {
   }
 
   /**
-   * Compares the settings with those stored in Redis, and stores them if they are missing. Also reports the eviction
-   * policy. Rejects with another error if the server is not usable, such as a replica, or refuses the database.
+   * Agrees on the settings with a server that is to be used, and reports its eviction policy. Rejects with another error if
+   * the server is not usable, such as a replica, or refuses the database.
    * @throws {AppError} `settings_differ` if they never agreed
    */
   async check(redis: Redis): Promise<void> {
     // ioredis has selected it, but would continue with database 0 if that was refused.
     if (this.#database !== 0) await redis.select(this.#database);
-    const stored = await this.#loadOrStore(redis);
-    if (stored !== undefined && stored !== this.#settings && !this.#hasAgreed) throw this.#differsFrom(stored);
     if (!(await redis.info('replication')).includes('role:master'))
       throw new Error('READONLY this server is a replica');
-    this.#compare(stored);
+    await this.agree(redis);
     const policy = /maxmemory_policy:(\S+)/.exec(await redis.info('memory'))?.[1];
     if (policy !== undefined) this.#report.evictionPolicy(policy);
   }
 
+  /**
+   * Compares the settings with those stored in Redis, and stores them if they are missing.
+   * @throws {AppError} `settings_differ` if they never agreed
+   */
+  async agree(store: SettingsStore): Promise<void> {
+    const stored = await this.#loadOrStore(store);
+    if (stored !== undefined && stored !== this.#settings && !this.#hasAgreed) throw this.#differsFrom(stored);
+    this.#compare(stored);
+  }
+
   /** Keeps confirming the settings, on the connection that `link` returns, until `stop`. */
-  keepConfirming(link: () => Redis | undefined): void {
-    this.#timer = setInterval(() => {
-      const redis = link();
-      if (redis && this.#hasAgreed) void this.#confirm(redis);
-    }, CONFIRM_INTERVAL_MS);
-    this.#timer.unref();
+  keepConfirming(link: () => SettingsStore | undefined): void {
+    this.#timer = this.#clock.after(CONFIRM_INTERVAL_MS, () => {
+      const store = link();
+      if (store && this.#hasAgreed) this.agree(store).catch(() => {}); // every connect checks the settings too
+      this.keepConfirming(link);
+    });
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  /** Failures are harmless: every connect checks the settings too. */
-  async #confirm(redis: Redis): Promise<void> {
-    const stored = await this.#loadOrStore(redis).catch(() => undefined);
-    this.#compare(stored);
+    this.#timer?.cancel();
   }
 
   #compare(stored: string | undefined): void {
@@ -100,14 +111,17 @@ export class RedisSettings {
   }
 
   /** Returns the stored settings; undefined if another server holds them, or if there are none and none are stored. */
-  async #loadOrStore(redis: Redis): Promise<string | undefined> {
+  async #loadOrStore(store: SettingsStore): Promise<string | undefined> {
     try {
       // Reads first: a Redis that is out of memory rejects writes, but can be used to read.
-      const stored = await redis.get(this.#key);
+      const stored = await store.get(this.#key);
       if (stored !== null || this.#storeAfterMs === undefined) return stored ?? undefined;
-      if (!this.#hasAgreed) await delay(this.#storeAfterMs, undefined, { ref: false });
-      await redis.set(this.#key, this.#settings, 'NX');
-      return (await redis.get(this.#key)) ?? undefined;
+      if (!this.#hasAgreed) {
+        const delayMs = this.#storeAfterMs;
+        await new Promise<void>((resolve) => void this.#clock.after(delayMs, resolve));
+      }
+      await store.set(this.#key, this.#settings, 'NX');
+      return (await store.get(this.#key)) ?? undefined;
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('MOVED'))) throw error;
       if (!this.#sharded) {

@@ -1,5 +1,6 @@
 import calculateSlot from 'cluster-key-slot';
 import type { Redis } from 'ioredis';
+import { SYSTEM_CLOCK } from '../../clock.ts';
 import type { Address, RedisConfig } from '../../config/redis-config.ts';
 import { AppError } from '../../errors.ts';
 import type { BrokerReport } from '../broker-report.ts';
@@ -94,7 +95,8 @@ export async function callRedis<T>(topology: RedisTopology, call: () => Promise<
 function createSettings(deps: TopologyDeps, { sharded }: { sharded: boolean }): RedisSettings {
   const { config, keys, report, abort, storeSettingsAfterMs: storeAfterMs } = deps;
   const { partitions, database } = config;
-  return new RedisSettings({ key: keys.config(), database, partitions, sharded, storeAfterMs, report, abort });
+  const key = keys.config();
+  return new RedisSettings({ key, database, partitions, sharded, storeAfterMs, clock: SYSTEM_CLOCK, report, abort });
 }
 
 function reportRefusal(report: BrokerReport, cause: unknown): void {
