@@ -57,7 +57,7 @@ export function createTransports(deps: {
   servePackageRedirect(app, corsHeaders);
   for (const path of ['/events', '/topics/*']) {
     servePreflight(app, { path, corsHeaders });
-    serveProblem(app, path, 'method_not_allowed', { Allow: 'GET' });
+    serveProblem(app, path, 'method_not_allowed', { Allow: 'GET, HEAD' });
   }
   serveProblem(app, '/*', 'not_found');
 

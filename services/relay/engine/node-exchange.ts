@@ -79,17 +79,16 @@ export class NodeResponse implements HttpResponse {
   }
 
   end(body?: string | Uint8Array, closeConnection = false): void {
-    if (closeConnection) this.#response.shouldKeepAlive = false;
-    this.#response.end(body);
+    this.#end(closeConnection, body);
   }
 
   endWithoutBody(_reportedLength?: number, closeConnection = false): void {
-    this.end(undefined, closeConnection);
+    this.#end(closeConnection);
   }
 
   /** Ends the response: all clients share the bytes, so that those that wait cost no memory. */
   tryEnd(body: Uint8Array): [boolean, boolean] {
-    this.end(body);
+    this.#end(false, body);
     return [true, true];
   }
 
@@ -109,5 +108,10 @@ export class NodeResponse implements HttpResponse {
 
   upgrade<T>(userData: T): void {
     this.#accept?.(userData);
+  }
+
+  #end(closeConnection: boolean, body?: string | Uint8Array): void {
+    if (closeConnection) this.#response.shouldKeepAlive = false;
+    this.#response.end(body);
   }
 }

@@ -4,7 +4,7 @@ import { etagOf, isNotModified } from '../../../shared/http/etag.ts';
 import { readPackageVersion } from '../../../shared/package-version.ts';
 import { StartError } from '../../../shared/start-error.ts';
 import type { App, HttpHandler, HttpRequest, HttpResponse } from '../../engine/engine.ts';
-import { type CorsHeaders, endHead, serveProblem, writeHeaders } from './http-response.ts';
+import { type CorsHeaders, endHead, omitBody, serveProblem, writeHeaders } from './http-response.ts';
 
 /** A file of the client library that the relay serves. */
 export interface ClientFile {
@@ -87,7 +87,7 @@ export function servePackageRedirect(app: App, corsHeaders: CorsHeaders): void {
     res.end();
   };
   app.get(path, serve);
-  app.head(path, serve);
+  app.head(path, (res, req) => serve(omitBody(res), req));
   serveProblem(app, path, 'method_not_allowed', { Allow: 'GET, HEAD' });
 }
 

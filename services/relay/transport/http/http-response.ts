@@ -81,6 +81,29 @@ export function endHead(res: HttpResponse, body: string | Buffer): void {
   res.endWithoutBody();
 }
 
+/**
+ * Makes a response one to HEAD: what the handler of GET writes as its body is left out. An end has the length of the body;
+ * a stream ends instead of its first chunk, and its handler of `onAborted` is called.
+ */
+export function omitBody(res: HttpResponse): HttpResponse {
+  let aborted = () => {};
+  const onAborted = res.onAborted.bind(res);
+  res.onAborted = (handler) => {
+    aborted = handler;
+    return onAborted(handler);
+  };
+  res.end = (body = '', closeConnection = false) => {
+    if (closeConnection) res.writeHeader('Connection', 'close');
+    endHead(res, body);
+  };
+  res.write = () => {
+    res.endWithoutBody();
+    aborted();
+    return true;
+  };
+  return res;
+}
+
 /** Writes headers, after the status and before the body. */
 export function writeHeaders(res: HttpResponse, headers: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);

@@ -4,7 +4,7 @@ import type { Update } from '../../../shared/update/update.ts';
 import type { HttpRequest, HttpResponse } from '../../engine/engine.ts';
 import { readCaller } from '../caller.ts';
 import { parseToken } from '../connect-request.ts';
-import { sendProblem } from '../http/http-response.ts';
+import { omitBody, sendProblem } from '../http/http-response.ts';
 import { HttpTransport, type HttpTransportDeps } from '../http/http-transport.ts';
 import { LongPollConnection } from './long-poll-connection.ts';
 import { parseTopicRequest } from './topic-request.ts';
@@ -23,6 +23,7 @@ export class LongPollTransport extends HttpTransport<LongPollConnection> {
     super(deps);
     this.#deps = deps;
     deps.app.get(`${PATH}*`, (res, req) => this.#connect(res, req));
+    deps.app.head(`${PATH}*`, (res, req) => this.#connect(omitBody(res), req));
   }
 
   protected render(update: Update): string {

@@ -3,6 +3,7 @@ import type { Update } from '../../../shared/update/update.ts';
 import type { HttpRequest, HttpResponse } from '../../engine/engine.ts';
 import { parseTriesLeft, readCaller } from '../caller.ts';
 import { parseConnectRequest } from '../connect-request.ts';
+import { omitBody } from '../http/http-response.ts';
 import { HttpTransport, type HttpTransportDeps } from '../http/http-transport.ts';
 import { JSON_ENCODER } from '../message-encoder.ts';
 import { SseConnection } from './sse-connection.ts';
@@ -23,6 +24,7 @@ export class SseTransport extends HttpTransport<SseConnection> {
     super(deps);
     this.#deps = deps;
     deps.app.get('/events', (res, req) => this.#connect(res, req));
+    deps.app.head('/events', (res, req) => this.#connect(omitBody(res), req));
   }
 
   protected render(update: Update): string {
