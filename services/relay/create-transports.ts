@@ -4,7 +4,7 @@ import type { Origins } from './access/origins.ts';
 import type { RelayConfig } from './config.ts';
 import type { App } from './engine/engine.ts';
 import { readClientFiles, serveFile, servePackageRedirect } from './transport/http/client-file.ts';
-import { servePreflight, serveProblem } from './transport/http/http-response.ts';
+import { forHosts, servePreflight, serveProblem } from './transport/http/http-response.ts';
 import { LongPollTransport } from './transport/long-poll/long-poll-transport.ts';
 import { JSON_ENCODER, LEGACY_ENCODER } from './transport/message-encoder.ts';
 import { SseTransport } from './transport/sse/sse-transport.ts';
@@ -53,13 +53,15 @@ export function createTransports(deps: {
   const forHttp = { ...shared, corsHeaders, clock };
   const sse = new SseTransport({ ...forHttp, maxTopics: config.limits.maxTopics });
   const longPoll = new LongPollTransport({ ...forHttp, maxWaiting: config.maxLongPolls });
-  for (const file of readClientFiles()) serveFile(app, file, corsHeaders);
-  servePackageRedirect(app, corsHeaders);
+  // Admission checks the host of everything else.
+  const http = forHosts(app, config.isAllowedHost, (refusal) => report.refused(refusal));
+  for (const file of readClientFiles()) serveFile(http, file, corsHeaders);
+  servePackageRedirect(http, corsHeaders);
   for (const path of ['/events', '/topics/*']) {
-    servePreflight(app, { path, corsHeaders });
-    serveProblem(app, path, 'method_not_allowed', { Allow: 'GET, HEAD' });
+    servePreflight(http, { path, corsHeaders });
+    serveProblem(http, path, 'method_not_allowed', { Allow: 'GET, HEAD' });
   }
-  serveProblem(app, '/*', 'not_found');
+  serveProblem(http, '/*', 'not_found');
 
   const sweepOf = (connections: ReadonlySet<Sweepable>, intervalMs: number) =>
     new Sweep({

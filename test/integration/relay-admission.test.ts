@@ -38,11 +38,24 @@ it('a relay refuses clients that connect by another host name, such as one that 
   for (const host of ['rebound.example', 'push.example.org.rebound.example', 'relays.example.org']) {
     expect(await refusal(relay, { host: `${host}:8080` })).toMatchObject(forbidden);
   }
-  for (const path of ['/events?topic=chat', '/topics/chat']) {
-    const lines = [`GET ${path} HTTP/1.1`, 'host: rebound.example', 'connection: close', '', ''];
-    const answer = await sendRaw(Number(new URL(relay.http).port), lines.join('\r\n'));
-    expect(answer).toMatch(/^HTTP\/1.1 403 [\s\S]*"code":"host_forbidden"/);
+  const request = (method: string, path: string, host: string) => {
+    const lines = [`${method} ${path} HTTP/1.1`, `host: ${host}`, 'connection: close', '', ''];
+    return sendRaw(relay.port, lines.join('\r\n'));
+  };
+  for (const path of [
+    '/events?topic=chat',
+    '/topics/chat',
+    '/client.js',
+    '/client.js.map',
+    '/heliograph-client.tgz',
+    '/',
+  ]) {
+    expect(await request('GET', path, 'rebound.example')).toMatch(/^HTTP\/1.1 403 [\s\S]*"code":"host_forbidden"/);
+    expect(await request('HEAD', path, 'rebound.example')).toMatch(/^HTTP\/1.1 403 [\s\S]*\r\n\r\n$/);
   }
+  expect(await request('OPTIONS', '/topics/chat', 'rebound.example')).toMatch(/^HTTP\/1.1 403 /);
+  expect(await request('POST', '/events', 'rebound.example')).toMatch(/^HTTP\/1.1 403 /);
+  expect(await request('GET', '/client.js', 'push.example.org')).toMatch(/^HTTP\/1.1 200 /);
   for (const host of [
     'push.example.org',
     'PUSH.example.org:80',

@@ -3,6 +3,7 @@ import {
   createRemoteJWKSet,
   customFetch,
   errors,
+  type JWK,
   type JWTPayload,
   type JWTVerifyOptions,
   type JWTVerifyResult,
@@ -44,6 +45,9 @@ const JWKS_MAX_BYTES = 256 * 1024;
 const JWKS_RETRY_MS = 1000;
 const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512'];
 const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
+/** Kinds of keys for these algorithms, besides RSA. */
+const CURVES = new Set(['EC P-256', 'EC P-384', 'EC P-521', 'OKP Ed25519']);
+const MIN_RSA_BITS = 2048;
 const OTHER_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
 
 /**
@@ -179,8 +183,26 @@ async function fetchBounded(url: string, options: RequestInit): Promise<Response
       if (size > JWKS_MAX_BYTES) throw new Error('the key set is too long');
       chunks.push(chunk);
     }
-    return new Response(Buffer.concat(chunks));
+    const body = Buffer.concat(chunks);
+    requireUsableKey(body);
+    return new Response(body);
   } catch (cause) {
     throw new errors.JWKSInvalid('the key set cannot be loaded', { cause });
   }
+}
+
+/** Throws if no key of a set can verify tokens, which would make every token invalid. */
+function requireUsableKey(body: Buffer): void {
+  const { keys } = JSON.parse(body.toString()) as { keys?: readonly JWK[] };
+  if (Array.isArray(keys) && keys.some(isUsable)) return;
+  throw new Error(
+    'no key of the set can verify tokens: RSA of at least 2048 bits, EC P-256, P-384 or P-521, or Ed25519',
+  );
+}
+
+function isUsable(key: JWK | null): boolean {
+  if (key?.use !== undefined && key.use !== 'sig') return false;
+  if (key?.key_ops && !key.key_ops.includes('verify')) return false;
+  if (key?.kty === 'RSA') return Buffer.from(key.n ?? '', 'base64url').length * 8 >= MIN_RSA_BITS;
+  return CURVES.has(`${key?.kty} ${key?.crv}`);
 }

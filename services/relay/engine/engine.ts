@@ -97,6 +97,9 @@ export interface App {
   publish(topic: string, text: string): unknown;
 }
 
+/** The part of the paths that is plain HTTP. */
+export type HttpApp = Pick<App, 'get' | 'head' | 'options' | 'any'>;
+
 /** The public server of a relay. Transports add their paths to `app`, before `listen`. */
 export interface Engine {
   readonly app: App;

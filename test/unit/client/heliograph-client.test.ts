@@ -36,7 +36,8 @@ describe('a client', () => {
 
   it.each(['a b', '', 'ä', 'x'.repeat(129)])('throws on an invalid topic: %j', (name) => {
     start({ topics: ['chat'] });
-    expect(() => new Heliograph('http://relay', { topics: [name] })).toThrow(TypeError);
+    const allowed = new TypeError(`invalid topic: ${name} (use 1 to 128 of A-Z a-z 0-9 . _ ~ : / -)`);
+    expect(() => new Heliograph('http://relay', { topics: [name] })).toThrow(allowed);
     expect(() => heliograph.subscribe(name)).toThrow(TypeError);
     expect(() => heliograph.watch(name, () => {})).toThrow(TypeError);
     expect(asked()).toEqual([{ type: 'subscribe', topics: { chat: null } }]);

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { etagOf, isNotModified } from '../../../shared/http/etag.ts';
 import { readPackageVersion } from '../../../shared/package-version.ts';
 import { StartError } from '../../../shared/start-error.ts';
-import type { App, HttpHandler, HttpRequest, HttpResponse } from '../../engine/engine.ts';
+import type { HttpApp, HttpHandler, HttpRequest, HttpResponse } from '../../engine/engine.ts';
 import { type CorsHeaders, endHead, omitBody, serveProblem, writeHeaders } from './http-response.ts';
 
 /** A file of the client library that the relay serves. */
@@ -51,7 +51,7 @@ function packagePath(): string {
 }
 
 /** Serves a file. Caches keep an immutable one for a year, and revalidate any other. */
-export function serveFile(app: App, file: ClientFile, corsHeaders: CorsHeaders): void {
+export function serveFile(app: HttpApp, file: ClientFile, corsHeaders: CorsHeaders): void {
   const { body } = file;
   const etag = etagOf(body);
   const serve = (res: HttpResponse, req: HttpRequest, end: () => void): void => {
@@ -75,7 +75,7 @@ export function serveFile(app: App, file: ClientFile, corsHeaders: CorsHeaders):
 }
 
 /** Redirects from the npm package of any version to that of this relay. */
-export function servePackageRedirect(app: App, corsHeaders: CorsHeaders): void {
+export function servePackageRedirect(app: HttpApp, corsHeaders: CorsHeaders): void {
   const path = '/heliograph-client.tgz';
   const location = packagePath();
   const serve: HttpHandler = (res, req) => {

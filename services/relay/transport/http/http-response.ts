@@ -1,8 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import { AppError, type ErrorCode } from '../../../shared/errors.ts';
+import type { HostRule } from '../../../shared/http/allowed-hosts.ts';
 import { CLOSE_CODES, type CloseCode } from '../../../shared/protocol/close-codes.ts';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../../../shared/protocol/problem.ts';
-import type { App, HttpResponse } from '../../engine/engine.ts';
+import type { HttpApp, HttpHandler, HttpResponse } from '../../engine/engine.ts';
 
 /** Returns the headers that allow pages of an origin to read a response. */
 export type CorsHeaders = (origin: string, host: string) => Readonly<Record<string, string>>;
@@ -44,7 +45,7 @@ export function sendProblem(
  * (RFC 9110, section 9.3.2): proxies would take it for the start of the next response.
  */
 export function serveProblem(
-  app: App,
+  app: HttpApp,
   path: string,
   code: ErrorCode,
   headers: Readonly<Record<string, string>> = {},
@@ -52,8 +53,26 @@ export function serveProblem(
   app.any(path, (res, req) => sendProblem(res, new AppError(code), headers, req.getMethod() === 'head'));
 }
 
+/** Returns the paths of an app for requests to allowed hosts; all others are answered with `host_forbidden`. */
+export function forHosts(app: HttpApp, isAllowedHost: HostRule, refused: (refusal: AppError) => void): HttpApp {
+  const guard =
+    (handler: HttpHandler): HttpHandler =>
+    (res, req) => {
+      if (isAllowedHost(req.getHeader('host'))) return handler(res, req);
+      const refusal = new AppError('host_forbidden');
+      refused(refusal);
+      sendProblem(res, refusal, {}, req.getMethod() === 'head');
+    };
+  return {
+    get: (path, handler) => app.get(path, guard(handler)),
+    head: (path, handler) => app.head(path, guard(handler)),
+    options: (path, handler) => app.options(path, guard(handler)),
+    any: (path, handler) => app.any(path, guard(handler)),
+  };
+}
+
 /** Allows pages of allowed origins to send our request headers and read our response headers (Fetch standard, "CORS protocol"). */
-export function servePreflight(app: App, deps: { path: string; corsHeaders: CorsHeaders }): void {
+export function servePreflight(app: HttpApp, deps: { path: string; corsHeaders: CorsHeaders }): void {
   app.options(deps.path, (res, req) => {
     const cors = deps.corsHeaders(req.getHeader('origin'), req.getHeader('host'));
     res.writeStatus('204 No Content');

@@ -21,6 +21,8 @@ const sign = (kid: string | undefined, { privateKey } = first) =>
     .sign(privateKey);
 const jwk = async (kid: string, { publicKey } = first) => ({ ...(await exportJWK(publicKey)), kid, alg: 'EdDSA' });
 
+const FIRST_JWK = { ...first.publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'EdDSA' };
+
 /** The outcome for a client with this token. */
 async function outcome(authorization: Authorization, token: string): Promise<string> {
   return authorization.check(token).then(
@@ -88,6 +90,23 @@ describe('keys from a URL', () => {
     pass(31 * SECOND_MS);
     expect(await outcome(authorization, revoked)).toBe('unauthorized');
     expect(requests).toBe(3);
+  });
+
+  it.each([
+    ['none', []],
+    ['a secret', [{ kty: 'oct', k: 'c2VjcmV0', kid: 'one' }]],
+    ['RSA of 1024 bits', [{ kty: 'RSA', n: 'x'.repeat(171), e: 'AQAB', kid: 'one' }]],
+    ['a curve that no algorithm uses', [{ kty: 'EC', crv: 'secp256k1', x: 'eA', y: 'eQ', kid: 'one' }]],
+    ['a key for encryption', [{ ...FIRST_JWK, use: 'enc' }]],
+    ['a key that may only sign', [{ ...FIRST_JWK, key_ops: ['sign'] }]],
+  ])('that cannot verify tokens leave them unjudged, with the reason for the log: %s', async (_, keys) => {
+    answer.body = JSON.stringify({ keys });
+    const error = await authorization.check(await sign('one')).catch((error: Error) => error);
+    expect(error).toMatchObject({ code: 'keys_unavailable' });
+    expect(String(((error as Error).cause as Error).cause)).toMatch('no key of the set can verify tokens');
+    pass(2 * SECOND_MS);
+    answer.body = JSON.stringify({ keys: [...keys, await jwk('one')] });
+    expect(await outcome(authorization, await sign('one'))).toBe('good');
   });
 
   it('reject a token with a wrong signature of a known key at once', async () => {
