@@ -275,6 +275,43 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(after.changed).toContainEqual({ topic, version });
     });
 
+    it('proves by a probe that all earlier updates were signalled, and returns the state that a digest returns', async () => {
+      const topic = topicNamed('probe');
+      const partition = relay.partitionOf(topic);
+      const probe = () => relay.probe(partition, NOTHING_SEEN, 2000);
+      await relay.watch([topic]);
+      await eventually(async () => expect(await probe()).toMatchObject({ signals: 'complete' }));
+      for (let i = 0; i < 20; i += 1) {
+        const { version } = await webhook.publish(topic, updateBody({ data: i }), NOTHING_SEEN);
+        const { signals, ...state } = await probe();
+        expect([signals, handler.updates.at(-1)?.version]).toEqual(['complete', version]);
+        expect(state.last).toBeGreaterThanOrEqual(version);
+        const { changed: _, hasMore: __, retainedSince, ...digest } = await digestOf(topic, version);
+        expect(state).toEqual({ ...digest, retainedSince: expect.any(Number) });
+        expect(Math.abs(state.retainedSince - retainedSince)).toBeLessThan(60_000_000);
+      }
+    });
+
+    it('raises the floor by a probe as by a digest', async () => {
+      const topic = topicNamed('probed');
+      const partition = relay.partitionOf(topic);
+      const before = await digestOf(topic, 0);
+      const witness = { epoch: before.epoch, version: before.last + 3_600_000_000 };
+      const after = await relay.probe(partition, witness, 0);
+      expect(after.floor).toBeGreaterThan(witness.version);
+      expect(after.raiseId).not.toBe(before.raiseId);
+      expect((await digestOf(topic, 0)).floor).toBe(after.floor);
+    });
+
+    it('returns the newest versions of topics that changed recently, aligned', async () => {
+      const [one, none, two] = [topicNamed('one'), topicNamed('none'), topicNamed('two')];
+      await webhook.publish(one, {}, NOTHING_SEEN);
+      const first = await webhook.publish(one, {}, NOTHING_SEEN);
+      const second = await webhook.publish(two, {}, NOTHING_SEEN);
+      expect(await relay.recentVersions([two, none, one])).toEqual([second.version, undefined, first.version]);
+      expect(await relay.recentVersions([])).toEqual([]);
+    });
+
     it('loads the response stored under a key in every process, and none under another key', async () => {
       const key = randomUUID();
       await webhook.storeResponse(key, '{"updates":[]}');

@@ -76,6 +76,7 @@ interface Caller {
 type Step =
   | ({ readonly kind: 'publish'; readonly topic: Topic } & Caller)
   | ({ readonly kind: 'digest'; readonly cursor: Near } & Caller)
+  | ({ readonly kind: 'probe' } & Caller)
   | { readonly kind: 'read' }
   | { readonly kind: (typeof LOSSES)[number] }
   | { readonly kind: 'lose register'; readonly topic: Topic };
@@ -92,6 +93,7 @@ const steps = fc.array(
   fc.oneof(
     fc.record({ kind: fc.constant('publish'), topic: fc.constantFrom(...TOPICS), ...caller }),
     fc.record({ kind: fc.constant('digest'), cursor: versions, ...caller }),
+    fc.record({ kind: fc.constant('probe'), ...caller, publishes: fc.constant(false) }),
     fc.record({ kind: fc.constantFrom('read', ...LOSSES) }),
     fc.record({ kind: fc.constant('lose register'), topic: fc.constantFrom(...TOPICS) }),
   ) as fc.Arbitrary<Step>,
@@ -210,6 +212,15 @@ describe('the simulated Redis', () => {
         newest = rest.last;
         if (!raises.includes(raiseId)) raises.push(raiseId);
         all.push({ ...rest, raise: raises.indexOf(raiseId), same: epoch === first.epoch });
+      } else if (step.kind === 'probe') {
+        const { epoch, raiseId, signals, ...rest } = await broker.probe(
+          0,
+          { ...witness(step), acknowledged: false },
+          0,
+        );
+        newest = rest.last;
+        if (!raises.includes(raiseId)) raises.push(raiseId);
+        all.push({ ...rest, signals, raise: raises.indexOf(raiseId), same: epoch === first.epoch });
       } else if (step.kind === 'read') all.push(await broker.read(TOPICS));
       else await side.lose(step);
     }

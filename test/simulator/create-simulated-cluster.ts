@@ -1,3 +1,4 @@
+import { AUDIT_INTERVAL_MS } from '../../services/relay/hub/repair.ts';
 import {
   DATA_TTL_MS,
   DIGEST_LIMIT,
@@ -28,6 +29,7 @@ export function createSimulatedCluster(deps: {
   partitions: number;
   shards: number;
   settings?: ScriptSettings;
+  auditIntervalMs?: number;
   /** Receives the actions of the servers. */
   log?: (what: string) => void;
 }): SimulatedCluster {
@@ -36,6 +38,7 @@ export function createSimulatedCluster(deps: {
     partitions,
     random,
     settings: deps.settings ?? REAL_SETTINGS,
+    auditIntervalMs: deps.auditIntervalMs ?? AUDIT_INTERVAL_MS,
     network: goodConditions(),
     shards: Array.from(
       { length: deps.shards },

@@ -2,9 +2,9 @@
 export interface NetworkConditions {
   /** The highest one-way latency of a call or a signal, in milliseconds. */
   latencyMs: number;
-  /** The highest additional delay of a signal, in milliseconds; it reorders signals. */
+  /** The highest additional delay of a signal, in milliseconds; those that follow it on a connection wait too. */
   signalDelayMs: number;
-  /** The probability that a signal is lost. */
+  /** The probability that a signal is lost, and all that follow it on its connection. */
   signalLoss: number;
   /** The probability that a signal is duplicated. */
   signalRepeat: number;

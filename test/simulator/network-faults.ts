@@ -1,5 +1,6 @@
 import type { Fault } from './fault.ts';
 import { goodConditions, type NetworkConditions } from './network-conditions.ts';
+import { SHORT_AUDIT_INTERVAL_MS } from './simulation.ts';
 
 /** Creates a fault that degrades one of the network conditions. */
 function degrade(name: string, weight: number, key: keyof NetworkConditions, levels: readonly number[]): Fault {
@@ -22,9 +23,9 @@ function degrade(name: string, weight: number, key: keyof NetworkConditions, lev
 
 /** Faults of the network between processes and Redis servers. */
 export const NETWORK_FAULTS: readonly Fault[] = [
-  degrade('signals are lost', 4, 'signalLoss', [0.2, 0.7, 1]),
+  degrade('signals are lost', 4, 'signalLoss', [0.02, 0.2, 1]),
   degrade('signals are duplicated', 2, 'signalRepeat', [0.5]),
-  degrade('signals are reordered', 3, 'signalDelayMs', [50, 3000]),
+  degrade('signals are late', 3, 'signalDelayMs', [50, 3000]),
   degrade('calls fail', 3, 'callFailure', [0.1, 0.5]),
   degrade('calls are slow', 3, 'latencyMs', [100, 900, 1500]),
   {
@@ -35,6 +36,40 @@ export const NETWORK_FAULTS: readonly Fault[] = [
       const { broker, process } = random.pick(relays);
       broker.dropSignals();
       return { what: process.name };
+    },
+  },
+  {
+    name: 'a server forgets subscriptions',
+    weight: 3,
+    maxMs: 0,
+    begin({ relays, random, topics }) {
+      const { broker, process } = random.pick(relays);
+      const some = random.some(topics, 0.4);
+      broker.loseSubscriptions(some, 'forget');
+      return { what: `of ${process.name}: ${some}` };
+    },
+  },
+  {
+    name: 'topics fall silent',
+    weight: 3,
+    maxMs: 0,
+    begin({ cluster, relays, random, topics }) {
+      if (cluster.auditIntervalMs > SHORT_AUDIT_INTERVAL_MS) return undefined;
+      const { broker, process } = random.pick(relays);
+      const some = random.some(topics, 0.4);
+      broker.loseSubscriptions(some, 'mute');
+      return { what: `on ${process.name}: ${some}` };
+    },
+  },
+  {
+    name: 'a subscriber is connected to the replica',
+    weight: 3,
+    maxMs: 8000,
+    begin({ cluster, relays, random }) {
+      const shard = random.pick(cluster.shards);
+      const link = `${random.pick(relays).process.name}/subscriber`;
+      shard.misroute(link);
+      return { what: `${link} of ${shard.name}`, end: () => shard.reroute(link) };
     },
   },
   {

@@ -25,7 +25,7 @@ describe('the promise, in a simulated cluster', () => {
 });
 
 describe('the simulator', () => {
-  for (const sabotage of ['repair', 'floor', 'resume', 'catch-up'] satisfies Sabotage[]) {
+  for (const sabotage of ['repair', 'fallback', 'floor', 'resume', 'catch-up'] satisfies Sabotage[]) {
     it(`detects that ${sabotage} is missing, within the seeds that CI runs`, { timeout: 300_000 }, async () => {
       let found: string | undefined;
       for (let seed = 1; seed <= SEEDS && found === undefined; seed += 1) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Digest, Published, Witness } from '../../services/shared/broker/broker.ts';
+import type { Digest, PartitionState, Published, Witness } from '../../services/shared/broker/broker.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 import type { Meta, RedisData } from './redis-data.ts';
@@ -157,16 +157,15 @@ export function runPublish(
   };
 }
 
-/** Models `digest.lua` line by line. */
-export function runDigest(
+/** Models `epoch.lua` and `state.lua`, as `probe.lua` calls them. */
+export function runProbe(
   context: ScriptContext,
   settings: ScriptSettings,
-  call: { partition: number; witness: Witness; cursor: Version },
-): Digest {
-  const { partition, witness, cursor } = call;
+  call: { partition: number; witness: Witness },
+): PartitionState {
+  const { partition, witness } = call;
   const checked = checkEpoch(context, partition, witness);
-  const { nowUs } = context;
-  const timeUs = Math.max(nowUs, checked.last);
+  const timeUs = Math.max(context.nowUs, checked.last);
   const base = timeUs - (timeUs % (settings.retentionUs / 2));
   let last = checked.last;
   const completeAfter = checked.trimmed ?? last - settings.recentWindowUs;
@@ -177,19 +176,6 @@ export function runDigest(
       if (meta) meta.last = base;
     });
   }
-  if (witness.promised) {
-    context.write((data) => {
-      const { meta } = data.partition(partition);
-      if (!meta) return;
-      const recent = [...meta.published].filter(([, version]) => version >= timeUs - 2 * settings.retentionUs);
-      if (recent.length < meta.published.size) meta.published = new Map(recent);
-    });
-  }
-  const changed = [...context.data.partition(partition).recent]
-    .filter(([, version]) => version > cursor)
-    .sort(([, a], [, b]) => a - b)
-    .slice(0, settings.digestLimit)
-    .map(([topic, version]) => ({ topic, version }));
   return {
     epoch: checked.epoch,
     floor: checked.floor,
@@ -199,7 +185,30 @@ export function runDigest(
     base,
     retainedSince: timeUs - settings.retentionUs,
     completeAfter,
-    changed,
-    hasMore: changed.length === settings.digestLimit,
   };
+}
+
+/** Models `digest.lua` line by line. */
+export function runDigest(
+  context: ScriptContext,
+  settings: ScriptSettings,
+  call: { partition: number; witness: Witness; cursor: Version },
+): Digest {
+  const { partition, witness, cursor } = call;
+  const state = runProbe(context, settings, call);
+  if (witness.promised) {
+    const forgottenBefore = state.retainedSince - settings.retentionUs;
+    context.write((data) => {
+      const { meta } = data.partition(partition);
+      if (!meta) return;
+      const recent = [...meta.published].filter(([, version]) => version >= forgottenBefore);
+      if (recent.length < meta.published.size) meta.published = new Map(recent);
+    });
+  }
+  const changed = [...context.data.partition(partition).recent]
+    .filter(([, version]) => version > cursor)
+    .sort(([, a], [, b]) => a - b)
+    .slice(0, settings.digestLimit)
+    .map(([topic, version]) => ({ topic, version }));
+  return { ...state, changed, hasMore: changed.length === settings.digestLimit };
 }

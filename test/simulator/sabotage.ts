@@ -4,18 +4,25 @@ import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 
 /** A mechanism that is disabled in every relay, to show that tests detect its absence. */
-export type Sabotage = 'repair' | 'floor' | 'resume' | 'catch-up' | 'registration' | 'settings';
+export type Sabotage = 'repair' | 'fallback' | 'floor' | 'resume' | 'catch-up' | 'registration' | 'settings';
 
 /**
- * Disables repair (digests report no changes), the floor (digests and signals never raise it), or the registration of
- * relays that shut down, which still have clients.
+ * Disables repair (probes prove that all signals have arrived, digests report no changes), its fallback (only the former),
+ * the floor (probes, digests and signals never raise it), or the registration of relays that shut down, which still have
+ * clients.
  */
 export function sabotageFeed(
   feed: BrokerFeed & RelayRegistry,
   sabotage: Sabotage | undefined,
 ): BrokerFeed & RelayRegistry {
-  if (sabotage !== 'repair' && sabotage !== 'floor' && sabotage !== 'registration') return feed;
+  const trustsSignals = sabotage === 'repair' || sabotage === 'fallback';
+  if (!trustsSignals && sabotage !== 'floor' && sabotage !== 'registration') return feed;
   const firstFloors = new Map<number, Version>();
+  const firstFloor = (partition: number, floor: Version) => {
+    const first = firstFloors.get(partition) ?? floor;
+    firstFloors.set(partition, first);
+    return first;
+  };
   return {
     partitions: feed.partitions,
     partitionOf: (topic) => feed.partitionOf(topic),
@@ -36,13 +43,17 @@ export function sabotageFeed(
         },
       });
     },
+    async probe(partition, witness, waitMs) {
+      const probe = await feed.probe(partition, witness, waitMs);
+      if (sabotage === 'floor') return { ...probe, floor: firstFloor(partition, probe.floor) };
+      return trustsSignals ? { ...probe, signals: 'complete' } : probe;
+    },
+    recentVersions: (topics) => (trustsSignals ? Promise.resolve([]) : feed.recentVersions(topics)),
     async digest(partition, witness, cursor) {
       const digest = await feed.digest(partition, witness, cursor);
-      if (sabotage === 'registration') return digest;
       if (sabotage === 'repair')
         return { ...digest, changed: [], hasMore: false, completeAfter: 0, last: Math.max(digest.last, cursor) };
-      if (!firstFloors.has(partition)) firstFloors.set(partition, digest.floor);
-      return { ...digest, floor: firstFloors.get(partition) ?? 0 };
+      return sabotage === 'floor' ? { ...digest, floor: firstFloor(partition, digest.floor) } : digest;
     },
   };
 }

@@ -2,6 +2,7 @@ import type {
   Broker,
   Digest,
   FeedHandler,
+  Probe,
   Published,
   RelayLoad,
   Witness,
@@ -19,7 +20,7 @@ import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Update, UpdateBody, Version } from '../../services/shared/update/update.ts';
 import { decodeBody, encodeBody } from '../../services/shared/update/update-codec.ts';
 import type { NetworkConditions } from './network-conditions.ts';
-import { runDigest, runPublish, type ScriptSettings } from './redis-scripts-model.ts';
+import { runDigest, runProbe, runPublish, type ScriptSettings } from './redis-scripts-model.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedLink } from './simulated-link.ts';
 import { SimulatedReceipts } from './simulated-receipts.ts';
@@ -35,6 +36,8 @@ export interface SimulatedCluster {
   readonly partitions: number;
   readonly shards: readonly SimulatedShard[];
   readonly settings: ScriptSettings;
+  /** Within which time relays compare all registers with the versions in Redis, in milliseconds. */
+  readonly auditIntervalMs: number;
   readonly random: SeededRandom;
   readonly network: NetworkConditions;
 }
@@ -176,6 +179,28 @@ export class SimulatedBroker implements Broker {
     );
   }
 
+  async probe(partition: number, witness: Witness, waitMs: number): Promise<Probe> {
+    const { commands, subscription } = this.#linksOf(partition);
+    const marker = subscription.createMarker();
+    const { state, runId } = await commands.call((server) => {
+      const call = { partition, witness };
+      const reply = runProbe(server.context(), this.#cluster.settings, call);
+      if (marker) server.publishMarker(marker.channel, marker.text);
+      return { state: reply, runId: server.identity.runId };
+    });
+    const signals = marker && marker.runId === runId ? await marker.arrival(waitMs) : 'unproven';
+    return { ...state, signals };
+  }
+
+  recentVersions(topics: readonly Topic[]): Promise<(Version | undefined)[]> {
+    return Promise.all(
+      topics.map((topic) => {
+        const partition = this.partitionOf(topic);
+        return this.#linksOf(partition).commands.call((server) => server.data.partition(partition).recent.get(topic));
+      }),
+    );
+  }
+
   watch(topics: readonly Topic[]): Promise<void> {
     if (this.#stored(0) !== 0) return Promise.resolve(); // these channels have no publisher
     return this.#inShards(topics, (links, some) => links.subscription.subscribe(some));
@@ -237,6 +262,11 @@ export class SimulatedBroker implements Broker {
   /** Drops all signals of the current subscriptions, until they are replaced. */
   dropSignals(): void {
     for (const { subscription } of this.#links) subscription.dropSignals();
+  }
+
+  /** Makes the servers forget some subscriptions, or drop their signals. */
+  loseSubscriptions(topics: readonly Topic[], how: 'forget' | 'mute'): void {
+    for (const { subscription } of this.#links) subscription[how](topics);
   }
 
   /** Resets every connection. */

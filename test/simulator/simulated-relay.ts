@@ -86,6 +86,7 @@ export class SimulatedRelay {
         conflated() {},
         roundBegun() {},
         digested() {},
+        probed: (proof) => proof !== 'complete' && trace.log(`${name}: signals are ${proof}`),
         digestFailed: () => trace.log(`${name}: digest failed`),
         updatesRepaired: (count) => count > 0 && trace.log(`${name} repairs ${count} updates`),
         floorRaised: () => trace.log(`${name} learns of a raised floor`),
@@ -93,6 +94,7 @@ export class SimulatedRelay {
         freshness: (fresh) => trace.log(`${name} is ${fresh ? 'fresh' : 'stale'}`),
       },
       repairIntervalMs: REPAIR_INTERVAL_MS,
+      auditIntervalMs: cluster.auditIntervalMs,
       floorSpreadMs: FLOOR_SPREAD_MS,
       maxDataBytes: random.chance(0.5) ? MAX_DATA_BYTES : Number.POSITIVE_INFINITY,
     });

@@ -13,6 +13,9 @@ export interface Subscriber {
   update(topic: Topic, signal: string): void;
   floor(partition: number, floor: Version, raiseId: string): void;
   query(text: string): void;
+  /** The channel of its markers; undefined while it does not subscribe to it. */
+  readonly markerChannel: string | undefined;
+  marker(text: string): void;
 }
 
 /** A Redis server: its data, clock, subscribers and replicas. */
@@ -22,8 +25,8 @@ export class SimulatedServer {
   readonly #floorRaised: (partition: number, floor: Version) => void;
   readonly #random: SeededRandom;
   readonly subscribers = new Set<Subscriber>();
-  /** Replicas: receive every change. */
-  readonly followers = new Set<(change: (data: RedisData) => void) => void>();
+  /** Replicas: receive every change and signal. */
+  readonly followers = new Set<(change: (server: SimulatedServer) => void) => void>();
   data = new RedisData();
   /** The offset of its clock, in microseconds. */
   clockOffsetUs = 0;
@@ -77,7 +80,19 @@ export class SimulatedServer {
   /** Applies a change here and on the replicas. */
   write(change: (data: RedisData) => void): void {
     change(this.data);
-    for (const follow of this.followers) follow(change);
+    for (const follow of this.followers) follow((replica) => change(replica.data));
+  }
+
+  /** `PUBLISH`: sends a signal to the subscribers of this server and of its replicas. */
+  publish(signal: (subscriber: Subscriber) => void): void {
+    for (const subscriber of this.subscribers) signal(subscriber);
+    for (const follow of this.followers) follow((replica) => replica.publish(signal));
+  }
+
+  publishMarker(channel: string, text: string): void {
+    this.publish((subscriber) => {
+      if (subscriber.markerChannel === channel) subscriber.marker(text);
+    });
   }
 
   /** Returns the context for one run of a script. */
@@ -89,22 +104,24 @@ export class SimulatedServer {
       write: (change) => this.write(change),
       signalFloor: (partition, floor, raiseId) => {
         this.#floorRaised(partition, floor);
-        for (const subscriber of this.subscribers) {
+        this.publish((subscriber) => {
           if (subscriber.floors.has(partition)) subscriber.floor(partition, floor, raiseId);
-        }
+        });
       },
       signalUpdate: (_partition, topic, version, body) => {
         const signal = encodeSignal(version, body);
-        for (const subscriber of this.subscribers) {
+        this.publish((subscriber) => {
           if (subscriber.topics.has(topic)) subscriber.update(topic, signal);
-        }
+        });
       },
     };
   }
 
   /** Signals a receipt query: relays subscribe to those of a partition where they subscribe to its floor. */
   signalQuery(partition: number, text: string): void {
-    for (const subscriber of this.subscribers) if (subscriber.floors.has(partition)) subscriber.query(text);
+    this.publish((subscriber) => {
+      if (subscriber.floors.has(partition)) subscriber.query(text);
+    });
   }
 
   /** Ends the process; its data stay as they are. */

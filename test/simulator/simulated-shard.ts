@@ -14,6 +14,8 @@ export class SimulatedShard {
   readonly #random: SeededRandom;
   /** Links of processes that still use the replaced master. */
   readonly #staleLinks = new Set<string>();
+  /** Links that are connected to the replica, as by a proxy or an old address. */
+  readonly #misrouted = new Set<string>();
   /** Links whose packets are dropped. */
   readonly #blackholed = new Set<string>();
   readonly #floorsRaisedAtMs = new Map<number, number>();
@@ -69,7 +71,18 @@ export class SimulatedShard {
 
   /** Returns the server that a link regards as the master. */
   masterFor(link: string): SimulatedServer {
-    return this.#staleLinks.has(link) ? this.replica : this.master;
+    return this.#staleLinks.has(link) || this.#misrouted.has(link) ? this.replica : this.master;
+  }
+
+  /** Connects a link to the replica from now on, until `reroute`. */
+  misroute(link: string): void {
+    this.#misrouted.add(link);
+    for (const watcher of this.watchers) watcher(this.master);
+  }
+
+  reroute(link: string): void {
+    if (!this.#misrouted.delete(link)) return;
+    for (const watcher of this.watchers) watcher(this.replica);
   }
 
   /** Whether packets between a link and a server arrive. */
@@ -173,7 +186,7 @@ export class SimulatedShard {
     later(() => {
       replica.load(snapshot);
     });
-    const follow = (change: (data: RedisData) => void) => later(() => change(replica.data));
+    const follow = (change: (server: SimulatedServer) => void) => later(() => change(replica));
     master.followers.add(follow);
     this.#stopFollowing = () => {
       this.#replication += 1;

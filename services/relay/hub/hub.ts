@@ -66,7 +66,8 @@ export class Hub implements FeedHandler {
 
   /**
    * @param deps.feed must not be started yet
-   * @param deps.repairIntervalMs how often each partition's digest is read
+   * @param deps.repairIntervalMs how often each partition is probed
+   * @param deps.auditIntervalMs within which time all registers are compared with the broker's versions; a minute by default
    * @param deps.maxDataBytes memory for `data`; no limit by default
    * @param deps.floorSpreadMs over how long clients spread their refetch after a floor raise
    */
@@ -75,6 +76,7 @@ export class Hub implements FeedHandler {
     clock: Clock;
     report: HubReport;
     repairIntervalMs: number;
+    auditIntervalMs?: number;
     floorSpreadMs: number;
     maxDataBytes?: number;
   }) {
@@ -107,10 +109,12 @@ export class Hub implements FeedHandler {
       clock,
       report,
       intervalMs: deps.repairIntervalMs,
+      ...(deps.auditIntervalMs !== undefined && { auditIntervalMs: deps.auditIntervalMs }),
       handler: {
         watchedIn: (partition) => this.#registers.loadedIn(partition),
         versionOf: (topic) => this.#registers.loaded(topic)?.stored,
         unprovenSinceMs: () => this.#interest.unprovenSinceMs,
+        hasRelapsed: (partition) => this.#interest.hasRelapsed(partition),
         changed: (partition, topics) => this.#interest.changed(partition, topics),
         repaired: (updates, requestedAtMs) => {
           for (const update of updates) this.#merge(update, requestedAtMs);

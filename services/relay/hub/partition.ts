@@ -1,4 +1,4 @@
-import type { Digest, Witness } from '../../shared/broker/broker.ts';
+import type { PartitionState, Witness } from '../../shared/broker/broker.ts';
 import { RETENTION_US } from '../../shared/broker/retention.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
@@ -11,9 +11,16 @@ export class Partition {
   #base: Version = 0;
   #retained: Version = 0;
   #cursor: Version = 0;
+  #completeAfter: Version = 0;
+  #losses = 0;
+  #listedLosses = -1;
   /** Microseconds by which the broker's clock is ahead of the monotonic clock. */
   #aheadUs = 0;
-  /** When the last successful digest was requested, by the monotonic clock in milliseconds; -Infinity before the first. */
+  /** Changes up to this version were compared with every register. */
+  auditedTo: Version = 0;
+  /** When to compare the registers again, by the monotonic clock in milliseconds. */
+  auditDueMs = Number.POSITIVE_INFINITY;
+  /** When the last successful probe or digest was requested, by the monotonic clock in milliseconds; -Infinity before the first. */
   digestedAtMs = Number.NEGATIVE_INFINITY;
   /** Updates that a digest brought before their signal arrived, and when. */
   readonly unsignalled = new Map<Topic, { readonly version: Version; readonly atMs: number }>();
@@ -38,26 +45,58 @@ export class Partition {
     return this.#cursor;
   }
 
+  /** The broker lists every change after this version. */
+  get completeAfter(): Version {
+    return this.#completeAfter;
+  }
+
+  /** Number of times that the watches of this partition were lost. */
+  get losses(): number {
+    return this.#losses;
+  }
+
+  /** Whether changes were listed since the watches were last lost: only then can signals prove what follows. */
+  get isListed(): boolean {
+    return this.#listedLosses === this.#losses;
+  }
+
+  /** Notes that the watches were lost. */
+  lose(): void {
+    this.#losses += 1;
+    this.unsignalled.clear();
+  }
+
+  /** Notes that changes were listed. `losses` is the number when that began. */
+  listed(losses: number): void {
+    this.#listedLosses = losses;
+  }
+
+  /** Whether a state continues the data that this relay knows: no other epoch, no raise of the floor, and nothing gone. */
+  isContinuedBy({ epoch, raiseId, last }: PartitionState): boolean {
+    return epoch === this.#witness.epoch && raiseId === this.#witness.raiseId && last >= this.#cursor;
+  }
+
   /** Notes a version for the witness. */
   saw(version: Version): void {
     if (version > this.#witness.version) this.#witness = { ...this.#witness, version };
   }
 
   /**
-   * Takes everything from a digest except its changes.
+   * Takes the state that a probe or a digest has returned.
    * @param requestedAtMs by the monotonic clock
    */
-  learn(digest: Digest, requestedAtMs: number): void {
-    this.#aheadUs = digest.retainedSince + RETENTION_US - requestedAtMs * 1000;
-    const { epoch, raiseId } = digest;
-    const version = Math.max(this.#witness.version, digest.last);
-    // The signal of a later raise may overtake the digest: with the earlier name, the broker would raise the floor again.
-    const isOvertaken = digest.floor < this.#floor;
+  learn(state: PartitionState, requestedAtMs: number): void {
+    this.#aheadUs = state.retainedSince + RETENTION_US - requestedAtMs * 1000;
+    const { epoch, raiseId } = state;
+    const version = Math.max(this.#witness.version, state.last);
+    // The signal of a later raise may overtake the reply: with the earlier name, the broker would raise the floor again.
+    const isOvertaken = state.floor < this.#floor;
     this.#witness = { ...this.#witness, epoch, version, ...(isOvertaken ? {} : { raiseId }) };
-    this.raiseFloor(digest.floor);
-    if (digest.floor === this.#floor) this.#isFirstFloor = digest.isFirstFloor;
-    this.#base = Math.max(this.#base, digest.base);
-    this.#retained = Math.max(this.#retained, digest.retainedSince);
+    this.raiseFloor(state.floor);
+    if (state.floor === this.#floor) this.#isFirstFloor = state.isFirstFloor;
+    this.#completeAfter = state.completeAfter;
+    this.#base = Math.max(this.#base, state.base);
+    this.#retained = Math.max(this.#retained, state.retainedSince);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { BrokerFeed, Changed, Digest } from '../../shared/broker/broker.ts';
+import type { BrokerFeed, Changed, Digest, Probe, SignalProof } from '../../shared/broker/broker.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
@@ -6,6 +6,12 @@ import { Partition } from './partition.ts';
 
 /** A relay is fresh while every partition was digested, and every topic watched and loaded, within this many intervals. */
 export const FRESH_INTERVALS = 3;
+
+/** The part of an interval that signals may take to arrive after a probe, before changes are listed instead. */
+const SIGNALS_WITHIN = 0.25;
+
+/** All registers are compared with the broker's versions within this time, in milliseconds, and after at least half of it. */
+export const AUDIT_INTERVAL_MS = 60_000;
 
 /** Receives what repair finds, and knows the registers. */
 export interface RepairHandler {
@@ -15,6 +21,8 @@ export interface RepairHandler {
   versionOf(topic: Topic): Version | undefined;
   /** Since when a topic is not watched, or not loaded, in milliseconds of the monotonic clock; undefined if none is. */
   unprovenSinceMs(): number | undefined;
+  /** Whether a loaded topic of the partition lost its watch, and is not watched and read again yet. */
+  hasRelapsed(partition: number): boolean;
   /** These topics of a partition, or all of them, may have changed: a read that is under way may return an older state. */
   changed(partition: number, topics: readonly Topic[] | 'all'): void;
   /**
@@ -31,9 +39,11 @@ export interface RepairHandler {
 
 /** Events of repair, for telemetry. */
 export interface RepairReport {
-  /** A digest succeeded. */
+  /** A probe or a digest succeeded. */
   digested(seconds: number): void;
   digestFailed(): void;
+  /** What a probe has proven. If that is not `complete`, a digest follows. */
+  probed(proof: SignalProof): void;
   /** A digest brought this many updates without a signal, perhaps 0. */
   updatesRepaired(count: number): void;
   /** The floor of a partition was raised. */
@@ -54,13 +64,17 @@ interface Wanted {
   readonly version?: Version;
 }
 
-type Feed = Pick<BrokerFeed, 'partitions' | 'partitionOf' | 'digest' | 'read' | 'resetSubscription'>;
+type Feed = Pick<
+  BrokerFeed,
+  'partitions' | 'partitionOf' | 'probe' | 'digest' | 'recentVersions' | 'read' | 'resetSubscription'
+>;
 
 /**
- * Finds everything that signals may lose: at every interval, and whenever the link comes up, reads each partition's digest
- * since its cursor, and the registers that changed without a signal. From that follows freshness: this relay is fresh
- * while the last digest of every partition is at most three intervals old, and no topic waits longer for its watch or its
- * register. Failed digests are repeated at the next interval; no method throws.
+ * Finds everything that signals may lose. At every interval, a probe of each partition proves that its signals have arrived.
+ * If it does not, after a lost watch, and when the link comes up, it reads the partition's digest since its cursor, and the
+ * registers that changed without a signal. From that follows freshness: this relay is fresh while every partition was
+ * proven within the last three intervals, and no topic waits longer for its watch or its register. Failed calls are
+ * repeated at the next interval; no method throws.
  */
 export class Repair {
   readonly partitions: readonly Partition[];
@@ -69,6 +83,7 @@ export class Repair {
   readonly #report: RepairReport;
   readonly #clock: Clock;
   readonly #intervalMs: number;
+  readonly #auditIntervalMs: number;
   #timer: Timer | undefined;
   #expiry: Timer | undefined;
   #round: Promise<void> | undefined;
@@ -77,12 +92,20 @@ export class Repair {
   #freshUntilMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
-  constructor(deps: { feed: Feed; handler: RepairHandler; report: RepairReport; clock: Clock; intervalMs: number }) {
+  constructor(deps: {
+    feed: Feed;
+    handler: RepairHandler;
+    report: RepairReport;
+    clock: Clock;
+    intervalMs: number;
+    auditIntervalMs?: number;
+  }) {
     this.#feed = deps.feed;
     this.#handler = deps.handler;
     this.#report = deps.report;
     this.#clock = deps.clock;
     this.#intervalMs = deps.intervalMs;
+    this.#auditIntervalMs = deps.auditIntervalMs ?? AUDIT_INTERVAL_MS;
     this.partitions = Array.from({ length: deps.feed.partitions }, () => new Partition());
   }
 
@@ -91,7 +114,7 @@ export class Repair {
     return this.#fresh && this.#clock.monotonicMs() < this.#freshUntilMs;
   }
 
-  /** Age of the oldest of the partitions' last digests, in milliseconds; Infinity before all have one. */
+  /** Age of the oldest of the partitions' last probes or digests that proved something, in milliseconds; Infinity before all have one. */
   get digestAgeMs(): number {
     return this.#clock.monotonicMs() - this.#digestedAtMs;
   }
@@ -115,7 +138,7 @@ export class Repair {
     this.#expiry?.cancel();
   }
 
-  /** Starts a round of digests now, or directly after the round that is under way. */
+  /** Starts a round of probes now, or directly after the round that is under way. */
   repairNow(cause: 'interval' | 'link'): void {
     if (this.#stopped) return;
     if (this.#round) {
@@ -171,9 +194,9 @@ export class Repair {
     this.#handler.floorRaised(partition);
   }
 
-  /** Forgets missing signals of partitions without a watch: they prove nothing. */
+  /** Notes that the watches of partitions were lost: missing signals prove nothing, and those that arrive neither, until changes were listed. */
   lost(partitions: readonly number[]): void {
-    for (const partition of partitions) this.partitions[partition]?.unsignalled.clear();
+    for (const partition of partitions) this.partitions[partition]?.lose();
   }
 
   async #runRound(): Promise<void> {
@@ -186,6 +209,34 @@ export class Repair {
   }
 
   async #repair(partition: number, state: Partition): Promise<void> {
+    const { losses } = state;
+    const proof = await this.#probe(partition, state);
+    if (proof !== 'complete') await this.#list(partition, state);
+    if (this.#clock.monotonicMs() >= state.auditDueMs) await this.#audit(partition, state);
+    // Once for all partitions of the connection: the first replacement loses the watches of all.
+    if (proof === 'lost' && state.losses === losses) this.#replace(partition, state);
+    else this.#replaceIfDeaf(partition, state);
+  }
+
+  /** Returns what the signals of a partition have proven; `unproven` without a probe if they cannot prove anything. */
+  async #probe(partition: number, state: Partition): Promise<SignalProof> {
+    if (!state.isListed || this.#handler.hasRelapsed(partition)) return 'unproven';
+    const { losses } = state;
+    const requestedAtMs = this.#clock.monotonicMs();
+    const probe = await this.#feed.probe(partition, state.witness, this.#intervalMs * SIGNALS_WITHIN);
+    this.#report.digested((this.#clock.monotonicMs() - requestedAtMs) / 1000);
+    const proof = state.losses === losses ? provenBy(probe, state) : 'unproven';
+    this.#report.probed(proof);
+    if (proof === 'complete') {
+      state.learn(probe, requestedAtMs);
+      state.moveCursor(probe.last);
+      state.digestedAtMs = requestedAtMs;
+    }
+    return proof;
+  }
+
+  async #list(partition: number, state: Partition): Promise<void> {
+    const { losses } = state;
     let more = true;
     while (more && !this.#stopped) {
       const requestedAtMs = this.#clock.monotonicMs();
@@ -195,7 +246,33 @@ export class Repair {
       more = digest.hasMore;
       if (!more) state.digestedAtMs = requestedAtMs;
     }
-    this.#replaceIfDeaf(partition, state);
+    state.listed(losses);
+  }
+
+  /** Compares every register with the broker's version: signals of a single topic may be missing on an intact connection. */
+  async #audit(partition: number, state: Partition): Promise<void> {
+    const requestedAtMs = this.#clock.monotonicMs();
+    const { cursor } = state;
+    const watched = this.#watchedIn(partition);
+    const versions = await this.#recentVersions(state, watched);
+    const changed = watched.flatMap(({ topic }, i) => {
+      const version = versions?.[i];
+      return version === undefined ? [] : [{ topic, version }];
+    });
+    await this.#readNewer(state, versions ? this.#missing(changed) : watched, { complete: true, requestedAtMs });
+    this.#audited(state, cursor);
+  }
+
+  /** Returns the versions of topics; undefined if the broker does not list changes as far back as the last audit, or not at all. */
+  async #recentVersions(state: Partition, wanted: readonly Wanted[]): Promise<(Version | undefined)[] | undefined> {
+    if (state.completeAfter > state.auditedTo) return undefined;
+    // A user of Redis may lack the permission, which is a new one.
+    return this.#feed.recentVersions(wanted.map(({ topic }) => topic)).catch(() => undefined);
+  }
+
+  #audited(state: Partition, cursor: Version): void {
+    state.auditedTo = cursor;
+    state.auditDueMs = this.#clock.monotonicMs() + this.#auditIntervalMs * (0.5 + 0.4 * this.#clock.random());
   }
 
   async #apply(partition: number, state: Partition, digest: Digest, requestedAtMs: number): Promise<void> {
@@ -208,18 +285,28 @@ export class Repair {
       this.#handler.floorRaised(partition);
     }
     this.#handler.changed(partition, complete ? digest.changed.map(({ topic }) => topic) : 'all');
-    const wanted: readonly Wanted[] = complete ? this.#missing(digest.changed) : this.#watchedIn(partition);
-    if (wanted.length > 0) {
-      const known = wanted.map(({ topic }) => this.#handler.versionOf(topic));
-      const registers = await this.#feed.read(wanted.map(({ topic }) => topic));
-      const updates = wanted.map((each, i) => newerOf(each, registers[i])).filter((update) => update !== undefined);
-      this.#repaired(state, updates, { complete, requestedAtMs });
-      // Not those whose update was signalled during the read.
-      const gone = wanted.filter(({ topic }, i) => !registers[i] && this.#handler.versionOf(topic) === known[i]);
-      if (!complete && state.currentVersion(0) > baseBefore) this.#handler.expired(gone.map(({ topic }) => topic));
-    }
+    const wanted = complete ? this.#missing(digest.changed) : this.#watchedIn(partition);
+    const gone = await this.#readNewer(state, wanted, { complete, requestedAtMs });
+    if (!complete && state.currentVersion(0) > baseBefore) this.#handler.expired(gone);
+    if (!complete || state.cursor === 0) this.#audited(state, digest.last);
     // Last, so that a digest whose registers could not be read is repeated.
     state.moveCursor(digest.hasMore && complete ? (digest.changed.at(-1)?.version ?? digest.last) : digest.last);
+  }
+
+  /** Reads registers and merges newer updates. Returns the topics without a register, except those signalled meanwhile. */
+  async #readNewer(
+    state: Partition,
+    wanted: readonly Wanted[],
+    digest: { readonly complete: boolean; readonly requestedAtMs: number },
+  ): Promise<readonly Topic[]> {
+    if (wanted.length === 0) return [];
+    const known = wanted.map(({ topic }) => this.#handler.versionOf(topic));
+    const registers = await this.#feed.read(wanted.map(({ topic }) => topic));
+    const updates = wanted.map((each, i) => newerOf(each, registers[i])).filter((update) => update !== undefined);
+    this.#repaired(state, updates, digest);
+    return wanted
+      .filter(({ topic }, i) => !registers[i] && this.#handler.versionOf(topic) === known[i])
+      .map(({ topic }) => topic);
   }
 
   #repaired(
@@ -251,7 +338,10 @@ export class Repair {
     const deaf = [...state.unsignalled].some(
       ([topic, { atMs }]) => atMs <= overdue && this.#handler.versionOf(topic) !== undefined,
     );
-    if (!deaf) return;
+    if (deaf) this.#replace(partition, state);
+  }
+
+  #replace(partition: number, state: Partition): void {
     state.unsignalled.clear();
     this.#report.deafSubscriptionReplaced();
     this.#feed.resetSubscription(partition);
@@ -264,6 +354,11 @@ export class Repair {
     this.#report.freshness(fresh, fresh ? undefined : cause);
     this.#handler.freshnessChanged(fresh);
   }
+}
+
+/** Returns what a probe proves to a relay that knows the earlier state of the partition. */
+function provenBy(probe: Probe, state: Partition): SignalProof {
+  return probe.signals === 'complete' && !state.isContinuedBy(probe) ? 'unproven' : probe.signals;
 }
 
 /**

@@ -38,6 +38,8 @@ export class TopicInterest {
   readonly #unfinished = new Set<Topic>();
   /** Topics that are not watched, or not loaded, and since when by the monotonic clock; oldest first. */
   readonly #unproven = new Map<Topic, number>();
+  /** Loaded topics whose watch was lost, until they are watched and read again, and their partitions. */
+  readonly #relapsed = new Map<Topic, number>();
   /** Topics without subscribers, and when to unwatch them; earliest first. */
   readonly #idle = new Map<Topic, number>();
   /** Topics of the call under way for which its result is still valid. */
@@ -96,13 +98,21 @@ export class TopicInterest {
   lost(partitions: readonly number[]): void {
     const void_ = new Set(partitions);
     for (const topic of this.#stages.keys()) {
-      if (!void_.has(this.#feed.partitionOf(topic))) continue;
+      const partition = this.#feed.partitionOf(topic);
+      if (!void_.has(partition)) continue;
+      if (this.#handler.isLoaded(topic)) this.#relapsed.set(topic, partition);
       this.#valid.delete(topic);
       this.#stages.set(topic, 'unwatched');
       this.#unfinished.add(topic);
       if (!this.#unproven.has(topic)) this.#unproven.set(topic, this.#clock.monotonicMs());
     }
     this.#schedule(0);
+  }
+
+  /** Whether clients rely on a topic of the partition that is not watched and read again yet after its watch was lost. */
+  hasRelapsed(partition: number): boolean {
+    for (const each of this.#relapsed.values()) if (each === partition) return true;
+    return false;
   }
 
   /**
@@ -173,6 +183,7 @@ export class TopicInterest {
         if (!this.#take(topic, 'ready')) return;
         this.#unfinished.delete(topic);
         this.#unproven.delete(topic);
+        this.#relapsed.delete(topic);
         this.#handler.loaded(topic, result[i]);
       });
     }
@@ -216,6 +227,7 @@ export class TopicInterest {
       this.#stages.delete(topic);
       this.#unfinished.delete(topic);
       this.#unproven.delete(topic);
+      this.#relapsed.delete(topic);
       this.#handler.forget(topic);
     }
     return due;

@@ -1,3 +1,4 @@
+import type { SignalProof } from '../../shared/broker/broker.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { AppError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
@@ -108,6 +109,10 @@ export class RelayTelemetry implements HubReport, SessionReport, ConnectionRepor
   digested(seconds: number): void {
     this.#repair.digested(seconds);
     this.#stats?.count('digest', seconds * 1000);
+  }
+
+  probed(proof: SignalProof): void {
+    this.#repair.probed(proof);
   }
 
   digestFailed(): void {

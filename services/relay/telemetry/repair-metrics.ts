@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { SignalProof } from '../../shared/broker/broker.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { LATENCY_BUCKETS_S } from './delivery-metrics.ts';
 
@@ -8,6 +9,7 @@ export class RepairMetrics {
   readonly #registers: Registry[];
   readonly #digests: Counter;
   readonly #digestSeconds: Histogram;
+  readonly #probes: Counter;
   readonly #rounds: Counter;
   readonly #repaired: Counter;
   readonly #floorRaises: Counter;
@@ -24,19 +26,25 @@ export class RepairMetrics {
     this.#staleSinceMs = deps.clock.monotonicMs();
     this.#digests = new Counter({
       name: 'relay_digests_total',
-      help: 'Digests requested, by outcome. Panel "Repair"',
+      help: 'Probes and digests requested, by outcome. Panel "Repair"',
       labelNames: ['outcome'],
       registers,
     });
     this.#digestSeconds = new Histogram({
       name: 'relay_digest_duration_seconds',
-      help: 'Duration of digests. Panel "Digest duration"',
+      help: 'Duration of probes and digests. Panel "Digest duration"',
       buckets: LATENCY_BUCKETS_S,
+      registers,
+    });
+    this.#probes = new Counter({
+      name: 'relay_probes_total',
+      help: 'Probes, by what they proved of the signals: complete, or unproven or lost, which a digest follows. Panel "Digest rounds"',
+      labelNames: ['signals'],
       registers,
     });
     this.#rounds = new Counter({
       name: 'relay_repairs_total',
-      help: 'Rounds of digests, by cause: the interval, or a link to Redis that came up. Panel "Digest rounds"',
+      help: 'Rounds of probes and digests, by cause: the interval, or a link to Redis that came up. Panel "Digest rounds"',
       labelNames: ['cause'],
       registers,
     });
@@ -88,6 +96,10 @@ export class RepairMetrics {
   digested(seconds: number): void {
     this.#digests.inc({ outcome: 'ok' });
     this.#digestSeconds.observe(seconds);
+  }
+
+  probed(proof: SignalProof): void {
+    this.#probes.inc({ signals: proof });
   }
 
   digestFailed(): void {

@@ -104,6 +104,17 @@ export interface BrokerFeed extends Partitioned {
   watch(topics: readonly Topic[]): Promise<void>;
   /** Ends the subscription to topics. Idempotent. */
   unwatch(topics: readonly Topic[]): Promise<void>;
+  /**
+   * Returns the state of a partition, after the check of the epoch that `digest` does, and whether its signals have arrived.
+   * Costs the same whatever is published: lists nothing.
+   * @param waitMs how long signals may take to arrive after the reply, in milliseconds
+   */
+  probe(partition: number, witness: Witness, waitMs: number): Promise<Probe>;
+  /**
+   * Returns the newest versions of topics, aligned with them; undefined for a topic that did not change within the last
+   * minutes, which are those after `completeAfter`.
+   */
+  recentVersions(topics: readonly Topic[]): Promise<(Version | undefined)[]>;
   /** Returns the stored registers, aligned with `topics`; undefined if a topic has none or it has expired. */
   read(topics: readonly Topic[]): Promise<(Update | undefined)[]>;
   /**
@@ -180,10 +191,10 @@ export interface Published {
 }
 
 /**
- * The state of a partition, and the topics that changed in it. `floor` and `base` are at most `last`. The current
- * version of a topic is the highest of `floor`, and the version of its register or, if it has none, `base`.
+ * The state of a partition. `floor` and `base` are at most `last`. The current version of a topic is the highest of
+ * `floor`, and the version of its register or, if it has none, `base`.
  */
-export interface Digest {
+export interface PartitionState {
   /** Identifies the data history of the server; another value means that writes may have been lost. Opaque. */
   readonly epoch: string;
   /** Low watermark: every version below it is stale. */
@@ -198,13 +209,31 @@ export interface Digest {
   readonly base: Version;
   /** A register with an older version counts as missing. */
   readonly retainedSince: Version;
-  /** `changed` contains every change after this version; earlier ones may be missing from it. */
+  /** The broker lists every change after this version; earlier ones may be missing from its lists. */
   readonly completeAfter: Version;
+}
+
+/** The state of a partition, and the topics that changed in it. */
+export interface Digest extends PartitionState {
   /** Topics with a version above the cursor, in ascending order, each with its newest version only. */
   readonly changed: readonly Changed[];
   /** True if `changed` was cut off: request the next digest with the version of its last entry as the cursor. */
   readonly hasMore: boolean;
 }
+
+/** The state of a partition, and what is known of its signals. */
+export interface Probe extends PartitionState {
+  readonly signals: SignalProof;
+}
+
+/**
+ * What a probe has proven of the signals of a partition:
+ * - `complete`: every update up to `last` was passed to `deliver`, of every topic whose watch was acknowledged before the
+ *   probe and has not ended since;
+ * - `unproven`: nothing, such as without a subscriber connection, or because signals are late;
+ * - `lost`: the subscriber connection carries signals no more, or not of all topics, so `resetSubscription` is needed.
+ */
+export type SignalProof = 'complete' | 'unproven' | 'lost';
 
 /** A topic that changed, with its newest version. */
 export interface Changed {

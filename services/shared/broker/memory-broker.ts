@@ -2,7 +2,17 @@ import { randomUUID } from 'node:crypto';
 import type { Topic } from '../update/topic.ts';
 import type { Update, UpdateBody, Version } from '../update/update.ts';
 import { decodeBody, decodeSignal, encodeBody, encodeSignal } from '../update/update-codec.ts';
-import type { Broker, Changed, Digest, FeedHandler, Published, RelayLoad, Witness } from './broker.ts';
+import type {
+  Broker,
+  Changed,
+  Digest,
+  FeedHandler,
+  PartitionState,
+  Probe,
+  Published,
+  RelayLoad,
+  Witness,
+} from './broker.ts';
 import { MemoryReceipts } from './memory-receipts.ts';
 import {
   DATA_TTL_MS,
@@ -110,25 +120,19 @@ export class MemoryBroker implements Broker {
   }
 
   async digest(_partition: number, witness: Witness, cursor: Version): Promise<Digest> {
-    this.#checkEpoch(witness);
-    // The time that versions are based on never goes back, even if the clock does.
-    const now = Math.max(this.#nowUs(), this.#last);
-    const base = now - (now % (RETENTION_US / 2));
-    this.#last = Math.max(this.#last, base);
-    this.#deleteExpired();
+    const state = this.#checkState(witness);
     const newest = this.#changedAfter(cursor);
-    return {
-      epoch: this.#epoch,
-      floor: this.#floor,
-      raiseId: String(this.#raises),
-      isFirstFloor: this.#raises === 0,
-      last: this.#last,
-      base,
-      retainedSince: now - RETENTION_US,
-      completeAfter: this.#trimmed,
-      changed: newest.slice(0, DIGEST_LIMIT),
-      hasMore: newest.length > DIGEST_LIMIT,
-    };
+    return { ...state, changed: newest.slice(0, DIGEST_LIMIT), hasMore: newest.length > DIGEST_LIMIT };
+  }
+
+  async probe(_partition: number, witness: Witness, _waitMs: number): Promise<Probe> {
+    const state = this.#checkState(witness);
+    await new Promise((resolve) => setImmediate(resolve)); // behind the signals of earlier updates
+    return { ...state, signals: 'complete' };
+  }
+
+  async recentVersions(topics: readonly Topic[]): Promise<(Version | undefined)[]> {
+    return topics.map((topic) => this.#recent.get(topic));
   }
 
   async loadOrReserve(key: string, reservation: string): Promise<string | undefined> {
@@ -176,6 +180,26 @@ export class MemoryBroker implements Broker {
 
   #nowUs(): Version {
     return Math.round(this.#nowMs() * 1000);
+  }
+
+  /** Checks the epoch, and returns the state of the partition. */
+  #checkState(witness: Witness): PartitionState {
+    this.#checkEpoch(witness);
+    // The time that versions are based on never goes back, even if the clock does.
+    const now = Math.max(this.#nowUs(), this.#last);
+    const base = now - (now % (RETENTION_US / 2));
+    this.#last = Math.max(this.#last, base);
+    this.#deleteExpired();
+    return {
+      epoch: this.#epoch,
+      floor: this.#floor,
+      raiseId: String(this.#raises),
+      isFirstFloor: this.#raises === 0,
+      last: this.#last,
+      base,
+      retainedSince: now - RETENTION_US,
+      completeAfter: this.#trimmed,
+    };
   }
 
   #checkEpoch(witness: Witness): void {

@@ -2,10 +2,11 @@ import type { RedisConfig } from '../../config/redis-config.ts';
 import type { Topic } from '../../update/topic.ts';
 import { isVersion, type Update, type UpdateBody, type Version } from '../../update/update.ts';
 import { decodeBody, decodeSignal } from '../../update/update-codec.ts';
-import type { Broker, Digest, FeedHandler, Published, RelayLoad, Witness } from '../broker.ts';
+import type { Broker, Digest, FeedHandler, Probe, Published, RelayLoad, Witness } from '../broker.ts';
 import type { BrokerReport } from '../broker-report.ts';
 import { RESPONSE_TTL_MS } from '../retention.ts';
 import { RedisKeys } from './redis-keys.ts';
+import { RedisProbes } from './redis-probes.ts';
 import { RedisReceipts } from './redis-receipts.ts';
 import { RedisRelays } from './redis-relays.ts';
 import { RedisReplicatedPublisher } from './redis-replicated-publisher.ts';
@@ -19,6 +20,9 @@ const RESERVED_CALLS = 2;
 /** Registers per round trip. */
 const READ_BATCH = 500;
 
+/** Versions per round trip: few enough that others do not wait for long. */
+const VERSIONS_BATCH = 1000;
+
 /** A broker in Redis: registers are hashes, signals use pub/sub, scripts assign versions. */
 export class RedisBroker implements Broker {
   readonly partitions: number;
@@ -29,6 +33,7 @@ export class RedisBroker implements Broker {
   readonly #scripts: RedisScripts;
   /** Undefined if no replicas are required. */
   readonly #replicatedPublisher: RedisReplicatedPublisher | undefined;
+  readonly #probes: RedisProbes;
   readonly #relays: RedisRelays;
   #handler: FeedHandler | undefined;
 
@@ -70,6 +75,7 @@ export class RedisBroker implements Broker {
     if (waitReplicas > 0) {
       this.#replicatedPublisher = new RedisReplicatedPublisher({ scripts, replicas: waitReplicas, timeoutMs });
     }
+    this.#probes = new RedisProbes({ keys, topology, scripts });
     this.#relays = new RedisRelays({ keys, topology, scripts, monotonicMs });
     this.receipts = new RedisReceipts({ keys, topology, relays: this.#relays });
   }
@@ -109,6 +115,27 @@ export class RedisBroker implements Broker {
     return callRedis(this.#topology, () =>
       this.#scripts.digest(this.#topology.commands(partition), { partition, witness, cursor }),
     );
+  }
+
+  probe(partition: number, witness: Witness, waitMs: number): Promise<Probe> {
+    return this.#probes.probe(partition, witness, waitMs);
+  }
+
+  async recentVersions(topics: readonly Topic[]): Promise<(Version | undefined)[]> {
+    const versions = new Map<Topic, Version>();
+    for (const [partition, group] of this.#byPartition(topics)) {
+      for (let i = 0; i < group.length; i += VERSIONS_BATCH) {
+        const batch = group.slice(i, i + VERSIONS_BATCH);
+        const scores = await callRedis(this.#topology, () =>
+          this.#topology.commands(partition).zmscore(this.#keys.recent(partition), ...batch),
+        );
+        batch.forEach((topic, place) => {
+          const score = scores[place];
+          if (score) versions.set(topic, Number(score));
+        });
+      }
+    }
+    return topics.map((topic) => versions.get(topic));
   }
 
   async watch(topics: readonly Topic[]): Promise<void> {
@@ -179,14 +206,24 @@ export class RedisBroker implements Broker {
     topics: readonly Topic[],
     call: (partition: number, channels: readonly string[]) => Promise<void>,
   ): Promise<void> {
-    const channels = new Map<number, string[]>();
+    const groups = [...this.#byPartition(topics)];
+    await Promise.all(
+      groups.map(([partition, group]) => {
+        const channels = group.map((topic) => this.#keys.updateChannel(topic));
+        return callRedis(this.#topology, () => call(partition, channels));
+      }),
+    );
+  }
+
+  #byPartition(topics: readonly Topic[]): Map<number, Topic[]> {
+    const groups = new Map<number, Topic[]>();
     for (const topic of topics) {
       const partition = this.partitionOf(topic);
-      const list = channels.get(partition) ?? [];
-      list.push(this.#keys.updateChannel(topic));
-      channels.set(partition, list);
+      const group = groups.get(partition);
+      if (group) group.push(topic);
+      else groups.set(partition, [topic]);
     }
-    await Promise.all([...channels].map(([partition, list]) => callRedis(this.#topology, () => call(partition, list))));
+    return groups;
   }
 
   #connected(partitions: readonly number[]): void {
@@ -195,6 +232,7 @@ export class RedisBroker implements Broker {
       // Failures are harmless: digests contain the floor too, and receipt queries are repeated and stored.
       const channels = [this.#keys.floorChannel(partition), this.#keys.receiptChannel(partition)];
       this.#topology.subscribe(partition, channels).catch(() => {});
+      this.#probes.prepare(partition);
     }
     this.#handler.linkUp();
   }

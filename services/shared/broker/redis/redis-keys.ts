@@ -78,6 +78,11 @@ export class RedisKeys {
     return this.#channel(partition, 'floor');
   }
 
+  /** The channel of the markers that one subscriber connection waits for. */
+  markerChannel(partition: number, connectionId: string): string {
+    return this.#channel(partition, `marker:${connectionId}`);
+  }
+
   updateChannel(topic: Topic): string {
     return this.#channel(this.partitionOf(topic), `update:${topic}`);
   }

@@ -4,7 +4,7 @@ import type { ChainableCommander, Redis } from 'ioredis';
 import type { Topic } from '../../update/topic.ts';
 import type { UpdateBody, Version } from '../../update/update.ts';
 import { encodeBody } from '../../update/update-codec.ts';
-import type { Digest, Published, Witness } from '../broker.ts';
+import type { Digest, PartitionState, Published, Witness } from '../broker.ts';
 import type { BrokerReport } from '../broker-report.ts';
 import { DIGEST_LIMIT, LOAD_TTL_MS, RECENT_WINDOW_US, REGISTER_TTL_MS, RETENTION_US } from '../retention.ts';
 import { KnownServers } from './known-servers.ts';
@@ -88,16 +88,7 @@ export function isScriptMissing(error: unknown): boolean {
 
 /** The versions of each topic: the new one, and the one before. */
 type PublishReply = [epoch: string, server: string, ...versions: string[]];
-type DigestReply = [
-  epoch: string,
-  floor: string,
-  raiseId: string,
-  last: string,
-  base: string,
-  retainedSince: string,
-  completeAfter: string,
-  changed: string[],
-];
+type DigestReply = [changed: string[], ...state: string[]];
 type RelaysReply = [entries: string[], others: string[], added: number];
 
 /** Updates to publish, of topics of one partition. */
@@ -121,11 +112,19 @@ const EPOCH = `${readLua('server')}${readLua('epoch')}`;
 const CONSTANTS = `local REGISTER_TTL_MS, RECENT_WINDOW_US = ${REGISTER_TTL_MS}, ${RECENT_WINDOW_US}\n`;
 const CHECK_EPOCH = `local function check_epoch()\n${EPOCH}\nreturn now, epoch, floor, last, trimmed, server\nend\n`;
 const PUBLISH = createScript(CONSTANTS, CHECK_EPOCH, readLua('publish'));
-const DIGEST = createScript(EPOCH, readLua('digest'));
+const DIGEST = createScript(EPOCH, readLua('state'), readLua('digest'));
+const CHECK_PARTITION = `local function check_partition(KEYS, ARGV)
+${readLua('epoch')}${readLua('state')}
+return table.concat({
+  epoch, integer(floor), raise_id, integer(last), integer(base), integer(time - retention), integer(complete_after),
+}, ' ')
+end
+`;
+const PROBE = createScript(readLua('server'), CHECK_PARTITION, readLua('probe'));
 const RELAYS = createScript(readLua('relays'));
 
 /** The scripts of a broker. */
-export const BROKER_SCRIPTS: readonly RedisScript[] = [PUBLISH, DIGEST, RELAYS];
+export const BROKER_SCRIPTS: readonly RedisScript[] = [PUBLISH, DIGEST, PROBE, RELAYS];
 
 /** Calls the Lua scripts: lays out their keys and arguments, and parses their replies. */
 export class RedisScripts {
@@ -186,22 +185,37 @@ export class RedisScripts {
     { partition, witness, cursor }: { partition: number; witness: Witness; cursor: Version },
   ): Promise<Digest> {
     const keys = [this.#keys.meta(partition), this.#keys.recent(partition)];
-    const args = [...this.#epochArguments(partition, witness), cursor, DIGEST_LIMIT, RETENTION_US, RECENT_WINDOW_US];
-    const reply = await this.#runner.run(redis, DIGEST, () => ({ keys, args }));
-    const [epoch, floor, raiseId, last, base, retainedSince, completeAfter, rows] = reply as DigestReply;
+    const args = [...this.#epochArguments(partition, witness), RETENTION_US, RECENT_WINDOW_US, cursor, DIGEST_LIMIT];
+    const [rows, ...state] = (await this.#runner.run(redis, DIGEST, () => ({ keys, args }))) as DigestReply;
     const changed = parseEntries(rows).map(([topic, version]) => ({ topic: topic as Topic, version: Number(version) }));
-    return {
+    return { ...parseState(state), changed, hasMore: changed.length === DIGEST_LIMIT };
+  }
+
+  /**
+   * Checks partitions of one server, and publishes a marker after that, see `BrokerFeed.probe`.
+   * @param options.marker undefined publishes none
+   * @returns the run id of the server, and the states of the partitions in their order
+   */
+  async probe(
+    redis: Redis,
+    options: {
+      witnesses: readonly (readonly [partition: number, Witness])[];
+      marker: { readonly channel: string; readonly text: string } | undefined;
+    },
+  ): Promise<{ runId: string; states: readonly PartitionState[] }> {
+    const { witnesses, marker } = options;
+    const callers = witnesses.flatMap(([partition, { epoch, version, raiseId }]) => [
+      this.#keys.floorChannel(partition),
       epoch,
-      floor: Number(floor),
-      raiseId,
-      isFirstFloor: raiseId.endsWith('.first'),
-      last: Number(last),
-      base: Number(base),
-      retainedSince: Number(retainedSince),
-      completeAfter: Number(completeAfter),
-      changed,
-      hasMore: changed.length === DIGEST_LIMIT,
-    };
+      version,
+      raiseId ?? '',
+    ]);
+    const keys = witnesses.map(([partition]) => this.#keys.meta(partition));
+    const { channel = '', text = '' } = marker ?? {};
+    const args = [this.#publishCommand, channel, text, RETENTION_US, RECENT_WINDOW_US, ...callers];
+    const reply = await this.#runner.run(redis, PROBE, () => ({ keys, args }));
+    const [runId = '', ...states] = reply as string[];
+    return { runId, states: states.map((state) => parseState(state.split(' '))) };
   }
 
   /**
@@ -269,6 +283,21 @@ export class RedisScripts {
       promised?.version ?? 0,
     ];
   }
+}
+
+/** Parses the state of a partition, in the order of the scripts' replies. */
+function parseState(values: readonly string[]): PartitionState {
+  const [epoch = '', floor, raiseId = '', last, base, retainedSince, completeAfter] = values;
+  return {
+    epoch,
+    floor: Number(floor),
+    raiseId,
+    isFirstFloor: raiseId.endsWith('.first'),
+    last: Number(last),
+    base: Number(base),
+    retainedSince: Number(retainedSince),
+    completeAfter: Number(completeAfter),
+  };
 }
 
 function parseEntries(rows: readonly string[]): Entry[] {

@@ -1,8 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { BrokerReport } from '../broker-report.ts';
-
-/** Channels per SUBSCRIBE: few enough that one command completes within the time-out. */
-const BATCH = 1000;
+import { RedisSubscriberConnection } from './redis-subscriber-connection.ts';
 
 /** Receives the events of a subscriber. */
 export interface SubscriberHandler {
@@ -19,6 +17,7 @@ export class RedisSubscriber {
   readonly #handler: SubscriberHandler;
   readonly #report: BrokerReport;
   #redis: Redis | undefined;
+  #connection: RedisSubscriberConnection | undefined;
 
   constructor(deps: { connect: () => Redis; sharded: boolean; report: BrokerReport; handler: SubscriberHandler }) {
     this.#connect = deps.connect;
@@ -31,13 +30,18 @@ export class RedisSubscriber {
   start(): void {
     const redis = this.#connect();
     this.#redis = redis;
-    let up = false;
     redis.on(this.#sharded ? 'smessage' : 'message', (channel: string, text: string) => {
-      if (this.#redis === redis) this.#handler.signal(channel, text);
+      if (this.#redis !== redis || this.#connection?.receive(channel, text)) return;
+      this.#handler.signal(channel, text);
     });
-    redis.on('ready', () => {
-      if (this.#redis !== redis) return;
-      up = true;
+    let attempt = 0;
+    redis.on('ready', async () => {
+      attempt += 1;
+      const own = attempt;
+      // Before the first SUBSCRIBE: a connection that subscribes can ask nothing else.
+      const runId = await readRunId(redis);
+      if (this.#redis !== redis || attempt !== own) return;
+      this.#connection = new RedisSubscriberConnection({ redis, sharded: this.#sharded, runId });
       this.#report.linkUp('subscriber');
       this.#handler.connected();
     });
@@ -45,21 +49,27 @@ export class RedisSubscriber {
       if (this.#redis === redis) this.#report.linkFailed('subscriber', error.message);
     });
     redis.on('close', () => {
-      if (!up) return;
-      up = false;
-      this.#report.linkDown('subscriber');
-      if (this.#redis === redis) this.#handler.subscriptionsLost();
+      attempt += 1;
+      if (this.#redis !== redis || !this.#connection) return;
+      this.#drop();
+      this.#handler.subscriptionsLost();
     });
-    // The server drops sharded channels when their slot migrates away.
+    // The server drops sharded channels when their slot migrates away: which ones is not said.
     redis.on('moved', () => {
-      if (this.#redis === redis) this.#handler.subscriptionsLost();
+      if (this.#redis === redis) this.reset();
     });
     redis.connect().catch(() => {}); // ioredis keeps trying
+  }
+
+  /** The connection; undefined while there is none. */
+  get connection(): RedisSubscriberConnection | undefined {
+    return this.#connection;
   }
 
   stop(): void {
     const redis = this.#redis;
     this.#redis = undefined;
+    this.#drop();
     redis?.disconnect();
   }
 
@@ -72,23 +82,27 @@ export class RedisSubscriber {
 
   /** Resolves once Redis has acknowledged every channel. With sharded pub/sub all must be in one slot. */
   async subscribe(channels: readonly string[]): Promise<void> {
-    await this.#inBatches(channels, (redis, batch) =>
-      this.#sharded ? redis.ssubscribe(...batch) : redis.subscribe(...batch),
-    );
+    await this.#requireConnection().subscribe(channels);
   }
 
   async unsubscribe(channels: readonly string[]): Promise<void> {
-    await this.#inBatches(channels, (redis, batch) =>
-      this.#sharded ? redis.sunsubscribe(...batch) : redis.unsubscribe(...batch),
-    );
+    await this.#requireConnection().unsubscribe(channels);
   }
 
-  async #inBatches(
-    channels: readonly string[],
-    send: (redis: Redis, batch: readonly string[]) => Promise<unknown>,
-  ): Promise<void> {
-    const redis = this.#redis;
-    if (!redis) throw new Error('the subscriber is stopped');
-    for (let i = 0; i < channels.length; i += BATCH) await send(redis, channels.slice(i, i + BATCH));
+  #drop(): void {
+    if (!this.#connection) return;
+    this.#connection = undefined;
+    this.#report.linkDown('subscriber');
   }
+
+  #requireConnection(): RedisSubscriberConnection {
+    if (!this.#connection) throw new Error('the subscriber is not connected');
+    return this.#connection;
+  }
+}
+
+/** Returns the run id of the server; undefined if it does not say. */
+async function readRunId(redis: Redis): Promise<string | undefined> {
+  const info = await redis.info('server').catch(() => '');
+  return /run_id:(\w+)/.exec(info)?.[1];
 }

@@ -10,6 +10,7 @@ import { RedisNode } from './redis-node.ts';
 import { parseRefusal } from './redis-refusal.ts';
 import { RedisSettings } from './redis-settings.ts';
 import { fetchSlotMap, formatAddress, type SlotMap } from './redis-slot-map.ts';
+import type { RedisSubscriber } from './redis-subscriber.ts';
 
 /** The interval between refreshes of the slot map, in milliseconds: the regular one, and the one after a failure. */
 const REFRESH_INTERVAL_MS = 5000;
@@ -35,6 +36,8 @@ export interface RedisTopology {
   commandsForKey(key: string): Redis;
   /** Returns the connection for publishing to a partition. */
   publisher(partition: number): Redis;
+  /** Returns the subscriber that carries a partition; undefined while its server is not known. */
+  subscriber(partition: number): RedisSubscriber | undefined;
   /** Resolves once the server of the partition has acknowledged all of these channels, which belong to it. */
   subscribe(partition: number, channels: readonly string[]): Promise<void>;
   unsubscribe(partition: number, channels: readonly string[]): Promise<void>;
@@ -76,7 +79,7 @@ export function createRedisTopology(deps: TopologyDeps): RedisTopology {
  * Makes a call to Redis.
  * @throws {AppError} `broker_unavailable` for every error of Redis or the connection; an `AppError` as it is
  */
-export async function callRedis<T>(topology: RedisTopology, call: () => Promise<T>): Promise<T> {
+export async function callRedis<T>(topology: Pick<RedisTopology, 'callFailed'>, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {
@@ -152,6 +155,10 @@ class RedisSingle implements RedisTopology {
 
   publisher(_partition: number): Redis {
     return this.#node.publisher.redis();
+  }
+
+  subscriber(_partition: number): RedisSubscriber {
+    return this.#node.subscriber;
   }
 
   subscribe(_partition: number, channels: readonly string[]): Promise<void> {
@@ -233,6 +240,10 @@ class RedisCluster implements RedisTopology {
 
   publisher(partition: number): Redis {
     return this.#requireNode(partition).publisher.redis();
+  }
+
+  subscriber(partition: number): RedisSubscriber | undefined {
+    return this.#nodeOf(partition)?.subscriber;
   }
 
   async subscribe(partition: number, channels: readonly string[]): Promise<void> {

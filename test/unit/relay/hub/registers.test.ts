@@ -29,8 +29,6 @@ function createRegisters(maxDataBytes = Number.POSITIVE_INFINITY) {
         last: 1000,
         retainedSince: 10,
         completeAfter: 0,
-        changed: [],
-        hasMore: false,
         ...numbers,
       },
       0,

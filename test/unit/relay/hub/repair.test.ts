@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FRESH_INTERVALS, Repair } from '../../../../services/relay/hub/repair.ts';
-import type { Digest, Witness } from '../../../../services/shared/broker/broker.ts';
+import type { Digest, SignalProof, Witness } from '../../../../services/shared/broker/broker.ts';
 import { AppError } from '../../../../services/shared/errors.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 import type { Update } from '../../../../services/shared/update/update.ts';
@@ -28,23 +28,28 @@ function createRepair() {
   const stood = { stillMs: 0 };
   const broker: {
     isLost: boolean;
+    signals: SignalProof;
     digest: Digest;
+    recent: number | 'refused' | undefined;
     register: Update | undefined;
     reading(): void;
     beforeReply(): void;
   } = {
     isLost: false,
+    signals: 'unproven',
     digest: DIGEST,
+    recent: undefined,
     register: undefined,
     reading() {},
     beforeReply() {},
   };
+  const calls: string[] = [];
   const witnesses: Witness[] = [];
   const heard: unknown[] = [];
   const freshness: boolean[] = [];
   const raises: string[] = [];
   const named: unknown[] = [];
-  const chatIs: { version: number; unprovenSinceMs?: number | undefined } = { version: 5 };
+  const chatIs: { version: number; unprovenSinceMs?: number | undefined; relapsed?: boolean } = { version: 5 };
   const causes: unknown[] = [];
   const clock = {
     ...time.clock(),
@@ -57,7 +62,21 @@ function createRepair() {
     feed: {
       partitions: 1,
       partitionOf: () => 0,
+      probe: async (_partition, witness) => {
+        calls.push('probe');
+        witnesses.push(witness);
+        broker.beforeReply();
+        if (broker.isLost) throw new AppError('broker_unavailable');
+        return { ...broker.digest, signals: broker.signals };
+      },
+      recentVersions: async (topics) => {
+        calls.push('audit');
+        const { recent } = broker;
+        if (recent === 'refused') throw new AppError('broker_unavailable');
+        return topics.map(() => recent);
+      },
       digest: async (_partition, witness) => {
+        calls.push('list');
         witnesses.push(witness);
         broker.beforeReply();
         if (broker.isLost) throw new AppError('broker_unavailable');
@@ -67,12 +86,13 @@ function createRepair() {
         broker.reading();
         return topics.map(() => broker.register);
       },
-      resetSubscription() {},
+      resetSubscription: () => void calls.push('reset'),
     },
     handler: {
       watchedIn: () => [[chat, 5]],
       versionOf: (topic) => (topic === chat ? chatIs.version : undefined),
       unprovenSinceMs: () => chatIs.unprovenSinceMs,
+      hasRelapsed: () => chatIs.relapsed === true,
       changed: (partition, topics) => void named.push([partition, topics]),
       repaired: (updates) => void heard.push(...updates),
       expired: (topics) => void heard.push(topics),
@@ -83,13 +103,14 @@ function createRepair() {
       roundBegun() {},
       digested() {},
       digestFailed() {},
+      probed() {},
       updatesRepaired() {},
       floorRaised: () => void raises.push('counted'),
       deafSubscriptionReplaced() {},
       freshness: (_fresh, cause) => void causes.push(cause),
     },
   });
-  return { time, day, stood, broker, freshness, heard, raises, named, chatIs, causes, witnesses, repair };
+  return { time, day, stood, broker, freshness, heard, raises, named, chatIs, causes, calls, witnesses, repair };
 }
 
 describe('repair', () => {
@@ -236,6 +257,108 @@ describe('freshness', () => {
     day.offsetMs = 3_600_000;
     await time.runFor(10 * INTERVAL_MS);
     expect(freshness).toEqual([true]);
+    repair.stop();
+  });
+});
+
+describe('a round', () => {
+  /** Runs the rounds until a partition was listed, which the first one does. */
+  async function createListed() {
+    const parts = createRepair();
+    parts.broker.signals = 'complete';
+    parts.repair.start();
+    await parts.time.runFor(1);
+    expect(parts.calls.splice(0)).toEqual(['list']);
+    const round = async () => {
+      await parts.time.runFor(INTERVAL_MS);
+      return parts.calls.splice(0);
+    };
+    return { ...parts, round };
+  }
+
+  it('lists nothing while probes prove that all signals have arrived, and that keeps the relay fresh', async () => {
+    const { broker, freshness, repair, round } = await createListed();
+    broker.digest = { ...DIGEST, last: 9 };
+    for (let i = 0; i < 8; i += 1) expect(await round()).toEqual(['probe']);
+    expect([repair.fresh, freshness]).toEqual([true, [true]]);
+    repair.stop();
+  });
+
+  it('lists changes if signals are unproven, and replaces the subscription if they are lost', async () => {
+    const { broker, heard, repair, round } = await createListed();
+    broker.digest = { ...DIGEST, last: 9, changed: [{ topic: chat, version: 9 }] };
+    broker.signals = 'unproven';
+    heard.length = 0;
+    expect(await round()).toEqual(['probe', 'list']);
+    expect(heard).toEqual([{ topic: chat, version: 9 }]);
+    broker.signals = 'lost';
+    expect(await round()).toEqual(['probe', 'list', 'reset']);
+    repair.stop();
+  });
+
+  it.each([
+    ['epoch', { epoch: 'another' }],
+    ['raise of the floor', { raiseId: 'another', floor: 7 }],
+    ['last version, below the one before', { last: 0 }],
+  ])('lists changes if a probe reports another %s', async (_, change) => {
+    const { broker, repair, round } = await createListed();
+    broker.digest = { ...DIGEST, ...change };
+    expect(await round()).toEqual(['probe', 'list']);
+    repair.stop();
+  });
+
+  it('lists changes without a probe after watches were lost, until their topics are watched and read again', async () => {
+    const { chatIs, repair, round } = await createListed();
+    repair.lost([0]);
+    chatIs.relapsed = true;
+    expect(await round()).toEqual(['list']);
+    expect(await round()).toEqual(['list']);
+    chatIs.relapsed = false;
+    expect(await round()).toEqual(['probe']);
+    repair.stop();
+  });
+
+  it('lists changes if watches are lost while a probe is under way, or a digest', async () => {
+    const { broker, repair, round } = await createListed();
+    const losing = Object.defineProperty({ ...DIGEST }, 'epoch', {
+      enumerable: true,
+      get() {
+        repair.lost([0]);
+        return DIGEST.epoch;
+      },
+    });
+    broker.digest = losing;
+    expect(await round()).toEqual(['probe', 'list']);
+    broker.digest = DIGEST;
+    expect(await round()).toEqual(['list']);
+    expect(await round()).toEqual(['probe']);
+    repair.stop();
+  });
+
+  it('compares every register with the broker once a minute, and replaces the subscription of one that stays silent', async () => {
+    const { broker, heard, repair, round } = await createListed();
+    const rounds: string[] = [];
+    while (rounds.length < 20 && !rounds.includes('probe audit')) rounds.push((await round()).join(' '));
+    expect(rounds).toContain('probe audit'); // within a minute
+    heard.length = 0;
+    broker.recent = 9;
+    for (let i = 0; i < 20 && heard.length === 0; i += 1) await round();
+    expect(heard).toEqual([{ topic: chat, version: 9 }]);
+    expect(await round()).toEqual(['probe', 'reset']);
+    repair.stop();
+  });
+
+  it.each([
+    ['does not list changes from as far back', { completeAfter: 80 }, undefined],
+    ['refuses the versions, as to a user without the permission', {}, 'refused'],
+  ] as const)('reads every register in that case if the broker %s', async (_, change, recent) => {
+    const { broker, heard, repair, round } = await createListed();
+    broker.digest = { ...DIGEST, last: 90, ...change };
+    broker.recent = recent;
+    broker.register = { topic: chat, version: 9 };
+    heard.length = 0;
+    for (let i = 0; i < 20 && heard.length === 0; i += 1) expect((await round())[0]).toBe('probe');
+    expect(heard).toEqual([{ topic: chat, version: 9 }]);
     repair.stop();
   });
 });

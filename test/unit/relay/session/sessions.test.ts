@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Hub } from '../../../../services/relay/hub/hub.ts';
 import { Sessions } from '../../../../services/relay/session/sessions.ts';
-import type { Digest, Witness } from '../../../../services/shared/broker/broker.ts';
+import type { Digest, Probe, Witness } from '../../../../services/shared/broker/broker.ts';
 import { MemoryBroker } from '../../../../services/shared/broker/memory-broker.ts';
 import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
@@ -17,6 +17,10 @@ const FLOOR_RECENT_MS = 60_000 + WINDOW_MS;
 class UnimpressedBroker extends MemoryBroker {
   override digest(partition: number, _witness: Witness, cursor: number): Promise<Digest> {
     return super.digest(partition, { epoch: '', version: 0 }, cursor);
+  }
+
+  override probe(partition: number, _witness: Witness, waitMs: number): Promise<Probe> {
+    return super.probe(partition, { epoch: '', version: 0 }, waitMs);
   }
 }
 
