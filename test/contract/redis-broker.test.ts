@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { Broker } from '../../services/shared/broker/broker.ts';
+import type { Broker, RelayLoad } from '../../services/shared/broker/broker.ts';
 import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
 import { REGISTER_TTL_MS, RETENTION_US } from '../../services/shared/broker/retention.ts';
 import { parseTopic } from '../../services/shared/update/topic.ts';
@@ -56,6 +56,87 @@ describe('the membership of relays, after Redis lost it', () => {
     await three?.();
     expect(await membership()).toEqual({ relays: ['one', 'three', 'two'], missing: 0 });
     for (const { broker } of relays) await broker.stop();
+  });
+});
+
+describe('the relay registry of a large cluster', () => {
+  it('returns groups, which hold the exact number and sum of connections, and the least and the most', async () => {
+    const { connect } = redisBrokers({ REDIS_URL });
+    const broker = connect();
+    await broker.start();
+    const exchange = (i: number, load: RelayLoad | undefined) => broker.exchangeLoad(`relay ${i}`, load);
+    const totals = (loads: readonly RelayLoad[]) => {
+      const sum = { relays: 0, connections: 0, shed: 0 };
+      for (const { relays = 1, connections, shed = 0 } of loads) {
+        sum.relays += relays;
+        sum.connections += relays * connections;
+        sum.shed += shed;
+      }
+      return sum;
+    };
+    let loads: readonly RelayLoad[] = [];
+    const stored = Array.from(
+      { length: 200 },
+      (_, i): RelayLoad => ({ connections: (i * i * 37) % 1009, shed: i % 3 }),
+    );
+    for (const [i, load] of stored.entries()) {
+      loads = await exchange(i, load);
+      expect(totals(loads)).toEqual(totals(stored.slice(0, i + 1)));
+    }
+    expect(loads.length).toBeLessThan(80);
+    const all = stored.map(({ connections }) => connections);
+    const each = loads.map(({ connections }) => connections);
+    expect([Math.min(...each), Math.max(...each)]).toEqual([Math.min(...all), Math.max(...all)]);
+    expect(loads.some(({ isNew, draining }) => isNew || draining)).toBe(false);
+
+    loads = await exchange(200, { connections: 7, isNew: true });
+    expect(loads.filter(({ isNew }) => isNew).length).toBeGreaterThan(0);
+    await exchange(201, { connections: 5, draining: true });
+    loads = await exchange(202, { connections: 8, draining: true });
+    expect(totals(loads.filter(({ draining }) => draining))).toEqual({ relays: 2, connections: 13, shed: 0 });
+    expect(totals(await exchange(200, undefined)).relays).toBe(202);
+    expect((await broker.receipts.membership()).relays).toHaveLength(202);
+    await broker.stop();
+  });
+
+  it('is read by one exchange a second, whatever the number of relays', async () => {
+    const redis = await RedisProcess.start();
+    const broker = redisBrokers({ REDIS_URL: redis.url }).connect();
+    await broker.start();
+    const exchangeAll = () =>
+      Promise.all(Array.from({ length: 200 }, (_, i) => broker.exchangeLoad(`relay ${i}`, { connections: i })));
+    const bytesSent = async () =>
+      Number(/total_net_output_bytes:(\d+)/.exec(String(await askRedis(redis.port, 'INFO', 'stats')))?.[1]);
+    const readsOfEntries = async () => {
+      const stats = String(await askRedis(redis.port, 'INFO', 'commandstats'));
+      return Number(/cmdstat_hgetall:calls=(\d+)/.exec(stats)?.[1]);
+    };
+    await exchangeAll();
+    const [reads, bytes] = [await readsOfEntries(), await bytesSent()];
+    await exchangeAll();
+    // Each reads the receipt queries. All entries are read again only if the second is over.
+    expect((await readsOfEntries()) - reads - 200).toBeLessThan(20);
+    expect(((await bytesSent()) - bytes) / 200).toBeLessThan(4096);
+    await broker.stop();
+    await redis.stop();
+  });
+
+  it('is stored as build 0.2.0 reads it, and read as that build stores it', async () => {
+    const prefix = randomPrefix();
+    const broker = redisBrokers({ REDIS_URL, HELIOGRAPH_PREFIX: prefix }).connect();
+    await broker.start();
+    await broker.exchangeLoad('new', { connections: 3, ttlMs: TTL_MS });
+    const text = String(await askRedis(REDIS_URL, 'HGET', `${prefix}:relays`, 'new'));
+    expect(text).toMatch(/^\d{16} \{/);
+    expect(JSON.parse(text.slice(17))).toEqual({ connections: 3, ttlMs: TTL_MS, seen: 1 });
+    const [seconds, us] = (await askRedis(REDIS_URL, 'TIME')) as [string, string];
+    const old = `${seconds}${us.padStart(6, '0')} {"connections":9,"seen":2}`;
+    await askRedis(REDIS_URL, 'HSET', `${prefix}:relays`, 'old', old);
+    const loads = await broker.exchangeLoad('new', { connections: 3, ttlMs: TTL_MS });
+    expect(loads).toHaveLength(2);
+    expect(loads).toContainEqual({ connections: 9 });
+    expect((await broker.receipts.membership()).relays).toContain('old');
+    await broker.stop();
   });
 });
 

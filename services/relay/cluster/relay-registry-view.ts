@@ -134,7 +134,7 @@ export class RelayRegistryView {
 
   #learn(all: readonly RelayLoad[], own: RelayLoad): void {
     const nowMs = this.#clock.monotonicMs();
-    const others = withoutOne(all, own);
+    const others = withoutOne(all.flatMap(toSingleRelays), own);
     const active = others.filter(({ draining }) => !draining);
     if (all.some(({ draining }) => draining) || active.length !== this.#others.active) this.#changedAtMs = nowMs;
     this.#others = {
@@ -145,17 +145,23 @@ export class RelayRegistryView {
     this.#exchanged({
       own: own.connections,
       others: active.map(({ connections }) => connections),
-      shed: [own, ...active].reduce((sum, { shed = 0 }) => sum + shed, 0),
+      shed: all.filter(({ draining }) => !draining).reduce((sum, { shed = 0 }) => sum + shed, 0),
       isSettled: !all.some(({ isNew }) => isNew) && nowMs - this.#changedAtMs >= SETTLED_AFTER_MS,
     });
   }
 }
 
-/** Returns the entries without one that equals `own`: entries have no id, and equal ones are interchangeable. */
-function withoutOne(all: readonly RelayLoad[], own: RelayLoad): readonly RelayLoad[] {
-  const place = all.findIndex(
-    ({ connections, shed, isNew, draining }) =>
-      connections === own.connections && shed === own.shed && isNew === own.isNew && draining === own.draining,
-  );
-  return all.filter((_, i) => i !== place);
+type SingleRelay = Pick<RelayLoad, 'connections' | 'draining'>;
+
+function toSingleRelays({ relays = 1, connections, draining = false }: RelayLoad): readonly SingleRelay[] {
+  return new Array(relays).fill({ connections, draining });
+}
+
+/** Returns the entries without the one that is nearest to `own`: they have no id, and equal ones are interchangeable. */
+function withoutOne(all: readonly SingleRelay[], own: RelayLoad): readonly SingleRelay[] {
+  // A relay that has just begun to drain may still be listed as before.
+  const distance = ({ connections, draining }: SingleRelay) =>
+    Math.abs(connections - own.connections) + (draining === (own.draining ?? false) ? 0 : Number.MAX_SAFE_INTEGER);
+  const nearest = all.reduce((best, each, i) => (distance(each) < distance(all[best] as SingleRelay) ? i : best), 0);
+  return all.filter((_, i) => i !== nearest);
 }

@@ -73,21 +73,24 @@ export interface IdempotencyStore {
 export interface RelayRegistry {
   /**
    * Stores the load of a relay for its `ttlMs`, and returns the load of every registered relay, this one included, in no
-   * particular order.
+   * particular order. In a large cluster, entries may stand for several relays and be a second old, so that the cost of an
+   * exchange does not grow with their number.
    * @param load undefined removes the relay at once
    */
   exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]>;
 }
 
-/** The load of one relay. */
+/** The load of one relay, or of several ones of about the same load. */
 export interface RelayLoad {
-  /** Client connections that are open. */
+  /** Number of relays; 1 if absent. */
+  readonly relays?: number;
+  /** Client connections that are open, for each relay. */
   readonly connections: number;
   /** True while the relay shuts down: it still has clients, but takes no new ones. */
   readonly draining?: boolean;
-  /** True if it joined within the last minutes. */
+  /** True if it, or one of them, joined within the last minutes. */
   readonly isNew?: boolean;
-  /** Connections that it has closed since its start to rebalance the cluster; absent if there are none. */
+  /** Connections that all of them have closed since their start to rebalance the cluster; absent if there are none. */
   readonly shed?: number;
   /** How long the relay stays registered without another exchange, in milliseconds; ten seconds by default. Not returned. */
   readonly ttlMs?: number;

@@ -22,5 +22,9 @@ export const DIGEST_LIMIT = 10_000;
 /** The TTL of a stored receipt query, and of an entry in the relay registry that has none of its own. */
 export const LOAD_TTL_MS = 10_000;
 
+/** In a larger cluster, relays read the load of groups of relays, kept for `RELAY_SUMMARY_TTL_MS`, instead of each one's. */
+export const MAX_LISTED_RELAYS = 32;
+export const RELAY_SUMMARY_TTL_MS = 1000;
+
 /** The TTL of the replies to a receipt query, after the last one. */
 export const RECEIPT_TTL_MS = 10_000;

@@ -37,6 +37,11 @@ export class RedisKeys {
     return `${this.#prefix}:relays`;
   }
 
+  /** A summary of the relay registry, in its slot. */
+  relaySummary(): string {
+    return `${this.#prefix}:summary:{${this.relays()}}`;
+  }
+
   /** The stored receipt queries; in the slot of the relay registry, so that one script reads both. */
   receiptQueries(): string {
     return `${this.#prefix}:questions:{${this.relays()}}`;

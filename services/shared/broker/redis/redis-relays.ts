@@ -63,7 +63,7 @@ export class RedisRelays {
       return this.#scripts.storeRelay(redis, [id, text]);
     });
     return {
-      relays: relays.map(([, entry]) => decodeEntry(entry)),
+      relays: relays.map((entry) => decodeEntry(entry)),
       queries: queries.map(([, query]) => query),
       isNew,
     };
@@ -72,10 +72,11 @@ export class RedisRelays {
   /** Updates the number of relays seen. Returns true if the registry holds another number. */
   #learn({ relays, isNew }: { relays: readonly RelayEntry[]; isNew: boolean }, ttlMs: number): boolean {
     const stored = this.#seen;
+    const count = relays.reduce((sum, { relays: each = 1 }) => sum + each, 0);
     const nowMs = this.#monotonicMs();
     // If Redis lost this relay's entry it lost others too, and those relays will register again.
-    if (isNew && relays.length < stored) this.#patientUntilMs = nowMs + ttlMs;
-    if (relays.length >= stored || nowMs >= this.#patientUntilMs) this.#seen = relays.length;
+    if (isNew && count < stored) this.#patientUntilMs = nowMs + ttlMs;
+    if (count >= stored || nowMs >= this.#patientUntilMs) this.#seen = count;
     return this.#seen !== stored;
   }
 }
@@ -83,8 +84,9 @@ export class RedisRelays {
 /** Decodes an entry; one that another version of this software wrote in another form counts as zero. */
 function decodeEntry(text: string): RelayEntry {
   try {
-    const { connections, draining, isNew, shed, seen } = JSON.parse(text);
+    const { relays, connections, draining, isNew, shed, seen } = JSON.parse(text);
     return {
+      ...(isCount(relays) && relays > 1 && { relays }),
       connections: isCount(connections) ? connections : 0,
       ...(draining === true && { draining }),
       ...(isNew === true && { isNew }),

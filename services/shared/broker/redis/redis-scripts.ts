@@ -6,7 +6,15 @@ import type { UpdateBody, Version } from '../../update/update.ts';
 import { encodeBody } from '../../update/update-codec.ts';
 import type { Digest, PartitionState, Published, Witness } from '../broker.ts';
 import type { BrokerReport } from '../broker-report.ts';
-import { DIGEST_LIMIT, LOAD_TTL_MS, RECENT_WINDOW_US, REGISTER_TTL_MS, RETENTION_US } from '../retention.ts';
+import {
+  DIGEST_LIMIT,
+  LOAD_TTL_MS,
+  MAX_LISTED_RELAYS,
+  RECENT_WINDOW_US,
+  REGISTER_TTL_MS,
+  RELAY_SUMMARY_TTL_MS,
+  RETENTION_US,
+} from '../retention.ts';
 import { KnownServers } from './known-servers.ts';
 import type { RedisKeys } from './redis-keys.ts';
 
@@ -89,7 +97,8 @@ export function isScriptMissing(error: unknown): boolean {
 /** The versions of each topic: the new one, and the one before. */
 type PublishReply = [epoch: string, server: string, ...versions: string[]];
 type DigestReply = [changed: string[], ...state: string[]];
-type RelaysReply = [entries: string[], others: string[], added: number];
+type RelaysReply = [queries: string[], relays: string[]];
+type ExchangeReply = [summary: string, queries: string[], added: number];
 
 /** Updates to publish, of topics of one partition. */
 export interface PublishArguments {
@@ -121,10 +130,11 @@ return table.concat({
 end
 `;
 const PROBE = createScript(readLua('server'), CHECK_PARTITION, readLua('probe'));
-const RELAYS = createScript(readLua('relays'));
+const RELAYS = createScript(readLua('entries'), readLua('relays'));
+const EXCHANGE = createScript(readLua('entries'), readLua('exchange'));
 
 /** The scripts of a broker. */
-export const BROKER_SCRIPTS: readonly RedisScript[] = [PUBLISH, DIGEST, PROBE, RELAYS];
+export const BROKER_SCRIPTS: readonly RedisScript[] = [PUBLISH, DIGEST, PROBE, RELAYS, EXCHANGE];
 
 /** Calls the Lua scripts: lays out their keys and arguments, and parses their replies. */
 export class RedisScripts {
@@ -220,16 +230,19 @@ export class RedisScripts {
 
   /**
    * Stores an entry of the relay registry; an empty text removes it.
-   * @returns the relays and receipt queries that have not expired, and whether this relay was not registered before
+   * @returns the texts of all entries, or of groups of them in a large cluster; the receipt queries; and whether this relay
+   * was not registered before
    */
   async storeRelay(
     redis: Redis,
     [id, text]: Entry,
-  ): Promise<{ relays: readonly Entry[]; queries: readonly Entry[]; isNew: boolean }> {
-    const keys = [this.#keys.relays(), this.#keys.receiptQueries()];
-    const args = [id, text, LOAD_TTL_MS * 1000];
-    const [relays, queries, added] = (await this.#runner.run(redis, RELAYS, () => ({ keys, args }))) as RelaysReply;
-    return { relays: parseEntries(relays), queries: parseEntries(queries), isNew: added > 0 };
+  ): Promise<{ relays: readonly string[]; queries: readonly Entry[]; isNew: boolean }> {
+    const keys = [this.#keys.relays(), this.#keys.receiptQueries(), this.#keys.relaySummary()];
+    const args = [id, text, LOAD_TTL_MS * 1000, MAX_LISTED_RELAYS, RELAY_SUMMARY_TTL_MS];
+    const reply = await this.#runner.run(redis, EXCHANGE, () => ({ keys, args }));
+    const [summary, queries, added] = reply as ExchangeReply;
+    const relays = summary === '' ? [] : summary.split('\n');
+    return { relays, queries: parseEntries(queries), isNew: added > 0 };
   }
 
   /** Stores a receipt query; an empty text removes it. Returns the relays that have not expired. */

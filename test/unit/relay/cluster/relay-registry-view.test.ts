@@ -78,3 +78,20 @@ describe('a registration', () => {
     await view.stop();
   });
 });
+
+describe('the view of a large cluster', () => {
+  it('counts every relay of a group, and leaves itself out', async () => {
+    const { view, views } = createRelay('one', 12);
+    broker.exchangeLoad = async () => [
+      { connections: 3 },
+      { relays: 2, connections: 10, shed: 5 },
+      { relays: 4, connections: 11 },
+      { relays: 2, connections: 30, draining: true },
+    ];
+    view.start();
+    await time.runFor(1);
+    expect(views).toEqual([{ own: 12, others: [3, 10, 10, 11, 11, 11], shed: 5, isSettled: false }]);
+    expect(view.connections).toBe(12 + 56 + 60);
+    await view.stop();
+  });
+});
