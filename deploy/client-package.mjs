@@ -1,13 +1,19 @@
 // Builds the npm package of the client library, after tsc: ES module and CommonJS with types and source maps, as the tarball
 // that relays serve. Lockfiles pin its hash, so the same sources must give the same bytes on every machine and Node version.
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path/posix';
+import { basename, dirname, join } from 'node:path/posix';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 /** As `npm pack`: 1985-10-26, since some tools reject 1970. */
 const MODIFIED_S = 499_162_500;
-const TYPES_ENTRY = 'client/heliograph-client.d.ts';
+/** The entries of the package, by the path below `services` of their source. */
+const ENTRIES = {
+  '.': 'client/heliograph-client',
+  './react': 'client/adapters/react',
+  './query': 'client/adapters/query',
+  './swr': 'client/adapters/swr',
+};
 const TAR_BLOCK_BYTES = 512;
 const MAX_STORED_BYTES = 65_535;
 
@@ -18,11 +24,11 @@ const MAX_STORED_BYTES = 65_535;
  */
 export async function packClient(root) {
   const read = (path) => readFileSync(root + path, 'utf8');
-  const { version, license } = JSON.parse(read('package.json'));
+  const project = JSON.parse(read('package.json'));
   const types = readTypes(root);
   return gzipStored(
     tar([
-      ['package.json', `${JSON.stringify(manifest({ version, license }), null, 2)}\n`],
+      ['package.json', `${JSON.stringify(manifest(project), null, 2)}\n`],
       ['LICENSE', read('LICENSE')],
       ...(await bundle(root, 'esm')),
       ...types.map(([path, text]) => [join('types', path), text]),
@@ -34,11 +40,15 @@ export async function packClient(root) {
   );
 }
 
-function manifest({ version, license }) {
-  const entry = (folder) => ({
-    types: `./${join(folder, 'types', TYPES_ENTRY)}`,
-    default: `./${join(folder, 'heliograph-client.js')}`,
+function manifest({ version, license, peerDependencies, peerDependenciesMeta }) {
+  const entry = (folder, source = ENTRIES['.']) => ({
+    types: `./${join(folder, 'types', source)}.d.ts`,
+    default: `./${join(folder, basename(source))}.js`,
   });
+  const entries = Object.entries(ENTRIES).map(([name, source]) => [
+    name,
+    { import: entry('', source), require: entry('cjs', source) },
+  ]);
   return {
     name: 'heliograph-client',
     version,
@@ -46,38 +56,37 @@ function manifest({ version, license }) {
     license,
     type: 'module',
     sideEffects: false,
-    exports: { '.': { import: entry(''), require: entry('cjs') }, './package.json': './package.json' },
+    exports: { ...Object.fromEntries(entries), './package.json': './package.json' },
     // For tools that do not read `exports`.
     main: entry('cjs').default,
     module: entry('').default,
     types: entry('cjs').types,
+    peerDependencies,
+    peerDependenciesMeta,
     engines: { node: '>=20' },
   };
 }
 
-/** Bundles the library in one format. Returns the file and its source map, which contains the sources. */
+/** Bundles each entry in one format. Returns the files and their source maps, which contain the sources. */
 async function bundle(root, format) {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: ['services/client/heliograph-client.ts'],
-    outfile: 'heliograph-client.js',
+    entryPoints: Object.values(ENTRIES).map((source) => ({ in: `services/${source}.ts`, out: basename(source) })),
+    outdir: '.',
     bundle: true,
+    packages: 'external',
     format,
     target: 'es2022',
     sourcemap: 'linked',
     write: false,
   });
-  const [map, script] = outputFiles;
-  return [
-    ['heliograph-client.js', script.text],
-    ['heliograph-client.js.map', map.text],
-  ];
+  return outputFiles.map(({ path, text }) => [basename(path), text]).sort(([one], [other]) => (one < other ? -1 : 1));
 }
 
 /** Returns the declarations that the public ones need, with the extensions that all compilers accept. */
 function readTypes(root) {
   const found = new Map();
-  const pending = [TYPES_ENTRY];
+  const pending = Object.values(ENTRIES).map((source) => `${source}.d.ts`);
   for (const path of pending) {
     if (found.has(path)) continue;
     const text = readFileSync(`${root}dist/${path}`, 'utf8')

@@ -122,10 +122,17 @@ describe('the borders of the source tree', () => {
 
   it('client, protocol and update run in browsers', () => {
     const rooms = ['client', 'shared/protocol', 'shared/update'];
-    const safe = (imported: string) => within(imported, ...rooms) || imported === 'shared/errors.ts';
+    const safe = (imported: string) => within(imported, ...rooms) || ['shared/errors.ts', 'react'].includes(imported);
     const isSafePlace = (path: string) => within(path, ...rooms) || path === 'shared/errors.ts';
     const forNode = (path: string) => path === 'client/publisher.ts';
     expect(broken(({ path }, imported) => isSafePlace(path) && !forNode(path) && !safe(imported))).toEqual([]);
+  });
+
+  it('the library itself imports neither its adapters nor what they adapt', () => {
+    const isLibrary = (path: string) => within(path, 'client') && !within(path, 'client/adapters');
+    expect(
+      broken(({ path }, imported) => isLibrary(path) && (within(imported, 'client/adapters') || imported === 'react')),
+    ).toEqual([]);
   });
 
   it("the script of the chat's page runs in browsers", () => {

@@ -139,7 +139,9 @@ describe('the npm package of the client library', () => {
   it.each(['nodenext', 'bundler'])(
     'has types for both formats, with module resolution %s',
     async (moduleResolution) => {
-      const imports = "import { Heliograph, type TopicUpdate } from 'heliograph-client';";
+      const imports = `import { Heliograph, type TopicUpdate } from 'heliograph-client';
+        import { invalidateOnUpdate } from 'heliograph-client/query';
+        import { revalidateOnUpdate } from 'heliograph-client/swr';`;
       for (const name of ['typed.mts', 'typed.cts']) writeFileSync(inApp(name), imports + TYPED);
       const module = moduleResolution === 'bundler' ? 'preserve' : moduleResolution;
       const compilerOptions = { target: 'es2022', lib: ['es2022', 'dom'], module, moduleResolution, strict: true };

@@ -1,0 +1,27 @@
+import type { Heliograph } from '../heliograph-client.ts';
+
+/** The part of TanStack Query's `QueryClient` that is used, the same for every framework. */
+interface Invalidates {
+  invalidateQueries(filters: { queryKey: readonly unknown[] }, options: { throwOnError: boolean }): Promise<void>;
+}
+
+/**
+ * Invalidates queries of TanStack Query (React, Vue, Svelte or Solid) whenever a topic has changed: after a random part of the
+ * update's spread, and in a hidden tab once it is shown. Queries that fail are invalidated again.
+ *
+ * @returns a function that ends it
+ * @throws {TypeError} if the topic is invalid
+ * @example
+ * ```js
+ * useEffect(() => invalidateOnUpdate({ heliograph, queryClient, topic: 'chat', queryKey: ['comments'] }), []);
+ * ```
+ */
+export function invalidateOnUpdate(options: {
+  readonly heliograph: Pick<Heliograph, 'watch'>;
+  readonly queryClient: Invalidates;
+  readonly topic: string;
+  readonly queryKey: readonly unknown[];
+}): () => void {
+  const { heliograph, queryClient, topic, queryKey } = options;
+  return heliograph.watch(topic, () => queryClient.invalidateQueries({ queryKey }, { throwOnError: true }));
+}
