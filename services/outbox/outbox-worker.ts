@@ -82,19 +82,21 @@ export class OutboxWorker {
     while (!this.#stopped) {
       this.#report.oldestRow(await this.#table.oldestAgeS());
       this.#connected();
-      if ((await this.#table.takeBatch((rows) => this.#publish(rows))) === 0) return;
+      const { published, refused, failure } = await this.#table.takeBatch((rows) => this.#publish(rows));
+      if (failure) throw failure;
+      if (published.length + refused.size === 0) return;
     }
   }
 
   async #publish(rows: readonly OutboxRow[]): Promise<BatchResult> {
     const result = await publishRows(rows, this.#call);
-    const topics = new Set(rows.map(({ topic }) => topic)).size;
-    let refusedRows = 0;
     for (const [code, ids] of result.refused) {
-      refusedRows += ids.length;
       this.#logger.error({ code, rows: ids.length }, 'the webhook refuses updates for good; see the column refused');
     }
-    this.#report.rowsDone({ rows: rows.length, topics, refused: refusedRows });
+    const refused = [...result.refused.values()].flat();
+    const done = new Set([...result.published, ...refused]);
+    const topics = new Set(rows.filter(({ id }) => done.has(id)).map(({ topic }) => topic));
+    this.#report.rowsDone({ rows: done.size, topics: topics.size, refused: refused.length });
     return result;
   }
 

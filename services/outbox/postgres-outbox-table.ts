@@ -13,6 +13,8 @@ export interface BatchResult {
   readonly published: readonly string[];
   /** Rows that will never be accepted, by the error code of the webhook. */
   readonly refused: ReadonlyMap<string, readonly string[]>;
+  /** Why the other rows were not published; undefined if there are none. */
+  readonly failure?: Error | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -52,24 +54,22 @@ export class PostgresOutboxTable {
   }
 
   /**
-   * Runs `publish` with the next rows, then removes those that it has published, in one transaction: if `publish` rejects or
-   * this process ends, all of them stay.
-   *
-   * @returns the number of rows that were published or refused
+   * Runs `publish` with the next rows, then removes those that it has published, in one transaction: if this process ends
+   * before, all of them stay. Returns what `publish` returned; nothing was published if there are no rows.
    */
-  async takeBatch(publish: (rows: readonly OutboxRow[]) => Promise<BatchResult>): Promise<number> {
+  async takeBatch(publish: (rows: readonly OutboxRow[]) => Promise<BatchResult>): Promise<BatchResult> {
     const client = await this.#connect();
     await client.query('BEGIN');
     try {
       const { rows } = await client.query<OutboxRow>(TAKE, [this.#batchRows]);
-      const { published, refused } =
-        rows.length > 0 ? await publish(rows) : { published: [], refused: new Map<string, readonly string[]>() };
+      const result: BatchResult = rows.length > 0 ? await publish(rows) : { published: [], refused: new Map() };
+      const { published, refused } = result;
       if (published.length > 0) await client.query('DELETE FROM heliograph_outbox WHERE id = ANY($1)', [published]);
       for (const [code, ids] of refused) {
         await client.query('UPDATE heliograph_outbox SET refused = $2 WHERE id = ANY($1)', [ids, code]);
       }
       await client.query('COMMIT');
-      return published.length + [...refused.values()].flat().length;
+      return result;
     } catch (error) {
       await client.query('ROLLBACK').catch(() => this.close());
       throw error;

@@ -6,9 +6,8 @@ import type { CallWebhook } from './webhook-call.ts';
 const MAX_CALLS = 8;
 
 /**
- * Publishes one update for each topic of the rows, with the data of its last row. Topics without data share calls.
- *
- * @throws {WebhookCallError} if one of the calls may succeed later
+ * Publishes one update for each topic of the rows, with the data of its last row. Topics without data share calls. Ends at the
+ * first call that may succeed later: what was published before it counts, so that a slow webhook is no endless loop.
  */
 export async function publishRows(rows: readonly OutboxRow[], call: CallWebhook): Promise<BatchResult> {
   const topics = new Map<string, OutboxRow[]>();
@@ -23,11 +22,20 @@ export async function publishRows(rows: readonly OutboxRow[], call: CallWebhook)
     ),
   ];
   const codes = new Map<string, string>();
+  const done: string[] = [];
+  let failure: Error | undefined;
 
   async function publish(group: readonly OutboxRow[]): Promise<void> {
-    const code = await call(bodyOf(group));
-    if (code === undefined) return;
-    if (group.length === 1) codes.set(group[0]?.topic ?? '', code);
+    if (failure) return;
+    let code: string | undefined;
+    try {
+      code = await call(bodyOf(group));
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error));
+      return;
+    }
+    if (code === undefined) done.push(...group.map(({ topic }) => topic));
+    else if (group.length === 1) codes.set(group[0]?.topic ?? '', code);
     else for (const row of group) await publish([row]); // the webhook refuses all for one
   }
 
@@ -35,7 +43,7 @@ export async function publishRows(rows: readonly OutboxRow[], call: CallWebhook)
   const idsOf = (topic: string) => (topics.get(topic) ?? []).map(({ id }) => id);
   const refused = new Map<string, string[]>();
   for (const [topic, code] of codes) refused.set(code, [...(refused.get(code) ?? []), ...idsOf(topic)]);
-  return { published: [...topics.keys()].filter((topic) => !codes.has(topic)).flatMap(idsOf), refused };
+  return { published: done.flatMap(idsOf), refused, failure };
 }
 
 /** Encodes a call; `data` is passed on as it was written. */

@@ -20,8 +20,7 @@ ${describe(store)}
 
 Publish an update of the topic "${topic}":
 
-  curl -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' \\
-    -d '{"topic":"${topic}"}' http://localhost:${ports.webhook}/webhook
+  curl -X POST -H 'Authorization: Bearer ${token}' http://localhost:${ports.webhook}/webhook/${topic}
 
 `;
 }
