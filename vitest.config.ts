@@ -51,6 +51,7 @@ export default defineConfig({
           name: 'kubernetes',
           include: ['test/kubernetes/**/*.test.ts'],
           globalSetup: 'test/kubernetes/global-setup.ts',
+          maxWorkers: 3, // most of the time they wait
         },
       },
     ],

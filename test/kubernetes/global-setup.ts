@@ -2,7 +2,7 @@ import type { TestProject } from 'vitest/node';
 import { OLDER_RELEASE } from '../support/older-build.ts';
 import { kubectl, testContext } from './kubectl.ts';
 
-/** What a cluster has beyond the plain API; tests that need what is missing are skipped. */
+/** Features of a cluster beyond the plain API; tests that need a missing one are skipped. */
 export interface ClusterFeatures {
   /** Traefik in the namespace `traefik`, as Ingress controller and for the Gateway API. */
   readonly traefik: boolean;
@@ -20,7 +20,7 @@ declare module 'vitest' {
   }
 }
 
-/** Finds out what the cluster of KUBE_TEST_CONTEXT has, once before all tests of this folder. */
+/** Detects the features of the cluster of KUBE_TEST_CONTEXT, once before all tests of this folder. */
 export default async function setup(project: TestProject): Promise<void> {
   testContext();
   const has = (...args: string[]) =>

@@ -13,7 +13,7 @@ const PRINT_CONNECTIONS = `
   });
 `;
 
-/** What a test changes in an overlay: fields of a kustomization. */
+/** Changes of a test to an overlay: fields of a kustomization. */
 export interface Changes {
   readonly patches?: readonly object[];
   /** Folders of components. */

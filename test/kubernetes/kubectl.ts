@@ -10,7 +10,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** The product's image, which the nodes of the cluster have. */
 export const IMAGE = `heliograph:${version}`;
 
-/** What the Pod Security profile "restricted" wants of a container. */
+/** Settings of a container that the Pod Security profile "restricted" requires. */
 export const HARDENED = {
   securityContext: {
     runAsNonRoot: true,

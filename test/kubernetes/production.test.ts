@@ -152,7 +152,7 @@ describe.skipIf(!inject('cluster').traefik)('the production overlay behind Traef
     await onVolume(`${REMOVE}; fs.mkdirSync(folder)`);
   }
 
-  /** Runs a script on the node of the volume, whose folder is `folder`. */
+  /** Runs a script on the node that has the volume; `folder` is the folder of the volume. */
   async function onVolume(script: string): Promise<void> {
     await outside('delete', '--ignore-not-found', 'pod/volume');
     await applyObjects({
