@@ -50,6 +50,7 @@ describe('a publisher on a webhook', () => {
     expect(versionHeaders([{ topic: 'new', version, previous }, ...(await publisher.versions('b'))])).toEqual({
       'Heliograph-Version': `new=${version};previous=${previous}, b=${updates[1]?.version}`,
     });
+    expect(versionHeaders([])).toEqual({ 'Heliograph-Version': '' });
     await webhook.stop();
     await relay.stop();
   });
