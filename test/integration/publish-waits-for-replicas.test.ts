@@ -3,6 +3,7 @@ import { eventually } from '../support/eventually.ts';
 import { publishCall } from '../support/publish-call.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';
+import { type SentinelFixture, startSentinels } from '../support/sentinel-fixture.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 import { WsClient } from '../support/ws-client.ts';
@@ -87,4 +88,48 @@ describe('with PUBLISH_WAIT_REPLICAS=1', () => {
       10_000,
     );
   });
+});
+
+describe('with PUBLISH_WAIT_REPLICAS=2, after a failover that leaves one replica', () => {
+  const PARTITIONS = 4;
+  let sentinel: SentinelFixture;
+  let webhook: ServiceProcess;
+  let relay: ServiceProcess;
+
+  beforeAll(async () => {
+    sentinel = await startSentinels();
+    const env = { ...sentinel.env, WEBHOOK_TOKENS: WEBHOOK_TOKEN, PARTITIONS: String(PARTITIONS), DRAIN_WINDOW: '0s' };
+    const waiting = { ...env, PUBLISH_WAIT_REPLICAS: '2' };
+    [webhook, relay] = await Promise.all([startService('webhook', waiting), startService('relay', env)]);
+  }, 60_000);
+  afterAll(async () => {
+    await Promise.all([webhook, relay].map((service) => service?.stop('SIGKILL')));
+    await sentinel?.stop();
+  });
+
+  it('refused calls raise no floor, once the first of each partition has covered what was acknowledged before', async () => {
+    const topics = Array.from({ length: 20 }, (_, n) => `topic-${n}`);
+    const publish = (topic: string) => publishCall(webhook, WEBHOOK_TOKEN, { topic });
+    const raised = () => relay.metric('relay_floor_raises_total');
+    const codes = (responses: readonly Awaited<ReturnType<typeof publish>>[]) => [
+      ...new Set(responses.map(({ status, body }) => `${status} ${body.code ?? ''}`)),
+    ];
+    await eventually(async () => expect(codes(await Promise.all(topics.map(publish)))).toEqual(['200 ']), 20_000);
+    const before = await raised();
+    await (await sentinel.master()).kill();
+    for (const topic of topics) {
+      await eventually(async () => expect(codes([await publish(topic)])).toEqual(['503 not_replicated']), 30_000);
+    }
+    await eventually(async () => expect(await relay.metric('relay_fresh')).toBe(1), 15_000);
+    const covered = await raised();
+    expect(covered - before).toBeGreaterThanOrEqual(PARTITIONS);
+    for (let n = 0; n < 3; n += 1) {
+      expect(codes(await Promise.all(topics.map(publish)))).toEqual(['503 not_replicated']);
+    }
+    const digests = await relay.metric('relay_digests_total');
+    await eventually(async () => {
+      expect(await relay.metric('relay_digests_total')).toBeGreaterThan(digests + PARTITIONS);
+    }, 15_000);
+    expect(await raised()).toBe(covered);
+  }, 180_000);
 });
