@@ -18,7 +18,7 @@ const DATA_BYTES = [0, 100, 4096];
 
 /** Measures an update against a plain PUBLISH of the same payload. */
 export const measurePublishCost: MeasurePart = async ({ redis, quick, against, progress }, samples) => {
-  const [rounds, updates] = quick ? [3, 800] : [9, 4800];
+  const [rounds, updates] = quick ? [3, 800] : [7, 3200];
   const env = { REDIS_URL: redis.url, PARTITIONS: '1' };
   const plain = new Redis(redis.url, { retryStrategy: () => null });
   plain.on('error', () => {}); // its calls fail

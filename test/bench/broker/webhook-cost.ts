@@ -45,7 +45,7 @@ function createSend(port: number, agent: Agent): Send {
 
 /** Measures the CPU of a webhook per call, by kind of call, against the least that Express and Redis need. */
 export const measureWebhookCost: MeasurePart = async ({ redis, quick, against, progress }, samples) => {
-  const [rounds, calls] = quick ? [3, 320] : [7, 1600];
+  const [rounds, calls] = quick ? [3, 320] : [5, 800];
   const secret = `whsec_${randomBytes(24).toString('base64')}`;
   const signer = new Webhook(secret);
   const byToken = () => ({ authorization: `Bearer ${TOKEN}` });
