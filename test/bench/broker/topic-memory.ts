@@ -8,10 +8,12 @@ import type { MeasurePart, Row } from './part.ts';
 const DATA_BYTES = [0, 100, 4096];
 const AT_ONCE = 100;
 const TOPICS_PER_CLIENT = 100;
+/** Subscribed to before: a process that has just started grows by more than its topics. */
+const EARLIER_TOPICS = 2000;
 
 /** Measures the memory of a topic in Redis, and in a relay with a client subscribed to it. */
 export const measureTopicMemory: MeasurePart = async ({ redis, quick, progress }, samples) => {
-  const topics = quick ? 2000 : 10_000;
+  const topics = quick ? 4000 : 12_000;
   const usedBytes = async () =>
     Number(/used_memory:(\d+)/.exec(String(await askRedis(redis.url, 'INFO', 'memory')))?.[1]);
   const rows: Row[] = [];
@@ -21,24 +23,28 @@ export const measureTopicMemory: MeasurePart = async ({ redis, quick, progress }
     const clients = new Clients();
     try {
       const relay = await cluster.addRelay();
-      const [redisBefore, relayBefore] = [await usedBytes(), await relay.process.memory()];
+      const redisBefore = await usedBytes();
       for (let i = 0; i < topics; i += AT_ONCE) {
         const names = Array.from({ length: AT_ONCE }, (_, k) => topicName(i + k));
         await Promise.all(names.map((name) => cluster.publish(name, bytes === 0 ? undefined : 'x'.repeat(bytes - 2))));
       }
       const redisAfter = await usedBytes();
-      await clients.connect({
-        protocol: 'websocket',
-        port: relay.port,
-        count: topics / TOPICS_PER_CLIENT,
-        topics,
-        topicsPerClient: TOPICS_PER_CLIENT,
-        confirmsSubscription: true,
-      });
-      const relayAfter = await relay.process.memory();
+      const subscribe = async (count: number) => {
+        await clients.connect({
+          protocol: 'websocket',
+          port: relay.port,
+          count: count / TOPICS_PER_CLIENT,
+          topics: count,
+          topicsPerClient: TOPICS_PER_CLIENT,
+          confirmsSubscription: true,
+        });
+        return relay.process.memory();
+      };
+      const relayBefore = await subscribe(EARLIER_TOPICS);
+      const relayAfter = await subscribe(topics);
       const [inRedis, inRelay] = [`${bytes} B: Redis`, `${bytes} B: relay`];
       collect(samples, inRedis, (redisAfter - redisBefore) / topics);
-      collect(samples, inRelay, (relayAfter.rss - relayBefore.rss) / topics);
+      collect(samples, inRelay, (relayAfter.rss - relayBefore.rss) / (topics - EARLIER_TOPICS));
       const subscribed = `with a client: ${showSummary(samples[inRelay], 0)} B of a relay`;
       rows.push([
         `memory of a topic, ${bytes} B of data`,
