@@ -50,6 +50,11 @@ export class SimulatedEngine {
     return this;
   }
 
+  /** Simulated clients send no HEAD requests. */
+  head(): this {
+    return this;
+  }
+
   any(): this {
     return this;
   }
