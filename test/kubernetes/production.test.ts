@@ -48,7 +48,13 @@ const CHANGES = {
 const connected = (updates: number) => ({
   websocket: { closedAfterMs: null, updates, statuses: [] },
   sse: { closedAfterMs: null, updates, statuses: [] },
-  'long-poll': { closedAfterMs: null, updates, statuses: [200, 304] },
+  'long-poll': {
+    closedAfterMs: null,
+    updates,
+    statuses: [200, 304],
+    held: expect.toSatisfy((held: number) => held > 3),
+    failures: expect.any(Array),
+  },
 });
 
 describe.skipIf(!inject('cluster').traefik)('the production overlay behind Traefik', () => {
