@@ -12,7 +12,7 @@ import { SteadyPublisher } from '../support/steady-publisher.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 
 /** The builds that must work beside this one. */
-const OLDER_BUILDS = [OLDER_RELEASE];
+const OLDER_BUILDS = [OLDER_RELEASE, { name: 'the build before markers', commit: '50260cd' }];
 
 const TOPICS = Array.from({ length: 12 }, (_, i) => `topic/${i}`);
 /** More than four are long-polled without waiting. */

@@ -24,7 +24,7 @@ export async function olderBuild(commit: string): Promise<string> {
   if (!existsSync(folder)) {
     const unfinished = `${folder}.${process.pid}`;
     await mkdir(unfinished, { recursive: true });
-    await extractCommit(commit, unfinished, 'services deploy package.json tsconfig.json tsconfig.build.json');
+    await extractCommit(commit, unfinished, 'services deploy package.json tsconfig.json tsconfig.build.json LICENSE');
     await run('npm', ['run', '--silent', 'build'], { cwd: unfinished });
     // Another process may have built it meanwhile.
     await rename(unfinished, folder).catch(() => rm(unfinished, { recursive: true }));

@@ -3,10 +3,17 @@ import type { Samples } from '../statistics.ts';
 import { measureClusterCost } from './cluster-cost.ts';
 import type { MeasurePart, Row } from './part.ts';
 import { measurePublishCost } from './publish-cost.ts';
+import { measureRelayCost } from './relay-cost.ts';
 import { measureTopicMemory } from './topic-memory.ts';
 import { measureWebhookCost } from './webhook-cost.ts';
 
-const PARTS: readonly MeasurePart[] = [measurePublishCost, measureClusterCost, measureWebhookCost, measureTopicMemory];
+const PARTS: readonly MeasurePart[] = [
+  measurePublishCost,
+  measureRelayCost,
+  measureClusterCost,
+  measureWebhookCost,
+  measureTopicMemory,
+];
 
 async function run(context: BenchContext): Promise<BenchResult> {
   const samples: Samples = {};
@@ -23,6 +30,6 @@ async function run(context: BenchContext): Promise<BenchResult> {
 export const BROKER: Bench = {
   name: 'broker',
   description:
-    "What updates, webhooks and topics cost; `--against` adds another build's updates and webhook. CPU of Redis is that of its main thread",
+    "What updates, relays, webhooks and topics cost; `--against` adds another build's updates, relays and webhook. CPU of Redis is that of its main thread",
   run,
 };
