@@ -60,8 +60,6 @@ describe('a client that reads again after a pause', () => {
     REDIS_URL: inject('redisUrl'),
     HELIOGRAPH_PREFIX: prefix,
     WEBHOOK_TOKENS: WEBHOOK_TOKEN,
-    WEBHOOK_RATE: '0', // large updates, as fast as it takes to fill the buffers
-    WEBHOOK_STORAGE: '0B',
   };
   let webhook: ServiceProcess;
   beforeAll(async () => {

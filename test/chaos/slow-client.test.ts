@@ -59,8 +59,6 @@ describe('a client on ten topics that stops reading for 20 s while 10,000 update
       REDIS_URL: inject('redisUrl'),
       HELIOGRAPH_PREFIX: randomPrefix(),
       WEBHOOK_TOKENS: WEBHOOK_TOKEN,
-      WEBHOOK_RATE: '0', // one publisher sends far more than one may by default
-      WEBHOOK_STORAGE: '0B',
       REBALANCE: '0', // the relays shall keep their unequal loads
     };
     [webhook, relay, otherRelay] = await Promise.all([

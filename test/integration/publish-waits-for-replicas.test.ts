@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { publishCall } from '../support/publish-call.ts';
+import { attemptCall } from '../support/publish-call.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type SentinelFixture, startSentinels } from '../support/sentinel-fixture.ts';
@@ -36,24 +36,24 @@ describe('with PUBLISH_WAIT_REPLICAS=1', () => {
   });
 
   it('an update is acknowledged once a replica has it', async () => {
-    const { status, body } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
+    const { status, body } = await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     expect(status).toBe(200);
     const registers = (await askRedis(replica.port, 'KEYS', '*:topic:chat')) as string[];
     expect(await askRedis(replica.port, 'HGET', String(registers[0]), 'version')).toBe(String(body.updates[0].version));
   });
 
   it('an update is not acknowledged without a replica if Redis had forgotten the script', async () => {
-    expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'forgotten' })).status).toBe(200);
+    expect((await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'forgotten' })).status).toBe(200);
     replica.freeze();
     try {
       await askRedis(master.port, 'SCRIPT', 'FLUSH');
-      const { status, body } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'forgotten' });
+      const { status, body } = await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'forgotten' });
       expect([status, body.code]).toEqual([503, 'not_replicated']);
     } finally {
       replica.thaw();
     }
     await eventually(
-      async () => expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'forgotten' })).status).toBe(200),
+      async () => expect((await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'forgotten' })).status).toBe(200),
       10_000,
     );
   });
@@ -65,7 +65,7 @@ describe('with PUBLISH_WAIT_REPLICAS=1', () => {
     try {
       const digests = await relay.metric('relay_digests_total');
       const responses = await Promise.all(
-        Array.from({ length: 50 }, () => publishCall(webhook, WEBHOOK_TOKEN, { topic: 'lonely' })),
+        Array.from({ length: 50 }, () => attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'lonely' })),
       );
       for (const response of responses) {
         expect(response).toMatchObject({
@@ -84,7 +84,7 @@ describe('with PUBLISH_WAIT_REPLICAS=1', () => {
       client.terminate();
     }
     await eventually(
-      async () => expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'lonely' })).status).toBe(200),
+      async () => expect((await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'lonely' })).status).toBe(200),
       10_000,
     );
   });

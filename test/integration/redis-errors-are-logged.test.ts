@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { FakeSentinel } from '../support/fake-sentinel.ts';
 import { freePort } from '../support/free-port.ts';
-import { publishCall } from '../support/publish-call.ts';
+import { attemptCall } from '../support/publish-call.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
@@ -96,7 +96,7 @@ describe('a webhook that finds no Redis', () => {
 
   async function requireUnavailable(webhook: ServiceProcess): Promise<void> {
     await eventually(() => expect(webhook.log()).toContain('the webhook listens'));
-    const { status, body } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
+    const { status, body } = await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     expect([status, body.code]).toEqual([503, 'broker_unavailable']);
   }
 
@@ -171,7 +171,7 @@ describe('a password for a Redis that needs none and has no HELLO', () => {
     await using redis = await RedisProcess.start({ args: ['--rename-command', 'HELLO', ''] });
     const env = { REDIS_URL: redis.url.replace('://', '://:secret@'), WEBHOOK_TOKENS: WEBHOOK_TOKEN };
     await using webhook = await startService('webhook', env);
-    expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200);
+    expect((await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200);
     requireJsonLines(webhook.log());
   });
 });

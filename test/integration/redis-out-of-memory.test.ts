@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { publishCall } from '../support/publish-call.ts';
+import { attemptCall } from '../support/publish-call.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
@@ -23,7 +23,7 @@ describe('a Redis that is out of memory', () => {
 
   it('serves relays, also over new links; publishers get a 503 until there is memory', async () => {
     const client = await WsClient.open(`ws://127.0.0.1:${relay.port}/ws?topic=chat`);
-    const before = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
+    const before = await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     await eventually(() => expect(client.ofType('update')).toHaveLength(1));
 
     await askRedis(redis.port, 'CONFIG', 'SET', 'maxmemory', '1');
@@ -34,14 +34,14 @@ describe('a Redis that is out of memory', () => {
       expect(await webhook.metric('broker_links')).toBe(1);
       expect(await relay.metric('relay_fresh')).toBe(1);
     });
-    const { status, body } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
+    const { status, body } = await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     expect([status, body.code]).toEqual([503, 'broker_unavailable']);
     const register = await (await fetch(`http://127.0.0.1:${relay.port}/topics/chat`)).json();
     expect(register.version).toBe(before.body.updates[0].version);
 
     await askRedis(redis.port, 'CONFIG', 'SET', 'maxmemory', '0');
     await eventually(async () =>
-      expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200),
+      expect((await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200),
     );
     await eventually(() => expect(client.ofType('update')).toHaveLength(2));
     client.terminate();

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { publishCall } from '../support/publish-call.ts';
+import { attemptCall } from '../support/publish-call.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { startService } from '../support/service-process.ts';
@@ -40,12 +40,12 @@ describe('a Redis that refuses commands', () => {
     await using redis = await RedisProcess.start();
     const env = { REDIS_URL: redis.url, WEBHOOK_TOKENS: WEBHOOK_TOKEN };
     await using webhook = await startService('webhook', env);
-    expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200);
+    expect((await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200);
     expect(await webhook.metric('broker_refusals_total')).toBe(0);
 
     await spoil(redis);
     for (let call = 0; call < 3; call += 1) {
-      const { status, body } = await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
+      const { status, body } = await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
       expect([status, body.code, body.detail]).toEqual([
         503,
         'broker_unavailable',

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RESTORE_TIME_MS } from '../../services/shared/broker/redis/redis-settings.ts';
 import { eventually } from '../support/eventually.ts';
-import { publishCall } from '../support/publish-call.ts';
+import { attemptCall } from '../support/publish-call.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { RedisProcess } from '../support/redis-process.ts';
@@ -39,7 +39,7 @@ describe('processes that share a Redis', () => {
     await askRedis(redis.port, ...command);
     const other = startService('relay', { ...env(), PARTITIONS: '32' });
     await expect(other).rejects.toThrow(/relay ended with 1: .*\\"partitions\\":16.*\\"partitions\\":32/s);
-    expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200);
+    expect((await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200);
     expect(await relay.metric('relay_fresh')).toBe(1);
   });
 
@@ -67,7 +67,7 @@ describe('processes that share a Redis', () => {
     });
     await set('{"partitions":8,"pubsub":"plain"}');
     if (command.length > 0) await askRedis(redis.port, ...command);
-    const publish = () => publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
+    const publish = () => attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     await eventually(async () => {
       const { status, body } = await publish();
       expect({ status, code: body.code }).toEqual({ status: 503, code: 'settings_differ' });

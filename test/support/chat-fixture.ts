@@ -26,7 +26,8 @@ export interface RunningChat {
 export async function startChat(
   options: { webhookUrl?: string; env?: Record<string, string>; config?: Partial<ChatConfig> } = {},
 ): Promise<RunningChat> {
-  const env = { CHAT_HOST: '127.0.0.1', CHAT_PORT: '0', CHAT_DB: ':memory:', WEBHOOK_TOKEN, ...options.env };
+  const own = { CHAT_HOST: '127.0.0.1', CHAT_PORT: '0', CHAT_DB: ':memory:', COMMENT_RATE: '0' };
+  const env = { ...own, WEBHOOK_TOKEN, ...options.env };
   const log: string[] = [];
   const registry = createMetricsRegistry({ service: 'chat' });
   const chat = createChat({

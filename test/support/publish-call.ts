@@ -12,8 +12,15 @@ interface Webhook {
   readonly port: number;
 }
 
-/** Publishes as a web app does, with a bearer token. */
-export function publishCall(webhook: Webhook, token: string, message: unknown): Promise<PublishAnswer> {
+/** Publishes as a web app does, with a bearer token. Throws if the webhook refuses: the update would seem to be lost. */
+export async function publishCall(webhook: Webhook, token: string, message: unknown): Promise<PublishAnswer> {
+  const answer = await attemptCall(webhook, token, message);
+  if (answer.status !== 200) throw new Error(`the webhook refused to publish: ${answer.status} ${answer.body.code}`);
+  return answer;
+}
+
+/** Tries to publish: the webhook may refuse. */
+export function attemptCall(webhook: Webhook, token: string, message: unknown): Promise<PublishAnswer> {
   return callWebhook(webhook, token, '/webhook', message);
 }
 

@@ -8,6 +8,9 @@ import { freePort } from './free-port.ts';
 
 const THIS_BUILD = fileURLToPath(new URL('../../dist', import.meta.url));
 
+/** A publisher or author in tests may do more than one is allowed by default. */
+const UNLIMITED = { WEBHOOK_RATE: '0', WEBHOOK_STORAGE: '0B', COMMENT_RATE: '0' };
+
 /** A built service in its own process, with its admin port on loopback. Disposing kills it. */
 export interface ServiceProcess extends AsyncDisposable {
   readonly pid: number;
@@ -46,7 +49,7 @@ export async function startService(
   } = {},
 ): Promise<ServiceProcess> {
   const adminPort = await freePort();
-  const own: Record<string, string> = { ADMIN_PORT: String(adminPort), CHAT_DB: ':memory:' };
+  const own: Record<string, string> = { ...UNLIMITED, ADMIN_PORT: String(adminPort), CHAT_DB: ':memory:' };
   const ports: Record<string, number> = {};
   for (const name of role === 'standalone' ? ['relay', 'webhook', 'chat'] : [role]) {
     const variable = `${name.toUpperCase()}_PORT`;
