@@ -54,7 +54,7 @@ describe('receipts', () => {
   /** Returns the calls to Redis during `work`, without the periodic ones: digests, loads of relays, settings. */
   async function callsBy(work: () => Promise<void>): Promise<Call[]> {
     calls.length = 0;
-    const at = (topic: string) => calls.findIndex(({ args }) => args.includes(topic));
+    const at = (topic: string) => calls.findIndex(({ args }) => args.some((arg) => arg.endsWith(`:${topic}`)));
     const mark = async (topic: string) => {
       await publishCall(services[0] as ServiceProcess, WEBHOOK_TOKEN, { topic });
       await eventually(() => expect(at(topic)).toBeGreaterThanOrEqual(0));
@@ -81,13 +81,13 @@ describe('receipts', () => {
     });
     const after = await callsBy(publish);
 
-    expect(before.map(({ name }) => name)).toEqual(Array(20).fill('evalsha'));
-    expect(new Set(before.map(({ inside }) => inside.join(' ')))).toEqual(
-      new Set(['time info info hmget hset hset pexpire zadd zremrangebyscore publish']),
-    );
-    expect(after.map(({ name, inside }) => [name, ...inside])).toEqual(
-      before.map(({ name, inside }) => [name, ...inside]),
-    );
+    // The server's identity is read once a second, the TTL of a register is renewed once in a while.
+    const rare = ['time', 'info', 'hmget', 'pexpire'];
+    const written = ({ inside }: Call) => inside.filter((name) => !rare.includes(name)).join(' ');
+    for (const calls of [before, after]) {
+      expect(calls.map(({ name }) => name)).toEqual(Array(20).fill('evalsha'));
+      expect(new Set(calls.map(written))).toEqual(new Set(['hset zadd publish hset']));
+    }
     const all = queried.reduce((sum, { inside }) => sum + 1 + inside.length, 0);
     console.info(
       `with two relays, an update with a wait costs Redis ${queried.length} calls and ${all} commands in all ` +
