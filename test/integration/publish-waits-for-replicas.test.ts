@@ -109,7 +109,7 @@ describe('with PUBLISH_WAIT_REPLICAS=2, after a failover that leaves one replica
 
   it('refused calls raise no floor, once the first of each partition has covered what was acknowledged before', async () => {
     const topics = Array.from({ length: 20 }, (_, n) => `topic-${n}`);
-    const publish = (topic: string) => publishCall(webhook, WEBHOOK_TOKEN, { topic });
+    const publish = (topic: string) => attemptCall(webhook, WEBHOOK_TOKEN, { topic });
     const raised = () => relay.metric('relay_floor_raises_total');
     const codes = (responses: readonly Awaited<ReturnType<typeof publish>>[]) => [
       ...new Set(responses.map(({ status, body }) => `${status} ${body.code ?? ''}`)),
