@@ -1,6 +1,6 @@
 // Completes the build after tsc: bundles the browser client and the scripts of pages into one file each, packs the client
 // library for npm, and copies the assets that services read into `dist`. Writes each file atomically, because tests and running services may read it.
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -56,3 +56,6 @@ for (const path of readdirSync(join(root, 'services'), { recursive: true })) {
   if (!ASSETS.has(extname(path))) continue;
   writeWhole(join(root, 'dist', path), readFileSync(join(root, 'services', path)));
 }
+
+// Run by path, without npm, which would make it executable.
+chmodSync(join(root, 'dist/cli/main.js'), 0o755);

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readChatConfig } from '../services/chat/config.ts';
+import { createProgram } from '../services/cli/program.ts';
 import { Heliograph } from '../services/client/heliograph-client.ts';
 import { MAX_LONG_POLLS } from '../services/client/long-poll-connection.ts';
 import { MAX_SSE_TOPICS } from '../services/client/sse-connection.ts';
@@ -67,6 +68,19 @@ describe('the pages', () => {
     const { text } = pageWith('| Option | Default | What |');
     for (const name of THRESHOLD_NAMES) expect(text).toContain(`\`${name}\``);
     for (const name of Object.keys(PRESETS)) expect(text).toContain(`\`--preset ${name}\``);
+  });
+
+  it('list every command of the command line with its help, and no other, and name their options', () => {
+    const { stdin, stdout, stderr } = process;
+    const program = createProgram({ env: {}, stdin, stdout, stderr, loadEnvFile() {} });
+    const signature = (command: (typeof program.commands)[number]) =>
+      `${command.name()} ${command.usage().replace('[options]', '').trim()}`.trim();
+    const documented = tableRows('Command', 'What').map(([command, what]) => [plain(command), plain(what)]);
+    expect(documented).toEqual(program.commands.map((command) => [signature(command), command.description()]));
+    const { text } = pageWith('| Command | What |');
+    for (const { options } of [program, ...program.commands]) {
+      for (const { long } of options) expect(text).toContain(`\`${long}`);
+    }
   });
 
   it('name the credentials of the load test in the environment, as its help does', () => {

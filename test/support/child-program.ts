@@ -16,16 +16,22 @@ export interface ChildProgram {
   end(): Promise<void>;
 }
 
-/** Runs a source file as `node <file> <args>`, with only these environment variables. */
+/**
+ * Runs a source file, or a built one, as `node <file> <args>`, with only these environment variables.
+ *
+ * @param options.input its standard input; by default empty
+ */
 export function startProgram(options: {
   file: string;
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
+  input?: string;
 }): ChildProgram {
-  const child = spawn(process.execPath, ['--import', LOADER, options.file, ...(options.args ?? [])], {
-    env: { ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const { file, args = [], env = {}, input = '' } = options;
+  const loader = file.endsWith('.ts') ? ['--import', LOADER] : [];
+  const child = spawn(process.execPath, [...loader, file, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.on('error', () => {}); // it may end without reading
+  child.stdin.end(input);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

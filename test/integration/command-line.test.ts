@@ -1,0 +1,209 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { ChildProgram } from '../support/child-program.ts';
+import { COMMAND_LINE, runCommand, startCommand } from '../support/command-line.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { randomPrefix } from '../support/random-prefix.ts';
+import { runShell } from '../support/run-shell.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { JWT_SECRET, signToken, WEBHOOK_TOKEN } from '../support/tokens.ts';
+
+let services: ServiceProcess;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  const settings = {
+    WEBHOOK_TOKENS: WEBHOOK_TOKEN,
+    SUBSCRIBE_AUTH: 'optional',
+    PRIVATE_TOPICS: 'private/*',
+    JWT_SECRET,
+  };
+  services = await startService('standalone', settings);
+  env = {
+    RELAY_URL: `http://localhost:${services.ports.relay}`,
+    WEBHOOK_URL: `http://localhost:${services.ports.webhook}/webhook`,
+    WEBHOOK_TOKEN,
+  };
+});
+
+afterAll(() => services?.stop());
+
+/** Starts `heliograph listen`, and waits until it is subscribed. */
+async function listen(args: readonly string[], more: Record<string, string> = {}): Promise<ChildProgram> {
+  const listener = startCommand(['listen', ...args], { env: { ...env, ...more } });
+  await eventually(() => expect(listener.output().stderr).toContain('live'), 15_000);
+  return listener;
+}
+
+describe('heliograph', () => {
+  it('prints its version', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    expect(await runCommand(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  it('is what npx runs in a checkout', async () => {
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    expect(await runShell(`cd '${root}/test' && npx --offline heliograph --help`)).toContain('Usage: heliograph');
+  });
+
+  it('prints help on request to standard output, and without a command to standard error', async () => {
+    const asked = await runCommand(['--help']);
+    expect(asked).toMatchObject({ code: 0, stderr: '' });
+    expect(asked.stdout).toContain('Usage: heliograph');
+    expect(await runCommand([])).toEqual({ code: 2, stdout: '', stderr: asked.stdout });
+  });
+
+  it.each(['start', 'relay', 'webhook', 'chat', 'outbox', 'publish', 'listen', 'doctor'])(
+    'prints the help of %s',
+    async (name) => {
+      const { code, stdout, stderr } = await runCommand([name, '--help']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain(`Usage: heliograph ${name}`);
+    },
+  );
+
+  it.each([
+    [['publsh', 'chat'], "unknown command 'publsh'\n(Did you mean publish?)"],
+    [['publish', 'chat', '--dta', '1'], "unknown option '--dta'\n(Did you mean --data?)"],
+    [['relay', '--port', '1'], "unknown option '--port'"],
+    [['relay', 'now'], "too many arguments for 'relay'"],
+    [['publish'], "missing required argument 'topic'"],
+    [['publish', 'two words'], 'It must have 1 to 128 bytes'],
+    [['publish', 'chat', '--url', 'localhost'], 'It must be a URL that starts with http:// or https://'],
+    [['publish', 'chat', '--token', 'short'], 'It must have at least 16 characters'],
+    [['publish', 'chat', '--wait', '5'], 'It must be a duration such as'],
+    [['publish', 'chat', '--wait', '31s'], 'It must be from 0ms to 30000ms'],
+    [['publish', 'chat'], 'WEBHOOK_SECRET must be one of the secrets of the webhook'],
+    [['publish', 'chat', '--token', WEBHOOK_TOKEN, '--data', '{'], '--data must be JSON'],
+    [['listen', 'chat', '--count', '0'], 'It must be a whole number from 1 on'],
+    [['doctor', 'relais'], 'Allowed choices are start, relay, webhook, chat, outbox'],
+  ])('exits with 2 and names the problem of %j', async (args, problem) => {
+    const { code, stdout, stderr } = await runCommand(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(problem);
+    expect(stderr).not.toContain('    at ');
+  });
+
+  it('fails if the file of --env-file cannot be read', async () => {
+    const { code, stdout, stderr } = await runCommand(['doctor', '--env-file', '/no/such/file']);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('/no/such/file');
+    expect([2, 9]).toContain(code); // Node 20 takes the option for its own, wherever it is, and exits with 9
+  });
+
+  it('names invalid variables of the environment', async () => {
+    const { code, stderr } = await runCommand(['listen', 'chat'], { env: { RELAY_URL: 'localhost' } });
+    expect(code).toBe(2);
+    expect(stderr).toContain('RELAY_URL must be a URL that starts with http:// or https://');
+  });
+
+  it('reads variables from a file, which the environment overrides', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'heliograph-env-'));
+    const file = join(dir, 'settings.env');
+    await writeFile(file, `WEBHOOK_URL=http://localhost:1/webhook\nWEBHOOK_TOKEN=${WEBHOOK_TOKEN}\n`);
+    const { WEBHOOK_URL } = env as { WEBHOOK_URL: string };
+    const published = await runCommand(['publish', 'env-file', '--env-file', file], { env: { WEBHOOK_URL } });
+    await rm(dir, { recursive: true });
+    expect(published).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it.each(['relay', 'webhook', 'chat', 'standalone'] as const)('runs the service %s', async (role) => {
+    const settings = {
+      REDIS_URL: inject('redisUrl'),
+      HELIOGRAPH_PREFIX: randomPrefix(),
+      ...(role === 'chat' ? { WEBHOOK_TOKEN } : { WEBHOOK_TOKENS: WEBHOOK_TOKEN }),
+    };
+    const program = [COMMAND_LINE, role === 'standalone' ? 'start' : role];
+    await using service = await startService(role, settings, { program });
+    expect(await service.stop()).toBe(0);
+  });
+
+  it('runs an outbox', async () => {
+    const settings = { DATABASE_URL: `postgres://localhost:${await freePort()}/none`, WEBHOOK_TOKEN };
+    await using service = await startService('outbox', settings, { program: [COMMAND_LINE, 'outbox'], until: 'livez' });
+    expect(await service.stop()).toBe(0);
+  });
+});
+
+describe('heliograph publish', () => {
+  it('prints the version of each topic, as lines or as JSON', async () => {
+    const lines = await runCommand(['publish', 'one', 'two'], { env });
+    expect(lines).toMatchObject({ code: 0, stderr: '' });
+    expect(lines.stdout).toMatch(/^one \d{16}\ntwo \d{16}\n$/);
+    const json = await runCommand(['publish', 'one', '--json', '--wait', '10s'], { env });
+    expect(JSON.parse(json.stdout)).toMatchObject([{ topic: 'one', previous: Number(lines.stdout.split(/\s/)[1]) }]);
+  });
+
+  it('publishes data from an option or from standard input', async () => {
+    const listener = await listen(['data', '--count', '2']);
+    expect((await runCommand(['publish', 'data', '--data', '{"n":1}'], { env })).code).toBe(0);
+    await eventually(() => expect(listener.output().stdout).toMatch(/^data \d{16} {"n":1}\n$/));
+    expect((await runCommand(['publish', 'data', '--data', '-'], { env, input: '[2, 3]\n' })).code).toBe(0);
+    expect((await listener.ended).code).toBe(0);
+    expect(listener.output().stdout).toMatch(/\ndata \d{16} \[2,3]\n$/);
+  });
+
+  it('prefers its options to the environment, also to a secret', async () => {
+    const { WEBHOOK_URL = '' } = env;
+    const other = { WEBHOOK_URL: 'http://localhost:1/webhook', WEBHOOK_SECRET: 'whsec_none' };
+    const args = ['publish', 'one', '--url', WEBHOOK_URL, '--token', WEBHOOK_TOKEN];
+    expect(await runCommand(args, { env: other })).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('exits with 1 and the reason if the webhook refuses the call or cannot be reached', async () => {
+    const refused = await runCommand(['publish', 'one', '--token', 'another-token-of-the-tests'], { env });
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain('the webhook answered 401 unauthorized');
+    const url = `http://127.0.0.1:${await freePort()}/webhook`;
+    const unreachable = await runCommand(['publish', 'one', '--url', url, '--timeout', '100ms'], { env });
+    expect(unreachable).toMatchObject({ code: 1, stdout: '' });
+    expect(unreachable.stderr).toContain(
+      `not published at ${url}: the webhook cannot be reached: connect ECONNREFUSED`,
+    );
+  });
+});
+
+describe('heliograph listen', () => {
+  it('prints updates as JSON until SIGINT', async () => {
+    const listener = await listen(['news', 'sport', '--json']);
+    await runCommand(['publish', 'sport', '--data', '1'], { env });
+    await eventually(() => expect(listener.output().stdout).toContain('\n'));
+    listener.process.kill('SIGINT');
+    expect((await listener.ended).code).toBe(0);
+    expect(JSON.parse(listener.output().stdout)).toMatchObject({
+      topic: 'sport',
+      version: expect.any(Number),
+      data: 1,
+    });
+  });
+
+  it('stops once its output has no reader', async () => {
+    const listener = await listen(['pipe']);
+    listener.process.stdout?.destroy();
+    await runCommand(['publish', 'pipe'], { env });
+    await runCommand(['publish', 'pipe'], { env });
+    expect((await listener.ended).code).toBe(0);
+  });
+
+  it('subscribes to private topics with a token', async () => {
+    const token = await signToken({ topics: ['private/*'] });
+    const listener = await listen(['private/one', '--count', '1'], { RELAY_TOKEN: token });
+    await runCommand(['publish', 'private/one'], { env });
+    expect((await listener.ended).code).toBe(0);
+  });
+
+  it.each([
+    ['no token', [], 'unauthorized private/one'],
+    ['an invalid one', ['--token', 'none'], 'unauthorized'],
+  ])('exits with 1 if the relay permits none of the topics, with %s', async (_, args, code) => {
+    const refused = await runCommand(['listen', 'private/one', ...args], { env });
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain(code);
+    expect(refused.stderr).toContain('permits none of these topics');
+  });
+});
