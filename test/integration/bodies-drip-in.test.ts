@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
 import { startChat } from '../support/chat-fixture.ts';
 import { eventually } from '../support/eventually.ts';
+import { startRelay } from '../support/relay-fixture.ts';
 import { signedHeaders, WEBHOOK_SECRET } from '../support/signed-headers.ts';
 import { startStats } from '../support/stats-fixture.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
@@ -22,6 +23,11 @@ function bytesInUse(): number {
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
+}
+
+async function startRelayOnNode() {
+  const { http, stop } = await startRelay({ env: { RELAY_ENGINE: 'node' } });
+  return { url: http, stop };
 }
 
 const SERVERS = [
@@ -48,6 +54,12 @@ const SERVERS = [
     bytes: 4000,
     head: ['POST /stats/login', 'content-type: application/x-www-form-urlencoded'],
     start: () => startStats({ STATS_TOKEN: 'a-token-of-the-statistics' }),
+  },
+  {
+    name: 'a relay on node:http, to a stream',
+    bytes: 60_000,
+    head: ['GET /events?topic=quiet'],
+    start: startRelayOnNode,
   },
 ];
 

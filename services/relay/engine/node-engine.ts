@@ -102,6 +102,7 @@ export class NodeEngine implements Engine {
 
   #receive(request: IncomingMessage, response: ServerResponse): void {
     if (!this.#pending.add(request.socket, response)) return;
+    request.resume(); // a body is discarded as it arrives: Node would keep a buffer for each of its chunks
     this.#handle(new NodeRequest(request), new NodeResponse(response, this.#closes));
   }
 
