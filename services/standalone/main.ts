@@ -63,7 +63,7 @@ await runProcess({
     { host: relay.host, port: relay.port, setting: 'RELAY' },
     { host: chat.host, port: chat.port, setting: 'CHAT' },
   ],
-  async main({ config, lifecycle, logger, registry, health, admin, abort }) {
+  async main({ config, lifecycle, logger, registry, health, admin, adminPort, abort }) {
     const { redis } = config;
     const clock = SYSTEM_CLOCK;
     const stats = await createStats({ config: config.stats, name: 'heliograph', redis, registry, logger, clock });
@@ -113,7 +113,14 @@ await runProcess({
       defaults,
       stats: stats.service('chat', { followsCalls: true }),
     });
-    const ports = { webhook: webhookPort, relay: relayPort, chat: await lifecycle.start('chat', chat) };
-    process.stdout.write(welcome({ ports, token: config.printedToken, topic: config.chat.topic, store }));
+    const chatPort = await lifecycle.start('chat', chat);
+    const text = welcome({
+      ports: { webhook: webhookPort, relay: relayPort, chat: chatPort, admin: adminPort },
+      token: config.printedToken,
+      topic: config.chat.topic,
+      store,
+      hasStats: stats.pages !== undefined,
+    });
+    process.stdout.write(text);
   },
 });

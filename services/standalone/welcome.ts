@@ -3,13 +3,15 @@ export type Store = 'memory' | 'redis' | { readonly unusable: string };
 
 /** Renders the output of `npm start`: the addresses of all services, and a command that publishes. */
 export function welcome(options: {
-  ports: { webhook: number; relay: number; chat: number };
+  ports: { webhook: number; relay: number; chat: number; admin: number };
   /** Undefined if the operator has set one, which is not printed. */
   token: string | undefined;
   topic: string;
   store: Store;
+  /** Whether there are pages of call statistics. */
+  hasStats: boolean;
 }): string {
-  const { ports, topic, store } = options;
+  const { ports, topic, store, hasStats } = options;
   const token = options.token ?? '<one of WEBHOOK_TOKENS>';
   return `
 ${describe(store)}
@@ -17,6 +19,7 @@ ${describe(store)}
   chat     http://localhost:${ports.chat}/        open it in two windows
   relay    ws://localhost:${ports.relay}/ws?topic=${topic}
   webhook  http://localhost:${ports.webhook}/webhook
+  stats    http://localhost:${ports.admin}/stats   ${hasStats ? 'call statistics; log in with STATS_TOKEN' : 'call statistics, if STATS_TOKEN is set'}
 
 Publish an update of the topic "${topic}":
 

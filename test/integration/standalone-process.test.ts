@@ -45,6 +45,18 @@ describe('npm start', () => {
     client.close();
   });
 
+  it('names the address of call statistics, and whether they are on', async () => {
+    const { log, stop } = await start();
+    await eventually(() => expect(log()).toMatch(/stats +http:\S+\/stats +call statistics, if STATS_TOKEN is set\n/));
+    await stop();
+    const token = 'a-token-for-statistics';
+    const { log: logWithToken } = await start({ STATS_TOKEN: token });
+    await eventually(() => expect(logWithToken()).toContain('log in with STATS_TOKEN'));
+    const [, url = ''] = /stats +(http:\S+)/.exec(logWithToken()) ?? [];
+    expect((await fetch(url, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+    expect(logWithToken()).not.toContain(token);
+  });
+
   it('says that Redis cannot be used, and why, instead of that it runs on it', async () => {
     const port = await freePort();
     service = await startService('standalone', { REDIS_URL: `redis://127.0.0.1:${port}` }, { until: 'livez' });

@@ -7,9 +7,15 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+const LOG_FORMATS = ['auto', 'json', 'text'] as const;
+
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
 /** The settings that every process has. */
 export interface ProcessConfig {
   readonly logLevel: LogLevel;
+  /** `auto` for text in a terminal, and JSON everywhere else. */
+  readonly logFormat: LogFormat;
   /** The port of `/metrics`, `/livez` and `/readyz`; 0 lets the system choose. */
   readonly adminPort: number;
   readonly adminHost: string;
@@ -27,6 +33,7 @@ export interface ProcessConfig {
 export function readProcessConfig(env: EnvReader, defaults: { adminPort: number }): ProcessConfig {
   return Object.freeze({
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    logFormat: env.oneOf('LOG_FORMAT', LOG_FORMATS, 'auto'),
     adminPort: env.port('ADMIN_PORT', defaults.adminPort),
     adminHost: env.host('ADMIN_HOST'),
     isAllowedHost: readAllowedHosts(env),

@@ -21,6 +21,7 @@ export interface ProcessParts<Config> {
   readonly health: Health;
   /** The admin port, already open, on which a service can mount pages of its own. */
   readonly admin: Pick<AdminServer, 'mount'>;
+  readonly adminPort: number;
   /** Logs why this process must not continue, and stops it with exit code 1. */
   readonly abort: (reason: Error) => void;
 }
@@ -58,6 +59,7 @@ export async function runProcess<Config>(options: {
 
   const {
     logLevel,
+    logFormat,
     adminHost: host,
     adminPort: port,
     headerTimeoutMs,
@@ -65,7 +67,8 @@ export async function runProcess<Config>(options: {
     drainWaitMs,
     shutdownTimeoutMs,
   } = configs.own;
-  const logger = createLogger({ name, level: logLevel });
+  const format = logFormat === 'auto' ? (process.stdout.isTTY ? 'text' : 'json') : logFormat;
+  const logger = createLogger({ name, level: logLevel, format });
   const registry = createMetricsRegistry({ service: name });
   const health = new Health();
   const lifecycle = new Lifecycle({ logger, shutdownTimeoutMs });
@@ -95,8 +98,9 @@ export async function runProcess<Config>(options: {
   try {
     await checkPorts([{ host, port, setting: 'ADMIN' }, ...ports(configs.service)]);
     const admin = createAdminServer({ host, port, headerTimeoutMs, isAllowedHost, registry, health, logger });
-    logger.info({ port: await lifecycle.start('admin server', admin) }, 'the admin server listens');
-    await main({ config: configs.service, lifecycle, logger, registry, health, admin, abort });
+    const adminPort = await lifecycle.start('admin server', admin);
+    logger.info({ port: adminPort }, 'the admin server listens');
+    await main({ config: configs.service, lifecycle, logger, registry, health, admin, adminPort, abort });
     started();
   } catch (error) {
     if (lifecycle.stopping) return; // a signal arrived first and is already stopping everything

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '../../../services/shared/logger.ts';
 
-function loggedBy(act: (logger: ReturnType<typeof createLogger>) => void): string {
+function loggedBy(act: (logger: ReturnType<typeof createLogger>) => void, format?: 'text'): string {
   const lines: string[] = [];
-  act(createLogger({ name: 'test', level: 'info', destination: { write: (line) => void lines.push(line) } }));
+  const destination = { write: (line: string) => void lines.push(line) };
+  act(createLogger({ name: 'test', level: 'info', ...(format && { format }), destination }));
   return lines.join('');
 }
 
@@ -12,6 +13,16 @@ describe('createLogger', () => {
     const line = loggedBy((logger) => logger.info({ port: 8090 }, 'the webhook listens'));
     expect(line).toMatch(/^[^\n]+\n$/);
     expect(JSON.parse(line)).toMatchObject({ level: 30, name: 'test', port: 8090, msg: 'the webhook listens' });
+  });
+
+  it('writes one line for people, if asked to, also redacted and without control characters of a caller', () => {
+    const text = loggedBy((logger) => logger.warn({ port: 8090, token: 'hunter2' }, 'the webhook listens'), 'text');
+    expect(text).toMatch(
+      /^\[\d\d:\d\d:\d\d\.\d{3}\] WARN \(test\): the webhook listens \{"port":8090,"token":"\[redacted\]"\}\n$/,
+    );
+    const hostile = loggedBy((logger) => logger.info({ agent: '\x1b[31m\nx' }, 'hello'), 'text');
+    expect(hostile).not.toContain('\x1b');
+    expect(hostile.split('\n')).toHaveLength(2);
   });
 
   it('writes nothing below its level', () => {

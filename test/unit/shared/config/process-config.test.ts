@@ -7,6 +7,7 @@ describe('readProcessConfig', () => {
   it('has a default for everything; that of the admin port depends on the service', () => {
     expect(readProcessConfig(new EnvReader({}), { adminPort: 9102 })).toEqual({
       logLevel: 'info',
+      logFormat: 'auto',
       isAllowedHost: expect.any(Function),
       adminPort: 9102,
       adminHost: defaultHost(),
@@ -19,6 +20,7 @@ describe('readProcessConfig', () => {
   it('reads every setting, and is frozen', () => {
     const env = {
       LOG_LEVEL: 'debug',
+      LOG_FORMAT: 'json',
       ADMIN_PORT: '0',
       ADMIN_HOST: '127.0.0.1',
       SHUTDOWN_TIMEOUT: '3s',
@@ -28,6 +30,7 @@ describe('readProcessConfig', () => {
     const config = readProcessConfig(new EnvReader(env), { adminPort: 9102 });
     expect(config).toEqual({
       logLevel: 'debug',
+      logFormat: 'json',
       isAllowedHost: expect.any(Function),
       adminPort: 0,
       adminHost: '127.0.0.1',
