@@ -8,6 +8,7 @@ export const ERRORS = {
   invalid_request: { status: 400, title: 'The request does not have the documented format' },
   unknown_member: { status: 400, title: 'The request has a member or parameter that does not exist' },
   invalid_topic: { status: 400, title: 'A topic must be 1 to 128 bytes of A-Z a-z 0-9 . _ ~ : / -' },
+  unknown_format: { status: 400, title: 'The stream does not have this format' },
   invalid_since: { status: 400, title: 'since must have one version for each topic' },
   too_many_topics: { status: 400, title: 'Too many topics' },
   invalid_comment: { status: 400, title: 'A comment must have a name and a text of the documented lengths' },

@@ -1,7 +1,9 @@
 import { createConnection } from 'node:net';
 import { EventSource } from 'eventsource';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ENGINES } from '../support/engines.ts';
 import { eventually } from '../support/eventually.ts';
+import { FailingBroker } from '../support/failing-broker.ts';
 import { freePort } from '../support/free-port.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 import { SseClient } from '../support/sse-client.ts';
@@ -94,6 +96,7 @@ describe('a stream', () => {
   it.each([
     ['without a topic', '/events', 'invalid_topic'],
     ['with an invalid topic', '/events?topic=*', 'invalid_topic'],
+    ['in an unknown format', '/events?topic=a&format=html', 'unknown_format'],
     ['with an invalid since', '/events?topic=a&since=x', 'invalid_since'],
     [
       `with more than 16 topics`,
@@ -149,6 +152,57 @@ describe('a stream', () => {
     expect(text).not.toContain('"data":20}');
     await eventually(async () => expect(await relay.metric('relay_sessions_behind')).toBe(0));
     socket.destroy();
+  });
+});
+
+describe.each(ENGINES)('a stream for Turbo, by the engine %s', (engine) => {
+  const REFRESH = '<turbo-stream action="refresh"></turbo-stream>';
+  let turboRelay: RelayFixture;
+  let broker: FailingBroker;
+  beforeEach(async () => {
+    broker = new FailingBroker();
+    turboRelay = await startRelay({ env: { RELAY_ENGINE: engine, REPAIR_INTERVAL: '100ms' }, ownBroker: broker });
+  });
+  afterEach(() => turboRelay.stop());
+
+  const open = (query: string, headers = {}) =>
+    SseClient.open(`${turboRelay.http}/events?format=turbo&${query}`, headers);
+  const unnamed = ({ events }: SseClient) => events.filter(({ name }) => name === '');
+
+  it('has one unnamed event for each update, whatever its data, and resumes by its ids', async () => {
+    using client = await open('topic=a&topic=b');
+    await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
+    expect(unnamed(client)).toEqual([]);
+    const a = await turboRelay.publish('a', { data: '\n\ndata: x' });
+    await eventually(() => expect(unnamed(client)).toMatchObject([{ data: REFRESH }]));
+    const b = await turboRelay.publish('b');
+    await eventually(() => expect(unnamed(client)).toMatchObject([{}, { data: REFRESH, id: `${a},${b}` }]));
+    using resumed = await open('topic=a&topic=b', { 'last-event-id': `${a},${b - 1}` });
+    await eventually(() => expect(unnamed(resumed)).toMatchObject([{ data: REFRESH, id: `${a},${b}` }]));
+    using current = await open('topic=a&topic=b', { 'last-event-id': `${a},${b}` });
+    await eventually(() => expect(current.ofType('subscribed')).toHaveLength(1));
+    expect(unnamed(current)).toEqual([]);
+  });
+
+  it('has named events, which Turbo ignores, for what is no update', async () => {
+    using client = await open('topic=a');
+    await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
+    broker.failing = true;
+    await eventually(() => expect(client.ofType('freshness')).toEqual([{ type: 'freshness', fresh: false }]));
+    expect(unnamed(client)).toEqual([]);
+  });
+
+  it('receives updates spread over time, because Turbo cannot spread its fetches', async () => {
+    using client = await open('topic=a&topic=b');
+    using json = await SseClient.open(`${turboRelay.http}/events?topic=a`);
+    for (const each of [client, json]) await eventually(() => expect(each.ofType('subscribed')).toHaveLength(1));
+    const before = client.lastEventId.split(',')[0];
+    await turboRelay.publish('a', { spread: 3_600_000 });
+    const b = await turboRelay.publish('b');
+    await eventually(() => expect(json.ofType('update')).toHaveLength(1));
+    await eventually(() => expect(unnamed(client)).toMatchObject([{ id: `${before},${b}` }]));
+    const a = await turboRelay.publish('a', { spread: 10 });
+    await eventually(() => expect(unnamed(client)).toMatchObject([{}, { id: `${a},${b}` }]));
   });
 });
 

@@ -43,7 +43,8 @@ export async function startCommentsApp(options: {
   relay: RelayFixture;
   script: string;
   head?: string;
-  body?: string;
+  /** What its page shows; a function renders it for each request. */
+  body?: string | ((comments: readonly string[]) => string);
 }): Promise<CommentsApp> {
   const { relay, head = '', body = '<main></main>' } = options;
   const webhook = await startWebhook({ broker: relay.broker });
@@ -53,10 +54,12 @@ export async function startCommentsApp(options: {
   let old: { readonly body: string; readonly versions: readonly PublishedUpdate[] } = { body: '', versions: [] };
   let oldReads = 0;
   let reads = 0;
-  const page = `<!doctype html><html lang="en"><title></title>${head}${body}<script type="module" src="/page.js"></script>`;
+  const page =
+    () => `<!doctype html><html lang="en"><head><title></title>${head}<script type="module" src="/page.js"></script></head>
+    <body>${typeof body === 'string' ? body : body(comments)}</body></html>`;
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.url === '/') return void response.setHeader('content-type', 'text/html').end(page);
+    if (request.url === '/') return void response.setHeader('content-type', 'text/html').end(page());
     if (request.url === '/page.js') return void response.setHeader('content-type', 'text/javascript').end(script);
     if (request.url !== '/comments') return void response.writeHead(204).end();
     if (request.method === 'POST') {

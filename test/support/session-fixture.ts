@@ -40,6 +40,11 @@ export class FakeSessionHub implements SessionHub {
 export class FakeSessionConnection implements Connection {
   readonly transport: TransportName;
   readonly acceptsMessages = true;
+
+  get supportsSpread() {
+    return this.transport !== 'legacy';
+  }
+
   readonly sent: string[] = [];
   room = true;
 

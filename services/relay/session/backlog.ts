@@ -51,8 +51,8 @@ export class Backlog {
         return false;
       }
       report.sentLate(update);
-      // A delivery with a spread leaves out legacy clients, and does not count them.
-      if (connection.transport === 'legacy' && update.spread) report.sent();
+      // A delivery with a spread leaves out clients that cannot spread their refetch, and does not count them.
+      if (!connection.supportsSpread && update.spread) report.sent();
     }
     return true;
   }

@@ -15,6 +15,8 @@ export class Sessions implements Iterable<Session> {
   readonly #behind = new Set<Session>();
   readonly #tokenless = new Set<Session>();
   readonly #legacy = new Set<Session>();
+  /** Clients that cannot spread their refetch by themselves. */
+  readonly #toPace = new Set<Session>();
   /** Clients whose paced updates are still to be sent: those since `since`, when `timer` fires at `atMs`. */
   readonly #paced = new Map<Session, { readonly since: FlushPosition; readonly atMs: number; readonly timer: Timer }>();
 
@@ -27,6 +29,7 @@ export class Sessions implements Iterable<Session> {
         this.#all.delete(session);
         this.#tokenless.delete(session);
         this.#legacy.delete(session);
+        this.#toPace.delete(session);
         this.#paced.get(session)?.timer.cancel();
         this.#paced.delete(session);
       },
@@ -41,7 +44,7 @@ export class Sessions implements Iterable<Session> {
     return this.#all.values();
   }
 
-  /** Clients of the legacy protocol: they cannot spread their refetch by themselves, nor resume. */
+  /** Clients of the legacy protocol: they cannot resume. */
   get legacy(): Iterable<Session> {
     return this.#legacy;
   }
@@ -62,6 +65,7 @@ export class Sessions implements Iterable<Session> {
     const session = new Session(this.#deps);
     this.#all.add(session);
     if (connection.transport === 'legacy') this.#legacy.add(session);
+    if (!connection.supportsSpread) this.#toPace.add(session);
     session.open(connection, request);
     return session;
   }
@@ -84,14 +88,14 @@ export class Sessions implements Iterable<Session> {
   }
 
   /**
-   * Sends the updates flushed at `since` or later to the legacy clients, each at a random time within the window. A client
+   * Sends the updates flushed at `since` or later to the clients that cannot spread, each at a random time within the window. One
    * that is paced already keeps its time if that is within the window: floors of several partitions make one send, and
    * frequent updates do not end a spread early.
    */
   pace(since: FlushPosition, windowMs: number): void {
     const { clock } = this.#deps;
     const nowMs = clock.monotonicMs();
-    for (const session of this.#legacy) {
+    for (const session of this.#toPace) {
       const earlier = this.#paced.get(session);
       if (earlier && earlier.atMs <= nowMs + windowMs) continue;
       earlier?.timer.cancel();

@@ -15,6 +15,8 @@ export interface Connection {
   readonly transport: TransportName;
   /** Whether the client can send messages, such as a token. */
   readonly acceptsMessages: boolean;
+  /** Whether the client spreads its refetch by itself. If not, paced deliveries leave it out. */
+  readonly supportsSpread: boolean;
   /** Starts the delivery of the topic's updates to this connection. */
   subscribe(topic: Topic): void;
   unsubscribe(topic: Topic): void;

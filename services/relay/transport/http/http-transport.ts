@@ -38,13 +38,15 @@ export abstract class HttpTransport<C extends HttpConnection> implements Transpo
     this.#deps = deps;
   }
 
-  deliver(update: Update): number {
+  deliver(update: Update, paced: boolean): number {
     const subscribers = this.#subscribers.get(update.topic);
     if (!subscribers) return 0;
     const text = this.render(update);
-    const count = subscribers.size;
+    let count = 0;
     // A copy: a connection that closes unsubscribes, and a new one may subscribe meanwhile.
     for (const connection of [...subscribers]) {
+      if (paced && !connection.supportsSpread) continue;
+      count += 1;
       if (!connection.sendRendered(update, text)) connection.owner?.fellBehind();
     }
     return count;
@@ -91,6 +93,7 @@ export abstract class HttpTransport<C extends HttpConnection> implements Transpo
 export abstract class HttpConnection implements Connection {
   abstract readonly transport: TransportName;
   readonly acceptsMessages = false;
+  readonly supportsSpread: boolean = true;
   readonly #host: HttpTransport<HttpConnection>;
   readonly #admissionKey: string;
   #res: HttpResponse | undefined;

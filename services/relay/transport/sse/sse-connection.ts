@@ -6,11 +6,15 @@ import { errorForClose } from '../http/http-response.ts';
 import { HttpConnection, type HttpTransport } from '../http/http-transport.ts';
 import { JSON_ENCODER } from '../message-encoder.ts';
 import type { Sweepable } from '../sweep.ts';
-import { refuseStream, renderEvent, renderRetry, writeStreamHead } from './sse-stream.ts';
+import { refuseStream, renderEvent, renderRetry, TURBO_REFRESH, writeStreamHead } from './sse-stream.ts';
+
+/** The format of updates: named JSON events, or unnamed events that are Turbo streams. */
+export type SseFormat = 'json' | 'turbo';
 
 /** One stream of Server-Sent Events. Its `id:` lists the version that the client has of each topic, in the order of its URL. */
 export class SseConnection extends HttpConnection implements Sweepable {
   readonly transport = 'sse';
+  override readonly supportsSpread: boolean;
   readonly #versions: Map<Topic, Version | null>;
   readonly #cors: Readonly<Record<string, string>>;
   readonly #retryMs: number;
@@ -26,8 +30,10 @@ export class SseConnection extends HttpConnection implements Sweepable {
     since: ReadonlyMap<Topic, Version | null>;
     cors: Readonly<Record<string, string>>;
     retryMs: number;
+    format: SseFormat;
   }) {
     super(deps);
+    this.supportsSpread = deps.format === 'json';
     this.#versions = new Map(deps.since);
     this.#cors = deps.cors;
     this.#retryMs = deps.retryMs;
@@ -50,13 +56,18 @@ export class SseConnection extends HttpConnection implements Sweepable {
   }
 
   sendUpdate(update: Update): boolean {
+    // The end of a paced delivery includes topics that were sent meanwhile.
+    if (!this.supportsSpread && this.#versions.get(update.topic) === update.version) return true;
     return this.sendRendered(update, JSON_ENCODER.update(update));
   }
 
   sendRendered({ topic, version }: Update, text: string): boolean {
     if (this.#full) return false;
     this.#versions.set(topic, version);
-    return this.#write(renderEvent('update', text, this.#id));
+    const event = this.supportsSpread
+      ? renderEvent('update', text, this.#id)
+      : renderEvent('', TURBO_REFRESH, this.#id);
+    return this.#write(event);
   }
 
   sendFreshness(fresh: boolean): boolean {

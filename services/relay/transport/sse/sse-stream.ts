@@ -2,13 +2,17 @@ import type { AppError } from '../../../shared/errors.ts';
 import type { HttpResponse } from '../../engine/engine.ts';
 import { sendProblem, writeHeaders } from '../http/http-response.ts';
 
+/** The data of an update for Turbo, whose `<turbo-stream-source>` fetches its page again for it. */
+export const TURBO_REFRESH = '<turbo-stream action="refresh"></turbo-stream>';
+
 /**
  * Renders one event of a stream (HTML standard, section 9.2).
+ * @param name empty for an event without a name, which is a `message`
  * @param data one line, as JSON is
  * @param id sent back by the browser as `Last-Event-ID` when it reconnects
  */
 export function renderEvent(name: string, data: string, id?: string): string {
-  return `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${data}\n\n`;
+  return `${id === undefined ? '' : `id: ${id}\n`}${name && `event: ${name}\n`}data: ${data}\n\n`;
 }
 
 /** Renders the delay after which a browser reconnects, in milliseconds. */

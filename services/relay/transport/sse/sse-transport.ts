@@ -6,7 +6,7 @@ import { parseConnectRequest } from '../connect-request.ts';
 import { omitBody } from '../http/http-response.ts';
 import { HttpTransport, type HttpTransportDeps } from '../http/http-transport.ts';
 import { JSON_ENCODER } from '../message-encoder.ts';
-import { SseConnection } from './sse-connection.ts';
+import { SseConnection, type SseFormat } from './sse-connection.ts';
 import { refuseStream } from './sse-stream.ts';
 
 /** Maximum number of topics of one stream: its `id:` has a version for each. */
@@ -42,14 +42,24 @@ export class SseTransport extends HttpTransport<SseConnection> {
         authorization: req.getHeader('authorization'),
         lastEventId: req.getHeader('last-event-id'),
       });
+      const format = parseFormat(req.getQuery());
       const since = request.topics;
       if (since.size === 0) throw new AppError('invalid_topic');
       const admissionKey = admission.admit(caller, 'sse', since.size);
-      this.open(new SseConnection({ host: this, res, admissionKey, since, cors, retryMs }), request);
+      this.open(new SseConnection({ host: this, res, admissionKey, since, cors, retryMs, format }), request);
     } catch (error) {
       const refusal = toAppError(error);
       report.refused(refusal);
       refuseStream(res, refusal, { cors, retryMs });
     }
   }
+}
+
+/** @throws {AppError} `unknown_format` */
+function parseFormat(query: string): SseFormat {
+  const format = new URLSearchParams(query).get('format') ?? 'json';
+  if (format !== 'json' && format !== 'turbo') {
+    throw new AppError('unknown_format', 'format must be json, which is the default, or turbo');
+  }
+  return format;
 }

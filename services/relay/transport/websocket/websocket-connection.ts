@@ -48,6 +48,10 @@ export class WebsocketConnection implements Connection, Sweepable {
     return this.#encoder.acceptsMessages;
   }
 
+  get supportsSpread() {
+    return this.#encoder.supportsSpread;
+  }
+
   subscribe(topic: Topic): void {
     this.#ws?.subscribe(engineTopicOf(this.#encoder, topic));
   }
