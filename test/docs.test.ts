@@ -246,7 +246,11 @@ describe('every page', () => {
 
   it('names only files that exist', () => {
     const named = pages.flatMap(({ path: page, text }) =>
-      [...text.matchAll(/`([\w./-]+\.(?:ts|tsx|lua|mjs|yaml|json|cfg))`/g)].map(([, path = '']) => ({ page, path })),
+      // A leading slash is that of a URL.
+      [...text.matchAll(/`(?!\/)([\w./-]+\.(?:ts|tsx|lua|mjs|yaml|json|cfg))`/g)].map(([, path = '']) => ({
+        page,
+        path,
+      })),
     );
     expect(named.length).toBeGreaterThan(50);
     const exists = (path: string) =>

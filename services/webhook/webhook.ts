@@ -1,12 +1,14 @@
 import type { Tracer } from '@opentelemetry/api';
-import express from 'express';
+import express, { type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { BrokerFeed, BrokerPublisher, IdempotencyStore } from '../shared/broker/broker.ts';
 import type { ReceiptQuerier } from '../shared/broker/receipts.ts';
 import { REGISTER_TTL_MS, RESPONSE_TTL_MS } from '../shared/broker/retention.ts';
 import type { Clock } from '../shared/clock.ts';
+import { OPENAPI_PATH } from '../shared/contract/openapi.ts';
 import { AppError } from '../shared/errors.ts';
 import { allowMethods } from '../shared/express/allow-methods.ts';
+import { serveBytes } from '../shared/express/assets.ts';
 import { createDiscardRest } from '../shared/express/discard-rest.ts';
 import { doNotCache } from '../shared/express/do-not-cache.ts';
 import { createErrorHandler } from '../shared/express/error-handler.ts';
@@ -29,6 +31,7 @@ import { FailureLimit } from './failure-limit.ts';
 import { createIdempotency } from './idempotency.ts';
 import { createLegacyHandler } from './legacy-handler.ts';
 import { createWebhookMetrics } from './metrics.ts';
+import { webhookOpenApi } from './openapi.ts';
 import { createReadPublishCall } from './publish-call.ts';
 import { createPublishHandlers } from './publish-handler.ts';
 import { createRateLimit } from './rate-limit.ts';
@@ -146,6 +149,8 @@ export function createWebhook(deps: {
       createLegacyHandler({ publisher, metrics, topic: config.defaultTopic }),
     );
   }
+  const description = Buffer.from(JSON.stringify(webhookOpenApi({ legacy: config.legacy })));
+  app.all(OPENAPI_PATH, allowMethods('GET', 'HEAD'), allowEveryOrigin, serveBytes(description, 'application/json'));
   app.use(() => {
     throw new AppError('not_found');
   });
@@ -175,3 +180,9 @@ export function createWebhook(deps: {
     },
   };
 }
+
+/** Lets pages of every origin read a response that has no secrets, such as those that render API descriptions. */
+const allowEveryOrigin: RequestHandler = (_request, response, next) => {
+  response.set({ 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' });
+  next();
+};

@@ -29,6 +29,8 @@ const PATHS: readonly [place: Place, path: string, headers?: Record<string, stri
   ['webhook', '/'],
   ['webhook', '/webhook'],
   ['webhook', '/webhook/chat'],
+  ['webhook', '/openapi.json'],
+  ['webhook', '/openapi.json', { 'if-none-match': '*' }],
   ['webhook', '/updates/1?topic=chat', BEARER],
   ['webhook', '/updates/1?topic=chat'],
   ['chat', '/'],

@@ -20,15 +20,16 @@ export function readAssets(types: Readonly<Record<string, string>>, folders: rea
   return Object.entries(types).map(([path, type]) => {
     const found = folders.map((folder) => new URL(`.${path}`, folder)).find((place) => existsSync(place));
     if (!found) throw new StartError(`${path} of the page is not built: run npm run build`);
-    const bytes = readFileSync(found);
-    const etag = etagOf(bytes);
-    return {
-      path,
-      handler: (request, response) => {
-        response.set({ 'Cache-Control': 'no-cache', ETag: etag }).type(type);
-        if (isNotModified(request.get('if-none-match') ?? '', etag)) response.status(304).end();
-        else response.send(bytes);
-      },
-    };
+    return { path, handler: serveBytes(readFileSync(found), type) };
   });
+}
+
+/** Creates the handler of content that changes only with the process: browsers may store it, but must revalidate it. */
+export function serveBytes(bytes: Buffer, type: string): RequestHandler {
+  const etag = etagOf(bytes);
+  return (request, response) => {
+    response.set({ 'Cache-Control': 'no-cache', ETag: etag }).type(type);
+    if (isNotModified(request.get('if-none-match') ?? '', etag)) response.status(304).end();
+    else response.send(bytes);
+  };
 }

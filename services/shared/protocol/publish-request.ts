@@ -19,7 +19,7 @@ const MEMBERS = ['topic', 'topics', 'data', 'spread'];
 const MAX_SHOWN_LENGTH = 100;
 
 /** The longest spread that a publisher may request, in milliseconds. */
-const MAX_REQUESTED_SPREAD_MS = 3_600_000;
+export const MAX_REQUESTED_SPREAD_MS = 3_600_000;
 
 /** Maximum nesting of arrays and objects within `data`, because JSON parsers and serializers recurse. */
 export const MAX_DATA_DEPTH = 64;

@@ -3,7 +3,8 @@ import { AppError } from '../errors.ts';
 /** The name of something that can change: 1 to 128 bytes of `A-Z a-z 0-9 . _ ~ : / -`. */
 export type Topic = string & { readonly __brand: 'Topic' };
 
-const TOPIC_PATTERN = /^[A-Za-z0-9._~:/-]{1,128}$/;
+/** Matches the whole name. */
+export const TOPIC_PATTERN = /^[A-Za-z0-9._~:/-]{1,128}$/;
 
 /** Returns whether the value is a valid topic name. */
 export function isTopic(value: unknown): value is Topic {
