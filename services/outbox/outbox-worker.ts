@@ -89,7 +89,7 @@ export class OutboxWorker {
   }
 
   async #publish(rows: readonly OutboxRow[]): Promise<BatchResult> {
-    const result = await publishRows(rows, this.#call);
+    const result = await publishRows(rows, { call: this.#call, nowMs: () => this.#clock.monotonicMs() });
     for (const [code, ids] of result.refused) {
       this.#logger.error({ code, rows: ids.length }, 'the webhook refuses updates for good; see the column refused');
     }

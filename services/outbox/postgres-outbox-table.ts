@@ -8,18 +8,18 @@ export interface OutboxRow {
   readonly data: string | null;
 }
 
-/** What became of the rows of a batch, by their ids. Rows that are in neither stay. */
+/** What became of the rows of a batch, by their ids. Rows that are in neither list stay. */
 export interface BatchResult {
   readonly published: readonly string[];
   /** Rows that will never be accepted, by the error code of the webhook. */
   readonly refused: ReadonlyMap<string, readonly string[]>;
-  /** Why the other rows were not published; undefined if there are none. */
+  /** Why a call failed, so that other rows stay; undefined if none did. */
   readonly failure?: Error | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 5000;
 const QUERY_TIMEOUT_MS = 10_000;
-/** Releases the rows of a process that stands still. Longer than a batch takes. */
+/** Releases the rows of a process that stands still. Longer than `publishRows` takes. */
 const IDLE_TIMEOUT_MS = 60_000;
 
 /**
@@ -105,8 +105,13 @@ export class PostgresOutboxTable {
       this.#woken();
     });
     client.on('notification', () => this.#woken());
-    await client.connect();
-    await client.query('LISTEN heliograph_outbox');
+    try {
+      await client.connect();
+      await client.query('LISTEN heliograph_outbox');
+    } catch (error) {
+      void client.end().catch(() => {}); // a standby, for example, accepts the connection and refuses the query
+      throw error;
+    }
     this.#client = client;
     return client;
   }

@@ -4,12 +4,22 @@ import type { CallWebhook } from './webhook-call.ts';
 
 /** Calls of the webhook at a time. */
 const MAX_CALLS = 8;
+/** No call starts later: with the longest `WEBHOOK_TIMEOUT`, a batch ends before PostgreSQL ends its idle transaction. */
+const MAX_START_MS = 20_000;
 
 /**
  * Publishes one update for each topic of the rows, with the data of its last row. Topics without data share calls. Ends at the
- * first call that may succeed later: what was published before it counts, so that a slow webhook is no endless loop.
+ * first call that may succeed later, or after some time: what was published before counts, so that a slow webhook is no endless
+ * loop.
+ *
+ * @param deps.nowMs returns the time by the monotonic clock
  */
-export async function publishRows(rows: readonly OutboxRow[], call: CallWebhook): Promise<BatchResult> {
+export async function publishRows(
+  rows: readonly OutboxRow[],
+  deps: { call: CallWebhook; nowMs: () => number },
+): Promise<BatchResult> {
+  const { call, nowMs } = deps;
+  const endMs = nowMs() + MAX_START_MS;
   const topics = new Map<string, OutboxRow[]>();
   for (const row of rows) topics.set(row.topic, [...(topics.get(row.topic) ?? []), row]);
   const newest = [...topics.values()].map((sameTopic) => sameTopic.at(-1)).filter((row) => row !== undefined);
@@ -26,7 +36,7 @@ export async function publishRows(rows: readonly OutboxRow[], call: CallWebhook)
   let failure: Error | undefined;
 
   async function publish(group: readonly OutboxRow[]): Promise<void> {
-    if (failure) return;
+    if (failure || nowMs() >= endMs) return;
     let code: string | undefined;
     try {
       code = await call(bodyOf(group));
