@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { AppError } from '../shared/errors.ts';
 import type { Topic } from '../shared/update/topic.ts';
 import type { Credential } from './credential.ts';
@@ -69,8 +70,9 @@ export function createStorageLimit(deps: {
       const all = [data, registers, responses];
       const now = nowMs();
       const used = all.reduce((sum, bytes) => sum + bytes.total(now), 0);
-      const responseBytes = webhookId === undefined ? 0 : responseSizeOf(topics);
-      let added = webhookId === undefined ? 0 : responseBytes - responses.of(webhookId);
+      const responseKey = webhookId === undefined ? undefined : digestOf(webhookId);
+      const responseBytes = responseSizeOf(topics);
+      let added = responseKey === undefined ? 0 : responseBytes - responses.of(responseKey);
       for (const topic of topics) {
         added += Math.max(0, dataBytes - data.of(topic));
         added += Math.max(0, sizeOf(topic) - registers.of(topic));
@@ -81,13 +83,18 @@ export function createStorageLimit(deps: {
         const retryAfterS = Math.max(1, Math.ceil(expiresInMs / 1000));
         throw new AppError('rate_limited', 'These credentials have stored too much', { retryAfterS });
       }
-      if (webhookId !== undefined) responses.put(webhookId, responseBytes, now);
+      if (responseKey !== undefined) responses.put(responseKey, responseBytes, now);
       for (const topic of topics) {
         if (dataBytes > 0) data.put(topic, dataBytes, now);
         registers.put(topic, sizeOf(topic), now);
       }
     },
   };
+}
+
+/** Ids of senders and of batches of CloudEvents may be as long as a body, and would be held for as long as the response. */
+function digestOf(webhookId: string): string {
+  return createHash('sha256').update(webhookId).digest('base64url');
 }
 
 function responseSizeOf(topics: readonly Topic[]): number {
@@ -98,7 +105,7 @@ function sizeOf(topic: Topic): number {
   return REGISTER_BYTES + topic.length;
 }
 
-/** Bytes by topic or `webhook-id`, each until its TTL is over. */
+/** Bytes by topic, or by the digest of a `webhook-id`, each until its TTL is over. */
 class StoredBytes {
   readonly #ttlMs: number;
   /** In the order in which they expire. */

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { parseTopic } from '../../../services/shared/update/topic.ts';
 import { createTokenCredential } from '../../../services/webhook/credential.ts';
@@ -52,5 +54,18 @@ describe('the storage limit', () => {
   it('does not count what replaces something of the same size', () => {
     const { fill } = createLimit();
     expect(fill(() => ({ dataBytes: 4000, webhookId: 'the same' }))).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('needs no memory for the length of a `webhook-id`', () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage: () => void = runInNewContext('gc');
+    const { fill } = createLimit();
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    const bytes = 4 * 1024 * 1024;
+    const admitted = fill((n) => ({ webhookId: `${n}`.padEnd(bytes, 'x') }));
+    collectGarbage();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan((admitted * bytes) / 4);
+    expect(fill((n) => ({ webhookId: `${n}` }))).toBe(0);
   });
 });
