@@ -101,7 +101,7 @@ export function checkTimestamp(text: string, nowMs: number): void {
   if (!(ageS <= MAX_AGE_S && ageS >= -MAX_AHEAD_S)) throw new AppError('invalid_timestamp');
 }
 
-/** Senders that cannot sign as this service demands, by the header that tells them. */
+/** Senders with a signature of another form, by the header that has it. */
 const OTHER_SENDERS: Readonly<Record<string, string>> = {
   'x-hub-signature-256': 'GitHub',
   'stripe-signature': 'Stripe',

@@ -13,7 +13,7 @@ interface Invalidates {
  * @throws {TypeError} if the topic is invalid
  * @example
  * ```js
- * useEffect(() => invalidateOnUpdate({ heliograph, queryClient, topic: 'chat', queryKey: ['comments'] }), []);
+ * const stop = invalidateOnUpdate({ heliograph, queryClient, topic: 'chat', queryKey: ['comments'] });
  * ```
  */
 export function invalidateOnUpdate(options: {

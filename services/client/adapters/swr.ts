@@ -10,7 +10,7 @@ import type { Heliograph } from '../heliograph-client.ts';
  * @throws {TypeError} if the topic is invalid
  * @example
  * ```js
- * useEffect(() => revalidateOnUpdate({ heliograph, mutate, topic: 'chat', key: '/comments' }), []);
+ * const stop = revalidateOnUpdate({ heliograph, mutate, topic: 'chat', key: '/comments' });
  * ```
  */
 export function revalidateOnUpdate<K>(options: {

@@ -44,11 +44,11 @@ const TICK_MS = 1000;
 const SETTLE_MS = 2000;
 /** Lead time for the processes to receive the schedule before it starts. */
 const LEAD_MS = 500;
-/** A relay that notifies tens of thousands of clients responds late; after an interruption the report is due soon. */
 /** A policy agent may need seconds to learn the address of a new pod. Clients that fail later are counted. */
 const REACHABLE_WITHIN_MS = 30_000;
 const PROBE_TIMEOUT_MS = 2000;
 const PROBE_EVERY_MS = 200;
+/** A relay that notifies tens of thousands of clients responds late; after an interruption the report is due soon. */
 const METRICS_TIMEOUT_MS = 30_000;
 const INTERRUPTED_TIMEOUT_MS = 3000;
 
@@ -208,7 +208,7 @@ class LoadTestRun {
     }
   }
 
-  /** Idempotent. */
+  /** Records the end of the publishing, once: later calls do nothing. */
   async #endPublishing(): Promise<void> {
     if (this.#hasEndedPublishing) return;
     this.#hasEndedPublishing = true;
