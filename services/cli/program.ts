@@ -3,8 +3,10 @@ import { readPackageVersion } from '../shared/package-version.ts';
 import type { CommandContext } from './command-context.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addListenCommand } from './commands/listen.ts';
+import { addProgramCommands } from './commands/programs.ts';
 import { addPublishCommand } from './commands/publish.ts';
 import { addServiceCommands } from './commands/services.ts';
+import { addTokenCommand } from './commands/token.ts';
 
 /** Creates the command line with all its commands. Invalid arguments are printed, and throw a `CommanderError`. */
 export function createProgram(context: CommandContext): Command {
@@ -28,6 +30,8 @@ export function createProgram(context: CommandContext): Command {
   addServiceCommands(program);
   addPublishCommand(program, context);
   addListenCommand(program, context);
+  addTokenCommand(program, context);
   addDoctorCommand(program, context);
+  addProgramCommands(program);
   return program;
 }

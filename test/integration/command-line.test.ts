@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { ChildProgram } from '../support/child-program.ts';
+import { type ChildProgram, startProgram } from '../support/child-program.ts';
 import { COMMAND_LINE, runCommand, startCommand } from '../support/command-line.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
@@ -58,7 +58,7 @@ describe('heliograph', () => {
     expect(await runCommand([])).toEqual({ code: 2, stdout: '', stderr: asked.stdout });
   });
 
-  it.each(['start', 'relay', 'webhook', 'chat', 'outbox', 'publish', 'listen', 'doctor'])(
+  it.each(['start', 'relay', 'webhook', 'chat', 'outbox', 'publish', 'listen', 'token', 'doctor', 'bench'])(
     'prints the help of %s',
     async (name) => {
       const { code, stdout, stderr } = await runCommand([name, '--help']);
@@ -81,9 +81,15 @@ describe('heliograph', () => {
     [['publish', 'chat'], 'WEBHOOK_SECRET must be one of the secrets of the webhook'],
     [['publish', 'chat', '--token', WEBHOOK_TOKEN, '--data', '{'], '--data must be JSON'],
     [['listen', 'chat', '--count', '0'], 'It must be a whole number from 1 on'],
+    [['token'], "required option '--topics <topics>' not specified"],
+    [['token', '--topics', 'a b'], 'It must hold topics, or prefixes followed by *'],
+    [['token', '--topics', 'news'], 'JWT_SECRET must be set as for the relay'],
+    [['loadtest', '--client', '5'], "Unknown option '--client'"],
+    [['simulate', '--seed', 'x'], '--seed must be an integer'],
+    [['bench', '--clients', '5'], "unknown option '--clients'"],
     [['doctor', 'relais'], 'Allowed choices are start, relay, webhook, chat, outbox'],
   ])('exits with 2 and names the problem of %j', async (args, problem) => {
-    const { code, stdout, stderr } = await runCommand(args);
+    const { code, stdout, stderr } = await runCommand(args, { env: { PATH: process.env.PATH ?? '' } });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(problem);
     expect(stderr).not.toContain('    at ');
@@ -205,5 +211,63 @@ describe('heliograph listen', () => {
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toContain(code);
     expect(refused.stderr).toContain('permits none of these topics');
+  });
+});
+
+describe('heliograph token', () => {
+  it('prints a token that the relay accepts for these topics only', async () => {
+    const token = await runCommand(['token', '--topics', 'private/one, private/more/*'], { env: { JWT_SECRET } });
+    expect(token).toMatchObject({ code: 0, stderr: '' });
+    const RELAY_TOKEN = token.stdout.trim();
+    const listener = await listen(['private/more/1', '--count', '1'], { RELAY_TOKEN });
+    await runCommand(['publish', 'private/more/1'], { env });
+    expect((await listener.ended).code).toBe(0);
+    const refused = await runCommand(['listen', 'private/two'], { env: { ...env, RELAY_TOKEN } });
+    expect(refused.stderr).toContain('topic_forbidden private/two');
+  });
+
+  it('has the audience, the issuer and the expiry that the relay requires', async () => {
+    const settings = { JWT_SECRET, JWT_AUDIENCE: 'relays', JWT_ISSUER: 'tests', JWT_MAX_AGE: '10m' };
+    const args = ['token', '--topics', 'news', '--expires'];
+    const { stdout } = await runCommand([...args, '5m'], { env: settings });
+    const claims = JSON.parse(Buffer.from(stdout.split('.')[1] ?? '', 'base64url').toString());
+    expect(claims).toMatchObject({ aud: 'relays', iss: 'tests', topics: ['news'] });
+    expect(claims.exp - claims.iat).toBe(300);
+    const tooLong = await runCommand([...args, '11m'], { env: settings });
+    expect(tooLong.code).toBe(2);
+    expect(tooLong.stderr).toContain('--expires must be at most JWT_MAX_AGE, 600000ms');
+  });
+});
+
+describe('heliograph loadtest, simulate and bench', () => {
+  const { PATH = '' } = process.env;
+
+  it('pass their options on', async () => {
+    const plan = await runCommand(['loadtest', '--plan', '--clients', '20'], { env: { PATH } });
+    expect(plan.code).toBe(0);
+    expect(plan.stderr).toMatch(/\b20 clients/);
+    const seed = await runCommand(['simulate', '--seed', '7', '--steps', '5'], { env: { PATH } });
+    expect(seed).toMatchObject({ code: 0 });
+    expect(seed.stdout).toContain('7');
+  });
+
+  it.each(['loadtest', 'simulate'])('print the help of %s', async (name) => {
+    const { code, stdout } = await runCommand([name, '--help'], { env: { PATH } });
+    expect(code).toBe(0);
+    expect(stdout).toContain(`npm run ${name}`);
+  });
+
+  it.each(['simulate', 'bench'])('say that %s needs a checkout', async (name) => {
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const dir = await mkdtemp(join(tmpdir(), 'heliograph-installed-'));
+    // An installation: the build, and nothing of the repository beside it.
+    await cp(`${root}dist`, join(dir, 'dist'), { recursive: true });
+    await cp(`${root}package.json`, join(dir, 'package.json'));
+    await symlink(`${root}node_modules`, join(dir, 'node_modules'));
+    const installed = startProgram({ file: join(dir, 'dist/cli/main.js'), args: [name] });
+    const { code } = await installed.ended;
+    await rm(dir, { recursive: true });
+    expect(code).toBe(1);
+    expect(installed.output().stderr).toContain(`heliograph ${name} works in a checkout of the repository only`);
   });
 });
