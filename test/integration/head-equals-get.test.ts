@@ -15,6 +15,8 @@ const PATHS: readonly [place: Place, path: string, headers?: Record<string, stri
   ['relay', '/client.js', { 'if-none-match': '*' }],
   ['relay', '/client.js.map'],
   ['relay', '/heliograph-client.tgz'],
+  ['relay', '/openapi.json'],
+  ['relay', '/openapi.json', { 'if-none-match': '*' }],
   ['relay', '/topics/chat'],
   ['relay', '/topics/chat', { 'if-none-match': '*' }],
   ['relay', '/topics/?topic=chat', { origin: 'https://example.org' }],

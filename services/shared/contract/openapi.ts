@@ -57,11 +57,14 @@ export function problemSchema(codes: readonly ErrorCode[]): Json {
 }
 
 /**
- * Returns the failed responses of an operation by their status, with the errors of every request.
- * @param options.hasBody false for HEAD
+ * Returns the failed responses of an operation by their status.
+ * @param always errors of every request to the service, by default those of a service on `node:http`
  */
-export function problemResponses(codes: readonly ErrorCode[], options: { hasBody?: boolean } = {}): Json {
-  const all = [...new Set([...codes, ...ERRORS_OF_EVERY_REQUEST])];
+export function problemResponses(
+  codes: readonly ErrorCode[],
+  always: readonly ErrorCode[] = ERRORS_OF_EVERY_REQUEST,
+): Json {
+  const all = [...new Set([...codes, ...always])];
   const statuses = [...new Set(all.map((code) => ERRORS[code].status))].sort();
   return Object.fromEntries(
     statuses.map((status) => {
@@ -72,9 +75,7 @@ export function problemResponses(codes: readonly ErrorCode[], options: { hasBody
           description: ofStatus.map((code) => `\`${code}\`: ${ERRORS[code].title}`).join('. '),
           ...(status === 429 || status === 503 ? { headers: { 'Retry-After': RETRY_AFTER } } : {}),
           ...(status === 401 ? { headers: { 'WWW-Authenticate': requiredHeader({ type: 'string' }) } } : {}),
-          ...(options.hasBody === false
-            ? {}
-            : { content: { [PROBLEM_CONTENT_TYPE]: { schema: problemSchema(ofStatus) } } }),
+          content: { [PROBLEM_CONTENT_TYPE]: { schema: problemSchema(ofStatus) } },
         },
       ];
     }),
@@ -107,8 +108,11 @@ export function getAndHead(get: Json): Json {
   return { get, head: headOf(get) };
 }
 
-/** Returns the path item of the description itself. */
-export function openApiPath(): Json {
+/**
+ * Returns the path item of the description itself.
+ * @param always as for `problemResponses`
+ */
+export function openApiPath(always?: readonly ErrorCode[]): Json {
   return getAndHead({
     operationId: 'getOpenApi',
     summary: 'This description',
@@ -116,7 +120,7 @@ export function openApiPath(): Json {
     responses: {
       200: jsonResponse('OpenAPI 3.1.', { type: 'object' }, { ETag: requiredHeader({ type: 'string' }) }),
       304: { description: 'The caller has this description (`If-None-Match`).' },
-      ...problemResponses([]),
+      ...problemResponses([], always),
     },
   });
 }
