@@ -45,10 +45,10 @@ const JWKS_MAX_BYTES = 256 * 1024;
 const JWKS_RETRY_MS = 1000;
 const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512'];
 const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
-/** Kinds of keys for these algorithms, besides RSA. */
+const OTHER_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+/** The type and curve of keys for those other algorithms. */
 const CURVES = new Set(['EC P-256', 'EC P-384', 'EC P-521', 'OKP Ed25519']);
 const MIN_RSA_BITS = 2048;
-const OTHER_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
 
 /**
  * Creates the verification of subscribers' tokens: JWTs (RFC 7519) with a claim `topics`, a list of topics or of prefixes

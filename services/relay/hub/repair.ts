@@ -4,7 +4,7 @@ import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
 import { Partition } from './partition.ts';
 
-/** A relay is fresh while every partition was digested, and every topic watched and loaded, within this many intervals. */
+/** A relay is fresh while every partition was proven, and every topic watched and loaded, within this many intervals. */
 export const FRESH_INTERVALS = 3;
 
 /** The part of an interval that signals may take to arrive after a probe, before changes are listed instead. */
@@ -194,7 +194,7 @@ export class Repair {
     this.#handler.floorRaised(partition);
   }
 
-  /** Notes that the watches of partitions were lost: missing signals prove nothing, and those that arrive neither, until changes were listed. */
+  /** Notes that the watches of partitions were lost: until changes were listed, neither missing signals nor markers prove anything. */
   lost(partitions: readonly number[]): void {
     for (const partition of partitions) this.partitions[partition]?.lose();
   }

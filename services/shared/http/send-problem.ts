@@ -6,8 +6,9 @@ import { PROBLEM_CONTENT_TYPE, toProblem } from '../protocol/problem.ts';
 const RETRY_AFTER_S = 1;
 
 /**
- * Sends an error as `application/problem+json`, with `Retry-After` on 503 and where the time is known, and `WWW-Authenticate` on 401. Set other headers
- * of the error, such as `Allow` or another `WWW-Authenticate`, before. If the response has already begun, closes the connection.
+ * Sends an error as `application/problem+json`, with `Retry-After` on 503 and if the time is known, and `WWW-Authenticate`
+ * on 401. Set other headers of the error, such as `Allow` or another `WWW-Authenticate`, before. If the response has already
+ * begun, closes the connection.
  */
 export function sendProblem(response: ServerResponse, error: AppError): void {
   if (response.headersSent) {

@@ -129,7 +129,7 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* What every pod has for the Pod Security profile "restricted", and its place. */}}
+{{/* The part of a pod's specification that all roles share: its account, and where it may run. */}}
 {{- define "heliograph.pod" -}}
 serviceAccountName: {{ .name }}
 automountServiceAccountToken: false

@@ -117,7 +117,7 @@ export interface PublishCall {
 export type Entry = readonly [id: string, text: string];
 
 const EPOCH = `${readLua('server')}${readLua('epoch')}`;
-/** What a script need not be sent with each call. */
+/** Constants in the text of a script, so that calls do not carry them. */
 const CONSTANTS = `local REGISTER_TTL_MS, RECENT_WINDOW_US = ${REGISTER_TTL_MS}, ${RECENT_WINDOW_US}\n`;
 const CHECK_EPOCH = `local function check_epoch()\n${EPOCH}\nreturn now, epoch, floor, last, trimmed, server\nend\n`;
 const PUBLISH = createScript(CONSTANTS, CHECK_EPOCH, readLua('publish'));
