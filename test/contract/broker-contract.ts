@@ -292,6 +292,14 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       }
     });
 
+    it('answers two probes of a partition that are sent together', async () => {
+      const partition = relay.partitionOf(topicNamed('together'));
+      const probes = await Promise.all([0, 0].map((waitMs) => relay.probe(partition, NOTHING_SEEN, waitMs)));
+      expect(probes.map(({ epoch }) => epoch)).toEqual(
+        Array(2).fill((await relay.digest(partition, NOTHING_SEEN, 0)).epoch),
+      );
+    });
+
     it('raises the floor by a probe as by a digest', async () => {
       const topic = topicNamed('probed');
       const partition = relay.partitionOf(topic);

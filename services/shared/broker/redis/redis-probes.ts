@@ -4,14 +4,9 @@ import type { RedisKeys } from './redis-keys.ts';
 import type { RedisScripts } from './redis-scripts.ts';
 import { callRedis, type RedisTopology } from './redis-topology.ts';
 
-/** The probes of one turn of the event loop that go to the same server in one call. */
-interface Batch {
-  readonly redis: Redis;
-  readonly probes: Map<number, Waiting>;
-}
-
 /** A probe that waits for its reply. */
 interface Waiting {
+  readonly partition: number;
   readonly witness: Witness;
   readonly waitMs: number;
   resolve(probe: Probe): void;
@@ -29,7 +24,8 @@ export class RedisProbes {
   readonly #keys: RedisKeys;
   readonly #topology: Topology;
   readonly #scripts: RedisScripts;
-  readonly #batches = new Map<Redis | number, Batch>();
+  /** The probes of this turn of the event loop, by the call in which they are sent: of a server, or of a partition. */
+  readonly #batches = new Map<Redis | number, Waiting[]>();
 
   constructor(deps: { keys: RedisKeys; topology: Topology; scripts: RedisScripts }) {
     this.#keys = deps.keys;
@@ -41,8 +37,7 @@ export class RedisProbes {
     return callRedis(this.#topology, () => {
       const redis = this.#topology.commands(partition);
       return new Promise<Probe>((resolve, reject) => {
-        const waiting = { witness, waitMs, resolve, reject };
-        this.#batchOf(partition, redis).probes.set(partition, waiting);
+        this.#batchOf(partition, redis).push({ partition, witness, waitMs, resolve, reject });
       });
     });
   }
@@ -53,39 +48,38 @@ export class RedisProbes {
     connection?.subscribe([this.#channel(partition, connection.id)]).catch(() => {}); // a probe tries again
   }
 
-  #batchOf(partition: number, redis: Redis): Batch {
+  #batchOf(partition: number, redis: Redis): Waiting[] {
     const key = this.#topology.sharded ? partition : redis;
-    let batch = this.#batches.get(key);
-    if (!batch) {
-      batch = { redis, probes: new Map() };
-      this.#batches.set(key, batch);
-      setImmediate(() => {
-        this.#batches.delete(key);
-        void this.#send(redis, batch as Batch);
-      });
-    }
+    const begun = this.#batches.get(key);
+    if (begun) return begun;
+    const batch: Waiting[] = [];
+    this.#batches.set(key, batch);
+    setImmediate(() => {
+      this.#batches.delete(key);
+      void this.#send(redis, batch);
+    });
     return batch;
   }
 
-  async #send(redis: Redis, { probes }: Batch): Promise<void> {
-    const [first = 0] = probes.keys();
+  async #send(redis: Redis, probes: readonly Waiting[]): Promise<void> {
+    const first = probes[0]?.partition ?? 0;
     const connection = this.#topology.subscriber(first)?.connection;
     const marker = connection?.createMarker(this.#channel(first, connection.id));
     try {
-      const witnesses = [...probes].map(([partition, { witness }]) => [partition, witness] as const);
+      const witnesses = probes.map(({ partition, witness }) => [partition, witness] as const);
       const { runId, states } = await this.#scripts.probe(redis, { witnesses, marker });
       // A marker of another server, such as the master of a replica, may overtake updates that get lost on their way.
       const isSameServer = runId === connection?.runId;
-      const waitMs = Math.max(...[...probes.values()].map((waiting) => waiting.waitMs));
+      const waitMs = Math.max(...probes.map((waiting) => waiting.waitMs));
       const signals = marker && isSameServer ? await marker.arrival(waitMs) : 'unproven';
-      [...probes.values()].forEach(({ resolve, reject }, i) => {
+      probes.forEach(({ resolve, reject }, i) => {
         const state = states[i];
         if (state) resolve({ ...state, signals });
         else reject(new Error('the script returned no state of this partition'));
       });
     } catch (error) {
       marker?.abandon();
-      for (const { reject } of probes.values()) reject(error);
+      for (const { reject } of probes) reject(error);
     }
   }
 
