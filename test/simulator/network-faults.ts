@@ -42,7 +42,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     name: 'a server forgets subscriptions',
     weight: 3,
     maxMs: 0,
-    begin({ relays, random, topics }) {
+    begin({ relays, topics }, random) {
       const { broker, process } = random.pick(relays);
       const some = random.some(topics, 0.4);
       broker.loseSubscriptions(some, 'forget');
@@ -53,7 +53,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     name: 'topics fall silent',
     weight: 3,
     maxMs: 0,
-    begin({ cluster, relays, random, topics }) {
+    begin({ cluster, relays, topics }, random) {
       if (cluster.auditIntervalMs > SHORT_AUDIT_INTERVAL_MS) return undefined;
       const { broker, process } = random.pick(relays);
       const some = random.some(topics, 0.4);
@@ -65,7 +65,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     name: 'a subscriber is connected to the replica',
     weight: 3,
     maxMs: 8000,
-    begin({ cluster, relays, random }) {
+    begin({ cluster, relays }, random) {
       const shard = random.pick(cluster.shards);
       const link = `${random.pick(relays).process.name}/subscriber`;
       shard.misroute(link);

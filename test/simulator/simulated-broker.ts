@@ -180,10 +180,9 @@ export class SimulatedBroker implements Broker {
   }
 
   async probe(partition: number, witness: Witness, waitMs: number): Promise<Probe> {
-    const { commands, subscription } = this.#linksOf(partition);
-    const marker = subscription.createMarker();
-    const { state, runId } = await commands.call((server) => {
-      const call = { partition, witness };
+    const marker = this.#linksOf(partition).subscription.createMarker();
+    const { state, runId } = await this.#call(partition, (server) => {
+      const call = { partition: this.#stored(partition), witness };
       const reply = runProbe(server.context(), this.#cluster.settings, call);
       if (marker) server.publishMarker(marker.channel, marker.text);
       return { state: reply, runId: server.identity.runId };
@@ -196,7 +195,7 @@ export class SimulatedBroker implements Broker {
     return Promise.all(
       topics.map((topic) => {
         const partition = this.partitionOf(topic);
-        return this.#linksOf(partition).commands.call((server) => server.data.partition(partition).recent.get(topic));
+        return this.#call(partition, (server) => server.data.partition(this.#stored(partition)).recent.get(topic));
       }),
     );
   }

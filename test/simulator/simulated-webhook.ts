@@ -1,8 +1,7 @@
 import { createLogger } from '../../services/shared/logger.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { UpdateBody, Version } from '../../services/shared/update/update.ts';
-import type { PublishedTopic } from '../../services/webhook/cluster-publisher.ts';
-import { ClusterPublisher } from '../../services/webhook/cluster-publisher.ts';
+import { ClusterPublisher, type PublishedTopic } from '../../services/webhook/cluster-publisher.ts';
 import { DeliveryReceipts } from '../../services/webhook/delivery-receipts.ts';
 import { createIdempotency, type Idempotent } from '../../services/webhook/idempotency.ts';
 import { SimulatedBroker, type SimulatedCluster } from './simulated-broker.ts';

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import type { SimulationResult } from './run-simulation.ts';
 
-/** What a worker reports of a run. */
+/** The part of a run's result that a worker reports. */
 export type SeedResult = Pick<SimulationResult, 'seed' | 'failures' | 'backAfterMs' | 'repairedAfterMs'>;
 
 /**
