@@ -35,7 +35,7 @@ export class Driver {
   }
 
   /** Starts the pod, and waits until all of its clients are connected and current. The library is the one of the image. */
-  static async start(options: { instance: Instance; clients: number; node?: string; image?: string }): Promise<Driver> {
+  static async start(options: { instance: Instance; clients: number; image?: string }): Promise<Driver> {
     const { instance, clients, image = IMAGE } = options;
     const { namespace } = instance;
     const script = readFileSync(new URL('driver.mjs', import.meta.url), 'utf8');

@@ -7,11 +7,11 @@ import { Driver } from './driver.ts';
 import { Instance } from './instance.ts';
 
 const UPGRADE_MS = 400_000;
-/** An operator has a Redis of his own, which an upgrade does not touch: the one of the current manifests serves both. */
+/** An upgrade does not touch the Redis of an operator: the one of the current manifests serves both releases. */
 const REDIS = {
   images: [{ name: 'redis', newName: 'valkey/valkey', newTag: '8.1-alpine' }],
 };
-/** And he keeps his Secrets; that of `overlays/local` has a token too short for later releases. */
+/** Nor the Secrets. That of `overlays/local` had a token that is too short for later releases. */
 const SECRETS = [
   { name: 'webhook', behavior: 'merge', literals: ['WEBHOOK_TOKENS=token-of-the-operator'] },
   { name: 'chat', behavior: 'merge', literals: ['WEBHOOK_TOKEN=token-of-the-operator'] },
@@ -20,11 +20,12 @@ const SECRETS = [
 const canUpgrade = hasCommit(OLDER_RELEASE.commit) && inject('cluster').olderImage;
 
 describe.skipIf(!canUpgrade)(`an upgrade from ${OLDER_RELEASE.name}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'heliograph-older-'));
+  let folder: string;
   let instance: Instance;
   let driver: Driver;
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'heliograph-older-'));
     await extractCommit(OLDER_RELEASE.commit, folder, 'k8s deploy');
     instance = await Instance.start({
       namespace: 'heliograph-test-upgrade',

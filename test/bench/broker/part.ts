@@ -7,7 +7,7 @@ export interface Part {
   readonly goals?: readonly Goal[];
 }
 
-/** What was measured; its cost, with its unit; and its ratio to something else of the same run, or what explains it. */
+/** A row: its subject; the cost with its unit; and the ratio to something else of the same run, or an explanation. */
 export type Row = readonly [what: string, cost: string, relative: string];
 
 /** Measures a part, and collects the measured values. */

@@ -9,7 +9,7 @@ export interface Load {
   readonly topics: number;
 }
 
-/** What one of each costs on this machine: CPU in microseconds, memory in bytes. */
+/** Costs of single updates, relays, clients and topics on this machine: CPU in microseconds, memory in bytes. */
 export interface UnitCosts {
   /** CPU of Redis for an update without the relays that hear it. */
   readonly redisUsPerUpdate: number;
@@ -26,7 +26,7 @@ export interface UnitCosts {
   readonly relayBytesPerTopic: number;
 }
 
-/** What a cluster needs. */
+/** The needs of a cluster. */
 export interface Capacity {
   readonly redisCores: number;
   readonly redisBytes: number;

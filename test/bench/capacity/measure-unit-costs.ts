@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { BenchContext } from '../bench.ts';
 import { mainThreadCpuUs } from '../broker/main-thread.ts';
@@ -9,9 +8,10 @@ import { Clients } from '../clients/clients.ts';
 import { topicName } from '../clients/messages.ts';
 import { startRelayCluster } from '../servers/relay-cluster.ts';
 import { type Samples, summarize } from '../statistics.ts';
+import { pause } from '../test-bed.ts';
 import type { UnitCosts } from './capacity.ts';
 
-const IDLE_MS = 9000; // two rounds of digests
+const IDLE_MS = 9000; // three rounds of probes
 const CLIENTS = 2000;
 const UPDATES = 50;
 const SUBSCRIBERS = 10;
