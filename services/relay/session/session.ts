@@ -209,8 +209,18 @@ export class Session implements Subscriber, ConnectionOwner {
       action();
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      this.refuse(error);
+      this.#refuseOrClose(error);
     }
+  }
+
+  /**
+   * Refuses a request, or closes the connection if the error does not fit: the client would take silence for "no update".
+   * It gets the reason when it reconnects. Returns false if it was closed.
+   */
+  #refuseOrClose(refusal: AppError, topic?: Topic): boolean {
+    if (this.refuse(refusal, topic)) return true;
+    this.close(CLOSE_CODES.drain, '0');
+    return false;
   }
 
   #spend(cost: number): boolean {
@@ -237,7 +247,7 @@ export class Session implements Subscriber, ConnectionOwner {
     for (const [topic, since] of topics) {
       const refusal = access?.refusal(topic);
       if (refusal) {
-        this.refuse(new AppError(refusal), topic);
+        if (!this.#refuseOrClose(new AppError(refusal), topic)) return;
         continue;
       }
       if (!hub.hasRoom(topic, limits.maxRelayTopics)) return void this.end(new AppError('relay_full'));
@@ -263,8 +273,7 @@ export class Session implements Subscriber, ConnectionOwner {
       const refusal = this.#access?.refusal(topic);
       if (!refusal) continue;
       this.#unsubscribe(topic);
-      // Without the error the client would take silence for "no update". It gets the reason when it reconnects.
-      if (!this.refuse(new AppError(refusal), topic)) return void this.close(CLOSE_CODES.drain, '0');
+      if (!this.#refuseOrClose(new AppError(refusal), topic)) return;
     }
     if (deferred) this.#try(() => this.#subscribe(deferred));
     if (hadTopics && this.#subscriptions.size === 0) this.#closeWithoutTopics();

@@ -114,6 +114,25 @@ describe('a session', () => {
   });
 
   it.each([
+    ['a topic that it may not have', '{"chat":null}'],
+    ['too many topics', '{"a":null,"b":null,"c":null}'],
+  ])(
+    'that is refused %s is closed if the error does not fit, since it would take silence for "no update"',
+    (_, topics) => {
+      const anonymous = { hasToken: false, maySubscribe: () => false, expiresAtMs: Number.POSITIVE_INFINITY };
+      const authorization = { tokenRequired: false, anonymous, check: async () => anonymous };
+      for (const [room, sent] of [
+        [true, /^error /],
+        [false, /^close 1012$/],
+      ] as const) {
+        const { connection, session } = createSession({ room, fresh: true, topics: [], authorization });
+        session.message(`{"type":"subscribe","topics":${topics}}`);
+        expect(connection.sent).toEqual([expect.stringMatching(sent)]);
+      }
+    },
+  );
+
+  it.each([
     ['sent an error', true, ['subscribed chat,7', 'error unauthorized']],
     [
       'closed if the error does not fit, since it would take silence for "no update"',
