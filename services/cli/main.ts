@@ -18,7 +18,10 @@ function loadEnvFile(file: string): void {
 }
 
 // The reader of a pipe may end first, as in `heliograph listen chat | head -1`.
-process.stdout.on('error', () => process.exit(0));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.stderr.write(`cannot write the output: ${error.message}\n`);
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+});
 try {
   const { env, stdin, stdout, stderr } = process;
   await createProgram({ env, stdin, stdout, stderr, loadEnvFile }).parseAsync(process.argv);

@@ -51,6 +51,13 @@ describe('heliograph', () => {
     expect(await runShell(`cd '${root}/test' && npx --offline heliograph --help`)).toContain('Usage: heliograph');
   });
 
+  it('exits with 1 if its output cannot be written', async () => {
+    const output = await runShell(
+      `"${process.execPath}" "${COMMAND_LINE}" --version 2>&1 >/dev/full || echo "exit $?"`,
+    );
+    expect(output).toMatch(/^cannot write the output: ENOSPC.*\nexit 1\n$/);
+  });
+
   it('prints help on request to standard output, and without a command to standard error', async () => {
     const asked = await runCommand(['--help']);
     expect(asked).toMatchObject({ code: 0, stderr: '' });
