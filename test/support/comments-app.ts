@@ -19,7 +19,13 @@ export async function bundlePage(contents: string, relay: string): Promise<strin
     jsx: 'automatic',
     format: 'esm',
     write: false,
-    define: { 'process.env.NODE_ENV': '"development"', RELAY: JSON.stringify(relay) },
+    define: {
+      'process.env.NODE_ENV': '"development"',
+      __VUE_OPTIONS_API__: 'true',
+      __VUE_PROD_DEVTOOLS__: 'false',
+      __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false',
+      RELAY: JSON.stringify(relay),
+    },
   });
   return outputFiles[0]?.text ?? '';
 }
@@ -42,6 +48,8 @@ export interface CommentsApp extends AsyncDisposable {
 export async function startCommentsApp(options: {
   relay: RelayFixture;
   script: string;
+  /** By default a free one. */
+  port?: number;
   head?: string;
   /** What its page shows; a function renders it for each request. */
   body?: string | ((comments: readonly string[]) => string);
@@ -76,7 +84,10 @@ export async function startCommentsApp(options: {
     response.writeHead(200, versionHeaders(versions)).end(JSON.stringify(comments));
   }
 
-  const server = createServer((request, response) => void respond(request, response)).listen(0, '127.0.0.1');
+  const server = createServer((request, response) => void respond(request, response)).listen(
+    options.port ?? 0,
+    '127.0.0.1',
+  );
   await once(server, 'listening');
   const app: CommentsApp = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
