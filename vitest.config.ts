@@ -26,11 +26,16 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
-          exclude: [...UNIT, 'test/docker/**', 'test/kubernetes/**'],
+          exclude: [...UNIT, 'test/docker/**', 'test/kubernetes/**', 'test/model/**'],
           globalSetup: 'test/support/global-setup.ts',
           testTimeout: 20_000,
           hookTimeout: 60_000,
         },
+      },
+      {
+        // Searches of all states of the protocol: `npm run test:model`. One at a time, since each needs a gigabyte.
+        extends: true,
+        test: { name: 'model', include: ['test/model/**/*.test.ts'], fileParallelism: false, testTimeout: 600_000 },
       },
       {
         // The image and Compose, with a Docker engine: `npm run test:docker`.
