@@ -98,6 +98,9 @@ describe('a relay with call statistics', () => {
   it('records that a digest brought an update whose signal was lost', async () => {
     class DeafBroker extends MemoryBroker {
       override async watch(): Promise<void> {}
+      override async probe(...args: Parameters<MemoryBroker['probe']>) {
+        return { ...(await super.probe(...args)), signals: 'lost' as const };
+      }
     }
     await start({ env: { REPAIR_INTERVAL: '200ms' }, ownBroker: new DeafBroker() });
     const client = await relay.connect('/ws?topic=chat');
