@@ -95,16 +95,23 @@ export class ClusterPublisher {
   async #publish(partition: number, topics: readonly Topic[], body: UpdateBody): Promise<readonly PublishedTopic[]> {
     const witness = this.#witnessOf(partition);
     const sent = witness.take();
+    const call = witness.chain.start();
     try {
       const published = await this.#broker.publishAll(topics, body, sent.witness);
       const newest = published.at(-1) as Published;
       witness.learn(sent, newest);
       witness.acknowledge(newest);
+      if (witness.chain.provesLoss(call, newest, true)) witness.requestRaise();
       return published.map(({ version, previous }, i) => ({ topic: topics[i] as Topic, version, previous }));
     } catch (error) {
       // The broker has checked the witness: without this, every refused call would make it raise the floor again.
-      if (error instanceof NotReplicatedError) witness.learn(sent, error.published);
+      if (error instanceof NotReplicatedError) {
+        witness.learn(sent, error.published);
+        if (witness.chain.provesLoss(call, error.published, false)) witness.requestRaise();
+      }
       throw error;
+    } finally {
+      witness.chain.end(call);
     }
   }
 
@@ -138,11 +145,15 @@ interface SentWitness {
   readonly acknowledged: ReadonlyMap<string, number>;
 }
 
+/** An epoch that no broker has. */
+const LOST = 'lost';
+
 /**
  * What this process has seen and acknowledged in one partition. An acknowledgement stays pending until the broker has
  * been shown it under another epoch. Several calls may be in progress, and their replies may arrive in any order.
  */
 class PartitionWitness {
+  readonly chain = new AssignmentChain();
   readonly #publisher: string;
   #epoch = '';
   #version: Version = 0;
@@ -180,6 +191,12 @@ class PartitionWitness {
     this.#promised = Math.max(this.#promised, version);
   }
 
+  /** Makes the next call raise the floor: its witness has an acknowledgement that no broker knows. */
+  requestRaise(): void {
+    this.#acknowledgements += 1;
+    this.#pending.set(LOST, this.#acknowledgements);
+  }
+
   /** Makes a floor part of the promise: it may cover an update that was acknowledged under another epoch, or by others. */
   relyOn(floor: Version): void {
     this.#promised = Math.max(this.#promised, floor);
@@ -189,4 +206,60 @@ class PartitionWitness {
   forgetPromisesBefore(retainedSince: Version): void {
     if (this.#promised < retainedSince) this.#promised = 0;
   }
+}
+
+/** A reply to a publishing call. */
+interface ChainedReply extends Pick<Published, 'version' | 'epoch' | 'assignedBefore'> {
+  readonly isAcknowledged: boolean;
+  /** The number of calls that had been started when it arrived. */
+  readonly startedBefore: number;
+}
+
+/**
+ * The versions assigned to this process by calls that overlap. Each reply names the version assigned before its own, so
+ * that an acknowledged version between the two is lost: the broker loaded older data under the same epoch. Calls that
+ * start after the acknowledgement need no such check, because their witness contains it. A reply that never arrives
+ * proves nothing.
+ */
+class AssignmentChain {
+  #started = 0;
+  /** The calls in progress, oldest first. */
+  readonly #inProgress = new Set<number>();
+  /** The replies that arrived since the oldest call in progress started, oldest first. */
+  readonly #replies: ChainedReply[] = [];
+
+  /** Starts a call. Returns its number. */
+  start(): number {
+    this.#started += 1;
+    this.#inProgress.add(this.#started);
+    return this.#started;
+  }
+
+  /** Adds the reply to a call in progress. Returns whether it proves, together with an earlier one, that one of the two is lost. */
+  provesLoss(call: number, published: Published, isAcknowledged: boolean): boolean {
+    const { version, epoch, assignedBefore } = published;
+    const reply = { version, epoch, assignedBefore, isAcknowledged, startedBefore: this.#started };
+    const isLost = this.#replies.some(
+      (other) => call <= other.startedBefore && (skips(reply, other) || skips(other, reply)),
+    );
+    this.#replies.push(reply);
+    return isLost;
+  }
+
+  /** Ends a call, whether it succeeded or failed, and forgets the replies that overlap no call in progress. */
+  end(call: number): void {
+    this.#inProgress.delete(call);
+    const [oldest = Number.POSITIVE_INFINITY] = this.#inProgress;
+    while ((this.#replies[0]?.startedBefore ?? oldest) < oldest) this.#replies.shift();
+  }
+}
+
+/** Returns whether the broker did not know an acknowledged version when it assigned a version that is not below it. */
+function skips(reply: ChainedReply, acknowledged: ChainedReply): boolean {
+  return (
+    acknowledged.isAcknowledged &&
+    acknowledged.epoch === reply.epoch &&
+    reply.assignedBefore < acknowledged.version &&
+    acknowledged.version <= reply.version
+  );
 }

@@ -142,6 +142,20 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect((await webhook.publish(topic, {}, NOTHING_SEEN)).previous).toBe(second.version);
     });
 
+    it('returns the newest version assigned to the same publisher before the call', async () => {
+      const some = Array.from({ length: 100 }, (_, i) => topicNamed(`chain-${i}`));
+      const [topic] = some as [Topic];
+      const topics = some.filter((other) => webhook.partitionOf(other) === webhook.partitionOf(topic));
+      const by = (name: string) => ({ ...NOTHING_SEEN, promised: { publisher: name, version: 0 } });
+      const [one, two] = [by(randomUUID()), by(randomUUID())];
+      const first = await webhook.publish(topic, {}, one);
+      expect(first.assignedBefore).toBe(0);
+      expect((await relay.publish(topic, {}, two)).assignedBefore).toBe(0);
+      const all = await relay.publishAll(topics, {}, one);
+      expect(new Set(all.map(({ assignedBefore }) => assignedBefore))).toEqual(new Set([first.version]));
+      expect((await webhook.publish(topic, {}, one)).assignedBefore).toBe(all.at(-1)?.version);
+    });
+
     it('returns a version that subscribers have as the one before the first update of a topic', async () => {
       const topic = topicNamed('new');
       const { floor, base } = await digestOf(topic, Number.MAX_SAFE_INTEGER);

@@ -178,7 +178,11 @@ describe('the simulated Redis', () => {
           if (step.kind === 'change replication id')
             data.meta = { ...(data.meta ?? NO_META), server: `${epoch.split('.')[0]}.former` };
           if (step.kind === 'load data' && data.meta) data.meta = { ...data.meta, loaded: -1 };
-          if (step.kind === 'load older data' && data.meta) data.meta = { ...data.meta, published: new Map() };
+          if (step.kind === 'load older data' && data.meta) {
+            const published = new Map(data.meta.published);
+            published.delete(PUBLISHER);
+            data.meta = { ...data.meta, published };
+          }
         });
       },
       end: () => broker.stop(),
@@ -204,9 +208,9 @@ describe('the simulated Redis', () => {
     for (const step of list) {
       if (step.kind === 'publish') {
         const body = updateBody({ data: all.length });
-        const { version, epoch, previous } = await broker.publish(step.topic, body, witness(step));
+        const { version, epoch, previous, assignedBefore } = await broker.publish(step.topic, body, witness(step));
         newest = version;
-        all.push({ version, previous, same: epoch === first.epoch });
+        all.push({ version, previous, assignedBefore, same: epoch === first.epoch });
       } else if (step.kind === 'digest') {
         const { epoch, raiseId, ...rest }: Digest = await broker.digest(0, witness(step), near(step.cursor));
         newest = rest.last;

@@ -17,15 +17,19 @@ async function expectNoFailures(schedule: (simulation: Simulation) => Promise<vo
   }
 }
 
-/** Publishes an update by one webhook, as the app does. Resolves once it is acknowledged. */
-async function publishBy(simulation: Simulation, webhook: SimulatedWebhook, topic: Topic): Promise<void> {
+/** Publishes an update by one webhook, as the app does. Resolves once it is acknowledged, which takes simulated time. */
+async function startPublishing(simulation: Simulation, webhook: SimulatedWebhook, topic: Topic): Promise<void> {
   const { app, time, random } = simulation;
   const revision = app.save(topic);
-  const posted = webhook.post({ id: random.id(), topics: [topic], body: {} }).then((versions) => {
-    app.acknowledge(topic, { revision, version: versions.get(topic) ?? 0, atMs: time.nowMs });
-  });
-  await time.runFor(200);
-  await posted;
+  const versions = await webhook.post({ id: random.id(), topics: [topic], body: {} });
+  app.acknowledge(topic, { revision, version: versions.get(topic) ?? 0, atMs: time.nowMs });
+}
+
+/** Does the same, and lets the time pass. */
+async function publishBy(simulation: Simulation, webhook: SimulatedWebhook, topic: Topic): Promise<void> {
+  const published = startPublishing(simulation, webhook, topic);
+  await simulation.time.runFor(200);
+  await published;
 }
 
 /** Returns two topics of one partition, the partition, and its shard. */
@@ -62,6 +66,29 @@ describe('the promise, in a simulated cluster, holds', { timeout: 120_000 }, () 
       await publishBy(simulation, one, lost);
       shard.reload(older);
       await publishBy(simulation, two, other);
+      cluster.network.signalLoss = 0;
+    });
+  });
+
+  it('if it does so while a webhook waits for the replies to two updates, of which the older data have neither', async () => {
+    await expectNoFailures(async (simulation) => {
+      const { cluster, webhooks, time } = simulation;
+      const [webhook] = webhooks as [SimulatedWebhook];
+      const { lost, other, shard, partition } = inOnePartition(simulation);
+      await publishBy(simulation, webhook, lost);
+      await time.runFor(5000);
+      await untilDigested(simulation);
+      const older = shard.master.data.copy();
+      const assigned = () => shard.master.data.partition(partition).meta?.last;
+      const before = assigned();
+      cluster.network.signalLoss = 1;
+      cluster.network.latencyMs = 500; // so that the replies arrive in any order, depending on the seed
+      const published = [lost, other].map((topic) => startPublishing(simulation, webhook, topic));
+      while (assigned() === before) await time.runFor(1);
+      shard.reload(older);
+      await time.runFor(4000);
+      await Promise.all(published);
+      cluster.network.latencyMs = 3;
       cluster.network.signalLoss = 0;
     });
   });

@@ -111,13 +111,14 @@ export function runPublish(
   const { nowUs } = context;
   const meta = context.data.partition(partition).meta;
   const { publisher = '', version: promised = 0 } = witness.promised ?? {};
+  const assignedBefore = meta?.published.get(publisher) ?? 0;
   const isIntact =
     known !== '' &&
     known === meta?.server &&
     witness.epoch === meta.history &&
     (witness.raiseId ?? '') === '' &&
     meta.last >= witness.version &&
-    (meta.published.get(publisher) ?? 0) >= promised;
+    assignedBefore >= promised;
   const state = isIntact
     ? { epoch: meta.history, floor: meta.floor, last: meta.last, trimmed: meta.trimmed, server: '' }
     : checkEpoch(context, partition, witness);
@@ -152,7 +153,7 @@ export function runPublish(
   });
   for (const { topic, version } of published) context.signalUpdate(partition, topic, version, body);
   return {
-    published: published.map(({ version, previous }) => ({ version, epoch: state.epoch, previous })),
+    published: published.map(({ version, previous }) => ({ version, epoch: state.epoch, previous, assignedBefore })),
     server: state.server,
   };
 }

@@ -23,11 +23,13 @@ export class RecordingBroker implements WebhookBroker {
     const version = this.published.length + 1;
     const previous = this.published.findLast((update) => update.topic === topic)?.version ?? 0;
     this.published.push({ topic, body, version });
-    return { version, epoch: 'recorded', previous };
+    return { version, epoch: 'recorded', previous, assignedBefore: version - 1 };
   }
 
-  publishAll(topics: readonly Topic[], body: UpdateBody): Promise<readonly Published[]> {
-    return Promise.all(topics.map((topic) => this.publish(topic, body)));
+  async publishAll(topics: readonly Topic[], body: UpdateBody): Promise<readonly Published[]> {
+    const assignedBefore = this.published.length;
+    const published = await Promise.all(topics.map((topic) => this.publish(topic, body)));
+    return published.map((update) => ({ ...update, assignedBefore }));
   }
 
   async read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {

@@ -191,6 +191,11 @@ export interface Published {
   readonly epoch: string;
   /** A version of the topic with no update between it and this one: that of the update before, or a later one. */
   readonly previous: Version;
+  /**
+   * The newest version that the partition had assigned to this publisher (`Witness.promised`) before the call; 0 if none.
+   * The same for every update of a call.
+   */
+  readonly assignedBefore: Version;
 }
 
 /**

@@ -84,6 +84,7 @@ export class MemoryBroker implements Broker {
     const version = Math.max(this.#nowUs(), this.#last + 1, witness.version + 1);
     const text = encodeBody(body);
     this.#last = version;
+    const assignedBefore = this.#assignedTo(witness);
     const previous = this.#registers.get(topic)?.version ?? version - REGISTER_TTL_MS * 1000;
     if (witness.promised) this.#publishedBy.set(witness.promised.publisher, version);
     this.#registers.delete(topic); // keeps the map in the order of versions
@@ -96,11 +97,13 @@ export class MemoryBroker implements Broker {
     this.#deleteExpired();
     const signal = encodeSignal(version, text);
     setImmediate(() => this.#signal(topic, signal));
-    return { version, epoch: this.#epoch, previous: Math.max(previous, this.#floor) };
+    return { version, epoch: this.#epoch, previous: Math.max(previous, this.#floor), assignedBefore };
   }
 
-  publishAll(topics: readonly Topic[], body: UpdateBody, witness: Witness): Promise<readonly Published[]> {
-    return Promise.all(topics.map((topic) => this.publish(topic, body, witness)));
+  async publishAll(topics: readonly Topic[], body: UpdateBody, witness: Witness): Promise<readonly Published[]> {
+    const assignedBefore = this.#assignedTo(witness);
+    const published = await Promise.all(topics.map((topic) => this.publish(topic, body, witness)));
+    return published.map((update) => ({ ...update, assignedBefore }));
   }
 
   async watch(topics: readonly Topic[]): Promise<void> {
@@ -219,7 +222,12 @@ export class MemoryBroker implements Broker {
     if (raiseId !== undefined) return raiseId !== String(this.#raises) && this.#floor <= version;
     if (epoch !== this.#epoch) return this.#floor < version || acknowledged === true;
     if (!promised || this.#floor >= promised.version) return false;
-    return (this.#publishedBy.get(promised.publisher) ?? 0) < promised.version;
+    return this.#assignedTo({ promised }) < promised.version;
+  }
+
+  /** Returns the newest version assigned to the publisher of a witness; 0 if none. */
+  #assignedTo({ promised }: Pick<Witness, 'promised'>): Version {
+    return (promised && this.#publishedBy.get(promised.publisher)) ?? 0;
   }
 
   #changedAfter(cursor: Version): Changed[] {

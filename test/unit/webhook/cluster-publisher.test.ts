@@ -13,8 +13,8 @@ import { parseTopic, type Topic } from '../../../services/shared/update/topic.ts
 import type { UpdateBody } from '../../../services/shared/update/update.ts';
 import { ClusterPublisher } from '../../../services/webhook/cluster-publisher.ts';
 
-/** A reply without the version before: nothing here depends on it but the answer. */
-type Assigned = Omit<Published, 'previous'> & Partial<Published>;
+/** A reply. By default, the version before that of its topic is 1, and the one assigned to this process before is adjacent. */
+type Assigned = Pick<Published, 'version' | 'epoch'> & Partial<Published>;
 
 interface Call {
   readonly topics: readonly Topic[];
@@ -39,7 +39,8 @@ class ManualBroker implements BrokerPublisher {
 
   publishAll(topics: readonly Topic[], body: UpdateBody, witness: Witness): Promise<readonly Published[]> {
     return new Promise((resolve, fail) => {
-      const reply: Call['reply'] = (...assigned) => resolve(assigned.map((one) => ({ previous: 1, ...one })));
+      const reply: Call['reply'] = (...assigned) =>
+        resolve(assigned.map((one) => ({ previous: 1, assignedBefore: one.version - 1, ...one })));
       this.calls.push({ topics, body, witness, reply, fail });
     });
   }
@@ -189,7 +190,9 @@ describe('ClusterPublisher', () => {
     await publishAt('a1', { version: 10, epoch: 'old' });
     for (const version of [20, 21]) {
       const refused = publisher.publish(topics('a1'), {});
-      broker.calls.at(-1)?.fail(new NotReplicatedError({ version, epoch: 'new', previous: 1 }));
+      broker.calls
+        .at(-1)
+        ?.fail(new NotReplicatedError({ version, epoch: 'new', previous: 1, assignedBefore: version - 1 }));
       await expect(refused).rejects.toMatchObject({ code: 'not_replicated' });
     }
     const shown = broker.calls.map(({ witness }) => [witness.epoch, witness.acknowledged]);
@@ -204,6 +207,103 @@ describe('ClusterPublisher', () => {
       version: 21,
       promised: promised(10),
     });
+  });
+
+  describe('if an acknowledged version is missing when a call that overlaps gets a later one', () => {
+    const LOST = { version: 10, epoch: 'h', assignedBefore: 5 };
+    const LATER = { version: 20, epoch: 'h', assignedBefore: 5 };
+
+    /** Starts a call for each reply, then replies in the given order. */
+    async function publishTogether(order: readonly number[], ...replies: readonly (Assigned | Error)[]): Promise<void> {
+      const done = replies.map(() => publisher.publish(topics('a'), {}));
+      const calls = broker.calls.slice(-replies.length);
+      for (const i of order) {
+        const reply = replies[i] as Assigned | Error;
+        if (reply instanceof Error) calls[i]?.fail(reply);
+        else calls[i]?.reply(reply);
+        await done[i]?.catch(() => {});
+      }
+    }
+
+    /** Returns the epoch that the next call presents, and the one after it. */
+    async function nextEpochs(): Promise<readonly unknown[]> {
+      const [first, second] = [
+        await publishAt('a', { version: 30, epoch: 'h' }),
+        await publishAt('a', { version: 31, epoch: 'h' }),
+      ];
+      return [first?.epoch, second?.epoch];
+    }
+
+    it.each([
+      ['first', [0, 1]],
+      ['last', [1, 0]],
+    ])('makes the next call raise the floor, once, if its reply arrives %s', async (_, order) => {
+      await publishTogether(order, LOST, LATER);
+      expect(await nextEpochs()).toEqual(['h lost', 'h']);
+    });
+
+    it('does so if the later update is refused because replicas are missing', async () => {
+      await publishTogether([0, 1], LOST, new NotReplicatedError({ ...LATER, previous: 1 }));
+      expect(await nextEpochs()).toEqual(['h lost', 'h']);
+    });
+
+    it('does so if the broker assigned the same version to both', async () => {
+      await publishTogether([0, 1], LOST, LOST);
+      expect(await nextEpochs()).toEqual(['h lost', 'h']);
+    });
+
+    it('does so with several topics in a call', async () => {
+      const done = [publisher.publish(topics('a1', 'a2'), {}), publisher.publish(topics('a3', 'a4'), {})];
+      broker.calls[0]?.reply({ ...LOST, version: 9 }, LOST);
+      broker.calls[1]?.reply({ ...LATER, version: 19 }, LATER);
+      await Promise.all(done);
+      expect(await nextEpochs()).toEqual(['h lost', 'h']);
+    });
+
+    it('requests the raise again if the next call fails', async () => {
+      await publishTogether([0, 1], LOST, LATER);
+      await publishTogether([0], new AppError('broker_unavailable'));
+      expect(await nextEpochs()).toEqual(['h lost', 'h']);
+    });
+
+    it('does nothing if the update was not acknowledged, or under another epoch, whose loss is detected otherwise', async () => {
+      await publishTogether([1, 0], LATER, new NotReplicatedError({ ...LOST, previous: 1 }));
+      expect((await nextEpochs())[0]).toBe('h');
+      await publishTogether([0, 1], { ...LOST, version: 40 }, { version: 50, epoch: 'i', assignedBefore: 5 });
+      expect((await nextEpochs())[0]).not.toContain('lost');
+    });
+
+    it('does nothing if the call began after the acknowledgement: its witness made the broker raise the floor', async () => {
+      const slow = publisher.publish(topics('a'), {});
+      await publishAt('a', LOST);
+      await publishAt('a', LATER);
+      broker.calls[0]?.reply({ version: 21, epoch: 'h', assignedBefore: 20 });
+      await slow;
+      expect((await nextEpochs())[0]).toBe('h');
+    });
+  });
+
+  it('requests no raise while the broker keeps everything, whatever the order of replies, failures and topics per call', async () => {
+    const results: Promise<unknown>[] = [];
+    let last = 0;
+    for (let round = 0; round < 50; round += 1) {
+      const names = ['a1', 'a2', 'a3'].slice(0, 1 + (round % 3));
+      results.push(...[1, 2, 3, 4].map(() => publisher.publish(topics(...names), {}).catch(() => {})));
+      const replies = broker.calls.slice(-4).map((call, i) => {
+        const assignedBefore = last;
+        const published = names.map(() => ({ version: ++last, epoch: 'h', assignedBefore, previous: 1 }));
+        if (i === round % 7) return () => call.fail(new AppError('broker_unavailable')); // the reply is lost
+        if (i === round % 5) return () => call.fail(new NotReplicatedError(published.at(-1) as Published));
+        return () => call.reply(...published);
+      });
+      // One call of each round replies only after the next round has begun.
+      const [late, ...others] = round % 2 === 0 ? replies : replies.toReversed();
+      for (const reply of others) reply();
+      await new Promise((resolve) => setImmediate(resolve));
+      results.push(new Promise<void>((resolve) => setImmediate(() => resolve(late?.()))));
+    }
+    await Promise.all(results);
+    expect(broker.calls.filter(({ witness }) => witness.epoch.includes('lost'))).toEqual([]);
   });
 
   it('fails as a whole if one partition fails, and keeps the acknowledgements of the others', async () => {

@@ -95,7 +95,7 @@ export function isScriptMissing(error: unknown): boolean {
 }
 
 /** The versions of each topic: the new one, and the one before. */
-type PublishReply = [epoch: string, server: string, ...versions: string[]];
+type PublishReply = [epoch: string, server: string, assignedBefore: string, ...versions: string[]];
 type DigestReply = [changed: string[], ...state: string[]];
 type RelaysReply = [queries: string[], relays: string[]];
 type ExchangeReply = [summary: string, queries: string[], added: number];
@@ -269,12 +269,13 @@ export class RedisScripts {
     return {
       input: { keys, args },
       parse(reply) {
-        const [epoch, name, ...versions] = reply as PublishReply;
+        const [epoch, name, assignedBefore, ...versions] = reply as PublishReply;
         server.learn(name);
         return topics.map((_, i) => ({
           version: Number(versions[2 * i]),
           epoch,
           previous: Number(versions[2 * i + 1]),
+          assignedBefore: Number(assignedBefore),
         }));
       },
     };

@@ -1,6 +1,6 @@
 -- Assigns a version to each topic of one partition, stores, indexes and signals their updates, which have the same body.
--- Returns {epoch, server, version, previous version of the topic, ...}; `server` is '' unless INFO was read. `check_epoch`
--- is server.lua and epoch.lua as a function.
+-- Returns {epoch, server, newest version assigned to the caller before, version, previous version of the topic, ...};
+-- `server` is '' unless INFO was read. `check_epoch` is server.lua and epoch.lua as a function.
 -- KEYS[2] recent
 -- KEYS[3..] registers of the topics, then, if the body has `data`, the keys of the topics' newest update with `data`
 -- ARGV[9] the server that INFO named on this connection a moment ago, '' if that is not known: then it is read again
@@ -39,7 +39,7 @@ local topics = ARGV[11] and (#KEYS - 2) / 2 or #KEYS - 2
 -- The prefixes `<prefix>:{tag}:topic:` and `<prefix>:{tag}:update:`, by `<prefix>:{tag}:meta` and `<prefix>:{tag}:floor`.
 local register_prefix = #KEYS[1] + 3
 local channel = string.sub(ARGV[2], 1, -6) .. 'update:'
-local reply = { epoch, server }
+local reply = { epoch, server, meta[6] or '0' }
 for i = 3, topics + 2 do
   text = string.format('%.0f', version) -- slow, like each conversion of a number this large
   local signal = text .. text_of_body
