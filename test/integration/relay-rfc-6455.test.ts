@@ -112,6 +112,17 @@ describe('a relay closes the connection of a client that sends', () => {
   });
 });
 
+describe('a relay on node:http', () => {
+  it('closes the connection of a client whose message consists of tiny fragments, each of which takes memory', async () => {
+    const onNode = await startRelay({ env: { RELAY_ENGINE: 'node' } });
+    const socket = await RawWebSocket.open(onNode.port, '/ws');
+    const fragments = Array.from({ length: 2000 }, (_, i) => makeFrame(' ', { fin: false, opcode: i ? 0 : 1 }));
+    socket.write(Buffer.concat(fragments));
+    await eventually(() => expect(socket.closeCode).toBe(1008));
+    await onNode.stop();
+  });
+});
+
 describe('a relay never accepts', () => {
   it('an unmasked frame: uWebSockets.js takes its first bytes for the mask', async () => {
     const socket = await open('/ws');

@@ -23,6 +23,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const TIMEOUT_CHECK_INTERVAL_MS = 1000;
 /** A client has this long to answer a close frame, or to read a refusal of its handshake. */
 const CLOSE_TIMEOUT_MS = 5000;
+/** A fragment of a message, which takes about 200 bytes beside its content, counts as this many bytes at least. */
+const MIN_FRAGMENT_BYTES = 256;
 /** Close code of connections that were closed without a close frame (RFC 6455, section 7.1.5). */
 const ABNORMAL = 1006;
 
@@ -170,13 +172,17 @@ export class NodeEngine implements Engine {
   #protocolOf(behavior: WebSocketBehavior<unknown>): WebSocketServer {
     const known = this.#protocols.get(behavior);
     if (known) return known;
+    const maxPayload = behavior.maxPayloadLength ?? 0;
+    const maxFragments = Math.ceil(maxPayload / MIN_FRAGMENT_BYTES);
     const options = {
       noServer: true,
       clientTracking: false,
       autoPong: false, // a client that reads nothing must not fill a buffer with pongs
       perMessageDeflate: false,
       closeTimeout: CLOSE_TIMEOUT_MS,
-      maxPayload: behavior.maxPayloadLength ?? 0,
+      maxPayload,
+      maxFragments,
+      maxBufferedChunks: maxFragments,
       WebSocket: ProtocolSocket,
     };
     const protocol = new WebSocketServer(options);
