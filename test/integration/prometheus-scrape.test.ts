@@ -142,7 +142,7 @@ describe('a real Prometheus with the shipped configuration', () => {
             expect(found, `${title}: ${expr}`).not.toEqual([]);
           return found;
         }, 10_000);
-        if (samples.length === 0) silent.push(title);
+        if (samples.length === 0 && !NOT_RUNNING.test(expr)) silent.push(title);
       }
     }
     expect(silent.sort()).toEqual(aboutFailures);
