@@ -2,6 +2,7 @@ import type { Clock } from '../shared/clock.ts';
 import { OPENAPI_PATH } from '../shared/contract/openapi.ts';
 import type { TransportName } from '../shared/protocol/transport-name.ts';
 import type { Origins } from './access/origins.ts';
+import { ASYNCAPI_PATH, relayAsyncApi } from './asyncapi.ts';
 import type { RelayConfig } from './config.ts';
 import type { App } from './engine/engine.ts';
 import { relayOpenApi } from './openapi.ts';
@@ -59,8 +60,14 @@ export function createTransports(deps: {
   const http = forHosts(app, config.isAllowedHost, (refusal) => report.refused(refusal));
   for (const file of readClientFiles()) serveFile(http, file, corsHeaders);
   servePackageRedirect(http, corsHeaders);
-  const body = Buffer.from(JSON.stringify(relayOpenApi()));
-  serveFile(http, { path: OPENAPI_PATH, type: 'application/json', body, immutable: false }, corsHeaders);
+  const descriptions = [
+    [OPENAPI_PATH, relayOpenApi()],
+    [ASYNCAPI_PATH, relayAsyncApi()],
+  ] as const;
+  for (const [path, description] of descriptions) {
+    const body = Buffer.from(JSON.stringify(description));
+    serveFile(http, { path, type: 'application/json', body, immutable: false }, corsHeaders);
+  }
   for (const path of ['/events', '/topics/*']) {
     servePreflight(http, { path, corsHeaders });
     serveProblem(http, path, 'method_not_allowed', { Allow: 'GET, HEAD' });

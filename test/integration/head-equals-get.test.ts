@@ -16,6 +16,7 @@ const PATHS: readonly [place: Place, path: string, headers?: Record<string, stri
   ['relay', '/client.js.map'],
   ['relay', '/heliograph-client.tgz'],
   ['relay', '/openapi.json'],
+  ['relay', '/asyncapi.json'],
   ['relay', '/openapi.json', { 'if-none-match': '*' }],
   ['relay', '/topics/chat'],
   ['relay', '/topics/chat', { 'if-none-match': '*' }],

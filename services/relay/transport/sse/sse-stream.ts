@@ -2,6 +2,9 @@ import type { AppError } from '../../../shared/errors.ts';
 import type { HttpResponse } from '../../engine/engine.ts';
 import { sendProblem, writeHeaders } from '../http/http-response.ts';
 
+/** Maximum number of topics of one stream: its `id:` has a version for each. */
+export const MAX_EVENT_TOPICS = 16;
+
 /** The data of an update for Turbo, whose `<turbo-stream-source>` fetches its page again for it. */
 export const TURBO_REFRESH = '<turbo-stream action="refresh"></turbo-stream>';
 

@@ -7,10 +7,7 @@ import { omitBody } from '../http/http-response.ts';
 import { HttpTransport, type HttpTransportDeps } from '../http/http-transport.ts';
 import { JSON_ENCODER } from '../message-encoder.ts';
 import { SseConnection, type SseFormat } from './sse-connection.ts';
-import { refuseStream } from './sse-stream.ts';
-
-/** Maximum number of topics of one stream: its `id:` has a version for each. */
-export const MAX_EVENT_TOPICS = 16;
+import { MAX_EVENT_TOPICS, refuseStream } from './sse-stream.ts';
 
 /** Range of the random delay after which a browser reconnects a lost stream, in milliseconds. */
 const RETRY_MIN_MS = 1000;
