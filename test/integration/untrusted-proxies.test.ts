@@ -5,6 +5,7 @@ import { signedHeaders, WEBHOOK_SECRET } from '../support/signed-headers.ts';
 
 const SETTINGS = {
   MAX_CONNECTIONS_PER_ADDRESS: '10',
+  COMMENT_RATE: '10',
   WEBHOOK_SECRETS: WEBHOOK_SECRET,
   STATS_TOKEN: 'a-token-of-statistics',
 };

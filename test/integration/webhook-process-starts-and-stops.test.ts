@@ -58,7 +58,7 @@ describe('the webhook process', () => {
     expect(await program.ended).toEqual({ code: 1, signal: null });
     expect(program.output().stderr).toBe(
       '1 problem with the environment:\n' +
-        '  WEBHOOK_TOKENS must contain a token, or WEBHOOK_SECRETS a secret: otherwise no publisher can authenticate\n',
+        '  WEBHOOK_TOKENS must contain a token, or WEBHOOK_SECRETS a secret, or WEBHOOK_SOURCES a source: otherwise no publisher can authenticate\n',
     );
   });
 

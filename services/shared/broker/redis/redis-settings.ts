@@ -67,8 +67,10 @@ export class RedisSettings {
   async check(redis: Redis): Promise<void> {
     // ioredis has selected it, but would continue with database 0 if that was refused.
     if (this.#database !== 0) await redis.select(this.#database);
-    if (!(await redis.info('replication')).includes('role:master'))
+    if (!(await redis.info('replication')).includes('role:master')) {
+      if (!this.#sharded && (await redis.info('cluster')).includes('cluster_enabled:1')) throw isClusterNode();
       throw new Error('READONLY this server is a replica');
+    }
     await this.agree(redis);
     const policy = /maxmemory_policy:(\S+)/.exec(await redis.info('memory'))?.[1];
     if (policy !== undefined) this.#report.evictionPolicy(policy);
@@ -124,10 +126,12 @@ export class RedisSettings {
       return (await store.get(this.#key)) ?? undefined;
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('MOVED'))) throw error;
-      if (!this.#sharded) {
-        throw new AppError('settings_differ', 'this Redis is a node of Redis Cluster: set REDIS_CLUSTER_NODES');
-      }
+      if (!this.#sharded) throw isClusterNode();
       return undefined; // the node that holds the key is checked too
     }
   }
+}
+
+function isClusterNode(): AppError {
+  return new AppError('settings_differ', 'this Redis is a node of Redis Cluster: set REDIS_CLUSTER_NODES');
 }
