@@ -225,7 +225,9 @@ describe.each(ENGINES)('with the engine %s, the AsyncAPI description of the rela
     const held = connect(leaving);
     await subscribed(held);
     leaving.kill('SIGTERM');
-    await eventually(async () => expect(await leaving.metric('relay_draining')).toBe(1));
+    await eventually(async () =>
+      expect((await fetch(`http://127.0.0.1:${leaving.adminPort}/readyz`)).status).toBe(503),
+    );
     codes.push(await closeOf(connect(leaving, 'topic=chat&tries=1')));
     await refuse(leaving, 'topic=chat&tries=1');
     codes.push(await closeOf(held));
