@@ -154,7 +154,8 @@ describe('heliograph doctor', () => {
 
   it('colours its output in a terminal, unless NO_COLOR is set', async () => {
     const env = { ...(await relayEnv()), TERM: 'xterm-256color' };
-    const inTerminal = `script -qec '"${process.execPath}" "${COMMAND_LINE}" doctor relay' /dev/null`;
+    // Node.js prints no colours if CI is set.
+    const inTerminal = `env -u CI script -qec '"${process.execPath}" "${COMMAND_LINE}" doctor relay' /dev/null`;
     expect(await runShell(inTerminal, { ...env, NO_COLOR: undefined } as never)).toContain('\x1b[32mok  \x1b[0m');
     expect(await runShell(inTerminal, { ...env, NO_COLOR: '1' })).not.toContain('\x1b[32m');
   });

@@ -1,12 +1,13 @@
 /*
  * The protocol of one partition, for exhaustive search with spin: how versions are assigned, how a loss of data is noticed, how
- * relays repair what signals lose, and how clients resume. `check.ts` runs it, with each rule left out in turn.
+ * relays repair what signals lose, and how clients resume. `spin.ts` runs it; `-DDROP_…` leaves a rule out.
  *
  * One topic matters. Webhook ONE publishes it; webhook TWO publishes another topic of the partition, which only moves `last`.
  * Two servers, one of them the master; two relays; one client, which may change relays. A script is atomic, as in Redis.
  *
  * Left out, and why: pacing and transports (they decide when a client is notified, not whether), retention (a version that expires is
- * replaced by the base, which is a floor that every relay computes), the number of partitions (they share nothing).
+ * replaced by the base, which is a floor that every relay computes), partitions (they share nothing), and markers (they replace
+ * digests only while nothing is lost).
  *
  * Versions are small numbers. A clock that is right is ahead of every assigned version; a clock that is behind is 0. Two servers never
  * assign the same version by their clocks, which stands for microseconds; what this may hide is what the rule JUMP is for.
