@@ -11,8 +11,8 @@ const ENV = { ADMIN_HOST: '127.0.0.1', FIXTURE_DOES: 'fail-at-start' };
 /** Runs the process in a terminal, and returns the lines that it shows. */
 async function linesInTerminal(env: Record<string, string>): Promise<readonly string[]> {
   const command = `"${process.execPath}" --import "${LOADER}" "${FIXTURE}"`;
-  const output = await runShell(`script -qec '${command}' /dev/null || true`, {
-    ...{ ...ENV, TERM: 'xterm-256color', CI: '', ...env },
+  const output = await runShell(`env -u CI script -qec '${command}' /dev/null || true`, {
+    ...{ ...ENV, TERM: 'xterm-256color', ...env },
   });
   return output.trim().split(/\r?\n/);
 }
