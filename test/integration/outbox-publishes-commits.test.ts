@@ -23,7 +23,7 @@ let broker: RecordingBroker;
 beforeAll(async () => {
   postgres = await PostgresProcess.start();
 }, 120_000);
-afterAll(() => postgres[Symbol.asyncDispose]());
+afterAll(() => postgres?.[Symbol.asyncDispose]());
 beforeEach(async () => {
   broker = new RecordingBroker();
   await postgres.query(`DROP SCHEMA public CASCADE; CREATE SCHEMA public; ${SCHEMA}`);

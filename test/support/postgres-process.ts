@@ -25,6 +25,7 @@ export class PostgresProcess implements AsyncDisposable {
   }
 
   static async start(): Promise<PostgresProcess> {
+    programPath('initdb'); // installs the package, which creates the user
     const dir = await mkdtemp(join(tmpdir(), 'heliograph-postgres-'));
     if (thisMachine().isRoot) chownSync(dir, idOf('-u'), idOf('-g'));
     const data = join(dir, 'data');
