@@ -62,11 +62,6 @@ describe('a rule that is left out is missed, so it is needed and the model can f
     ['PROMISED', 'a webhook shows what it was assigned', { RELOAD: 1, OTHERS: 1, ...ATOMIC }],
     ['SPLIT_BRAIN', 'a webhook shows what it acknowledged under another epoch', { FAILOVER: 1, OTHERS: 1, ...ATOMIC }],
     ['REMINDER', 'a webhook shows its witness also if nobody publishes', { FAILOVER: 1, ...ATOMIC }],
-    [
-      'JUMP',
-      'a raise under a clock that is behind skips versions that may be known',
-      { FAILOVER: 1, BEHIND: 1, PUBLISHES: 2, ...ATOMIC },
-    ],
     ['REPLID', 'another replication id alone is no loss', { REPLID: 1, NO_NEEDLESS_RAISE: 1 }],
     [
       'RAISE_ORDER',

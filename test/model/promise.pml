@@ -29,6 +29,8 @@
 #define LOST_SIGNALS 1 /* 0: signals are lost with their connection only */
 #endif
 
+bool ready = false; /* after init */
+
 #define NONE 2 /* no server, or no relay */
 #ifndef MAX_VERSION
 #define MAX_VERSION 10
@@ -292,7 +294,7 @@ byte receiptVersion = 0; byte receiptContent = 0;
 #define HAS_DELIVERED(r) (relays[r].signals == oneServer && relays[r].commands == oneServer && relays[r].version >= receiptVersion)
 #endif
 
-active proctype WebhookOne() {
+active proctype WebhookOne() provided (ready) {
   do
 #ifdef RECEIPTS
   :: atomic { receiptVersion != 0 && HAS_DELIVERED(0) && (RELAYS == 1 || HAS_DELIVERED(1)) ->
@@ -342,7 +344,7 @@ active proctype WebhookOne() {
   od
 }
 
-active proctype WebhookTwo() {
+active proctype WebhookTwo() provided (ready) {
   do
   :: atomic { others > 0 && CAN_RUN(twoServer) ->
       others--;
@@ -542,7 +544,7 @@ proctype RelayProcess(byte r; chan queue) {
   od
 }
 
-active proctype Client() {
+active proctype Client() provided (ready) {
   byte r;
   do
   :: atomic { at == NONE ->
@@ -622,7 +624,7 @@ inline settle() {
   assert(knows >= acknowledged)
 }
 
-active proctype Environment() {
+active proctype Environment() provided (ready) {
   byte sameRun;
   do
   :: atomic { faults == 0 -> settle(); break }
@@ -723,6 +725,7 @@ init {
 #ifdef BEHIND
     servers[0].behind = true; servers[1].behind = true;
 #endif
+    ready = true;
     run RelayProcess(0, signals0);
 #if RELAYS > 1
     run RelayProcess(1, signals1);
