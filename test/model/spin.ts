@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -36,8 +36,7 @@ export async function searchModel(defines: readonly string[]): Promise<SearchRes
     const states = Number(/(\d+) states, stored/.exec(stdout)?.[1]);
     const assertion = /assertion violated (.*) \(at depth/.exec(stdout)?.[1];
     if (assertion !== undefined) {
-      const trail = (await readFile(join(cwd, 'pan.p'), 'utf8').catch(() => '')) && 'promise.pml.trail';
-      const replay = await run(spin, ['-k', trail, '-T', ...flags, MODEL], { cwd, maxBuffer: 2 ** 26 });
+      const replay = await run(spin, ['-k', 'promise.pml.trail', '-T', ...flags, MODEL], { cwd, maxBuffer: 2 ** 26 });
       const steps = replay.stdout
         .split('\n')
         .filter((line) => /^(webhook|relay|server|client|master|faults)\b/.test(line));
