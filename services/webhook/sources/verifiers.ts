@@ -99,21 +99,43 @@ const STANDARD: VerifierKind = {
   },
 };
 
-const GITHUB: VerifierKind = {
-  secretRule: TEXT_RULE,
-  isSecret: isText,
-  create(secrets) {
-    const keys = secrets.map((secret) => Buffer.from(secret));
-    return {
-      check({ headers }) {
-        const text = required(headers, ['x-hub-signature-256'], 'set the secret of the webhook at GitHub');
-        const signatures = [parseHmac(text.replace(/^sha256=/, ''), 'hex')];
-        return (body) => isSigned(keys, signatures, [body]);
-      },
-      deliveryId: (headers) => header(headers, 'x-github-delivery'),
-    };
-  },
-};
+/** A sender whose signature is an HMAC of the body alone. */
+function signedBody(sender: {
+  signature: readonly string[];
+  parse(text: string): Buffer;
+  deliveryId: readonly string[];
+  hint: string;
+}): VerifierKind {
+  return {
+    secretRule: TEXT_RULE,
+    isSecret: isText,
+    create(secrets) {
+      const keys = secrets.map((secret) => Buffer.from(secret));
+      return {
+        check({ headers }) {
+          const text = required(headers, sender.signature, sender.hint);
+          const signatures = [sender.parse(text)];
+          return (body) => isSigned(keys, signatures, [body]);
+        },
+        deliveryId: (headers) => header(headers, ...sender.deliveryId),
+      };
+    },
+  };
+}
+
+const GITHUB = signedBody({
+  signature: ['x-hub-signature-256'],
+  parse: (text) => parseHmac(text.replace(/^sha256=/, ''), 'hex'),
+  deliveryId: ['x-github-delivery'],
+  hint: 'set the secret of the webhook at GitHub',
+});
+
+const SHOPIFY = signedBody({
+  signature: ['x-shopify-hmac-sha256', 'shopify-hmac-sha256'],
+  parse: (text) => parseHmac(text, 'base64'),
+  deliveryId: ['x-shopify-webhook-id', 'shopify-webhook-id'],
+  hint: 'this source takes webhooks of Shopify',
+});
 
 const STRIPE: VerifierKind = {
   secretRule: TEXT_RULE,
@@ -135,22 +157,6 @@ const STRIPE: VerifierKind = {
         const { id } = Object(event) as { id?: unknown };
         return typeof id === 'string' ? id : undefined;
       },
-    };
-  },
-};
-
-const SHOPIFY: VerifierKind = {
-  secretRule: TEXT_RULE,
-  isSecret: isText,
-  create(secrets) {
-    const keys = secrets.map((secret) => Buffer.from(secret));
-    return {
-      check({ headers }) {
-        const names = ['x-shopify-hmac-sha256', 'shopify-hmac-sha256'];
-        const signatures = [parseHmac(required(headers, names, 'this source takes webhooks of Shopify'), 'base64')];
-        return (body) => isSigned(keys, signatures, [body]);
-      },
-      deliveryId: (headers) => header(headers, 'x-shopify-webhook-id', 'shopify-webhook-id'),
     };
   },
 };
