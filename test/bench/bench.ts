@@ -31,5 +31,7 @@ export interface Bench {
   readonly name: string;
   /** Description of the measurement, as a phrase. */
   readonly description: string;
+  /** Runs by `--only` alone, because it takes minutes by itself. */
+  readonly isLong?: boolean;
   run(context: BenchContext): Promise<BenchResult>;
 }

@@ -7,6 +7,7 @@ import { GROWTH_IN_CLIENTS } from './growth-in-clients.ts';
 import { GROWTH_IN_RELAYS } from './growth-in-relays.ts';
 import { GROWTH_IN_TOPICS } from './growth-in-topics.ts';
 import { HANDSHAKES } from './handshakes.ts';
+import { HTTP_FAN_OUT } from './http-fan-out.ts';
 import { IDLE_MEMORY } from './idle-memory.ts';
 import { OVERLOAD } from './overload.ts';
 import { REDIS_COMMANDS } from './redis-commands.ts';
@@ -26,4 +27,5 @@ export const BENCHES: readonly Bench[] = [
   BROKER,
   STATS_COST,
   FLOODS_BENCH,
+  HTTP_FAN_OUT,
 ];

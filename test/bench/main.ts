@@ -51,7 +51,7 @@ try {
     console.info(renderCapacity(load, await measureUnitCosts({ redis, quick, against: undefined, progress })));
   }
   for (const bench of load ? [] : BENCHES) {
-    if (only && !only.includes(bench.name)) continue;
+    if (only ? !only.includes(bench.name) : bench.isLong) continue;
     const startedMs = performance.now();
     const progress = (text: string) => console.error(`${bench.name}: ${text}`);
     try {

@@ -7,8 +7,8 @@ import { SYSTEM_CLOCK } from '../../../services/shared/clock.ts';
 import { randomPrefix } from '../../support/random-prefix.ts';
 import { redisBrokers } from '../../support/redis-brokers.ts';
 import type { BenchContext } from '../bench.ts';
+import type { MeasuredProcess } from '../servers/measured-process.ts';
 import { startRelayCluster, THIS_BUILD } from '../servers/relay-cluster.ts';
-import type { ServerProcess } from '../servers/server-process.ts';
 import { collect, type Samples, showSummary, summarize } from '../statistics.ts';
 import { pause } from '../test-bed.ts';
 import { mainThreadCpuUs } from './main-thread.ts';
@@ -102,7 +102,7 @@ async function measureUnheard(context: BenchContext, name: string, build: string
   progress(`${name}: updates that no client hears`);
   const cluster = await startRelayCluster({ redisUrl: redis.url, build, env: { PARTITIONS } });
   try {
-    const processes: ServerProcess[] = [];
+    const processes: MeasuredProcess[] = [];
     /** Returns the cost of an interval in which nothing, or `updates`, are published, at Redis and at all relays. */
     const measure = async (published: number) => {
       const cost = () => ({

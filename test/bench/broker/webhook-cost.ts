@@ -3,6 +3,7 @@ import { Agent, request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { Webhook } from 'standardwebhooks';
 import { freePort } from '../../support/free-port.ts';
+import type { MeasuredProcess } from '../servers/measured-process.ts';
 import { startRelayCluster } from '../servers/relay-cluster.ts';
 import { ServerProcess } from '../servers/server-process.ts';
 import { collect, ratios, type Samples, showSummary, summarize } from '../statistics.ts';
@@ -77,7 +78,7 @@ export const measureWebhookCost: MeasurePart = async ({ redis, quick, against, p
   const clusters: Awaited<ReturnType<typeof startRelayCluster>>[] = [];
   const contenders: {
     readonly name: string;
-    readonly process: ServerProcess;
+    readonly process: MeasuredProcess;
     readonly send: Send;
     readonly kind: Kind;
   }[] = [];

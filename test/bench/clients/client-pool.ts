@@ -1,9 +1,13 @@
 import { Latency } from '../../../services/loadtest/measure/latency.ts';
+import { LongPollConnection } from '../../../services/loadtest/wire/long-poll-connection.ts';
 import type { ConnectionOwner, RawConnection } from '../../../services/loadtest/wire/raw-connection.ts';
+import { SseConnection } from '../../../services/loadtest/wire/sse-connection.ts';
 import { parseTarget } from '../../../services/loadtest/wire/target.ts';
 import { createHandshake, WebsocketConnection } from '../../../services/loadtest/wire/websocket-connection.ts';
+import type { Protocol } from '../servers/contender.ts';
 import { machineNowMs } from './machine-time.ts';
 import { type Ages, type ClientPlan, topicName } from './messages.ts';
+import { NchanLongPollConnection } from './nchan-long-poll-connection.ts';
 import { SocketIoConnection } from './socket-io-connection.ts';
 
 /** Handshakes in progress at a time; fewer than the listen backlog of a server. */
@@ -43,7 +47,7 @@ export class ClientPool implements ConnectionOwner {
   takeAges(): Ages {
     const updates = this.#updates - this.#updatesBefore;
     this.#updatesBefore = this.#updates;
-    return { updates, histogram: this.#ages.take() };
+    return { updates, total: this.#updates, histogram: this.#ages.take() };
   }
 
   disconnect(): void {
@@ -56,6 +60,11 @@ export class ClientPool implements ConnectionOwner {
   }
 
   message(_client: number, payload: Buffer): void {
+    if (this.#isHttp) {
+      // Over HTTP, everything else is the state at the start.
+      if (payload.includes(MARK)) this.#update(payload);
+      return;
+    }
     const isSocketIo = this.#plan?.protocol === 'socket.io';
     // Socket.IO sends 40 for a connection and 42 for an event; in JSON, the type `update` or `subscribed` starts at byte 9.
     const kind = isSocketIo ? payload[1] : payload[9];
@@ -74,6 +83,11 @@ export class ClientPool implements ConnectionOwner {
 
   redirected(client: number): void {
     this.disconnected(client, 'redirected'); // these clients announce no tries
+  }
+
+  get #isHttp(): boolean {
+    const protocol = this.#plan?.protocol;
+    return protocol === 'sse' || protocol === 'long-poll' || protocol === 'nchan-long-poll';
   }
 
   #update(payload: Buffer): void {
@@ -118,7 +132,7 @@ export class ClientPool implements ConnectionOwner {
     if (!plan || this.#next >= plan.count) return;
     const number = this.#next;
     this.#next += 1;
-    const target = parseTarget(`ws://127.0.0.1:${plan.port}`);
+    const target = parseTarget(`${this.#isHttp ? 'http' : 'ws'}://127.0.0.1:${plan.port}`);
     if (!target) throw new TypeError('invalid target');
     const options = {
       client: number,
@@ -130,20 +144,38 @@ export class ClientPool implements ConnectionOwner {
       isLegacy: plan.protocol === 'legacy',
       path: pathOf(plan, number),
     };
-    const isSocketIo = plan.protocol === 'socket.io';
-    this.#connections.push(isSocketIo ? new SocketIoConnection(options) : new WebsocketConnection(options));
+    this.#connections.push(createConnection[plan.protocol](options));
   }
 }
+
+type Options = ConstructorParameters<typeof WebsocketConnection>[0];
+const createConnection: Readonly<Record<Protocol, (options: Options) => RawConnection>> = {
+  websocket: (options) => new WebsocketConnection(options),
+  legacy: (options) => new WebsocketConnection(options),
+  'socket.io': (options) => new SocketIoConnection(options),
+  sse: (options) => new SseConnection(options),
+  'long-poll': (options) => new LongPollConnection({ ...options, since: 0 }),
+  'nchan-long-poll': (options) => new NchanLongPollConnection(options),
+};
 
 /** Returns a loopback address: 5,000 clients share one, and each process has its own addresses. */
 function sourceAddress(client: number): string {
   return `127.${1 + (process.pid % 250)}.0.${1 + Math.floor(client / CLIENTS_PER_ADDRESS)}`;
 }
 
+const PATHS: Readonly<Record<Protocol, string>> = {
+  websocket: '/ws',
+  legacy: '/update_check',
+  'socket.io': '/socket.io/',
+  sse: '/events',
+  'long-poll': '/topics/',
+  'nchan-long-poll': '/poll',
+};
+
 function pathOf({ protocol, topics, topicsPerClient, since }: ClientPlan, client: number): string {
   const own = Array.from({ length: topicsPerClient }, (_, i) => (client * topicsPerClient + i) % topics);
   const query = own.map((topic) => `topic=${topicName(topic)}`);
   if (since !== undefined) query.push(`since=${own.map(() => since).join(',')}`);
-  if (protocol === 'socket.io') return `/socket.io/?EIO=4&transport=websocket&${query.join('&')}`;
-  return `${protocol === 'legacy' ? '/update_check' : '/ws'}?${query.join('&')}`;
+  if (protocol === 'socket.io') query.push('EIO=4&transport=websocket');
+  return `${PATHS[protocol]}?${query.join('&')}`;
 }

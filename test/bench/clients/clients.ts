@@ -35,9 +35,13 @@ export class Clients {
     await this.#request({ type: 'receive', updates: this.#expected });
   }
 
-  /** Returns the number of updates since the previous call and their ages in milliseconds. */
+  /**
+   * Returns the number of updates since the previous call and their ages in milliseconds. Updates that arrive later count
+   * as further ones.
+   */
   async takeAges(): Promise<{ updates: number; ages: Latency }> {
-    const { ages: { updates = 0, histogram } = {} } = await this.#request({ type: 'ages' });
+    const { ages: { updates = 0, total = 0, histogram } = {} } = await this.#request({ type: 'ages' });
+    this.#expected = total;
     const ages = new Latency();
     ages.add(histogram);
     return { updates, ages };

@@ -31,6 +31,8 @@ export type ClientRequest =
 /** The updates since the previous request. */
 export interface Ages {
   readonly updates: number;
+  /** All updates since the start. */
+  readonly total: number;
   /** Their ages on receipt, as an encoded HDR histogram. */
   readonly histogram: string | undefined;
 }

@@ -1,11 +1,11 @@
-import type { ServerProcess } from './server-process.ts';
+import type { MeasuredProcess } from './measured-process.ts';
 
 /** The protocol between clients and server. */
-export type Protocol = 'websocket' | 'legacy' | 'socket.io';
+export type Protocol = 'websocket' | 'legacy' | 'socket.io' | 'sse' | 'long-poll' | 'nchan-long-poll';
 
 /** A server that sends updates to its clients. */
 export interface RunningServer {
-  readonly process: ServerProcess;
+  readonly process: MeasuredProcess;
   readonly port: number;
   /** Publishes an update with any JSON as data; resolves once it is sent to the server. */
   publish(topic: string, data: unknown): Promise<void>;

@@ -22,7 +22,7 @@ async function startOwn(file: string, { redisUrl, nodeArgs = [] }: StartOptions,
 }
 
 /** Starts a server that only forwards texts; they equal those of a relay. */
-async function startPublisher(file: string, options: StartOptions): Promise<RunningServer> {
+export async function startPublisher(file: string, options: StartOptions): Promise<RunningServer> {
   const { process, port } = await startOwn(file, options, true);
   return {
     process,

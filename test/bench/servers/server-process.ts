@@ -1,20 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { endProcess, spawnBound } from '../../support/bound-process.ts';
+import { cpuUsOf, type MeasuredProcess, type Memory, residentBytesOf } from './measured-process.ts';
 
 const START_TIMEOUT_MS = 20_000;
-const PAGE_BYTES = 4096;
-
-/** The memory of a process after garbage collection, in bytes. */
-export interface Memory {
-  readonly rss: number;
-  readonly heapUsed: number;
-}
 
 /** A server under measurement, in a Node.js process. */
-export class ServerProcess {
+export class ServerProcess implements MeasuredProcess {
   readonly #child: ChildProcess;
   readonly #memory: AsyncIterator<string>;
   #output = '';
@@ -66,18 +59,12 @@ export class ServerProcess {
     this.#child.send(message);
   }
 
-  /** The CPU time of all threads so far, in microseconds; Linux only. */
   get cpuUs(): number {
-    const tasks = `/proc/${this.#child.pid}/task`;
-    return readdirSync(tasks).reduce(
-      (sum, task) => sum + Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]) / 1000,
-      0,
-    );
+    return cpuUsOf(this.#child.pid as number);
   }
 
-  /** The resident memory without a garbage collection, in bytes; Linux only. */
   get residentBytes(): number {
-    return Number(readFileSync(`/proc/${this.#child.pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES;
+    return residentBytesOf(this.#child.pid as number);
   }
 
   /** Collects garbage in the server and returns its memory. */
