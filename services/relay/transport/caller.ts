@@ -12,8 +12,10 @@ const TRIES = /(?:^|&)tries=([1-9])(?:&|$)/;
 export function readCaller(res: HttpResponse, req: HttpRequest, triesLeft = 0): Caller {
   return {
     triesLeft,
-    address: decoder.decode(res.getRemoteAddressAsText()),
-    // Read on demand: most relays do not limit addresses.
+    // Both are read on demand: most relays do not limit addresses.
+    get address() {
+      return decoder.decode(res.getRemoteAddressAsText());
+    },
     get forwardedFor() {
       return readHeader(req, 'x-forwarded-for');
     },
