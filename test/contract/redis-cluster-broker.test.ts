@@ -1,6 +1,8 @@
 import calculateSlot from 'cluster-key-slot';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Witness } from '../../services/shared/broker/broker.ts';
 import type { RedisBroker } from '../../services/shared/broker/redis/redis-broker.ts';
+import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
 import { RESTORE_TIME_MS } from '../../services/shared/broker/redis/redis-settings.ts';
 import { eventually } from '../support/eventually.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
@@ -22,6 +24,58 @@ describeBroker('Redis Cluster', async () => redisBrokers(redis.env));
 describeReceipts('Redis Cluster', async () => redisBrokers(redis.env));
 
 describeStatsStore('Redis Cluster', async () => redisStatsStores(redis.env));
+
+describe('probes of partitions on Redis Cluster', () => {
+  async function connect() {
+    const prefix = randomPrefix();
+    const keys = new RedisKeys({ prefix, partitions: 16 });
+    const broker = redisBrokers({ ...redis.env, HELIOGRAPH_PREFIX: prefix, PARTITIONS: '16' }).connect();
+    broker.setFeedHandler({ deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} });
+    await broker.start();
+    const partitions = Array.from({ length: 16 }, (_, partition) => partition);
+    let witnesses: readonly Witness[] = partitions.map(() => ({ epoch: '', version: 0 }));
+    /** Probes every partition with what it has returned before, and returns what is proven of its signals. */
+    const probeAll = async () => {
+      const probes = await Promise.allSettled(
+        witnesses.map((witness, partition) => broker.probe(partition, witness, 5000)),
+      );
+      witnesses = probes.map((probe, i) =>
+        probe.status === 'fulfilled'
+          ? { epoch: probe.value.epoch, version: probe.value.last, raiseId: probe.value.raiseId }
+          : (witnesses[i] as Witness),
+      );
+      return probes.map((probe) => (probe.status === 'fulfilled' ? probe.value.signals : 'failed'));
+    };
+    await eventually(async () => expect(new Set(await probeAll())).toEqual(new Set(['complete'])));
+    return { broker, keys, probeAll };
+  }
+
+  it('are one call to each master', async () => {
+    const { broker, keys, probeAll } = await connect();
+    const masters = new Set(await Promise.all([0, 5, 10, 15].map((partition) => redis.masterOf(keys.slot(partition)))));
+    expect(masters.size).toBe(3);
+    for (const { port } of masters) await askRedis(port, 'CONFIG', 'RESETSTAT');
+    expect(new Set(await probeAll())).toEqual(new Set(['complete']));
+    for (const { port } of masters) {
+      const calls = String(await askRedis(port, 'INFO', 'commandstats'));
+      expect(calls).toMatch(/cmdstat_evalsha:calls=1,/);
+      expect(calls).not.toMatch(/cmdstat_eval:/);
+    }
+    await broker.stop();
+  });
+
+  it('prove the other partitions while the slot of one moves', async () => {
+    const { broker, keys, probeAll } = await connect();
+    const [slot, elsewhere] = [keys.slot(0), keys.slot(15)];
+    const [home, away] = await Promise.all([redis.masterOf(slot), redis.masterOf(elsewhere)]);
+    await redis.moveKeys(slot, away);
+    expect(await probeAll()).toEqual(['failed', ...new Array(15).fill('complete')]);
+    await redis.moveSlot(slot, away);
+    await eventually(async () => expect(new Set(await probeAll())).toEqual(new Set(['complete'])), 15_000);
+    await redis.moveSlot(slot, home);
+    await broker.stop();
+  });
+});
 
 describe('a broker on Redis Cluster with fewer partitions than masters', () => {
   it('stores responses on every master', async () => {

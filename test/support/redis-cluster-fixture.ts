@@ -17,6 +17,8 @@ export interface RedisClusterFixture {
   masterOf(slot: number): Promise<RedisProcess>;
   /** Returns the replicas of a master. */
   replicasOf(master: RedisProcess): Promise<RedisProcess[]>;
+  /** Moves the keys of a slot to another master, as the first part of `moveSlot`: the slot still belongs to the first one. */
+  moveKeys(slot: number, to: RedisProcess): Promise<void>;
   /** Moves a slot with its keys to another master, as `redis-cli --cluster reshard` does. */
   moveSlot(slot: number, to: RedisProcess): Promise<void>;
   stop(): Promise<void>;
@@ -54,6 +56,16 @@ export async function startRedisCluster(
     if (!master) throw new Error(`slot ${slot} has no master`);
     return master;
   };
+  const moveKeys = async (slot: number, to: RedisProcess) => {
+    const from = await masterOf(slot);
+    await askRedis(to.port, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', await idOf(from.port));
+    await askRedis(from.port, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', await idOf(to.port));
+    for (;;) {
+      const keys = (await askRedis(from.port, 'CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
+      if (keys.length === 0) break;
+      await askRedis(from.port, 'MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'KEYS', ...keys);
+    }
+  };
   return {
     env: {
       REDIS_CLUSTER_NODES: nodes.map(({ port }) => `127.0.0.1:${port}`).join(','),
@@ -66,22 +78,16 @@ export async function startRedisCluster(
       const id = await idOf(master.port);
       return named((line) => line[3] === id);
     },
+    moveKeys,
     async moveSlot(slot, to) {
       const from = await masterOf(slot);
-      const [source, target] = [await idOf(from.port), await idOf(to.port)];
-      await askRedis(to.port, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', source);
-      await askRedis(from.port, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', target);
-      for (;;) {
-        const keys = (await askRedis(from.port, 'CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
-        if (keys.length === 0) break;
-        await askRedis(from.port, 'MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'KEYS', ...keys);
-      }
+      await moveKeys(slot, to);
       // The target, the source, then the other masters, which would otherwise redirect clients wrongly for a while.
       const others = (await named((line) => line[2]?.includes('master') === true)).filter(
         (node) => node !== to && node !== from,
       );
       for (const node of [to, from, ...others]) {
-        await askRedis(node.port, 'CLUSTER', 'SETSLOT', slot, 'NODE', target);
+        await askRedis(node.port, 'CLUSTER', 'SETSLOT', slot, 'NODE', await idOf(to.port));
       }
     },
     stop,

@@ -13,19 +13,24 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+/** Probes of one turn of the event loop that are sent in one call: those of a server whose callers know the same epoch. */
+interface Batch {
+  readonly redis: Redis;
+  readonly epoch: string;
+  readonly probes: Waiting[];
+}
+
 type Topology = Pick<RedisTopology, 'sharded' | 'commands' | 'subscriber' | 'callFailed'>;
 
 /**
- * Probes of partitions, see `BrokerFeed.probe`: a script checks the partitions and publishes a marker, which arrives on the
- * subscriber connection behind the signals of all earlier updates. One call covers all partitions of a server, except on
- * Redis Cluster, since a script there runs on one slot.
+ * Probes of partitions, see `BrokerFeed.probe`: a script checks the partitions of a server and publishes a marker, which
+ * arrives on the subscriber connection behind the signals of all earlier updates.
  */
 export class RedisProbes {
   readonly #keys: RedisKeys;
   readonly #topology: Topology;
   readonly #scripts: RedisScripts;
-  /** The probes of this turn of the event loop, by the call in which they are sent: of a server, or of a partition. */
-  readonly #batches = new Map<Redis | number, Waiting[]>();
+  #batches: Batch[] = [];
 
   constructor(deps: { keys: RedisKeys; topology: Topology; scripts: RedisScripts }) {
     this.#keys = deps.keys;
@@ -37,7 +42,7 @@ export class RedisProbes {
     return callRedis(this.#topology, () => {
       const redis = this.#topology.commands(partition);
       return new Promise<Probe>((resolve, reject) => {
-        this.#batchOf(partition, redis).push({ partition, witness, waitMs, resolve, reject });
+        this.#batchOf(redis, witness.epoch).push({ partition, witness, waitMs, resolve, reject });
       });
     });
   }
@@ -48,20 +53,22 @@ export class RedisProbes {
     connection?.subscribe([this.#channel(partition, connection.id)]).catch(() => {}); // a probe tries again
   }
 
-  #batchOf(partition: number, redis: Redis): Waiting[] {
-    const key = this.#topology.sharded ? partition : redis;
-    const begun = this.#batches.get(key);
-    if (begun) return begun;
-    const batch: Waiting[] = [];
-    this.#batches.set(key, batch);
-    setImmediate(() => {
-      this.#batches.delete(key);
-      void this.#send(redis, batch);
-    });
-    return batch;
+  #batchOf(redis: Redis, epoch: string): Waiting[] {
+    const begun = this.#batches.find((batch) => batch.redis === redis && batch.epoch === epoch);
+    if (begun) return begun.probes;
+    if (this.#batches.length === 0) {
+      setImmediate(() => {
+        const batches = this.#batches;
+        this.#batches = [];
+        for (const batch of batches) void this.#send(batch);
+      });
+    }
+    const batch: Batch = { redis, epoch, probes: [] };
+    this.#batches.push(batch);
+    return batch.probes;
   }
 
-  async #send(redis: Redis, probes: readonly Waiting[]): Promise<void> {
+  async #send({ redis, probes }: Pick<Batch, 'redis' | 'probes'>): Promise<void> {
     const first = probes[0]?.partition ?? 0;
     const connection = this.#topology.subscriber(first)?.connection;
     const marker = connection?.createMarker(this.#channel(first, connection.id));
@@ -79,7 +86,11 @@ export class RedisProbes {
       });
     } catch (error) {
       marker?.abandon();
-      for (const { reject } of probes) reject(error);
+      // One of the partitions may have moved away, or the server may not run a script on several slots.
+      const isRefused = error instanceof Error && error.name === 'ReplyError';
+      if (isRefused && this.#topology.sharded && probes.length > 1) {
+        for (const probe of probes) void this.#send({ redis, probes: [probe] });
+      } else for (const { reject } of probes) reject(error);
     }
   }
 

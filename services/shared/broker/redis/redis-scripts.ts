@@ -130,6 +130,11 @@ return table.concat({
 end
 `;
 const PROBE = createScript(readLua('server'), CHECK_PARTITION, readLua('probe'));
+/**
+ * The same for partitions in several slots of one server of Redis Cluster. It is not loaded at connect, since a server of
+ * another kind may refuse the flags. With flags, a script that writes must also say that it may while memory is full.
+ */
+const PROBE_OF_SLOTS = createScript('#!lua flags=allow-oom,allow-cross-slot-keys\n', PROBE.lua);
 const RELAYS = createScript(readLua('entries'), readLua('relays'));
 const EXCHANGE = createScript(readLua('entries'), readLua('exchange'));
 
@@ -142,6 +147,7 @@ export class RedisScripts {
   readonly #runner: RedisScriptRunner;
   readonly #servers: KnownServers;
   readonly #dataTtlMs: number;
+  readonly #sharded: boolean;
   readonly #publishCommand: 'PUBLISH' | 'SPUBLISH';
 
   /** @param deps.dataTtlMs time after which `data` is deleted, in milliseconds */
@@ -156,6 +162,7 @@ export class RedisScripts {
     this.#dataTtlMs = deps.dataTtlMs;
     this.#keys = deps.keys;
     this.#runner = deps.runner;
+    this.#sharded = deps.sharded;
     this.#publishCommand = deps.sharded ? 'SPUBLISH' : 'PUBLISH';
   }
 
@@ -203,6 +210,7 @@ export class RedisScripts {
 
   /**
    * Checks partitions of one server, and publishes a marker after that, see `BrokerFeed.probe`.
+   * @param options.witnesses all of the same epoch
    * @param options.marker undefined publishes none
    * @returns the run id of the server, and the states of the partitions in their order
    */
@@ -214,18 +222,29 @@ export class RedisScripts {
     },
   ): Promise<{ runId: string; states: readonly PartitionState[] }> {
     const { witnesses, marker } = options;
-    const callers = witnesses.flatMap(([partition, { epoch, version, raiseId }]) => [
+    const [first] = witnesses;
+    if (!first) throw new TypeError('a probe needs a partition');
+    const [partition, { epoch }] = first;
+    const names = witnesses.map(([each]) => this.#keys.meta(each));
+    const ofSlots = this.#sharded && witnesses.length > 1;
+    const [keys, undeclared] = ofSlots ? [names.slice(0, 1), names.slice(1)] : [names, []];
+    const args = [
+      this.#publishCommand,
+      marker?.channel ?? '',
+      marker?.text ?? '',
+      RETENTION_US,
+      RECENT_WINDOW_US,
       this.#keys.floorChannel(partition),
       epoch,
-      version,
-      raiseId ?? '',
-    ]);
-    const keys = witnesses.map(([partition]) => this.#keys.meta(partition));
-    const { channel = '', text = '' } = marker ?? {};
-    const args = [this.#publishCommand, channel, text, RETENTION_US, RECENT_WINDOW_US, ...callers];
-    const reply = await this.#runner.run(redis, PROBE, () => ({ keys, args }));
-    const [runId = '', ...states] = reply as string[];
-    return { runId, states: states.map((state) => parseState(state.split(' '))) };
+      ...witnesses.flatMap(([, { version, raiseId }]) => [version, raiseId ?? '']),
+      ...undeclared,
+    ];
+    const reply = await this.#runner.run(redis, ofSlots ? PROBE_OF_SLOTS : PROBE, () => ({ keys, args }));
+    const [runId = '', time, ...states] = reply as string[];
+    return {
+      runId,
+      states: witnesses.map(([, witness], i) => parseProbed(states[i] ?? '', { timeUs: Number(time), witness })),
+    };
   }
 
   /**
@@ -306,12 +325,35 @@ function parseState(values: readonly string[]): PartitionState {
     epoch,
     floor: Number(floor),
     raiseId,
-    isFirstFloor: raiseId.endsWith('.first'),
+    isFirstFloor: isFirstRaise(raiseId),
     last: Number(last),
     base: Number(base),
     retainedSince: Number(retainedSince),
     completeAfter: Number(completeAfter),
   };
+}
+
+/** Parses the state of a probed partition, of which the script leaves out what the witness has, and what follows from the time. */
+function parseProbed(text: string, { timeUs, witness }: { timeUs: number; witness: Witness }): PartitionState {
+  const values = text.split(' ');
+  if (values.length > 3) return parseState(values);
+  const [floor, last, completeAfter] = values.map(Number) as [number, number, number];
+  const { epoch, raiseId = '' } = witness;
+  const latestUs = Math.max(timeUs, last);
+  return {
+    epoch,
+    floor,
+    raiseId,
+    isFirstFloor: isFirstRaise(raiseId),
+    last,
+    base: latestUs - (latestUs % (RETENTION_US / 2)),
+    retainedSince: latestUs - RETENTION_US,
+    completeAfter,
+  };
+}
+
+function isFirstRaise(raiseId: string): boolean {
+  return raiseId.endsWith('.first');
 }
 
 function parseEntries(rows: readonly string[]): Entry[] {
