@@ -58,7 +58,7 @@ export function createChat(deps: {
     port: config.port,
     headerTimeoutMs: config.headerTimeoutMs,
     isAllowedHost: config.isAllowedHost,
-    refused: (status) => metrics.requestRefused(status),
+    refused: (status, code) => metrics.requestRefused(status, code),
   });
   return {
     async start() {

@@ -31,7 +31,11 @@ export function createChatMetrics(deps: { registry: Registry }): ChatMetrics {
     ...createRequestMetrics({
       registry: deps.registry,
       service: 'chat',
-      seenIn: { requests: 'Panel "Requests by status"', duration: 'Panel "Request duration"' },
+      seenIn: {
+        requests: 'Panel "Requests by status"',
+        duration: 'Panel "Request duration"',
+        refusals: 'Panel "Refused chat requests"',
+      },
     }),
     commentSaved: () => comments.inc(),
     published: () => calls.inc({ outcome: 'ok' }),

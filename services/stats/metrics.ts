@@ -22,7 +22,7 @@ export function createStatsMetrics(deps: { registry: Registry }): StoreReport {
   });
   const kept = new Counter({
     name: 'stats_traces_kept_total',
-    help: 'Traces kept by this process, by reason: sample, slow, error, or wanted by another process. Panel "Call statistics"',
+    help: 'Traces kept by this process, by reason: sample, slow, error, refused, or wanted by another process. Panel "Call statistics"',
     labelNames: ['reason'],
     registers,
   });
@@ -45,7 +45,7 @@ export function createStatsMetrics(deps: { registry: Registry }): StoreReport {
   });
   // Exported as 0 from the start.
   for (const reason of ['limit', 'store']) dropped.inc({ reason }, 0);
-  for (const reason of ['sample', 'slow', 'error', 'wanted']) kept.inc({ reason }, 0);
+  for (const reason of ['sample', 'slow', 'error', 'refused', 'wanted']) kept.inc({ reason }, 0);
   return {
     spanRecorded() {
       spans += 1;

@@ -1,8 +1,9 @@
 import { type Context, context, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api';
 import type { Request } from 'express';
+import { errorCodeOf } from '../shared/http/send-problem.ts';
 import { noteFailure } from '../shared/trace/record.ts';
 import { contextOf, onCallerVerified, setContextOf } from '../shared/trace/request-context.ts';
-import type { RequestRecorder } from '../shared/trace/service-stats.ts';
+import { REFUSED, type RequestRecorder } from '../shared/trace/service-stats.ts';
 import { parseTraceparent } from '../shared/trace/traceparent.ts';
 import { watchRoute } from './route-pattern.ts';
 
@@ -14,8 +15,10 @@ const SERVER = { kind: SpanKind.SERVER };
  * @param name method and route, such as `GET /items/:id`
  * @param ms duration in milliseconds
  * @param failed whether the status was 500 or higher, or the client disconnected
+ * @param refusal a status from 400 to 499, with the error code if that is known, such as `404` or `401 unauthorized`; empty for
+ *   any other
  */
-export type CountRequest = (name: string, ms: number, failed: boolean) => void;
+export type CountRequest = (name: string, ms: number, failed: boolean, refusal: string) => void;
 
 /**
  * Creates an Express middleware that records each request as a server span, named by method and route. Mount it before
@@ -55,7 +58,7 @@ export function createStatsMiddleware(deps: {
       if (finish) return contextOf(request);
       const span = tracer.startSpan(request.method, { ...SERVER, startTime }, parent);
       if (!span.isRecording()) {
-        finish = () => count?.(nameOf(), performance.now() - startTime, failureOf(request) !== '');
+        finish = () => count?.(nameOf(), performance.now() - startTime, failureOf(request) !== '', refusalOf(request));
         return undefined;
       }
       finish = () => end(span, nameOf(), request);
@@ -94,6 +97,12 @@ function failureOf({ res: response }: Request): string {
   return response.statusCode >= 500 ? String(response.statusCode) : '';
 }
 
+/** Returns status and error code of a refused request; empty if it was not refused. */
+function refusalOf({ res: response }: Request): string {
+  if (!response?.writableFinished || response.statusCode < 400 || response.statusCode >= 500) return '';
+  return [response.statusCode, errorCodeOf(response)].filter((part) => part !== undefined).join(' ');
+}
+
 function end(span: Span, name: string, request: Request): void {
   const { res: response } = request;
   span.updateName(name);
@@ -103,6 +112,8 @@ function end(span: Span, name: string, request: Request): void {
     'http.response.status_code': response?.statusCode ?? 0,
     'http.request.id': String(response?.getHeader('X-Request-Id') ?? ''),
   });
+  const refusal = refusalOf(request);
+  if (refusal !== '') span.setAttribute(REFUSED, refusal);
   const failure = failureOf(request);
   if (failure !== '') noteFailure(span, { code: failure });
   span.end();

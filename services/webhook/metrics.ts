@@ -78,6 +78,7 @@ export function createWebhookMetrics(deps: { registry: Registry; sources?: Itera
       seenIn: {
         requests: 'Panel "Calls by status"; alerts HeliographPublishFails, HeliographCredentialsRefused',
         duration: 'Panel "Call duration"',
+        refusals: 'Panel "Refused calls"',
       },
     }),
     callRepeated: () => repeated.inc(),

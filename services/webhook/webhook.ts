@@ -165,7 +165,7 @@ export function createWebhook(deps: {
     port: config.port,
     headerTimeoutMs: config.headerTimeoutMs,
     isAllowedHost: config.isAllowedHost,
-    refused: (status) => metrics.requestRefused(status),
+    refused: (status, code) => metrics.requestRefused(status, code),
   });
   return {
     start() {

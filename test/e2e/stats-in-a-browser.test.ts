@@ -52,8 +52,8 @@ describe('the statistics pages in a browser', { timeout: 60_000 }, () => {
     expect(tiles).toMatch(/Relays\s+3\s+all fresh/);
     expect(tiles).toMatch(/Connections\s+3\s/);
     const requests = await page.locator('section:has(#requests) tbody').innerText();
-    expect(requests).toMatch(/chat POST \/comments\s+2\s+0\s/);
-    expect(requests).toMatch(/webhook POST \/webhook\s+2\s+0\s/);
+    expect(requests).toMatch(/chat POST \/comments\s+2\s+0\s+0\s/);
+    expect(requests).toMatch(/webhook POST \/webhook\s+2\s+0\s+0\s/);
     const calls = await page.locator('section:has(#calls) tbody').innerText();
     for (const call of ['redis publish', 'redis load response', 'relay deliver', 'relay digest', 'chat save']) {
       expect(calls).toContain(call);
@@ -62,10 +62,7 @@ describe('the statistics pages in a browser', { timeout: 60_000 }, () => {
     expect(await processes.count()).toBe(RELAYS + 2);
     expect(await processes.filter({ hasText: 'fresh' }).count()).toBe(RELAYS);
 
-    await page
-      .getByRole('link', { name: /chat POST \/comments/ })
-      .first()
-      .click();
+    await page.click('.trace:has-text("chat POST /comments")');
     await page.waitForSelector('.waterfall');
     expect(await page.locator('h1').innerText()).toMatch(/chat POST \/comments chat/);
     const owners = await page.locator('.lane .owner strong').allInnerTexts();
@@ -156,12 +153,12 @@ describe('the statistics pages in a browser', { timeout: 60_000 }, () => {
   it('work without JavaScript: log in, filter, open rows, log out', async () => {
     const { page, complaints } = await logIn({ javaScriptEnabled: false });
     await page.fill('#topic', 'no-such-topic');
-    await page.click('text=Show');
+    await page.click('.filter button');
     expect(await page.innerText('section:has(#traces)')).toContain('No trace matches.');
     expect(page.url()).toContain('topic=no-such-topic');
     await page.fill('#topic', 'cha');
     await page.selectOption('#sort', 'newest');
-    await page.click('text=Show');
+    await page.click('.filter button');
     expect(await page.locator('.trace').count()).toBe(2);
     await page.click('.trace >> nth=0');
     await page.click('.lanes summary >> nth=1');
@@ -189,13 +186,125 @@ describe('the statistics pages in a browser', { timeout: 60_000 }, () => {
     }
   });
 
-  it('refresh automatically on request', async () => {
-    const { page } = await logIn();
-    const refreshed = page.waitForNavigation({ timeout: 15_000 });
+  it('sort each table by click and by keyboard, in place, and keep the order in the URL', async () => {
+    const { page, complaints } = await logIn({ viewport: { width: 1280, height: 600 } });
+    const table = page.locator('section:has(#calls)');
+    const count = table.getByRole('columnheader', { name: 'Count' });
+    const names = () => table.locator('tbody th').allInnerTexts();
+    const counts = async () => (await table.locator('tbody td:nth-child(3)').allInnerTexts()).map(Number);
+    expect(await count.getAttribute('aria-sort')).toBe('descending');
+    await count.scrollIntoViewIfNeeded();
+    const scrollY = await page.evaluate(() => window.scrollY);
+    expect(scrollY).toBeGreaterThan(0);
+    await count.getByRole('link').click();
+    await eventually(async () => expect(await count.getAttribute('aria-sort')).toBe('ascending'));
+    expect(await counts()).toEqual([...(await counts())].sort((one, other) => one - other));
+    expect(await page.evaluate(() => window.scrollY)).toBe(scrollY);
+
+    await table.getByRole('columnheader', { name: 'Call', exact: true }).getByRole('link').focus();
+    await page.keyboard.press('Enter');
+    const name = table.getByRole('columnheader', { name: 'Call', exact: true });
+    await eventually(async () => expect(await name.getAttribute('aria-sort')).toBe('ascending'));
+    expect(await count.getAttribute('aria-sort')).toBe(null);
+    expect(await names()).toEqual([...(await names())].sort((one, other) => one.localeCompare(other)));
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Call');
+    expect(new URL(page.url()).searchParams.get('calls')).toBe('name');
+    await page.reload();
+    expect(await name.getAttribute('aria-sort')).toBe('ascending');
+    const processes = await page.locator('section:has(#processes)').getByRole('link').allInnerTexts();
+    expect(processes).toContain('Clock skew');
+    expect(complaints).toEqual([]);
+  });
+
+  it('link each request, and each number of refused calls, to the traces that contain it', async () => {
+    const refused = await fetch(`http://127.0.0.1:${cluster.webhook.port}/webhook`, { method: 'POST' });
+    expect(refused.status).toBe(401);
+    const { page, complaints } = await logIn();
+    const row = page.locator('section:has(#requests) tbody tr', { hasText: 'webhook POST /webhook' });
+    await eventually(async () => {
+      await page.reload();
+      expect(await row.locator('.code').innerText()).toBe('401 unauthorized');
+    }, 15_000);
+    await row.locator('th a').click();
+    const traces = page.locator('.traces .what');
+    await eventually(async () => expect(await traces.count()).toBeGreaterThanOrEqual(3));
+    expect(await page.locator('.chip').innerText()).toContain('webhook POST /webhook');
+    await row.locator('a.warn').click();
+    await eventually(async () => expect(await traces.count()).toBe(1));
+    expect(await traces.innerText()).toMatch(/webhook POST \/webhook\s+refused: 401 unauthorized/);
+    expect(await page.getByLabel(/^Refused/).isChecked()).toBe(true);
+    await traces.click();
+    await page.waitForSelector('.waterfall');
+    expect(await page.locator('.alert').innerText()).toBe('Refused: 401 unauthorized');
+    expect(complaints).toEqual([]);
+  });
+
+  it('refresh automatically on request, with the filter, the order, the scroll position and what is being typed', async () => {
+    const { page, complaints } = await logIn({ viewport: { width: 600, height: 500 } });
+    await page.fill('#topic', 'cha');
+    await page.click('.filter button');
+    await page.waitForURL(/topic=cha/);
     await page.click('text=Refresh every 5 s');
-    await refreshed;
-    const before = await page.locator('.tiles').innerText();
+    await page.waitForURL(/refresh=1/);
+    const table = page.locator('section:has(#processes)');
+    await table.getByRole('link', { name: 'Uptime' }).click();
+    const uptime = table.getByRole('columnheader', { name: 'Uptime' });
+    await eventually(async () => expect(await uptime.getAttribute('aria-sort')).toBe('descending'));
+    const cell = page
+      .locator('section:has(#requests) tbody tr', { hasText: 'chat POST /comments' })
+      .locator('td:nth-child(3)');
+    const before = await cell.innerText();
+    await page.locator('section:has(#calls) .scroll').evaluate((element) => element.scrollTo({ left: 60 }));
+    await page.fill('#path', 'not sent yet');
+    const scrollY = await page.evaluate(() => window.scrollY);
     await cluster.write('three');
-    await eventually(async () => expect(await page.locator('.tiles').innerText()).not.toBe(before), 20_000);
+    await eventually(async () => expect(await cell.innerText()).not.toBe(before), 30_000);
+    expect(await page.locator('#refreshed').innerText()).toMatch(/^Updated /);
+    expect(await page.locator('section:has(#calls) .scroll').evaluate(({ scrollLeft }) => scrollLeft)).toBe(60);
+    expect(await page.evaluate(() => window.scrollY)).toBe(scrollY);
+    expect(await page.inputValue('#path')).toBe('not sent yet');
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('path');
+    expect(await uptime.getAttribute('aria-sort')).toBe('descending');
+    expect(page.url()).toMatch(/topic=cha.*refresh=1.*processes=-uptime/);
+    // The form keeps the order and the refresh.
+    await page.click('.filter button');
+    await page.waitForURL(/path=not\+sent\+yet/);
+    expect(page.url()).toMatch(/processes=-uptime.*refresh=1/);
+    expect(complaints).toEqual([]);
+  });
+
+  it('refresh automatically without JavaScript, with the same URL', async () => {
+    const { page } = await logIn({ javaScriptEnabled: false });
+    await page.goto(`${url}?refresh=1&calls=name&topic=cha`);
+    expect(await page.locator('noscript meta[http-equiv="refresh"]').getAttribute('content')).toBe('5');
+    const refreshed = page.waitForEvent('load', { timeout: 30_000 });
+    await refreshed;
+    expect(page.url()).toBe(`${url}?refresh=1&calls=name&topic=cha`);
+  });
+
+  it('show the login form if the login ends while a page refreshes', async () => {
+    const { page } = await logIn();
+    await page.goto(`${url}?refresh=1`);
+    await page.context().clearCookies();
+    await page.waitForSelector('#token', { timeout: 30_000 });
+  });
+
+  it('let wide tables scroll on a phone, and cut nothing', async () => {
+    const { page } = await logIn({ viewport: { width: 390, height: 780 } });
+    for (const id of ['requests', 'calls', 'processes']) {
+      const table = page.locator(`section:has(#${id}) .scroll`);
+      expect(await table.evaluate(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)).toBe(true);
+      await table.focus();
+      await page.keyboard.press('ArrowRight');
+      await eventually(async () => expect(await table.evaluate(({ scrollLeft }) => scrollLeft)).toBeGreaterThan(0));
+      const hidden = await table
+        .locator('th, td')
+        .evaluateAll((cells) =>
+          cells
+            .filter((cell) => cell.clientWidth === 0 || cell.scrollWidth > cell.clientWidth + 1)
+            .map((cell) => cell.textContent),
+        );
+      expect(hidden).toEqual([]);
+    }
   });
 });

@@ -1,11 +1,10 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { AppError, ErrorCode } from '../../shared/errors.ts';
+import { LogLimit } from '../../shared/log-limit.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { EngineSelection } from '../engine/create-engine.ts';
 import type { StaleCause } from '../hub/repair.ts';
 
-/** An event that may repeat is logged once in this time, with the number of its repetitions. */
-const REPEAT_MS = 60_000;
 /** Refusals that an operator can do something about; all others are a matter of the client. */
 const OPERATOR_CODES = new Set([
   'relay_full',
@@ -23,12 +22,13 @@ const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
 export class RelayLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #recent = new Map<string, { readonly untilMs: number; repeated: number }>();
+  readonly #limit: LogLimit;
   #staleSinceMs: number;
 
   constructor(deps: { logger: Logger; clock: Clock }) {
     this.#logger = deps.logger;
     this.#clock = deps.clock;
+    this.#limit = new LogLimit({ nowMs: () => deps.clock.monotonicMs() });
     this.#staleSinceMs = deps.clock.monotonicMs();
   }
 
@@ -61,18 +61,22 @@ export class RelayLog {
   }
 
   floorRaised(): void {
-    this.#limit('floor', () => this.#logger.warn('floor raised: Redis may have lost updates; notifying all clients'));
+    this.#limit.log('floor', () =>
+      this.#logger.warn('floor raised: Redis may have lost updates; notifying all clients'),
+    );
   }
 
   deafSubscriptionReplaced(): void {
-    this.#limit('deaf', (times) => this.#logger.warn({ times }, 'signals did not arrive; replaced the subscription'));
+    this.#limit.log('deaf', (times) =>
+      this.#logger.warn({ times }, 'signals did not arrive; replaced the subscription'),
+    );
   }
 
   refused({ code, cause }: AppError): void {
     if (!OPERATOR_CODES.has(code)) return;
     const level = code === 'internal_error' ? 'error' : 'warn';
     const err = cause === undefined ? {} : { err: cause };
-    this.#limit(code, (times) => this.#logger[level]({ code, times, ...err }, HINTS[code] ?? 'refusing clients'));
+    this.#limit.log(code, (times) => this.#logger[level]({ code, times, ...err }, HINTS[code] ?? 'refusing clients'));
   }
 
   draining(clients: number, windowMs: number): void {
@@ -81,17 +85,5 @@ export class RelayLog {
 
   drained(): void {
     this.#logger.info('all connections closed');
-  }
-
-  /** Calls back with the number of events since the last call, unless that was for the same event and recently. */
-  #limit(event: string, log: (times: number) => void): void {
-    const nowMs = this.#clock.monotonicMs();
-    const recent = this.#recent.get(event);
-    if (recent && nowMs < recent.untilMs) {
-      recent.repeated += 1;
-      return;
-    }
-    log((recent?.repeated ?? 0) + 1);
-    this.#recent.set(event, { untilMs: nowMs + REPEAT_MS, repeated: 0 });
   }
 }

@@ -156,6 +156,7 @@ export class RelayTelemetry implements HubReport, SessionReport, ConnectionRepor
   refused(refusal: AppError): void {
     this.#connections.refused(refusal);
     this.#log.refused(refusal);
+    this.#stats?.count('refused request', 0, false, `${refusal.status} ${refusal.code}`);
   }
 
   // The cluster, and this relay's part in it.

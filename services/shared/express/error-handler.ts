@@ -1,27 +1,30 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import type { ErrorRequestHandler } from 'express';
-import { AppError, toAppError } from '../errors.ts';
+import type { ErrorRequestHandler, Request } from 'express';
+import { AppError, type ErrorCode, toAppError } from '../errors.ts';
 import { sendProblem } from '../http/send-problem.ts';
+import { LogLimit } from '../log-limit.ts';
 import type { Logger } from '../logger.ts';
 import { requestIdOf } from './request-id.ts';
 
-/** Refused origins are logged once in this time: any page can cause them. */
-const REPEAT_MS = 60_000;
+/** Refusals of requests that any scanner sends. */
+const NOT_LOGGED: ReadonlySet<ErrorCode> = new Set(['not_found', 'method_not_allowed']);
 
 /**
  * Creates the error handler of an Express app. It responds to an `AppError` with its code; any other error is logged, and
- * only `internal_error` is sent. Refused origins are logged, at most once a minute.
+ * only `internal_error` is sent. Refused requests are logged too, each code at most once a minute.
  */
 export function createErrorHandler(deps: { logger: Logger }): ErrorRequestHandler {
   const { logger } = deps;
-  let quietUntilMs = 0;
+  const limit = new LogLimit({ nowMs: () => performance.now() });
 
-  function originRefused(headers: IncomingHttpHeaders): void {
-    const nowMs = performance.now();
-    if (nowMs < quietUntilMs) return;
-    quietUntilMs = nowMs + REPEAT_MS;
-    const { origin, host, 'sec-fetch-site': site } = headers;
-    logger.warn({ origin, host, site }, 'refusing a page of another origin; a proxy must pass on Host unchanged');
+  function refused({ code, status }: AppError, request: Request): void {
+    if (status >= 500 || NOT_LOGGED.has(code)) return;
+    limit.log(code, (times) => {
+      const fields = { code, times, requestId: requestIdOf(request) };
+      if (code !== 'origin_forbidden') return logger.warn(fields, 'refusing requests');
+      const { origin, host, 'sec-fetch-site': site } = request.headers;
+      const advice = 'refusing a page of another origin; a proxy must pass on Host unchanged';
+      logger.warn({ ...fields, origin, host, site }, advice);
+    });
   }
 
   // Express recognizes an error handler by its four parameters.
@@ -30,10 +33,11 @@ export function createErrorHandler(deps: { logger: Logger }): ErrorRequestHandle
     // Express throws it for a path that it cannot decode.
     const error =
       thrown instanceof URIError ? new AppError('invalid_request', 'The path is not valid percent-encoding') : thrown;
-    if (!(error instanceof AppError)) {
+    if (error instanceof AppError) refused(error, request);
+    else {
       const requestId = requestIdOf(request);
       logger.error({ err: error, path: request.path, requestId }, 'request failed unexpectedly');
-    } else if (error.code === 'origin_forbidden') originRefused(request.headers);
+    }
     sendProblem(response, toAppError(error));
   };
 }

@@ -1,4 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
+import type { ErrorCode } from '../errors.ts';
 import type { RequestReport } from './measure.ts';
 
 /**
@@ -10,7 +11,7 @@ import type { RequestReport } from './measure.ts';
 export function createRequestMetrics(deps: {
   registry: Registry;
   service: string;
-  seenIn: { readonly requests: string; readonly duration: string };
+  seenIn: { readonly requests: string; readonly duration: string; readonly refusals: string };
 }): RequestReport {
   const { service, seenIn } = deps;
   const registers = [deps.registry];
@@ -26,11 +27,22 @@ export function createRequestMetrics(deps: {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
+  const refusals = new Counter({
+    name: `${service}_refusals_total`,
+    help: `Requests answered with an error, by error code. ${seenIn.refusals}`,
+    labelNames: ['code'],
+    registers,
+  });
+  const refused = (code: ErrorCode | undefined) => code && refusals.inc({ code });
   return {
-    requestEnded(status, seconds) {
+    requestEnded(status, seconds, code) {
       requests.inc({ code: status ?? 'aborted' });
       duration.observe(seconds);
+      refused(code);
     },
-    requestRefused: (code) => requests.inc({ code }),
+    requestRefused(status, code) {
+      requests.inc({ code: status });
+      refused(code);
+    },
   };
 }

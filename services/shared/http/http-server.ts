@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { AppError } from '../errors.ts';
+import { AppError, type ErrorCode } from '../errors.ts';
 import { listenError } from '../start-error.ts';
 import type { HostRule } from './allowed-hosts.ts';
 import { createRefuseMalformed } from './malformed-request.ts';
@@ -43,8 +43,8 @@ export interface HttpServer {
  * @param options.stopGraceMs time that `stop` gives requests in progress (3,000)
  * @param options.maxConnections limit of open connections (10,000)
  * @param options.isAllowedHost refuses requests to other hosts; by default all are served
- * @param options.refused called with the status of each response to malformed input or another host, or with `dropped` for a
- *   connection above the limit
+ * @param options.refused called with the status and error code of each response to malformed input or another host, or with
+ *   `dropped` for a connection above the limit
  */
 export function createHttpServer(options: {
   handler: RequestListener;
@@ -55,7 +55,7 @@ export function createHttpServer(options: {
   bodyTimeoutMs?: number;
   maxConnections?: number;
   isAllowedHost?: HostRule;
-  refused?: (status: number | 'dropped') => void;
+  refused?: (status: number | 'dropped', code?: ErrorCode) => void;
 }): HttpServer {
   const { handler, host, port, stopGraceMs = DEFAULT_STOP_GRACE_MS } = options;
   const { headerTimeoutMs = DEFAULT_HEADER_TIMEOUT_MS, bodyTimeoutMs = BODY_TIMEOUT_MS } = options;
@@ -82,7 +82,7 @@ export function createHttpServer(options: {
     response.once('close', () => inProgress.delete(response));
     if (isAllowedHost && !isAllowedHost(request.headers.host ?? '')) {
       const error = new AppError('host_forbidden');
-      refused?.(error.status);
+      refused?.(error.status, error.code);
       response.shouldKeepAlive = false; // the body is not read
       sendProblem(response, error);
     } else handler(request, response);

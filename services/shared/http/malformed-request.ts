@@ -11,11 +11,11 @@ const LINGER_MS = 1000;
  * responds with a problem and closes the connection.
  *
  * @param deps.oldestPending returns the oldest pending response of a connection
- * @param deps.refused called with the status if the input never became a request
+ * @param deps.refused called with the status and error code if the input never became a request
  */
 export function createRefuseMalformed(deps: {
   oldestPending: (socket: Socket) => ServerResponse | undefined;
-  refused: ((status: number) => void) | undefined;
+  refused: ((status: number, code: ErrorCode) => void) | undefined;
 }): (error: NodeJS.ErrnoException, socket: Socket) => void {
   const { oldestPending, refused } = deps;
   const handled = new WeakSet<Socket>();
@@ -30,7 +30,7 @@ export function createRefuseMalformed(deps: {
     const response = pending ?? new ServerResponse(new IncomingMessage(socket));
     if (!pending) {
       response.assignSocket(socket);
-      refused?.(refusal.status);
+      refused?.(refusal.status, refusal.code);
     }
     response.shouldKeepAlive = false;
     response.once('finish', () => socket.end());

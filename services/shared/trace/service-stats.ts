@@ -21,8 +21,12 @@ export interface ServiceStats {
 
 /** Recording of operations that are too frequent to give each of them a span. */
 export interface BulkStats {
-  /** Counts one call that took `ms` milliseconds, whether a span is recorded for it or not. */
-  count(name: string, ms: number, failed?: boolean): void;
+  /**
+   * Counts one call that took `ms` milliseconds, whether a span is recorded for it or not.
+   *
+   * @param refusal status and error code of a refused call
+   */
+  count(name: string, ms: number, failed?: boolean, refusal?: string): void;
   /** Returns whether a call of `ms` milliseconds is among the slowest recent ones, and so deserves a span. */
   isSlow(name: string, ms: number): boolean;
   /** Calls `listener` with the id of each trace that another process has decided to keep. */
@@ -31,6 +35,9 @@ export interface BulkStats {
 
 /** The span attribute that gives the reason to keep a trace that was not sampled. */
 export const KEPT = 'kept';
+
+/** The span attribute of a refused request: its status and error code, such as `401 unauthorized`. */
+export const REFUSED = 'refused';
 
 /** Records nothing. */
 export const NO_STATS: ServiceStats = {

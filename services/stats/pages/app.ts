@@ -15,11 +15,11 @@ import { requireSameOrigin } from '../../shared/http/same-origin.ts';
 import { createUntrustedProxyLog } from '../../shared/http/untrusted-proxy-log.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { StatsStore } from '../store/stats-store.ts';
-import { readDashboard } from '../view/dashboard.ts';
+import { parseSorts, readDashboard } from '../view/dashboard.ts';
 import { parseFilter } from '../view/filters.ts';
 import { createTimeline } from '../view/timeline.ts';
 import { Access } from './access.ts';
-import { REFRESH_S, renderDashboard } from './dashboard-page.ts';
+import { renderDashboard } from './dashboard-page.ts';
 import { renderNotice } from './layout.ts';
 import { renderLoginPage } from './login-page.ts';
 import { renderTracePage } from './trace-page.ts';
@@ -55,7 +55,7 @@ export function createStatsApp(deps: {
   const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES });
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
-  app.use(assignRequestId, createDiscardRest(), doNotCache, createPageHeaders());
+  app.use(assignRequestId, createDiscardRest(), doNotCache, createPageHeaders({ 'connect-src': ["'self'"] }));
 
   for (const { path, handler } of readAssets(ASSET_TYPES, ASSET_FOLDERS)) {
     app.all(`/stats${path}`, allowMethods('GET', 'HEAD'), handler);
@@ -89,10 +89,10 @@ export function createStatsApp(deps: {
     response.redirect(303, `/stats/login?next=${encodeURIComponent(safePath(request.originalUrl))}`);
   };
   app.all('/stats', allowMethods('GET', 'HEAD'), requireAccess, async (request, response) => {
-    const dashboard = await readDashboard(store, parseFilter(request.query)).catch(storeUnavailable);
+    const [filter, sorts] = [parseFilter(request.query), parseSorts(request.query)];
+    const dashboard = await readDashboard(store, filter, sorts).catch(storeUnavailable);
     if (!wantsPage(request)) return void response.json(dashboard);
     const refreshes = request.query.refresh === '1';
-    if (refreshes) response.setHeader('Refresh', String(REFRESH_S));
     const url = new URL(request.originalUrl, 'http://localhost');
     response.type('html').send(renderDashboard(dashboard, { nowMs: clock.nowMs(), url, refreshes }));
   });

@@ -1,7 +1,12 @@
 import { type Html, html } from '../../shared/http/html.ts';
 
-/** Renders a complete page. */
-export function renderLayout(page: { title: string; head: Html; body: Html }): string {
+/**
+ * Renders a complete page.
+ *
+ * @param page.refreshS interval of its automatic refresh, in seconds; 0 for none. Without its script, the page reloads
+ */
+export function renderLayout(page: { title: string; head: Html; body: Html; refreshS?: number }): string {
+  const { refreshS = 0 } = page;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -13,8 +18,8 @@ export function renderLayout(page: { title: string; head: Html; body: Html }): s
 <link rel="icon" href="/stats/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/stats/stats.css">
 <script type="module" src="/stats/stats.js"></script>
-</head>
-<body>
+${refreshS > 0 ? html`<noscript><meta http-equiv="refresh" content="${refreshS}"></noscript>\n` : html``}</head>
+<body data-refresh="${refreshS}">
 <a class="skip" href="#main">Skip to content</a>
 <header class="top">
 <p class="brand"><a href="/stats"><img src="/stats/icon.svg" alt="" width="28" height="28">Heliograph <span>call statistics</span></a></p>
@@ -31,7 +36,7 @@ ${page.body}
 /** Renders the menu of a page that requires a login. */
 export function renderMenu(links: readonly { href: string; text: string }[]): Html {
   return html`<nav class="menu" aria-label="This page">
-${links.map(({ href, text }) => html`<a href="${href}">${text}</a>\n`)}<form action="/stats/logout" method="post"><button class="quiet">Log out</button></form>
+<span data-live="menu">${links.map(({ href, text }) => html`<a href="${href}">${text}</a>\n`)}</span><form action="/stats/logout" method="post"><button class="quiet">Log out</button></form>
 </nav>`;
 }
 

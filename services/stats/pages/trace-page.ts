@@ -6,11 +6,12 @@ import { renderLayout, renderMenu, serviceClass } from './layout.ts';
 
 /** Renders a trace as a waterfall of the work in all processes, on one clock. */
 export function renderTracePage(timeline: Timeline): string {
-  const { id, name, service, topic, wholeUs, error } = timeline;
+  const { id, name, service, topic, wholeUs, error, refused } = timeline;
   const ticks = axisTicks(wholeUs);
   const body = html`<p class="crumbs"><a href="/stats">All traces</a></p>
 <h1><span class="swatch ${serviceClass(service)}"></span><span class="service">${service}</span> <bdi>${name}</bdi>${topic === '' ? html`` : html` <bdi class="topic">${topic}</bdi>`}</h1>
 ${error === '' ? html`` : html`<p class="alert"><strong>Failed:</strong> <bdi>${error}</bdi></p>`}
+${refused === '' ? html`` : html`<p class="alert refusal"><strong>Refused:</strong> <bdi>${refused}</bdi></p>`}
 ${renderFacts(timeline)}
 <section class="waterfall" aria-labelledby="timeline">
 <div class="ruler"><h2 id="timeline">Timeline</h2>${renderAxis(ticks, wholeUs)}</div>

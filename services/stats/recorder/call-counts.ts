@@ -4,6 +4,8 @@ import { BUCKETS, bucketOf } from './call-histogram.ts';
 /** Most kinds of calls that are counted separately per process and minute; the rest counts as one kind. */
 const MAX_KINDS = 200;
 const OTHERS = '(others)';
+/** Most refusals that are counted by their code for each kind of calls; codes come from a fixed catalogue. */
+const MAX_REFUSALS = 50;
 
 /** Counts of one kind of calls, within a minute. */
 interface Count {
@@ -14,6 +16,7 @@ interface Count {
   errors: number;
   sumMs: number;
   maxMs: number;
+  readonly refusals: Map<string, number>;
   readonly buckets: Uint32Array;
 }
 
@@ -34,14 +37,18 @@ export class CallCounts {
    * Counts a call.
    *
    * @param ms its duration in milliseconds
+   * @param refusal status and error code of a refused call; empty for any other
    */
-  count(service: string, name: string, kind: SpanKindName, ms: number, failed: boolean): void {
+  count(service: string, name: string, kind: SpanKindName, ms: number, failed: boolean, refusal = ''): void {
     const minute = Math.floor(this.#nowMs() / 60_000);
     if (minute !== this.#minute) this.#begin(minute);
     const count = this.#counts.get(service)?.get(kind)?.get(name) ?? this.#add(service, name, kind);
     count.count += 1;
     count.sumMs += ms;
     if (failed) count.errors += 1;
+    if (refusal !== '' && (count.refusals.has(refusal) || count.refusals.size < MAX_REFUSALS)) {
+      count.refusals.set(refusal, (count.refusals.get(refusal) ?? 0) + 1);
+    }
     if (ms > count.maxMs) count.maxMs = ms;
     const bucket = bucketOf(ms);
     count.buckets[bucket] = (count.buckets[bucket] ?? 0) + 1;
@@ -73,7 +80,8 @@ export class CallCounts {
     const names = kinds.get(kind) ?? new Map<string, Count>();
     kinds.set(kind, names);
     const buckets = new Uint32Array(BUCKETS);
-    const count: Count = { service, name, kind, count: 0, errors: 0, sumMs: 0, maxMs: 0, buckets };
+    const zero = { count: 0, errors: 0, sumMs: 0, maxMs: 0, refusals: new Map() };
+    const count: Count = { service, name, kind, ...zero, buckets };
     names.set(name, count);
     this.#kinds += 1;
     return count;
@@ -83,8 +91,9 @@ export class CallCounts {
     const counts = [...this.#counts.values()]
       .flatMap((kinds) => [...kinds.values()])
       .flatMap((names) => [...names.values()]);
-    const calls: CallCount[] = counts.map(({ buckets, ...count }) => ({
+    const calls: CallCount[] = counts.map(({ buckets, refusals, ...count }) => ({
       ...count,
+      refusals: Object.fromEntries(refusals),
       sumMs: round(count.sumMs),
       maxMs: round(count.maxMs),
       buckets: Object.fromEntries([...buckets.entries()].filter(([, found]) => found > 0)),

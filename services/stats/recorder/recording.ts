@@ -65,7 +65,7 @@ export async function createRecording(deps: {
       if (followsCalls) recorder.followCalls();
       local?.reporter.addService(service, facts);
       const count: CountRequest | undefined =
-        local && ((name, ms, failed) => local.counts.count(service, name, 'server', ms, failed));
+        local && ((name, ms, failed, refusal) => local.counts.count(service, name, 'server', ms, failed, refusal));
       const recordRequests = createStatsMiddleware({ tracer, trustsCallers, followsCalls, count });
       return { tracer, recordRequests, bulk: local?.byHand(service) ?? SAMPLES_ONLY };
     },
@@ -124,9 +124,9 @@ function createLocal(deps: {
   const collector = new SpanCollector({ counts, slowest, report, monotonicMs, keep });
   reporter.onWanted((traceId) => collector.want(traceId));
   const byHand = (service: string): BulkStats => ({
-    count(name, ms, failed = false) {
+    count(name, ms, failed = false, refusal) {
       collector.doNotCount(service);
-      counts.count(service, name, 'consumer', ms, failed);
+      counts.count(service, name, 'consumer', ms, failed, refusal);
     },
     isSlow: (name, ms) => slowest.take(`${service} ${name} since its version`, ms),
     onTraceKept: (listener) => reporter.onWanted(listener),

@@ -1,5 +1,5 @@
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace';
-import { KEPT } from '../../shared/trace/service-stats.ts';
+import { KEPT, REFUSED } from '../../shared/trace/service-stats.ts';
 import type { SpanRecord } from '../store/records.ts';
 import type { CallCounts } from './call-counts.ts';
 import { type LightSpan, type LightTrace, newTraceId } from './light-span.ts';
@@ -18,7 +18,7 @@ const MAX_KEPT_PER_SECOND = 200;
 const MAX_LIGHT_PER_SECOND = 30;
 
 /** Reason why a trace is kept; also a label of `stats_traces_kept_total`. */
-export type KeepReason = 'sample' | 'slow' | 'error' | 'wanted';
+export type KeepReason = 'sample' | 'slow' | 'error' | 'refused' | 'wanted';
 
 /** Events of the collector, for metrics. */
 export interface CollectorReport {
@@ -36,8 +36,8 @@ interface CollectorDeps {
 }
 
 /**
- * Decides, when a request of this process ends, whether to keep its trace: if it is a sample, has failed, or is among the
- * slowest of its kind. Until then, and as long as the trace is remembered, its spans wait.
+ * Decides, when a request of this process ends, whether to keep its trace: if it is a sample, has failed, was refused, or is
+ * among the slowest of its kind. Until then, and as long as the trace is remembered, its spans wait.
  */
 export class SpanCollector implements SpanProcessor {
   readonly #deps: CollectorDeps;
@@ -119,15 +119,17 @@ export class SpanCollector implements SpanProcessor {
     if (reason !== undefined) this.#keepTrace(ended, reason);
   }
 
-  #count(service: string, span: Pick<LightSpan, 'name' | 'kind'>, ms: number, failed: boolean): void {
+  #count(service: string, span: Pick<LightSpan, 'name' | 'kind' | 'attributes'>, ms: number, failed: boolean): void {
     if (this.#uncounted.has(service)) return;
-    this.#deps.counts.count(service, span.name, kindOf(span), ms, failed);
+    const refusal = String(span.attributes[REFUSED] ?? '');
+    this.#deps.counts.count(service, span.name, kindOf(span), ms, failed, refusal);
   }
 
   #reasonToKeep(root: LightSpan): KeepReason | undefined {
     const { slowest } = this.#deps;
     const kind = `${root.service} ${root.name}`;
     if (root.error !== '' && slowest.take(`failed ${kind}`, 0)) return 'error';
+    if (root.attributes[REFUSED] !== undefined && slowest.take(`refused ${kind}`, 0)) return 'refused';
     const decided = root.attributes[KEPT]; // by the service itself
     if (decided !== undefined) return decided === 'wanted' ? 'wanted' : 'slow';
     return slowest.take(kind, root.endMs - root.startMs) ? 'slow' : undefined;

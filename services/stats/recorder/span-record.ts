@@ -1,9 +1,14 @@
 import { type Attributes, type HrTime, type SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
-import { type AttributeValue, SPAN_KINDS, type SpanKindName, type SpanRecord } from '../store/records.ts';
+import {
+  type AttributeValue,
+  MAX_SPAN_NAME,
+  SPAN_KINDS,
+  type SpanKindName,
+  type SpanRecord,
+} from '../store/records.ts';
 import type { LightSpan } from './light-span.ts';
 
-const MAX_NAME = 100;
 const MAX_VALUE = 300;
 const MAX_ATTRIBUTES = 24;
 
@@ -57,12 +62,12 @@ function bounded(span: {
 }): SpanRecord {
   const attributes = Object.entries(span.attributes)
     .slice(0, MAX_ATTRIBUTES)
-    .map(([key, value]) => [key.slice(0, MAX_NAME), toValue(value)]);
+    .map(([key, value]) => [key.slice(0, MAX_SPAN_NAME), toValue(value)]);
   return {
     id: span.id,
     parent: span.parent,
-    service: span.service.slice(0, MAX_NAME),
-    name: span.name.slice(0, MAX_NAME),
+    service: span.service.slice(0, MAX_SPAN_NAME),
+    name: span.name.slice(0, MAX_SPAN_NAME),
     kind: span.kind,
     startUs: Math.round(span.startMs * 1000),
     durationUs: Math.round(span.durationMs * 1000),

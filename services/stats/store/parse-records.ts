@@ -10,6 +10,9 @@ import {
 
 type Fields = Readonly<Record<string, unknown>>;
 
+const BUCKET = /^\d{1,6}$/;
+const REFUSAL = /^[45]\d\d(?: [a-z_]{1,40})?$/;
+
 /**
  * Parses the part of a trace that a process has stored. Records may be broken, or written by another version: returns
  * undefined for an invalid part, and leaves out invalid spans.
@@ -63,13 +66,18 @@ function parseSpan(value: unknown): SpanRecord | undefined {
 
 function parseCall(value: unknown): CallCount | undefined {
   if (!isObject(value)) return undefined;
-  const { service, name, kind, count, errors, sumMs, maxMs, buckets } = value;
+  const { service, name, kind, count, errors, sumMs, maxMs } = value;
   if (typeof service !== 'string' || typeof name !== 'string' || !isKind(kind)) return undefined;
-  if (!isCount(count) || !isCount(errors) || !isCount(sumMs) || !isCount(maxMs) || !isObject(buckets)) return undefined;
-  const counts = Object.entries(buckets).filter(
-    (entry): entry is [string, number] => /^\d{1,6}$/.test(entry[0]) && isCount(entry[1]),
+  if (!isCount(count) || !isCount(errors) || !isCount(sumMs) || !isCount(maxMs)) return undefined;
+  const [buckets, refusals] = [parseCounts(value.buckets, BUCKET), parseCounts(value.refusals, REFUSAL)];
+  return { service, name, kind, count, errors, refusals, sumMs, maxMs, buckets };
+}
+
+function parseCounts(value: unknown, names: RegExp): Readonly<Record<string, number>> {
+  if (!isObject(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, number] => names.test(entry[0]) && isCount(entry[1])),
   );
-  return { service, name, kind, count, errors, sumMs, maxMs, buckets: Object.fromEntries(counts) };
 }
 
 function parseSkew({ skewUs, uncertainUs }: Fields): { skewUs: number | null; uncertainUs: number } {

@@ -3,6 +3,9 @@ export const SPAN_KINDS = ['internal', 'server', 'client', 'producer', 'consumer
 
 export type SpanKindName = (typeof SPAN_KINDS)[number];
 
+/** Longest name of a stored span. */
+export const MAX_SPAN_NAME = 100;
+
 /** Value of an attribute. */
 export type AttributeValue = string | number | boolean;
 
@@ -57,6 +60,8 @@ export interface CallCount {
   readonly kind: SpanKindName;
   readonly count: number;
   readonly errors: number;
+  /** Number of refused calls by status and error code, such as `401 unauthorized`. */
+  readonly refusals: Readonly<Record<string, number>>;
   readonly sumMs: number;
   readonly maxMs: number;
   /** Number of calls by bucket of their duration: see `call-histogram.ts`. */

@@ -1,3 +1,4 @@
+import { REFUSED } from '../../shared/trace/service-stats.ts';
 import type { SpanRecord, StoredTrace, TracePart } from '../store/records.ts';
 
 /** A span with its process, and its start by the store's clock. */
@@ -24,6 +25,8 @@ export interface TraceSummary {
   readonly toldUs: number | null;
   /** Error code of the first failed span; empty if none failed. */
   readonly error: string;
+  /** Status and error code of the first refused request, such as `401 unauthorized`; empty if none was refused. */
+  readonly refused: string;
   /** Number of relays that have delivered the update, and of their clients. */
   readonly relays: number;
   readonly clients: number;
@@ -70,6 +73,7 @@ export function summarize(trace: StoredTrace): TraceSummary | undefined {
     wholeUs: end - first.atUs,
     toldUs: delivered.length > 0 ? endOf(delivered) - first.atUs : null,
     error: spans.find(({ error }) => error !== '')?.error ?? '',
+    refused: attribute(REFUSED),
     relays: new Set(delivered.map(({ process }) => process)).size,
     clients: delivered.reduce((sum, { attributes }) => sum + (Number(attributes.clients) || 0), 0),
     spans: spans.length,

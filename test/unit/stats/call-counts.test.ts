@@ -52,6 +52,18 @@ describe('the calls of a process', () => {
     expect([...counts.take().keys()]).toEqual([2]);
   });
 
+  it('are counted by the code with which they were refused', () => {
+    const counts = new CallCounts({ nowMs: () => 0 });
+    const refuse = (code: string) => counts.count('webhook', 'POST /webhook', 'server', 1, false, code);
+    for (const code of ['401 unauthorized', '429 rate_limited', '401 unauthorized']) refuse(code);
+    count(counts, call);
+    const [taken] = JSON.parse(counts.take().get(0) ?? '') as CallCount[];
+    expect(taken).toMatchObject({ count: 4, errors: 0, refusals: { '401 unauthorized': 2, '429 rate_limited': 1 } });
+    for (let n = 0; n < 10_000; n += 1) refuse(`400 code ${n}`);
+    const [bounded] = JSON.parse(counts.take().get(0) ?? '') as CallCount[];
+    expect(Object.keys(bounded?.refusals ?? {})).toHaveLength(50);
+  });
+
   it('take bounded memory, whatever their names', () => {
     const counts = new CallCounts({ nowMs: () => 0 });
     for (let n = 0; n < 10_000; n += 1) count(counts, { ...call, name: `call ${n}` });
@@ -68,7 +80,13 @@ describe('the calls of a process', () => {
   });
 
   it('are summed over processes and minutes', () => {
-    const counted = { ...{ service: 's', name: 'n', kind: 'client' as const }, errors: 1, sumMs: 10, maxMs: 8 };
+    const counted = {
+      ...{ service: 's', name: 'n', kind: 'client' as const },
+      errors: 1,
+      refusals: { '401 unauthorized': 1 },
+      sumMs: 10,
+      maxMs: 8,
+    };
     const minutes = [
       { minute: 100, calls: [{ ...counted, count: 2, buckets: { 80: 2 } }] },
       {
@@ -81,7 +99,8 @@ describe('the calls of a process', () => {
       { minute: 102, calls: [{ ...counted, count: 5, buckets: { 80: 5 } }] },
     ];
     const [row, rare] = sumCalls(minutes);
-    expect(row).toMatchObject({ name: 'n', count: 8, errors: 3, meanMs: 30 / 8, maxMs: 8 });
+    expect(row).toMatchObject({ name: 'n', count: 8, errors: 3, refused: 3, refusals: { '401 unauthorized': 3 } });
+    expect(row).toMatchObject({ meanMs: 30 / 8, maxMs: 8 });
     expect(row?.p99Ms).toBeLessThanOrEqual(8);
     expect(row?.perMinute.slice(-3)).toEqual([2, 0, 6]);
     expect(rare?.name).toBe('rare');

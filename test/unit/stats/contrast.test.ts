@@ -15,6 +15,7 @@ describe.each([
     ['accent', ['ground', 'card']],
     ['good', ['card', 'hover']],
     ['bad', ['card', 'hover', 'notice']],
+    ['warn', ['card', 'hover', 'caution']],
     ['on-accent', ['accent', 'accent-strong']],
     ['ground', ['ink']],
   ])('make %s readable on %s', (ink, grounds) => {

@@ -6,7 +6,7 @@ import { renderTracePage } from '../../../services/stats/pages/trace-page.ts';
 import { MemoryStatsStore } from '../../../services/stats/store/memory-stats-store.ts';
 import { parseCalls, parsePart, parseProcess } from '../../../services/stats/store/parse-records.ts';
 import { SPAN_KINDS } from '../../../services/stats/store/records.ts';
-import { readDashboard } from '../../../services/stats/view/dashboard.ts';
+import { parseSorts, readDashboard } from '../../../services/stats/view/dashboard.ts';
 import { parseFilter } from '../../../services/stats/view/filters.ts';
 import { createTimeline } from '../../../services/stats/view/timeline.ts';
 
@@ -51,6 +51,7 @@ const call = fc.record({
   ...{
     sumMs: number,
     maxMs: number,
+    refusals: fc.dictionary(fc.oneof(text, fc.constantFrom('401 unauthorized', '404', '__proto__')), number),
     buckets: fc.dictionary(fc.oneof(text, fc.constantFrom('0', '12', 'constructor', '__proto__')), number),
   },
 });
@@ -59,6 +60,14 @@ const calls = fc.oneof(
   fc.json(),
   fc.array(call).map((list) => JSON.stringify(list)),
 );
+
+it('a refusal of a call has a status, maybe a code, and a number; any other is left out', () => {
+  const refusals = '{"404":1,"401 unauthorized":2,"200":3,"<b>":4,"__proto__":5,"429 rate_limited":"6"}';
+  const [call] = parseCalls(
+    `[{"service":"s","name":"n","kind":"server","count":9,"errors":0,"sumMs":1,"maxMs":1,"refusals":${refusals}}]`,
+  );
+  expect(call?.refusals).toEqual({ 404: 1, '401 unauthorized': 2 });
+});
 
 it('a bucket of a call has a number; any other name is left out', () => {
   const buckets = '{"0":1,"12":2,"constructor":3,"__proto__":4,"1.5":5,"":6}';
@@ -97,11 +106,14 @@ describe('any stored text', { timeout: 20_000 + 40 * numRuns }, () => {
           parts: parts.map((kept) => ({ traceId, text: kept })),
         });
         const url = new URL('http://localhost/stats');
-        const dashboard = renderDashboard(await readDashboard(store, parseFilter({})), {
-          nowMs: 0,
-          url,
-          refreshes: true,
-        });
+        const dashboard = renderDashboard(
+          await readDashboard(store, parseFilter({}), parseSorts({ requests: '-refused', processes: 'skew' })),
+          {
+            nowMs: 0,
+            url,
+            refreshes: true,
+          },
+        );
         const timeline = createTimeline(await store.trace(traceId), await store.processes());
         for (const page of [dashboard, timeline ? renderTracePage(timeline) : '']) {
           expect(page).not.toContain('<b>');

@@ -68,6 +68,7 @@ describe('the summary of a trace', () => {
       wholeUs: 1500,
       toldUs: 1500,
       error: 'broken',
+      refused: '',
       relays: 2,
       clients: 7,
       spans: 6,
@@ -139,9 +140,14 @@ describe('a filter', () => {
     [{ ms: '1.5' }, true],
     [{ ms: '1.6' }, false],
     [{ failed: '1' }, true],
+    [{ refused: '1' }, false],
+    [{ failed: '1', refused: '1' }, true],
+    [{ call: 'redis publish' }, true],
+    [{ call: 'redis publi' }, false],
   ])('%j matches: %s', (query, matching) => {
-    expect(matches(parseFilter(query), summary)).toBe(matching);
-    expect(matches(parseFilter({ failed: '1' }), { ...summary, error: '' })).toBe(false);
+    expect(matches(parseFilter(query), summary, TRACE)).toBe(matching);
+    expect(matches(parseFilter({ failed: '1' }), { ...summary, error: '' }, TRACE)).toBe(false);
+    expect(matches(parseFilter({ refused: '1' }), { ...summary, refused: '404' }, TRACE)).toBe(true);
   });
 
   it.each([

@@ -1,10 +1,13 @@
-/** Converts all times to the viewer's time zone. */
-function showLocalTimes(): void {
-  const format = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-  for (const time of document.querySelectorAll('time')) {
+import { replaceLiveParts } from './live-parts.ts';
+
+const timeFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+/** Converts all times of a document to the viewer's time zone. */
+function showLocalTimes(page: Document): void {
+  for (const time of page.querySelectorAll('time')) {
     const date = new Date(time.dateTime);
     time.title = time.dateTime;
-    time.textContent = format.format(date);
+    time.textContent = timeFormat.format(date);
   }
 }
 
@@ -23,5 +26,61 @@ function addKeyboardNavigation(lanes: Element): void {
   });
 }
 
-showLocalTimes();
+/** Loads a page. Its policy forbids to parse HTML from strings, so the browser does it. */
+function loadPage(url: string): Promise<Document> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.responseType = 'document';
+    request.timeout = 10_000;
+    request.onload = () => {
+      if (request.status === 200 && request.response) resolve(request.response);
+      else reject(new Error(String(request.status)));
+    };
+    request.onerror = request.ontimeout = () => reject(new Error('no response'));
+    request.open('GET', url);
+    request.setRequestHeader('Accept', 'text/html');
+    request.send();
+  });
+}
+
+/** Shows the current state of this page at a URL, in place. */
+async function refresh(url: string): Promise<void> {
+  const status = document.getElementById('refreshed');
+  const say = (text: string) => {
+    if (status) status.textContent = `${text} ${timeFormat.format(new Date())}`;
+  };
+  try {
+    const page = await loadPage(url);
+    showLocalTimes(page);
+    if (!replaceLiveParts(page)) return location.reload();
+    say('Updated');
+  } catch {
+    say('Could not be updated at');
+  }
+}
+
+/** Refreshes the page regularly, except while it is hidden or some of its text is selected. */
+function refreshRegularly(seconds: number): void {
+  setTimeout(async () => {
+    if (!document.hidden && getSelection()?.isCollapsed !== false) await refresh(location.href);
+    refreshRegularly(seconds);
+  }, seconds * 1000);
+}
+
+/** Sorts tables in place, so that the page stays where it is. The URL has the order. */
+function sortInPlace(): void {
+  document.addEventListener('click', (event) => {
+    const link = (event.target as Element).closest<HTMLAnchorElement>('a.sort');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const url = link.href.replace(/#.*/, '');
+    history.replaceState(null, '', url);
+    void refresh(url);
+  });
+}
+
+showLocalTimes(document);
 for (const lanes of document.querySelectorAll('.lanes')) addKeyboardNavigation(lanes);
+const seconds = Number(document.body.dataset.refresh);
+if (seconds > 0) refreshRegularly(seconds);
+sortInPlace();
