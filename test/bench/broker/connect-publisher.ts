@@ -2,7 +2,7 @@ import { pathToFileURL } from 'node:url';
 import { SILENT_REPORT } from '../../../services/shared/broker/broker-report.ts';
 import type { Topic } from '../../../services/shared/update/topic.ts';
 import type { UpdateBody } from '../../../services/shared/update/update.ts';
-import { randomPrefix } from '../../support/random-prefix.ts';
+import { shortPrefix } from '../servers/short-prefix.ts';
 
 /** The part of a webhook that publishes to Redis. */
 export interface ConnectedPublisher {
@@ -24,7 +24,7 @@ export async function connectPublisher(
   const { requireRedisConfig } = await load('shared/config/redis-config');
   const { SYSTEM_CLOCK: clock } = await load('shared/clock');
   const { ClusterPublisher } = await load('webhook/cluster-publisher');
-  const config = requireRedisConfig(new EnvReader({ HELIOGRAPH_PREFIX: randomPrefix(), ...env }));
+  const config = requireRedisConfig(new EnvReader({ HELIOGRAPH_PREFIX: shortPrefix(), ...env }));
   const broker = new RedisBroker({ config, report: SILENT_REPORT, abort() {}, restoreTimeMs: 0 });
   await broker.start();
   const publisher = new ClusterPublisher({ broker, clock });

@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { Publisher } from '../../../services/client/publisher.ts';
 import { parseTopic } from '../../../services/shared/update/topic.ts';
 import { freePort } from '../../support/free-port.ts';
-import { randomPrefix } from '../../support/random-prefix.ts';
 import { redisBrokers } from '../../support/redis-brokers.ts';
 import { updateBody } from '../../support/update-body.ts';
 import type { RunningServer, StartOptions } from './contender.ts';
 import { ServerProcess } from './server-process.ts';
+import { shortPrefix } from './short-prefix.ts';
 
 /** The folder of this build. */
 export const THIS_BUILD = fileURLToPath(new URL('../../../dist', import.meta.url));
@@ -30,7 +30,7 @@ export async function startRelayCluster(
   options: StartOptions & { env?: Readonly<Record<string, string>> },
 ): Promise<RelayCluster> {
   const { redisUrl, nodeArgs = [], build = THIS_BUILD, env: shared = {} } = options;
-  const settings = { REDIS_URL: redisUrl, HELIOGRAPH_PREFIX: randomPrefix(), PARTITIONS: '16', ...shared };
+  const settings = { REDIS_URL: redisUrl, HELIOGRAPH_PREFIX: shortPrefix(), PARTITIONS: '16', ...shared };
   const broker = redisBrokers(settings).connect();
   await broker.start();
   const processes: ServerProcess[] = [];

@@ -279,7 +279,8 @@ export class RedisScripts {
     const partition = this.#keys.partitionOf(first);
     const keys = [this.#keys.meta(partition), this.#keys.recent(partition)];
     for (const topic of topics) keys.push(this.#keys.register(topic));
-    const args = [...this.#epochArguments(partition, witness), server.name, encodeBody(body)];
+    const name = server.name === witness.epoch && server.name !== '' ? '=' : server.name;
+    const args = [...this.#epochArguments(partition, witness), name, encodeBody(body)];
     const { data, ...rest } = body;
     if (data !== undefined) {
       for (const topic of topics) keys.push(this.#keys.data(topic));
@@ -288,11 +289,11 @@ export class RedisScripts {
     return {
       input: { keys, args },
       parse(reply) {
-        const [epoch, name, assignedBefore, ...versions] = reply as PublishReply;
-        server.learn(name);
+        const [epoch, read, assignedBefore, ...versions] = reply as PublishReply;
+        server.learn(read);
         return topics.map((_, i) => ({
           version: Number(versions[2 * i]),
-          epoch,
+          epoch: epoch || witness.epoch,
           previous: Number(versions[2 * i + 1]),
           assignedBefore: Number(assignedBefore),
         }));
