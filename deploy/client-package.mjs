@@ -13,6 +13,7 @@ const ENTRIES = {
   './react': 'client/adapters/react',
   './query': 'client/adapters/query',
   './swr': 'client/adapters/swr',
+  './turbo': 'client/adapters/turbo',
 };
 const TAR_BLOCK_BYTES = 512;
 const MAX_STORED_BYTES = 65_535;

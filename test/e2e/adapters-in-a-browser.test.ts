@@ -11,12 +11,12 @@ import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 const SET_UP = `
 import { StrictMode, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
-import { Heliograph } from './dist/client/heliograph-client.js';
+import { Heliograph } from 'heliograph/client';
 const render = (page) => createRoot(document.querySelector('main')).render(<StrictMode>{page}</StrictMode>);
 `;
 
 const REACT = `${SET_UP}
-import { HeliographProvider, useStatus, useTopic } from './dist/client/adapters/react.js';
+import { HeliographProvider, useStatus, useTopic } from 'heliograph/react';
 function Comments({ topic, from }) {
   const comments = useTopic(
     topic,
@@ -51,7 +51,7 @@ const load = async () => (await fetch('/comments')).json();
 
 const QUERY = `${SET_UP}
 import { QueryClient, QueryClientProvider, useQuery } from '@tanstack/react-query';
-import { invalidateOnUpdate } from './dist/client/adapters/query.js';
+import { invalidateOnUpdate } from 'heliograph/query';
 ${COUNTED}
 const queryClient = new QueryClient({ defaultOptions: { queries: { refetchOnWindowFocus: false } } });
 function Comments() {
@@ -64,7 +64,7 @@ render(<QueryClientProvider client={queryClient}><Comments /></QueryClientProvid
 
 const SWR = `${SET_UP}
 import useSWR, { useSWRConfig } from 'swr';
-import { revalidateOnUpdate } from './dist/client/adapters/swr.js';
+import { revalidateOnUpdate } from 'heliograph/swr';
 ${COUNTED}
 function Comments() {
   const { data } = useSWR('/comments', load, { revalidateOnFocus: false });

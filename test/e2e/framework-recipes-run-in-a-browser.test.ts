@@ -5,11 +5,12 @@ import { openPage, startBrowser } from '../support/browser.ts';
 import { startCommentsApp } from '../support/comments-app.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
+import { startNginx } from '../support/nginx.ts';
 import { readmeExample } from '../support/readme-example.ts';
 import { startRelay } from '../support/relay-fixture.ts';
 
 const CLIENT = `
-import { Heliograph } from './dist/client/heliograph-client.js';
+import { Heliograph } from 'heliograph/client';
 const heliograph = new Heliograph(RELAY);
 const load = async ({ signal }) => (await (await fetch('/comments', { signal })).json()).join(' ');
 `;
@@ -34,6 +35,9 @@ const end = topicStore(heliograph, 'chat', load).subscribe((comments) => {
 });
 addEventListener('leave', end);
 `;
+
+/** The relay's address on the pages. */
+const RELAY = 'http://localhost:8080';
 
 /** Returns a file of `node_modules` as a classic script of a page. */
 function inline(file: string): string {
@@ -72,32 +76,61 @@ it.each([
   60_000,
 );
 
-it('the recipe for htmx 2 shows each update of a relay of another origin, and what it missed', async () => {
-  const port = String(await freePort());
-  const appPort = await freePort();
-  const env = { RELAY_PORT: port, ALLOWED_ORIGINS: `http://127.0.0.1:${appPort}` };
-  const relay = await startRelay({ env });
-  await using app = await startCommentsApp({
-    relay,
-    port: appPort,
-    script: '',
-    head: ['htmx.org/dist/htmx.min.js', 'htmx-ext-sse/sse.js'].map(inline).join(''),
-    body: readmeExample('html', ' sse-connect').replaceAll('http://localhost:8080', relay.http),
-  });
-  await app.write('one');
-  const { page } = await openPage(browser, app.url);
-  const shows = (text: string) => eventually(async () => expect(await page.textContent('main')).toBe(text), 15_000);
-  await shows('["one"]');
-  await eventually(() => expect(relay.relay.hub.isFresh('chat' as never)).toBe(true));
-  await app.write('two');
-  await shows('["one","two"]');
-  await relay.relay.stop();
-  await app.write('three');
-  const next = await startRelay({ env, broker: relay.broker });
-  await shows('["one","two","three"]');
-  await app.write('four');
-  await shows('["one","two","three","four"]');
-  await page.context().close();
-  await next.stop();
-  await relay.stop();
-}, 60_000);
+const HTMX_2 = ['htmx.org/dist/htmx.min.js', 'htmx-ext-sse/sse.js'];
+const HTMX_4 = ['htmx4/dist/htmx.min.js', 'htmx4/dist/ext/hx-sse.min.js'];
+const HTMX_2_RECIPE = readmeExample('html', ' sse-connect');
+it.each([
+  { htmx: 'htmx 2', scripts: HTMX_2, origin: 'another origin', recipe: HTMX_2_RECIPE },
+  { htmx: 'htmx 2', scripts: HTMX_2, origin: 'its origin', recipe: HTMX_2_RECIPE.replace(RELAY, '') },
+  {
+    htmx: 'htmx 4',
+    scripts: HTMX_4,
+    origin: 'another origin',
+    recipe: readmeExample('html', `hx-sse:connect="${RELAY}/`),
+  },
+  { htmx: 'htmx 4', scripts: HTMX_4, origin: 'its origin', recipe: readmeExample('html', 'hx-sse:connect="/') },
+])(
+  'the recipe for $htmx shows each update of a relay of $origin, and what it missed',
+  async ({ scripts, recipe }) => {
+    const [port, appPort] = [String(await freePort()), await freePort()];
+    // A relay of the origin of the page needs no permission.
+    const isOther = recipe.includes(RELAY);
+    const env = { RELAY_PORT: port, ...(isOther ? { ALLOWED_ORIGINS: `http://127.0.0.1:${appPort}` } : {}) };
+    const relay = await startRelay({ env });
+    const meta = recipe.match(/^<meta.*$/m)?.[0] ?? '';
+    await using app = await startCommentsApp({
+      relay,
+      port: appPort,
+      script: '',
+      head: meta + scripts.map(inline).join(''),
+      body: recipe.replace(meta, '').replace(RELAY, relay.http),
+    });
+    await using nginx = await startNginx(`server {
+      listen 127.0.0.1:PORT;
+      location / { proxy_pass ${app.url}; }
+      location /events {
+        proxy_pass ${relay.http};
+        proxy_http_version 1.1;
+        proxy_buffering off;
+        proxy_set_header Host $http_host;
+      }
+    }`);
+    await app.write('one');
+    const { page } = await openPage(browser, isOther ? app.url : `http://127.0.0.1:${nginx.port}/`);
+    const shows = (text: string) => eventually(async () => expect(await page.textContent('main')).toBe(text), 15_000);
+    await shows('["one"]');
+    await eventually(() => expect(relay.relay.hub.isFresh('chat' as never)).toBe(true));
+    await app.write('two');
+    await shows('["one","two"]');
+    await relay.relay.stop();
+    await app.write('three');
+    const next = await startRelay({ env, broker: relay.broker });
+    await shows('["one","two","three"]');
+    await app.write('four');
+    await shows('["one","two","three","four"]');
+    await page.context().close();
+    await next.stop();
+    await relay.stop();
+  },
+  120_000,
+);

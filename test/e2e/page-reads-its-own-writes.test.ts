@@ -7,7 +7,7 @@ import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
 
 /** Shows the comments, and adds one's own to them by itself. */
 const SCRIPT = `
-import { Heliograph } from './dist/client/heliograph-client.js';
+import { Heliograph } from 'heliograph/client';
 const heliograph = new Heliograph(RELAY);
 const main = document.querySelector('main');
 const show = (comments) => { main.textContent = comments.join(' '); };

@@ -1,16 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { openPage, startBrowser } from '../support/browser.ts';
+import { bundlePage } from '../support/comments-app.ts';
 import { eventually } from '../support/eventually.ts';
 import { readmeExample } from '../support/readme-example.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 let browser: Browser;
 let relay: RelayFixture;
@@ -81,27 +78,14 @@ describe('the example of the page', { timeout: 30_000 }, () => {
   });
 
   it('for React shows the content of the app and the status', async () => {
-    const fromDist = (path: string) => fileURLToPath(new URL(`dist/client/${path}`, `file://${ROOT}`));
-    const { outputFiles } = await build({
-      stdin: {
-        loader: 'jsx',
-        resolveDir: ROOT,
-        contents: `${readmeExample('jsx', 'HeliographProvider')}
-          import { StrictMode } from 'react';
-          import { createRoot } from 'react-dom/client';
-          createRoot(document.querySelector('main')).render(<StrictMode><App /></StrictMode>);`,
-      },
-      bundle: true,
-      jsx: 'automatic',
-      format: 'esm',
-      write: false,
-      define: { 'process.env.NODE_ENV': '"development"' },
-      alias: {
-        'heliograph/client': fromDist('heliograph-client.js'),
-        'heliograph/react': fromDist('adapters/react.js'),
-      },
-    });
-    const { page, complaints } = await show(`<script type="module">${outputFiles[0]?.text}</script>`);
+    const script = await bundlePage(
+      `${readmeExample('jsx', 'HeliographProvider')}
+        import { StrictMode } from 'react';
+        import { createRoot } from 'react-dom/client';
+        createRoot(document.querySelector('main')).render(<StrictMode><App /></StrictMode>);`,
+      relay.http,
+    );
+    const { page, complaints } = await show(`<script type="module">${script}</script>`);
     await eventually(async () => expect(await page.textContent('p')).toBe('one (live)'));
     comments = 'two';
     await relay.publish('chat');

@@ -141,7 +141,8 @@ describe('the npm package of the client library', () => {
     async (moduleResolution) => {
       const imports = `import { Heliograph, type TopicUpdate } from 'heliograph-client';
         import { invalidateOnUpdate } from 'heliograph-client/query';
-        import { revalidateOnUpdate } from 'heliograph-client/swr';`;
+        import { revalidateOnUpdate } from 'heliograph-client/swr';
+        import { refreshOnUpdate } from 'heliograph-client/turbo';`;
       for (const name of ['typed.mts', 'typed.cts']) writeFileSync(inApp(name), imports + TYPED);
       const module = moduleResolution === 'bundler' ? 'preserve' : moduleResolution;
       const compilerOptions = { target: 'es2022', lib: ['es2022', 'dom'], module, moduleResolution, strict: true };

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -11,12 +13,22 @@ import { startWebhook } from './webhook-fixture.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
+/** The entries of the package, as they are shipped. */
+const ENTRIES = Object.fromEntries(
+  Object.entries<string | { default: string }>(
+    JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).exports,
+  ).flatMap(([name, entry]) =>
+    typeof entry === 'string' ? [] : [[name.replace('.', 'heliograph'), join(ROOT, entry.default)]],
+  ),
+);
+
 /** Bundles the script of a page, with the library as it is shipped. `RELAY` is the relay's address. */
 export async function bundlePage(contents: string, relay: string): Promise<string> {
   const { outputFiles } = await build({
     stdin: { loader: 'jsx', resolveDir: ROOT, contents },
     bundle: true,
     jsx: 'automatic',
+    alias: ENTRIES,
     format: 'esm',
     write: false,
     define: {
@@ -36,23 +48,30 @@ export interface CommentsApp extends AsyncDisposable {
   readonly comments: readonly string[];
   /** The number of times that a page has read the comments. */
   readonly reads: number;
+  /** The number of times that a page was rendered. */
+  readonly renders: number;
   /** Another user's write. */
   write(comment: string): Promise<void>;
   /** Runs before each write of a page is published. */
   beforePublish: () => Promise<void>;
+  /** Runs before each response to a write of a page. */
+  beforeRespond: () => Promise<void>;
   /** Serves the comments of now for this many reads to come, as a replica or a cache does that is behind. */
   stayBehind(reads: number): Promise<void>;
 }
 
-/** Starts the app on an origin of its own, with a webhook on the broker of the relay. */
+/**
+ * Starts the app on an origin of its own, with a webhook on the broker of the relay. Writes of scripts get the comment; those of forms
+ * are redirected to the page, or get a Turbo Stream by `?stream`.
+ */
 export async function startCommentsApp(options: {
   relay: RelayFixture;
   script: string;
   /** By default a free one. */
   port?: number;
   head?: string;
-  /** What its page shows; a function renders it for each request. */
-  body?: string | ((comments: readonly string[]) => string);
+  /** What its page shows; a function renders it for each request, with the versions that it read before. */
+  body?: string | ((comments: readonly string[], versions: string) => string);
 }): Promise<CommentsApp> {
   const { relay, head = '', body = '<main></main>' } = options;
   const webhook = await startWebhook({ broker: relay.broker });
@@ -62,20 +81,32 @@ export async function startCommentsApp(options: {
   let old: { readonly body: string; readonly versions: readonly PublishedUpdate[] } = { body: '', versions: [] };
   let oldReads = 0;
   let reads = 0;
-  const page =
-    () => `<!doctype html><html lang="en"><head><title></title>${head}<script type="module" src="/page.js"></script></head>
-    <body>${typeof body === 'string' ? body : body(comments)}</body></html>`;
+  let renders = 0;
+  const page = (versions: string) =>
+    `<!doctype html><html lang="en"><head><title></title>${head}<script type="module" src="/page.js"></script></head>
+    <body>${typeof body === 'string' ? body : body(comments, versions)}</body></html>`;
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.url === '/') return void response.setHeader('content-type', 'text/html').end(page());
+    if (request.url?.startsWith('/?') || request.url === '/') {
+      renders += 1;
+      const versions = versionHeaders(await publisher.versions('chat'))['Heliograph-Version'];
+      return void response.setHeader('content-type', 'text/html').end(page(versions));
+    }
     if (request.url === '/page.js') return void response.setHeader('content-type', 'text/javascript').end(script);
-    if (request.url !== '/comments') return void response.writeHead(204).end();
+    if (!request.url?.startsWith('/comments')) return void response.writeHead(204).end();
     if (request.method === 'POST') {
-      const comment = await text(request);
+      const body = await text(request);
+      const isForm = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded');
+      const comment = isForm ? (new URLSearchParams(body).get('comment') ?? '') : body;
       comments.push(comment);
       await app.beforePublish();
-      const versions = await publisher.publish('chat');
-      return void response.writeHead(200, versionHeaders(versions)).end(comment);
+      const versions = versionHeaders(await publisher.publish('chat'));
+      await app.beforeRespond();
+      if (!isForm) return void response.writeHead(200, versions).end(comment);
+      if (!request.url.endsWith('?stream')) return void response.writeHead(303, { location: '/' }).end();
+      response.writeHead(200, { ...versions, 'content-type': 'text/vnd.turbo-stream.html' });
+      const stream = `<turbo-stream action="append" targets="main"><template> ${comment}</template></turbo-stream>`;
+      return void response.end(stream);
     }
     reads += 1;
     oldReads -= 1;
@@ -99,7 +130,11 @@ export async function startCommentsApp(options: {
       comments.push(comment);
       await publisher.publish('chat');
     },
+    get renders() {
+      return renders;
+    },
     beforePublish: async () => {},
+    beforeRespond: async () => {},
     async stayBehind(count) {
       old = { body: JSON.stringify(comments), versions: await publisher.versions('chat') };
       oldReads = count;
