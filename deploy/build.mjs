@@ -1,6 +1,17 @@
-// Completes the build after tsc: bundles the browser client and the scripts of pages into one file each, packs the client
-// library for npm, and copies the assets that services read into `dist`. Writes each file atomically, because tests and running services may read it.
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+// Builds `dist`, as `npm run build`: compiles the services, bundles the browser client and the scripts of pages into one file
+// each, packs the client library for npm, and copies the assets that services read. Replaces only files that changed, each
+// atomically, because tests and running services may read them meanwhile.
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -11,10 +22,22 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const ASSETS = new Set(['.lua', '.sql', '.css', '.svg']);
 
 function writeWhole(path, contents) {
+  if (existsSync(path) && readFileSync(path).equals(Buffer.from(contents))) return;
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.tmp`;
   writeFileSync(temporary, contents);
   renameSync(temporary, path);
+}
+
+// Beside `dist`, so that the source maps need the same relative paths. tsc itself truncates a file before it writes it.
+const compiled = join(root, `dist.${process.pid}`);
+try {
+  execFileSync('tsc', ['-p', 'tsconfig.build.json', '--outDir', compiled], { cwd: root, stdio: 'inherit' });
+  for (const path of readdirSync(compiled, { recursive: true })) {
+    if (extname(path) !== '') writeWhole(join(root, 'dist', path), readFileSync(join(compiled, path)));
+  }
+} finally {
+  rmSync(compiled, { recursive: true, force: true });
 }
 
 for (const [entry, outfile, sourceMap] of [
