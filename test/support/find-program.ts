@@ -1,6 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+
+const APT_LOCK = join(tmpdir(), 'heliograph-apt.lock');
 
 /** The system functions needed to find a program; a test can pass its own. */
 export interface Machine {
@@ -28,23 +31,30 @@ export function thisMachine(): Machine {
     run(program, args) {
       // RUNLEVEL keeps Debian from starting the service that comes with a package.
       const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-      execFileSync(program, args, { env, stdio: ['ignore', 'ignore', 'inherit'], timeout: 600_000 });
+      execFileSync(program, args, { env, stdio: ['ignore', 'ignore', 'inherit'], timeout: 1_200_000 });
     },
   };
 }
 
 /** Finds a program on the PATH. If it is missing, installs its package on Debian as root, else throws with instructions. */
 export function findProgram(name: string, debianPackage: string, machine: Machine = thisMachine()): string {
+  installMissing([[name, debianPackage]], machine);
   const found = onPath(name, machine);
   if (found) return found;
-  if (machine.isDebian && machine.isRoot) {
-    console.info(`installing ${debianPackage}, since there is no ${name} on the PATH`);
-    machine.run('apt-get', ['update', '-qq']);
-    machine.run('apt-get', ['install', '-y', '-qq', debianPackage]);
-    const installed = onPath(name, machine);
-    if (installed) return installed;
-  }
   throw new Error(`the tests need ${name}: put it on the PATH (on Debian: apt-get install ${debianPackage})`);
+}
+
+/** Installs the packages of the programs that are not on the PATH, all at once, on Debian as root; elsewhere nothing. */
+export function installMissing(
+  programs: readonly (readonly [name: string, debianPackage: string])[],
+  machine: Machine = thisMachine(),
+): void {
+  const missing = programs.filter(([name]) => !onPath(name, machine));
+  if (missing.length === 0 || !machine.isDebian || !machine.isRoot) return;
+  const packages = missing.map(([, debianPackage]) => debianPackage);
+  console.info(`installing ${packages.join(', ')}, since the PATH lacks ${missing.map(([name]) => name).join(', ')}`);
+  // Other test runs may install at the same time: apt-get itself does not wait for the lists of packages.
+  machine.run('flock', [APT_LOCK, 'sh', '-c', 'apt-get update -qq && apt-get install -y -qq "$@"', 'sh', ...packages]);
 }
 
 /** Returns the path of a program on the PATH; undefined if it is missing. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findProgram, type Machine } from '../support/find-program.ts';
+import { findProgram, installMissing, type Machine } from '../support/find-program.ts';
 
 function machine(options: Partial<Machine> & { installed?: string[] } = {}) {
   const installed = new Set(options.installed ?? []);
@@ -11,7 +11,7 @@ function machine(options: Partial<Machine> & { installed?: string[] } = {}) {
     isExecutable: (file) => installed.has(file),
     run(program, args) {
       commands.push([program, ...args].join(' '));
-      if (args[0] === 'install') installed.add(`/usr/bin/${args.at(-1)}`);
+      for (const name of args) installed.add(`/usr/bin/${name}`);
     },
     ...options,
   };
@@ -25,10 +25,23 @@ describe('the tests find a program', () => {
     expect(commands).toEqual([]);
   });
 
-  it('by installing its package, on Debian as root', () => {
+  it('by installing its package, on Debian as root, while no other run installs', () => {
     const { found, commands } = machine();
     expect(findProgram('chromium', 'chromium', found)).toBe('/usr/bin/chromium');
-    expect(commands).toEqual(['apt-get update -qq', 'apt-get install -y -qq chromium']);
+    expect(commands).toEqual([
+      expect.stringMatching(/^flock \S+ sh -c apt-get update .* && apt-get install .* chromium$/),
+    ]);
+  });
+
+  it('by installing all packages at once, those of missing programs only', () => {
+    const { found, commands } = machine({ installed: ['/usr/bin/curl'] });
+    const programs = [
+      ['nginx', 'nginx'],
+      ['curl', 'curl'],
+      ['ip', 'iproute2'],
+    ] as const;
+    installMissing(programs, found);
+    expect(commands).toEqual([expect.stringMatching(/ nginx iproute2$/)]);
   });
 
   it.each([
