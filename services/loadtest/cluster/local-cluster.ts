@@ -83,13 +83,8 @@ type Start = (program: string, args: readonly string[], env?: Record<string, str
 type Started = Pick<LocalCluster, 'relays' | 'webhookUrl' | 'metricsUrls' | 'description'>;
 
 async function startOnRedis(deps: { redis: string; dir: string; relays: number; start: Start }): Promise<Started> {
-  const { redis, dir, start } = deps;
-  const port = await freePort();
-  const server = start(redis, ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '']);
-  await server.waitForOutput(
-    (output) => (/Ready to accept connections/.test(output) ? true : undefined),
-    START_TIMEOUT_MS,
-  );
+  const { redis, start } = deps;
+  const port = await startRedis(deps);
   const startRole = (role: string) =>
     start(process.execPath, nodeArgs(role), { REDIS_URL: `redis://127.0.0.1:${port}` });
   const webhookPort = await portOf(startRole('webhook'));
@@ -105,6 +100,20 @@ async function startOnRedis(deps: { redis: string; dir: string; relays: number; 
   await Promise.all(metricsUrls.map(waitUntilReady));
   const description = `${basename(redis)}, a webhook and ${relays.length} relay${relays.length === 1 ? '' : 's'}, started on this machine`;
   return { relays, metricsUrls, webhookUrl: `http://127.0.0.1:${webhookPort}/webhook`, description };
+}
+
+/** Starts Redis, which cannot listen on port 0. Another process may take the chosen port first: then tries another one. */
+async function startRedis(deps: { redis: string; dir: string; start: Start }): Promise<number> {
+  const { redis, dir, start } = deps;
+  for (;;) {
+    const port = await freePort();
+    const server = start(redis, ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '']);
+    const isListening = await server.waitForOutput((output) => {
+      if (/Ready to accept connections/.test(output)) return true;
+      return /Address already in use/.test(output) ? false : undefined;
+    }, START_TIMEOUT_MS);
+    if (isListening) return port;
+  }
 }
 
 async function startInMemory(start: Start): Promise<Started> {
