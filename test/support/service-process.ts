@@ -8,8 +8,12 @@ import { freePort } from './free-port.ts';
 
 const THIS_BUILD = fileURLToPath(new URL('../../dist', import.meta.url));
 
+const START_TIMEOUT_MS = 60_000;
+
 /** A publisher or author in tests may do more than one is allowed by default. */
 const UNLIMITED = { WEBHOOK_RATE: '0', WEBHOOK_STORAGE: '0B', COMMENT_RATE: '0' };
+
+type Role = 'relay' | 'webhook' | 'chat' | 'outbox' | 'standalone';
 
 /** A built service in its own process, with its admin port on loopback. Disposing kills it. */
 export interface ServiceProcess extends AsyncDisposable {
@@ -29,9 +33,29 @@ export interface ServiceProcess extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
+/** Returns the ports of a service from its output so far; undefined until all of them are known. */
+function loggedPorts(role: Role, output: string): { adminPort: number; ports: Record<string, number> } | undefined {
+  const lines = output.split('\n').slice(0, -1);
+  const logged = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+  const adminPort = logged.find(({ msg, port }) => port !== undefined && msg.includes('admin server'))?.port;
+  const port = logged.find(({ msg, port }) => port !== undefined && !msg.includes('admin server'))?.port;
+  const printed = (pattern: RegExp) => Number(pattern.exec(output)?.[1]);
+  const ports: Record<string, number> =
+    role === 'standalone'
+      ? {
+          relay: printed(/^ {2}relay +ws:\/\/localhost:(\d+)\//m),
+          webhook: printed(/^ {2}webhook +http:\/\/localhost:(\d+)\//m),
+          chat: printed(/^ {2}chat +http:\/\/localhost:(\d+)\//m),
+        }
+      : role === 'outbox'
+        ? {}
+        : { [role]: port };
+  return adminPort && Object.values(ports).every(Boolean) ? { adminPort, ports } : undefined;
+}
+
 /**
- * Starts a service and waits until it is ready. A chat keeps its comments in memory. The `port` of `standalone` is that of
- * its chat.
+ * Starts a service on ports that the system chooses, unless `env` names them, and waits until it is ready. A chat keeps its
+ * comments in memory. The `port` of `standalone` is that of its chat.
  *
  * @param options.build the folder of another build than this one, such as `olderBuild` returns
  * @param options.program arguments of Node, instead of the built main file
@@ -39,7 +63,7 @@ export interface ServiceProcess extends AsyncDisposable {
  * @param options.until the endpoint that has to respond with 200
  */
 export async function startService(
-  role: 'relay' | 'webhook' | 'chat' | 'outbox' | 'standalone',
+  role: Role,
   env: Readonly<Record<string, string>>,
   options: {
     build?: string | undefined;
@@ -48,14 +72,16 @@ export async function startService(
     until?: 'readyz' | 'livez';
   } = {},
 ): Promise<ServiceProcess> {
-  const adminPort = await freePort();
-  const own: Record<string, string> = { ...UNLIMITED, ADMIN_PORT: String(adminPort), CHAT_DB: ':memory:' };
-  const ports: Record<string, number> = {};
-  for (const name of role === 'standalone' ? ['relay', 'webhook', 'chat'] : [role]) {
-    const variable = `${name.toUpperCase()}_PORT`;
-    own[variable] = env[variable] ?? String(await freePort());
-    ports[name] = Number(own[variable]);
-  }
+  // Several processes cannot share a port that the system chooses for each.
+  const port = 'RELAY_PROCESSES' in env ? String(await freePort()) : '0';
+  const own = {
+    ...UNLIMITED,
+    ADMIN_PORT: '0',
+    RELAY_PORT: port,
+    WEBHOOK_PORT: '0',
+    CHAT_PORT: '0',
+    CHAT_DB: ':memory:',
+  };
   const main = join(options.build ?? THIS_BUILD, role, 'main.js');
   const command = [process.execPath, ...(options.program ?? [main])];
   const limited = options.openFiles
@@ -68,20 +94,26 @@ export async function startService(
     ...own,
     ...env,
   });
-  let log = '';
+  let [log, output] = ['', ''];
+  child.stdout?.on('data', (text) => {
+    output = (output + text).slice(0, 20_000);
+  });
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (text) => {
       log = (log + text).slice(-200_000);
     });
   }
   const exited = once(child, 'exit');
-  const admin = `http://127.0.0.1:${env.ADMIN_PORT ?? adminPort}`;
-  await eventually(async () => {
-    if (child.exitCode !== null) return;
-    const { status } = await fetch(`${admin}/${options.until ?? 'readyz'}`);
+  const started = await eventually(async () => {
+    if (child.exitCode !== null) return undefined;
+    const found = loggedPorts(role, output);
+    if (!found) throw new Error(`${role} does not listen: ${log}`);
+    const { status } = await fetch(`http://127.0.0.1:${found.adminPort}/${options.until ?? 'readyz'}`);
     if (status !== 200) throw new Error(`${role} is not ready: ${log}`);
-  }, 15_000);
-  if (child.exitCode !== null) throw new Error(`${role} ended with ${child.exitCode}: ${log}`);
+    return found;
+  }, START_TIMEOUT_MS);
+  if (!started) throw new Error(`${role} ended with ${child.exitCode}: ${log}`);
+  const { ports, adminPort } = started;
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     child.kill('SIGCONT');
     child.kill(signal);
@@ -92,10 +124,10 @@ export async function startService(
     pid: child.pid ?? 0,
     port: ports[role === 'standalone' ? 'chat' : role] ?? 0,
     ports,
-    adminPort: Number(env.ADMIN_PORT ?? adminPort),
+    adminPort,
     log: () => log,
     async metric(name) {
-      const text = await (await fetch(`${admin}/metrics`)).text();
+      const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
       return text
         .split('\n')
         .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
