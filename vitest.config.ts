@@ -19,7 +19,7 @@ export default defineConfig({
       {
         extends: true,
         // Property tests take seconds, and more beside other work.
-        test: { name: 'unit', include: UNIT, testTimeout: 20_000 },
+        test: { name: 'unit', include: UNIT, testTimeout: 60_000 },
       },
       {
         extends: true,
@@ -28,8 +28,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...UNIT, 'test/docker/**', 'test/kubernetes/**', 'test/model/**'],
           globalSetup: 'test/support/global-setup.ts',
-          testTimeout: 20_000,
-          hookTimeout: 60_000,
+          // Limits for what hangs, not for what is slow: the machine may be busy.
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
         },
       },
       {

@@ -24,7 +24,7 @@ describe('no acknowledged update is lost to a client', () => {
     expect(outcome.behind).toBe(0);
     expect(outcome.refused).toBe(0);
     for (const relay of chaos.cluster.relays) expect(await relay.metric('relay_floor_raises_total')).toBe(0);
-  }, 60_000);
+  });
 
   it('when a relay receives no signals: repair delivers the updates and replaces the subscription', async () => {
     const relay = chaos.cluster.relays[2];
@@ -36,7 +36,7 @@ describe('no acknowledged update is lost to a client', () => {
       const ackedAtMs = preciseNowMs();
       const behind = () => subscribers.flatMap((client) => client.behind(ledger)).filter(isQuiet);
       expect(behind()).not.toEqual([]);
-      await eventually(() => expect(behind()).toEqual([]), 4000);
+      await eventually(() => expect(behind()).toEqual([]));
       console.info(`without signals, updates arrived within ${Math.round(preciseNowMs() - ackedAtMs)} ms`);
       await eventually(async () =>
         expect(await relay?.metric('relay_subscriptions_replaced_total')).toBeGreaterThan(0),
@@ -45,19 +45,19 @@ describe('no acknowledged update is lost to a client', () => {
     expect(outcome.behind).toBe(0);
     expect(chaos.link.dropped).toBeGreaterThan(0);
     expect(await relay?.metric('relay_updates_repaired_total')).toBeGreaterThan(0);
-  }, 60_000);
+  });
 
   it('when a relay may not subscribe: it becomes stale, repair delivers the updates, and it recovers', async () => {
     const clients = chaos.cluster.clientsOf(2).filter(({ kind }) => kind === 'websocket');
     const outcome = await chaos.cluster.measure('one relay may not subscribe', async () => {
       await chaos.allowChannels(false);
-      await eventually(() => expect(clients.every(({ isFresh }) => !isFresh)).toBe(true), 15_000);
+      await eventually(() => expect(clients.every(({ isFresh }) => !isFresh)).toBe(true));
       await chaos.cluster.publish(QUIET_TOPICS);
       await chaos.allowChannels(true);
     });
     expect(outcome.behind).toBe(0);
     expect(outcome.refused).toBe(0);
-  }, 60_000);
+  });
 
   it('when a relay stands still for longer than it may be fresh, and resumes', async () => {
     const relay = chaos.cluster.relays[2];
@@ -69,7 +69,7 @@ describe('no acknowledged update is lost to a client', () => {
     });
     expect(outcome.behind).toBe(0);
     expect(outcome.refused).toBe(0);
-  }, 60_000);
+  });
 
   it('when a relay is killed, and its clients reconnect to others', async () => {
     const orphans = chaos.cluster.clientsOf(1);
@@ -80,5 +80,5 @@ describe('no acknowledged update is lost to a client', () => {
     expect(orphans.length).toBeGreaterThan(50);
     expect(orphans.every(({ disconnects }) => disconnects > 0)).toBe(true);
     expect(chaos.cluster.clientsOf(1)).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -35,7 +35,7 @@ describe('the chaos tests detect clients that are not up to date', () => {
       await eventually(() => expect(chaos.link.dropped).toBeGreaterThan(QUIET_TOPICS.length));
       chaos.link.set('passes');
     });
-  }, 60_000);
+  });
 
   it('if relays ignore the floor, and Redis restarts empty', async () => {
     chaos = await startChaosRedis({ sabotage: 'floor' });
@@ -44,14 +44,14 @@ describe('the chaos tests detect clients that are not up to date', () => {
       await chaos.redis.run();
       chaos.link.set('passes');
     });
-  }, 60_000);
+  });
 
   it('if relays ignore the versions of clients, and a relay is killed', async () => {
     chaos = await startChaosRedis({ sabotage: 'resume' });
     await expectBehind(1, 'a relay killed, and no resume', () =>
       chaos.cluster.killRelay(1, () => chaos.cluster.publish(QUIET_TOPICS)),
     );
-  }, 60_000);
+  });
 });
 
 describe('a client that reads again after a pause', () => {
@@ -81,7 +81,7 @@ describe('a client that reads again after a pause', () => {
       await eventually(async () => {
         await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'large', data: 'x'.repeat(60_000) });
         expect(await relay.metric('relay_sessions_behind')).toBe(1);
-      }, 15_000);
+      });
       expect((await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'missed' })).status).toBe(200);
       client.resume();
       await eventually(async () => {

@@ -126,7 +126,7 @@ describe('receipts', () => {
     }
     // All works again in the end.
     const before = outcomes.get('delivered') ?? 0;
-    await eventually(() => expect(outcomes.get('delivered') ?? 0).toBeGreaterThan(before + 20), 15_000);
+    await eventually(() => expect(outcomes.get('delivered') ?? 0).toBeGreaterThan(before + 20));
     running = false;
     await Promise.all(publishing);
     console.info(`waiting calls during faults: ${JSON.stringify(Object.fromEntries(outcomes))}`);

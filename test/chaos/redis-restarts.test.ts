@@ -38,7 +38,7 @@ describe('no acknowledged update is lost to a client', () => {
       { raisesFloor: true },
     );
     expect(outcome.behind).toBe(0);
-  }, 60_000);
+  });
 
   it('when Redis is restarted from an older snapshot', async () => {
     await askRedis(chaos.redis.port, 'CONFIG', 'SET', 'appendonly', 'no');
@@ -54,7 +54,7 @@ describe('no acknowledged update is lost to a client', () => {
       { raisesFloor: true },
     );
     expect(outcome.behind).toBe(0);
-  }, 60_000);
+  });
 
   it('when Redis is restarted empty', async () => {
     const outcome = await chaos.cluster.measure(
@@ -69,7 +69,7 @@ describe('no acknowledged update is lost to a client', () => {
       { raisesFloor: true },
     );
     expect(outcome.behind).toBe(0);
-  }, 60_000);
+  });
 
   it('when Redis is frozen for 10 s, which is detected within 5 s on every connection', async () => {
     const services = [...chaos.cluster.relays, ...chaos.cluster.webhooks];
@@ -81,7 +81,7 @@ describe('no acknowledged update is lost to a client', () => {
     const outcome = await chaos.cluster.measure('Redis frozen for 10 s', async () => {
       const frozenAtMs = preciseNowMs();
       chaos.redis.freeze();
-      await eventually(async () => expect(await links()).toBe(0), 5000);
+      await eventually(async () => expect(await links()).toBe(0));
       console.info(
         `a frozen Redis was detected on every connection within ${Math.round(preciseNowMs() - frozenAtMs)} ms`,
       );
@@ -98,5 +98,5 @@ describe('no acknowledged update is lost to a client', () => {
     });
     expect(outcome.behind).toBe(0);
     expect(chaos.cluster.clients.every(({ isFresh }) => isFresh)).toBe(true);
-  }, 60_000);
+  });
 });

@@ -110,7 +110,7 @@ describe.each(OLDER_BUILDS)('a cluster with processes of $name and of this build
         clients.push(new ChaosClient({ kind: 'legacy', topics, relays: () => [`ws://127.0.0.1:${port}`] }));
       }
     }
-    await eventually(() => expect(clients.filter(({ isSubscribed }) => !isSubscribed)).toEqual([]), 15_000);
+    await eventually(() => expect(clients.filter(({ isSubscribed }) => !isSubscribed)).toEqual([]));
   }, 240_000);
   afterEach(async () => {
     for (const client of clients.splice(0)) client.end();
@@ -125,7 +125,7 @@ describe.each(OLDER_BUILDS)('a cluster with processes of $name and of this build
     publisher.resume();
     await eventually(() => expect(ledger.size - before).toBeGreaterThan(TOPICS.length * DATA.length), 30_000);
     await publisher.pause();
-    await eventually(() => expect(clients.flatMap((client) => client.behind(ledger))).toEqual([]), 15_000);
+    await eventually(() => expect(clients.flatMap((client) => client.behind(ledger))).toEqual([]));
   }
 
   it.skipIf(missing)(

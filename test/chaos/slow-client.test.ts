@@ -68,7 +68,7 @@ describe('a client on ten topics that stops reading for 20 s while 10,000 update
     ]);
     await others.connect(relay, OTHERS);
     await elsewhere.connect(otherRelay, OTHERS / 2);
-  }, 60_000);
+  });
   afterAll(async () => {
     for (const client of [...others.clients, ...elsewhere.clients]) client.terminate();
     await Promise.all([webhook, relay, otherRelay].map((service) => service?.stop('SIGKILL')));
@@ -122,7 +122,7 @@ describe('a client on ten topics that stops reading for 20 s while 10,000 update
     await eventually(() => {
       const last = new Map(received().map(({ topic, round }) => [topic, round]));
       expect(last).toEqual(new Map(BUSY_TOPICS.map((topic) => [topic, round])));
-    }, 10_000);
+    });
     const frames = received();
     const caughtUp = BUSY_TOPICS.map(
       (topic) => frames.filter((frame) => frame.topic === topic && frame.round > halfway).length,

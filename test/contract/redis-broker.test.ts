@@ -267,11 +267,11 @@ describe('the floor in Redis', () => {
     const ids = [await replicationId()];
     await ask('CONFIG', 'SET', 'repl-backlog-ttl', '1');
     const replica = await RedisProcess.start({ args: ['--replicaof', '127.0.0.1', String(redis.port)] });
-    await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/state=online/), 15_000);
+    await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/state=online/));
     ids.push(await replicationId());
     expect(await digest()).toMatchObject({ epoch: before.epoch, floor: before.floor });
     await replica.stop();
-    await eventually(async () => expect(ids).not.toContain(await replicationId()), 15_000);
+    await eventually(async () => expect(ids).not.toContain(await replicationId()));
     expect(ids[1]).not.toBe(ids[0]);
     expect(await digest()).toMatchObject({ epoch: before.epoch, floor: before.floor });
     const acknowledged = { epoch: before.epoch, version: before.last, acknowledged: true };
@@ -280,14 +280,14 @@ describe('the floor in Redis', () => {
 
   it('is raised if a master was a replica meanwhile and lost updates, even if no script ran on the other one', async () => {
     const other = await RedisProcess.start({ args: ['--replicaof', '127.0.0.1', String(redis.port)] });
-    await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/state=online/), 15_000);
+    await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/state=online/));
     await askRedis(other.port, 'REPLICAOF', 'NO', 'ONE');
     const { version } = await broker.publish(topic, {}, NOTHING_SEEN);
     await ask('REPLICAOF', '127.0.0.1', String(other.port));
-    await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/master_link_status:up/), 15_000);
+    await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/master_link_status:up/));
     await ask('REPLICAOF', 'NO', 'ONE');
     await other.stop();
-    await eventually(async () => expect((await digest()).floor).toBeGreaterThan(version), 15_000);
+    await eventually(async () => expect((await digest()).floor).toBeGreaterThan(version));
   });
 });
 
@@ -305,9 +305,8 @@ describe('a publish in Redis', () => {
   };
   const follow = async (replica: RedisProcess, master: RedisProcess) => {
     await askRedis(replica.port, 'REPLICAOF', '127.0.0.1', String(master.port));
-    await eventually(
-      async () => expect(await askRedis(replica.port, 'INFO', 'replication')).toMatch(/master_link_status:up/),
-      15_000,
+    await eventually(async () =>
+      expect(await askRedis(replica.port, 'INFO', 'replication')).toMatch(/master_link_status:up/),
     );
   };
   const promote = (replica: RedisProcess) => askRedis(replica.port, 'REPLICAOF', 'NO', 'ONE');
@@ -360,7 +359,7 @@ describe('a publish in Redis', () => {
     await link.stop();
     await promote(replica);
     link = await TcpProxy.start(replica.port, port);
-    await eventually(() => publish(), 15_000);
+    await eventually(() => publish());
     expect(await floorIn(replica)).toBeGreaterThan(version);
     await broker.stop();
     await link.stop();

@@ -100,7 +100,7 @@ async function open(script: string) {
 
 const shows = (page: Page, text: string) => eventually(async () => expect(await page.textContent('p')).toBe(text));
 
-describe('the adapter for React', { timeout: 60_000 }, () => {
+describe('the adapter for React', () => {
   it('keeps a topic current on one connection, in strict mode too, and loads no more in renders', async () => {
     const { page, complaints } = await open(REACT);
     await shows(page, 'one (live)');
@@ -142,7 +142,7 @@ describe('the adapter for React', { timeout: 60_000 }, () => {
 describe.each([
   ['TanStack Query', QUERY],
   ['SWR', SWR],
-])('the adapter for %s', { timeout: 60_000 }, (_, script) => {
+])('the adapter for %s', (_, script) => {
   const setHidden = (page: Page, hidden: boolean) =>
     page.evaluate((value) => {
       Object.defineProperty(document, 'hidden', { value, configurable: true });

@@ -33,7 +33,7 @@ async function open(options: Parameters<typeof openPage>[2] = {}): Promise<Watch
 
 const fetches = ({ requests }: WatchedPage) => requests.filter((request) => request.startsWith('GET /comments'));
 
-describe('the chat in two browsers', { timeout: 60_000 }, () => {
+describe('the chat in two browsers', () => {
   it('shows in one what is written in the other, at once, with one fetch of the new comments', async () => {
     const [one, two] = [await open(), await open()];
     await one.chat.hasStatus('live');

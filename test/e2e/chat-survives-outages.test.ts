@@ -68,7 +68,7 @@ async function open(
 /** Returns the complaints other than failed requests to a server that is down. */
 const unexpected = ({ complaints }: WatchedPage) => complaints.filter((text) => !/net::ERR_/.test(text));
 
-describe('a chat whose relay cannot be reached', { timeout: 60_000 }, () => {
+describe('a chat whose relay cannot be reached', () => {
   it('shows offline, polls, and catches up when the relay is back', async () => {
     const { url, stopProxy, restartProxy } = await startBehindProxy();
     const [writer, reader] = [await open(url, VIRTUAL_CLOCK), await open(url, VIRTUAL_CLOCK)];
@@ -108,7 +108,7 @@ describe('a chat whose relay cannot be reached', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a chat whose relay is stale', { timeout: 60_000 }, () => {
+describe('a chat whose relay is stale', () => {
   it('shows it, accepts comments with a notice, and is live again afterwards', async () => {
     const redisProxy = await startProxy(Number(new URL(inject('redisUrl')).port || 6379));
     const service = await start({
@@ -139,7 +139,7 @@ describe('a chat whose relay is stale', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a chat that is restarted completely', { timeout: 60_000 }, () => {
+describe('a chat that is restarted completely', () => {
   it('keeps its comments and the drafts of open pages, which reconnect', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'heliograph-chat-'));
     ends.push(async () => rmSync(folder, { recursive: true }));

@@ -117,7 +117,7 @@ it.each([
     }`);
     await app.write('one');
     const { page } = await openPage(browser, isOther ? app.url : `http://127.0.0.1:${nginx.port}/`);
-    const shows = (text: string) => eventually(async () => expect(await page.textContent('main')).toBe(text), 15_000);
+    const shows = (text: string) => eventually(async () => expect(await page.textContent('main')).toBe(text));
     await shows('["one"]');
     await eventually(() => expect(relay.relay.hub.isFresh('chat' as never)).toBe(true));
     await app.write('two');

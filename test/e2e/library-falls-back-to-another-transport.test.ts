@@ -45,7 +45,7 @@ async function receivesUpdates(library: LibraryPage): Promise<void> {
   await library.received('chat', [...before, version]);
 }
 
-describe('a page in Chromium', { timeout: 60_000 }, () => {
+describe('a page in Chromium', () => {
   it('connects by WebSocket if that passes', async () => {
     const library = await open({ topics: ['chat'] });
     await library.is('live');

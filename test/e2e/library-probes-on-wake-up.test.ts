@@ -34,7 +34,7 @@ async function hide(browser: TabbedBrowser, { page }: LibraryPage): Promise<void
   await eventually(async () => expect(await page.evaluate('document.visibilityState')).toBe('hidden'));
 }
 
-describe('a page in Chromium with a stopped clock', { timeout: 60_000 }, () => {
+describe('a page in Chromium with a stopped clock', () => {
   let browser: TabbedBrowser;
   let library: LibraryPage;
 
@@ -66,7 +66,7 @@ describe('a page in Chromium with a stopped clock', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a page in Chromium', { timeout: 60_000 }, () => {
+describe('a page in Chromium', () => {
   let browser: TabbedBrowser;
   beforeAll(async () => {
     browser = await startTabbedBrowser(inject('chromiumPath'));

@@ -54,7 +54,7 @@ async function open(topics: readonly string[], options: Parameters<typeof openPa
   return library;
 }
 
-describe('a page in Chromium', { timeout: 60_000 }, () => {
+describe('a page in Chromium', () => {
   it.each([
     ['is killed', 'SIGKILL'],
     ['shuts down', 'SIGTERM'],

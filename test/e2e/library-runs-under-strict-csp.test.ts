@@ -33,7 +33,7 @@ async function works(policy: string, options: PageOptions): Promise<void> {
   expect(complaints).toEqual([]);
 }
 
-describe('a page with a strict Content Security Policy', { timeout: 30_000 }, () => {
+describe('a page with a strict Content Security Policy', () => {
   const policy = (also = '') =>
     `default-src 'none'; script-src 'self' ${relay.http}; connect-src 'self' ${relay.http} ${relay.url}; ` +
     `require-trusted-types-for 'script'; trusted-types 'none'; base-uri 'none'; form-action 'none'${also}`;

@@ -47,7 +47,7 @@ const shows = (page: Page, text: string) => eventually(async () => expect(await 
 const post = (page: Page, comment: string) =>
   page.evaluate((given) => (window as unknown as { post(text: string): Promise<void> }).post(given), comment);
 
-describe('a page in Chromium that wrote', { timeout: 60_000 }, () => {
+describe('a page in Chromium that wrote', () => {
   it('does not read what it wrote, and reads what others write afterwards', async () => {
     const { page, complaints } = await open();
     const before = app.reads;

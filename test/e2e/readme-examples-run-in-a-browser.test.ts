@@ -49,7 +49,7 @@ async function show(body: string) {
   return { page, complaints, main };
 }
 
-describe('the example of the page', { timeout: 30_000 }, () => {
+describe('the example of the page', () => {
   it('shows the content of the app, and again as soon as it changes', async () => {
     const { page, complaints, main } = await show(readmeExample('html', 'heliograph.watch'));
     await eventually(async () => expect(await main()).toBe('one'));

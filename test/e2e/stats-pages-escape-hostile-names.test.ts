@@ -60,13 +60,13 @@ beforeAll(async () => {
   const handler = createStatsApp({ token: TOKEN, trustedProxies: new BlockList(), store, clock: SYSTEM_CLOCK, logger });
   server = createHttpServer({ handler, host: '127.0.0.1', port: 0 });
   url = `http://127.0.0.1:${await server.start()}/stats`;
-}, 60_000);
+});
 afterAll(async () => {
   await browser?.close();
   await server?.stop();
 });
 
-it('names, paths, errors and attributes are shown as text', { timeout: 60_000 }, async () => {
+it('names, paths, errors and attributes are shown as text', async () => {
   const query = new URLSearchParams({ topic: HOSTILE[0] ?? '', path: HOSTILE[2] ?? '' });
   const headers = { authorization: `Bearer ${TOKEN}` };
   for (const path of [

@@ -32,7 +32,7 @@ async function open(topics: readonly string[]): Promise<LibraryPage> {
 const connections = () => relay.metric('relay_connections');
 const opened = () => relay.metric('relay_connections_opened_total');
 
-describe('tabs in Chromium', { timeout: 60_000 }, () => {
+describe('tabs in Chromium', () => {
   it('hold one connection between them, and each receives its own topics', async () => {
     const [one, two] = [await open(['a', 'b']), await open(['b', 'c'])];
     expect([await connections(), await opened()]).toEqual([1, 1]);

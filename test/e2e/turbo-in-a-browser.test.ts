@@ -27,7 +27,7 @@ it('Turbo shows each update, and after an outage what it missed, without a scrip
   });
   await app.write('one');
   const { page, complaints } = await openPage(browser, app.url);
-  const shows = (text: string) => eventually(async () => expect(await page.textContent('main')).toBe(text), 15_000);
+  const shows = (text: string) => eventually(async () => expect(await page.textContent('main')).toBe(text));
   await shows('one');
   await eventually(() => expect(relay.relay.hub.isFresh('chat' as never)).toBe(true));
   await app.write('two');
@@ -43,7 +43,7 @@ it('Turbo shows each update, and after an outage what it missed, without a scrip
   await page.context().close();
   await app[Symbol.asyncDispose]();
   await relay.stop();
-}, 60_000);
+});
 
 /** The example of the page, with a client that records what happens. */
 const ADAPTER = `
@@ -91,7 +91,7 @@ describe('the adapter for Turbo', { timeout: 120_000 }, () => {
     ({ page, complaints } = await openPage(browser, app.url));
     await eventually(() => expect(relay.relay.hub.isFresh('chat' as never)).toBe(true));
   };
-  const shows = (text: string) => eventually(async () => expect(await page.textContent('main')).toBe(text), 15_000);
+  const shows = (text: string) => eventually(async () => expect(await page.textContent('main')).toBe(text));
   const read = <T>(expression: string) => page.evaluate(expression) as Promise<T>;
   const isPage = (search: string) => (url: URL) => url.pathname === '/' && url.search === search;
   const updatesReach = (count: number) => eventually(async () => expect(await read('updates')).toBe(count));

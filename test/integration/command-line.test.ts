@@ -36,7 +36,7 @@ afterAll(() => services?.stop());
 /** Starts `heliograph listen`, and waits until it is subscribed. */
 async function listen(args: readonly string[], more: Record<string, string> = {}): Promise<ChildProgram> {
   const listener = startCommand(['listen', ...args], { env: { ...env, ...more } });
-  await eventually(() => expect(listener.output().stderr).toContain('live'), 15_000);
+  await eventually(() => expect(listener.output().stderr).toContain('live'));
   return listener;
 }
 

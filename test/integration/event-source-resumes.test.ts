@@ -46,7 +46,7 @@ describe('a standard EventSource in Node', () => {
     await relay.relay.stop();
     const missed = await relay.publish('b');
     await using next = await startRelay({ env: { RELAY_PORT: port }, broker });
-    await eventually(() => expect(subscribed()).toBe(2), 10_000);
+    await eventually(() => expect(subscribed()).toBe(2));
     await eventually(() => expect(updates.slice(1)).toEqual([{ topic: 'b', version: missed }]));
     const last = await next.publish('a');
     await eventually(() => expect(updates.slice(2)).toEqual([{ topic: 'a', version: last }]));
@@ -67,7 +67,7 @@ describe('a standard EventSource in Node', () => {
     const waiting = listen('/events?topic=a');
     await eventually(async () => expect(await small.metric('relay_refusals_total')).toBeGreaterThan(0));
     first.close();
-    await eventually(() => expect(waiting.subscribed()).toBe(1), 10_000);
+    await eventually(() => expect(waiting.subscribed()).toBe(1));
     waiting.source.close();
     await eventually(async () => expect(await small.metric('relay_connections')).toBe(0));
     const denied = listen('/events?topic=p&token=bad');

@@ -111,7 +111,7 @@ describe('the image built from a clean clone', () => {
     expect(report?.cluster).toContain('in memory');
     expect(code).toBe(0);
     expect(files()).toEqual(before);
-  }, 30_000);
+  });
 
   it('lists the roles if started without one', async () => {
     const [script = ''] = entry.slice(-1);

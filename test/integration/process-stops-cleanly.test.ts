@@ -18,7 +18,7 @@ function start(env: Record<string, string> = {}): ChildProgram {
 
 const sentences = (program: ChildProgram) => program.log().map(({ msg }) => msg);
 const running = (program: ChildProgram, sentence = 'running') =>
-  eventually(() => expect(sentences(program)).toContain(sentence), 15_000);
+  eventually(() => expect(sentences(program)).toContain(sentence));
 
 function adminUrl(program: ChildProgram): string {
   const line = program.log().find(({ msg }) => msg === 'the admin server listens');

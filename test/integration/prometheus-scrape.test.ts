@@ -87,7 +87,7 @@ describe('a real Prometheus with the shipped configuration', () => {
     prometheus = await PrometheusProcess.start({ config: fastConfig(services), rules: impatientRules() });
     await eventually(async () => {
       expect(await prometheus.query('webhook_requests_total + on () chat_comments_total')).toHaveLength(1);
-    }, 15_000);
+    });
     expect((await waitForDelivery()).status).toBe(200);
     const comment = { name: 'Ada', text: 'Look now' };
     const saved = await fetch(`http://127.0.0.1:${of('chat')}/comments`, {
@@ -141,7 +141,7 @@ describe('a real Prometheus with the shipped configuration', () => {
           if (!aboutFailures.includes(title) && !NOT_RUNNING.test(expr))
             expect(found, `${title}: ${expr}`).not.toEqual([]);
           return found;
-        }, 10_000);
+        });
         if (samples.length === 0 && !NOT_RUNNING.test(expr)) silent.push(title);
       }
     }
@@ -175,7 +175,7 @@ describe('a real Prometheus with the shipped configuration', () => {
       const stale = (await prometheus.alerts()).filter(({ labels }) => labels.alertname === 'HeliographRelayStale');
       expect(stale.map(({ state }) => state)).toEqual(['firing', 'firing']); // both relays
       expect(stale[0]?.annotations.summary).toContain('is stale');
-    }, 20_000);
+    });
     await redis.run();
     await eventually(async () => expect(await firing()).toEqual(['HeliographRedisForgot']), 30_000);
   }, 90_000);

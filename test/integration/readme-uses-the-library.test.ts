@@ -85,7 +85,7 @@ describe('a project that has installed this repository', () => {
       child.stdout.on('data', (text) => {
         output += text;
       });
-      await eventually(() => expect(relay.relay.hub.isFresh('chat' as never)).toBe(true), 10_000);
+      await eventually(() => expect(relay.relay.hub.isFresh('chat' as never)).toBe(true));
       const version = await relay.publish('chat');
       await eventually(() => expect(output).toBe(`chat ${version}\n`));
     } finally {
@@ -107,13 +107,13 @@ describe('a project that has installed this repository', () => {
         const ports = output.match(/^\d+$/gm) ?? [];
         expect(ports).toHaveLength(2);
         return ports;
-      }, 10_000);
+      });
       expect(await (await fetch(`http://127.0.0.1:${app}/hello/world`)).text()).toBe('hello');
       await eventually(async () => {
         const headers = { authorization: 'Bearer a-token-of-the-tests' };
         const { traces } = await (await fetch(`http://127.0.0.1:${pages}/stats`, { headers })).json();
         expect(traces).toMatchObject([{ service: 'shop', name: 'GET /hello/:name', path: '/hello/world' }]);
-      }, 10_000);
+      });
     } finally {
       child.kill();
     }

@@ -139,7 +139,7 @@ describe('a probe of a partition in Redis', () => {
     const replica = await startRedis('--replicaof', '127.0.0.1', String(master.port));
     await eventually(async () => {
       expect(await askRedis(replica.port, 'INFO', 'replication')).toMatch(/master_link_status:up/);
-    }, 15_000);
+    });
     const { subscriber, signals, probe, publish } = await connect({ commands: master.port, subscriber: replica.port });
     await subscriber.subscribe(['topic']);
     await publish('topic', 'replicated');

@@ -79,7 +79,7 @@ describe('a relay at SIGTERM', () => {
     expect((await poll).status).toBe(304);
     // The rest of the manifest's grace period (20 s) is the margin.
     expect(tookMs).toBeLessThan(WAIT_MS + WINDOW_MS + 2000);
-  }, 30_000);
+  });
 
   it.each<readonly [string, string]>([
     ['one process', '1'],

@@ -168,7 +168,7 @@ describe.each(ENGINES)('with the engine %s, the OpenAPI description of the relay
     const socket = connect(leaving.port, '127.0.0.1');
     await once(socket, 'connect');
     leaving.kill('SIGTERM');
-    await eventually(async () => expect(await leaving.metric('relay_draining')).toBe(1), 15_000);
+    await eventually(async () => expect(await leaving.metric('relay_draining')).toBe(1));
     socket.end('GET /topics/?topic=chat HTTP/1.1\r\nHost: relay\r\n\r\n');
     walk.expectDescribed('/topics/', 'get', parseWalked(await text(socket)));
     expect(walk.codes).toContain('draining');

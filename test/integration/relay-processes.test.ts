@@ -66,18 +66,18 @@ describe.runIf(CAN_SHARE_PORTS)('a relay of two processes', () => {
     }
     await eventually(() => {
       for (const client of clients) expect(client.ofType('subscribed')).toHaveLength(1);
-    }, 15_000);
+    });
     expect(await relay.metric('relay_connections')).toBe(CLIENTS);
     const text = await (await fetch(`http://127.0.0.1:${relay.adminPort}/metrics`)).text();
     expect(text).toContain('\nrelay_fresh 1\n');
     expect(text).toMatch(/\nheliograph_build_info\{.*\} 1\n/);
-    await eventually(async () => expect(await relay.metric('relay_cluster_connections')).toBe(CLIENTS), 10_000);
+    await eventually(async () => expect(await relay.metric('relay_cluster_connections')).toBe(CLIENTS));
     await publish();
     await eventually(() => {
       for (const client of clients) expect(client.ofType('update')).toHaveLength(1);
     });
     await eventually(async () => expect(await relay.metric('relay_deliveries_total')).toBe(CLIENTS));
-  }, 60_000);
+  });
 
   it('shows the statistics of all its processes on the admin port of the supervisor', async () => {
     await eventually(async () => {
@@ -86,7 +86,7 @@ describe.runIf(CAN_SHARE_PORTS)('a relay of two processes', () => {
       const { relays, connections, traces } = await answer.json();
       expect({ relays, connections }).toEqual({ relays: PROCESSES, connections: clients.length });
       expect(traces.map((trace: { relays: number }) => trace.relays)).toContain(PROCESSES);
-    }, 10_000);
+    });
   });
 
   it('restarts a process that exited, while the other one keeps serving', async () => {
@@ -100,15 +100,15 @@ describe.runIf(CAN_SHARE_PORTS)('a relay of two processes', () => {
     const gone = countGone();
     console.info(`the first of ${PROCESSES} processes had ${gone} of ${CLIENTS} clients`);
     expect(Math.abs(gone - CLIENTS / PROCESSES)).toBeLessThan((CLIENTS / PROCESSES) * 0.15);
-    await eventually(() => expect(childrenOf(relay.pid).filter(isAlive)).toHaveLength(PROCESSES), 10_000);
+    await eventually(() => expect(childrenOf(relay.pid).filter(isAlive)).toHaveLength(PROCESSES));
     // A lower value would look like a counter reset.
     await eventually(async () => expect(await relay.metric('relay_deliveries_total')).toBe(CLIENTS));
     await eventually(() => expect(relay.log()).toContain('relay process exited'));
     const staying = clients.find(({ closed }) => closed === undefined);
     await publish();
     await eventually(() => expect(staying?.ofType('update')).toHaveLength(2));
-    await eventually(async () => expect(await relay.metric('relay_cluster_relays')).toBe(PROCESSES), 20_000);
-  }, 60_000);
+    await eventually(async () => expect(await relay.metric('relay_cluster_relays')).toBe(PROCESSES));
+  });
 
   it('closes all clients at SIGTERM, and leaves no process behind', async () => {
     const open = clients.filter(({ closed }) => closed === undefined);

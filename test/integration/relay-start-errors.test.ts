@@ -53,7 +53,7 @@ describe('a relay process', () => {
   it('says that its port is in use', async () => {
     const port = String(await freePort());
     const first = await start({ RELAY_PORT: port });
-    await eventually(() => expect(first.log().some(({ msg }) => msg === 'relay is listening')).toBe(true), 15_000);
+    await eventually(() => expect(first.log().some(({ msg }) => msg === 'relay is listening')).toBe(true));
     const second = await start({ RELAY_PORT: port });
     expect(await second.ended).toEqual({ code: 1, signal: null });
     expect(second.output().stdout).toContain(`could not start: RELAY_PORT: port ${port} of 127.0.0.1 is in use`);

@@ -19,7 +19,7 @@ function portOf(program: ChildProgram, sentence: string): Promise<number> {
     const port = program.log().find(({ msg }) => msg === sentence)?.port;
     if (typeof port !== 'number') throw new Error(`not yet: ${sentence}\n${JSON.stringify(program.output())}`);
     return port;
-  }, 15_000);
+  });
 }
 
 /** Returns a port of loopback on which nothing listens. */

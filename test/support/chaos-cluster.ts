@@ -199,11 +199,11 @@ export class ChaosCluster {
     await eventually(() => {
       const missing = this.clients.filter((client) => !client.isSubscribed).length;
       if (missing > 0) throw new Error(`${missing} clients are not subscribed yet`);
-    }, 15_000);
+    });
     this.publisher.resume();
     await this.publish(QUIET_TOPICS);
     const startedAtMs = preciseNowMs();
-    await eventually(() => this.#requireRepaired(startedAtMs), 15_000);
+    await eventually(() => this.#requireRepaired(startedAtMs));
   }
 
   /** Throws unless every client receives updates again and every relay is fresh. */

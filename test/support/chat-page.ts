@@ -39,6 +39,6 @@ export class ChatPage {
     await eventually(async () => {
       await this.page.clock.fastForward(stepMs);
       await this.hasStatus('live', 200);
-    }, 15_000);
+    });
   }
 }

@@ -56,7 +56,7 @@ export class PrometheusProcess implements AsyncDisposable {
       if (child.exitCode !== null) throw new Error(`prometheus exited with ${child.exitCode}: ${log}`);
       const { status } = await fetch(`http://127.0.0.1:${port}/-/ready`);
       if (status !== 200) throw new Error(`prometheus is not ready: ${log}`);
-    }, 20_000);
+    });
     return prometheus;
   }
 

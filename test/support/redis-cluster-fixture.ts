@@ -109,7 +109,7 @@ async function join(nodes: readonly RedisProcess[], masters: number): Promise<vo
   for (const [i, { port }] of nodes.entries()) {
     if (i < masters) continue;
     const master = await idOf((nodes[i - masters] as RedisProcess).port);
-    await eventually(() => askRedis(port, 'CLUSTER', 'REPLICATE', master), 15_000); // once it knows its master
+    await eventually(() => askRedis(port, 'CLUSTER', 'REPLICATE', master)); // once it knows its master
   }
   await eventually(async () => {
     for (const [i, { port }] of nodes.entries()) {
@@ -120,7 +120,7 @@ async function join(nodes: readonly RedisProcess[], masters: number): Promise<vo
       const known = (await clusterNodes(port)).filter((line) => line[2]?.includes('slave')).length;
       if (!following || known < nodes.length - masters) throw new Error('a replica is not in sync yet');
     }
-  }, 20_000);
+  });
 }
 
 /** Returns the fields of the lines of CLUSTER NODES: id, address, flags, master, and slots from the ninth on. */

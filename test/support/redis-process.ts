@@ -75,7 +75,7 @@ export class RedisProcess implements AsyncDisposable {
     await eventually(async () => {
       if (child.exitCode !== null) throw new Error(`redis-server ended: ${this.#output}`);
       await requirePong(this.port);
-    }, 10_000);
+    });
   }
 
   /** Ends the server, without a graceful shutdown by default, and waits until it has exited. */

@@ -63,7 +63,7 @@ export async function startSentinels(): Promise<SentinelFixture> {
       for (const { url } of sentinels) await requireComplete(url);
       if (!/connected_slaves:2/.test(String(await askRedis(first.url, 'INFO', 'replication'))))
         throw new Error('a replica is not in sync yet');
-    }, 20_000);
+    });
   } catch (error) {
     await stop();
     throw error;
