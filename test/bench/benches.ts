@@ -9,6 +9,7 @@ import { GROWTH_IN_TOPICS } from './growth-in-topics.ts';
 import { HANDSHAKES } from './handshakes.ts';
 import { HTTP_FAN_OUT } from './http-fan-out.ts';
 import { IDLE_MEMORY } from './idle-memory.ts';
+import { LOST_RELAYS } from './lost-relays.ts';
 import { OVERLOAD } from './overload.ts';
 import { REDIS_COMMANDS } from './redis-commands.ts';
 import { STATS_COST } from './stats-cost.ts';
@@ -28,4 +29,5 @@ export const BENCHES: readonly Bench[] = [
   STATS_COST,
   FLOODS_BENCH,
   HTTP_FAN_OUT,
+  LOST_RELAYS,
 ];

@@ -14,6 +14,7 @@ import { SocketIoConnection } from './socket-io-connection.ts';
 const OPENING_AT_ONCE = 256;
 const CLIENTS_PER_ADDRESS = 5000;
 const READ_BUFFER_BYTES = 64 * 1024;
+const OLD_VERSION = 1;
 const MARK = Buffer.from('"at":');
 
 /** The clients of one process; they count updates and record their age. */
@@ -32,11 +33,13 @@ export class ClientPool implements ConnectionOwner {
 
   /** Connects all clients of a plan; resolves once each is subscribed. */
   async connect(plan: ClientPlan): Promise<void> {
-    this.#plan = plan;
-    this.#next = 0;
-    this.#ready = 0;
-    for (let i = 0; i < OPENING_AT_ONCE; i += 1) this.#connectNext();
-    await this.#until(() => this.#ready >= plan.count);
+    this.#start(plan);
+    await this.ready();
+  }
+
+  /** Resolves once each client of the plan is subscribed. */
+  ready(): Promise<void> {
+    return this.#until(() => this.#ready >= (this.#plan?.count ?? 0));
   }
 
   /** Resolves once `updates` updates have been received in total. */
@@ -77,6 +80,12 @@ export class ClientPool implements ConnectionOwner {
   }
 
   disconnected(client: number, reason: string): void {
+    const { fallbackPort, ...plan } = this.#plan ?? {};
+    if (fallbackPort !== undefined) {
+      this.disconnect(); // the others are about to lose theirs
+      this.#start({ ...(plan as ClientPlan), port: fallbackPort, since: OLD_VERSION });
+      return;
+    }
     this.#failure ??= `client ${client}: ${reason}`;
     this.#wake();
   }
@@ -127,6 +136,13 @@ export class ClientPool implements ConnectionOwner {
     for (const check of this.#waits) check();
   }
 
+  #start(plan: ClientPlan): void {
+    this.#plan = plan;
+    this.#next = 0;
+    this.#ready = 0;
+    for (let i = 0; i < OPENING_AT_ONCE; i += 1) this.#connectNext();
+  }
+
   #connectNext(): void {
     const plan = this.#plan;
     if (!plan || this.#next >= plan.count) return;
@@ -172,10 +188,13 @@ const PATHS: Readonly<Record<Protocol, string>> = {
   'nchan-long-poll': '/poll',
 };
 
-function pathOf({ protocol, topics, topicsPerClient, since }: ClientPlan, client: number): string {
-  const own = Array.from({ length: topicsPerClient }, (_, i) => (client * topicsPerClient + i) % topics);
+function pathOf(plan: ClientPlan, client: number): string {
+  const { protocol, topics, firstTopic = 0, topicsPerClient, since, token } = plan;
+  const first = firstTopic + client * topicsPerClient;
+  const own = Array.from({ length: topicsPerClient }, (_, i) => (first + i) % topics);
   const query = own.map((topic) => `topic=${topicName(topic)}`);
   if (since !== undefined) query.push(`since=${own.map(() => since).join(',')}`);
+  if (token !== undefined) query.push(`token=${token}`);
   if (protocol === 'socket.io') query.push('EIO=4&transport=websocket');
   return `${PATHS[protocol]}?${query.join('&')}`;
 }

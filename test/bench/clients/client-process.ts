@@ -9,6 +9,9 @@ async function handle(request: ClientRequest): Promise<Omit<ClientResponse, 'id'
     case 'connect':
       await population.connect(request.plan);
       return {};
+    case 'ready':
+      await population.ready();
+      return {};
     case 'receive':
       await population.receive(request.updates);
       return {};

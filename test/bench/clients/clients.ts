@@ -29,6 +29,11 @@ export class Clients {
     await this.#request({ type: 'connect', plan });
   }
 
+  /** Resolves once all clients are subscribed, also after their relay was lost. */
+  async ready(): Promise<void> {
+    await this.#request({ type: 'ready' });
+  }
+
   /** Resolves once `updates` further updates have been received. */
   async receive(updates: number): Promise<void> {
     this.#expected += updates;

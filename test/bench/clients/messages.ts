@@ -10,11 +10,16 @@ export interface ClientPlan {
   readonly protocol: Protocol;
   readonly port: number;
   readonly count: number;
-  /** The number of all topics; each client has the next ones in turn. */
+  /** The number of all topics; each client has the next ones in turn, from `firstTopic` on (0). */
   readonly topics: number;
+  readonly firstTopic?: number;
   readonly topicsPerClient: number;
   /** The `since` of the clients for each topic. */
   readonly since?: number;
+  /** The token of each client. */
+  readonly token?: string;
+  /** Where all clients connect to, with an old version, once the first of them loses its connection. */
+  readonly fallbackPort?: number;
   /** The server confirms subscriptions. */
   readonly confirmsSubscription: boolean;
 }
@@ -22,6 +27,8 @@ export interface ClientPlan {
 /** A request to a client process, which sends one response. */
 export type ClientRequest =
   | { readonly type: 'connect'; readonly plan: ClientPlan }
+  /** Responds once all clients of the plan are subscribed. */
+  | { readonly type: 'ready' }
   /** Responds once `updates` updates have been received since the start. */
   | { readonly type: 'receive'; readonly updates: number }
   /** Responds with the ages since the previous request. */
