@@ -1,13 +1,32 @@
+import { JWT_SECRET, signToken } from '../support/tokens.ts';
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { BASELINE, comparedWith, LEGACY_RELAY, RELAY } from './servers/contenders.ts';
+import type { ClientPlan } from './clients/messages.ts';
+import type { Contender } from './servers/contender.ts';
+import { BASELINE, comparedWith, LEGACY_RELAY, RELAY, startRelay } from './servers/contenders.ts';
 import { collect, prefixed, ratios, type Samples, showSummary } from './statistics.ts';
 import { pause, rotate, withTestBeds } from './test-bed.ts';
 
 const RELAYS = [RELAY, LEGACY_RELAY];
+const TOKEN_RELAY: Contender = {
+  ...RELAY,
+  name: `${RELAY.name}, with a token`,
+  start: (options) => startRelay(options, { SUBSCRIBE_AUTH: 'required', JWT_SECRET }),
+};
 const SETTLE_MS = 500;
+const MANY_TOPICS = 16;
 
 async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
-  const contenders = [BASELINE, ...RELAYS, ...comparedWith(RELAYS, against)];
+  const token = await signToken({ topics: ['*'] });
+  const withToken: Partial<ClientPlan> = { token };
+  const contenders = [BASELINE, ...RELAYS, TOKEN_RELAY, ...comparedWith([...RELAYS, TOKEN_RELAY], against)];
+  const variants = contenders.flatMap((contender) => {
+    const { name, protocol } = contender;
+    const plan = name.startsWith(TOKEN_RELAY.name) ? withToken : {};
+    const one = { server: name, topics: 1, plan, name };
+    if (protocol !== 'websocket') return [one];
+    const many = { topics: MANY_TOPICS, topicsPerClient: MANY_TOPICS };
+    return [one, { server: name, topics: MANY_TOPICS, plan: { ...plan, ...many }, name: `${name}, 16 topics` }];
+  });
   const clients = quick ? 500 : 3000;
   const rounds = quick ? 2 : 6;
   const cpu: Samples = {};
@@ -16,29 +35,32 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
     // Round -1 is a warm-up.
     for (let round = -1; round < rounds; round += 1) {
       progress(`round ${round + 1} of ${rounds}`);
-      for (const bed of rotate(beds, round + 1)) {
+      for (const { server, name, plan } of rotate(variants, round + 1)) {
+        const bed = beds.find((candidate) => candidate.name === server);
+        if (!bed) continue;
         const startedMs = performance.now();
-        const cpuUs = await bed.cpuUs(() => bed.connect(clients));
+        const cpuUs = await bed.cpuUs(() => bed.connect(clients, plan));
         const seconds = (performance.now() - startedMs) / 1000;
         await bed.clients.disconnect();
         await pause(SETTLE_MS);
         if (round < 0) continue;
-        collect(cpu, bed.name, cpuUs / clients);
-        collect(perSecond, bed.name, clients / seconds);
+        collect(cpu, name, cpuUs / clients);
+        collect(perSecond, name, clients / seconds);
       }
     }
   });
+  const baseOf = (topics: number) => variants.find((each) => each.server === BASELINE.name && each.topics === topics);
   return {
     columns: [
       'server',
       'CPU per handshake, µs',
-      'relative to the baseline',
+      'relative to the baseline with as many topics',
       'handshakes per second with these clients',
     ],
-    rows: contenders.map(({ name }) => [
+    rows: variants.map(({ name, topics }) => [
       name,
       showSummary(cpu[name], 0),
-      showSummary(ratios(cpu[name], cpu[BASELINE.name]), 2),
+      showSummary(ratios(cpu[name], cpu[baseOf(topics)?.name ?? '']), 2),
       showSummary(perSecond[name], 0),
     ]),
     goals: [],
@@ -48,6 +70,7 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
 
 export const HANDSHAKES: Bench = {
   name: 'handshakes',
-  description: 'The CPU to accept 3,000 clients that connect at once, each with one topic (500 with --quick)',
+  description:
+    'The CPU to accept 3,000 clients that connect at once, each with one topic or 16 (500 clients with --quick)',
   run,
 };

@@ -34,8 +34,12 @@ export async function startPublisher(file: string, options: StartOptions): Promi
   };
 }
 
-async function startRelay(options: StartOptions, engine: 'auto' | 'node' = 'auto'): Promise<RunningServer> {
-  const cluster = await startRelayCluster({ ...options, env: { RELAY_ENGINE: engine } });
+/** Starts a relay with further settings. */
+export async function startRelay(
+  options: StartOptions,
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunningServer> {
+  const cluster = await startRelayCluster({ ...options, env });
   const relay = await cluster.addRelay();
   return { ...relay, stop: () => cluster.stop() };
 }
@@ -79,7 +83,7 @@ export const NODE_RELAY: Contender = {
   name: 'Heliograph, RELAY_ENGINE=node',
   protocol: 'websocket',
   confirmsSubscription: true,
-  start: (options) => startRelay(options, 'node'),
+  start: (options) => startRelay(options, { RELAY_ENGINE: 'node' }),
 };
 
 export const LEGACY_RELAY: Contender = {

@@ -3,16 +3,16 @@ import { createRequire } from 'node:module';
 
 const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof import('uWebSockets.js');
 
-const app = uws.App().ws<{ topic: string }>('/*', {
+const app = uws.App().ws<{ topics: string[] }>('/*', {
   idleTimeout: 0,
   sendPingsAutomatically: false,
   upgrade(res, req, context) {
-    const topic = new URLSearchParams(req.getQuery()).get('topic') ?? '';
+    const topics = new URLSearchParams(req.getQuery()).getAll('topic');
     const [key, protocol] = [req.getHeader('sec-websocket-key'), req.getHeader('sec-websocket-protocol')];
-    res.upgrade({ topic }, key, protocol, req.getHeader('sec-websocket-extensions'), context);
+    res.upgrade({ topics }, key, protocol, req.getHeader('sec-websocket-extensions'), context);
   },
   open(ws) {
-    ws.subscribe(ws.getUserData().topic);
+    for (const topic of ws.getUserData().topics) ws.subscribe(topic);
   },
 });
 app.listen('127.0.0.1', Number(process.env.PORT), () => console.info('up'));

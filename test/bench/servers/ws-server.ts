@@ -5,11 +5,12 @@ const topics = new Map<string, Set<WebSocket>>();
 const server = new WebSocketServer({ host: '127.0.0.1', port: Number(process.env.PORT) });
 server.on('listening', () => console.info('up'));
 server.on('connection', (client, request) => {
-  const topic = new URL(request.url ?? '', 'ws://localhost').searchParams.get('topic') ?? '';
-  const clients = topics.get(topic) ?? new Set();
-  topics.set(topic, clients.add(client));
   client.on('error', () => {}); // a close follows
-  client.on('close', () => clients.delete(client));
+  for (const topic of new URL(request.url ?? '', 'ws://localhost').searchParams.getAll('topic')) {
+    const clients = topics.get(topic) ?? new Set();
+    topics.set(topic, clients.add(client));
+    client.on('close', () => clients.delete(client));
+  }
 });
 process.on('message', ({ topic, text }: { topic: string; text: string }) => {
   const bytes = Buffer.from(text);
