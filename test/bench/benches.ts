@@ -13,6 +13,7 @@ import { LOST_RELAYS } from './lost-relays.ts';
 import { OVERLOAD } from './overload.ts';
 import { REDIS_COMMANDS } from './redis-commands.ts';
 import { STATS_COST } from './stats-cost.ts';
+import { TLS } from './tls.ts';
 
 /** All benches, in the order in which they run. */
 export const BENCHES: readonly Bench[] = [
@@ -30,4 +31,5 @@ export const BENCHES: readonly Bench[] = [
   FLOODS_BENCH,
   HTTP_FAN_OUT,
   LOST_RELAYS,
+  TLS,
 ];

@@ -22,14 +22,23 @@ export class TestBed {
 
   static async start(contender: Contender, options: StartOptions): Promise<TestBed> {
     const server = await contender.start(options);
-    return new TestBed(contender, server, new Clients());
+    return new TestBed(contender, server, new Clients(server.caFile));
   }
 
   /** Connects `count` more clients, all to one topic unless the plan says otherwise. */
   async connect(count: number, plan: Partial<ClientPlan> = {}): Promise<void> {
     const { protocol, confirmsSubscription } = this.#contender;
-    const { port } = this.server;
-    await this.clients.connect({ protocol, port, count, topics: 1, topicsPerClient: 1, confirmsSubscription, ...plan });
+    const { port, caFile } = this.server;
+    await this.clients.connect({
+      protocol,
+      port,
+      isTls: caFile !== undefined,
+      count,
+      topics: 1,
+      topicsPerClient: 1,
+      confirmsSubscription,
+      ...plan,
+    });
   }
 
   /** Publishes an update of the first topic with a timestamp. */

@@ -167,7 +167,7 @@ describe('refusals for rebalancing', () => {
                 proxy_http_version 1.1; proxy_set_header Connection $http_connection; proxy_set_header Upgrade $http_upgrade;
                 proxy_buffering off; proxy_pass http://relays;
               } }`);
-      const url = 'url' in proxy ? proxy.url.replace(/^ws/, 'http') : `http://127.0.0.1:${proxy.port}`;
+      const url = `http://127.0.0.1:${proxy.port}`;
       for (let n = 0; n < 40; n += 1) {
         const response = await fetch(`${url}/events?topic=chat&tries=1`);
         await expectProblem(response, 503, 'rebalancing');

@@ -14,6 +14,8 @@ export interface Place {
 /** A real HAProxy on loopback. Disposing stops it. */
 export interface Haproxy extends AsyncDisposable {
   readonly url: string;
+  readonly port: number;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -25,20 +27,25 @@ export async function startHaproxy(services: {
   webhook?: readonly Place[];
   chat?: readonly Place[];
 }): Promise<Haproxy> {
-  const program = findProgram('haproxy', 'haproxy');
-  const [dir, port] = [await mkdtemp(join(tmpdir(), 'heliograph-haproxy-')), await freePort()];
   const servers = (name: string) =>
     (services[name as keyof typeof services] ?? []).map(
       (place, i) => `  server ${name}-${i} 127.0.0.1:${place.port} check port ${place.adminPort}`,
     );
   const config = (await readFile(SHIPPED, 'utf8'))
     .replace(/maxconn \d+/, 'maxconn 8000') // the file limit of the tests
-    .replace('bind :8080', `bind 127.0.0.1:${port}`)
+    .replace('bind :8080', 'bind 127.0.0.1:PORT')
     .replace(/^resolvers docker\n( .*\n)+/m, '')
     .replaceAll(/check port \d+ (.*) resolvers docker init-addr none/g, '$1')
     .replaceAll(/^ *server-template (\w+)- .*$/gm, (_, name: string) => servers(name).join('\n'));
+  return runHaproxy(config);
+}
+
+/** Starts HAProxy with this configuration, in which `PORT` is replaced by its port. */
+export async function runHaproxy(config: string): Promise<Haproxy> {
+  const program = findProgram('haproxy', 'haproxy');
+  const [dir, port] = [await mkdtemp(join(tmpdir(), 'heliograph-haproxy-')), await freePort()];
   const file = join(dir, 'haproxy.cfg');
-  await writeFile(file, config);
+  await writeFile(file, config.replaceAll('PORT', String(port)));
   const child = spawnBound(program, ['-f', file, '-db']);
   await untilListening(child, port);
   const stop = async () => {
@@ -47,6 +54,8 @@ export async function startHaproxy(services: {
   };
   return {
     url: `ws://127.0.0.1:${port}`,
+    port,
+    pid: child.pid as number,
     stop,
     [Symbol.asyncDispose]: stop,
   };

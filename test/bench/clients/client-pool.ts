@@ -148,7 +148,7 @@ export class ClientPool implements ConnectionOwner {
     if (!plan || this.#next >= plan.count) return;
     const number = this.#next;
     this.#next += 1;
-    const target = parseTarget(`${this.#isHttp ? 'http' : 'ws'}://127.0.0.1:${plan.port}`);
+    const target = parseTarget(`${plan.isTls ? 'https' : 'http'}://127.0.0.1:${plan.port}`);
     if (!target) throw new TypeError('invalid target');
     const options = {
       client: number,

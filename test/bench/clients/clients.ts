@@ -13,8 +13,11 @@ export class Clients {
   #lastId = 0;
   #expected = 0;
 
-  constructor() {
-    this.#child = fork(fileURLToPath(new URL('client-process.ts', import.meta.url)));
+  /** @param caFile file of a certificate that the clients trust */
+  constructor(caFile?: string) {
+    this.#child = fork(fileURLToPath(new URL('client-process.ts', import.meta.url)), {
+      env: { ...process.env, ...(caFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: caFile }) },
+    });
     this.#child.on('message', (response: ClientResponse) => {
       this.#pending.get(response.id)?.(response);
       this.#pending.delete(response.id);

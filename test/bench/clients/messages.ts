@@ -9,6 +9,7 @@ export function topicName(n: number): string {
 export interface ClientPlan {
   readonly protocol: Protocol;
   readonly port: number;
+  readonly isTls?: boolean;
   readonly count: number;
   /** The number of all topics; each client has the next ones in turn, from `firstTopic` on (0). */
   readonly topics: number;

@@ -7,6 +7,8 @@ export type Protocol = 'websocket' | 'legacy' | 'socket.io' | 'sse' | 'long-poll
 export interface RunningServer {
   readonly process: MeasuredProcess;
   readonly port: number;
+  /** File of the certificate that clients must trust; clients use TLS if there is one. */
+  readonly caFile?: string;
   /** Publishes an update with any JSON as data; resolves once it is sent to the server. */
   publish(topic: string, data: unknown): Promise<void>;
   stop(): Promise<void>;

@@ -44,3 +44,21 @@ export function measuredProgram(pid: number): MeasuredProcess {
     memory: async () => ({ rss: residentBytesOf(pid), heapUsed: 0 }),
   };
 }
+
+/** Returns several processes as one: their costs are added. */
+export function measuredTogether(processes: readonly MeasuredProcess[]): MeasuredProcess {
+  const sum = (of: (process: MeasuredProcess) => number) => processes.reduce((total, each) => total + of(each), 0);
+  return {
+    get cpuUs() {
+      return sum(({ cpuUs }) => cpuUs);
+    },
+    get residentBytes() {
+      return sum(({ residentBytes }) => residentBytes);
+    },
+    async memory() {
+      const all = await Promise.all(processes.map((each) => each.memory()));
+      const total = (key: keyof Memory) => all.reduce((bytes, memory) => bytes + memory[key], 0);
+      return { rss: total('rss'), heapUsed: total('heapUsed') };
+    },
+  };
+}
