@@ -14,7 +14,14 @@ it('the bench runs; a delivery costs about as much as with bare uWebSockets.js, 
   const json = join(folder, 'bench.json');
   try {
     const only = ['--only', 'fan-out', '--only', 'catch-up-storm'];
-    const args = ['--import', file('../support/typescript-loader.mjs'), file('main.ts'), '--quick', ...only];
+    const args = [
+      '--import',
+      file('../support/typescript-loader.mjs'),
+      file('main.ts'),
+      '--no-build',
+      '--quick',
+      ...only,
+    ];
     const { stdout } = await promisify(execFile)(process.execPath, [...args, '--json', json]);
     const { results } = JSON.parse(await readFile(json, 'utf8')) as { results: Record<string, BenchResult> };
     expect(Object.keys(results)).toEqual(['fan-out', 'catch-up-storm']);

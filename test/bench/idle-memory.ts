@@ -1,15 +1,10 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { BASELINE, comparedWith, LEGACY_RELAY, NODE_RELAY, RELAY } from './servers/contenders.ts';
 import { collect, prefixed, type Samples, showSummary, summarize } from './statistics.ts';
-import { pause, rotate, TestBed } from './test-bed.ts';
+import { pause, rotate, SMALL_YOUNG_GENERATION, TestBed } from './test-bed.ts';
 
 const RELAYS = [RELAY, LEGACY_RELAY, NODE_RELAY];
 const SETTLE_MS = 500;
-/**
- * V8's young generation grows once by up to 48 MiB when many clients connect. Limiting it keeps this growth out of the
- * memory per client.
- */
-const SMALL_YOUNG_GENERATION = ['--max-semi-space-size=1'];
 
 async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
   const contenders = [BASELINE, ...RELAYS, ...comparedWith(RELAYS, against)];

@@ -1,47 +1,40 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
 import { olderBuild } from '../support/older-build.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import type { BenchResult } from './bench.ts';
 import { BENCHES } from './benches.ts';
-import { type Load, parseLoad } from './capacity/capacity.ts';
 import { measureUnitCosts } from './capacity/measure-unit-costs.ts';
 import { renderCapacity } from './capacity/render-capacity.ts';
+import { type BenchOptions, MAX_MINUTES, parseBenchOptions, USAGE, UsageError } from './options.ts';
 import { renderReport } from './render-report.ts';
 
-/** More than all benches take on a slow machine. */
-const MAX_MINUTES = 30;
-
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true },
-    quick: { type: 'boolean', default: false },
-    json: { type: 'string' },
-    against: { type: 'string' },
-    capacity: { type: 'string' },
-  },
-});
-const { only, quick } = values;
-const unknown = (only ?? []).filter((name) => !BENCHES.some((bench) => bench.name === name));
-if (unknown.length > 0) {
-  console.error(`unknown bench: ${unknown.join(', ')}; available: ${BENCHES.map(({ name }) => name).join(', ')}`);
+let options: BenchOptions;
+try {
+  options = parseBenchOptions(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(error.message);
   process.exit(2);
 }
-let load: Load | undefined;
-try {
-  load = values.capacity === undefined ? undefined : parseLoad(values.capacity);
-} catch (error) {
-  console.error((error as Error).message);
-  process.exit(2);
+const { only, quick, load, json } = options;
+if (options.help) {
+  console.info(USAGE);
+  process.exit(0);
+}
+if (options.build) {
+  const cwd = fileURLToPath(new URL('../..', import.meta.url));
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 setTimeout(() => {
   console.error(`stopped after ${MAX_MINUTES} minutes`);
   process.exit(1); // servers and clients exit with this process
 }, MAX_MINUTES * 60_000).unref();
 
-const { against: other } = values;
-const against = other === undefined || existsSync(other) ? other : await olderBuild(other);
+const { against: other } = options;
+const against = other && ('commit' in other ? await olderBuild(other.commit) : other.folder);
 const redis = await RedisProcess.start();
 const results: Record<string, BenchResult> = {};
 const loads = [loadavg()[0] ?? 0];
@@ -67,4 +60,4 @@ try {
   await redis.stop();
 }
 if (!load) console.info(renderReport({ benches: BENCHES, results, loads }));
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ loads, results }, undefined, 2)}\n`);
+if (json !== undefined) writeFileSync(json, `${JSON.stringify({ loads, results }, undefined, 2)}\n`);

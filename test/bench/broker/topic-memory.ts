@@ -3,6 +3,7 @@ import { Clients } from '../clients/clients.ts';
 import { topicName } from '../clients/messages.ts';
 import { startRelayCluster } from '../servers/relay-cluster.ts';
 import { collect, showSummary } from '../statistics.ts';
+import { SMALL_YOUNG_GENERATION } from '../test-bed.ts';
 import type { MeasurePart, Row } from './part.ts';
 
 const DATA_BYTES = [0, 100, 4096];
@@ -19,7 +20,11 @@ export const measureTopicMemory: MeasurePart = async ({ redis, quick, progress }
   const rows: Row[] = [];
   for (const bytes of DATA_BYTES) {
     progress(`memory of a topic with ${bytes} B of data`);
-    const cluster = await startRelayCluster({ redisUrl: redis.url, env: { MAX_RELAY_DATA: '1GiB' } });
+    const cluster = await startRelayCluster({
+      redisUrl: redis.url,
+      nodeArgs: SMALL_YOUNG_GENERATION,
+      env: { MAX_RELAY_DATA: '1GiB' },
+    });
     const clients = new Clients();
     try {
       const relay = await cluster.addRelay();

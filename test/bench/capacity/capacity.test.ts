@@ -10,6 +10,7 @@ const COSTS: UnitCosts = {
   webhookUsPerUpdate: 100,
   relayUsPerUpdate: 50,
   relayUsPerDelivery: 10,
+  relayBytes: 70_000_000,
   relayBytesPerClient: 1000,
   relayBytesPerTopic: 2000,
 };
@@ -22,7 +23,7 @@ describe('the capacity of a cluster', () => {
       redisBytes: 20_000 * 500,
       webhookCores: expect.closeTo(0.1),
       coresPerRelay: expect.closeTo((100 * 50 + 100 * 10) / 1e6),
-      bytesPerRelay: expect.closeTo(2000 * 1000 + 2000 * 2000, 0),
+      bytesPerRelay: expect.closeTo(70_000_000 + 2000 * 1000 + 2000 * 2000, 0),
     });
   });
 
@@ -33,7 +34,7 @@ describe('the capacity of a cluster', () => {
 
   it('is printed for the load, and for other numbers of relays and updates', () => {
     const text = renderCapacity(LOAD, COSTS);
-    expect(text).toMatch(/\| 10 +\| 1000 +\| 0\.03 +\| 10 +\| 0\.10 +\| 0\.01 +\| 6 /);
+    expect(text).toMatch(/\| 10 +\| 1000 +\| 0\.03 +\| 10 +\| 0\.10 +\| 0\.01 +\| 72 /);
     expect(text).toMatch(/\| 1000 +\| 100000 +\|/);
   });
 

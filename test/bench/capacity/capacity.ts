@@ -22,6 +22,8 @@ export interface UnitCosts {
   /** CPU of a relay for an update that it hears, without its clients. */
   readonly relayUsPerUpdate: number;
   readonly relayUsPerDelivery: number;
+  /** Of a relay without clients. */
+  readonly relayBytes: number;
   readonly relayBytesPerClient: number;
   readonly relayBytesPerTopic: number;
 }
@@ -79,6 +81,6 @@ export function computeCapacity({ relays, updates, clients, topics }: Load, cost
     webhookCores: (updates * costs.webhookUsPerUpdate) / 1e6,
     coresPerRelay: relayUs / 1e6,
     bytesPerRelay:
-      (clients * costs.relayBytesPerClient) / relays + (topics * receivers * costs.relayBytesPerTopic) / relays,
+      costs.relayBytes + (clients * costs.relayBytesPerClient + topics * receivers * costs.relayBytesPerTopic) / relays,
   };
 }

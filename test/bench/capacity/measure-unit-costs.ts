@@ -8,11 +8,13 @@ import { Clients } from '../clients/clients.ts';
 import { topicName } from '../clients/messages.ts';
 import { startRelayCluster } from '../servers/relay-cluster.ts';
 import { type Samples, summarize } from '../statistics.ts';
-import { pause } from '../test-bed.ts';
+import { pause, SMALL_YOUNG_GENERATION } from '../test-bed.ts';
 import type { UnitCosts } from './capacity.ts';
 
 const IDLE_MS = 9000; // three rounds of probes
 const CLIENTS = 2000;
+/** Connected after the first ones, which also cause one-time allocations. */
+const MORE_CLIENTS = 8000;
 const UPDATES = 50;
 const SUBSCRIBERS = 10;
 const PUBLISHES = 3000;
@@ -28,6 +30,7 @@ export async function measureUnitCosts(context: BenchContext): Promise<UnitCosts
     redisBytesPerTopic: median('100 B: Redis'),
     webhookUsPerUpdate: median('webhook call: plain'),
     relayBytesPerTopic: median('100 B: relay'),
+    relayBytesPerClient: await measureClientMemory(context),
     ...(await measureRelay(context)),
   };
 }
@@ -53,6 +56,33 @@ async function measureReceiver({ redis, progress }: BenchContext): Promise<numbe
   }
 }
 
+/** Returns the memory of a relay for a client of one topic, in bytes. */
+async function measureClientMemory({ redis, quick, progress }: BenchContext): Promise<number> {
+  progress('memory of a client');
+  const cluster = await startRelayCluster({ redisUrl: redis.url, nodeArgs: SMALL_YOUNG_GENERATION });
+  const clients = new Clients();
+  try {
+    const { port, process } = await cluster.addRelay();
+    const connect = async (count: number) => {
+      await clients.connect({
+        protocol: 'websocket',
+        port,
+        count,
+        topics: 1,
+        topicsPerClient: 1,
+        confirmsSubscription: true,
+      });
+      return (await process.memory()).rss;
+    };
+    const before = await connect(CLIENTS);
+    const more = quick ? MORE_CLIENTS / 4 : MORE_CLIENTS;
+    return ((await connect(more)) - before) / more;
+  } finally {
+    await clients.stop();
+    await cluster.stop();
+  }
+}
+
 /** Measures a relay: idle, with clients of one topic, and for updates. */
 async function measureRelay({ redis, progress }: BenchContext) {
   progress('a relay');
@@ -75,15 +105,14 @@ async function measureRelay({ redis, progress }: BenchContext) {
       return (relay.process.cpuUs - before) / UPDATES;
     };
     const plan = { protocol: 'websocket', port: relay.port, topicsPerClient: 1, confirmsSubscription: true } as const;
-    const before = await relay.process.memory();
+    const { rss: relayBytes } = await relay.process.memory();
     await crowd.connect({ ...plan, count: CLIENTS, topics: 1 });
-    const relayBytesPerClient = ((await relay.process.memory()).rss - before.rss) / CLIENTS;
     await cpuUs(crowd, topicName(0), CLIENTS); // warms up
     const toCrowd = await cpuUs(crowd, topicName(0), CLIENTS);
     await pair.connect({ ...plan, count: 2, topics: 2 }); // the second topic has one client
     const relayUsPerUpdate = await cpuUs(pair, topicName(1), 1);
     const relayUsPerDelivery = Math.max(0, toCrowd - relayUsPerUpdate) / CLIENTS;
-    return { redisUsPerRelaySecond, relayBytesPerClient, relayUsPerUpdate, relayUsPerDelivery };
+    return { redisUsPerRelaySecond, relayBytes, relayUsPerUpdate, relayUsPerDelivery };
   } finally {
     await Promise.all([crowd.stop(), pair.stop()]);
     await cluster.stop();
