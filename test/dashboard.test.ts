@@ -66,6 +66,7 @@ describe('the dashboard', () => {
       bottom = gridPos.y + gridPos.h;
     }
     expect(new Set(widths.values())).toEqual(new Set([24]));
+    expect(panels[0]?.title).toBe('Subscribers current');
     expect(rows[1]?.gridPos.y).toBeLessThan(16); // a row has 30 pixels and 8 between: 600 in all
   });
 

@@ -163,7 +163,7 @@ export function createRelay(deps: {
       },
     }),
   );
-  telemetry.observe({ server, hub });
+  telemetry.observe({ server, hub, sessions });
   telemetry.engineSelected(selection);
 
   let stopped: Promise<void> | undefined;

@@ -79,7 +79,7 @@ export class SimulatedRelay {
       feed,
       clock,
       report: {
-        delivered: (update, clients) =>
+        delivered: ({ update, clients }) =>
           trace.log(`${name} delivers ${update.topic} ${update.version} to ${clients} clients`),
         received() {},
         dataDropped() {},
@@ -103,7 +103,16 @@ export class SimulatedRelay {
       clock,
       limits: { maxTopics: MAX_TOPICS, maxRelayTopics: Number.POSITIVE_INFINITY, messagesPerSecond: 0 },
       authorization: createSimulatedAuthorization({ process, nowMs: () => time.nowMs }),
-      report: { fellBehind() {}, caughtUp() {}, sent() {}, sentLate() {}, refused() {} },
+      report: {
+        fellBehind() {},
+        caughtUp() {},
+        bufferDrained() {},
+        ended() {},
+        sent() {},
+        sentPaced() {},
+        sentLate() {},
+        refused() {},
+      },
     });
     const accept: Accept = (connection, greeting) => this.sessions.accept(connection, greeting);
     const shared = {

@@ -13,7 +13,7 @@ export function createFullRegistry(): MetricsRegistry {
   const registry = createMetricsRegistry({ service: 'tests' });
   const logger = createLogger({ name: 'tests', level: 'silent' });
   const telemetry = new RelayTelemetry({ registry, logger, clock: SYSTEM_CLOCK });
-  telemetry.observe({ server: { sockets: 0 }, hub: { topics: 0, dataBytes: 0, digestAgeMs: 0 } });
+  telemetry.observe({ server: { sockets: 0 }, hub: { topics: 0, dataBytes: 0, digestAgeMs: 0 }, sessions: new Set() });
   createWebhookMetrics({ registry });
   createChatMetrics({ registry });
   createOutboxMetrics({ registry });

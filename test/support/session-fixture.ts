@@ -40,6 +40,7 @@ export class FakeSessionHub implements SessionHub {
 export class FakeSessionConnection implements Connection {
   readonly transport: TransportName;
   readonly acceptsMessages = true;
+  readonly bufferedBytes = 0;
 
   get supportsSpread() {
     return this.transport !== 'legacy';
@@ -78,7 +79,12 @@ export class FakeSessionReport implements SessionReport {
     this.timesBehind += 1;
   }
   caughtUp(): void {}
+  bufferDrained(): void {}
+  ended(): void {}
   sent(): void {
+    this.sends += 1;
+  }
+  sentPaced(): void {
     this.sends += 1;
   }
   sentLate(): void {}

@@ -25,10 +25,22 @@ export interface Fanout {
   spreadMs(topic: Topic, subscribers: number): number;
 }
 
+/** A delivery of an update to the subscribers of its topic. Times are by the monotonic clock, in milliseconds. */
+export interface Delivery {
+  readonly update: Update;
+  readonly flush: FlushPosition;
+  /** Number of clients that it went to. */
+  readonly clients: number;
+  /** Whether it left out the clients that cannot spread their refetch. */
+  readonly paced: boolean;
+  readonly beganAtMs: number;
+  /** When the broker assigned the version; undefined for a floor raise, and while the broker's clock is not known. */
+  readonly publishedAtMs: number | undefined;
+}
+
 /** Events of the hub, for telemetry. */
 export interface HubReport extends RepairReport {
-  /** An update was delivered to this many clients. `live` is false for a floor raise. */
-  delivered(update: Update, clients: number, live: boolean): void;
+  delivered(delivery: Delivery): void;
   /**
    * An update has arrived that is newer than the register.
    * @param digestRequestedAtMs if a digest brought it: when that was requested, by the monotonic clock
@@ -53,6 +65,7 @@ const NO_FANOUT: Fanout = { deliver: () => 0, sendFreshness() {}, pace() {}, spr
 export class Hub implements FeedHandler {
   readonly #feed: BrokerFeed;
   readonly #report: HubReport;
+  readonly #clock: Clock;
   readonly #floorSpreadMs: number;
   readonly #subscribers = new SubscriberCounts();
   readonly #interest: TopicInterest;
@@ -83,6 +96,7 @@ export class Hub implements FeedHandler {
     const { feed, clock, report } = deps;
     this.#feed = feed;
     this.#report = report;
+    this.#clock = clock;
     this.#floorSpreadMs = deps.floorSpreadMs;
     this.#recentPast = new RecentPast(deps);
     this.#flushes = new Flushes({ clock, flush: (register) => this.#deliver(register) });
@@ -289,12 +303,23 @@ export class Hub implements FeedHandler {
   }
 
   #deliver(register: Register): void {
-    const { paced, flushed } = register;
+    const { paced: isFloorRaise, flushed } = register;
     const update = this.#withSpread(register.update);
     const { spread = 0 } = update;
-    register.delivered = this.#fanout.deliver(update, paced || spread > 0);
-    this.#report.delivered(update, register.delivered, !paced);
-    if (!paced && spread > 0) this.#fanout.pace(flushed, spread);
+    const paced = isFloorRaise || spread > 0;
+    const beganAtMs = this.#clock.monotonicMs();
+    register.delivered = this.#fanout.deliver(update, paced);
+    this.#report.delivered({
+      update,
+      flush: flushed,
+      clients: register.delivered,
+      paced,
+      beganAtMs,
+      publishedAtMs: isFloorRaise
+        ? undefined
+        : this.#repair.partitions[register.partition]?.monotonicAt(update.version),
+    });
+    if (!isFloorRaise && spread > 0) this.#fanout.pace(flushed, spread);
   }
 
   /** Adds the spread that the topic needs, if the publisher has set none. */

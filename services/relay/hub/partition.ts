@@ -3,6 +3,9 @@ import { RETENTION_US } from '../../shared/broker/retention.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
 
+/** The broker's clock is compared with this number of probes and digests: the fastest of them is nearest. */
+const CLOCK_SAMPLES = 8;
+
 /** One partition as a relay knows it, from digests and signals. Floor, base and retention limit never decrease. */
 export class Partition {
   #witness: Witness = { epoch: '', version: 0 };
@@ -14,8 +17,8 @@ export class Partition {
   #completeAfter: Version = 0;
   #losses = 0;
   #listedLosses = -1;
-  /** Microseconds by which the broker's clock is ahead of the monotonic clock. */
-  #aheadUs = 0;
+  /** Microseconds by which the broker's clock seemed ahead of the monotonic clock, more by the time until the request arrived. */
+  #aheadUs: number[] = [];
   /** Changes up to this version were compared with every register. */
   auditedTo: Version = 0;
   /** When to compare the registers again, by the monotonic clock in milliseconds. */
@@ -86,8 +89,10 @@ export class Partition {
    * @param requestedAtMs by the monotonic clock
    */
   learn(state: PartitionState, requestedAtMs: number): void {
-    this.#aheadUs = state.retainedSince + RETENTION_US - requestedAtMs * 1000;
     const { epoch, raiseId } = state;
+    // Another server has another clock.
+    const samples = epoch === this.#witness.epoch ? this.#aheadUs.slice(1 - CLOCK_SAMPLES) : [];
+    this.#aheadUs = [...samples, state.retainedSince + RETENTION_US - requestedAtMs * 1000];
     const version = Math.max(this.#witness.version, state.last);
     // The signal of a later raise may overtake the reply: with the earlier name, the broker would raise the floor again.
     const isOvertaken = state.floor < this.#floor;
@@ -115,7 +120,16 @@ export class Partition {
 
   /** Converts a time of the monotonic clock, in milliseconds, into the broker's clock, which makes versions. */
   brokerTimeAt(monotonicMs: number): Version {
-    return monotonicMs * 1000 + this.#aheadUs;
+    return monotonicMs * 1000 + (this.#isClockKnown ? Math.min(...this.#aheadUs) : 0);
+  }
+
+  /** Converts a version, which is a time of the broker's clock, into the monotonic clock, in milliseconds; undefined before a digest. */
+  monotonicAt(version: Version): number | undefined {
+    return this.#isClockKnown ? (version - Math.min(...this.#aheadUs)) / 1000 : undefined;
+  }
+
+  get #isClockKnown(): boolean {
+    return this.#aheadUs.length > 0;
   }
 
   /** Marks the changes up to `cursor` as processed. May go back: versions of a new epoch may be lower. */

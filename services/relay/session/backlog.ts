@@ -52,7 +52,7 @@ export class Backlog {
       }
       report.sentLate(update);
       // A delivery with a spread leaves out clients that cannot spread their refetch, and does not count them.
-      if (!connection.supportsSpread && update.spread) report.sent();
+      if (!connection.supportsSpread && update.spread) report.sentPaced();
     }
     return true;
   }

@@ -35,13 +35,31 @@ export interface SessionHub {
   flushOf(topic: Topic): FlushPosition;
 }
 
+/** A client, as telemetry tracks it while it reads more slowly than updates are delivered. */
+export interface BufferedClient {
+  readonly topics: Iterable<Topic>;
+  /** Whether the client spreads its refetch by itself. If not, paced deliveries leave it out. */
+  readonly supportsSpread: boolean;
+  /** Its last subscription came after all deliveries before this position. */
+  readonly subscribedFrom: FlushPosition;
+  /** Bytes that wait in the buffer of its connection. */
+  readonly bufferedBytes: number;
+}
+
 /** Events of sessions, for telemetry. */
 export interface SessionReport {
-  fellBehind(): void;
-  /** A client that was behind has all its updates, or is gone. */
-  caughtUp(): void;
-  /** An update was sent to a client that its delivery did not count: the client came back, or was paced. */
+  /** A client misses updates from `since` on. */
+  fellBehind(client: BufferedClient, since: FlushPosition): void;
+  /** A client that was behind was sent all its updates, or is gone. */
+  caughtUp(client: BufferedClient): void;
+  /** A client that is not behind has read some of what waited for it. */
+  bufferDrained(client: BufferedClient): void;
+  /** A client is gone. */
+  ended(client: BufferedClient): void;
+  /** An update was sent to a client that its delivery did not count, because the client came back. */
   sent(): void;
+  /** An update was sent to a client that its delivery left out, because the client cannot spread its refetch. */
+  sentPaced(): void;
   /** An update was sent to a client that was behind. */
   sentLate(update: Update): void;
   /** A request of a client, or the client itself, was refused. */

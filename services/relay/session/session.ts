@@ -11,7 +11,7 @@ import type { Connection, ConnectionOwner, ConnectRequest } from '../transport/t
 import { Backlog } from './backlog.ts';
 import { MessageBudget, type SessionLimits } from './limits.ts';
 import { closeFor, SessionAccess } from './session-access.ts';
-import type { SessionHub, SessionReport } from './session-ports.ts';
+import type { BufferedClient, SessionHub, SessionReport } from './session-ports.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 /** What all sessions of a relay share. */
@@ -39,13 +39,14 @@ export interface SessionOwner {
  * One client, from `open` until `closed`: dispatches its messages and the events of its connection to its subscriptions,
  * its backlog and its access. Never throws for what a client does: the client gets an error message, or is closed.
  */
-export class Session implements Subscriber, ConnectionOwner {
+export class Session implements Subscriber, ConnectionOwner, BufferedClient {
   readonly #deps: SessionDeps & SessionOwner;
   readonly #subscriptions = new Subscriptions();
   #connection: Connection | undefined;
   #budget: MessageBudget | undefined;
   /** Exists while the client is behind. */
   #backlog: Backlog | undefined;
+  #subscribedFrom: FlushPosition = 0;
   /** Exists if the relay checks tokens. */
   #access: SessionAccess | undefined;
 
@@ -70,6 +71,22 @@ export class Session implements Subscriber, ConnectionOwner {
 
   get connection(): Connection | undefined {
     return this.#connection;
+  }
+
+  get topics(): Iterable<Topic> {
+    return this.#subscriptions;
+  }
+
+  get supportsSpread(): boolean {
+    return this.#connection?.supportsSpread === true;
+  }
+
+  get subscribedFrom(): FlushPosition {
+    return this.#subscribedFrom;
+  }
+
+  get bufferedBytes(): number {
+    return this.#connection?.bufferedBytes ?? 0;
   }
 
   get isBehind(): boolean {
@@ -116,9 +133,10 @@ export class Session implements Subscriber, ConnectionOwner {
 
   closed(): void {
     const { hub, report, behind, closed } = this.#deps;
+    if (this.#backlog) report.caughtUp(this);
+    report.ended(this);
     this.#connection = undefined;
     this.#access?.stop();
-    if (this.#backlog) report.caughtUp();
     this.#backlog = undefined;
     behind.delete(this);
     for (const topic of this.#subscriptions) hub.unsubscribe(topic, this);
@@ -136,21 +154,12 @@ export class Session implements Subscriber, ConnectionOwner {
     if (this.#backlog) return void this.#backlog.extend(since);
     this.#backlog = new Backlog(since);
     this.#deps.behind.add(this);
-    this.#deps.report.fellBehind();
+    this.#deps.report.fellBehind(this, since);
   }
 
-  /** Sends the backlog: freshness and acknowledgements first, then updates. */
   drained(): void {
-    const connection = this.#connection;
-    const backlog = this.#backlog;
-    const { hub, report, behind } = this.#deps;
-    if (!connection || !backlog) return;
-    if (!backlog.sendFreshness(hub, connection)) return;
-    if (!this.#acknowledge(connection)) return;
-    if (!backlog.sendUpdates({ hub, report, topics: this.#subscriptions, connection })) return;
-    this.#backlog = undefined;
-    behind.delete(this);
-    report.caughtUp();
+    this.#sendBacklog();
+    if (this.#connection && !this.#backlog) this.#deps.report.bufferDrained(this);
   }
 
   /** Sends the updates since `since` that pacing withheld from this client. */
@@ -182,6 +191,20 @@ export class Session implements Subscriber, ConnectionOwner {
   /** Closes the connection; `closed` follows, perhaps before this returns. */
   close(code: CloseCode, reason: string): void {
     this.#connection?.close(code, reason);
+  }
+
+  /** Sends what the client misses: freshness and acknowledgements first, then updates. */
+  #sendBacklog(): void {
+    const connection = this.#connection;
+    const backlog = this.#backlog;
+    const { hub, report, behind } = this.#deps;
+    if (!connection || !backlog) return;
+    if (!backlog.sendFreshness(hub, connection)) return;
+    if (!this.#acknowledge(connection)) return;
+    if (!backlog.sendUpdates({ hub, report, topics: this.#subscriptions, connection })) return;
+    this.#backlog = undefined;
+    behind.delete(this);
+    report.caughtUp(this);
   }
 
   #openAccess(authorization: Authorization, token: string | undefined, canWait: boolean): void {
@@ -244,6 +267,7 @@ export class Session implements Subscriber, ConnectionOwner {
     if (total > limits.maxTopics) throw new AppError('too_many_topics');
     if (!admit(topics.size - held)) return void this.end(new AppError('connecting_too_fast'));
     if (access?.pending) return void access.defer(topics);
+    this.#subscribedFrom = hub.flushPosition;
     for (const [topic, since] of topics) {
       const refusal = access?.refusal(topic);
       if (refusal) {

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from '../../shared/clock.ts';
-import type { Update } from '../../shared/update/update.ts';
+import type { Delivery } from '../hub/hub.ts';
 
 /** Buckets of a relay's histograms, in seconds. */
 export const LATENCY_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -10,6 +10,7 @@ export class DeliveryMetrics {
   readonly #clock: Clock;
   readonly #registers: Registry[];
   readonly #deliveries: Counter;
+  readonly #paced: Counter;
   readonly #latency: Histogram;
   readonly #fanout: Histogram;
   readonly #conflated: Counter;
@@ -25,6 +26,11 @@ export class DeliveryMetrics {
     this.#deliveries = new Counter({
       name: 'relay_deliveries_total',
       help: 'Updates delivered to clients: one for each update and client, including updates sent on reconnection. Panel "Deliveries"',
+      registers,
+    });
+    this.#paced = new Counter({
+      name: 'relay_deliveries_paced_total',
+      help: 'Deliveries that were spread over time on purpose, to clients that cannot spread their refetch. Panel "Deliveries and conflated updates"',
       registers,
     });
     this.#latency = new Histogram({
@@ -87,13 +93,14 @@ export class DeliveryMetrics {
     });
   }
 
-  delivered(update: Update, clients: number, live: boolean): void {
+  delivered({ update, clients, publishedAtMs }: Delivery): void {
     const spreadMs = update.spread ?? 0;
     // Legacy clients get an update with a spread later.
     if (clients > 0 || spreadMs > 0) this.#spread.set(spreadMs / 1000);
     if (clients === 0) return;
     this.#deliveries.inc(clients);
-    if (live) this.#latency.observe(Math.max(0, this.#clock.nowMs() / 1000 - update.version / 1_000_000));
+    if (publishedAtMs === undefined) return;
+    this.#latency.observe(Math.max(0, this.#clock.monotonicMs() - publishedAtMs) / 1000);
   }
 
   fannedOut(ms: number): void {
@@ -110,6 +117,11 @@ export class DeliveryMetrics {
 
   sent(): void {
     this.#deliveries.inc();
+  }
+
+  sentPaced(): void {
+    this.#deliveries.inc();
+    this.#paced.inc();
   }
 
   fellBehind(): void {

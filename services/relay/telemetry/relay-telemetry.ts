@@ -7,13 +7,15 @@ import type { TransportName } from '../../shared/protocol/transport-name.ts';
 import { type BulkStats, NO_STATS, type ServiceStats } from '../../shared/trace/service-stats.ts';
 import type { Update } from '../../shared/update/update.ts';
 import type { EngineSelection } from '../engine/create-engine.ts';
-import type { HubReport } from '../hub/hub.ts';
+import type { FlushPosition } from '../hub/flushes.ts';
+import type { Delivery, HubReport } from '../hub/hub.ts';
 import type { StaleCause } from '../hub/repair.ts';
 import type { FanoutReport, TransportDelivery } from '../relay-fanout.ts';
-import type { SessionReport } from '../session/session-ports.ts';
+import type { BufferedClient, SessionReport } from '../session/session-ports.ts';
 import type { ConnectionReport } from '../transport/transport.ts';
 import { ClusterMetrics } from './cluster-metrics.ts';
 import { ConnectionMetrics } from './connection-metrics.ts';
+import { type BufferedClients, CurrentSharesMetrics } from './current-shares-metrics.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { RelayLog } from './relay-log.ts';
 import { RepairMetrics } from './repair-metrics.ts';
@@ -27,6 +29,7 @@ export class RelayTelemetry implements HubReport, SessionReport, ConnectionRepor
   readonly #registry: MetricsRegistry;
   readonly #connections: ConnectionMetrics;
   readonly #deliveries: DeliveryMetrics;
+  readonly #shares: CurrentSharesMetrics;
   readonly #repair: RepairMetrics;
   readonly #cluster: ClusterMetrics;
   readonly #log: RelayLog;
@@ -39,6 +42,7 @@ export class RelayTelemetry implements HubReport, SessionReport, ConnectionRepor
     this.#registry = registry;
     this.#connections = new ConnectionMetrics({ registry });
     this.#deliveries = new DeliveryMetrics({ registry, clock });
+    this.#shares = new CurrentSharesMetrics({ registry, clock });
     this.#repair = new RepairMetrics({ registry, clock });
     this.#cluster = new ClusterMetrics({ registry });
     this.#log = new RelayLog({ logger, clock });
@@ -46,14 +50,16 @@ export class RelayTelemetry implements HubReport, SessionReport, ConnectionRepor
     this.#spans = stats.bulk && new UpdateSpans({ tracer: stats.tracer, stats: stats.bulk, clock });
   }
 
-  /** Adds the gauges that read their value at each scrape. Called once. */
+  /** Adds what is read at each scrape, or now and then. Called once. */
   observe(sources: {
     server: { readonly sockets: number };
     hub: { readonly topics: number; readonly dataBytes: number; readonly digestAgeMs: number };
+    sessions: BufferedClients;
   }): void {
     this.#connections.observe(sources.server);
     this.#deliveries.observe(sources.hub);
     this.#repair.observe(sources.hub);
+    this.#shares.observe(sources.sessions);
   }
 
   engineSelected(selection: EngineSelection): void {
@@ -80,24 +86,39 @@ export class RelayTelemetry implements HubReport, SessionReport, ConnectionRepor
     this.#spans?.delivered(update, deliveries);
   }
 
-  delivered(update: Update, clients: number, live: boolean): void {
-    this.#deliveries.delivered(update, clients, live);
+  delivered(delivery: Delivery): void {
+    this.#deliveries.delivered(delivery);
+    this.#shares.delivered(delivery);
   }
 
   sent(): void {
     this.#deliveries.sent();
   }
 
+  sentPaced(): void {
+    this.#deliveries.sentPaced();
+  }
+
   sentLate(update: Update): void {
     this.#spans?.sentLate(update);
   }
 
-  fellBehind(): void {
+  fellBehind(client: BufferedClient, since: FlushPosition): void {
     this.#deliveries.fellBehind();
+    this.#shares.fellBehind(client, since);
   }
 
-  caughtUp(): void {
+  caughtUp(client: BufferedClient): void {
     this.#deliveries.caughtUp();
+    this.#shares.caughtUp(client);
+  }
+
+  bufferDrained(client: BufferedClient): void {
+    this.#shares.bufferDrained(client);
+  }
+
+  ended(client: BufferedClient): void {
+    this.#shares.ended(client);
   }
 
   // Repair.

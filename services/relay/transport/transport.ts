@@ -17,6 +17,8 @@ export interface Connection {
   readonly acceptsMessages: boolean;
   /** Whether the client spreads its refetch by itself. If not, paced deliveries leave it out. */
   readonly supportsSpread: boolean;
+  /** Bytes that wait in our buffer because the client reads too slowly; 1 if only that some do is known. */
+  readonly bufferedBytes: number;
   /** Starts the delivery of the topic's updates to this connection. */
   subscribe(topic: Topic): void;
   unsubscribe(topic: Topic): void;

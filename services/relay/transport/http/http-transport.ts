@@ -115,6 +115,11 @@ export abstract class HttpConnection implements Connection {
     return this.#res;
   }
 
+  /** Nothing waits for a client whose response has ended. */
+  get bufferedBytes(): number {
+    return 0;
+  }
+
   /** The topics that the client asked for. */
   protected abstract get topics(): Iterable<Topic>;
 

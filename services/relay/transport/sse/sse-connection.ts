@@ -40,6 +40,10 @@ export class SseConnection extends HttpConnection implements Sweepable {
     deps.res.onWritable(() => this.#drained());
   }
 
+  override get bufferedBytes() {
+    return this.#full ? 1 : 0;
+  }
+
   protected get topics(): Iterable<Topic> {
     return this.#versions.keys();
   }

@@ -52,6 +52,10 @@ export class WebsocketConnection implements Connection, Sweepable {
     return this.#encoder.supportsSpread;
   }
 
+  get bufferedBytes() {
+    return this.#ws?.getBufferedAmount() ?? 0;
+  }
+
   subscribe(topic: Topic): void {
     this.#ws?.subscribe(engineTopicOf(this.#encoder, topic));
   }

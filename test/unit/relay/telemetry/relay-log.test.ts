@@ -45,8 +45,9 @@ describe('the log of a relay', () => {
     telemetry.opened('websocket');
     telemetry.closed('websocket', 1006);
     telemetry.stuck();
-    telemetry.fellBehind();
-    telemetry.caughtUp();
+    const client = { topics: [], supportsSpread: true, subscribedFrom: 0, bufferedBytes: 0 };
+    telemetry.fellBehind(client, 1);
+    telemetry.caughtUp(client);
     expect(lines).toEqual([]);
   });
 

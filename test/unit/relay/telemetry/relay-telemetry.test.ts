@@ -21,7 +21,11 @@ beforeEach(() => {
     logger: createLogger({ name: 'relay', level: 'silent' }),
     clock: { ...SYSTEM_CLOCK, nowMs: () => nowMs, monotonicMs: () => nowMs - NOW_MS },
   });
-  telemetry.observe({ server: { sockets: 7 }, hub: { topics: 3, dataBytes: 0, digestAgeMs: 1500 } });
+  telemetry.observe({
+    server: { sockets: 7 },
+    hub: { topics: 3, dataBytes: 0, digestAgeMs: 1500 },
+    sessions: new Set(),
+  });
 });
 
 /** Returns the lines of a metric as Prometheus reads them, without those that are 0. */
@@ -30,25 +34,30 @@ async function linesOf(name: string): Promise<string[]> {
   return text.split('\n').filter((line) => !line.startsWith('#') && !line.endsWith(' 0'));
 }
 
-/** Creates an update whose version was assigned `ageMs` milliseconds ago. */
-const updateOf = (ageMs: number, spread?: number) => ({
-  topic,
-  version: (nowMs - ageMs) * 1000,
-  ...(spread === undefined ? {} : { spread }),
-});
+/** Notes the delivery of an update whose version was assigned `ageMs` milliseconds ago; undefined for a floor raise. */
+function deliver(ageMs: number | undefined, clients: number, spread?: number): void {
+  telemetry.delivered({
+    update: { topic, version: 1, ...(spread === undefined ? {} : { spread }) },
+    flush: 1,
+    clients,
+    paced: ageMs === undefined || spread !== undefined,
+    beganAtMs: nowMs - NOW_MS,
+    publishedAtMs: ageMs === undefined ? undefined : nowMs - NOW_MS - ageMs,
+  });
+}
 
 describe('the metrics of a relay', () => {
   it('count a delivery for each client, and each update that is sent on its own', async () => {
-    telemetry.delivered(updateOf(5), 3, true);
-    telemetry.delivered(updateOf(5), 0, true);
+    deliver(5, 3);
+    deliver(5, 0);
     telemetry.sent();
     expect(await linesOf('relay_deliveries_total')).toEqual(['relay_deliveries_total 4']);
   });
 
   it('measure the latency of deliveries, but not of floor raises, and never below 0', async () => {
-    telemetry.delivered(updateOf(20), 3, true);
-    telemetry.delivered(updateOf(-20), 3, true); // Redis' clock is ahead
-    telemetry.delivered(updateOf(60_000), 3, false);
+    deliver(20, 3);
+    deliver(-20, 3); // Redis' clock is ahead
+    deliver(undefined, 3);
     const lines = await linesOf('relay_delivery_latency_seconds');
     expect(lines).toContain('relay_delivery_latency_seconds_bucket{le="0.001"} 1');
     expect(lines).toContain('relay_delivery_latency_seconds_bucket{le="0.025"} 2');
@@ -56,12 +65,12 @@ describe('the metrics of a relay', () => {
   });
 
   it('show the spread of the last delivery, also if all its clients are paced', async () => {
-    telemetry.delivered(updateOf(0, 4000), 2000, true);
+    deliver(0, 2000, 4000);
     expect(await linesOf('relay_spread_seconds')).toEqual(['relay_spread_seconds 4']);
-    telemetry.delivered(updateOf(0), 3, true);
+    deliver(0, 3);
     expect(await linesOf('relay_spread_seconds')).toEqual([]);
-    telemetry.delivered(updateOf(0, 2000), 0, true); // legacy clients only
-    telemetry.delivered(updateOf(0), 0, true); // no client
+    deliver(0, 0, 2000); // legacy clients only
+    deliver(0, 0); // no client
     expect(await linesOf('relay_spread_seconds')).toEqual(['relay_spread_seconds 2']);
   });
 
@@ -95,9 +104,10 @@ describe('the metrics of a relay', () => {
   });
 
   it('show how many clients are behind, and how often one fell behind', async () => {
-    telemetry.fellBehind();
-    telemetry.fellBehind();
-    telemetry.caughtUp();
+    const client = { topics: [topic], supportsSpread: true, subscribedFrom: 0, bufferedBytes: 0 };
+    telemetry.fellBehind(client, 1);
+    telemetry.fellBehind(client, 1);
+    telemetry.caughtUp(client);
     expect(await linesOf('relay_sessions_behind')).toEqual(['relay_sessions_behind 1']);
     expect(await linesOf('relay_sessions_fell_behind_total')).toEqual(['relay_sessions_fell_behind_total 2']);
   });
