@@ -9,6 +9,8 @@ import { createErrorHandler } from '../shared/express/error-handler.ts';
 import { createMeasure } from '../shared/express/measure.ts';
 import { createPageHeaders } from '../shared/express/page-headers.ts';
 import { assignRequestId } from '../shared/express/request-id.ts';
+import { serveRoot } from '../shared/express/serve-root.ts';
+import type { RootDescription } from '../shared/http/root-page.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ServiceStats } from '../shared/trace/service-stats.ts';
 import type { LimitComments } from './comment-limit.ts';
@@ -17,6 +19,12 @@ import { createGetComments, createPostComment, createShowPage } from './handlers
 import type { ChatMetrics } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
 import type { RelayUrl } from './relay-url.ts';
+
+const ROOT: RootDescription = {
+  service: 'chat',
+  text: 'The demo: a chat that shows new comments at once. Browsers get its page here.',
+  links: [{ href: '/comments', text: 'The newest comments, as JSON.' }],
+};
 
 /** Media types of the static files, by path. */
 const ASSET_TYPES = {
@@ -59,8 +67,10 @@ export function createChatApp(deps: {
   const showPage = createShowPage({ store, outbox, topic, relayUrl });
   const getComments = createGetComments({ store });
   const postComment = createPostComment({ limitRate, store, outbox, metrics, showPage, tracer: stats.tracer });
-  app.all('/', allowMethods('GET', 'HEAD'), (request, response) => {
-    showPage(request, response, { draft: request.query });
+  const describe = serveRoot(ROOT);
+  app.all('/', allowMethods('GET', 'HEAD'), (request, response, next) => {
+    if (request.accepts(['html', 'json']) === 'json') describe(request, response, next);
+    else showPage(request, response, { draft: request.query });
   });
   app.all('/comments', allowMethods('GET', 'HEAD', 'POST'), (request, response, next) =>
     (request.method === 'POST' ? postComment : getComments)(request, response, next),

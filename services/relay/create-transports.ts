@@ -1,12 +1,13 @@
 import type { Clock } from '../shared/clock.ts';
 import { OPENAPI_PATH } from '../shared/contract/openapi.ts';
+import type { RootDescription } from '../shared/http/root-page.ts';
 import type { TransportName } from '../shared/protocol/transport-name.ts';
 import type { Origins } from './access/origins.ts';
 import { ASYNCAPI_PATH, relayAsyncApi } from './asyncapi.ts';
 import type { RelayConfig } from './config.ts';
 import type { App } from './engine/engine.ts';
 import { relayOpenApi } from './openapi.ts';
-import { readClientFiles, serveFile, servePackageRedirect } from './transport/http/client-file.ts';
+import { readClientFiles, serveFile, servePackageRedirect, serveRoot } from './transport/http/client-file.ts';
 import { forHosts, servePreflight, serveProblem } from './transport/http/http-response.ts';
 import { LongPollTransport } from './transport/long-poll/long-poll-transport.ts';
 import { JSON_ENCODER, LEGACY_ENCODER } from './transport/message-encoder.ts';
@@ -17,6 +18,24 @@ import { WebsocketTransport } from './transport/websocket/websocket-transport.ts
 
 /** Interval of the pings of an SSE stream. */
 const SSE_PING_MS = 15_000;
+
+const ROOT: RootDescription = {
+  service: 'relay',
+  text: 'Browsers and other clients connect to it, and are notified of the updates of their topics.',
+  links: [
+    { href: '/ws', text: 'Subscribes by WebSocket.', isCall: true },
+    { href: '/events?topic={topic}', text: 'Subscribes by server-sent events (EventSource).', isCall: true },
+    {
+      href: '/topics/{topic}',
+      text: 'Returns the current version, or waits for the next one (long-poll).',
+      isCall: true,
+    },
+    { href: '/client.js', text: 'The browser library, an ES module.' },
+    { href: '/heliograph-client.tgz', text: 'The same as an npm package.' },
+    { href: ASYNCAPI_PATH, text: 'WebSocket and server-sent events, in AsyncAPI 3.' },
+    { href: OPENAPI_PATH, text: 'Long-poll, in OpenAPI 3.1.' },
+  ],
+};
 
 /** The transports of a relay. */
 export interface Transports {
@@ -72,6 +91,7 @@ export function createTransports(deps: {
     servePreflight(http, { path, corsHeaders });
     serveProblem(http, path, 'method_not_allowed', { Allow: 'GET, HEAD' });
   }
+  serveRoot(http, ROOT, corsHeaders);
   serveProblem(http, '/*', 'not_found');
 
   const sweepOf = (connections: ReadonlySet<Sweepable>, intervalMs: number) =>

@@ -6,7 +6,7 @@ import { serveMetrics } from '../shared/process/admin-server.ts';
 import { renderMerged } from '../shared/process/metrics-registry.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
-import { createStats } from '../stats/stats.ts';
+import { createStats, STATS_LINK } from '../stats/stats.ts';
 import { readRelayProcessConfig } from './config.ts';
 import { RelaySupervisor } from './processes/relay-supervisor.ts';
 import { connectToSupervisor } from './processes/relay-worker.ts';
@@ -36,7 +36,7 @@ await runProcess({
       clock,
       records: holdsClients,
     });
-    if (stats.pages) admin.mount('/stats/', stats.pages);
+    if (stats.pages) admin.mount('/stats/', stats.pages, STATS_LINK);
     await lifecycle.start('statistics', stats);
     if (!holdsClients) {
       const main = fileURLToPath(import.meta.url);

@@ -11,7 +11,7 @@ import type { EnvReader } from '../shared/config/env-reader.ts';
 import { readRedisConfig } from '../shared/config/redis-config.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
-import { createStats } from '../stats/stats.ts';
+import { createStats, STATS_LINK } from '../stats/stats.ts';
 import { readWebhookConfig, type WebhookConfig } from '../webhook/config.ts';
 import { parseSigningSecret } from '../webhook/credential.ts';
 import { createWebhook } from '../webhook/webhook.ts';
@@ -67,7 +67,7 @@ await runProcess({
     const { redis } = config;
     const clock = SYSTEM_CLOCK;
     const stats = await createStats({ config: config.stats, name: 'heliograph', redis, registry, logger, clock });
-    if (stats.pages) admin.mount('/stats/', stats.pages);
+    if (stats.pages) admin.mount('/stats/', stats.pages, STATS_LINK);
     await lifecycle.start('statistics', stats);
     let store: Store = redis ? { unusable: 'it has not replied' } : 'memory';
     const report = createBrokerMetrics({ registry, logger });

@@ -9,6 +9,9 @@ import { NO_STATS } from '../shared/trace/service-stats.ts';
 import type { StatsConfig } from './config.ts';
 import type { ProcessStats } from './process-stats.ts';
 
+/** Describes the pages at the root of the admin port. */
+export const STATS_LINK = 'Call statistics; log in with STATS_TOKEN.';
+
 /** Records nothing and has no pages. */
 const NO_RECORDING: ProcessStats = {
   service: () => NO_STATS,

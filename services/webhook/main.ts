@@ -3,7 +3,7 @@ import { RedisBroker } from '../shared/broker/redis/redis-broker.ts';
 import { SYSTEM_CLOCK } from '../shared/clock.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
-import { createStats } from '../stats/stats.ts';
+import { createStats, STATS_LINK } from '../stats/stats.ts';
 import { readWebhookProcessConfig } from './config.ts';
 import { createWebhook } from './webhook.ts';
 
@@ -17,7 +17,7 @@ await runProcess({
     const clock = SYSTEM_CLOCK;
     const { redis } = config;
     const stats = await createStats({ config: config.stats, name: 'webhook', redis, registry, logger, clock });
-    if (stats.pages) admin.mount('/stats/', stats.pages);
+    if (stats.pages) admin.mount('/stats/', stats.pages, STATS_LINK);
     await lifecycle.start('statistics', stats);
     const report = createBrokerMetrics({ registry, logger });
     const connected = health.require('redis');

@@ -14,9 +14,11 @@ import { doNotCache } from '../shared/express/do-not-cache.ts';
 import { createErrorHandler } from '../shared/express/error-handler.ts';
 import { createMeasure } from '../shared/express/measure.ts';
 import { assignRequestId } from '../shared/express/request-id.ts';
+import { serveRoot } from '../shared/express/serve-root.ts';
 import { createClientAddressReader } from '../shared/http/client-address.ts';
 import { createHttpServer, type HttpServer } from '../shared/http/http-server.ts';
 import { BodyReader } from '../shared/http/read-body.ts';
+import type { RootDescription } from '../shared/http/root-page.ts';
 import { createUntrustedProxyLog } from '../shared/http/untrusted-proxy-log.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
@@ -45,6 +47,17 @@ import { createVersionsHandler } from './versions-handler.ts';
 /** The largest body of which nothing or only a part is published, and all such bodies that may be in flight. */
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_BODIES_BYTES = 16 * MAX_BODY_BYTES;
+
+const ROOT: RootDescription = {
+  service: 'webhook',
+  text: 'Publishers call it, with credentials, to publish updates to all subscribers of a topic.',
+  links: [
+    { href: 'POST /webhook/{topic}', text: 'Publishes an update of a topic, with any body.', isCall: true },
+    { href: 'POST /webhook', text: 'Publishes an update of one topic or several, as JSON.', isCall: true },
+    { href: 'POST /hooks/{source}', text: 'Takes the webhooks of GitHub, Stripe and others.', isCall: true },
+    { href: OPENAPI_PATH, text: 'Every call, in OpenAPI 3.1.' },
+  ],
+};
 
 /** The parts of a broker that a webhook uses. */
 export type WebhookBroker = BrokerPublisher &
@@ -151,10 +164,11 @@ export function createWebhook(deps: {
   }
   const description = Buffer.from(JSON.stringify(webhookOpenApi({ legacy: config.legacy })));
   app.all(OPENAPI_PATH, allowMethods('GET', 'HEAD'), allowEveryOrigin, serveBytes(description, 'application/json'));
+  app.all('/', allowMethods('GET', 'HEAD'), serveRoot(ROOT));
   app.use(() => {
     throw new AppError('not_found');
   });
-  app.use(createErrorHandler({ logger }));
+  app.use(createErrorHandler({ logger, logsRefusals: true }));
 
   const server = createHttpServer({
     handler(request, response) {

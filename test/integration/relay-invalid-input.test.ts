@@ -136,7 +136,7 @@ describe('an invalid URL', () => {
     ['GET', '/ws', 426, 'upgrade_required'],
     ['POST', '/update_check', 426, 'upgrade_required'],
     ['GET', '/nothing', 404, 'not_found'],
-    ['GET', '/', 404, 'not_found'],
+    ['POST', '/', 405, 'method_not_allowed'],
     ['GET', '/metrics', 404, 'not_found'],
   ])('%s %s without a WebSocket', async (method, path, status, code) => {
     const response = await fetch(relay.http + path, { method });

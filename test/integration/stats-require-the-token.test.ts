@@ -47,8 +47,7 @@ describe('the statistics pages', () => {
     const { url } = await start();
     expect((await fetch(`${url}/livez`)).status).toBe(200);
     expect(await (await fetch(`${url}/metrics`)).text()).toContain('stats_store_traces');
-    for (const path of ['/statsandmore', '/', '/stat'])
-      await expectProblem(await fetch(`${url}${path}`), 404, 'not_found');
+    for (const path of ['/statsandmore', '/stat']) await expectProblem(await fetch(`${url}${path}`), 404, 'not_found');
   });
 
   it('accept the bearer token, and no other', async () => {

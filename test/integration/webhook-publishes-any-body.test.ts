@@ -21,7 +21,7 @@ beforeEach(async () => {
   webhook = await startWebhook({ broker, config: { secrets } });
 });
 afterEach(async () => {
-  expect(webhook.log).toEqual([]);
+  expect(webhook.otherLog).toEqual([]);
   await webhook.stop();
 });
 

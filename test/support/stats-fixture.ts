@@ -18,6 +18,7 @@ export async function startStats(env: Readonly<Record<string, string>> = {}) {
   const stats = await createStats({ config, name: 'tests', redis, registry, logger, clock: SYSTEM_CLOCK });
   await stats.start();
   const admin = createAdminServer({
+    name: 'tests',
     host: '127.0.0.1',
     port: 0,
     registry,

@@ -14,8 +14,9 @@ export interface RunningWebhook {
   readonly url: string;
   readonly port: number;
   readonly registry: MetricsRegistry;
-  /** The log lines so far. */
+  /** The log lines so far; and those that are not about refused calls. */
   readonly log: readonly string[];
+  readonly otherLog: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -55,5 +56,14 @@ export async function startWebhook(
     logger: createLogger({ name: 'webhook', level: 'info', destination: { write: (line) => void log.push(line) } }),
   });
   const port = await webhook.start();
-  return { url: `http://127.0.0.1:${port}`, port, registry, log, stop: () => webhook.stop() };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    registry,
+    log,
+    get otherLog() {
+      return log.filter((line) => !line.includes('"refusing requests"'));
+    },
+    stop: () => webhook.stop(),
+  };
 }

@@ -10,14 +10,18 @@ const NOT_LOGGED: ReadonlySet<ErrorCode> = new Set(['not_found', 'method_not_all
 
 /**
  * Creates the error handler of an Express app. It responds to an `AppError` with its code; any other error is logged, and
- * only `internal_error` is sent. Refused requests are logged too, each code at most once a minute.
+ * only `internal_error` is sent. Refused origins are logged, at most once a minute.
+ *
+ * @param deps.logsRefusals whether other refused requests are logged too, each code at most once a minute: if the callers are
+ *   known, and not the public. False by default
  */
-export function createErrorHandler(deps: { logger: Logger }): ErrorRequestHandler {
-  const { logger } = deps;
+export function createErrorHandler(deps: { logger: Logger; logsRefusals?: boolean }): ErrorRequestHandler {
+  const { logger, logsRefusals = false } = deps;
   const limit = new LogLimit({ nowMs: () => performance.now() });
 
   function refused({ code, status }: AppError, request: Request): void {
-    if (status >= 500 || NOT_LOGGED.has(code)) return;
+    const isLogged = code === 'origin_forbidden' || (logsRefusals && !NOT_LOGGED.has(code));
+    if (status >= 500 || !isLogged) return;
     limit.log(code, (times) => {
       const fields = { code, times, requestId: requestIdOf(request) };
       if (code !== 'origin_forbidden') return logger.warn(fields, 'refusing requests');

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
 import type { HostRule } from '../http/allowed-hosts.ts';
 import { createHttpServer, type HttpServer } from '../http/http-server.ts';
+import { type RootDescription, type RootLink, renderRoot } from '../http/root-page.ts';
 import { sendProblem } from '../http/send-problem.ts';
 import type { Logger } from '../logger.ts';
 import { TokenBucket } from '../token-bucket.ts';
@@ -16,15 +17,27 @@ export interface AdminServer extends HttpServer {
   /**
    * Serves `path` with `handler`, instead of the handler that was mounted there before. A path that ends in `/` includes
    * everything below it; any other path is matched exactly.
+   *
+   * @param text describes it in the list at the root; without it, it is not listed
    */
-  mount(path: string, handler: AdminHandler): void;
+  mount(path: string, handler: AdminHandler, text?: string): void;
 }
 
+const TEXT = 'Health, metrics and statistics of this process, for operators. The public must not reach this port.';
+const LINKS = {
+  '/metrics': 'Metrics, in the format of Prometheus.',
+  '/livez': 'Whether this process is alive.',
+  '/readyz': 'Whether it is ready for clients, and what it waits for.',
+};
+
 /**
- * Creates the server of `/metrics`, `/livez` and `/readyz`, to which services mount more. Its port must not be reachable
- * by the public.
+ * Creates the server of `/metrics`, `/livez` and `/readyz`, to which services mount more; its root lists them. Its port must
+ * not be reachable by the public.
+ *
+ * @param deps.name name of the process
  */
 export function createAdminServer(deps: {
+  name: string;
   host: string;
   port: number;
   headerTimeoutMs?: number;
@@ -33,8 +46,11 @@ export function createAdminServer(deps: {
   health: Health;
   logger: Logger;
 }): AdminServer {
-  const { host, port, headerTimeoutMs, isAllowedHost, registry, health, logger } = deps;
+  const { name, host, port, headerTimeoutMs, isAllowedHost, registry, health, logger } = deps;
+  const links = new Map<string, RootLink>(Object.entries(LINKS).map(([href, text]) => [href, { href, text }]));
+  const root = () => ({ service: `${name}, admin port`, text: TEXT, links: [...links.values()] });
   const handlers = new Map<string, AdminHandler>([
+    ['/', (request, response) => sendRoot(request, response, root())],
     ['/metrics', serveMetrics(() => registry.metrics())],
     ['/livez', (request, response) => sendJson(request, response, 200, { alive: true })],
     [
@@ -50,7 +66,7 @@ export function createAdminServer(deps: {
     const exact = handlers.get(path);
     if (exact) return exact;
     for (const [mounted, handler] of handlers) {
-      if (mounted.endsWith('/') && `${path}/`.startsWith(mounted)) return handler;
+      if (mounted !== '/' && mounted.endsWith('/') && `${path}/`.startsWith(mounted)) return handler;
     }
     return undefined;
   }
@@ -73,7 +89,14 @@ export function createAdminServer(deps: {
       });
     },
   });
-  return { ...server, mount: (path, handler) => void handlers.set(path, handler) };
+  return {
+    ...server,
+    mount(path, handler, text) {
+      handlers.set(path, handler);
+      const href = path.replace(/\/$/, '');
+      if (text !== undefined) links.set(href, { href, text });
+    },
+  };
 }
 
 /** Renderings that scrapes may cause at once; in the long run, one a second. */
@@ -116,6 +139,13 @@ function requireGet(request: IncomingMessage, response: ServerResponse): void {
   if (request.method === 'GET' || request.method === 'HEAD') return;
   response.setHeader('Allow', 'GET, HEAD');
   throw new AppError('method_not_allowed');
+}
+
+function sendRoot(request: IncomingMessage, response: ServerResponse, description: RootDescription): void {
+  requireGet(request, response);
+  const { body, headers } = renderRoot(description, request.headers.accept ?? '');
+  response.writeHead(200, { ...headers, 'Content-Length': Buffer.byteLength(body) });
+  response.end(body);
 }
 
 function sendJson(request: IncomingMessage, response: ServerResponse, status: number, value: unknown): void {

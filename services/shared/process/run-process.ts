@@ -97,7 +97,7 @@ export async function runProcess<Config>(options: {
   const started = health.require('started');
   try {
     await checkPorts([{ host, port, setting: 'ADMIN' }, ...ports(configs.service)]);
-    const admin = createAdminServer({ host, port, headerTimeoutMs, isAllowedHost, registry, health, logger });
+    const admin = createAdminServer({ name, host, port, headerTimeoutMs, isAllowedHost, registry, health, logger });
     const adminPort = await lifecycle.start('admin server', admin);
     logger.info({ port: adminPort }, 'the admin server listens');
     await main({ config: configs.service, lifecycle, logger, registry, health, admin, adminPort, abort });

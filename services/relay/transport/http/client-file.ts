@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { etagOf, isNotModified } from '../../../shared/http/etag.ts';
+import { type RootDescription, renderRoot } from '../../../shared/http/root-page.ts';
 import { readPackageVersion } from '../../../shared/package-version.ts';
 import { StartError } from '../../../shared/start-error.ts';
 import type { HttpApp, HttpHandler, HttpRequest, HttpResponse } from '../../engine/engine.ts';
@@ -72,6 +73,20 @@ export function serveFile(app: HttpApp, file: ClientFile, corsHeaders: CorsHeade
   app.get(file.path, (res, req) => serve(res, req, () => endInParts(res, body)));
   app.head(file.path, (res, req) => serve(res, req, () => endHead(res, body)));
   serveProblem(app, file.path, 'method_not_allowed', { Allow: 'GET, HEAD' });
+}
+
+/** Serves the root, which says what the relay is. */
+export function serveRoot(app: HttpApp, description: RootDescription, corsHeaders: CorsHeaders): void {
+  const serve: HttpHandler = (res, req) => {
+    const { body, headers } = renderRoot(description, req.getHeader('accept'));
+    const cors = corsHeaders(req.getHeader('origin'), req.getHeader('host'));
+    const vary = [headers.Vary, cors.Vary].filter((name) => name !== undefined).join(', ');
+    writeHeaders(res, { ...headers, ...cors, Vary: vary });
+    res.end(body);
+  };
+  app.get('/', serve);
+  app.head('/', (res, req) => serve(omitBody(res), req));
+  serveProblem(app, '/', 'method_not_allowed', { Allow: 'GET, HEAD' });
 }
 
 /** Redirects from the npm package of any version to that of this relay. */

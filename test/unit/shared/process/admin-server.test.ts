@@ -1,6 +1,7 @@
 import { Gauge } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../../services/shared/logger.ts';
+import { readPackageVersion } from '../../../../services/shared/package-version.ts';
 import { type AdminServer, createAdminServer, serveMetrics } from '../../../../services/shared/process/admin-server.ts';
 import { Health } from '../../../../services/shared/process/health.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../../../services/shared/process/metrics-registry.ts';
@@ -15,7 +16,7 @@ beforeEach(async () => {
   health = new Health();
   registry = createMetricsRegistry({ service: 'test' });
   const logger = createLogger({ name: 'test', level: 'silent' });
-  server = createAdminServer({ host: '127.0.0.1', port: 0, registry, health, logger });
+  server = createAdminServer({ name: 'tests', host: '127.0.0.1', port: 0, registry, health, logger });
   url = `http://127.0.0.1:${await server.start()}`;
 });
 afterEach(() => server.stop());
@@ -36,6 +37,26 @@ describe('the admin server', () => {
       '/all/x',
       404,
     ]);
+  });
+
+  it('says at its root what it serves: in JSON for programs, and as a page for browsers', async () => {
+    server.mount('/stats/', (_request, response) => void response.end('statistics'), 'Call statistics.');
+    server.mount('/hidden', (_request, response) => void response.end('hidden'));
+    const json = await fetch(url);
+    expect(json.headers.get('content-type')).toBe('application/json');
+    expect(await json.json()).toMatchObject({
+      name: 'heliograph',
+      service: 'tests, admin port',
+      version: readPackageVersion(),
+    });
+    const { links } = await (await fetch(url)).json();
+    expect(Object.keys(links)).toEqual(['/metrics', '/livez', '/readyz', '/stats']);
+    const page = await fetch(url, { headers: { accept: 'text/html,*/*;q=0.8' } });
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(page.headers.get('vary')).toBe('Accept');
+    const html = await page.text();
+    for (const href of Object.keys(links)) expect(html).toContain(`<a href="${href}">`);
+    expect(html).not.toContain('/hidden');
   });
 
   it('replaces a handler by the one that is mounted later', async () => {
@@ -74,10 +95,10 @@ describe('the admin server', () => {
   });
 
   it.each([
-    ['GET', '/', 404, 'not_found'],
     ['GET', '/metrics/', 404, 'not_found'],
     ['GET', '/__proto__', 404, 'not_found'],
     ['POST', '/metrics', 405, 'method_not_allowed'],
+    ['POST', '/', 405, 'method_not_allowed'],
   ])('responds to %s %s with %i %s', async (method, path, status, code) => {
     const response = await fetch(url + path, { method });
     expect(response.status).toBe(status);
