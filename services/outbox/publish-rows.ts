@@ -4,11 +4,13 @@ import type { CallWebhook } from './webhook-call.ts';
 
 /** Calls of the webhook at a time. */
 const MAX_CALLS = 8;
+/** Limit of the body of a call with several `data`. One alone may be larger; the webhook takes 64 KiB. */
+const MAX_BODY_BYTES = 60_000;
 /** No call starts later: with the longest `WEBHOOK_TIMEOUT`, a batch ends before PostgreSQL ends its idle transaction. */
 const MAX_START_MS = 20_000;
 
 /**
- * Publishes one update for each topic of the rows, with the data of its last row. Topics without data share calls. Ends at the
+ * Publishes one update for each topic of the rows, with the data of its last row. Topics share calls. Ends at the
  * first call that may succeed later, or after some time: what was published before counts, so that a slow webhook is no endless
  * loop.
  *
@@ -23,14 +25,7 @@ export async function publishRows(
   const topics = new Map<string, OutboxRow[]>();
   for (const row of rows) topics.set(row.topic, [...(topics.get(row.topic) ?? []), row]);
   const newest = [...topics.values()].map((sameTopic) => sameTopic.at(-1)).filter((row) => row !== undefined);
-  const signals = newest.filter(({ data }) => data === null);
-  const calls = [
-    ...chunks(signals, MAX_TOPICS_PER_REQUEST),
-    ...chunks(
-      newest.filter(({ data }) => data !== null),
-      1,
-    ),
-  ];
+  const calls = groups(newest);
   const codes = new Map<string, string>();
   const done: string[] = [];
   let failure: Error | undefined;
@@ -56,11 +51,34 @@ export async function publishRows(
   return { published: done.flatMap(idsOf), refused, failure };
 }
 
-/** Encodes a call; `data` is passed on as it was written. */
+/** Groups rows into calls. */
+function groups(rows: readonly OutboxRow[]): OutboxRow[][] {
+  const calls: OutboxRow[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const row of rows) {
+    const group = calls.at(-1);
+    const rowBytes = Buffer.byteLength(updateOf(row)) + 1;
+    if (group && group.length < MAX_TOPICS_PER_REQUEST && bytes + rowBytes <= MAX_BODY_BYTES) {
+      group.push(row);
+      bytes += rowBytes;
+    } else {
+      calls.push([row]);
+      bytes = rowBytes;
+    }
+  }
+  return calls;
+}
+
+/** Encodes a call. */
 function bodyOf(group: readonly OutboxRow[]): string {
-  const [{ topic, data } = { topic: '', data: null }] = group;
-  if (data !== null) return `{"topic":${JSON.stringify(topic)},"data":${data}}`;
-  return JSON.stringify({ topics: group.map((row) => row.topic) });
+  if (group.every(({ data }) => data === null)) return JSON.stringify({ topics: group.map(({ topic }) => topic) });
+  const updates = group.map(updateOf);
+  return updates.length === 1 ? String(updates) : `{"updates":[${updates}]}`;
+}
+
+/** Encodes an update; `data` is passed on as it was written. */
+function updateOf({ topic, data }: OutboxRow): string {
+  return data === null ? JSON.stringify({ topic }) : `{"topic":${JSON.stringify(topic)},"data":${data}}`;
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {

@@ -16,12 +16,16 @@ export interface LimitReport {
   callLimited(limit: 'rate' | 'storage' | 'signatures'): void;
 }
 
-/** How a delivery to a source ended: `unmatched` is verified, but has no topic that the source may publish. */
-const SOURCE_OUTCOMES = ['accepted', 'unmatched', 'unverified'] as const;
+/**
+ * How a delivery to a source ended: `unmatched` is one that the sender or the source must change, for example because it has no
+ * topic that the source may publish; `limited` and `failed` ones may be repeated.
+ */
+const SOURCE_OUTCOMES = ['accepted', 'unmatched', 'unverified', 'limited', 'failed'] as const;
+export type SourceOutcome = (typeof SOURCE_OUTCOMES)[number];
 
 /** Observes deliveries to sources. */
 export interface SourceReport {
-  sourceCalled(source: string, outcome: (typeof SOURCE_OUTCOMES)[number]): void;
+  sourceCalled(source: string, outcome: SourceOutcome): void;
 }
 
 /** Creates the metrics of the webhook, whose sources have these names. */

@@ -143,7 +143,7 @@ function publishOperation(): Json {
     security: SECURITY,
     requestBody: {
       description: 'With the parameter `topic`, the body may be anything.',
-      content: { 'application/json': { schema: schemaRef('PublishRequest') }, '*/*': {} },
+      content: { 'application/json': { schema: schemaRef('PublishBody') }, '*/*': {} },
     },
     responses: { ...PUBLISHED, ...problemResponses(CALL_ERRORS) },
   };
@@ -237,6 +237,15 @@ const SCHEMAS = {
       spread: requestedSpread,
     },
     additionalProperties: false,
+  },
+  PublishBody: {
+    oneOf: [
+      schemaRef('PublishRequest'),
+      {
+        ...objectSchema({ updates: { type: 'array', items: schemaRef('PublishRequest'), minItems: 1, maxItems: 100 } }),
+        additionalProperties: false,
+      },
+    ],
   },
   PublishedTopic: objectSchema(
     { topic: schemaRef('Topic'), version: schemaRef('Version') },

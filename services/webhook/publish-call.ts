@@ -1,7 +1,9 @@
 import type { Request } from 'express';
+import { AppError } from '../shared/errors.ts';
 import { queryParameters } from '../shared/express/query-parameters.ts';
 import { BodyReader, decodeUtf8, requireMediaType } from '../shared/http/read-body.ts';
-import { type PublishRequest, parsePublishRequest } from '../shared/protocol/publish-request.ts';
+import { type PublishRequest, parseData, parsePublishBody } from '../shared/protocol/publish-request.ts';
+import type { JsonMember, JsonText } from '../shared/update/json-text.ts';
 import { type Authenticate, readWebhookId } from './authenticate.ts';
 import type { Credential } from './credential.ts';
 import { parseWaitParameters } from './wait-parameters.ts';
@@ -24,9 +26,9 @@ export interface PublishCall {
   parse(): ParsedCall;
 }
 
-/** What a call publishes, and how. */
+/** What a call publishes, each topic once, and how. */
 export interface ParsedCall {
-  readonly request: PublishRequest;
+  readonly requests: readonly PublishRequest[];
   /** The idempotency key, unique for each credential; undefined if the call has none. */
   readonly webhookId: string | undefined;
   /** What a repetition of the call must have in common with it. */
@@ -50,11 +52,24 @@ export function createReadPublishCall(deps: { authenticate: Authenticate }): Rea
       credential: verify(raw),
       verifiedFromMs,
       parse: () => ({
-        request: parsePublishRequest(decodeUtf8(raw)),
+        requests: parsePublishBody(decodeUtf8(raw)),
         webhookId: readWebhookId(request.headers),
         identity: raw,
         wait: parseWaitParameters(queryParameters(request)),
       }),
     };
   };
+}
+
+/**
+ * Checks nesting and size of `data` that is a part of a larger body; undefined without data.
+ *
+ * @throws {AppError} invalid_request or body_too_large
+ */
+export function limitData(member: JsonMember | undefined): JsonText | undefined {
+  const data = parseData(member);
+  if (data !== undefined && Buffer.byteLength(data) > MAX_DATA_BYTES) {
+    throw new AppError('body_too_large', `data is larger than ${MAX_DATA_BYTES / 1024} KiB`);
+  }
+  return data;
 }

@@ -5,7 +5,6 @@ import { disconnectSignal } from '../shared/express/disconnect-signal.ts';
 import { record } from '../shared/trace/record.ts';
 import { callerVerified } from '../shared/trace/request-context.ts';
 import { formatTraceparent, parseTraceparent } from '../shared/trace/traceparent.ts';
-import type { UpdateBody } from '../shared/update/update.ts';
 import type { ClusterPublisher, PublishedTopic } from './cluster-publisher.ts';
 import type { DeliveryReceipts } from './delivery-receipts.ts';
 import type { Idempotent } from './idempotency.ts';
@@ -40,21 +39,27 @@ export function createPublishHandlers(deps: {
     const within = callerVerified(request);
     if (within) tracer.startSpan('verify', { startTime: call.verifiedFromMs }, within).end();
     rateLimit.admit(credential);
-    const { request: parsed, webhookId, identity, wait } = call.parse();
-    const { topics, ...content } = parsed;
+    const { requests, webhookId, identity, wait } = call.parse();
+    const topics = requests.flatMap((request) => request.topics);
     const attributes = { topic: topics.join(' ') };
     if (within) trace.getSpan(within)?.setAttributes(attributes);
     if (!topics.every(credential.mayPublish)) throw new AppError('topic_forbidden');
-    const body = withCallersTrace(request.headers.traceparent, content);
-    const dataBytes = Buffer.byteLength(content.data ?? '');
-    rateLimit.charge(credential, pointsOf({ topics: topics.length, dataBytes }) - 1);
+    const parent = parseTraceparent(request.headers.traceparent);
+    const dataBytes = requests.flatMap((request) => {
+      const bytes = Buffer.byteLength(request.data ?? '');
+      return request.topics.map(() => bytes);
+    });
+    rateLimit.charge(credential, pointsOf(dataBytes) - 1);
 
     async function publish(): Promise<{ updates: readonly PublishedTopic[] }> {
       storageLimit.store(credential, { topics, dataBytes, webhookId });
       const options = { kind: SpanKind.CLIENT, attributes, within };
       const updates = await record(brokerTracer, 'publish', options, async (span) => {
-        const traced = span ? { ...body, traceparent: formatTraceparent(span.spanContext()) } : body;
-        const published = await publisher.publish(topics, traced);
+        // With the trace of the caller, relays record deliveries under it even if this webhook records nothing.
+        const caller = span?.spanContext() ?? parent;
+        const traced = caller ? { traceparent: formatTraceparent(caller) } : {};
+        const calls = requests.map(({ topics: same, ...body }) => publisher.publish(same, { ...body, ...traced }));
+        const published = (await Promise.all(calls)).flat();
         span?.setAttribute('version', published.map(({ version }) => version).join(' '));
         return published;
       });
@@ -80,10 +85,4 @@ export function createPublishHandlers(deps: {
       response.status(status.delivered ? 200 : 202).json({ updates, ...status });
     });
   };
-}
-
-/** Adds the trace context of the caller, so that relays record deliveries under it even if this webhook records nothing. */
-function withCallersTrace(header: unknown, body: UpdateBody): UpdateBody {
-  const parent = parseTraceparent(header);
-  return parent ? { ...body, traceparent: formatTraceparent(parent) } : body;
 }

@@ -51,7 +51,12 @@ export function createRateLimit(deps: {
   };
 }
 
-/** Returns the points of a call: one for each topic or, if that is more, for each KiB of `data` that relays receive. */
-export function pointsOf(call: { topics: number; dataBytes: number }): number {
-  return Math.max(call.topics, Math.ceil((call.topics * call.dataBytes) / 1024));
+/**
+ * Returns the points of a call: one for each topic or, if that is more, for each KiB of `data` that relays receive.
+ *
+ * @param dataBytes of each topic
+ */
+export function pointsOf(dataBytes: readonly number[]): number {
+  const bytes = dataBytes.reduce((sum, size) => sum + size, 0);
+  return Math.max(dataBytes.length, Math.ceil(bytes / 1024));
 }

@@ -13,8 +13,8 @@ const RESPONSE_TOPIC_BYTES = 70;
 /** What a call stores. */
 export interface StoringCall {
   readonly topics: readonly Topic[];
-  /** Bytes of `data`, which every topic stores. */
-  readonly dataBytes: number;
+  /** Bytes of the `data` of each topic. */
+  readonly dataBytes: readonly number[];
   /** The key under which the response is stored; undefined if it is not. */
   readonly webhookId: string | undefined;
 }
@@ -73,8 +73,8 @@ export function createStorageLimit(deps: {
       const responseKey = webhookId === undefined ? undefined : digestOf(webhookId);
       const responseBytes = responseSizeOf(topics);
       let added = responseKey === undefined ? 0 : responseBytes - responses.of(responseKey);
-      for (const topic of topics) {
-        added += Math.max(0, dataBytes - data.of(topic));
+      for (const [i, topic] of topics.entries()) {
+        added += Math.max(0, (dataBytes[i] ?? 0) - data.of(topic));
         added += Math.max(0, sizeOf(topic) - registers.of(topic));
       }
       if (used + added > maxBytes) {
@@ -84,8 +84,9 @@ export function createStorageLimit(deps: {
         throw new AppError('rate_limited', 'These credentials have stored too much', { retryAfterS });
       }
       if (responseKey !== undefined) responses.put(responseKey, responseBytes, now);
-      for (const topic of topics) {
-        if (dataBytes > 0) data.put(topic, dataBytes, now);
+      for (const [i, topic] of topics.entries()) {
+        const bytes = dataBytes[i] ?? 0;
+        if (bytes > 0) data.put(topic, bytes, now);
         registers.put(topic, sizeOf(topic), now);
       }
     },

@@ -2,11 +2,11 @@ import type { Request } from 'express';
 import { AppError } from '../shared/errors.ts';
 import { queryParameters } from '../shared/express/query-parameters.ts';
 import { type BodyReader, decodeUtf8 } from '../shared/http/read-body.ts';
-import { parseData, parseSpread, requireTopics } from '../shared/protocol/publish-request.ts';
-import { type JsonText, splitJsonObject } from '../shared/update/json-text.ts';
+import { parseSpread, requireTopics } from '../shared/protocol/publish-request.ts';
+import { type JsonText, jsonMemberAt } from '../shared/update/json-text.ts';
 import { type Authenticate, readWebhookId } from './authenticate.ts';
 import { cloudEventModeOf, idempotencyKeyOf, parseBinaryEvent, parseCloudEvent } from './cloud-event.ts';
-import { MAX_DATA_BYTES, type ParsedCall, type ReadCall } from './publish-call.ts';
+import { limitData, type ParsedCall, type ReadCall } from './publish-call.ts';
 import { parseWaitParameters } from './wait-parameters.ts';
 
 const PATH = '/webhook/';
@@ -48,7 +48,7 @@ function parseTopicCall(request: Request, raw: Buffer): ParsedCall {
   // A signature covers the body only: the same signed call with another URL is another call.
   const form = JSON.stringify({ topics, spread, data: data !== undefined });
   return {
-    request: { topics, ...(data === undefined ? {} : { data }), ...(spread === undefined ? {} : { spread }) },
+    requests: [{ topics, ...(data === undefined ? {} : { data }), ...(spread === undefined ? {} : { spread }) }],
     webhookId: readWebhookId(request.headers) ?? eventKey,
     identity: Buffer.concat([Buffer.from(`${form}\n`), raw]),
     wait: parseWaitParameters(query),
@@ -67,27 +67,23 @@ function readData({ headers }: Request, raw: Buffer, mode: string | undefined): 
   if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
     throw new AppError('unsupported_media_type', 'With data=body, the body must not be compressed');
   }
-  const data = parseBody(raw);
+  const text = parseBody(raw);
   const event = cloudEventModeOf(headers);
   if (event === 'batched') {
     throw new AppError('invalid_request', 'With data=body, the body must be one event, not a batch');
   }
-  const published = event === 'structured' ? parseData(splitJsonObject(data).get('data')) : data;
-  if (published !== undefined && Buffer.byteLength(published) > MAX_DATA_BYTES) {
-    throw new AppError('body_too_large', `data is larger than ${MAX_DATA_BYTES / 1024} KiB`);
-  }
-  return published;
+  return limitData(jsonMemberAt(text, event === 'structured' ? ['data'] : []));
 }
 
-/** Parses the body as `data`: any JSON value. */
-function parseBody(raw: Buffer): JsonText {
+/** Returns the text of a body in JSON. */
+function parseBody(raw: Buffer): string {
   const text = decodeUtf8(raw);
   try {
     JSON.parse(text);
   } catch {
     throw new AppError('invalid_json', 'With data=body, the body must be JSON');
   }
-  return parseData(splitJsonObject(`{"data":${text}}`).get('data')) as JsonText;
+  return text;
 }
 
 /** Returns the idempotency key of the CloudEvents that a request carries; undefined if it carries none. */

@@ -170,7 +170,7 @@ describe('the outbox', () => {
     const clock = { monotonicMs: () => nowMs };
     const webhook = await startWebhook({ broker, config: { secrets, pointsPerSecond: 20 }, clock });
     onTestFinished(() => webhook.stop());
-    await outboxOf(webhook.url);
+    await outboxOf(webhook.url, { OUTBOX_BATCH: '20' });
     await eventually(() => expect(published()).toHaveLength(20));
     await eventually(async () => {
       nowMs += 100; // a failed attempt is repeated after a second or more

@@ -270,10 +270,18 @@ describe('the OpenAPI description of the webhook', () => {
   });
 
   it('is right about which bodies are publish requests', () => {
-    const accepts = (body: unknown) => walk.isValid('/components/schemas/PublishRequest', body);
-    for (const body of [{ topic: 'chat' }, { topics: ['a', 'b//c'], data: null, spread: 0 }])
-      expect(accepts(body)).toBe(true);
-    for (const body of [{}, { topic: 'a b' }, { topic: 'a', topics: ['b'] }, { topics: [] }, { topic: 'a', dat: 1 }]) {
+    const accepts = (body: unknown) => walk.isValid('/components/schemas/PublishBody', body);
+    const updates = [{ topic: 'chat' }, { topics: ['a', 'b//c'], data: null, spread: 0 }];
+    for (const body of [...updates, { updates }]) expect(accepts(body)).toBe(true);
+    for (const body of [
+      {},
+      { topic: 'a b' },
+      { topic: 'a', topics: ['b'] },
+      { topics: [] },
+      { topic: 'a', dat: 1 },
+      { updates: [] },
+      { updates: [{}] },
+    ]) {
       expect(accepts(body)).toBe(false);
     }
   });

@@ -5,6 +5,7 @@ import { Webhook as SvixWebhook } from 'svix';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Clock } from '../../services/shared/clock.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
+import { AppError } from '../../services/shared/errors.ts';
 import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
 import { readSources } from '../../services/webhook/sources/source.ts';
 import { eventually } from '../support/eventually.ts';
@@ -32,15 +33,20 @@ interface Delivery {
 }
 
 /** Starts a webhook with these sources; its clock may stand still. */
-async function start(sources: Record<string, object>, clock: Partial<Clock> = {}) {
+async function start(
+  sources: Record<string, object>,
+  clock: Partial<Clock> = {},
+  settings: { pointsPerSecond?: number } = {},
+) {
   const env = new EnvReader({ WEBHOOK_SOURCES: sourcesFile(sources) });
   const broker = new RecordingBroker();
-  const config = { sources: readSources(env) };
+  const config = { sources: readSources(env), ...settings };
   env.finish();
   const webhook = await startWebhook({ broker, config, clock });
   onTestFinished(() => webhook.stop());
   return {
     ...webhook,
+    broker,
     topics: () => broker.published.map(({ topic }) => topic),
     deliver: ({ path = 'sender', body, headers }: Delivery) =>
       fetch(`${webhook.url}/hooks/${path}`, { method: 'POST', headers, body: Buffer.from(body) }),
@@ -112,8 +118,10 @@ describe.each(Object.entries(vendors))('a delivery verified by %s', (name, { sec
     const response = await webhook.deliver(await deliver(order(7), 'd-1'));
     expect(await response.json()).toMatchObject({ updates: [{ topic: 'order/7', version: 1 }] });
     expect(webhook.topics()).toEqual(['order/7']);
-    expect(await webhook.registry.metrics()).toContain(
-      'webhook_source_calls_total{source="sender",outcome="accepted"} 1',
+    await eventually(async () =>
+      expect(await webhook.registry.metrics()).toContain(
+        'webhook_source_calls_total{source="sender",outcome="accepted"} 1',
+      ),
     );
   });
 
@@ -135,7 +143,9 @@ describe.each(Object.entries(vendors))('a delivery verified by %s', (name, { sec
     const code = verify === 'basic' || verify === 'token' ? 'unauthorized' : 'invalid_signature';
     await expectProblem(await webhook.deliver(await deliver(order(7), 'd-1')), 401, code);
     expect(webhook.topics()).toEqual([]);
-    expect(await webhook.registry.metrics()).toContain('{source="sender",outcome="unverified"} 1');
+    await eventually(async () =>
+      expect(await webhook.registry.metrics()).toContain('{source="sender",outcome="unverified"} 1'),
+    );
   });
 
   it('is accepted with any of the secrets, as during a rotation', async () => {
@@ -154,7 +164,7 @@ describe.each(Object.entries(vendors))('a delivery verified by %s', (name, { sec
     expect(detail).toMatch(/^The (header \S+ is missing: .+|path must end with the token of this source)$/);
   });
 
-  it('is refused, and no body is read, after 60 wrong ones from its address', async () => {
+  it('is limited after 60 wrong ones from its address, unless it is verified without its body', async () => {
     const webhook = await start(sources, { monotonicMs: () => 0 });
     const good = await deliver(order(7), 'd-1');
     const entries = Object.entries(good.headers).map(([header, value]) => [
@@ -169,8 +179,29 @@ describe.each(Object.entries(vendors))('a delivery verified by %s', (name, { sec
     };
     const statuses = await Promise.all(Array.from({ length: 60 }, async () => (await webhook.deliver(bad)).status));
     expect(new Set(statuses)).toEqual(new Set([401]));
-    await expectProblem(await webhook.deliver(good), 429, 'rate_limited');
+    await expectProblem(await webhook.deliver(bad), 429, 'rate_limited');
+    const needsBody = verify !== 'basic' && verify !== 'token';
+    expect((await webhook.deliver(good)).status).toBe(needsBody ? 429 : 200);
+    await eventually(async () =>
+      expect(await webhook.registry.metrics()).toContain(`{source="sender",outcome="limited"} ${needsBody ? 2 : 1}`),
+    );
   });
+});
+
+it('deliveries to a source are counted by how they end', async () => {
+  const webhook = await start({ sender: { ...REPO, topic: 'chat' } }, { monotonicMs: () => 0 }, { pointsPerSecond: 5 });
+  const delivery = { body: 'x', headers: { 'X-Hub-Signature-256': await sign(SECRET, 'x') } };
+  const counted = (outcome: string, count: number) =>
+    eventually(async () => {
+      expect(await webhook.registry.metrics()).toContain(`{source="sender",outcome="${outcome}"} ${count}`);
+    });
+  webhook.broker.failWith = new AppError('broker_unavailable');
+  expect((await webhook.deliver(delivery)).status).toBe(503);
+  await counted('failed', 1);
+  webhook.broker.failWith = undefined;
+  while ((await webhook.deliver(delivery)).status === 200);
+  await counted('limited', 1);
+  await counted('accepted', webhook.broker.published.length);
 });
 
 describe('a signature', () => {
@@ -280,7 +311,9 @@ describe('an event', () => {
     const problem = await response.json();
     expect([response.status, problem.code, problem.detail]).toEqual([422, 'unmatched_event', detail]);
     expect(webhook.topics()).toEqual([]);
-    expect(await webhook.registry.metrics()).toContain('{source="sender",outcome="unmatched"} 1');
+    await eventually(async () =>
+      expect(await webhook.registry.metrics()).toContain('{source="sender",outcome="unmatched"} 1'),
+    );
   });
 
   it('never takes members that every object has', async () => {
@@ -322,6 +355,133 @@ describe('an event', () => {
     const response = await fetch(`${webhook.url}/webhook`, { method: 'POST', ...delivery });
     const { detail } = await response.json();
     expect(detail).toContain('deliveries of GitHub go to /hooks/<name>, for a source in WEBHOOK_SOURCES');
+  });
+});
+
+describe('the data of a source', () => {
+  const deliver = async (source: object, body: string, headers: Record<string, string> = JSON_TYPE) => {
+    const webhook = await start({ sender: { verify: 'token', secrets: [TOKEN], topic: 'chat', ...source } });
+    const response = await webhook.deliver({ path: `sender/${TOKEN}`, body, headers });
+    const { code, detail } = await response.json();
+    const published = webhook.broker.published.map(({ topic, body: { data } }) => [topic, data]);
+    return { status: response.status, code, detail, published };
+  };
+  const STRUCTURED = { 'content-type': 'application/cloudevents+json' };
+  const event = '{"specversion":"1.0","id":"e-1","source":"/orders","type":"paid","data":{"order": 7.0}}';
+  const binary = { ...JSON_TYPE, 'ce-specversion': '1.0', 'ce-id': 'e-1', 'ce-source': '/orders', 'ce-type': 'paid' };
+
+  it.each<[string, object, string, Record<string, string>, [string, unknown][]]>([
+    ['nothing by default', {}, '{"a":1}', JSON_TYPE, [['chat', undefined]]],
+    [
+      'the whole event, as it was sent',
+      { data: true },
+      '{ "a": 1.0, "b": [9007199254740993] }',
+      JSON_TYPE,
+      [['chat', '{"a":1.0,"b":[9007199254740993]}']],
+    ],
+    ['a whole list', { data: true }, '[{"a":1}, 2]', JSON_TYPE, [['chat', '[{"a":1},2]']]],
+    ['a member', { data: 'a.b' }, '{"a":{"b":{"c" : null}}}', JSON_TYPE, [['chat', '{"c":null}']]],
+    ['a member that is null', { data: 'after' }, '{"after":null}', JSON_TYPE, [['chat', 'null']]],
+    ['an item of a list', { data: 'items.1' }, '{"items":["a","b"]}', JSON_TYPE, [['chat', '"b"']]],
+    [
+      'the last event of each topic of a batch',
+      { topic: 't/{id}', data: 'n' },
+      '[{"id":1,"n":1},{"id":2,"n":2},{"id":1,"n":3.0}]',
+      JSON_TYPE,
+      [
+        ['t/1', '3.0'],
+        ['t/2', '2'],
+      ],
+    ],
+    ['the data of a CloudEvent', { data: true }, event, STRUCTURED, [['chat', '{"order":7.0}']]],
+    ['a member of a CloudEvent', { data: 'data.order' }, event, STRUCTURED, [['chat', '7.0']]],
+    ['an attribute of a CloudEvent', { data: 'type' }, event, STRUCTURED, [['chat', '"paid"']]],
+    [
+      'no data of a CloudEvent without any',
+      { data: true },
+      event.replace(/,"data.*/, '}'),
+      STRUCTURED,
+      [['chat', undefined]],
+    ],
+    ['the body of a CloudEvent in binary mode', { data: true }, '{"order": 7.0}', binary, [['chat', '{"order":7.0}']]],
+    ['a member of a CloudEvent in binary mode', { data: 'data.order' }, '{"order": 7.0}', binary, [['chat', '7.0']]],
+    ['an attribute in binary mode, whatever the body is', { data: 'type' }, 'text', binary, [['chat', '"paid"']]],
+    [
+      'the data of each CloudEvent of a batch',
+      { topic: 'orders/{id}', data: true },
+      `[${event},${event.replace('e-1', 'e-2').replace('7.0', '8.0')}]`,
+      { 'content-type': 'application/cloudevents-batch+json' },
+      [
+        ['orders/e-1', '{"order":7.0}'],
+        ['orders/e-2', '{"order":8.0}'],
+      ],
+    ],
+  ])('is %s', async (_, source, body, headers, published) => {
+    expect(await deliver(source, body, headers)).toMatchObject({ status: 200, published });
+  });
+
+  it.each<[string, object, string, Record<string, string>, number, string, string]>([
+    [
+      'a member that is missing',
+      { data: 'a.b' },
+      '{"a":1}',
+      JSON_TYPE,
+      422,
+      'unmatched_event',
+      '"data" of the source needs "a.b" of the event, which is missing',
+    ],
+    [
+      'a body that is not JSON',
+      { data: true },
+      'a=1',
+      { 'content-type': 'application/x-www-form-urlencoded' },
+      400,
+      'invalid_json',
+      'choose application/json at the sender',
+    ],
+    ['no body', { data: true }, '', {}, 400, 'invalid_json', 'This source needs events in JSON'],
+    [
+      'a binary body that is not JSON',
+      { data: true },
+      'text',
+      binary,
+      400,
+      'invalid_json',
+      'This source needs events in JSON',
+    ],
+    [
+      'data of more than 64 KiB',
+      { data: 'a' },
+      `{"a":"${'x'.repeat(65_536)}"}`,
+      JSON_TYPE,
+      413,
+      'body_too_large',
+      'data is larger than 64 KiB',
+    ],
+    [
+      'data that is nested too deep',
+      { data: true },
+      '['.repeat(65) + ']'.repeat(65),
+      JSON_TYPE,
+      400,
+      'invalid_request',
+      'nested deeper than 64 levels',
+    ],
+  ])(
+    'is refused with a reason for %s, and nothing is published',
+    async (_, source, body, headers, status, code, detail) => {
+      const result = await deliver(source, body, headers);
+      expect(result).toMatchObject({ status, code, published: [] });
+      expect(result.detail).toContain(detail);
+    },
+  );
+
+  it.each(['', 'a..b', false, null, 1, {}])('is chosen by true or a name, not by %j', (data) => {
+    const env = new EnvReader({
+      WEBHOOK_SOURCES: sourcesFile({ sender: { verify: 'token', secrets: [TOKEN], topic: 'chat', data } }),
+    });
+    readSources(env);
+    expect(() => env.finish()).toThrow('an invalid data: it must be true for the whole event, or the name of a member');
   });
 });
 

@@ -12,7 +12,7 @@ import { AppError } from '../../services/shared/errors.ts';
 import { createClientAddressReader } from '../../services/shared/http/client-address.ts';
 import { requireMediaType } from '../../services/shared/http/read-body.ts';
 import { parseClientMessage } from '../../services/shared/protocol/client-message.ts';
-import { parsePublishRequest } from '../../services/shared/protocol/publish-request.ts';
+import { parsePublishBody } from '../../services/shared/protocol/publish-request.ts';
 import { type JsonText, toJsonText } from '../../services/shared/update/json-text.ts';
 import { isTopic, parseTopic, type Topic } from '../../services/shared/update/topic.ts';
 import { parseTopicPattern } from '../../services/shared/update/topic-pattern.ts';
@@ -85,18 +85,21 @@ describe('input from outside', { timeout: 20_000 + 10 * numRuns }, () => {
     const bodies = fc.oneof(
       anyText,
       fc
-        .record({ topic: field, topics: field, data: fc.jsonValue() }, { requiredKeys: [] })
+        .record(
+          { topic: field, topics: field, data: fc.jsonValue(), updates: fc.array(fc.jsonValue()) },
+          { requiredKeys: [] },
+        )
         .map((value) => JSON.stringify(value)),
       fc.nat(20_000).map((depth) => `{"topic":"a","data":${'['.repeat(depth)}${']'.repeat(depth)}}`),
     );
     holdsFor(bodies, (text) => {
-      const request = outcome(() => parsePublishRequest(text));
-      if (!request) return;
-      expect(request.topics.length).toBeGreaterThan(0);
-      expect(request.topics.length).toBeLessThanOrEqual(100);
-      expect(request.topics.every(isTopic)).toBe(true);
-      expect(decodeBody(encodeBody(request))).toEqual(request.data === undefined ? {} : { data: request.data });
-      if (request.data !== undefined) expect(() => JSON.parse(request.data ?? '')).not.toThrow();
+      for (const request of outcome(() => parsePublishBody(text)) ?? []) {
+        expect(request.topics.length).toBeGreaterThan(0);
+        expect(request.topics.length).toBeLessThanOrEqual(100);
+        expect(request.topics.every(isTopic)).toBe(true);
+        expect(decodeBody(encodeBody(request))).toEqual(request.data === undefined ? {} : { data: request.data });
+        if (request.data !== undefined) expect(() => JSON.parse(request.data ?? '')).not.toThrow();
+      }
     });
   });
 
@@ -316,7 +319,7 @@ describe('input from outside', { timeout: 20_000 + 10 * numRuns }, () => {
       });
       outcome(() => parseConnectRequest(text, { maxTopics: 4, authorization: `Bearer ${text} x`, lastEventId: text }));
       outcome(() => parseClientMessage(text));
-      outcome(() => parsePublishRequest(text));
+      outcome(() => parsePublishBody(text));
       outcome(() => parseTopic(text));
       outcome(() => requireMediaType({ 'content-type': text }, ['application/json']));
       decodeSignal(chat, text);

@@ -2,7 +2,7 @@ import { AppError } from '../errors.ts';
 import { type JsonMember, type JsonText, splitJsonObject } from '../update/json-text.ts';
 import { isTopic, type Topic } from '../update/topic.ts';
 
-/** The body of `POST /webhook`. */
+/** An update of one topic or more, as in the body of `POST /webhook`. */
 export interface PublishRequest {
   /** At least one, without duplicates, in the order of the request. */
   readonly topics: readonly Topic[];
@@ -14,6 +14,8 @@ export interface PublishRequest {
 
 export const MAX_TOPICS_PER_REQUEST = 100;
 
+/** The only member of a body with updates that differ. */
+const UPDATES = 'updates';
 const MEMBERS = ['topic', 'topics', 'data', 'spread'];
 /** Characters of an unknown name that an error repeats. */
 const MAX_SHOWN_LENGTH = 100;
@@ -47,6 +49,31 @@ export function parsePublishRequest(text: string): PublishRequest {
   const data = fields.has('data') ? parseData(splitJsonObject(text).get('data')) : undefined;
   const spread = parseSpread(fields.get('spread'));
   return { topics, ...(data === undefined ? {} : { data }), ...(spread === undefined ? {} : { spread }) };
+}
+
+/**
+ * Parses the body of `POST /webhook`: a publish request, or `updates` with a list of them, no topic of which is there twice.
+ *
+ * @throws {AppError} as `parsePublishRequest` does
+ */
+export function parsePublishBody(text: string): readonly PublishRequest[] {
+  let updates: JsonMember | undefined;
+  try {
+    if (Object.hasOwn(Object(JSON.parse(text)), UPDATES)) updates = splitJsonObject(text).get(UPDATES);
+  } catch {
+    throw new AppError('invalid_json');
+  }
+  if (updates === undefined) return [parsePublishRequest(text)];
+  if (splitJsonObject(text).size > 1) {
+    throw new AppError('unknown_member', 'A body with updates must have no other members');
+  }
+  const items = updates.text.startsWith('[') ? [...splitJsonObject(updates.text).values()] : [];
+  if (items.length === 0) throw new AppError('invalid_request', 'updates must be a list of one or more objects');
+  const requests = items.map((item) => parsePublishRequest(item.text));
+  const topics = requests.flatMap((request) => request.topics);
+  if (requireTopics(topics).length === topics.length) return requests;
+  const twice = topics.find((topic, i) => topics.indexOf(topic) !== i);
+  throw new AppError('invalid_request', `updates must not have a topic twice, as ${twice}`);
 }
 
 function requireKnownMembers(names: Iterable<string>): void {

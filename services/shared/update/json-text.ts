@@ -21,13 +21,14 @@ const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 
 /**
- * Splits the text of a JSON object into its members, without parsing their values. Of members with the same name the
- * last one counts, as for `JSON.parse`.
+ * Splits the text of a JSON object or list into its members, without parsing their values. Those of a list have their positions
+ * as names. Of members with the same name the last one counts, as for `JSON.parse`.
  *
- * @param text valid JSON, an object
+ * @param text valid JSON, an object or a list
  */
 export function splitJsonObject(text: string): ReadonlyMap<string, JsonMember> {
   const members = new Map<string, JsonMember>();
+  const isList = /^\s*\[/.test(text);
   let name = '';
   let compact = '';
   let copiedTo = 0;
@@ -41,7 +42,7 @@ export function splitJsonObject(text: string): ReadonlyMap<string, JsonMember> {
   };
   const endMember = (end: number): void => {
     const value = take(end);
-    if (value !== '') members.set(name, { text: value as JsonText, depth: deepest });
+    if (value !== '') members.set(isList ? String(members.size) : name, { text: value as JsonText, depth: deepest });
     deepest = 0;
   };
   for (let i = 0; i < text.length; i += 1) {
@@ -69,6 +70,21 @@ function isOpening(code: number): boolean {
 
 function isClosing(code: number): boolean {
   return code === 0x5d || code === 0x7d;
+}
+
+/**
+ * Returns a member of a member of a value, and so on; undefined if there is none.
+ *
+ * @param text valid JSON
+ * @param path names of members, and positions in lists
+ */
+export function jsonMemberAt(text: string, path: readonly string[]): JsonMember | undefined {
+  let member = splitJsonObject(`[${text}]`).get('0');
+  for (const name of path) {
+    const isNested = member !== undefined && /^[[{]/.test(member.text);
+    member = isNested ? splitJsonObject(member?.text ?? '').get(name) : undefined;
+  }
+  return member;
 }
 
 /** Returns the position of the quote that ends the string beginning at `start`. */

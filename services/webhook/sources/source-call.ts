@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Request } from 'express';
 import { AppError } from '../../shared/errors.ts';
 import { type BodyReader, decodeUtf8 } from '../../shared/http/read-body.ts';
+import { type JsonText, jsonMemberAt, splitJsonObject } from '../../shared/update/json-text.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import {
   type CloudEvent,
@@ -13,8 +14,8 @@ import {
 } from '../cloud-event.ts';
 import type { Credential } from '../credential.ts';
 import type { FailureLimit } from '../failure-limit.ts';
-import type { SourceReport } from '../metrics.ts';
-import type { ParsedCall, ReadCall } from '../publish-call.ts';
+import type { SourceOutcome, SourceReport } from '../metrics.ts';
+import { limitData, type ParsedCall, type ReadCall } from '../publish-call.ts';
 import { pathTokenOf } from './path-token.ts';
 import type { Source, Sources } from './source.ts';
 
@@ -41,9 +42,10 @@ export function createReadSourceCall(deps: {
 
   /** Verifies a delivery, and returns its body. */
   async function verified(request: Request, source: Source): Promise<{ raw: Buffer; verifiedFromMs: number }> {
-    failures.check(request);
     const { headers } = request;
     const check = source.verifier.check({ headers, token: pathTokenOf(request), nowMs: nowMs() });
+    // Credentials that are right without a body are accepted from every address: others must not be able to exclude their sender.
+    if (check !== true) failures.check(request);
     const raw = check === false ? undefined : await bodies.read(request);
     const verifiedFromMs = performance.now();
     if (raw && (check === true || (check !== false && check(raw)))) return { raw, verifiedFromMs };
@@ -61,33 +63,26 @@ export function createReadSourceCall(deps: {
         'WEBHOOK_SOURCES has no source of this name; restart the webhook after a change',
       );
     }
+    const { res } = request;
+    res?.once('finish', () => report.sourceCalled(source.name, outcomeOf(res.statusCode)));
     try {
       const { raw, verifiedFromMs } = await verified(request, source);
       const credential = credentials.get(source) as Credential;
-      return {
-        credential,
-        verifiedFromMs,
-        parse: () => counted(source, () => parseDelivery(request.headers, raw, source)),
-      };
+      return { credential, verifiedFromMs, parse: () => parseDelivery(request.headers, raw, source) };
     } catch (error) {
-      if (error instanceof AppError && error.status === 401) {
-        report.sourceCalled(source.name, 'unverified');
-        if (source.verify === 'basic') request.res?.setHeader('WWW-Authenticate', 'Basic realm="heliograph"');
+      if (error instanceof AppError && error.status === 401 && source.verify === 'basic') {
+        res?.setHeader('WWW-Authenticate', 'Basic realm="heliograph"');
       }
       throw error;
     }
   };
+}
 
-  function counted(source: Source, parse: () => ParsedCall): ParsedCall {
-    try {
-      const call = parse();
-      report.sourceCalled(source.name, 'accepted');
-      return call;
-    } catch (error) {
-      report.sourceCalled(source.name, 'unmatched');
-      throw error;
-    }
-  }
+function outcomeOf(status: number): SourceOutcome {
+  if (status < 400) return 'accepted';
+  if (status === 401) return 'unverified';
+  if (status === 429) return 'limited';
+  return status < 500 ? 'unmatched' : 'failed';
 }
 
 function credentialOf({ name, mayPublish }: Source): Credential {
@@ -97,11 +92,17 @@ function credentialOf({ name, mayPublish }: Source): Credential {
 
 function parseDelivery(headers: IncomingHttpHeaders, raw: Buffer, source: Source): ParsedCall {
   const { events, cloudEvents, body } = parseEvents(headers, raw, source);
-  const topics = [...new Set(events.map((event) => source.topic.fill(event)))];
+  /** The position of the last event of each topic. */
+  const last = new Map(events.map((event, i) => [source.topic.fill(event), i]));
+  const topics = [...last.keys()];
   requirePermitted(topics, source);
+  const texts = source.data && eventTexts(headers, raw, events, body);
   const deliveryId = source.verifier.deliveryId(headers, body);
   const eventKey = cloudEvents.length > 0 ? idempotencyKeyOf(cloudEvents) : undefined;
-  return { request: { topics }, webhookId: deliveryId ?? eventKey, identity: ANY_BODY, wait: undefined };
+  const requests = texts
+    ? [...last].map(([topic, i]) => ({ topics: [topic], ...readData(texts[i] ?? '', source, cloudEvents.length > 0) }))
+    : [{ topics }];
+  return { requests, webhookId: deliveryId ?? eventKey, identity: ANY_BODY, wait: undefined };
 }
 
 function requirePermitted(topics: readonly Topic[], source: Source): void {
@@ -121,10 +122,42 @@ interface Events {
   readonly body: unknown;
 }
 
+/** Returns the JSON of each event. That of a CloudEvent in binary mode has its attributes too, as in structured mode. */
+function eventTexts(
+  headers: IncomingHttpHeaders,
+  raw: Buffer,
+  events: readonly unknown[],
+  body: unknown,
+): readonly string[] {
+  const text = decodeUtf8(raw);
+  if (cloudEventModeOf(headers) === 'binary') {
+    const attributes = JSON.stringify({ ...Object(events[0]), data: undefined });
+    return [body === undefined ? attributes : `${attributes.slice(0, -1)},"data":${text}}`];
+  }
+  const isList = Array.isArray(body) && body !== events[0];
+  return isList ? [...splitJsonObject(text).values()].map((member) => member.text) : [text];
+}
+
+/** Returns the `data` of an event, as the source chooses it: by default the whole one, or the data of a CloudEvent. */
+function readData(text: string, { data: path = [] }: Source, isCloudEvent: boolean): { data?: JsonText } {
+  const member = jsonMemberAt(text, isCloudEvent && path.length === 0 ? ['data'] : path);
+  const data = limitData(member);
+  if (data !== undefined) return { data };
+  if (path.length === 0) return {}; // a CloudEvent without data
+  throw new AppError(
+    'unmatched_event',
+    `"data" of the source needs "${path.join('.')}" of the event, which is missing`,
+  );
+}
+
 /** Parses the events of a body: one, or those of a list. A body that is not JSON is an event without members. */
-function parseEvents(headers: IncomingHttpHeaders, raw: Buffer, { topic }: Source): Events {
+function parseEvents(headers: IncomingHttpHeaders, raw: Buffer, { topic, data }: Source): Events {
   const mode = cloudEventModeOf(headers);
-  const body = parseJson(headers, raw, mode === 'binary' || (mode === undefined && !topic.hasPlaceholders));
+  const needsJson =
+    mode === 'binary'
+      ? data?.length === 0 && raw.length > 0
+      : mode !== undefined || topic.hasPlaceholders || data !== undefined;
+  const body = parseJson(headers, raw, !needsJson);
   if (mode === 'binary') {
     const event = parseBinaryEvent(headers, body);
     return { events: [event], cloudEvents: [event], body };
@@ -143,7 +176,7 @@ function parseJson(headers: IncomingHttpHeaders, raw: Buffer, isOptional: boolea
     const type = headers['content-type'] ?? 'nothing';
     throw new AppError(
       'invalid_json',
-      `The topic of this source needs events in JSON, but the body is ${type.slice(0, 100)}: choose application/json at the sender`,
+      `This source needs events in JSON, but the body is ${type.slice(0, 100)}: choose application/json at the sender`,
     );
   }
 }

@@ -13,12 +13,14 @@ export interface Source {
   readonly topic: TopicTemplate;
   /** The topics that it may publish. */
   readonly mayPublish: TopicPattern;
+  /** The path of the member of an event that becomes `data`: empty for the whole event. Undefined for no data. */
+  readonly data: readonly string[] | undefined;
 }
 
 export type Sources = ReadonlyMap<string, Source>;
 
 const SETTING = 'WEBHOOK_SOURCES';
-const MEMBERS = ['verify', 'secrets', 'topic', 'allow'];
+const MEMBERS = ['verify', 'secrets', 'topic', 'allow', 'data'];
 
 /** Notes a problem of the file, in words that contain no secret. */
 type Fail = (problem: string) => void;
@@ -61,7 +63,7 @@ function parseSource(name: string, value: unknown, fail: Fail): Source | undefin
     fail(`has in source ${JSON.stringify(name)} an invalid ${member}: ${problem}`);
   };
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) failAt('name', 'it must be 1 to 63 of a-z 0-9 -');
-  const { verify, secrets, topic, allow, ...others } = Object(value) as Record<string, unknown>;
+  const { verify, secrets, topic, allow, data, ...others } = Object(value) as Record<string, unknown>;
   for (const member of Object.keys(others)) failAt(JSON.stringify(member), `members are ${MEMBERS.join(', ')}`);
   const kind = typeof verify === 'string' && Object.hasOwn(VERIFIERS, verify) ? VERIFIERS[verify] : undefined;
   if (!kind) failAt('verify', `it must be one of ${Object.keys(VERIFIERS).join(', ')}`);
@@ -81,8 +83,13 @@ function parseSource(name: string, value: unknown, fail: Fail): Source | undefin
   const patterns = asTexts(allow);
   const mayPublish = allow === undefined ? () => true : patterns.length > 0 ? parseTopicPatterns(patterns) : undefined;
   if (!mayPublish) failAt('allow', 'it must be a list of topics, or of prefixes followed by *');
+  const isPath = typeof data === 'string' && data.split('.').every((member) => member !== '');
+  if (data !== undefined && data !== true && !isPath) {
+    failAt('data', 'it must be true for the whole event, or the name of a member of it, as repository.owner');
+  }
   if (!valid || !kind || !template || !mayPublish) return undefined;
-  return { name, verify: String(verify), verifier: kind.create(texts), topic: template, mayPublish };
+  const path = data === undefined ? undefined : isPath ? data.split('.') : [];
+  return { name, verify: String(verify), verifier: kind.create(texts), topic: template, mayPublish, data: path };
 }
 
 /** Returns a list of texts; empty for anything else. */

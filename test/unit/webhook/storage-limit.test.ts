@@ -25,7 +25,7 @@ function createLimit() {
     for (let n = 0; n < MAX_BYTES; n += 1) {
       const { topic = 'topic', dataBytes = 0, webhookId } = call(calls++);
       try {
-        limit.store(credential, { topics: [parseTopic(topic)], dataBytes, webhookId });
+        limit.store(credential, { topics: [parseTopic(topic)], dataBytes: [dataBytes], webhookId });
       } catch (error) {
         expect(error).toMatchObject({ code: 'rate_limited' });
         return n;

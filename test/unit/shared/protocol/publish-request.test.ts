@@ -4,6 +4,7 @@ import { AppError, type ErrorCode } from '../../../../services/shared/errors.ts'
 import {
   MAX_DATA_DEPTH,
   MAX_TOPICS_PER_REQUEST,
+  parsePublishBody,
   parsePublishRequest,
 } from '../../../../services/shared/protocol/publish-request.ts';
 
@@ -133,5 +134,45 @@ describe('parsePublishRequest', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('parsePublishBody', () => {
+  const refusalOf = (text: string) => {
+    try {
+      parsePublishBody(text);
+      return undefined;
+    } catch (error) {
+      const { code, message } = error as AppError;
+      return [code, message];
+    }
+  };
+  const LIST = JSON.stringify({ updates: Array.from({ length: 101 }, (_, i) => ({ topic: `t/${i}` })) });
+
+  it('returns each of several updates as it was sent', () => {
+    const text = '{"updates": [{"topic":"a","data":{ "n": 1.0 }}, {"topics":["b","c"],"spread":5}]}';
+    expect(parsePublishBody(text)).toEqual([
+      { topics: ['a'], data: '{"n":1.0}' },
+      { topics: ['b', 'c'], spread: 5 },
+    ]);
+    expect(parsePublishBody('{"topic":"a"}')).toEqual([{ topics: ['a'] }]);
+  });
+
+  it.each([
+    ['{"updates":[]}', 'invalid_request', 'updates must be a list of one or more objects'],
+    ['{"updates":{"0":{"topic":"a"}}}', 'invalid_request', 'updates must be a list of one or more objects'],
+    ['{"updates":null}', 'invalid_request', 'updates must be a list of one or more objects'],
+    ['{"updates":["a"]}', 'invalid_request', 'The body must be a JSON object'],
+    [
+      '{"updates":[{"topic":"a"},{"topics":["b","a"]}]}',
+      'invalid_request',
+      'updates must not have a topic twice, as a',
+    ],
+    ['{"updates":[{"topic":"a","dta":1}]}', 'unknown_member', 'not "dta"'],
+    ['{"updates":[{"topic":"a"}],"spread":1}', 'unknown_member', 'A body with updates must have no other members'],
+    ['{"updates":[{"topic":"a b"}]}', 'invalid_topic', ''],
+    [LIST, 'too_many_topics', 'A call may have 100 topics; this one has 101'],
+  ])('rejects %s with %s', (text, code, message) => {
+    expect(refusalOf(text)).toEqual([code, expect.stringContaining(message)]);
   });
 });
