@@ -4,7 +4,8 @@ import type { PublishedTopic } from './cluster-publisher.ts';
 
 /**
  * The state of an update on one relay. `delivered`: the relay has delivered it, or a newer version of the topic. `idle`: no
- * client of the relay subscribes to the topic. `pending`: the relay has subscribers, but has not delivered it yet.
+ * client of the relay subscribes to the topic. `pending`: the relay has subscribers, or had some a moment ago, but does not
+ * have the update yet.
  * `silent`: the relay is registered, but does not reply.
  */
 export type RelayState = 'delivered' | 'idle' | 'pending' | 'silent';
@@ -71,7 +72,8 @@ function countsOf({ version, delivered, subscribed, behind }: DeliveryReceipt): 
 }
 
 function relayState(published: number, receipt: DeliveryReceipt | undefined): RelayState {
-  if (!receipt || receipt.delivered + receipt.subscribed === 0) return 'idle';
-  if (receipt.version >= published) return 'delivered';
-  return receipt.subscribed === 0 ? 'idle' : 'pending';
+  if (!receipt) return 'idle';
+  // Also without subscribers: the next one would get the older version, and take it for the current one.
+  if (receipt.version < published) return 'pending';
+  return receipt.delivered + receipt.subscribed === 0 ? 'idle' : 'delivered';
 }

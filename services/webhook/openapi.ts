@@ -221,7 +221,11 @@ const requestedSpread = { ...SPREAD_SCHEMA, maximum: MAX_REQUESTED_SPREAD_MS };
 const receipts = { delivered: { type: 'boolean' }, receipts: { type: 'array', items: schemaRef('UpdateReceipt') } };
 const updates = { updates: { type: 'array', items: schemaRef('PublishedTopic') } };
 const missing = {
-  missing: { type: 'integer', minimum: 1, description: 'Relays that have just left, and may return.' },
+  missing: {
+    type: 'integer',
+    minimum: 1,
+    description: 'Relays that may be missing in the answer: Redis has just lost its data, or none is registered.',
+  },
 };
 
 const SCHEMAS = {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Broker, RelayLoad } from '../../services/shared/broker/broker.ts';
 import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
 import { REGISTER_TTL_MS, RETENTION_US } from '../../services/shared/broker/retention.ts';
@@ -20,42 +20,172 @@ describeReceipts('Redis', async () => redisBrokers({ REDIS_URL }));
 
 const TTL_MS = 30_000;
 
-describe('the membership of relays, after Redis lost it', () => {
-  it('reports how many relays are missing until they register again or count as gone', async () => {
-    const prefix = randomPrefix();
-    let nowMs = 0;
-    const { connect } = redisBrokers({ REDIS_URL, HELIOGRAPH_PREFIX: prefix }, { monotonicMs: () => nowMs });
-    const relays = ['one', 'two', 'three'].map((name) => ({ name, broker: connect() }));
-    const [one, two, three] = relays.map(
-      ({ name, broker }) =>
-        () =>
-          broker.exchangeLoad(name, { connections: 7, ttlMs: TTL_MS }),
-    );
-    for (const { broker } of relays) await broker.start();
-    for (const exchange of [one, two, three, one, two]) await exchange?.();
-    const membership = async () => {
-      const { relays: ids = [], missing } = (await relays[0]?.broker.receipts.membership()) ?? {};
-      return { relays: [...ids].sort(), missing };
-    };
-    expect(await membership()).toEqual({ relays: ['one', 'three', 'two'], missing: 0 });
+describe('the relay registry, after Redis lost entries', () => {
+  const brokers: Broker[] = [];
+  afterEach(async () => {
+    for (const broker of brokers.splice(0)) await broker.stop();
+  });
 
-    await askRedis(REDIS_URL, 'DEL', `${prefix}:relays`);
-    expect(await membership()).toEqual({ relays: [], missing: 1 });
-    await one?.();
-    expect(await membership()).toEqual({ relays: ['one'], missing: 2 });
-    await two?.();
-    await one?.();
-    nowMs = TTL_MS - 1;
-    for (const exchange of [two, one, two, one]) await exchange?.();
-    expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 1 });
-    nowMs = TTL_MS;
-    await two?.();
-    await one?.();
-    await two?.();
+  /** Connects processes of one cluster to a server. */
+  function connectTo(url: string) {
+    const prefix = randomPrefix();
+    const { connect } = redisBrokers({ REDIS_URL: url, HELIOGRAPH_PREFIX: prefix });
+    const start = async () => {
+      const broker = connect();
+      brokers.push(broker);
+      await broker.start();
+      return broker;
+    };
+    return {
+      /** Starts a webhook. Returns a function that reads the registry. */
+      async webhook() {
+        const { receipts } = await start();
+        return async () => {
+          const { relays, missing } = await receipts.membership();
+          return { relays: [...relays].sort(), missing };
+        };
+      },
+      /** Starts a relay. Returns a function that registers it. */
+      async relay(name: string, ttlMs = TTL_MS) {
+        const broker = await start();
+        const register = () => broker.exchangeLoad(name, { connections: 7, ttlMs });
+        await register();
+        return register;
+      },
+      registry: `${prefix}:relays`,
+      lose: () => askRedis(url, 'DEL', `${prefix}:relays`, `${prefix}:registry:{${prefix}:relays}`),
+    };
+  }
+
+  it('is complete if it is new, and no process knows of an earlier one', async () => {
+    const cluster = connectTo(REDIS_URL);
+    const membership = await cluster.webhook();
+    await cluster.relay('one');
+    expect(await membership()).toEqual({ relays: ['one'], missing: 0 });
+    await cluster.relay('two');
     expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 0 });
-    await three?.();
-    expect(await membership()).toEqual({ relays: ['one', 'three', 'two'], missing: 0 });
-    for (const { broker } of relays) await broker.stop();
+  });
+
+  it('is incomplete for as long as an entry lives, even if as many relays are registered as before', async () => {
+    const cluster = connectTo(REDIS_URL);
+    const membership = await cluster.webhook();
+    const ttlMs = 4000;
+    const one = await cluster.relay('one', ttlMs);
+    await cluster.relay('cut off', ttlMs);
+    await one();
+    expect(await membership()).toEqual({ relays: ['cut off', 'one'], missing: 0 });
+    await cluster.lose();
+    const two = await cluster.relay('two', ttlMs);
+    await one();
+    expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 1 });
+    await eventually(async () => {
+      await Promise.all([one(), two()]);
+      expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 0 });
+    }, 15_000);
+  });
+
+  it('is complete again at once when all that were registered have returned', async () => {
+    const cluster = connectTo(REDIS_URL);
+    const membership = await cluster.webhook();
+    const one = await cluster.relay('one');
+    const two = await cluster.relay('two');
+    await one();
+    await cluster.lose();
+    await cluster.relay('new');
+    await one();
+    expect(await membership()).toEqual({ relays: ['new', 'one'], missing: 1 });
+    await two();
+    expect(await membership()).toEqual({ relays: ['new', 'one', 'two'], missing: 0 });
+  });
+
+  it('is incomplete for a webhook that knew it, if a new relay is the first to register', async () => {
+    const cluster = connectTo(REDIS_URL);
+    const membership = await cluster.webhook();
+    await cluster.relay('cut off');
+    await cluster.lose();
+    await cluster.relay('new');
+    expect(await membership()).toEqual({ relays: ['new'], missing: 1 });
+    expect(await (await cluster.webhook())()).toEqual({ relays: ['new'], missing: 1 });
+  });
+
+  it('is incomplete for a new webhook, once a relay that was registered before has registered again', async () => {
+    const cluster = connectTo(REDIS_URL);
+    const one = await cluster.relay('one');
+    await cluster.relay('cut off');
+    await one();
+    await cluster.lose();
+    await cluster.relay('new');
+    await one();
+    expect(await (await cluster.webhook())()).toEqual({ relays: ['new', 'one'], missing: 1 });
+  });
+
+  it('is incomplete if a single entry is gone', async () => {
+    const cluster = connectTo(REDIS_URL);
+    const membership = await cluster.webhook();
+    const one = await cluster.relay('one');
+    await cluster.relay('cut off');
+    await one();
+    await askRedis(REDIS_URL, 'DEL', cluster.registry);
+    await one();
+    expect(await membership()).toEqual({ relays: ['one'], missing: 1 });
+  });
+
+  it("is incomplete if the server's clock has stepped, so that entries expire early", async () => {
+    for (const stepS of [60, -60]) {
+      const cluster = connectTo(REDIS_URL);
+      const membership = await cluster.webhook();
+      const one = await cluster.relay('one');
+      await cluster.relay('cut off');
+      await one();
+      for (const name of ['one', 'cut off']) {
+        const entry = String(await askRedis(REDIS_URL, 'HGET', cluster.registry, name));
+        const stored = `${Number(entry.slice(0, 16)) - stepS * 1_000_000}${entry.slice(16)}`;
+        await askRedis(REDIS_URL, 'HSET', cluster.registry, name, stored);
+      }
+      await one();
+      expect(await membership()).toEqual({ relays: ['one'], missing: 1 });
+    }
+  });
+
+  it('is incomplete after Redis restarted with older data', async () => {
+    await using redis = await RedisProcess.start();
+    const cluster = connectTo(redis.url);
+    await cluster.relay('one');
+    await askRedis(redis.port, 'SAVE');
+    await cluster.relay('cut off');
+    await redis.kill();
+    await redis.run();
+    const membership = await cluster.webhook();
+    expect(await membership()).toEqual({ relays: ['one'], missing: 1 });
+  });
+
+  it('is incomplete after Redis loaded older data in the same process', async () => {
+    await using redis = await RedisProcess.start({ args: ['--enable-debug-command', 'yes'] });
+    const cluster = connectTo(redis.url);
+    await cluster.relay('one');
+    await askRedis(redis.port, 'SAVE');
+    const membership = await cluster.webhook();
+    await cluster.relay('cut off');
+    await askRedis(redis.port, 'DEBUG', 'RELOAD', 'NOSAVE');
+    expect(await membership()).toEqual({ relays: ['one'], missing: 1 });
+  });
+
+  it('stays complete when a relay leaves or registers late, and when a first replica attaches', async () => {
+    await using redis = await RedisProcess.start();
+    await using replica = await RedisProcess.start();
+    const cluster = connectTo(redis.url);
+    const membership = await cluster.webhook();
+    const one = await cluster.relay('one');
+    const late = await cluster.relay('late', 100);
+    await eventually(async () => expect((await membership()).relays).toEqual(['one']));
+    await late();
+    expect((await membership()).missing).toBe(0);
+    await askRedis(replica.port, 'REPLICAOF', '127.0.0.1', redis.port);
+    await eventually(async () =>
+      expect(String(await askRedis(redis.port, 'INFO', 'replication'))).toContain('connected_slaves:1'),
+    );
+    await one();
+    expect((await membership()).missing).toBe(0);
   });
 });
 

@@ -201,6 +201,34 @@ describe('a receipt', { timeout: 120_000 }, () => {
   });
 });
 
+describe('a receipt, after Redis lost the relay registry,', { timeout: 120_000 }, () => {
+  it('does not report an update as delivered that clients of a relay which is cut off have not got', async () => {
+    await expectNoFailures(async (simulation) => {
+      const { relays, webhooks, cluster, time, topics, app, receipts } = simulation;
+      const [cut, other] = relays as [SimulatedRelay, SimulatedRelay];
+      const webhook = webhooks[0] as SimulatedWebhook;
+      await time.runFor(5000);
+      await untilDigested(simulation);
+      const links = [`${cut.process.name}/commands`, `${cut.process.name}/subscriber`];
+      cut.broker.dropSignals();
+      for (const shard of cluster.shards) {
+        for (const link of links) shard.blackhole(link);
+        shard.flush();
+      }
+      other.kill(false);
+      simulation.startRelay(1);
+      for (const topic of topics) await publishBy(simulation, webhook, topic);
+      const updates = topics.map((topic) => ({ topic, version: app.renderedVersion(topic) ?? 0 }));
+      const waiting = webhook.waitUntilDelivered(updates, 4000).then((isDelivered) => {
+        if (isDelivered) for (const topic of topics) receipts.delivered('webhook', topic, app.current(topic));
+      });
+      await time.runFor(5000);
+      await waiting;
+      for (const shard of cluster.shards) for (const link of links) shard.restore(link);
+    });
+  });
+});
+
 describe('a relay with another number of partitions', { timeout: 120_000 }, () => {
   /** Starts one when Redis has just lost the settings. Returns the failures, and in how many runs it lived on. */
   async function startAfterLoss(sabotage?: Sabotage): Promise<{ failures: readonly string[]; lived: number }> {

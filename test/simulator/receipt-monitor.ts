@@ -40,12 +40,12 @@ export class ReceiptMonitor {
   }
 
   /**
-   * Whether relays may be missing from the registry without a trace: Redis has lost it, and a new relay, which knows no
-   * others, has begun another one; or Redis has restored an older one, or its clock has stepped, so entries expire early.
+   * Whether the registry may lack relays without a trace: if Redis' clock has stepped, because entries expire early until the
+   * relays exchange again; or if a replaced master still accepts calls, because a webhook or a relay may use that one.
    */
   get #mayBeIncomplete(): boolean {
-    const { redisFaultAtMs, time } = this.#simulation;
-    return time.nowMs - redisFaultAtMs < REGISTERED_AGAIN_MS;
+    const { clockSteppedAtMs, cluster, time } = this.#simulation;
+    return time.nowMs - clockSteppedAtMs < REGISTERED_AGAIN_MS || cluster.shards.some(({ isSplit }) => isSplit);
   }
 
   /** Whether a client relies on a fresh relay, and shows something older. */

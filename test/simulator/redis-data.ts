@@ -1,4 +1,5 @@
 import type { RelayLoad } from '../../services/shared/broker/broker.ts';
+import type { RelaysSeen } from '../../services/shared/broker/redis/registered-relays.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 
@@ -36,8 +37,10 @@ export class RedisData {
   /** The relay registry. */
   readonly relays = new Map<
     string,
-    { readonly load: RelayLoad; readonly seen: number; readonly storedAtUs: number; readonly ttlMs: number }
+    { readonly load: RelayLoad; readonly seen: RelaysSeen; readonly storedAtUs: number; readonly ttlMs: number }
   >();
+  /** The record of the registry: when it was created, and last lost entries (0 if never), and on which server. */
+  registry: { readonly createdAtUs: number; readonly lostAtUs: number; readonly server: string } | undefined;
   /** Stored receipt queries, encoded. */
   readonly queries = new Map<string, { readonly text: string; readonly expiresAtUs: number }>();
   /** The encoded replies to each receipt query. */
@@ -56,6 +59,7 @@ export class RedisData {
   /** Deletes everything. */
   clear(): void {
     this.config = undefined;
+    this.registry = undefined;
     for (const map of [this.responses, this.relays, this.queries, this.replies]) map.clear();
     this.#partitions.clear();
   }
@@ -64,6 +68,7 @@ export class RedisData {
   copy(): RedisData {
     const copy = new RedisData();
     copy.config = this.config;
+    copy.registry = this.registry;
     for (const [key, response] of this.responses) copy.responses.set(key, response);
     for (const [id, relay] of this.relays) copy.relays.set(id, relay);
     for (const [id, query] of this.queries) copy.queries.set(id, query);

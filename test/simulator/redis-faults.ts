@@ -158,8 +158,9 @@ export const REDIS_FAULTS: readonly Fault[] = [
     weight: 4,
     affectsRedis: true,
     maxMs: 0,
-    begin({ cluster }, random) {
-      const server = random.pick(random.pick(cluster.shards).servers);
+    begin(simulation, random) {
+      const server = random.pick(random.pick(simulation.cluster.shards).servers);
+      simulation.clockSteppedAtMs = simulation.time.nowMs;
       const stepUs = clockStepUs(random);
       server.clockOffsetUs += stepUs;
       return { what: `${server.name} by ${stepUs / 1e6} s` };

@@ -143,6 +143,27 @@ describe('a relay', () => {
     expect(late()).toBe(0);
   });
 
+  it('does not count as delivered while it has an older version for the next client of a topic', async () => {
+    await publish({});
+    const first = relay.connect('/ws', `topic=${TOPIC}`, { opened() {}, message() {}, closed() {} });
+    await time.runFor(1000);
+    first?.pipe.close(1000);
+    while (relay.hub.digestAgeMs > 100) await time.runFor(10); // the next probe is almost an interval away
+    relay.broker.dropSignals();
+    const [webhook] = simulation.webhooks;
+    const published = webhook?.post({ id: 'lost', topics: [TOPIC], body: {} });
+    await time.runFor(100);
+    const version = (await published)?.get(TOPIC) ?? 0;
+    const delivered = async (forMs: number) => {
+      const waiting = webhook?.waitUntilDelivered([{ topic: TOPIC, version }], forMs);
+      await time.runFor(forMs + 100);
+      return await waiting;
+    };
+    expect(relay.hub.current(TOPIC).version).toBeLessThan(version);
+    expect(await delivered(2300)).toBe(false); // the relay finds the query when it exchanges its load
+    expect(await delivered(9000)).toBe(true);
+  });
+
   it('of a new cluster does not notify legacy clients that connect', async () => {
     const notified = legacy(relay);
     await time.runFor(100_000);

@@ -310,6 +310,7 @@ export class SimulatedBroker implements Broker {
     this.#usable.add(place);
     subscription.subscribeFloors();
     this.#handler?.linkUp();
+    if (!this.#handler) this.receipts.membership().catch(() => {}); // as in `RedisBroker`
   }
 
   #call<T>(partition: number, run: (server: SimulatedServer) => T): Promise<T> {

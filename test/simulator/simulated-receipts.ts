@@ -1,9 +1,13 @@
 import type { RelayLoad, RelayRegistry } from '../../services/shared/broker/broker.ts';
 import { decodeQuery, decodeReply, encodeQuery, encodeReply } from '../../services/shared/broker/receipt-codec.ts';
 import type { ReceiptQuery, ReceiptReply, Receipts, RelayMembership } from '../../services/shared/broker/receipts.ts';
+import { countMissing, RegisteredRelays } from '../../services/shared/broker/redis/registered-relays.ts';
 import { LOAD_TTL_MS, RECEIPT_TTL_MS } from '../../services/shared/broker/retention.ts';
 import type { Clock } from '../../services/shared/clock.ts';
 import type { SimulatedServer } from './simulated-server.ts';
+
+/** The deadline of a call, as `REDIS_TIMEOUT` by default. */
+const TIMEOUT_MS = 2000;
 
 /** The relay registry and the receipts of a process on simulated Redis servers: behaves as `RedisRelays` and `RedisReceipts`. */
 export class SimulatedReceipts implements Receipts, RelayRegistry {
@@ -11,9 +15,8 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
   readonly #call: <T>(partition: number, run: (server: SimulatedServer) => T) => Promise<T>;
   readonly #partitionOf: (query: ReceiptQuery) => number;
   #handler: ((query: ReceiptQuery) => void) | undefined;
-  /** The number of relays that this one has seen registered, which Redis may have forgotten. */
-  #seen = 0;
-  #patientUntilMs = Number.NEGATIVE_INFINITY;
+  readonly #registered: RegisteredRelays;
+  #storedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: {
     clock: Clock;
@@ -21,6 +24,7 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
     partitionOf: (query: ReceiptQuery) => number;
   }) {
     this.#clock = deps.clock;
+    this.#registered = new RegisteredRelays({ monotonicMs: () => deps.clock.monotonicMs() });
     this.#call = deps.call;
     this.#partitionOf = deps.partitionOf;
   }
@@ -79,42 +83,67 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
   membership(): Promise<RelayMembership> {
     return this.#call(0, (server) => {
       const relays = registered(server);
-      const expected = Math.max(1, ...relays.map(([, { seen }]) => seen));
-      return { relays: relays.map(([id]) => id), missing: Math.max(0, expected - relays.length) };
+      const { state, lostAtUs } = this.#check(server, false);
+      this.#registered.know(state);
+      const longestMs = Math.max(LOAD_TTL_MS, ...relays.map(([, { ttlMs }]) => ttlMs));
+      const isIncomplete = lostAtUs > 0 && Math.abs(server.nextNowUs() - lostAtUs) < longestMs * 1000;
+      const entries = relays.map(([, { seen }]) => seen);
+      return { relays: relays.map(([id]) => id), missing: countMissing(entries, isIncomplete) };
     });
   }
 
   async exchangeLoad(relayId: string, load: RelayLoad | undefined): Promise<readonly RelayLoad[]> {
-    let loads = await this.#exchange(relayId, load);
-    if (load && this.#learn(loads, load.ttlMs ?? LOAD_TTL_MS)) loads = await this.#exchange(relayId, load);
-    return loads.all;
+    const exchanged = await this.#exchange(relayId, load);
+    const { ttlMs = LOAD_TTL_MS } = load ?? {};
+    const hasChanged = load !== undefined && this.#registered.learn({ ...exchanged, ttlMs });
+    return (hasChanged ? await this.#exchange(relayId, load) : exchanged).all;
   }
 
   async #exchange(id: string, load: RelayLoad | undefined) {
-    const { reply, queries } = await this.#call(0, (server) => {
-      const isNew = load !== undefined && !server.data.relays.has(id);
-      if (!load) server.write(({ relays }) => void relays.delete(id));
-      else {
-        const { ttlMs = LOAD_TTL_MS, ...rest } = load;
-        const entry = { load: rest, seen: this.#seen, storedAtUs: server.nextNowUs(), ttlMs };
-        server.write(({ relays }) => void relays.set(id, entry));
-      }
-      const all = registered(server).map(([, { load: each }]) => each);
+    const { ttlMs = LOAD_TTL_MS, ...rest } = load ?? { connections: 0 };
+    const nowMs = this.#clock.monotonicMs();
+    const maxAgeMs = nowMs - this.#storedAtMs + TIMEOUT_MS;
+    const seen = this.#registered.entry;
+    const { all, registry, queries } = await this.#call(0, (server) => {
       const nowUs = server.nextNowUs();
+      const at = server.data.relays.get(id)?.storedAtUs;
+      const isGone = at === undefined || nowUs < at || nowUs - at > maxAgeMs * 1000;
+      const { state } = this.#check(server, load !== undefined && maxAgeMs < ttlMs && isGone);
+      const entry = { load: rest, seen, storedAtUs: nowUs, ttlMs };
+      server.write(({ relays }) => void (load ? relays.set(id, entry) : relays.delete(id)));
       const pending = [...server.data.queries.values()].filter(({ expiresAtUs }) => expiresAtUs > nowUs);
-      return { reply: { all, isNew }, queries: pending.map(({ text }) => text) };
+      return {
+        all: registered(server).map(([, each]) => each.load),
+        registry: state,
+        queries: pending.map(({ text }) => text),
+      };
     });
+    this.#storedAtMs = nowMs;
     for (const text of queries) this.receive(text);
-    return reply;
+    return { all, registry, count: all.length };
   }
 
-  /** Updates the number of relays seen. Returns true if the registry holds another number. */
-  #learn({ all, isNew }: { all: readonly RelayLoad[]; isNew: boolean }, ttlMs: number): boolean {
-    const stored = this.#seen;
-    const nowMs = this.#clock.monotonicMs();
-    if (isNew && all.length < stored) this.#patientUntilMs = nowMs + ttlMs;
-    if (all.length >= stored || nowMs >= this.#patientUntilMs) this.#seen = all.length;
-    return this.#seen !== stored;
+  /** Models `check_registry` of `registry.lua`. */
+  #check(server: SimulatedServer, hasLost: boolean): { state: string; lostAtUs: number } {
+    const { runId, replicationId, wasReplica, loaded } = server.identity;
+    const current = `${runId}.${loaded}${wasReplica ? `.${replicationId}` : ''}`;
+    const nowUs = server.nextNowUs();
+    let {
+      createdAtUs,
+      lostAtUs,
+      server: stored,
+    } = server.data.registry ?? {
+      createdAtUs: nowUs,
+      lostAtUs: 0,
+      server: current,
+    };
+    if (stored !== current || hasLost) lostAtUs = nowUs;
+    const { registry: known } = this.#registered;
+    if (known !== '' && known.split(' ')[0] !== `${createdAtUs}` && lostAtUs === 0) lostAtUs = createdAtUs;
+    server.write((data) => {
+      data.registry = { createdAtUs, lostAtUs, server: current };
+    });
+    return { state: `${createdAtUs} ${lostAtUs}`, lostAtUs };
   }
 }
 

@@ -63,6 +63,8 @@ export class Simulation {
   givesTokens = true;
   /** The time of the last fault of a Redis server. */
   redisFaultAtMs = 0;
+  /** The time at which the clock of a Redis server last stepped. */
+  clockSteppedAtMs = 0;
   readonly #sabotage: Sabotage | undefined;
   readonly #fetches = new Map<string, typeof fetch>();
   /** The number of names of each kind. */

@@ -272,12 +272,12 @@ export class Hub implements FeedHandler {
   }
 
   /**
-   * Returns the version that was last delivered to the topic's subscribers, 0 while a delivery is pending, and the number
-   * of clients that it went to; undefined if this relay has neither the topic's register nor a subscriber.
+   * Returns the version that was last delivered to the topic's subscribers, 0 while a delivery or the register is pending, and
+   * the number of clients that it went to; undefined if this relay would read the topic's register for a new subscriber.
    */
   lastDelivered(topic: Topic): { version: Version; delivered: number } | undefined {
+    if (!this.#interest.has(topic)) return undefined;
     const register = this.#registers.loaded(topic);
-    if (!register && this.#subscribers.count(topic) === 0) return undefined;
     return register && !register.dirty
       ? { version: register.update.version, delivered: register.delivered }
       : { version: 0, delivered: 0 };

@@ -41,7 +41,7 @@ export interface ReceiptQuery {
   readonly topics: readonly Topic[];
 }
 
-/** The state of one relay, aligned with the topics of the query; undefined for a topic without subscribers there. */
+/** The state of one relay, aligned with the topics of the query; undefined for a topic that the relay does not have. */
 export type ReceiptReply = readonly (DeliveryReceipt | undefined)[];
 
 /** How far one relay is with a topic. */
@@ -61,8 +61,8 @@ export interface RelayMembership {
   /** Relay ids, each once, in no particular order. */
   readonly relays: readonly string[];
   /**
-   * At least this many more relays were registered a moment ago: they have just stopped, or the broker lost the
-   * registry and they will register again. At least 1 if no relay is registered.
+   * At least this many relays that may be fresh may not be registered: the broker has lost entries, and they have not returned.
+   * At least 1 if no relay is registered.
    */
   readonly missing: number;
 }

@@ -76,7 +76,7 @@ export class RedisBroker implements Broker {
       this.#replicatedPublisher = new RedisReplicatedPublisher({ scripts, replicas: waitReplicas, timeoutMs });
     }
     this.#probes = new RedisProbes({ keys, topology, scripts });
-    this.#relays = new RedisRelays({ keys, topology, scripts, monotonicMs });
+    this.#relays = new RedisRelays({ keys, topology, scripts, timeoutMs, monotonicMs });
     this.receipts = new RedisReceipts({ keys, topology, relays: this.#relays });
   }
 
@@ -227,7 +227,10 @@ export class RedisBroker implements Broker {
   }
 
   #connected(partitions: readonly number[]): void {
-    if (!this.#handler) return;
+    if (!this.#handler) {
+      this.#relays.membership().catch(() => {}); // knows the registry from now on, so that its loss is noticed
+      return;
+    }
     for (const partition of partitions) {
       // Failures are harmless: digests contain the floor too, and receipt queries are repeated and stored.
       const channels = [this.#keys.floorChannel(partition), this.#keys.receiptChannel(partition)];

@@ -37,6 +37,11 @@ export class RedisKeys {
     return `${this.#prefix}:relays`;
   }
 
+  /** The record of the relay registry's creation and losses, in its slot. */
+  registry(): string {
+    return `${this.#prefix}:registry:{${this.relays()}}`;
+  }
+
   /** A summary of the relay registry, in its slot. */
   relaySummary(): string {
     return `${this.#prefix}:summary:{${this.relays()}}`;

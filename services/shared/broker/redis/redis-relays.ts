@@ -4,27 +4,36 @@ import { LOAD_TTL_MS } from '../retention.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import type { RedisScripts } from './redis-scripts.ts';
 import { callRedis, type RedisTopology } from './redis-topology.ts';
+import { countMissing, RegisteredRelays, type RelaysSeen } from './registered-relays.ts';
 
-/** An entry of the registry: the load of a relay, and how many relays it has seen registered. */
-interface RelayEntry extends RelayLoad {
-  readonly seen: number;
-}
+/** An entry of the registry. */
+type RelayEntry = RelayLoad & RelaysSeen;
 
 /**
- * The relay registry, a hash in Redis. Every relay states how many relays it has seen, so that a registry that was lost
- * and is not complete yet is recognised as such.
+ * The relay registry, a hash in Redis, with a record of its creation and losses. After a loss, relays that have not registered
+ * again may still be fresh. So it is incomplete for as long as an entry lives, unless all that were registered have returned.
  */
 export class RedisRelays {
   readonly #keys: RedisKeys;
   readonly #topology: RedisTopology;
   readonly #scripts: RedisScripts;
+  readonly #timeoutMs: number;
   readonly #monotonicMs: () => number;
-  #seen = 0;
-  /** Until then, relays that Redis lost are expected to register again: they may still be fresh. */
-  #patientUntilMs = Number.NEGATIVE_INFINITY;
+  readonly #registered: RegisteredRelays;
+  /** When each relay of this process last began to store its entry successfully. */
+  readonly #storedAtMs = new Map<string, number>();
 
-  constructor(deps: { keys: RedisKeys; topology: RedisTopology; scripts: RedisScripts; monotonicMs: () => number }) {
+  /** @param deps.timeoutMs the deadline of a call, in milliseconds */
+  constructor(deps: {
+    keys: RedisKeys;
+    topology: RedisTopology;
+    scripts: RedisScripts;
+    timeoutMs: number;
+    monotonicMs: () => number;
+  }) {
+    this.#timeoutMs = deps.timeoutMs;
     this.#monotonicMs = deps.monotonicMs;
+    this.#registered = new RegisteredRelays(deps);
     this.#keys = deps.keys;
     this.#topology = deps.topology;
     this.#scripts = deps.scripts;
@@ -35,9 +44,11 @@ export class RedisRelays {
     relayId: string,
     load: RelayLoad | undefined,
   ): Promise<{ loads: readonly RelayLoad[]; queries: readonly string[] }> {
-    let registry = await this.#exchange(relayId, load);
-    if (load && this.#learn(registry, load.ttlMs ?? LOAD_TTL_MS)) registry = await this.#exchange(relayId, load);
-    return { loads: registry.relays.map(({ seen: _, ...rest }) => rest), queries: registry.queries };
+    const exchanged = await this.#exchange(relayId, load);
+    const { ttlMs = LOAD_TTL_MS } = load ?? {};
+    const hasChanged = load !== undefined && this.#registered.learn({ ...exchanged, ttlMs });
+    const { entries, queries } = hasChanged ? await this.#exchange(relayId, load) : exchanged;
+    return { loads: entries.map(({ seen: _, returned: __, ...rest }) => rest), queries };
   }
 
   async membership(): Promise<RelayMembership> {
@@ -46,45 +57,37 @@ export class RedisRelays {
 
   /** Stores a receipt query, or removes it if the text is empty. Returns the registered relays. */
   async storeQuery(id: string, text: string): Promise<RelayMembership> {
-    const rows = await callRedis(this.#topology, () => {
+    const { relays, registry, isIncomplete } = await callRedis(this.#topology, () => {
       const redis = this.#topology.commandsForKey(this.#keys.receiptQueries());
-      return this.#scripts.storeQuery(redis, [id, text]);
+      return this.#scripts.storeQuery(redis, [id, text], this.#registered.registry);
     });
-    const seen = rows.map(([, entry]) => decodeEntry(entry).seen);
-    // A cluster has at least one relay.
-    const expected = Math.max(1, ...seen);
-    return { relays: rows.map(([relayId]) => relayId), missing: Math.max(0, expected - rows.length) };
+    this.#registered.know(registry);
+    const entries = relays.map(([, entry]) => decodeEntry(entry));
+    return { relays: relays.map(([relayId]) => relayId), missing: countMissing(entries, isIncomplete) };
   }
 
   async #exchange(id: string, load: RelayLoad | undefined) {
-    const text = load === undefined ? '' : JSON.stringify({ ...load, seen: this.#seen });
-    const { relays, queries, isNew } = await callRedis(this.#topology, () => {
-      const redis = this.#topology.commandsForKey(this.#keys.relays());
-      return this.#scripts.storeRelay(redis, [id, text]);
-    });
-    return {
-      relays: relays.map((entry) => decodeEntry(entry)),
-      queries: queries.map(([, query]) => query),
-      isNew,
-    };
-  }
-
-  /** Updates the number of relays seen. Returns true if the registry holds another number. */
-  #learn({ relays, isNew }: { relays: readonly RelayEntry[]; isNew: boolean }, ttlMs: number): boolean {
-    const stored = this.#seen;
-    const count = relays.reduce((sum, { relays: each = 1 }) => sum + each, 0);
     const nowMs = this.#monotonicMs();
-    // If Redis lost this relay's entry it lost others too, and those relays will register again.
-    if (isNew && count < stored) this.#patientUntilMs = nowMs + ttlMs;
-    if (count >= stored || nowMs >= this.#patientUntilMs) this.#seen = count;
-    return this.#seen !== stored;
+    const maxAgeMs = nowMs - (this.#storedAtMs.get(id) ?? Number.NEGATIVE_INFINITY) + this.#timeoutMs;
+    const isRegistered = load !== undefined && maxAgeMs < (load.ttlMs ?? LOAD_TTL_MS);
+    const known = { registry: this.#registered.registry, maxAgeMs: isRegistered ? maxAgeMs : undefined };
+    const text = load === undefined ? '' : JSON.stringify({ ...load, ...this.#registered.entry });
+    const { relays, queries, registry } = await callRedis(this.#topology, () => {
+      const redis = this.#topology.commandsForKey(this.#keys.relays());
+      return this.#scripts.storeRelay(redis, [id, text], known);
+    });
+    if (load) this.#storedAtMs.set(id, nowMs);
+    else this.#storedAtMs.delete(id);
+    const entries = relays.map(decodeEntry);
+    const count = entries.reduce((sum, { relays: each = 1 }) => sum + each, 0);
+    return { entries, count, registry, queries: queries.map(([, query]) => query) };
   }
 }
 
 /** Decodes an entry; one that another version of this software wrote in another form counts as zero. */
 function decodeEntry(text: string): RelayEntry {
   try {
-    const { relays, connections, draining, isNew, shed, seen } = JSON.parse(text);
+    const { relays, connections, draining, isNew, shed, seen, returned } = JSON.parse(text);
     return {
       ...(isCount(relays) && relays > 1 && { relays }),
       connections: isCount(connections) ? connections : 0,
@@ -92,6 +95,7 @@ function decodeEntry(text: string): RelayEntry {
       ...(isNew === true && { isNew }),
       ...(isCount(shed) && { shed }),
       seen: isCount(seen) ? seen : 0,
+      ...(returned === true && { returned }),
     };
   } catch {
     return { connections: 0, seen: 0 };

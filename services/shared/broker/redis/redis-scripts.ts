@@ -97,8 +97,8 @@ export function isScriptMissing(error: unknown): boolean {
 /** The versions of each topic: the new one, and the one before. */
 type PublishReply = [epoch: string, server: string, assignedBefore: string, ...versions: string[]];
 type DigestReply = [changed: string[], ...state: string[]];
-type RelaysReply = [queries: string[], relays: string[]];
-type ExchangeReply = [summary: string, queries: string[], added: number];
+type RelaysReply = [queries: string[], relays: string[], registry: string, isIncomplete: number];
+type ExchangeReply = [summary: string, queries: string[], registry: string];
 
 /** Updates to publish, of topics of one partition. */
 export interface PublishArguments {
@@ -135,8 +135,15 @@ const PROBE = createScript(readLua('server'), CHECK_PARTITION, readLua('probe'))
  * another kind may refuse the flags. With flags, a script that writes must also say that it may while memory is full.
  */
 const PROBE_OF_SLOTS = createScript('#!lua flags=allow-oom,allow-cross-slot-keys\n', PROBE.lua);
-const RELAYS = createScript(readLua('entries'), readLua('relays'));
-const EXCHANGE = createScript(readLua('entries'), readLua('exchange'));
+/** Names the server, and the data that it has loaded. Only a former replica loses data with its replication id. */
+const IDENTIFY = `local function identify()
+${readLua('server')}
+return run_id .. '.' .. loaded() .. (string.find(replication, 'master_replid2:0+%c') and '' or '.' .. server)
+end
+`;
+const REGISTRY = `${IDENTIFY}${readLua('entries')}${readLua('registry')}`;
+const RELAYS = createScript(REGISTRY, readLua('relays'));
+const EXCHANGE = createScript(REGISTRY, readLua('exchange'));
 
 /** The scripts of a broker. */
 export const BROKER_SCRIPTS: readonly RedisScript[] = [PUBLISH, DIGEST, PROBE, RELAYS, EXCHANGE];
@@ -249,27 +256,39 @@ export class RedisScripts {
 
   /**
    * Stores an entry of the relay registry; an empty text removes it.
-   * @returns the texts of all entries, or of groups of them in a large cluster; the receipt queries; and whether this relay
-   * was not registered before
+   * @param known.registry the registry that this process knows, '' if none
+   * @param known.maxAgeMs how long ago this relay has stored its entry at most; undefined if it may have none
+   * @returns the texts of all entries, or of groups of them in a large cluster; the receipt queries; and the registry
    */
   async storeRelay(
     redis: Redis,
     [id, text]: Entry,
-  ): Promise<{ relays: readonly string[]; queries: readonly Entry[]; isNew: boolean }> {
-    const keys = [this.#keys.relays(), this.#keys.receiptQueries(), this.#keys.relaySummary()];
-    const args = [id, text, LOAD_TTL_MS * 1000, MAX_LISTED_RELAYS, RELAY_SUMMARY_TTL_MS];
+    known: { readonly registry: string; readonly maxAgeMs: number | undefined },
+  ): Promise<{ relays: readonly string[]; queries: readonly Entry[]; registry: string }> {
+    const keys = [this.#keys.relays(), this.#keys.receiptQueries(), this.#keys.relaySummary(), this.#keys.registry()];
+    const maxAgeUs = known.maxAgeMs === undefined ? '' : Math.ceil(known.maxAgeMs * 1000);
+    const limits = [LOAD_TTL_MS * 1000, MAX_LISTED_RELAYS, RELAY_SUMMARY_TTL_MS];
+    const args = [id, text, ...limits, known.registry, maxAgeUs];
     const reply = await this.#runner.run(redis, EXCHANGE, () => ({ keys, args }));
-    const [summary, queries, added] = reply as ExchangeReply;
-    const relays = summary === '' ? [] : summary.split('\n');
-    return { relays, queries: parseEntries(queries), isNew: added > 0 };
+    const [summary, queries, registry] = reply as ExchangeReply;
+    return { relays: summary === '' ? [] : summary.split('\n'), queries: parseEntries(queries), registry };
   }
 
-  /** Stores a receipt query; an empty text removes it. Returns the relays that have not expired. */
-  async storeQuery(redis: Redis, [id, text]: Entry): Promise<readonly Entry[]> {
-    const keys = [this.#keys.receiptQueries(), this.#keys.relays()];
-    const args = [id, text, LOAD_TTL_MS * 1000];
-    const [, relays] = (await this.#runner.run(redis, RELAYS, () => ({ keys, args }))) as RelaysReply;
-    return parseEntries(relays);
+  /**
+   * Stores a receipt query; an empty text removes it.
+   * @param known the registry that this process knows, '' if none
+   * @returns the relays that have not expired; the registry; and whether it has lost relays that may not be registered again
+   */
+  async storeQuery(
+    redis: Redis,
+    [id, text]: Entry,
+    known: string,
+  ): Promise<{ relays: readonly Entry[]; registry: string; isIncomplete: boolean }> {
+    const keys = [this.#keys.receiptQueries(), this.#keys.relays(), this.#keys.registry()];
+    const args = [id, text, LOAD_TTL_MS * 1000, known];
+    const reply = await this.#runner.run(redis, RELAYS, () => ({ keys, args }));
+    const [, relays, registry, isIncomplete] = reply as RelaysReply;
+    return { relays: parseEntries(relays), registry, isIncomplete: isIncomplete === 1 };
   }
 
   #createPublishCall(redis: Redis, { topics, body, witness }: PublishArguments): PublishCall {

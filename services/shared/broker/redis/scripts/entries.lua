@@ -1,15 +1,16 @@
 -- Prologue of the scripts that store an entry of the relay registry or a receipt query. Stores or removes it in KEYS[1], and
--- leaves `added` (1 if it is new), `longest` and `unexpired` to what follows.
+-- leaves `now`, `before` (the entry stored until now, or false), `longest` and `unexpired` to what follows.
 -- ARGV[1] id of the entry
 -- ARGV[2] text of the entry, '' removes it
 -- ARGV[3] TTL of an entry in microseconds, unless its text has a `ttlMs`; the key expires after the longest TTL
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local added = 0
+local stamp = string.format('%.0f', now)
+local before = redis.call('HMGET', KEYS[1], ARGV[1])[1]
 if ARGV[2] == '' then
   redis.call('HDEL', KEYS[1], ARGV[1])
 else
-  added = redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ' ' .. ARGV[2])
+  redis.call('HSET', KEYS[1], ARGV[1], stamp .. ' ' .. ARGV[2])
 end
 
 -- The longest TTL of the entries seen so far, in microseconds.

@@ -1,10 +1,14 @@
--- Returns {summary, receipt queries, added}. The summary is a line for each relay or, in a large cluster, for a group of relays
--- of about the same load; then it is kept for a while, so that not every relay reads every entry. Follows entries.lua.
+-- Returns {summary, receipt queries, registry}. The summary is a line for each relay or, in a large cluster, for a group of relays
+-- of about the same load; then it is kept for a while, so that not every relay reads every entry. Follows entries.lua and
+-- registry.lua.
 -- KEYS[1] relay registry
 -- KEYS[2] stored receipt queries
 -- KEYS[3] the summary, and before it the longest TTL and a space
+-- KEYS[4] the record of the registry
 -- ARGV[4] maximum number of relays that have a line each
 -- ARGV[5] for how long the summary of a larger cluster is kept, in milliseconds
+-- ARGV[6] the state of the registry that this relay knows, '' if none
+-- ARGV[7] the longest time for which its entry may have been stored, in microseconds; '' if it has none that must be there
 local most = tonumber(ARGV[4])
 
 -- Appends a group: two lines, whose averages are whole numbers, so that the sum of all connections is exact.
@@ -57,7 +61,19 @@ local function texts(entries)
   return lines
 end
 
-local kept = ARGV[2] ~= '' and added == 0 and redis.call('GET', KEYS[3])
+local has_lost = false
+if ARGV[7] ~= '' then
+  -- An entry that is too old, or from the future, shows that the clock has stepped: others may expire early.
+  local at = tonumber(before and string.match(before, '^%d+') or nil)
+  has_lost = not at or now < at or now - at > tonumber(ARGV[7])
+end
+local kept = ARGV[2] ~= '' and before and redis.call('GET', KEYS[3])
+local registry
+if has_lost or not kept then
+  registry = check_registry(KEYS[4], ARGV[6], has_lost)
+else
+  registry = string.match(redis.call('GET', KEYS[4]) or '', '^%d+ %d+') or ARGV[6]
+end
 local ttl, summary
 if kept then
   ttl, summary = string.match(kept, '^(%d+) (.*)$')
@@ -69,4 +85,4 @@ else
   if is_large then redis.call('SET', KEYS[3], string.format('%.0f', longest) .. ' ' .. summary, 'PX', ARGV[5]) end
 end
 if ARGV[2] ~= '' then redis.call('PEXPIRE', KEYS[1], math.ceil(longest / 1000)) end
-return { summary, unexpired(KEYS[2]), added }
+return { summary, unexpired(KEYS[2]), registry }
