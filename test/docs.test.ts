@@ -92,7 +92,7 @@ describe('the pages', () => {
     expect(names).toHaveLength(3);
     for (const name of names) {
       expect(text).toContain(`\`${name}\``);
-      expect(helpText()).toContain(name);
+      expect(helpText(String)).toContain(name);
     }
   });
 

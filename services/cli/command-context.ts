@@ -1,9 +1,7 @@
-import type { Environment } from '../shared/config/env-reader.ts';
-
 /** The parts of this process that commands use. */
 export interface CommandContext {
-  /** With the variables of `--env-file`, once a command runs. */
-  readonly env: Environment;
+  /** Environment variables, with those of `--env-file` once a command runs; programs that a command runs inherit them. */
+  readonly env: Record<string, string | undefined>;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;

@@ -32,6 +32,6 @@ export function createProgram(context: CommandContext): Command {
   addListenCommand(program, context);
   addTokenCommand(program, context);
   addDoctorCommand(program, context);
-  addProgramCommands(program);
+  addProgramCommands(program, context);
   return program;
 }

@@ -1,4 +1,6 @@
 import { constants } from 'node:os';
+import { readPackageVersion } from '../shared/package-version.ts';
+import { commandLine } from '../shared/process/command-line.ts';
 import { findRedis, type LocalCluster, startLocalCluster } from './cluster/local-cluster.ts';
 import { helpText } from './options/option-table.ts';
 import type { LoadtestOptions, TargetCluster } from './options/options.ts';
@@ -12,8 +14,12 @@ import { createProgress } from './run/progress.ts';
 import { resolveTargets } from './wire/target.ts';
 
 const INVALID_OPTIONS = 2;
+/** User name and password in the URL of an option. */
+const URL_CREDENTIALS = /(?<=:\/\/)[^/@]+(?=@)/g;
 /** With more clients, pings every 25 s would be most of the load. */
 const RARE_PINGS_FROM = 50_000;
+
+const started = (args: readonly string[]) => commandLine('loadtest', args, process.env);
 
 function readOptions(): LoadtestOptions | number {
   try {
@@ -22,11 +28,11 @@ function readOptions(): LoadtestOptions | number {
       checkReportFiles(options);
       return options;
     }
-    process.stdout.write(helpText());
+    process.stdout.write(helpText(started));
     return 0;
   } catch (error) {
     if (!(error instanceof OptionError)) throw error;
-    process.stderr.write(`${error.message}\n\nnpm run loadtest -- --help shows all options\n`);
+    process.stderr.write(`${error.message}\n\n${started(['--help'])} shows all options\n`);
     return INVALID_OPTIONS;
   }
 }
@@ -84,8 +90,11 @@ async function main(): Promise<number> {
     const clusterDescription =
       local?.description ?? [...new Set(cluster.relays.map(({ authority }) => authority))].join(', ');
     const credentials = { publish, relayToken };
-    const deps = { options, plan, machine, cluster, clusterDescription, credentials, progress, signal: ending.signal };
-    const report = await runLoadTest(deps);
+    const report = await runLoadTest({
+      ...{ options, plan, machine, cluster, clusterDescription, credentials, progress, signal: ending.signal },
+      version: readPackageVersion(),
+      commandLine: started(process.argv.slice(2).map((argument) => argument.replace(URL_CREDENTIALS, '***'))),
+    });
     writeReport(report, options);
     return state.exitCode ?? (report.thresholds.every(({ passed }) => passed) ? 0 : 1);
   } catch (error) {

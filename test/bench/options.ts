@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { commandLine } from '../../services/shared/process/command-line.ts';
 import { hasCommit } from '../support/older-build.ts';
 import { BENCHES } from './benches.ts';
 import { type Load, parseLoad } from './capacity/capacity.ts';
@@ -10,7 +11,7 @@ export const MAX_MINUTES = 30;
 
 export const USAGE = `Measures what deliveries, clients, topics, relays and updates cost, and prints Markdown tables.
 
-npm run bench -- [options]
+${commandLine('bench', ['--only', 'fan-out', '--quick'], process.env)}
 
   --only NAME       runs this bench; may be repeated. Default: all but the long ones
   --quick           fewer clients and rounds, approximate results

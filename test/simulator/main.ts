@@ -1,12 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { commandLine } from '../../services/shared/process/command-line.ts';
 import { runSimulation, type SimulationResult } from './run-simulation.ts';
 import { shrinkFailure } from './shrink-failure.ts';
 import { runSeeds, type SeedResult } from './simulation-workers.ts';
 
+const started = (...args: string[]) => commandLine('simulate', args, process.env);
+
 const USAGE = `Runs a whole cluster on a virtual clock and network, with faults, and checks the promise.
 
-npm run simulate -- [options]
+${started('--seed', '7')}
 
   --seed N      the first seed, from 0 to 4294967295; default 1. The same seed is the same run
   --seeds N     how many seeds to run; default 1. A single one prints its trace if it fails
@@ -15,7 +18,7 @@ npm run simulate -- [options]
   --shrink      reduces a seed that fails to a minimal list of faults
   --help        prints this
 
-Every night, on new seeds and all cores:  npm run simulate -- --seed $(date +%s) --seeds 20000
+Every night, on new seeds and all cores:  ${started('--seeds', '20000', '--seed')} $(date +%s)
 `;
 
 const PROGRESS_INTERVAL_MS = process.stdout.isTTY ? 1000 : 60_000;
@@ -49,7 +52,7 @@ function readOptions(args: string[]) {
 }
 
 function printFailures({ seed, failures }: SeedResult, steps: number): void {
-  console.info(`seed ${seed} fails (npm run simulate -- --seed ${seed} --steps ${steps} --shrink):`);
+  console.info(`seed ${seed} fails (${started('--seed', `${seed}`, '--steps', `${steps}`, '--shrink')}):`);
   for (const failure of failures) console.info(`  ${failure}`);
 }
 

@@ -8,6 +8,8 @@ export function loadTestReport(more: Partial<Report> = {}): Report {
   return {
     startedAt: '2026-11-24T22:50:00.000Z',
     durationS: 25,
+    version: '1.2.3',
+    commandLine: 'npm run loadtest -- --clients 2000',
     label: '',
     ended: 'completed',
     cluster: 'redis-server, a webhook and 1 relay, started on this machine',

@@ -118,8 +118,11 @@ export const PRESETS: Readonly<Record<string, Partial<Record<OptionName | keyof 
   },
 };
 
-/** Returns the text of `--help`. */
-export function helpText(): string {
+/**
+ * Returns the text of `--help`.
+ * @param commandLine returns the command line that starts a load test with these options
+ */
+export function helpText(commandLine: (args: readonly string[]) => string): string {
   const rows = Object.entries<OptionRow>(OPTION_TABLE).map(([name, row]) => {
     const head = `  --${name} ${row.value}`;
     const end = row.default === '' ? '' : ` (${row.default})`;
@@ -132,8 +135,8 @@ export function helpText(): string {
   });
   return `Load test for Heliograph: connects many clients, publishes through the webhook and reports what they received.
 
-  npm run loadtest                                                        starts a cluster on this machine
-  npm run loadtest -- --relay http://relay:8080 --webhook http://webhook:8090/webhook --clients 10000
+  ${commandLine(['--clients', '10000']).padEnd(56)} starts a cluster on this machine
+  ${commandLine(['--relay', 'http://relay:8080', '--webhook', 'http://webhook:8090/webhook'])}
 
 Options (defaults in parentheses; times as 500ms, 4s or 2m, sizes as 512B or 64KiB):
 ${rows.join('\n')}

@@ -9,21 +9,24 @@ export interface Tile {
 }
 
 /** Summarizes the result in one sentence. */
-export function headline({ clients, notified, updates, behind, latency }: Report): string {
+export function headline({ clients, notified, updates, behind, latency, slowLatency }: Report): string {
   const { opened } = clients;
   const all = opened === 1 ? '1 client' : `${whole(opened)} clients`;
   if (opened === 0) return 'No client could connect';
   if (updates.due === 0) return `${all} connected`;
   if (updates.accepted === 0) return 'No update was accepted';
-  if (notified.p100 !== undefined) return `${all}, all notified within ${duration(notified.p100)}`;
   const late = behind.map(({ clients: count }) => count).findLast((count) => count !== undefined);
-  if (late !== undefined && late > 0) return `${whole(late)} of ${all} were not notified`;
-  return latency ? `${all}, notified within ${duration(latency.max)} so far` : `${all} connected`;
+  if (late !== undefined && late > 0) return `${whole(late)} of ${all} did not receive the last update`;
+  const published = updates.accepted === 1 ? '1 update' : `${whole(updates.accepted)} updates`;
+  const sent = `${all}, ${published}`;
+  if (!latency) return sent;
+  const within = `99 % of deliveries within ${duration(latency.p99)}, all within ${duration(latency.max)}`;
+  return `${sent}: ${within}${slowLatency ? ', slow readers apart' : ''}${notified.p100 === undefined ? ' so far' : ''}`;
 }
 
 /** Returns the key figures that were measured. */
 export function tiles(report: Report): readonly Tile[] {
-  const { clients, deliveries, latency, server, clientSide, updates } = report;
+  const { clients, deliveries, latency, notified, server, clientSide, updates } = report;
   const memory = [
     [server.memoryPerClientBytes, 'relays'],
     [clientSide.kernelPerClientBytes, 'kernel'],
@@ -44,6 +47,11 @@ export function tiles(report: Report): readonly Tile[] {
       name: 'Deliveries',
       value: `${short(deliveries.perS)}/s`,
       note: `${whole(deliveries.total)} from ${whole(updates.accepted)} ${updates.accepted === 1 ? 'update' : 'updates'}`,
+    },
+    notified.p100 !== undefined && {
+      name: 'Last update',
+      value: duration(notified.p100),
+      note: 'until every client had it',
     },
     latency && { name: 'Latency, p50', value: duration(latency.p50), note: 'from due time to client' },
     latency && { name: 'Latency, p99', value: duration(latency.p99), note: `maximum ${duration(latency.max)}` },

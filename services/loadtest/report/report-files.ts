@@ -25,7 +25,14 @@ export function checkReportFiles({ htmlFile, jsonFile }: Files): void {
 /** Writes the report to standard output, as text or with `--json -` as JSON, and to the requested files. */
 export function writeReport(report: Report, { htmlFile, jsonFile }: Files): void {
   const json = `${JSON.stringify(report, undefined, 2)}\n`;
-  process.stdout.write(jsonFile === '-' ? json : renderText(report));
-  if (jsonFile !== undefined && jsonFile !== '-') writeFileSync(jsonFile, json);
-  if (htmlFile !== undefined) writeFileSync(htmlFile, renderHtml(report));
+  const files: string[] = [];
+  if (htmlFile !== undefined) {
+    writeFileSync(htmlFile, renderHtml(report));
+    files.push(htmlFile);
+  }
+  if (jsonFile !== undefined && jsonFile !== '-') {
+    writeFileSync(jsonFile, json);
+    files.push(jsonFile);
+  }
+  process.stdout.write(jsonFile === '-' ? json : renderText(report, files));
 }

@@ -6,7 +6,7 @@ import { lastUpdatePlot } from './plots/last-update-plot.ts';
 import { latencyPlot } from './plots/latency-plot.ts';
 import { seriesPlots } from './plots/series-plots.ts';
 import type { Report } from './report.ts';
-import { earlyEndText, thresholdText } from './report-sections.ts';
+import { earlyEndText, thresholdText, verdict } from './report-sections.ts';
 import { latencyTable, rowTables, secondTable } from './report-tables.ts';
 
 /** Renders the report as one self-contained page: no script, no other files, no requests. */
@@ -29,6 +29,7 @@ export function renderHtml(report: Report): string {
 <p class="kind">Heliograph load test${report.label === '' ? '' : ` · ${report.label}`}</p>
 <h1>${headline(report)}</h1>
 <p class="subtitle">${subtitle(report)}</p>
+<p class="subtitle"><code>${report.commandLine}</code></p>
 ${report.ended === 'completed' ? '' : html`<p class="notice">${earlyEndText(report.ended)}</p>`}
 </header>
 <main>
@@ -36,7 +37,7 @@ ${report.ended === 'completed' ? '' : html`<p class="notice">${earlyEndText(repo
 ${tiles(report).map(({ name, value, note }) => html`<div class="card tile"><h2>${name}</h2><p class="value">${value}</p><p>${note}</p></div>\n`)}
 </section>
 <section class="pair">
-<div class="card ${passed ? 'passed' : 'failed'}"><h2>${passed ? 'All thresholds met' : 'Thresholds exceeded'}</h2>
+<div class="card ${passed ? 'passed' : 'failed'}"><h2>${verdict(report)}</h2>
 <ul>${report.thresholds.map((result) => html`<li class="${result.passed ? 'yes' : 'no'}">${thresholdText(result)}</li>`)}</ul></div>
 <div class="card"><h2>Bottleneck</h2><p>${capitalised(report.bottleneck)}.</p></div>
 </section>
@@ -56,9 +57,9 @@ function capitalised(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function subtitle({ startedAt, durationS, cluster }: Report): string {
+function subtitle({ version, startedAt, durationS, cluster }: Report): string {
   const at = `${startedAt.slice(0, 16).replace('T', ' ')} UTC`;
-  return `${at} · ran for ${duration(durationS * 1000)} · ${cluster}`;
+  return `Heliograph ${version} · ${at} · ran for ${duration(durationS * 1000)} · ${cluster}`;
 }
 
 function footer({ machine }: Report): Html {

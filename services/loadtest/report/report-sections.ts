@@ -42,6 +42,13 @@ export function thresholdText({ name, limit, value }: ThresholdResult): string {
   return `${name}: ${value === undefined ? 'not measured' : show(value)} (limit ${show(limit)})`;
 }
 
+/** Tells whether the thresholds are met, in one sentence. */
+export function verdict({ thresholds }: Report): string {
+  const exceeded = thresholds.filter(({ passed }) => !passed).length;
+  if (exceeded === 0) return 'All thresholds met';
+  return `${whole(exceeded)} of ${whole(thresholds.length)} thresholds exceeded`;
+}
+
 /** Returns the sections of a report, without those that have no values. */
 export function reportSections(report: Report): readonly Section[] {
   const sections = [clients(report), updates(report), deliveries(report), lastUpdate(report), cost(report)];

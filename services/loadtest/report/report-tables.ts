@@ -28,7 +28,7 @@ ${rows.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}<
 export function latencyTable(report: Report): Html | string {
   const rows = latencyRows(report);
   if (rows.length === 0) return '';
-  return html`<section><h2>Latencies</h2><div class="card wide"><table class="numbers">
+  return html`<section><h2>Latencies</h2><div class="card wide" role="region" aria-label="Latencies" tabindex="0"><table class="numbers">
 <thead><tr><td></td>${QUANTILES.map((name) => html`<th scope="col">${name}</th>`)}<th scope="col">count</th></tr></thead>
 <tbody>${rows.map(
     ({ name, summary }) =>
@@ -44,7 +44,7 @@ export function secondTable({ series }: Report): Html | string {
   const show = (value: number | undefined, format: (value: number) => string) =>
     value === undefined ? '' : format(value);
   const columns = ['second', 'connected', 'handshakes/s', 'deliveries/s', 'p50', 'p99', 'max', 'CPU'];
-  return html`<details class="card"><summary>Data of the plots</summary><div class="wide"><table class="numbers">
+  return html`<details class="card"><summary>Data of the plots</summary><div class="wide" role="region" aria-label="Data of the plots" tabindex="0"><table class="numbers">
 <thead><tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
 <tbody>${spans.map(
     ({ atS, open, handshakes, deliveries, p50, p99, max, cpu }) =>

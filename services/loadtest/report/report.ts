@@ -23,6 +23,10 @@ export type Curve = readonly (readonly [share: number, ms: number])[];
 export interface Report {
   readonly startedAt: string;
   readonly durationS: number;
+  /** The version of the load test. */
+  readonly version: string;
+  /** The command line that started it, without credentials. */
+  readonly commandLine: string;
   readonly label: string;
   readonly ended: 'completed' | 'interrupted' | 'out of time';
   readonly cluster: string;

@@ -29,6 +29,8 @@ export interface TestRun {
   readonly plan: Plan;
   readonly machine: Machine;
   readonly clusterDescription: string;
+  readonly version: string;
+  readonly commandLine: string;
   /** Aborted if the test ended early; its reason is `time` or `signal`. */
   readonly signal: AbortSignal;
   readonly startedAt: Date;
@@ -65,6 +67,8 @@ export function buildReport(run: TestRun): Report {
   return {
     startedAt: run.startedAt.toISOString(),
     durationS: (Date.now() - run.startedAt.getTime()) / 1000,
+    version: run.version,
+    commandLine: run.commandLine,
     label: options.label,
     ended: endOf(run.signal),
     cluster: run.clusterDescription,

@@ -33,6 +33,10 @@ export interface LoadTestDeps {
   readonly machine: Machine;
   readonly cluster: TargetCluster;
   readonly clusterDescription: string;
+  /** The version of the load test. */
+  readonly version: string;
+  /** The command line that started it, without credentials. */
+  readonly commandLine: string;
   readonly credentials: Credentials;
   readonly progress: Progress;
   /** Ends the test early with a report of the results so far; its reason is `time` or `signal`. */

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { compact, duration, percent, size, tickDuration, whole } from '../../../../services/loadtest/report/format.ts';
+import type { Report } from '../../../../services/loadtest/report/report.ts';
 import { renderText } from '../../../../services/loadtest/report/report-text.ts';
 import { emptyReport, loadTestReport } from '../../../support/load-test-report.ts';
 
 describe('the report for a terminal', () => {
   it('shows every figure, the bottleneck and the thresholds', () => {
-    const text = renderText(loadTestReport());
+    const text = renderText(loadTestReport(), ['r.html', 'r.json']);
     for (const line of [
       /^ {2}connected +2,000 of 2,000$/m,
       /^ {2}accepted +10 of 10$/m,
@@ -20,11 +21,22 @@ describe('the report for a terminal', () => {
     ]) {
       expect(text).toMatch(line);
     }
+    expect(text).toMatch(/^\nHeliograph 1\.2\.3: npm run loadtest -- --clients 2000\n/);
     expect(text).not.toContain('until then');
   });
 
+  it('ends with the result, the verdict and the files', () => {
+    const result = '2,000 clients, 10 updates: 99 % of deliveries within 45.6 ms, all within 123 ms';
+    const passed = renderText(loadTestReport(), ['r.html', 'r.json']);
+    expect(passed.endsWith(`\nResult\n  ${result}\n  All thresholds met\n  written to r.html and r.json\n`)).toBe(true);
+    const [met] = loadTestReport().thresholds;
+    const thresholds = [met, { name: 'p99', limit: 1, value: 45.6, passed: false }] as Report['thresholds'];
+    const failed = renderText(loadTestReport({ thresholds }), []);
+    expect(failed.endsWith(`\nResult\n  ${result}\n  1 of 2 thresholds exceeded\n`)).toBe(true);
+  });
+
   it('omits values that were not measured, and shows why clients failed', () => {
-    const text = renderText({ ...emptyReport(), ended: 'out of time' });
+    const text = renderText({ ...emptyReport(), ended: 'out of time' }, []);
     expect(text).toContain('The test reached its maximum time; the results cover the time until then.');
     expect(text).toMatch(/failed to connect +2,000 \(ECONNREFUSED: 2,000\)/);
     expect(text).toContain('FAIL failed: 100 % (limit 0 %)');
@@ -33,7 +45,7 @@ describe('the report for a terminal', () => {
 
   it('lists the most frequent reason first, and clients whose process exited', () => {
     const { clients } = loadTestReport();
-    const text = renderText(loadTestReport({ clients: { ...clients, failed: { a: 1, b: 5 }, processExited: 2 } }));
+    const text = renderText(loadTestReport({ clients: { ...clients, failed: { a: 1, b: 5 }, processExited: 2 } }), []);
     expect(text).toContain('failed to connect          8 (b: 5; client process exited: 2; a: 1)');
   });
 });
