@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { findProgram } from './support/find-program.ts';
 import { createFullRegistry } from './support/full-registry.ts';
+import { pageWith } from './support/pages.ts';
 import { metricsIn } from './support/promql.ts';
 
 interface Rule {
@@ -23,6 +26,49 @@ const read = (name: string) => readFileSync(`${FOLDER}${name}`, 'utf8');
 const rules: Rule[] = parse(read('alerts.yaml')).groups.flatMap((group: { rules: Rule[] }) => group.rules);
 const promtool = (...args: string[]) =>
   execFileSync(findProgram('promtool', 'prometheus'), args, { encoding: 'utf8', stdio: 'pipe' });
+
+describe('the alerts for a canary', () => {
+  const [, text = ''] = /```yaml\n(groups:.*?)```/s.exec(pageWith('## Canary\n').text) ?? [];
+  const summaries: [string, string][] = parse(text).groups[0].rules.map((rule: Rule) => [
+    ...[rule.alert, rule.annotations.summary],
+  ]);
+
+  it.each([
+    ['HeliographCanaryFails', 'the last success is old', 'canary_last_success_timestamp_seconds', '0x60', '5m'],
+    ['HeliographCanaryFails', 'there is no canary', 'up', '0x60', '5m'],
+    ['HeliographCanarySlow', 'updates are slow', 'canary_age_seconds_bucket{le="1"}', '0x60', '30m'],
+    ['', 'updates arrive', 'canary_age_seconds_bucket{le="1"}', '0+6x60', '30m'],
+  ])('%s fires if %s', (alert, _, series, values, evalTime) => {
+    const folder = mkdtempSync(join(tmpdir(), 'heliograph-alerts-'));
+    try {
+      writeFileSync(join(folder, 'rules.yaml'), text);
+      const input = [{ series, values }];
+      if (series.startsWith('canary_age')) {
+        for (const le of ['2.5', '+Inf']) {
+          input.push({ series: `canary_age_seconds_bucket{le="${le}"}`, values: '0+6x60' });
+        }
+        input.push({ series: 'canary_last_success_timestamp_seconds', values: '0+60x60' });
+      }
+      const fires = (name: string) => {
+        const severity = name === 'HeliographCanaryFails' ? 'page' : 'ticket';
+        const summary = summaries.find(([own]) => own === name)?.[1];
+        return name === alert ? [{ exp_labels: { severity }, exp_annotations: { summary } }] : [];
+      };
+      const tests = summaries.map(([alertname]) => ({
+        ...{ eval_time: evalTime, alertname, exp_alerts: fires(alertname) },
+      }));
+      const file = {
+        rule_files: ['rules.yaml'],
+        tests: [{ interval: '1m', input_series: input, alert_rule_test: tests }],
+      };
+      writeFileSync(join(folder, 'test.yaml'), JSON.stringify(file));
+      expect(promtool('check', 'rules', join(folder, 'rules.yaml'))).toContain('SUCCESS: 2 rules found');
+      expect(promtool('test', 'rules', join(folder, 'test.yaml'))).toContain('SUCCESS');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
 
 describe('the alerts', () => {
   it('are valid rules of Prometheus, in a valid configuration', () => {

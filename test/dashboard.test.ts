@@ -55,6 +55,7 @@ describe('the dashboard', () => {
       'Webhooks',
       'Chat',
       'Outbox',
+      'Canary',
       'Processes',
     ]);
     const widths = new Map<number, number>();

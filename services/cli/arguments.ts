@@ -33,6 +33,13 @@ export function durationArgument(minMs: number, maxMs: number): (text: string) =
   };
 }
 
+/** Parses a port; 0 lets the system choose. */
+export function parsePortArgument(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
+    throw new InvalidArgumentError('It must be a port from 0 to 65535');
+  return Number(text);
+}
+
 /** Parses a count from 1 on. */
 export function parseCountArgument(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on');

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { readPackageVersion } from '../shared/package-version.ts';
 import type { CommandContext } from './command-context.ts';
+import { addCanaryCommand } from './commands/canary.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addListenCommand } from './commands/listen.ts';
 import { addProgramCommands } from './commands/programs.ts';
@@ -30,6 +31,7 @@ export function createProgram(context: CommandContext): Command {
   addServiceCommands(program);
   addPublishCommand(program, context);
   addListenCommand(program, context);
+  addCanaryCommand(program, context);
   addTokenCommand(program, context);
   addDoctorCommand(program, context);
   addProgramCommands(program, context);

@@ -65,7 +65,7 @@ describe('heliograph', () => {
     expect(await runCommand([])).toEqual({ code: 2, stdout: '', stderr: asked.stdout });
   });
 
-  it.each(['start', 'relay', 'webhook', 'chat', 'outbox', 'publish', 'listen', 'token', 'doctor'])(
+  it.each(['start', 'relay', 'webhook', 'chat', 'outbox', 'publish', 'listen', 'canary', 'token', 'doctor'])(
     'prints the help of %s',
     async (name) => {
       const { code, stdout, stderr } = await runCommand([name, '--help']);
@@ -88,6 +88,13 @@ describe('heliograph', () => {
     [['publish', 'chat'], 'WEBHOOK_SECRET must be one of the secrets of the webhook'],
     [['publish', 'chat', '--token', WEBHOOK_TOKEN, '--data', '{'], '--data must be JSON'],
     [['listen', 'chat', '--count', '0'], 'It must be a whole number from 1 on'],
+    [['canary', '--interval', '10ms'], 'It must be from 100ms to 3600000ms'],
+    [['canary', '--timeout', 'soon'], 'It must be a duration such as'],
+    [['canary', '--transport', 'tcp'], 'Allowed choices are websocket, sse, longpoll'],
+    [['canary', '--topic', 'two words'], 'It must have 1 to 128 bytes'],
+    [['canary', '--relay', 'relay:8080'], 'It must be a URL that starts with http:// or https://'],
+    [['canary', '--port', '70000'], 'It must be a port from 0 to 65535'],
+    [['canary'], 'WEBHOOK_SECRET must be one of the secrets of the webhook'],
     [['token'], "required option '--topics <topics>' not specified"],
     [['token', '--topics', 'a b'], 'It must hold topics, or prefixes followed by *'],
     [['token', '--topics', 'news'], 'JWT_SECRET must be set as for the relay'],

@@ -1,4 +1,5 @@
 import { createChatMetrics } from '../../services/chat/metrics.ts';
+import { createCanaryMetrics } from '../../services/cli/canary/canary-metrics.ts';
 import { createOutboxMetrics } from '../../services/outbox/metrics.ts';
 import { RelayTelemetry } from '../../services/relay/telemetry/relay-telemetry.ts';
 import { createBrokerMetrics } from '../../services/shared/broker/metrics.ts';
@@ -17,6 +18,7 @@ export function createFullRegistry(): MetricsRegistry {
   createWebhookMetrics({ registry });
   createChatMetrics({ registry });
   createOutboxMetrics({ registry });
+  createCanaryMetrics({ registry });
   createBrokerMetrics({ registry, logger });
   createStatsMetrics({ registry });
   return registry;

@@ -13,7 +13,7 @@ const START_TIMEOUT_MS = 60_000;
 /** A publisher or author in tests may do more than one is allowed by default. */
 const UNLIMITED = { WEBHOOK_RATE: '0', WEBHOOK_STORAGE: '0B', COMMENT_RATE: '0' };
 
-type Role = 'relay' | 'webhook' | 'chat' | 'outbox' | 'standalone';
+type Role = 'relay' | 'webhook' | 'chat' | 'outbox' | 'canary' | 'standalone';
 
 /** A built service in its own process, with its admin port on loopback. Disposing kills it. */
 export interface ServiceProcess extends AsyncDisposable {
@@ -47,7 +47,7 @@ function loggedPorts(role: Role, output: string): { adminPort: number; ports: Re
           webhook: printed(/^ {2}webhook +http:\/\/localhost:(\d+)\//m),
           chat: printed(/^ {2}chat +http:\/\/localhost:(\d+)\//m),
         }
-      : role === 'outbox'
+      : role === 'outbox' || role === 'canary'
         ? {}
         : { [role]: port };
   return adminPort && Object.values(ports).every(Boolean) ? { adminPort, ports } : undefined;
