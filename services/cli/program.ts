@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { readPackageVersion } from '../shared/package-version.ts';
 import type { CommandContext } from './command-context.ts';
 import { addCanaryCommand } from './commands/canary.ts';
+import { addCompletionCommand } from './commands/completion.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addListenCommand } from './commands/listen.ts';
 import { addProgramCommands } from './commands/programs.ts';
@@ -35,5 +36,6 @@ export function createProgram(context: CommandContext): Command {
   addTokenCommand(program, context);
   addDoctorCommand(program, context);
   addProgramCommands(program, context);
+  addCompletionCommand(program, context);
   return program;
 }

@@ -65,14 +65,23 @@ describe('heliograph', () => {
     expect(await runCommand([])).toEqual({ code: 2, stdout: '', stderr: asked.stdout });
   });
 
-  it.each(['start', 'relay', 'webhook', 'chat', 'outbox', 'publish', 'listen', 'canary', 'token', 'doctor'])(
-    'prints the help of %s',
-    async (name) => {
-      const { code, stdout, stderr } = await runCommand([name, '--help']);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout).toContain(`Usage: heliograph ${name}`);
-    },
-  );
+  it.each([
+    'start',
+    'relay',
+    'webhook',
+    'chat',
+    'outbox',
+    'publish',
+    'listen',
+    'canary',
+    'token',
+    'doctor',
+    'completion',
+  ])('prints the help of %s', async (name) => {
+    const { code, stdout, stderr } = await runCommand([name, '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(`Usage: heliograph ${name}`);
+  });
 
   it.each([
     [['publsh', 'chat'], "unknown command 'publsh'\n(Did you mean publish?)"],
