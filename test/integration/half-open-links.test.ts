@@ -1,7 +1,14 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { once } from 'node:events';
+import type { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { createRedisClient } from '../../services/shared/broker/redis/redis-client.ts';
+import { EnvReader } from '../../services/shared/config/env-reader.ts';
+import { requireRedisConfig } from '../../services/shared/config/redis-config.ts';
 import { eventually } from '../support/eventually.ts';
 import { attemptCall } from '../support/publish-call.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
+import { askRedis } from '../support/redis-admin.ts';
+import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
@@ -62,5 +69,38 @@ describe('processes whose link to Redis drops all packets', () => {
     );
     await eventually(async () => expect(await links()).toEqual([1, 2])); // each reconnects after its own delay
     client.terminate();
+  });
+});
+
+describe('a link to Redis', () => {
+  afterEach(() => vi.useRealTimers());
+
+  it('is pinged only after two seconds without a reply or a message', async () => {
+    await using server = await RedisProcess.start();
+    const config = requireRedisConfig(new EnvReader({ REDIS_URL: server.url }));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
+    const [commands, subscriber] = ['commands', 'subscriber'].map((name) =>
+      createRedisClient(config, 'configured', name),
+    ) as [Redis, Redis];
+    await Promise.all([commands.connect(), subscriber.connect()]);
+    await subscriber.subscribe('news');
+    /** Counts the pings so far, by links of their own. */
+    const pings = async () =>
+      Number(/cmdstat_ping:calls=(\d+)/.exec(String(await askRedis(server.port, 'INFO', 'commandstats')))?.[1] ?? 0);
+    const before = await pings(); // those that waited for the server to start
+    for (let i = 0; i < 3; i += 1) {
+      await vi.advanceTimersByTimeAsync(1900);
+      await Promise.all([
+        commands.get('key'),
+        once(subscriber, 'message'),
+        askRedis(server.port, 'PUBLISH', 'news', i),
+      ]);
+    }
+    expect(await pings()).toBe(before);
+    await vi.advanceTimersByTimeAsync(2100);
+    await Promise.all([commands.get('key'), subscriber.subscribe('news')]); // the pings were answered before
+    expect(await pings()).toBe(before + 2);
+    commands.disconnect();
+    subscriber.disconnect();
   });
 });

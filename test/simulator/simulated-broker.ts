@@ -131,7 +131,8 @@ export class SimulatedBroker implements Broker {
   }
 
   async start(): Promise<void> {
-    if (this.#confirmsSettings) this.#settings.keepConfirming(() => (this.#usable.has(0) ? this.#store : undefined));
+    const store = () => (this.#usable.has(0) ? this.#store : undefined);
+    if (this.#confirmsSettings) this.#settings.keepConfirming(store, () => 0); // too few relays to share the work
     await Promise.all(
       this.#links.map(({ commands, subscription }, place) => {
         if (this.#handler) subscription.start();

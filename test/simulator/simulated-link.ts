@@ -5,9 +5,10 @@ import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 import type { SimulatedShard } from './simulated-shard.ts';
 
-/** As in `redis-client`: the time-out of a call, the interval of pings, and the longest delay before a reconnect. */
+/** As in `redis-client`: the time-out of a call, the longest silence before a link is closed, and the longest delay before a reconnect. */
 const CALL_TIMEOUT_MS = 2000;
-const PING_INTERVAL_MS = 1000;
+const MAX_SILENCE_MS = 5000;
+const SILENCE_CHECK_MS = 1000;
 const MAX_RECONNECT_DELAY_MS = 500;
 
 /** A call in progress. */
@@ -35,8 +36,8 @@ export class SimulatedLink {
   };
   #server: SimulatedServer | undefined;
   #connection: object = {};
-  #pinger: Timer | undefined;
-  #silentPings = 0;
+  #silenceTimer: Timer | undefined;
+  #silentMs = 0;
   #stopped = false;
   #attempt = 0;
 
@@ -77,8 +78,8 @@ export class SimulatedLink {
       if (this.#shard.reaches(this.name, server)) {
         this.#server = server;
         this.#connection = {};
-        this.#silentPings = 0;
-        this.#ping();
+        this.#silentMs = 0;
+        this.#watchSilence();
         this.#handler.up(server);
       } else this.#clock.after(this.#random.between(0.5, 1) * MAX_RECONNECT_DELAY_MS, () => this.#reconnect(attempt));
       attempted();
@@ -154,7 +155,7 @@ export class SimulatedLink {
   #drop(): void {
     this.#attempt += 1;
     this.#server = undefined;
-    this.#pinger?.cancel();
+    this.#silenceTimer?.cancel();
     for (const call of [...this.#calls]) {
       // Calls that have not arrived take effect now or never.
       if (this.#random.chance(0.5)) call.arrive();
@@ -163,14 +164,14 @@ export class SimulatedLink {
     this.#calls.clear();
   }
 
-  /** Closes the link if it is silent for as long as `redis-client` waits. */
-  #ping(): void {
-    this.#pinger = this.#clock.after(PING_INTERVAL_MS, () => {
+  /** Closes the link if it is silent for as long as `redis-client` may wait. */
+  #watchSilence(): void {
+    this.#silenceTimer = this.#clock.after(SILENCE_CHECK_MS, () => {
       const server = this.#server;
       if (!server) return;
-      this.#silentPings = this.#shard.reaches(this.name, server) ? 0 : this.#silentPings + 1;
-      if (this.#silentPings * PING_INTERVAL_MS > CALL_TIMEOUT_MS) this.disconnect();
-      else this.#ping();
+      this.#silentMs = this.#shard.reaches(this.name, server) ? 0 : this.#silentMs + SILENCE_CHECK_MS;
+      if (this.#silentMs >= MAX_SILENCE_MS) this.disconnect();
+      else this.#watchSilence();
     });
   }
 }

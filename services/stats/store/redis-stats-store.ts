@@ -44,6 +44,7 @@ export class RedisStatsStore implements StatsStore {
       report: SILENT_REPORT,
       abort,
       storeSettingsAfterMs,
+      relays: () => 0,
       prepare: async () => {},
       handler,
     });

@@ -60,6 +60,7 @@ export class RedisBroker implements Broker {
       ...deps,
       prepare: (redis) => runner.load(redis),
       storeSettingsAfterMs: restoreTimeMs,
+      relays: () => this.#relays.count,
       keys,
       handler: {
         signal: (channel, text) => this.#receive(channel, text),

@@ -39,6 +39,11 @@ export class RedisRelays {
     this.#scripts = deps.scripts;
   }
 
+  /** The number of registered relays at the last exchange; 0 in a process that makes none. */
+  get count(): number {
+    return this.#registered.entry.seen;
+  }
+
   /** Exchanges the load of a relay, see `RelayRegistry`. Also returns the stored receipt queries, encoded. */
   async exchangeLoad(
     relayId: string,

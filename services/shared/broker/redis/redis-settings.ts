@@ -3,8 +3,16 @@ import type { Clock, Timer } from '../../clock.ts';
 import { AppError } from '../../errors.ts';
 import type { BrokerReport } from '../broker-report.ts';
 
-/** How often a running process confirms the settings in Redis, in milliseconds. */
+/** How often a running process confirms the settings in Redis, in milliseconds, as long as its cluster has few relays. */
 const CONFIRM_INTERVAL_MS = 1000;
+/**
+ * In a cluster of more relays, each of them confirms less often, so that all together do so this often in an interval: it is
+ * then next to impossible that none does within `RESTORE_TIME_MS`.
+ */
+const CONFIRMATIONS = 16;
+const MAX_CONFIRM_INTERVAL_MS = 10_000;
+/** The share of an interval by which it may be shorter. */
+const JITTER = 0.2;
 /** How long a new process leaves it to running ones to restore the settings that Redis has lost, in milliseconds. */
 export const RESTORE_TIME_MS = 1500;
 
@@ -86,17 +94,26 @@ export class RedisSettings {
     this.#compare(stored);
   }
 
-  /** Keeps confirming the settings, on the connection that `link` returns, until `stop`. */
-  keepConfirming(link: () => SettingsStore | undefined): void {
-    this.#timer = this.#clock.after(CONFIRM_INTERVAL_MS, () => {
+  /**
+   * Keeps confirming the settings, on the connection that `link` returns, until `stop`.
+   * @param relays returns the number of relays in the cluster, 0 if that is not known
+   */
+  keepConfirming(link: () => SettingsStore | undefined, relays: () => number): void {
+    this.#timer = this.#clock.after(this.#confirmIntervalMs(relays()), () => {
       const store = link();
       if (store && this.#hasAgreed) this.agree(store).catch(() => {}); // every connect checks the settings too
-      this.keepConfirming(link);
+      this.keepConfirming(link, relays);
     });
   }
 
   stop(): void {
     this.#timer?.cancel();
+  }
+
+  #confirmIntervalMs(relays: number): number {
+    if (relays <= CONFIRMATIONS) return CONFIRM_INTERVAL_MS;
+    const sharedMs = Math.min((CONFIRM_INTERVAL_MS * relays) / CONFIRMATIONS, MAX_CONFIRM_INTERVAL_MS);
+    return sharedMs * (1 - JITTER * this.#clock.random());
   }
 
   #compare(stored: string | undefined): void {

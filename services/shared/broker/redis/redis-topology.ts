@@ -64,6 +64,8 @@ interface TopologyDeps {
   readonly abort: (error: Error) => void;
   /** How long to wait for others before missing settings are stored, in milliseconds; undefined never stores them. */
   readonly storeSettingsAfterMs: number | undefined;
+  /** Returns the number of relays in the cluster, 0 if that is not known. */
+  readonly relays: () => number;
   /** Called for each new connection for commands, before it is used. */
   readonly prepare: (redis: Redis) => Promise<void>;
   readonly handler: TopologyHandler;
@@ -112,10 +114,12 @@ class RedisSingle implements RedisTopology {
   readonly sharded = false;
   readonly #node: RedisNode;
   readonly #settings: RedisSettings;
+  readonly #relays: () => number;
   readonly #report: BrokerReport;
 
   constructor(deps: TopologyDeps) {
     const { config, prepare, report, handler } = deps;
+    this.#relays = deps.relays;
     this.#report = report;
     this.#settings = createSettings(deps, { sharded: this.sharded });
     const all = Array.from({ length: config.partitions }, (_, partition) => partition);
@@ -136,7 +140,7 @@ class RedisSingle implements RedisTopology {
   }
 
   start(options: { subscribe: boolean }): Promise<void> {
-    this.#settings.keepConfirming(() => this.#node.commands.link);
+    this.#settings.keepConfirming(() => this.#node.commands.link, this.#relays);
     return this.#node.start(options);
   }
 
@@ -189,6 +193,7 @@ class RedisCluster implements RedisTopology {
   readonly #seeds: readonly Address[];
   readonly #keys: RedisKeys;
   readonly #settings: RedisSettings;
+  readonly #relays: () => number;
   readonly #prepare: (redis: Redis) => Promise<void>;
   readonly #report: BrokerReport;
   readonly #handler: TopologyHandler;
@@ -209,6 +214,7 @@ class RedisCluster implements RedisTopology {
     this.#prepare = prepare;
     this.#keys = keys;
     this.#settings = createSettings(deps, { sharded: this.sharded });
+    this.#relays = deps.relays;
     this.#report = report;
     this.#handler = handler;
     this.#owners = new Array(config.partitions).fill(undefined);
@@ -216,7 +222,7 @@ class RedisCluster implements RedisTopology {
 
   async start(options: { subscribe: boolean }): Promise<void> {
     this.#subscribe = options.subscribe;
-    this.#settings.keepConfirming(() => this.#nodeOfKey(this.#keys.config())?.commands.link);
+    this.#settings.keepConfirming(() => this.#nodeOfKey(this.#keys.config())?.commands.link, this.#relays);
     await this.#refresh();
   }
 
