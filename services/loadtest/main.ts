@@ -16,7 +16,7 @@ import { resolveTargets } from './wire/target.ts';
 const INVALID_OPTIONS = 2;
 /** User name and password in the URL of an option. */
 const URL_CREDENTIALS = /(?<=:\/\/)[^/@]+(?=@)/g;
-/** With more clients, pings every 25 s would be most of the load. */
+/** With more clients, pings every 45 s would be most of the load. */
 const RARE_PINGS_FROM = 50_000;
 
 const started = (args: readonly string[]) => commandLine('loadtest', args, process.env);
@@ -81,7 +81,7 @@ async function main(): Promise<number> {
     setTimeout(() => ending.abort('time'), options.maxTimeMs).unref();
     if (!given) {
       progress.phase('starting the cluster');
-      const pingInterval = plan.clients > RARE_PINGS_FROM ? '55s' : '25s';
+      const pingInterval = plan.clients > RARE_PINGS_FROM ? '55s' : '45s';
       local = await startLocalCluster({ relays: plan.relays, path, pingInterval, signal: ending.signal });
     }
     const cluster = given ?? local;

@@ -98,7 +98,7 @@ export function readRelayConfig(
     originBudget: readOriginBudget(env),
     maxSpreadMs: env.durationMs('MAX_SPREAD', { default: '60s', maxMs: 3_600_000 }),
     rebalancePerSecond: env.integer('REBALANCE', { default: 50, max: 100_000 }),
-    pingIntervalMs: env.durationMs('PING_INTERVAL', { default: '25s', minMs: 1000, maxMs: 55_000 }),
+    pingIntervalMs: env.durationMs('PING_INTERVAL', { default: '45s', minMs: 1000, maxMs: 55_000 }),
     stuckTimeoutMs: env.durationMs('STUCK_TIMEOUT', { default: '120s', minMs: 1000 }),
     drainWindowMs,
   });

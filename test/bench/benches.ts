@@ -8,6 +8,7 @@ import { GROWTH_IN_RELAYS } from './growth-in-relays.ts';
 import { GROWTH_IN_TOPICS } from './growth-in-topics.ts';
 import { HANDSHAKES } from './handshakes.ts';
 import { HTTP_FAN_OUT } from './http-fan-out.ts';
+import { IDLE_CPU } from './idle-cpu.ts';
 import { IDLE_MEMORY } from './idle-memory.ts';
 import { LOST_RELAYS } from './lost-relays.ts';
 import { OVERLOAD } from './overload.ts';
@@ -29,6 +30,7 @@ export const BENCHES: readonly Bench[] = [
   BROKER,
   STATS_COST,
   FLOODS_BENCH,
+  IDLE_CPU,
   HTTP_FAN_OUT,
   LOST_RELAYS,
   TLS,

@@ -2,9 +2,17 @@ import type { Clock, Timer } from '../../shared/clock.ts';
 
 /** A connection that needs periodic checks. */
 export interface Sweepable {
-  /** Pings the client, or closes the connection if the client has read nothing for `stuckMs`. Returns false if it closed. */
-  sweep(nowMs: number, stuckMs: number): boolean;
+  /**
+   * Pings the client unless it has sent something within `heardMs`, or closes the connection if the client has read
+   * nothing for `stuckMs`. Returns false if it closed.
+   */
+  sweep(nowMs: number, limits: { stuckMs: number; heardMs: number }): boolean;
 }
+
+/** The longest silence on a connection whose client answers: some proxies close connections after a minute. */
+const MAX_SILENCE_MS = 55_000;
+/** The share of the interval in which a client is heard without a ping. Less than 1: the pong to the previous ping does not count. */
+const HEARD_SHARE = 0.8;
 
 const TICK_MS = 1000;
 /** A process whose tick comes later than this stood still. */
@@ -19,6 +27,7 @@ export class Sweep {
   readonly #connections: ReadonlySet<Sweepable>;
   readonly #intervalMs: number;
   readonly #stuckMs: number;
+  readonly #heardMs: number;
   readonly #stuck: () => void;
   #rest: Iterator<Sweepable> | undefined;
   #nextRoundAtMs = 0;
@@ -39,6 +48,7 @@ export class Sweep {
     this.#connections = deps.connections;
     this.#intervalMs = deps.intervalMs;
     this.#stuckMs = deps.stuckMs;
+    this.#heardMs = Math.max(0, Math.min(HEARD_SHARE * deps.intervalMs, MAX_SILENCE_MS - deps.intervalMs));
     this.#stuck = deps.stuck;
   }
 
@@ -58,6 +68,7 @@ export class Sweep {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#nextTickAtMs > STOOD_STILL_MS) this.#graceUntilMs = nowMs + this.#stuckMs;
     const stuckMs = nowMs < this.#graceUntilMs ? Number.POSITIVE_INFINITY : this.#stuckMs;
+    const limits = { stuckMs, heardMs: this.#heardMs };
     let left = Math.ceil((this.#connections.size * TICK_MS) / this.#intervalMs);
     while (left > 0) {
       this.#rest ??= this.#beginRound(nowMs);
@@ -68,7 +79,7 @@ export class Sweep {
         continue;
       }
       left -= 1;
-      if (!next.value.sweep(nowMs, stuckMs)) this.#stuck();
+      if (!next.value.sweep(nowMs, limits)) this.#stuck();
     }
   }
 

@@ -8,21 +8,25 @@ import { startRelayCluster } from './relay-cluster.ts';
 import { ServerProcess } from './server-process.ts';
 
 /** Starts one of the servers in this folder. */
-async function startOwn(file: string, { redisUrl, nodeArgs = [] }: StartOptions, hasChannel: boolean) {
+async function startOwn(file: string, options: StartOptions & { pingIntervalS?: number }, hasChannel: boolean) {
+  const { redisUrl, nodeArgs = [], pingIntervalS = 0 } = options;
   const port = await freePort();
   const loader = fileURLToPath(new URL('../../support/typescript-loader.mjs', import.meta.url));
   const process = await ServerProcess.start({
     main: fileURLToPath(new URL(file, import.meta.url)),
     args: [...nodeArgs, '--import', loader],
-    env: { REDIS_URL: redisUrl, PORT: String(port) },
+    env: { REDIS_URL: redisUrl, PORT: String(port), PING_INTERVAL_S: String(pingIntervalS) },
     hasChannel,
     isUp: (output) => output.includes('up\n'),
   });
   return { process, port };
 }
 
-/** Starts a server that only forwards texts; they equal those of a relay. */
-export async function startPublisher(file: string, options: StartOptions): Promise<RunningServer> {
+/** Starts a server that only forwards texts; they equal those of a relay. It pings its clients only if `pingIntervalS` is given. */
+export async function startPublisher(
+  file: string,
+  options: StartOptions & { pingIntervalS?: number },
+): Promise<RunningServer> {
   const { process, port } = await startOwn(file, options, true);
   return {
     process,

@@ -51,6 +51,7 @@ export async function startRelayCluster(
         // No rebalancing, and pings as rare as those of the other contenders.
         REBALANCE: '0',
         PING_INTERVAL: '55s',
+        ...shared,
       }),
     async addWebhook(env = {}) {
       const secret = `whsec_${randomBytes(24).toString('base64')}`;

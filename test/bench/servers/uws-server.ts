@@ -3,9 +3,11 @@ import { createRequire } from 'node:module';
 
 const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof import('uWebSockets.js');
 
+const pingIntervalS = Number(process.env.PING_INTERVAL_S);
 const app = uws.App().ws<{ topics: string[] }>('/*', {
-  idleTimeout: 0,
-  sendPingsAutomatically: false,
+  // uWebSockets.js pings 8 s before the end of the timeout.
+  idleTimeout: pingIntervalS === 0 ? 0 : pingIntervalS + 8,
+  sendPingsAutomatically: pingIntervalS > 0,
   upgrade(res, req, context) {
     const topics = new URLSearchParams(req.getQuery()).getAll('topic');
     const [key, protocol] = [req.getHeader('sec-websocket-key'), req.getHeader('sec-websocket-protocol')];

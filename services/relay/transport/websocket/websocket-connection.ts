@@ -115,15 +115,17 @@ export class WebsocketConnection implements Connection, Sweepable {
     this.owner?.closed();
   }
 
-  sweep(nowMs: number, stuckMs: number): boolean {
+  sweep(nowMs: number, { stuckMs, heardMs }: { stuckMs: number; heardMs: number }): boolean {
     if (!this.#ws) return true;
     const buffered = this.#ws.getBufferedAmount();
     if (buffered < this.#bufferedBytes) this.progressed(nowMs);
     this.#bufferedBytes = buffered;
-    if (nowMs - this.#progressedAtMs > stuckMs) {
+    const silentMs = nowMs - this.#progressedAtMs;
+    if (silentMs > stuckMs) {
       this.#ws.close();
       return false;
     }
+    if (silentMs < heardMs) return true; // as clients of the library, which ping by themselves
     this.#awaitsPong = true;
     this.#ws.ping();
     return true;

@@ -11,15 +11,17 @@ class FakeConnection implements Sweepable {
   readonly sweptAtMs: number[] = [];
   isStuck = false;
   stuckMs = 0;
+  heardMs = 0;
 
-  sweep(nowMs: number, stuckMs: number): boolean {
+  sweep(nowMs: number, { stuckMs, heardMs }: { stuckMs: number; heardMs: number }): boolean {
     this.stuckMs = stuckMs;
+    this.heardMs = heardMs;
     this.sweptAtMs.push(nowMs);
     return !this.isStuck;
   }
 }
 
-function createSweep(count: number) {
+function createSweep(count: number, intervalMs = INTERVAL_MS) {
   const time = new VirtualTime();
   const connections = new Set(Array.from({ length: count }, () => new FakeConnection()));
   const seen = { stuck: 0 };
@@ -27,7 +29,7 @@ function createSweep(count: number) {
   const sweep = new Sweep({
     clock: { ...time.clock(), monotonicMs: () => time.nowMs + stood.stillMs },
     connections,
-    intervalMs: INTERVAL_MS,
+    intervalMs,
     stuckMs: STUCK_MS,
     stuck() {
       seen.stuck += 1;
@@ -64,6 +66,19 @@ describe('a sweep', () => {
     await time.runFor(STUCK_MS);
     expect(await limit()).toBe(STUCK_MS);
   });
+
+  it.each([15_000, 25_000, 45_000, 55_000])(
+    'at an interval of %i ms, leaves no client that answers without a packet for a minute',
+    async (intervalMs) => {
+      const { time, connections } = createSweep(1, intervalMs);
+      await time.runFor(2 * intervalMs);
+      const [connection] = connections;
+      const heardMs = connection?.heardMs ?? Number.NaN;
+      expect(heardMs + intervalMs).toBeLessThan(60_000);
+      // The pong to the previous ping comes within a tick or two of it: that client needs the next ping.
+      expect(heardMs).toBeLessThan(intervalMs - 2 * TICK_MS);
+    },
+  );
 
   it('checks many connections a few at a time', async () => {
     const { time, connections } = createSweep(1500);
