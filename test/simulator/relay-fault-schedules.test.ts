@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { AUDIT_INTERVAL_MS } from '../../services/relay/hub/repair.ts';
+import { REGISTER_TTL_MS } from '../../services/shared/broker/retention.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { updateBody } from '../support/update-body.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
@@ -141,6 +143,20 @@ describe('a relay', () => {
     const late = legacy(relay);
     await time.runFor(100);
     expect(late()).toBe(0);
+  });
+
+  it("notifies no client of an update that has expired, when Redis' clock has stepped by more than the retention", async () => {
+    await publish({});
+    for (const { servers } of simulation.cluster.shards) {
+      for (const server of servers) server.clockOffsetUs += 1.1 * REGISTER_TTL_MS * 1000;
+    }
+    simulation.startRelay(0);
+    await time.runFor(5000);
+    const messages: string[] = [];
+    const peer = { opened() {}, message: (text: string) => void messages.push(text), closed() {} };
+    simulation.relays[0]?.connect('/ws', `topic=${TOPIC}`, peer);
+    await time.runFor(2 * AUDIT_INTERVAL_MS);
+    expect(messages.map((text) => JSON.parse(text).type)).toEqual(['subscribed']);
   });
 
   it('does not count as delivered while it has an older version for the next client of a topic', async () => {

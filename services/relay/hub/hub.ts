@@ -127,6 +127,7 @@ export class Hub implements FeedHandler {
       handler: {
         watchedIn: (partition) => this.#registers.loadedIn(partition),
         versionOf: (topic) => this.#registers.loaded(topic)?.stored,
+        emptyUpTo: (topic) => this.#registers.get(topic)?.emptyUpTo ?? 0,
         unprovenSinceMs: () => this.#interest.unprovenSinceMs,
         hasRelapsed: (partition) => this.#interest.hasRelapsed(partition),
         changed: (partition, topics) => this.#interest.changed(partition, topics),

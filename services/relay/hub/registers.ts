@@ -9,6 +9,8 @@ export interface Register extends Flushable {
   update: Update;
   /** Version of the newest known update; 0 if there is none. Below `update.version` after a floor raise. */
   stored: Version;
+  /** No update up to this version is missing: the broker's version of the topic when it had no register of it; 0 if it had one. */
+  emptyUpTo: Version;
   /** Memory that the `data` of `update` takes, in bytes. */
   dataBytes: number;
   /** Number of clients that the last delivery went to. */
@@ -19,7 +21,16 @@ export interface Register extends Flushable {
   paced: boolean;
 }
 
-const EMPTY = { stored: 0, dataBytes: 0, delivered: 0, flushed: 0, loaded: false, dirty: false, paced: false };
+const EMPTY = {
+  stored: 0,
+  emptyUpTo: 0,
+  dataBytes: 0,
+  delivered: 0,
+  flushed: 0,
+  loaded: false,
+  dirty: false,
+  paced: false,
+};
 
 /** The registers of the topics that this relay watches. */
 export class Registers {
@@ -97,7 +108,10 @@ export class Registers {
   load(topic: Topic, stored: Update | undefined): void {
     const register = this.#provide(topic);
     register.loaded = true;
-    if (!stored) return;
+    if (!stored) {
+      register.emptyUpTo = this.#currentVersion(register.partition, 0);
+      return;
+    }
     register.stored = Math.max(register.stored, stored.version);
     const merged = merge(register.update, stored);
     if (merged !== register.update) this.#set(register, merged);
@@ -106,7 +120,9 @@ export class Registers {
   /** Notes that the broker has no update of the topic any more. */
   expire(topic: Topic): void {
     const register = this.#registers.get(topic);
-    if (register) register.stored = 0;
+    if (!register) return;
+    register.stored = 0;
+    register.emptyUpTo = this.#currentVersion(register.partition, 0);
   }
 
   /**

@@ -19,6 +19,8 @@ export interface RepairHandler {
   watchedIn(partition: number): Iterable<readonly [Topic, Version]>;
   /** Returns the version of the newest known update of a topic; undefined if its register is not loaded. */
   versionOf(topic: Topic): Version | undefined;
+  /** Returns a version up to which no update of a loaded topic is missing, because the broker had no register of it; else 0. */
+  emptyUpTo(topic: Topic): Version;
   /** Since when a topic is not watched, or not loaded, in milliseconds of the monotonic clock; undefined if none is. */
   unprovenSinceMs(): number | undefined;
   /** Whether a loaded topic of the partition lost its watch, and is not watched and read again yet. */
@@ -257,7 +259,8 @@ export class Repair {
     const versions = await this.#recentVersions(state, watched);
     const changed = watched.flatMap(({ topic }, i) => {
       const version = versions?.[i];
-      return version === undefined ? [] : [{ topic, version }];
+      // The list of recent changes may name an update whose register has expired, if the broker's clock has stepped.
+      return version === undefined || version <= this.#handler.emptyUpTo(topic) ? [] : [{ topic, version }];
     });
     await this.#readNewer(state, versions ? this.#missing(changed) : watched, { complete: true, requestedAtMs });
     this.#audited(state, cursor);

@@ -91,6 +91,7 @@ function createRepair() {
     handler: {
       watchedIn: () => [[chat, 5]],
       versionOf: (topic) => (topic === chat ? chatIs.version : undefined),
+      emptyUpTo: () => 0,
       unprovenSinceMs: () => chatIs.unprovenSinceMs,
       hasRelapsed: () => chatIs.relapsed === true,
       changed: (partition, topics) => void named.push([partition, topics]),
