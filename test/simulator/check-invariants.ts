@@ -22,7 +22,8 @@ export function checkClient({ app }: Simulation, client: SimulatedClient): strin
     const acknowledged = `#${missing.revision}, acknowledged at ${missing.atMs / 1000} s as ${missing.version}`;
     wrong.push(`${client.name} shows #${shown} of ${topic}, and was never notified of ${acknowledged}`);
   }
-  if (client.isFresh === false) {
+  // Without topics it may wait for a pong that did not fit into a full buffer, until it sends the next ping after 30 s.
+  if (client.isFresh === false && client.topics.length > 0) {
     wrong.push(`${client.name} was not notified that ${client.connection?.relay?.process.name} is fresh again`);
   }
   return wrong;
