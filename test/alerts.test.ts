@@ -8,14 +8,7 @@ import { parse } from 'yaml';
 import { findProgram } from './support/find-program.ts';
 import { createFullRegistry } from './support/full-registry.ts';
 import { pageWith } from './support/pages.ts';
-import { metricsIn } from './support/promql.ts';
-
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-  readonly labels: { readonly severity: string };
-  readonly annotations: { readonly summary: string };
-}
+import { type AlertRule, alertsIn, metricsIn, type RuleGroup } from './support/promql.ts';
 
 interface RuleTest {
   readonly alert_rule_test: readonly { readonly alertname: string; readonly exp_alerts?: readonly unknown[] }[];
@@ -23,13 +16,14 @@ interface RuleTest {
 
 const FOLDER = fileURLToPath(new URL('../deploy/prometheus/', import.meta.url));
 const read = (name: string) => readFileSync(`${FOLDER}${name}`, 'utf8');
-const rules: Rule[] = parse(read('alerts.yaml')).groups.flatMap((group: { rules: Rule[] }) => group.rules);
+const { groups }: { groups: readonly RuleGroup[] } = parse(read('alerts.yaml'));
+const rules = alertsIn(groups);
 const promtool = (...args: string[]) =>
   execFileSync(findProgram('promtool', 'prometheus'), args, { encoding: 'utf8', stdio: 'pipe' });
 
 describe('the alerts for a canary', () => {
   const [, text = ''] = /```yaml\n(groups:.*?)```/s.exec(pageWith('## Canary\n').text) ?? [];
-  const summaries: [string, string][] = parse(text).groups[0].rules.map((rule: Rule) => [
+  const summaries: [string, string][] = parse(text).groups[0].rules.map((rule: AlertRule) => [
     ...[rule.alert, rule.annotations.summary],
   ]);
 
@@ -72,7 +66,9 @@ describe('the alerts for a canary', () => {
 
 describe('the alerts', () => {
   it('are valid rules of Prometheus, in a valid configuration', () => {
-    expect(promtool('check', 'rules', `${FOLDER}alerts.yaml`)).toContain(`SUCCESS: ${rules.length} rules found`);
+    expect(promtool('check', 'rules', `${FOLDER}alerts.yaml`)).toContain(
+      `SUCCESS: ${groups.flatMap((group) => group.rules).length} rules found`,
+    );
     expect(promtool('check', 'config', `${FOLDER}prometheus.yml`)).toContain('1 rule files found');
   });
 

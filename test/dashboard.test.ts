@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createFullRegistry } from './support/full-registry.ts';
-import { expressionsOf, metricsIn, type Panel } from './support/promql.ts';
+import { alertsIn, expressionsOf, metricsIn, type Panel } from './support/promql.ts';
 
 const read = (path: string) => readFileSync(new URL(`../deploy/${path}`, import.meta.url), 'utf8');
 const dashboard = JSON.parse(read('grafana/heliograph.json'));
@@ -89,9 +89,7 @@ describe('the dashboard', () => {
   });
 
   it('is named in the help text of every metric, as are the alerts that use it', async () => {
-    const rules: { alert: string; expr: string }[] = parse(read('prometheus/alerts.yaml')).groups.flatMap(
-      (group: { rules: unknown[] }) => group.rules,
-    );
+    const rules = alertsIn(parse(read('prometheus/alerts.yaml')).groups);
     for (const { name, help } of await createFullRegistry().getMetricsAsJSON()) {
       if (/^(process|nodejs)_/.test(name)) continue;
       const [, panel] = /\. Panel "([^"]+)"/.exec(help) ?? [];

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { eventually } from '../support/eventually.ts';
 import { PrometheusProcess } from '../support/prometheus-process.ts';
-import { expressionsOf, metricsIn, type Panel } from '../support/promql.ts';
+import { alertsIn, expressionsOf, metricsIn, type Panel, type RuleGroup } from '../support/promql.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
@@ -15,14 +15,12 @@ const read = (path: string) => readFileSync(new URL(path, DEPLOY), 'utf8');
 const SCRAPE_INTERVAL = '200ms';
 
 const dashboard: { panels: Panel[] } = JSON.parse(read('grafana/heliograph.json'));
-const alerts: { groups: { rules: { alert: string; expr: string; for?: string }[] }[] } = parse(
-  read('prometheus/alerts.yaml'),
-);
-const rules = alerts.groups.flatMap((group) => group.rules);
+const { groups }: { groups: readonly RuleGroup[] } = parse(read('prometheus/alerts.yaml'));
+const rules = alertsIn(groups);
 /** Alerts that do not depend on the load of the test machine. */
 const ABOUT_OUTAGES = /^Heliograph(Redis|RelayStale|NoRelay|ProcessDown|PublishFails|MixedVersions)/;
-/** Metrics of what is not started here: the outbox, and sources of deliveries. */
-const NOT_RUNNING = /\b(outbox|webhook_source)_/;
+/** Metrics of what is not started here: the outbox, sources of deliveries, and a canary. */
+const NOT_RUNNING = /\b(outbox|webhook_source|canary)_/;
 /** As Grafana replaces them. */
 const filledIn = (expression: string) => expression.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.*');
 
@@ -46,9 +44,9 @@ function fastConfig(services: readonly { job: string; service: ServiceProcess }[
 /** The shipped rules with shorter `for` durations. */
 function impatientRules(): object {
   return {
-    groups: alerts.groups.map((group) => ({
+    groups: groups.map((group) => ({
       ...group,
-      rules: group.rules.map((rule) => ({ ...rule, for: rule.for ? '1s' : '0s' })),
+      rules: group.rules.map((rule) => ('alert' in rule ? { ...rule, for: rule.for ? '1s' : '0s' } : rule)),
     })),
   };
 }
@@ -135,6 +133,7 @@ describe('a real Prometheus with the shipped configuration', () => {
       'Firing alerts',
       'Refused by Redis',
       'Refused calls',
+      'Refused chat requests',
       'Refused requests',
     ];
     const silent: string[] = [];

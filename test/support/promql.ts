@@ -12,6 +12,28 @@ export function metricsIn(expression: string): readonly string[] {
   ];
 }
 
+/** An alert of Prometheus. */
+export interface AlertRule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly summary: string };
+}
+
+/** A group of rules, as in a rule file of Prometheus. */
+export interface RuleGroup {
+  readonly rules: readonly (AlertRule | { readonly record: string; readonly expr: string })[];
+}
+
+/** Returns the alerts of a rule file, with the expressions of recording rules in place of their names. */
+export function alertsIn(groups: readonly RuleGroup[]): readonly AlertRule[] {
+  const rules = groups.flatMap((group) => group.rules);
+  const recorded = new Map(rules.flatMap((rule) => ('record' in rule ? [[rule.record, rule.expr]] : [])));
+  const expand = (expr: string) => expr.replace(/[a-z]\w*:[\w:]+/g, (name) => `(${recorded.get(name) ?? name})`);
+  return rules.flatMap((rule) => ('alert' in rule ? [{ ...rule, expr: expand(rule.expr) }] : []));
+}
+
 /** The tested fields of a panel of a Grafana dashboard. */
 export interface Panel {
   readonly id: number;

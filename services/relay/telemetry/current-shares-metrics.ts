@@ -76,7 +76,7 @@ export class CurrentSharesMetrics {
     this.#clock = deps.clock;
     this.#seconds = new Histogram({
       name: 'relay_subscribers_current_seconds',
-      help: 'Time from the version of an update until this share of its connected subscribers is current. Panel "Subscribers current"',
+      help: 'Time from the version of an update until this share of its connected subscribers is current. Panel "Subscribers current"; alerts HeliographSubscribersLate, HeliographSubscribersLateOften',
       labelNames: ['share'],
       buckets: [...LATENCY_BUCKETS_S, 30],
       registers: [deps.registry],
