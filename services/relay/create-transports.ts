@@ -6,7 +6,7 @@ import type { Origins } from './access/origins.ts';
 import { ASYNCAPI_PATH, relayAsyncApi } from './asyncapi.ts';
 import type { RelayConfig } from './config.ts';
 import type { App } from './engine/engine.ts';
-import { relayOpenApi } from './openapi.ts';
+import { RELAY_OPENAPI_PATH, relayOpenApi } from './openapi.ts';
 import { readClientFiles, serveFile, servePackageRedirect, serveRoot } from './transport/http/client-file.ts';
 import { forHosts, servePreflight, serveProblem } from './transport/http/http-response.ts';
 import { LongPollTransport } from './transport/long-poll/long-poll-transport.ts';
@@ -81,6 +81,7 @@ export function createTransports(deps: {
   servePackageRedirect(http, corsHeaders);
   const descriptions = [
     [OPENAPI_PATH, relayOpenApi()],
+    [RELAY_OPENAPI_PATH, relayOpenApi()],
     [ASYNCAPI_PATH, relayAsyncApi()],
   ] as const;
   for (const [path, description] of descriptions) {

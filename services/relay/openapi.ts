@@ -3,10 +3,9 @@ import {
   healthPaths,
   type Json,
   jsonResponse,
-  OPENAPI_PATH,
   objectSchema,
   openApiDocument,
-  openApiPath,
+  openApiPaths,
   problemResponses,
   problemSchema,
   requiredHeader,
@@ -16,6 +15,9 @@ import {
   VERSION_SCHEMA,
 } from '../shared/contract/openapi.ts';
 import type { ErrorCode } from '../shared/errors.ts';
+
+/** The path of the relay's description that no other service has. */
+export const RELAY_OPENAPI_PATH = '/relay/openapi.json';
 
 /** Errors of any request. Input that is not HTTP is answered by the engine, in a form of its own. */
 const ERRORS_OF_EVERY_REQUEST = ['host_forbidden'] as const satisfies readonly ErrorCode[];
@@ -53,7 +55,7 @@ export function relayOpenApi(): Json {
       '/topics/{topic}': topicPath('getTopic', inPath),
       '/topics/': topicPath('getTopicByQuery', inQuery),
       ...healthPaths({ adminPort: 9101 }),
-      [OPENAPI_PATH]: openApiPath(ERRORS_OF_EVERY_REQUEST),
+      ...openApiPaths(RELAY_OPENAPI_PATH, ERRORS_OF_EVERY_REQUEST),
     },
     components: {
       schemas: SCHEMAS,

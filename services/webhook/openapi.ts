@@ -4,10 +4,9 @@ import {
   healthPaths,
   type Json,
   jsonResponse,
-  OPENAPI_PATH,
   objectSchema,
   openApiDocument,
-  openApiPath,
+  openApiPaths,
   problemResponses,
   problemSchema,
   SPREAD_SCHEMA,
@@ -17,6 +16,9 @@ import {
 } from '../shared/contract/openapi.ts';
 import { ERRORS, type ErrorCode } from '../shared/errors.ts';
 import { MAX_REQUESTED_SPREAD_MS, MAX_TOPICS_PER_REQUEST } from '../shared/protocol/publish-request.ts';
+
+/** The path of the webhook's description that no other service has, below the prefix that proxies route to the webhook. */
+export const WEBHOOK_OPENAPI_PATH = '/webhook/openapi.json';
 
 /** Errors of calls with a credential. */
 const CREDENTIAL_ERRORS = [
@@ -129,7 +131,7 @@ export function webhookOpenApi(options: { legacy: boolean }): Json {
       }),
       ...(options.legacy ? { '/update_webhook.cgi': legacyOperations() } : {}),
       ...healthPaths({ adminPort: 9102 }),
-      [OPENAPI_PATH]: openApiPath(),
+      ...openApiPaths(WEBHOOK_OPENAPI_PATH),
     },
     components: { schemas: SCHEMAS, securitySchemes: SECURITY_SCHEMES, responses: ROUTE_RESPONSES },
   });

@@ -33,7 +33,7 @@ import { FailureLimit } from './failure-limit.ts';
 import { createIdempotency } from './idempotency.ts';
 import { createLegacyHandler } from './legacy-handler.ts';
 import { createWebhookMetrics } from './metrics.ts';
-import { webhookOpenApi } from './openapi.ts';
+import { WEBHOOK_OPENAPI_PATH, webhookOpenApi } from './openapi.ts';
 import { createReadPublishCall } from './publish-call.ts';
 import { createPublishHandlers } from './publish-handler.ts';
 import { createRateLimit } from './rate-limit.ts';
@@ -143,6 +143,9 @@ export function createWebhook(deps: {
     allowMethods('POST'),
     publishHandler((request) => (hasTopicParameter(request) ? readTopicCall(request) : readPublishCall(request))),
   );
+  const description = Buffer.from(JSON.stringify(webhookOpenApi({ legacy: config.legacy })));
+  const serveDescription = [allowEveryOrigin, serveBytes(description, 'application/json')];
+  app.get(WEBHOOK_OPENAPI_PATH, serveDescription); // POST publishes a topic of this name
   app.all('/webhook/*topic', allowMethods('POST'), publishHandler(readTopicCall));
   app.all('/hooks/:name', allowMethods('POST'), publishHandler(readSourceCall));
   app.all(
@@ -162,8 +165,7 @@ export function createWebhook(deps: {
       createLegacyHandler({ publisher, metrics, topic: config.defaultTopic }),
     );
   }
-  const description = Buffer.from(JSON.stringify(webhookOpenApi({ legacy: config.legacy })));
-  app.all(OPENAPI_PATH, allowMethods('GET', 'HEAD'), allowEveryOrigin, serveBytes(description, 'application/json'));
+  app.all(OPENAPI_PATH, allowMethods('GET', 'HEAD'), serveDescription);
   app.all('/', allowMethods('GET', 'HEAD'), serveRoot(ROOT));
   app.use(() => {
     throw new AppError('not_found');

@@ -89,6 +89,14 @@ describe('the proxy of deploy/compose.yaml', () => {
     await expectProblem(await fetch(`${http}/hooks/nothing`, { method: 'POST' }), 404, 'unknown_source');
   });
 
+  it('serves the descriptions of relay and webhook under paths of their own', async () => {
+    const titleOf = async (path: string) => (await (await fetch(`${http}${path}`)).json()).info.title;
+    expect(await titleOf('/webhook/openapi.json')).toBe('Heliograph webhook');
+    expect(await titleOf('/relay/openapi.json')).toBe('Heliograph relay');
+    expect(await titleOf('/openapi.json')).toBe('Heliograph relay');
+    expect((await fetch(`${http}/asyncapi.json`)).status).toBe(200);
+  });
+
   it('serves the client under each of its paths, with its source map and its npm package', async () => {
     const { headers } = await fetch(`${http}/client.js`);
     for (const name of ['content-location', 'sourcemap']) {

@@ -77,11 +77,13 @@ describe.each(ENGINES)('with the engine %s, the OpenAPI description of the relay
     expect(response.headers.get('access-control-allow-origin')).toBe('*');
     expect(await response.json()).toEqual(JSON.parse(JSON.stringify(walk.description)));
     for (const method of ['get', 'head']) {
-      const { status, etag } = await call(relay.port, '/openapi.json', method);
-      expect(status).toBe(200);
-      expect(await call(relay.port, '/openapi.json', method, { headers: { 'if-none-match': etag } })).toMatchObject({
-        status: 304,
-      });
+      for (const path of ['/openapi.json', '/relay/openapi.json']) {
+        const { status, etag } = await call(relay.port, path, method);
+        expect(status).toBe(200);
+        expect(await call(relay.port, path, method, { headers: { 'if-none-match': etag } })).toMatchObject({
+          status: 304,
+        });
+      }
     }
     for (const [path, code] of [
       ['/none', 'not_found'],
@@ -131,7 +133,7 @@ describe.each(ENGINES)('with the engine %s, the OpenAPI description of the relay
 
   it('is right about requests to another host', async () => {
     const limited = await start('relay', { ALLOWED_HOSTS: 'push.example.org' });
-    const described = [...PATHS, '/openapi.json'].flatMap((path) =>
+    const described = [...PATHS, '/openapi.json', '/relay/openapi.json'].flatMap((path) =>
       Object.keys(walk.description.paths[path]).map((method) => [path, method] as const),
     );
     for (const [path, method] of described) {

@@ -145,8 +145,10 @@ describe('the OpenAPI description of the webhook', () => {
     expect(await response.json()).toEqual(JSON.parse(JSON.stringify(walk.description)));
     const etag = response.headers.get('etag') ?? '';
     for (const method of ['get', 'head']) {
-      expect(await call(webhook, { path: '/openapi.json', method })).toBe('200');
-      expect(await call(webhook, { path: '/openapi.json', method, headers: { 'if-none-match': etag } })).toBe('304');
+      for (const path of ['/openapi.json', '/webhook/openapi.json']) {
+        expect(await call(webhook, { path, method })).toBe('200');
+        expect(await call(webhook, { path, method, headers: { 'if-none-match': etag } })).toBe('304');
+      }
     }
     const refused = await readWalked(await fetch(`http://127.0.0.1:${webhook.port}/openapi.json`, { method: 'POST' }));
     expect(refused.status).toBe(405);
@@ -158,17 +160,24 @@ describe('the OpenAPI description of the webhook', () => {
 
   it('has the routes of the service, and no others', () => {
     const text = readFileSync(new URL('../../services/webhook/webhook.ts', import.meta.url), 'utf8');
-    const routes = [...text.matchAll(/app\.all\(\s*(?:'([^']+)'|OPENAPI_PATH)/g)].map(([, route = '/openapi.json']) =>
-      route.replace(/[:*](\w+)/g, '{$1}'),
+    const routes = [...text.matchAll(/app\.(?:all|get)\(\s*(?:'([^']+)'|OPENAPI_PATH|WEBHOOK_OPENAPI_PATH)/g)].map(
+      ([call, path]) => {
+        const route = path ?? (call.includes('WEBHOOK_') ? '/webhook/openapi.json' : '/openapi.json');
+        return route.replace(/[:*](\w+)/g, '{$1}');
+      },
     );
     const described = Object.keys(walk.description.paths).filter(
       (path) => !walk.description.paths[path].servers && path !== '/hooks/{name}/{token}',
     );
-    expect(described.sort()).toEqual(routes.sort());
+    // The root is for people.
+    expect(described.sort()).toEqual(routes.filter((route) => route !== '/').sort());
   });
 
   it('has every error code that the code of the service can answer, and no others', () => {
-    const text = sourcesFrom(new URL('../../services/webhook/webhook.ts', import.meta.url)).replace(/=== '\w+'/g, '');
+    const text = sourcesFrom(new URL('../../services/webhook/webhook.ts', import.meta.url)).replace(
+      /[!=]== '\w+'/g,
+      '',
+    );
     const inCode = Object.keys(ERRORS).filter((code) => text.includes(`'${code}'`));
     // The broker answers for Redis, which the service does not import.
     const ofBroker = ['broker_unavailable', 'not_replicated'];

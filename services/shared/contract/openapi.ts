@@ -3,7 +3,7 @@ import { readPackageVersion } from '../package-version.ts';
 import { PROBLEM_CONTENT_TYPE } from '../protocol/problem.ts';
 import { TOPIC_PATTERN } from '../update/topic.ts';
 
-/** The path of the description of a service, at its public port. */
+/** The path of the description of a service, at its public port. Behind a proxy, services may share a host. */
 export const OPENAPI_PATH = '/openapi.json';
 
 /** A part of a description: plain JSON. */
@@ -109,13 +109,21 @@ export function getAndHead(get: Json): Json {
 }
 
 /**
- * Returns the path item of the description itself.
+ * Returns the path items of the description itself.
+ * @param ownPath its path that no other service has
  * @param always as for `problemResponses`
  */
-export function openApiPath(always?: readonly ErrorCode[]): Json {
+export function openApiPaths(ownPath: string, always?: readonly ErrorCode[]): Json {
+  return {
+    [OPENAPI_PATH]: openApiPath('getOpenApi', 'This description, unless another service answers at this host', always),
+    [ownPath]: openApiPath('getOwnOpenApi', 'This description', always),
+  };
+}
+
+function openApiPath(operationId: string, summary: string, always?: readonly ErrorCode[]): Json {
   return getAndHead({
-    operationId: 'getOpenApi',
-    summary: 'This description',
+    operationId,
+    summary,
     security: [],
     responses: {
       200: jsonResponse('OpenAPI 3.1.', { type: 'object' }, { ETag: requiredHeader({ type: 'string' }) }),
