@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { EnvReader } from '../services/shared/config/env-reader.ts';
+import { readWebhookConfig } from '../services/webhook/config.ts';
 import { CHART, HELM, helm, renderChart } from './support/helm.ts';
 import { problemsOf } from './support/kubernetes-schema.ts';
 import { type Manifest, ofKind, renderOverlay, renderWithComponents, workloadsOf } from './support/manifests.ts';
 import { tableRows } from './support/pages.ts';
+import { sourcesFile } from './support/sources-file.ts';
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 const PRODUCTION = ['--values', join(CHART, 'values-production.yaml')];
@@ -51,6 +54,11 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
       'production with the Gateway API',
       renderWithComponents('production', ['gateway']),
       [...PRODUCTION, ...set('gateway.enabled=true', 'gateway.className=traefik', 'gateway.namespace=traefik')],
+    ],
+    [
+      'production with KEDA and sources',
+      renderWithComponents('production', ['keda', 'webhook-sources']),
+      [...PRODUCTION, ...set('relay.autoscaling.keda.enabled=true', 'webhook.sources=true')],
     ],
     [
       'production with other optional components',
@@ -98,6 +106,30 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
     const [one, two] = [tokens(), tokens()];
     expect(one).toEqual([expect.stringMatching(/^[A-Za-z0-9]{32}$/), one[0]]);
     expect(two).not.toEqual(one);
+  });
+
+  it('gives the webhook the sources of the values as its file, and rolls out changed ones', () => {
+    const source = (secret: string) =>
+      `secrets.sources=${JSON.stringify({ github: { verify: 'github', secrets: [secret], topic: 'repo/{repository.full_name}' } })}`;
+    const rendered = (secret: string) =>
+      renderChart(...TOKENS, ...set('webhook.sources=true'), '--set-json', source(secret));
+    const manifests = rendered('a-secret-of-the-tests');
+    expect(manifests.flatMap(problemsOf)).toEqual([]);
+    const secret = ofKind(manifests, 'Secret').find(({ metadata }) => metadata.name === 'sources');
+    const file = sourcesFile(Buffer.from(secret?.data['sources.json'] ?? '', 'base64').toString());
+    const reader = new EnvReader({ WEBHOOK_SOURCES: file, WEBHOOK_TOKENS: 'a-token-of-the-tests' });
+    expect(readWebhookConfig(reader).sources.size).toBe(1);
+    reader.finish();
+    const checksums = (objects: readonly Manifest[]) =>
+      workloadsOf(objects).map(({ metadata, spec }) => [
+        metadata.name,
+        spec.template.metadata.annotations?.['checksum/settings'],
+      ]);
+    const before = checksums(manifests);
+    const changed = checksums(rendered('another-secret-of-the-tests')).filter(([role, sum]) =>
+      before.some(([other, own]) => role === other && sum !== own),
+    );
+    expect(changed.map(([role]) => role)).toEqual(['webhook']);
   });
 
   it('leaves the chat out, with its host, credential and settings', () => {
@@ -159,6 +191,11 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
     ['networkPolicy.redisPorts={70000}', /at '\/networkPolicy\/redisPorts\/0': maximum/],
     ['networkPolicy.ingressCidrs={10.0.0.1}', /at '\/networkPolicy\/ingressCidrs\/0'/],
     ['image.pullPolicy=Sometimes', /at '\/image\/pullPolicy'/],
+    ['webhook.sources=true', /secrets\.sources must be set for webhook\.sources, or secrets\.create=false/],
+    ['secrets.sources.github.verify=github', /secrets\.sources needs webhook\.sources=true/],
+    ['secrets.sources.GitHub.verify=github', /invalid propertyName 'GitHub'/],
+    ['relay.autoscaling.keda.prometheus=prometheus:9090', /at '\/relay\/autoscaling\/keda\/prometheus'/],
+    ['relay.autoscaling.keda.url=a', /additional properties 'url' not allowed/],
     ['openshift=yes', /at '\/openshift': got string, want boolean/],
     ['redis.enabled=false', /secrets\.redis\.REDIS_URL must be set, or redis\.enabled/],
     ['secrets.webhook.WEBHOOK_TOKENS=a-token-of-the-tests', /secrets\.webhook and secrets\.chat must be set together/],

@@ -126,6 +126,9 @@ annotations:
 {{- range .secrets }}
 {{- include "heliograph.secret" (dict "root" $.root "name" .) }}
 {{- end }}
+{{- if eq .name "webhook" }}
+{{- toJson .root.Values.secrets.sources }}
+{{- end }}
 {{- end }}
 {{- end }}
 
