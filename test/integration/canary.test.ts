@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMAND_LINE } from '../support/command-line.ts';
 import { eventually } from '../support/eventually.ts';
+import { publishCall } from '../support/publish-call.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { JWT_SECRET, signToken, WEBHOOK_TOKEN } from '../support/tokens.ts';
@@ -49,7 +50,8 @@ describe('heliograph canary', { timeout: 60_000 }, () => {
 
   it('counts updates that a relay does not deliver, and recovers when it does', async () => {
     await using proxy = await TcpProxy.start(services.ports.relay ?? 0);
-    await using canary = await startCanary(['--relay', `http://127.0.0.1:${proxy.port}`, '--timeout', '1s']);
+    const args = ['--relay', `http://127.0.0.1:${proxy.port}`, '--timeout', '1s', '--interval', '2s', '--topic', 'cut'];
+    await using canary = await startCanary(args);
     await eventually(async () => expect(await canary.metric(received)).toBeGreaterThan(0), 30_000);
     proxy.set('swallows');
     await eventually(async () => expect(await canary.metric(late)).toBeGreaterThan(1), 30_000);
@@ -59,6 +61,11 @@ describe('heliograph canary', { timeout: 60_000 }, () => {
     await eventually(async () => expect(await canary.metric(received)).toBeGreaterThan(seenBefore), 30_000);
     expect(await canary.metric(lastSuccess)).toBeGreaterThan(successBefore);
     expect(await canary.metric(unpublished)).toBe(0);
+    // An update between two probes, of another canary for example, changes nothing.
+    const webhook = { port: services.ports.webhook ?? 0 };
+    const seenAgain = await canary.metric(received);
+    await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'cut' });
+    await eventually(async () => expect(await canary.metric(received)).toBeGreaterThan(seenAgain + 1), 30_000);
   });
 
   it('counts updates that the webhook does not take, and is not ready', async () => {

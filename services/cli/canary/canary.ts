@@ -125,11 +125,14 @@ export class Canary {
     const early = this.#arrivals.find((arrival) => arrival.version >= version);
     if (early) return Promise.resolve(early.atMs);
     return new Promise((resolve) => {
-      this.#timer = clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), () => resolve(undefined));
-      this.#arrived = (arrival) => {
-        if (arrival.version < version) return;
+      const end = (atMs: number | undefined) => {
+        this.#arrived = () => {};
         this.#timer?.cancel();
-        resolve(arrival.atMs);
+        resolve(atMs);
+      };
+      this.#timer = clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), () => end(undefined));
+      this.#arrived = (arrival) => {
+        if (arrival.version >= version) end(arrival.atMs);
       };
     });
   }
