@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { AppError, type ErrorCode } from '../errors.ts';
 import { listenError } from '../start-error.ts';
 import type { HostRule } from './allowed-hosts.ts';
+import { InFlight } from './in-flight.ts';
 import { createRefuseMalformed } from './malformed-request.ts';
 import { PendingResponses } from './pending-responses.ts';
 import { sendProblem } from './send-problem.ts';
@@ -60,7 +61,7 @@ export function createHttpServer(options: {
   const { handler, host, port, stopGraceMs = DEFAULT_STOP_GRACE_MS } = options;
   const { headerTimeoutMs = DEFAULT_HEADER_TIMEOUT_MS, bodyTimeoutMs = BODY_TIMEOUT_MS } = options;
   const { maxConnections = MAX_CONNECTIONS, isAllowedHost, refused } = options;
-  const inProgress = new Set<ServerResponse>();
+  const inProgress = new InFlight<ServerResponse>();
   const pending = new PendingResponses();
   const refuseMalformed = createRefuseMalformed({ refused, oldestPending: (socket) => pending.oldest(socket) });
   const server = createServer({

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { AppError } from '../errors.ts';
+import { InFlight } from './in-flight.ts';
 
 /**
  * Checks the media type of a request before its body is read, and returns it.
@@ -37,7 +38,7 @@ interface PendingBody {
 export class BodyReader {
   readonly #maxBytes: number;
   readonly #maxTotalBytes: number;
-  readonly #pending = new Set<PendingBody>();
+  readonly #pending = new InFlight<PendingBody>();
   #totalBytes = 0;
 
   /** @param deps.maxTotalBytes for all bodies in flight; by default 256 times `maxBytes` */
@@ -58,9 +59,10 @@ export class BodyReader {
       let bytes = Buffer.alloc(0);
       let size = 0;
       const end = (): boolean => {
+        if (!this.#pending.delete(body)) return false; // a refused body may still end
         request.off('data', collect);
         this.#totalBytes -= bytes.length;
-        return this.#pending.delete(body);
+        return true;
       };
       const body: PendingBody = {
         fail(error) {
@@ -97,9 +99,10 @@ export class BodyReader {
   }
 
   #enforceTotal(): void {
-    for (const oldest of this.#pending) {
-      if (this.#totalBytes <= this.#maxTotalBytes) return;
+    let { oldest } = this.#pending;
+    while (oldest && this.#totalBytes > this.#maxTotalBytes) {
       oldest.fail(new AppError('too_many_bodies'));
+      oldest = this.#pending.oldest;
     }
   }
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
@@ -43,6 +44,25 @@ describe('a body reader', () => {
     const later = reader.read(request);
     stream.end(Buffer.alloc(4096));
     expect(await later).toHaveLength(4096);
+  });
+
+  it('does so also after bodies that were refused as too large, and that went on', async () => {
+    const reader = new BodyReader({ maxBytes: 4096, maxTotalBytes: 8192 });
+    for (let i = 0; i < 3; i += 1) {
+      const { request, stream } = createRequest();
+      const refused = reader.read(request);
+      stream.write(Buffer.alloc(4096));
+      stream.write(Buffer.alloc(1));
+      await expect(refused).rejects.toMatchObject({ code: 'body_too_large' });
+      const ended = once(stream, 'end');
+      stream.resume().end();
+      await ended;
+    }
+    const requests = [createRequest(), createRequest(), createRequest()];
+    const outcomes = Promise.allSettled(requests.map(({ request }) => reader.read(request)));
+    for (const { stream } of requests) stream.write(Buffer.alloc(4096));
+    for (const { stream } of requests) stream.end();
+    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
   });
 
   it('rejects with the error of a request that breaks off', async () => {
