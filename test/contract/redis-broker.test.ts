@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import type { Broker, RelayLoad } from '../../services/shared/broker/broker.ts';
 import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
 import { REGISTER_TTL_MS, RETENTION_US } from '../../services/shared/broker/retention.ts';
@@ -471,6 +472,17 @@ describe('a publish in Redis', () => {
       next += own + sections;
       clock.nowMs += sections === 0 ? 1000 : 999;
     }
+    await broker.stop();
+  });
+
+  it('sends the calls of one turn of the event loop with one system call', async () => {
+    await using redis = await start();
+    const { broker, publish } = await connectPublisher(redis.url);
+    const [write, writeAll] = [vi.spyOn(Socket.prototype, '_write'), vi.spyOn(Socket.prototype, '_writev' as 'write')];
+    await Promise.all(Array.from({ length: 10 }, publish));
+    const chunks = [...write.mock.calls, ...writeAll.mock.calls].map(([chunk]) => JSON.stringify(chunk));
+    vi.restoreAllMocks();
+    expect(chunks.filter((text) => text.includes('evalsha'))).toHaveLength(1);
     await broker.stop();
   });
 

@@ -52,7 +52,7 @@ describe('processes whose link to Redis drops all packets', () => {
     await eventually(async () => expect(await links()).toEqual([0, 0]));
     for (const answer of await calls) {
       expect(answer).toMatchObject({ status: 503, retryAfter: '1', body: { code: 'broker_unavailable' } });
-      expect(answer.tookMs).toBeLessThan(2300);
+      expect(answer.tookMs).toBeLessThan(3000); // its own time-out is over, before the link is closed
     }
     const { tookMs } = await attemptCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     expect(tookMs).toBeLessThan(500); // the link is known to be down: no wait

@@ -91,6 +91,16 @@ class LastingRedis extends Redis {
     return this.#ended;
   }
 
+  /** Sends the commands of a turn of the event loop with one system call, which costs more than making a command. */
+  override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
+    const { stream } = this;
+    if (this.status === 'ready' && stream && stream.writableCorked === 0) {
+      stream.cork();
+      setImmediate(() => stream.uncork());
+    }
+    return super.sendCommand(...args);
+  }
+
   override disconnect(reconnect = false): void {
     if (!reconnect) this.#ended = true;
     super.disconnect(reconnect);
