@@ -14,8 +14,6 @@ import { createProgress } from './run/progress.ts';
 import { resolveTargets } from './wire/target.ts';
 
 const INVALID_OPTIONS = 2;
-/** User name and password in the URL of an option. */
-const URL_CREDENTIALS = /(?<=:\/\/)[^/@]+(?=@)/g;
 /** With more clients, pings every 45 s would be most of the load. */
 const RARE_PINGS_FROM = 50_000;
 
@@ -93,7 +91,7 @@ async function main(): Promise<number> {
     const report = await runLoadTest({
       ...{ options, plan, machine, cluster, clusterDescription, credentials, progress, signal: ending.signal },
       version: readPackageVersion(),
-      commandLine: started(process.argv.slice(2).map((argument) => argument.replace(URL_CREDENTIALS, '***'))),
+      commandLine: started(process.argv.slice(2)),
     });
     writeReport(report, options);
     return state.exitCode ?? (report.thresholds.every(({ passed }) => passed) ? 0 : 1);

@@ -10,6 +10,17 @@ describe('a command line', () => {
     expect(commandLine('simulate', ['--help'], env)).toBe('npm run simulate -- --help');
   });
 
+  it('leaves out credentials in URLs', () => {
+    const args = [
+      '--relay=https://user:secret@a.example/x,https://token@b.example',
+      '--webhook',
+      'http://c.example/a@b',
+    ];
+    expect(commandLine('loadtest', args, {})).toBe(
+      'npm run loadtest -- --relay=https://hidden@a.example/x,https://hidden@b.example --webhook http://c.example/a@b',
+    );
+  });
+
   it('can be pasted into a shell', () => {
     const args = ['--label', "it's $HOME", '', '--relay=http://[::1]:8080'];
     expect(commandLine('loadtest', args, {})).toBe(
