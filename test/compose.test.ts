@@ -15,11 +15,17 @@ const ours = services.filter(([name]) => isRole(name));
 const proxy = readFileSync(join(DEPLOY, 'haproxy.cfg'), 'utf8');
 
 describe('deploy/compose.yaml', () => {
-  it('runs three relays, two webhooks and a chat with the image of deploy/Dockerfile', () => {
+  it('runs three relays, two webhooks, a chat and by a profile an outbox with the image of deploy/Dockerfile', () => {
     expect(ours.map(([name, { deploy = { replicas: 1 } }]) => [name, deploy.replicas])).toEqual([
       ['webhook', 2],
       ['relay', 3],
       ['chat', 1],
+      ['outbox', 1],
+    ]);
+    const optional = services.filter(([, { profiles }]) => profiles !== undefined);
+    expect(optional.map(([name, { profiles }]) => [name, profiles])).toEqual([
+      ['postgres', ['outbox']],
+      ['outbox', ['outbox']],
     ]);
     for (const [name, { command, image, build }] of ours) {
       expect({ name, command, image }).toEqual({ name, command: [name], image: `heliograph:${version}` });
@@ -82,7 +88,7 @@ describe('deploy/compose.yaml', () => {
   });
 
   it('has a proxy that knows the ports of every role, with room for all replicas', () => {
-    for (const [name, { environment, deploy = { replicas: 1 } }] of ours) {
+    for (const [name, { environment, deploy = { replicas: 1 } }] of ours.filter(([name]) => name !== 'outbox')) {
       const { own, config } = readAsRole(name as 'relay', environment);
       const { port } = (config as unknown as Record<string, { port: number }>)[name] ?? { port: 0 };
       const backend = proxy.split(/^backend /m).find((section) => section.startsWith(`${name}\n`)) ?? '';
@@ -91,6 +97,20 @@ describe('deploy/compose.yaml', () => {
       expect(Number(slots)).toBeGreaterThanOrEqual(deploy.replicas);
       expect(backend).toContain(` check port ${own.adminPort} `);
     }
+  });
+
+  it('gives its outbox the database and the token of its other services', () => {
+    const { postgres, outbox, webhook } = compose.services;
+    const url = new URL(outbox.environment.DATABASE_URL);
+    const { POSTGRES_DB: database, POSTGRES_PASSWORD: password } = postgres.environment;
+    expect([url.hostname, url.username, url.password, url.pathname]).toEqual([
+      'postgres',
+      'postgres',
+      password,
+      `/${database}`,
+    ]);
+    expect(outbox.environment.WEBHOOK_TOKEN).toBe(webhook.environment.WEBHOOK_TOKENS);
+    expect(outbox.depends_on).toEqual({ postgres: { condition: 'service_healthy' } });
   });
 
   it('has a proxy whose limit of open files covers its connections', () => {

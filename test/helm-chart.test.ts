@@ -35,10 +35,15 @@ function comparable(manifests: readonly Manifest[]): Record<string, unknown> {
           return undefined;
         return value;
       });
-      const object = JSON.parse(text.replaceAll(/"(chat|redis|relay|stats|webhook)-[a-z0-9]{10}"/g, '"$1"'));
+      const object = JSON.parse(text.replaceAll(/"(chat|outbox|redis|relay|stats|webhook)-[a-z0-9]{10}"/g, '"$1"'));
       return [`${object.kind} ${object.metadata.name}`, object] as const;
     });
   return Object.fromEntries(entries.sort(([a], [b]) => a.localeCompare(b)));
+}
+
+/** Names the registry of the image of components, as an overlay of one's own does. */
+function withImage(manifests: readonly Manifest[]): Manifest[] {
+  return JSON.parse(JSON.stringify(manifests).replaceAll('"heliograph:', '"registry.example.org/heliograph:'));
 }
 
 describe.skipIf(HELM === undefined)('the Helm chart', () => {
@@ -59,6 +64,11 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
       'production with KEDA and sources',
       renderWithComponents('production', ['keda', 'webhook-sources']),
       [...PRODUCTION, ...set('relay.autoscaling.keda.enabled=true', 'webhook.sources=true')],
+    ],
+    [
+      'production with an outbox',
+      withImage(renderWithComponents('production', ['outbox'])),
+      [...PRODUCTION, ...set('outbox.enabled=true')],
     ],
     [
       'production with other optional components',
@@ -132,6 +142,23 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
     expect(changed.map(([role]) => role)).toEqual(['webhook']);
   });
 
+  it('gives an outbox the database of its Secret, and by default the random token', () => {
+    const database = 'secrets.outbox.DATABASE_URL=postgres://user:password@db.example.org/shop';
+    const secretOf = (...args: string[]) =>
+      ofKind(renderChart(...set('outbox.enabled=true', database), ...args), 'Secret').find(
+        ({ metadata }) => metadata.name === 'outbox',
+      )?.data;
+    const decoded = (text: string) => Buffer.from(text, 'base64').toString();
+    const data = secretOf();
+    expect(decoded(data.DATABASE_URL)).toBe('postgres://user:password@db.example.org/shop');
+    expect(decoded(data.WEBHOOK_TOKEN)).toMatch(/^[A-Za-z0-9]{32}$/);
+    expect(Object.keys(secretOf(...TOKENS, ...set('secrets.outbox.WEBHOOK_SECRET=whsec_x')))).toEqual([
+      'DATABASE_URL',
+      'WEBHOOK_SECRET',
+    ]);
+    expect(ofKind(renderChart(), 'Secret').map(({ metadata }) => metadata.name)).not.toContain('outbox');
+  });
+
   it('leaves the chat out, with its host, credential and settings', () => {
     const host = set('ingress.enabled=true', 'hosts.push=push.example.org', 'chat.enabled=false');
     const manifests = renderChart(...host);
@@ -199,6 +226,12 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
     ['openshift=yes', /at '\/openshift': got string, want boolean/],
     ['redis.enabled=false', /secrets\.redis\.REDIS_URL must be set, or redis\.enabled/],
     ['secrets.webhook.WEBHOOK_TOKENS=a-token-of-the-tests', /secrets\.webhook and secrets\.chat must be set together/],
+    ['outbox.enabled=true', /secrets\.outbox\.DATABASE_URL must be set for an outbox/],
+    [
+      'outbox.enabled=true,secrets.outbox.DATABASE_URL=x,secrets.webhook.WEBHOOK_TOKENS=x,secrets.chat.WEBHOOK_TOKEN=x',
+      /secrets\.outbox needs WEBHOOK_TOKEN or WEBHOOK_SECRET/,
+    ],
+    ['networkPolicy.databasePorts={0}', /at '\/networkPolicy\/databasePorts\/0': minimum/],
     ['ingress.enabled=true', /hosts\.\w+ must be set for an Ingress or a Gateway/],
     [
       'gateway.enabled=true,hosts.push=a.test,hosts.chat=b.test',
@@ -211,7 +244,7 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
 
 describe('the page of the Helm chart', () => {
   it('has every value with its default, and no other', () => {
-    const roles = ['relay', 'webhook', 'chat'];
+    const roles = ['relay', 'webhook', 'chat', 'outbox'];
     const documented = tableRows('Value').flatMap(([name = '', text = '']) => {
       const path = name.replaceAll('`', '');
       const paths = path.startsWith('<role>') ? roles.map((role) => path.replace('<role>', role)) : [path];

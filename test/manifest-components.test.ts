@@ -53,6 +53,14 @@ describe('a component that an operator adds to an overlay', () => {
     expect(envFrom).toContainEqual({ secretRef: { name: 'redis' } });
   });
 
+  it('prometheus-operator scrapes an outbox that is listed before it once', () => {
+    const manifests = renderWithComponents('production', ['outbox', 'prometheus-operator']);
+    const outbox = workloadsOf(manifests).find(({ metadata }) => metadata.name === 'outbox');
+    const [metrics] = manifests.filter(({ kind, metadata }) => kind === 'Service' && metadata.name === 'metrics');
+    expect(outbox?.spec.template.metadata.annotations).toBeUndefined();
+    expect(picks({ matchLabels: metrics?.spec.selector }, outbox?.spec.template.metadata.labels)).toBe(true);
+  });
+
   it('outbox lets it reach the webhook and PostgreSQL, and reads the settings that it is given', () => {
     const manifests = renderWithComponents('production', ['outbox']);
     expect(added(flowsOf(production), flowsOf(manifests))).toEqual([

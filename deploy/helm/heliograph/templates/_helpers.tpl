@@ -22,7 +22,17 @@ app.kubernetes.io/component: {{ . }}
 {{- $own := index .root.Values.secrets .name }}
 {{- $webhook := .root.Values.secrets.webhook }}
 {{- $chat := .root.Values.secrets.chat }}
-{{- if $own }}
+{{- if eq .name "outbox" }}
+{{- if not (hasKey $own "DATABASE_URL") }}
+{{- fail "secrets.outbox.DATABASE_URL must be set for an outbox, or secrets.create=false with a Secret named outbox" }}
+{{- else if or (hasKey $own "WEBHOOK_TOKEN") (hasKey $own "WEBHOOK_SECRET") }}
+{{- toYaml $own }}
+{{- else if $webhook }}
+{{- fail "secrets.outbox needs WEBHOOK_TOKEN or WEBHOOK_SECRET, a credential that secrets.webhook has" }}
+{{- else }}
+{{- merge (dict "WEBHOOK_TOKEN" (include "heliograph.token" .root)) $own | toYaml }}
+{{- end }}
+{{- else if $own }}
 {{- toYaml $own }}
 {{- else if and (eq .name "redis") .root.Values.redis.enabled }}
 {{- dict "REDIS_URL" "redis://redis:6379" | toYaml }}
@@ -108,6 +118,9 @@ labels:
   {{- toYaml . | nindent 2 }}
   {{- end }}
   {{- include "heliograph.labels" .name | nindent 2 }}
+  {{- if .publisher }}
+  heliograph-publisher: "true" # may call the webhook
+  {{- end }}
 annotations:
   {{- with $own.podAnnotations }}
   {{- toYaml . | nindent 2 }}
@@ -200,8 +213,10 @@ envFrom:
       {{- end }}
   {{- end }}
 ports:
+  {{- with .port }}
   - name: http
-    containerPort: {{ .port }}
+    containerPort: {{ . }}
+  {{- end }}
   - name: admin
     containerPort: {{ .admin }}
 {{ include "heliograph.securityContext" . }}
@@ -222,7 +237,7 @@ readinessProbe:
   httpGet:
     port: admin
     path: /readyz
-  periodSeconds: 2
+  periodSeconds: {{ .readyS | default 2 }}
   timeoutSeconds: 5
   failureThreshold: 1
 resources: {{- toYaml $own.resources | nindent 2 }}
