@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Plugin } from 'esbuild';
 import type { Browser } from 'playwright-core';
+import { compile } from 'svelte/compiler';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import { openPage, startBrowser } from '../support/browser.ts';
 import { startCommentsApp } from '../support/comments-app.ts';
@@ -36,6 +39,29 @@ const end = topicStore(heliograph, 'chat', load).subscribe((comments) => {
 addEventListener('leave', end);
 `;
 
+const RUNES = `
+import { mount, unmount } from 'svelte';
+import Comments from './comments.svelte';
+${CLIENT}
+const comments = mount(Comments, { target: document.querySelector('main'), props: { heliograph, topic: 'chat', load } });
+addEventListener('leave', () => unmount(comments));
+`;
+
+/** Compiles the component of the recipe when a script imports it. */
+const SVELTE_COMPONENT: Plugin = {
+  name: 'svelte',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\.svelte$/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path),
+      namespace: 'svelte',
+    }));
+    onLoad({ filter: /./, namespace: 'svelte' }, ({ path }) => ({
+      contents: compile(readmeExample('svelte', '$effect'), { filename: path, generate: 'client' }).js.code,
+      resolveDir: dirname(path),
+    }));
+  },
+};
+
 /** The relay's address on the pages. */
 const RELAY = 'http://localhost:8080';
 
@@ -57,11 +83,12 @@ afterEach(async () => {
 it.each([
   ['Vue', VUE],
   ['Svelte', SVELTE],
+  ['Svelte with runes', RUNES],
 ])(
   'the recipe for %s shows each update, and unsubscribes when its component is removed',
   async (_, script) => {
     await using relay = await startRelay();
-    await using app = await startCommentsApp({ relay, script });
+    await using app = await startCommentsApp({ relay, script, plugins: [SVELTE_COMPONENT] });
     await app.write('one');
     const { page, complaints } = await openPage(browser, app.url);
     const shows = (text: string) => eventually(async () => expect(await page.textContent('p')).toBe(text));

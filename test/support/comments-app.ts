@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { type PublishedUpdate, Publisher, versionHeaders } from '../../services/client/publisher.ts';
 import type { RelayFixture } from './relay-fixture.ts';
 import { WEBHOOK_TOKEN } from './tokens.ts';
@@ -23,12 +23,15 @@ const ENTRIES = Object.fromEntries(
 );
 
 /** Bundles the script of a page, with the library as it is shipped. `RELAY` is the relay's address. */
-export async function bundlePage(contents: string, relay: string): Promise<string> {
+export async function bundlePage(contents: string, relay: string, plugins: Plugin[] = []): Promise<string> {
   const { outputFiles } = await build({
     stdin: { loader: 'jsx', resolveDir: ROOT, contents },
     bundle: true,
     jsx: 'automatic',
     alias: ENTRIES,
+    plugins,
+    // As bundlers for browsers do.
+    conditions: ['browser'],
     format: 'esm',
     write: false,
     define: {
@@ -67,6 +70,8 @@ export interface CommentsApp extends AsyncDisposable {
 export async function startCommentsApp(options: {
   relay: RelayFixture;
   script: string;
+  /** Of the bundler, for the script. */
+  plugins?: Plugin[];
   /** By default a free one. */
   port?: number;
   head?: string;
@@ -76,7 +81,7 @@ export async function startCommentsApp(options: {
   const { relay, head = '', body = '<main></main>' } = options;
   const webhook = await startWebhook({ broker: relay.broker });
   const publisher = new Publisher({ url: `${webhook.url}/webhook`, token: WEBHOOK_TOKEN });
-  const script = await bundlePage(options.script, relay.http);
+  const script = await bundlePage(options.script, relay.http, options.plugins);
   const comments: string[] = [];
   let old: { readonly body: string; readonly versions: readonly PublishedUpdate[] } = { body: '', versions: [] };
   let oldReads = 0;
