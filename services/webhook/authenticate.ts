@@ -10,6 +10,9 @@ const MAX_AHEAD_S = 60;
 
 const MAX_SIGNATURE_LENGTH = 2048;
 
+const MISMATCH =
+  'No secret of WEBHOOK_SECRETS gives this signature for "<webhook-id>.<webhook-timestamp>.<body>" with the body as it was sent';
+
 /** One signature of a list, and a whole list (Standard Webhooks): signatures of other versions than `v1` are ignored. */
 const SIGNATURE = /^v1,([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)$/;
 const SIGNATURE_LIST = /^v\d[a-z]?,[A-Za-z0-9+/]+={0,2}(?: v\d[a-z]?,[A-Za-z0-9+/]+={0,2})*$/;
@@ -41,10 +44,10 @@ export function createAuthenticate(deps: {
 
   function byToken(authorization: string): VerifyBody {
     const token = parseBearerToken(authorization);
-    if (token === undefined) throw new AppError('unauthorized');
+    if (token === undefined) throw new AppError('unauthorized', 'The header Authorization must be "Bearer <token>"');
     // All are compared every time, so that the duration does not reveal which one matched.
     const [credential] = tokens.filter((candidate) => candidate.matches(token));
-    if (!credential) throw new AppError('unauthorized');
+    if (!credential) throw new AppError('unauthorized', 'WEBHOOK_TOKENS does not have this token');
     return () => credential;
   }
 
@@ -59,13 +62,15 @@ export function createAuthenticate(deps: {
     }
     checkTimestamp(timestamp, nowMs());
     const signatures = parseSignatures(signature);
-    if (signatures.length === 0) throw new AppError('invalid_signature');
+    if (signatures.length === 0) {
+      throw new AppError('invalid_signature', 'The header webhook-signature must be v1,<base64 of a SHA-256 HMAC>');
+    }
     failures.check(request);
     return (body) => {
       const [credential] = secrets.filter((secret) => secret.verifies(body, { id, timestamp, signatures }));
       if (credential) return credential;
       failures.count(request);
-      throw new AppError('invalid_signature');
+      throw new AppError('invalid_signature', MISMATCH);
     };
   };
 }
@@ -98,7 +103,14 @@ export function parseSignatures(text: string): readonly Buffer[] {
  */
 export function checkTimestamp(text: string, nowMs: number): void {
   const ageS = /^[1-9]\d{0,11}$/.test(text) ? nowMs / 1000 - Number(text) : Number.NaN;
-  if (!(ageS <= MAX_AGE_S && ageS >= -MAX_AHEAD_S)) throw new AppError('invalid_timestamp');
+  if (ageS <= MAX_AGE_S && ageS >= -MAX_AHEAD_S) return;
+  const limits = `it must be in seconds, at most ${MAX_AGE_S} s old and ${MAX_AHEAD_S} s ahead of the clock of the webhook`;
+  throw new AppError(
+    'invalid_timestamp',
+    Number.isNaN(ageS)
+      ? `The timestamp has another form; ${limits}`
+      : `The timestamp is ${Math.round(ageS)} s old; ${limits}`,
+  );
 }
 
 /** Senders with a signature of another form, by the header that has it. */
@@ -113,6 +125,6 @@ const OTHER_SENDERS: Readonly<Record<string, string>> = {
 function adviceFor(headers: IncomingHttpHeaders): string {
   const sender = Object.keys(OTHER_SENDERS).find((name) => headers[name] !== undefined);
   const advice = 'Send "Authorization: Bearer <token>", or sign the call after Standard Webhooks';
-  if (sender === undefined) return advice;
+  if (sender === undefined) return `${advice}; senders with another form need a source in WEBHOOK_SOURCES`;
   return `${advice}; deliveries of ${OTHER_SENDERS[sender]} go to /hooks/<name>, for a source in WEBHOOK_SOURCES`;
 }

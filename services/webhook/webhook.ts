@@ -59,6 +59,9 @@ const ROOT: RootDescription = {
   ],
 };
 
+const PATHS =
+  'Publish by POST to /webhook, /webhook/<topic>, or /hooks/<name> of a source in WEBHOOK_SOURCES; /openapi.json describes all paths';
+
 /** The parts of a broker that a webhook uses. */
 export type WebhookBroker = BrokerPublisher &
   IdempotencyStore &
@@ -168,7 +171,7 @@ export function createWebhook(deps: {
   app.all(OPENAPI_PATH, allowMethods('GET', 'HEAD'), serveDescription);
   app.all('/', allowMethods('GET', 'HEAD'), serveRoot(ROOT));
   app.use(() => {
-    throw new AppError('not_found');
+    throw new AppError('not_found', PATHS);
   });
   app.use(createErrorHandler({ logger, logsRefusals: true }));
 

@@ -37,6 +37,64 @@ function post(request: { body?: BodyInit; headers?: Record<string, string | unde
   });
 }
 
+describe('the answer to a new sender says what to change:', () => {
+  const signed = (signature: string, timestamp = Math.floor(Date.now() / 1000)) => ({
+    'webhook-id': 'a',
+    'webhook-timestamp': String(timestamp),
+    'webhook-signature': signature,
+  });
+  const WRONG = `v1,${'A'.repeat(43)}=`;
+  const token = { authorization: `Bearer ${WEBHOOK_TOKEN}` };
+
+  it.each<[string, string, string, Record<string, string>, number, string]>([
+    [
+      'a wrong path',
+      'POST',
+      '/webhok/chat',
+      token,
+      404,
+      'Publish by POST to /webhook, /webhook/<topic>, or /hooks/<name>',
+    ],
+    ['no topic', 'POST', '/webhook/', token, 404, 'Publish by POST to /webhook, /webhook/<topic>'],
+    ['no source', 'POST', '/hooks', token, 404, '/hooks/<name> of a source in WEBHOOK_SOURCES'],
+    ['a wrong method', 'PUT', '/webhook/chat', token, 405, 'This path allows POST'],
+    ['a token alone', 'POST', '/webhook/chat', { authorization: WEBHOOK_TOKEN }, 401, 'must be "Bearer <token>"'],
+    ['a user', 'POST', '/webhook/chat', { authorization: 'Basic dTpw' }, 401, 'must be "Bearer <token>"'],
+    [
+      'a wrong token',
+      'POST',
+      '/webhook/chat',
+      { authorization: 'Bearer x' },
+      401,
+      'WEBHOOK_TOKENS does not have this token',
+    ],
+    [
+      'another header',
+      'POST',
+      '/webhook/chat',
+      { 'x-api-key': 'x' },
+      401,
+      'senders with another form need a source in WEBHOOK_SOURCES',
+    ],
+    [
+      'another form of signature',
+      'POST',
+      '/webhook/chat',
+      signed('abc'),
+      401,
+      'webhook-signature must be v1,<base64 of',
+    ],
+    ['a wrong signature', 'POST', '/webhook/chat', signed(WRONG), 401, 'for "<webhook-id>.<webhook-timestamp>.<body>"'],
+    ['milliseconds', 'POST', '/webhook/chat', signed(WRONG, Date.now()), 401, 'another form; it must be in seconds'],
+    ['a date', 'POST', '/webhook/chat', signed(WRONG, Number.NaN), 401, 'another form; it must be in seconds'],
+    ['a form', 'POST', '/webhook/chat?data=body', token, 400, 'With data=body, the body must be JSON'],
+  ])('%s', async (_, method, path, headers, status, advice) => {
+    const response = await fetch(webhook.url + path, { method, headers, body: 'a=1' });
+    const { detail } = await response.json();
+    expect([response.status, detail]).toEqual([status, expect.stringContaining(advice)]);
+  });
+});
+
 describe('a bad body', () => {
   const topics = (count: number) => JSON.stringify({ topics: Array.from({ length: count }, (_, i) => `t${i}`) });
 

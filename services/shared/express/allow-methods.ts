@@ -11,6 +11,6 @@ export function allowMethods(...methods: readonly string[]): RequestHandler {
   return (request, response, next) => {
     if (methods.includes(request.method)) return next();
     response.setHeader('Allow', methods.join(', '));
-    throw new AppError('method_not_allowed');
+    throw new AppError('method_not_allowed', `This path allows ${methods.join(' and ')}`);
   };
 }
