@@ -34,6 +34,10 @@ export function loadTestReport(more: Partial<Report> = {}): Report {
     latency: SUMMARY,
     slowLatency: undefined,
     notified: { p50: 12, p99: 40, p100: 50 },
+    current: [
+      { share: 0.5, updates: 10, never: 0, meanMs: 11, p50: 10, p99: 20, max: 30, relaysMeanMs: 10.5 },
+      { share: 1, updates: 10, never: 2, meanMs: 40, p50: 41, p99: 60, max: 70, relaysMeanMs: undefined },
+    ],
     behind: [1, 5, 30].map((afterS) => ({ afterS, clients: 0, slow: 0 })),
     server: {
       cpuPerDeliveryUs: 10.5,
@@ -93,6 +97,7 @@ export function emptyReport(): Report {
     deliveries: { ...deliveries, total: 0, perS: 0, peakPerS: 0 },
     latency: undefined,
     notified: { p50: undefined, p99: undefined, p100: undefined },
+    current: [],
     behind: [1, 5, 30].map((afterS) => ({ afterS, clients: undefined, slow: undefined })),
     server: {
       cpuPerDeliveryUs: undefined,

@@ -1,4 +1,5 @@
 import type { TransportName } from '../../shared/protocol/transport-name.ts';
+import { CurrentTimes } from '../measure/current-times.ts';
 import { type CheckResult, createReasons, type Figures, type LastUpdates } from '../measure/figures.ts';
 import { Latency } from '../measure/latency.ts';
 import { preciseNowMs } from '../timing/precise-now.ts';
@@ -8,7 +9,7 @@ import { createHandshake } from '../wire/websocket-connection.ts';
 import type { ClientPlan } from './client-plan.ts';
 import { openConnection } from './open-connection.ts';
 import { ReceivedVersions } from './received-versions.ts';
-import { topicName, topicsOf } from './topic-assignment.ts';
+import { topicName, topicNumber, topicsOf } from './topic-assignment.ts';
 import { evenSpread, transportOf } from './transport-mix.ts';
 import { dueMsOf, firstDueFrom, type UpdateSchedule } from './update-schedule.ts';
 
@@ -36,6 +37,7 @@ export class ClientPool implements ConnectionOwner {
   /** How often the current attempt of a client was redirected. */
   readonly #redirects: Uint8Array;
   readonly #received: ReceivedVersions;
+  readonly #current = new CurrentTimes();
   readonly #messages = new RelayMessageCache();
   readonly #handshake = createHandshake();
   readonly #readBuffer = Buffer.alloc(READ_BUFFER_BYTES);
@@ -152,9 +154,13 @@ export class ClientPool implements ConnectionOwner {
         this.#received.recordCurrent(client, message.topic, message.version, nowMs);
         return;
       }
+      const before = this.#received.sequenceOf(client, message.topic);
       const kind = this.#received.recordUpdate(client, message, nowMs);
       if (kind === 'duplicate') this.#duplicates += 1;
-      else if (kind === 'new') this.#recordDelivery(client, message.stamp?.dueMs, nowMs);
+      else if (kind === 'new') {
+        this.#recordDelivery(client, message.stamp?.dueMs, nowMs);
+        if (message.stamp) this.#recordCurrent(client, message.topic, { before, now: message.stamp.sequence, nowMs });
+      }
     } else if (message.type === 'subscribed') {
       for (const [topic, version] of message.versions) {
         if (version !== null) this.#received.recordCurrent(client, topic, version, preciseNowMs());
@@ -211,13 +217,15 @@ export class ClientPool implements ConnectionOwner {
   /** Counts the clients that had the last update of each of their topics at `atMs`. */
   check(last: LastUpdates, atMs: number): CheckResult {
     const { assignment } = this.#plan;
-    return this.#received.check(last, atMs, (client) => {
+    const current = this.#current.times(last.updates, this.#missing(last.updates));
+    const result = this.#received.check(last, atMs, (client) => {
       const state = this.#states[client];
       if (state !== OPEN && state !== DISCONNECTED && state !== REOPENING) return undefined;
       const transport = this.#transportOf(client);
       const topics = transport === 'long-poll' ? 1 : assignment.topicsPerClient;
       return { isLegacy: transport === 'legacy', isSlow: this.isSlow(client), topics };
     });
+    return { ...result, current };
   }
 
   /** Returns the counts so far and the latencies since the last call. */
@@ -259,6 +267,42 @@ export class ClientPool implements ConnectionOwner {
     if (dueMs === undefined) return;
     if (dueMs < (this.#startedMs[client] ?? 0)) this.#caughtUp += 1;
     else this.#recordLatency(client, nowMs - dueMs);
+  }
+
+  /** An update makes a client current on those before it that it did not receive, as far as it was connected when they were due. */
+  #recordCurrent(client: number, topic: string, sequences: { before: number; now: number; nowMs: number }): void {
+    const { assignment } = this.#plan;
+    const number = topicNumber(assignment, topic);
+    for (let sequence = sequences.now; sequence > sequences.before; sequence -= 1) {
+      const update = (sequence - 1) * assignment.topics + number;
+      const dueMs = this.#dueMs(update);
+      if (dueMs === undefined || dueMs < (this.#startedMs[client] ?? 0)) break;
+      this.#current.record(update, sequences.nowMs - dueMs);
+    }
+  }
+
+  /** Counts the connected clients that lack each of the first updates, by its number. */
+  #missing(updates: number): ReadonlyMap<number, number> {
+    const missing = new Map<number, number>();
+    const { assignment } = this.#plan;
+    for (let client = 0; client < this.#states.length; client += 1) {
+      const transport = this.#transportOf(client);
+      if (this.#states[client] !== OPEN || transport === 'legacy') continue;
+      const topics = topicsOf(assignment, this.#numberOf(client)).slice(0, transport === 'long-poll' ? 1 : undefined);
+      for (const topic of topics) {
+        const has = this.#received.sequenceOf(client, topicName(assignment, topic));
+        const last = topic + Math.floor((updates - 1 - topic) / assignment.topics) * assignment.topics;
+        for (let update = last; update >= has * assignment.topics + topic; update -= assignment.topics) {
+          if ((this.#dueMs(update) ?? 0) < (this.#startedMs[client] ?? 0)) break;
+          missing.set(update, (missing.get(update) ?? 0) + 1);
+        }
+      }
+    }
+    return missing;
+  }
+
+  #dueMs(update: number): number | undefined {
+    return this.#schedule && this.#schedule.startMs + update * this.#schedule.intervalMs;
   }
 
   #recordLatency(client: number, ms: number): void {

@@ -46,6 +46,11 @@ export class ReceivedVersions {
     return 'new';
   }
 
+  /** Returns the position of the newest update of a topic that a client received on this connection; 0 if there is none. */
+  sequenceOf(client: number, topic: string): number {
+    return this.#sequences[this.#at(client, topic)] ?? 0;
+  }
+
   /** Tells whether a client has any version of a topic. */
   has(client: number, topic: string): boolean {
     const at = this.#at(client, topic);
@@ -88,10 +93,10 @@ export class ReceivedVersions {
 
   /** Counts the clients that had the last updates at `atMs`. Clients for which `kindOf` returns undefined are left out. */
   check(
-    last: LastUpdates,
+    last: Pick<LastUpdates, 'versions' | 'dueMs'>,
     atMs: number,
     kindOf: (client: number) => { isLegacy: boolean; isSlow: boolean; topics: number } | undefined,
-  ): CheckResult {
+  ): Omit<CheckResult, 'current'> {
     const notified = new Latency();
     const count = { clients: 0, behind: 0, behindSlow: 0 };
     for (let client = 0; client * this.#topicsPerClient < this.#versions.length; client += 1) {
@@ -108,7 +113,7 @@ export class ReceivedVersions {
   /** Returns how long it took until a client had the last update of each of its topics; undefined if it lacks one. */
   #latencyMs(
     client: number,
-    last: LastUpdates,
+    last: Pick<LastUpdates, 'versions' | 'dueMs'>,
     atMs: number,
     kind: { isLegacy: boolean; topics: number },
   ): number | undefined {

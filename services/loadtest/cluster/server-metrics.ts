@@ -1,3 +1,5 @@
+import { SHARES } from '../measure/current-times.ts';
+
 /** The sums of the relays' metrics. A value is undefined if a relay did not report it. */
 export interface ServerFigures {
   readonly cpuS: number | undefined;
@@ -5,6 +7,14 @@ export interface ServerFigures {
   readonly deliveries: number | undefined;
   readonly conflated: number | undefined;
   readonly fellBehind: number | undefined;
+  /** Deliveries of updates to the subscribers of a relay. */
+  readonly fanouts: number | undefined;
+  /** By share of the subscribers: how many updates were counted, and the sum of the times until they were current. */
+  readonly current: readonly {
+    readonly share: number;
+    readonly count: number | undefined;
+    readonly sumS: number | undefined;
+  }[];
   /** CPU seconds of each relay, in the order of the URLs. */
   readonly cpuPerRelayS: readonly (number | undefined)[];
 }
@@ -42,6 +52,12 @@ export async function readServerFigures(
     deliveries: sum('relay_deliveries_total'),
     conflated: sum('relay_updates_conflated_total'),
     fellBehind: sum('relay_sessions_fell_behind_total'),
+    fanouts: sum('relay_delivery_latency_seconds_count'),
+    current: SHARES.map((share) => ({
+      share,
+      count: sum(`relay_subscribers_current_seconds_count{share="${share}"}`),
+      sumS: sum(`relay_subscribers_current_seconds_sum{share="${share}"}`),
+    })),
     cpuPerRelayS: texts.map((text) => sumOf(text, 'process_cpu_seconds_total')),
   };
 }

@@ -1,3 +1,5 @@
+import type { UpdateTimes } from './current-times.ts';
+
 /** Counts by reason. */
 export type Reasons = Readonly<Record<string, number>>;
 
@@ -45,6 +47,8 @@ export interface CheckResult {
   readonly behindSlow: number;
   /** From the due time of the last update until the clients that are up to date had it; an encoded histogram. */
   readonly notified: string | undefined;
+  /** When the clients were current on each update; without legacy clients. */
+  readonly current: readonly UpdateTimes[];
 }
 
 /** The last update of each topic, by topic index. */
@@ -52,6 +56,8 @@ export interface LastUpdates {
   /** 0 if the topic had no update. */
   readonly versions: readonly number[];
   readonly dueMs: readonly number[];
+  /** Number of updates that were due, of all topics. */
+  readonly updates: number;
 }
 
 /** Creates counts by reason. Reasons come from servers: none of them may be a property that every object has. */

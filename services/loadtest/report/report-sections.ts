@@ -51,7 +51,14 @@ export function verdict({ thresholds }: Report): string {
 
 /** Returns the sections of a report, without those that have no values. */
 export function reportSections(report: Report): readonly Section[] {
-  const sections = [clients(report), updates(report), deliveries(report), lastUpdate(report), cost(report)];
+  const sections = [
+    clients(report),
+    updates(report),
+    deliveries(report),
+    current(report),
+    lastUpdate(report),
+    cost(report),
+  ];
   return sections.filter(({ rows }) => rows.length > 0);
 }
 
@@ -111,6 +118,21 @@ function deliveries({ deliveries: seen, updates: { due }, server }: Report): Sec
       ...row('conflated by the relays', server.conflated, whole),
       ...row('clients fell behind', server.fellBehind, (times) => `${whole(times)} times`),
     ],
+  };
+}
+
+function current({ current: all }: Report): Section {
+  return {
+    title: 'Subscribers current, from the version of an update',
+    rows: all.map(({ share, never, meanMs, p99, max, relaysMeanMs }) => [
+      `${percent(share)} of them`,
+      [
+        `mean ${duration(meanMs)}`,
+        ...(relaysMeanMs === undefined ? [] : [`${duration(relaysMeanMs)} by the relays`]),
+        `p99 ${duration(p99)}, maximum ${duration(max)}`,
+        ...(never === 0 ? [] : [`never for ${whole(never)} updates`]),
+      ].join('; '),
+    ]),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { CurrentWithin } from '../measure/current-times.ts';
 import type { Reasons } from '../measure/figures.ts';
 import type { LatencySummary } from '../measure/latency.ts';
 import type { ThresholdResult } from '../options/thresholds.ts';
@@ -80,6 +81,8 @@ export interface Report {
     readonly p99: number | undefined;
     readonly p100: number | undefined;
   };
+  /** From the version of an update until a share of its connected subscribers was current. */
+  readonly current: readonly CurrentWithin[];
   /** Clients without the last update `afterS` seconds after it was due; undefined if this was not checked. */
   readonly behind: readonly {
     readonly afterS: number;

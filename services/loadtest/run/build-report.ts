@@ -1,4 +1,5 @@
 import { formatTransportMix } from '../clients/transport-mix.ts';
+import { currentWithin } from '../measure/current-times.ts';
 import { addReasons, countReasons, type Figures } from '../measure/figures.ts';
 import type { Recorder } from '../measure/recorder.ts';
 import type { LoadtestOptions } from '../options/options.ts';
@@ -14,6 +15,7 @@ import {
   type KernelSamples,
   kernelPerClientBytes,
   perClient,
+  relaysMeanMs,
   type ServerSamples,
   serverCost,
   testCpu,
@@ -84,6 +86,7 @@ export function buildReport(run: TestRun): Report {
     latency,
     slowLatency: recorder.slowLatency.summary(),
     notified,
+    current: currentOf(run),
     behind,
     server: serverCost(run.servers, clients.open),
     clientSide: clientSideOf(run, { open: clients.open, deliveries: deliveries.total }),
@@ -160,6 +163,16 @@ function deliveriesOf({ figures, publisher, recorder }: TestRun, notifiedMs: num
     duplicates: sumOf(figures, (one) => one.duplicates),
     caughtUp: sumOf(figures, (one) => one.caughtUp),
   };
+}
+
+/** Returns the times by the last of the checks. */
+function currentOf({ checks, publisher, servers }: TestRun): Report['current'] {
+  const last = checks.filter(({ afterS }) => afterS === checks.at(-1)?.afterS);
+  return currentWithin({
+    times: last.flatMap(({ current }) => current),
+    assignedAfterMs: (update) => publisher?.assignedAfterMs(update),
+    relaysMeanMs: (share) => relaysMeanMs(servers, share),
+  });
 }
 
 function clientSideOf(run: TestRun, { open, deliveries }: { open: number; deliveries: number }): Report['clientSide'] {

@@ -15,6 +15,8 @@ export interface ServerSamples {
   readonly before?: ServerFigures | undefined;
   readonly connected?: ServerFigures | undefined;
   readonly after?: ServerFigures | undefined;
+  /** When the relays had counted all updates. */
+  readonly counted?: ServerFigures | undefined;
 }
 
 /** CPU seconds of the client processes with all clients connected, and after the updates. */
@@ -43,6 +45,14 @@ export function serverCost({ before, connected, after }: ServerSamples, clients:
     conflated: difference(after?.conflated, connected?.conflated),
     fellBehind: difference(after?.fellBehind, connected?.fellBehind),
   };
+}
+
+/** Returns the mean time until a share of the subscribers was current, as the relays measured it. */
+export function relaysMeanMs({ connected, counted }: ServerSamples, share: number): number | undefined {
+  const of = (figures: ServerFigures | undefined) => figures?.current.find((one) => one.share === share);
+  const count = difference(of(counted)?.count, of(connected)?.count);
+  const sumS = difference(of(counted)?.sumS, of(connected)?.sumS);
+  return count && sumS !== undefined ? (sumS * 1000) / count : undefined;
 }
 
 /** Returns the kernel memory per client, for the connection ends on this machine. */

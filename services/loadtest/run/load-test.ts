@@ -52,6 +52,8 @@ const LEAD_MS = 500;
 const REACHABLE_WITHIN_MS = 30_000;
 const PROBE_TIMEOUT_MS = 2000;
 const PROBE_EVERY_MS = 200;
+/** A relay looks at the buffers of all its clients within 5 s. */
+const COUNTED_WITHIN_MS = 15_000;
 /** A relay that notifies tens of thousands of clients responds late; after an interruption the report is due soon. */
 const METRICS_TIMEOUT_MS = 30_000;
 const INTERRUPTED_TIMEOUT_MS = 3000;
@@ -75,7 +77,7 @@ class LoadTestRun {
   readonly #processes = new ClientProcesses({ report: (figures) => this.#recorder.add(figures) });
   readonly #phases: Phases;
   readonly #checks: Check[] = [];
-  readonly #servers: { before?: ServerFigures; connected?: ServerFigures; after?: ServerFigures } = {};
+  readonly #servers: Partial<Record<'before' | 'connected' | 'after' | 'counted', ServerFigures>> = {};
   readonly #clientCpuS: { connected?: number; after?: number } = {};
   readonly #ticker: NodeJS.Timeout;
   #publisher: ScheduledPublisher | undefined;
@@ -208,7 +210,21 @@ class LoadTestRun {
       if (!results) return;
       this.#checks.push(...results.map((result) => ({ ...result, afterS })));
       await this.#endPublishing();
-      if (isFinal(this.#checks)) return;
+      if (isFinal(this.#checks)) break;
+    }
+    await this.#waitUntilCounted();
+  }
+
+  /** Waits until the relays have counted when the subscribers of all updates were current, for some time. */
+  async #waitUntilCounted(): Promise<void> {
+    const { cluster, signal } = this.#deps;
+    const untilMs = performance.now() + COUNTED_WITHIN_MS;
+    while (!signal.aborted && cluster.metricsUrls.length > 0) {
+      await this.#readServers('counted');
+      const { counted } = this.#servers;
+      const isCounted = counted?.current.every(({ count }) => count === counted.fanouts);
+      if (isCounted !== false || performance.now() > untilMs) return;
+      await sleep(PROBE_EVERY_MS, signal);
     }
   }
 
@@ -221,7 +237,10 @@ class LoadTestRun {
     await this.#readServers('after', this.#deps.signal.aborted ? INTERRUPTED_TIMEOUT_MS : METRICS_TIMEOUT_MS);
   }
 
-  async #readServers(moment: 'before' | 'connected' | 'after', timeoutMs = METRICS_TIMEOUT_MS): Promise<void> {
+  async #readServers(
+    moment: 'before' | 'connected' | 'after' | 'counted',
+    timeoutMs = METRICS_TIMEOUT_MS,
+  ): Promise<void> {
     const figures = await readServerFigures(this.#deps.cluster.metricsUrls, timeoutMs);
     if (figures) this.#servers[moment] = figures;
   }

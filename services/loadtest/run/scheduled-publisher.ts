@@ -30,6 +30,9 @@ export class ScheduledPublisher {
   readonly #count: number;
   readonly #versions: number[];
   readonly #dueMs: number[];
+  readonly #versionOf = new Map<number, number>();
+  #aheadAtLeastMs = Number.NEGATIVE_INFINITY;
+  #aheadAtMostMs = Number.POSITIVE_INFINITY;
   readonly #failed = createReasons();
   readonly #retried = createReasons();
   readonly #pending = new Set<Promise<void>>();
@@ -70,7 +73,19 @@ export class ScheduledPublisher {
 
   /** The last accepted update of each topic. */
   get last(): LastUpdates {
-    return { versions: this.#versions, dueMs: this.#dueMs };
+    return { versions: this.#versions, dueMs: this.#dueMs, updates: this.#due };
+  }
+
+  /**
+   * Returns how long after its due time the version of an update was assigned, in milliseconds; undefined if it was not accepted.
+   * A version is a time of the cluster's clock: it was assigned between the call and the response, so that all calls together
+   * show how far that clock is ahead of ours.
+   */
+  assignedAfterMs(update: number): number | undefined {
+    const version = this.#versionOf.get(update);
+    if (version === undefined) return undefined;
+    const aheadMs = (this.#aheadAtLeastMs + this.#aheadAtMostMs) / 2;
+    return version / 1000 - aheadMs - (this.#schedule.startMs + update * this.#schedule.intervalMs);
   }
 
   /** Publishes all updates; resolves once all calls have returned, or at the signal. */
@@ -95,10 +110,17 @@ export class ScheduledPublisher {
     const topic = n % this.#assignment.topics;
     const sequence = Math.floor(n / this.#assignment.topics) + 1;
     const data = { dueMs, sequence, ...(this.#padding === '' ? {} : { padding: this.#padding }) };
+    const calledAtMs = preciseNowMs();
     try {
       const [update] = await this.#publisher.publish(topicName(this.#assignment, topic), { data });
-      this.responseLatency.record(preciseNowMs() - dueMs);
+      const nowMs = preciseNowMs();
+      this.responseLatency.record(nowMs - dueMs);
       this.#accepted += 1;
+      if (update) {
+        this.#versionOf.set(n, update.version);
+        this.#aheadAtLeastMs = Math.max(this.#aheadAtLeastMs, update.version / 1000 - nowMs);
+        this.#aheadAtMostMs = Math.min(this.#aheadAtMostMs, update.version / 1000 - calledAtMs);
+      }
       if (!update || update.version <= (this.#versions[topic] ?? 0)) return;
       this.#versions[topic] = update.version;
       this.#dueMs[topic] = dueMs;

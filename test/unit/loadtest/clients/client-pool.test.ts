@@ -51,6 +51,26 @@ describe('a client of a load test', () => {
     expect(figuresOf(clients)).toMatchObject({ deliveries: 2, duplicates: 1, skipped: 2, latencies: [50, 150] });
   });
 
+  it('is current on an update when it has it or a newer one, since its connection', () => {
+    const nowhere = { host: '127.0.0.1', port: 1, isTls: false, basePath: '', authority: 'a', serverName: undefined };
+    const clients = new ClientPool({ ...PLAN, targets: [nowhere] });
+    clients.connect(0);
+    clients.connection(0)?.close();
+    clients.opened(0);
+    clients.schedule = { startMs: startMs - 100, intervalMs: 100 };
+    vi.advanceTimersByTime(250);
+    clients.message(0, update(6, { dueMs: startMs + 200, sequence: 4 }));
+    const { current } = clients.check({ versions: [9], dueMs: [startMs + 400], updates: 6 }, preciseNowMs());
+    const times = current.map(({ buckets, missing }) => ({ clients: buckets.length, missing }));
+    // The first was due before the client connected; the last two have not arrived.
+    const [none, had, lacks] = [
+      { clients: 0, missing: 0 },
+      { clients: 1, missing: 0 },
+      { clients: 0, missing: 1 },
+    ];
+    expect(times).toEqual([none, had, had, had, lacks, lacks]);
+  });
+
   it('counts updates of other publishers without a latency', () => {
     const clients = new ClientPool(PLAN);
     clients.message(0, update(6));

@@ -4,6 +4,7 @@ import {
   busiestRelayCpu,
   clientCpuPerDeliveryUs,
   kernelPerClientBytes,
+  relaysMeanMs,
   serverCost,
   testCpu,
 } from '../../../../services/loadtest/run/costs.ts';
@@ -11,6 +12,7 @@ import { createHttpServer } from '../../../../services/shared/http/http-server.t
 
 const figures = (cpuS: number, residentBytes: number, deliveries: number, cpuPerRelayS = [cpuS]) => ({
   ...{ cpuS, residentBytes, deliveries, conflated: 1, fellBehind: 2, cpuPerRelayS },
+  ...{ fanouts: 0, current: [{ share: 1, count: deliveries, sumS: cpuS }] },
 });
 
 describe('the cost of relays', () => {
@@ -19,6 +21,13 @@ describe('the cost of relays', () => {
     connected: figures(10, 300_000, 50, [4, 6]),
     after: { ...figures(12, 310_000, 1050, [4.5, 7.5]), conflated: 5 },
   };
+
+  it('has beside it the mean time until subscribers were current, of the updates that this test published', () => {
+    const counted = figures(15, 0, 100);
+    expect(relaysMeanMs({ ...servers, counted }, 1)).toBe(100);
+    expect(relaysMeanMs({ ...servers, counted }, 0.5)).toBeUndefined();
+    expect(relaysMeanMs(servers, 1)).toBeUndefined();
+  });
 
   it('is CPU per delivery while updates are published, and memory per idle client', () => {
     expect(serverCost(servers, 10_000)).toEqual({

@@ -8,6 +8,7 @@ const check = (afterS: number, behind: number, latencies: number[], behindSlow =
   behind,
   behindSlow,
   notified: latencyText(...latencies),
+  current: [],
 });
 
 describe('clients behind', () => {

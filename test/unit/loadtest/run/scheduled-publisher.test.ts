@@ -132,6 +132,22 @@ describe('the scheduled publisher', () => {
     expect(publisher.figures).toMatchObject({ due: 4, accepted: 0, failed: {} });
   });
 
+  it('knows when versions were assigned by its own clock, however far the clock of the cluster is ahead', async () => {
+    const aheadMs = 3_600_000;
+    respond = async (n) => {
+      await wait(n % 2 === 0 ? 40 : 1);
+      const version = (preciseNowMs() + aheadMs) * 1000;
+      await wait(n % 2 === 0 ? 1 : 40);
+      return version;
+    };
+    const publisher = create({ count: 4 });
+    const done = publisher.run(never);
+    await vi.advanceTimersByTimeAsync(1000);
+    await done;
+    for (const [n, ms] of [40, 1, 40, 1].entries()) expect(publisher.assignedAfterMs(n)).toBeCloseTo(ms, 0);
+    expect(publisher.assignedAfterMs(4)).toBeUndefined();
+  });
+
   it('lasts until the last client was notified, or until the next update would have been due', async () => {
     const publisher = create({ count: 5 });
     const done = publisher.run(never);
