@@ -219,3 +219,45 @@ describe('the style of the source tree', () => {
     expect(offenders.map(({ path }) => path)).toEqual([]);
   });
 });
+
+describe('the tests', () => {
+  const TESTS = fileURLToPath(new URL('.', import.meta.url));
+  const tests = readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && path !== 'architecture.test.ts')
+    .map((path) => ({ path, text: readFileSync(join(TESTS, path), 'utf8') }));
+
+  /** `<file>:<line>` of each match. */
+  const found = (pattern: RegExp, ...exceptions: string[]) =>
+    tests
+      .filter(({ path }) => !exceptions.includes(path))
+      .flatMap(({ path, text }) =>
+        [...text.matchAll(pattern)].map(({ index }) => `${path}:${text.slice(0, index).split('\n').length}`),
+      );
+
+  it('measure time with a stopwatch, which knows how busy the machine is', () => {
+    const limited =
+      /expect\((?=[^;]{0,80}(?:performance\.now\(\) -|Date\.now\(\) - begun|[tT]ookMs|[eE]lapsedMs|durationMs))[^;]{0,160}\.toBeLessThan/g;
+    expect(found(limited, 'support/elapsed.ts')).toEqual([]);
+    expect('expect(performance.now() - begunAt).toBeLessThan(1)').toMatch(limited);
+    expect('expect(answer.tookMs).toBeLessThanOrEqual(1)').toMatch(limited);
+  });
+
+  it('let the system choose ports, or reserve them: a port that was free may be taken', () => {
+    const released = /\.listen\((?:0|\{ port: 0)[^}]{0,400}\.close\([^}]{0,120}return port\b/g;
+    expect(found(released)).toEqual([]);
+    expect('const s = createServer().listen(0);\nconst port = s.address().port;\ns.close();\nreturn port;').toMatch(
+      released,
+    );
+  });
+
+  it('install programs before they run: only one file calls apt-get', () => {
+    expect(
+      found(
+        /'apt-get'|apt-get install -y/g,
+        'support/find-program.ts',
+        'unit/find-program.test.ts',
+        'docker/docker-engine.ts',
+      ),
+    ).toEqual([]);
+  });
+});

@@ -112,9 +112,11 @@ describe('a real Prometheus with the shipped configuration', () => {
     });
     expect(targets.map(({ job }) => job).sort()).toEqual(['chat', 'relay', 'relay', 'webhook']);
     for (const { instance } of targets) {
-      const [info] = await prometheus.query(`heliograph_build_info{instance="${instance}"}`);
-      expect(info?.metric).toMatchObject({ node: process.versions.node });
-      expect(info?.metric.service).toBe(info?.metric.job);
+      await eventually(async () => {
+        const [info] = await prometheus.query(`heliograph_build_info{instance="${instance}"}`);
+        expect(info?.metric).toMatchObject({ node: process.versions.node });
+        expect(info?.metric.service).toBe(info?.metric.job);
+      });
     }
   });
 

@@ -1,11 +1,12 @@
+import { type Elapsed, startStopwatch } from './elapsed.ts';
+
 /** The response of a webhook, and the duration of the call. */
-export interface PublishAnswer {
+export interface PublishAnswer extends Elapsed {
   readonly status: number;
   readonly contentType: string | null;
   readonly retryAfter: string | null;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into what they expect
   readonly body: any;
-  readonly tookMs: number;
 }
 
 interface Webhook {
@@ -44,7 +45,7 @@ export function receiptCall(
 }
 
 async function callWebhook(webhook: Webhook, token: string, path: string, message?: unknown): Promise<PublishAnswer> {
-  const startedAt = performance.now();
+  const stopwatch = startStopwatch();
   const authorization = `Bearer ${token}`;
   const json = { 'content-type': 'application/json' };
   const response = await fetch(
@@ -58,6 +59,6 @@ async function callWebhook(webhook: Webhook, token: string, path: string, messag
     contentType: response.headers.get('content-type'),
     retryAfter: response.headers.get('retry-after'),
     body: await response.json(),
-    tookMs: performance.now() - startedAt,
+    ...stopwatch.stop(),
   };
 }

@@ -1,16 +1,16 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
+import { type Elapsed, startStopwatch } from './elapsed.ts';
 import { Ledger } from './ledger.ts';
 
 /** A call that a webhook refused. */
-export interface Refusal {
+export interface Refusal extends Elapsed {
   /** 0 if there was no response. */
   readonly status: number;
   readonly contentType: string;
   readonly retryAfter: string | null;
   readonly code: string;
   readonly atMs: number;
-  readonly tookMs: number;
 }
 
 /** The delay before a refused call is repeated: below `Retry-After`, to detect early when it works again. */
@@ -90,6 +90,7 @@ export class SteadyPublisher {
     if (!webhook) throw new Error('no webhook');
     const sentAtMs = preciseNowMs();
     const data = this.#data();
+    const stopwatch = startStopwatch();
     try {
       const response = await fetch(`${webhook.url}/webhook`, {
         method: 'POST',
@@ -102,6 +103,7 @@ export class SteadyPublisher {
       };
       const ackedAtMs = preciseNowMs();
       if (response.status === 200) {
+        stopwatch.stop();
         for (const update of answer.updates ?? [])
           this.ledger.record({ ...update, sentAtMs, ackedAtMs, ...(data !== undefined && { data }) });
         return true;
@@ -112,12 +114,11 @@ export class SteadyPublisher {
         retryAfter: response.headers.get('retry-after'),
         code: answer.code ?? '',
         atMs: sentAtMs,
-        tookMs: ackedAtMs - sentAtMs,
+        ...stopwatch.stop(),
       });
     } catch (error) {
       const code = error instanceof Error ? error.message : String(error);
-      const tookMs = preciseNowMs() - sentAtMs;
-      this.refusals.push({ status: 0, contentType: '', retryAfter: null, code, atMs: sentAtMs, tookMs });
+      this.refusals.push({ status: 0, contentType: '', retryAfter: null, code, atMs: sentAtMs, ...stopwatch.stop() });
     }
     return false;
   }
