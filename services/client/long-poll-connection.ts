@@ -25,7 +25,8 @@ export function openLongPoll(options: ConnectionOptions): TransportConnection {
   async function poll(topic: string, signal: AbortSignal): Promise<void> {
     for (let hasResponded = false; ; ) {
       const known = topics.get(topic) ?? null;
-      const waits = hasResponded && !stale.has(topic) && requests.size <= MAX_LONG_POLLS;
+      const wasStale = stale.has(topic);
+      const waits = hasResponded && !wasStale && requests.size <= MAX_LONG_POLLS;
       const sentAtMs = Date.now();
       const headers = tokenHeader(token);
       if (known !== null) headers['If-None-Match'] = `"${known}"`;
@@ -37,8 +38,8 @@ export function openLongPoll(options: ConnectionOptions): TransportConnection {
       const request = fetch(`${url}/topics/${name}`, { signal, headers });
       const response = await request.finally(() => clearTimeout(timeout));
       let hasChanged = false;
-      // Without a pause only if the relay really held the request.
-      let mayRepeat = waits ? Date.now() - sentAtMs > LONG_POLL_S * 500 : !hasResponded;
+      // Without a pause only if the relay really held the request, or to let it hold the next one.
+      let mayRepeat = waits ? Date.now() - sentAtMs > LONG_POLL_S * 500 : !hasResponded || wasStale;
       if (response.ok || response.status === 304) {
         const register = response.ok ? await response.json() : { version: known };
         if (signal.aborted) return;

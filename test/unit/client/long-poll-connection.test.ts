@@ -176,6 +176,8 @@ describe('a long-poll connection', () => {
     await passes(5000);
     await answers(304);
     expect(messages.filter(({ type }) => type === 'freshness').at(-1)).toEqual({ type: 'freshness', fresh: true });
+    // A client that is fresh again waits for the next update: a pause would hide it for seconds.
+    expect(wait()).toBe('wait=25');
   });
 
   it('keeps the other topics if one is rejected', async () => {
