@@ -30,6 +30,7 @@ await runProcess({
     const feed = sabotaged === broker ? broker : { ...sabotaged, receipts: broker.receipts };
     const relay = createRelay({ config: config.relay, feed, registry, logger, clock: SYSTEM_CLOCK, fresh });
     await lifecycle.start('broker', broker);
-    await lifecycle.start('relay', relay);
+    const port = await lifecycle.start('relay', relay);
+    logger.info({ port }, 'relay is listening');
   },
 });
