@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import WebSocket from 'ws';
-import { Heliograph, type TopicUpdate, type TransportName } from '../../services/client/heliograph-client.ts';
+import type { TransportName } from '../../services/client/heliograph-client.ts';
 import { ChaosClient } from '../support/chaos-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
-import type { Ledger } from '../support/ledger.ts';
+import { LibraryReader } from '../support/library-reader.ts';
 import { hasCommit, OLDER_RELEASE, olderBuild } from '../support/older-build.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
@@ -32,43 +31,11 @@ const DATA: readonly unknown[] = [
   '',
 ];
 
-/** A page with the client library, which fetches its content when it subscribes and then only when it is notified. */
-class LibraryPage {
-  readonly updates: TopicUpdate[] = [];
-  readonly #versions = new Map<string, number>();
-  readonly #topics: readonly string[];
-  readonly #client: Heliograph;
-
-  constructor(url: string, transport: TransportName, topics: readonly string[]) {
-    this.#topics = topics;
-    this.#client = new Heliograph(url, { WebSocket, topics, transports: [transport] });
-    this.#client.on('subscribed', ({ topic, version }) => {
-      if (!this.#versions.has(topic)) this.#versions.set(topic, version);
-    });
-    this.#client.on('update', (update) => {
-      this.updates.push(update);
-      this.#versions.set(update.topic, update.version);
-    });
-  }
-
-  get isSubscribed(): boolean {
-    return this.#client.status === 'live' && this.#topics.every((topic) => this.#versions.has(topic));
-  }
-
-  behind(ledger: Ledger): readonly string[] {
-    return this.#topics.filter((topic) => (this.#versions.get(topic) ?? 0) < ledger.version(topic));
-  }
-
-  end(): void {
-    this.#client.close();
-  }
-}
-
 describe.each(OLDER_BUILDS)('a cluster with processes of $name and of this build', ({ name, commit }) => {
   const missing = hasCommit(commit) ? '' : ` (skipped: this clone has no commit ${commit})`;
   /** Two of each role. */
   const places: { role: (typeof ROLES)[number]; port: number; process?: ServiceProcess }[] = [];
-  const clients: (LibraryPage | ChaosClient)[] = [];
+  const clients: (LibraryReader | ChaosClient)[] = [];
   let env: Record<string, string>;
   let older: string;
   let publisher: SteadyPublisher;
@@ -106,7 +73,7 @@ describe.each(OLDER_BUILDS)('a cluster with processes of $name and of this build
       for (let i = 0; i < TOPICS.length; i += TOPICS_PER_CLIENT) {
         const topics = TOPICS.slice(i, i + TOPICS_PER_CLIENT);
         for (const transport of TRANSPORTS)
-          clients.push(new LibraryPage(`http://127.0.0.1:${port}`, transport, topics));
+          clients.push(new LibraryReader(`http://127.0.0.1:${port}`, transport, topics));
         clients.push(new ChaosClient({ kind: 'legacy', topics, relays: () => [`ws://127.0.0.1:${port}`] }));
       }
     }
@@ -148,7 +115,7 @@ describe.each(OLDER_BUILDS)('a cluster with processes of $name and of this build
       );
       let withData = 0;
       for (const client of clients) {
-        if (!(client instanceof LibraryPage)) continue;
+        if (!(client instanceof LibraryReader)) continue;
         for (const update of client.updates) {
           const original = published.get(`${update.topic} ${update.version}`);
           if (!original || !('data' in update)) continue;

@@ -15,26 +15,35 @@ export class RedisProcess implements AsyncDisposable {
   readonly dir: string;
   readonly #password: string;
   readonly #args: readonly string[];
+  readonly #addresses: readonly string[];
   #child: ChildProcess | undefined;
   #output = '';
 
-  private constructor(deps: { port: number; dir: string; password: string; args: readonly string[] }) {
+  private constructor(deps: {
+    port: number;
+    dir: string;
+    password: string;
+    args: readonly string[];
+    addresses: readonly string[];
+  }) {
     this.port = deps.port;
     this.dir = deps.dir;
     this.#password = deps.password;
     this.#args = deps.args;
+    this.#addresses = deps.addresses;
   }
 
   /**
    * Starts a server, on a free port by default.
+   * @param options.addresses other addresses than that of loopback at which it listens
    * @param options.args additional arguments; a file and `--sentinel` start a Sentinel
    */
   static async start(
-    options: { args?: readonly string[]; port?: number; password?: string } = {},
+    options: { args?: readonly string[]; port?: number; password?: string; addresses?: readonly string[] } = {},
   ): Promise<RedisProcess> {
     const dir = await mkdtemp(join(tmpdir(), 'heliograph-redis-'));
-    const { port = await freePort(), password = '', args = [] } = options;
-    const redis = new RedisProcess({ port, dir, password, args });
+    const { port = await freePort(), password = '', args = [], addresses = [] } = options;
+    const redis = new RedisProcess({ port, dir, password, args, addresses });
     await redis.run();
     return redis;
   }
@@ -59,6 +68,8 @@ export class RedisProcess implements AsyncDisposable {
       String(this.port),
       '--bind',
       '127.0.0.1',
+      ...this.#addresses,
+      ...(this.#addresses.length > 0 ? ['--protected-mode', 'no'] : []),
       '--dir',
       this.dir,
       '--save',

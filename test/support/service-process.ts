@@ -5,6 +5,7 @@ import { spawnBound } from './bound-process.ts';
 import { TEST_ENGINE } from './engines.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
+import type { NetworkNamespace } from './network-namespace.ts';
 
 const THIS_BUILD = fileURLToPath(new URL('../../dist', import.meta.url));
 
@@ -18,6 +19,8 @@ type Role = 'relay' | 'webhook' | 'chat' | 'outbox' | 'canary' | 'standalone';
 /** A built service in its own process, with its admin port on loopback. Disposing kills it. */
 export interface ServiceProcess extends AsyncDisposable {
   readonly pid: number;
+  /** Its address. */
+  readonly host: string;
   readonly port: number;
   /** The ports of all its services by name. */
   readonly ports: Readonly<Record<string, number>>;
@@ -59,6 +62,7 @@ function loggedPorts(role: Role, output: string): { adminPort: number; ports: Re
  *
  * @param options.build the folder of another build than this one, such as `olderBuild` returns
  * @param options.program arguments of Node, instead of the built main file
+ * @param options.space a network namespace, on whose address it listens then
  * @param options.openFiles limit of open files
  * @param options.until the endpoint that has to respond with 200
  */
@@ -68,6 +72,7 @@ export async function startService(
   options: {
     build?: string | undefined;
     program?: readonly string[] | undefined;
+    space?: NetworkNamespace | undefined;
     openFiles?: number;
     until?: 'readyz' | 'livez';
   } = {},
@@ -83,7 +88,8 @@ export async function startService(
     CHAT_DB: ':memory:',
   };
   const main = join(options.build ?? THIS_BUILD, role, 'main.js');
-  const command = [process.execPath, ...(options.program ?? [main])];
+  const { address: host, command: inside } = options.space ?? { address: '127.0.0.1', command: [] };
+  const command = [...inside, process.execPath, ...(options.program ?? [main])];
   const limited = options.openFiles
     ? ['sh', '-c', `ulimit -n ${options.openFiles} && exec "$0" "$@"`, ...command]
     : command;
@@ -92,6 +98,7 @@ export async function startService(
     PATH: process.env.PATH,
     RELAY_ENGINE: TEST_ENGINE,
     ...own,
+    ...(options.space && { ADMIN_HOST: '0.0.0.0' }),
     ...env,
   });
   let [log, output] = ['', ''];
@@ -108,7 +115,7 @@ export async function startService(
     if (child.exitCode !== null) return undefined;
     const found = loggedPorts(role, output);
     if (!found) throw new Error(`${role} does not listen: ${log}`);
-    const { status } = await fetch(`http://127.0.0.1:${found.adminPort}/${options.until ?? 'readyz'}`);
+    const { status } = await fetch(`http://${host}:${found.adminPort}/${options.until ?? 'readyz'}`);
     if (status !== 200) throw new Error(`${role} is not ready: ${log}`);
     return found;
   }, START_TIMEOUT_MS);
@@ -122,12 +129,13 @@ export async function startService(
   };
   return {
     pid: child.pid ?? 0,
+    host,
     port: ports[role === 'standalone' ? 'chat' : role] ?? 0,
     ports,
     adminPort,
     log: () => log,
     async metric(name) {
-      const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+      const text = await (await fetch(`http://${host}:${adminPort}/metrics`)).text();
       return text
         .split('\n')
         .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))

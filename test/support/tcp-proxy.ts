@@ -10,9 +10,10 @@ export type LinkState = 'passes' | 'swallows' | 'drops signals';
  */
 export class TcpProxy implements AsyncDisposable {
   readonly #server: Server;
-  readonly #target: { readonly port: number; readonly host: string };
+  #target: { readonly port: number; readonly host: string };
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   #state: LinkState = 'passes';
+  #delayMs = 0;
   /** Number of dropped signals. */
   dropped = 0;
 
@@ -43,6 +44,16 @@ export class TcpProxy implements AsyncDisposable {
     for (const pair of this.#pairs) this.#apply(pair);
   }
 
+  /** Delays data in each direction, from now on. It must not become shorter while data is under way. */
+  delay(ms: number): void {
+    this.#delayMs = ms;
+  }
+
+  /** Connects new connections to another port of loopback; those that exist stay. */
+  moveTo(port: number): void {
+    this.#target = { port, host: '127.0.0.1' };
+  }
+
   /** Resets every connection; data in transit is lost. */
   cut(): void {
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
@@ -63,15 +74,24 @@ export class TcpProxy implements AsyncDisposable {
     const far = connect({ ...this.#target, allowHalfOpen: true });
     const pair = [near, far] as const;
     this.#pairs.add(pair);
-    near.on('data', (data) => far.write(data));
-    far.on('data', (data) => near.write(this.#state === 'drops signals' ? this.#withoutSignals(data) : data));
-    near.on('end', () => far.end());
-    far.on('end', () => near.end());
+    near.on('data', (data) => this.#pass(far, () => far.write(data)));
+    far.on('data', (data) => {
+      const rest = this.#state === 'drops signals' ? this.#withoutSignals(data) : data;
+      this.#pass(near, () => near.write(rest));
+    });
+    near.on('end', () => this.#pass(far, () => far.end()));
+    far.on('end', () => this.#pass(near, () => near.end()));
     for (const socket of pair) {
       socket.on('error', () => {}); // `close` follows
       socket.on('close', () => this.#apply(pair));
     }
     this.#apply(pair);
+  }
+
+  /** Passes something on after the delay, unless the socket is closed by then. */
+  #pass(socket: Socket, pass: () => void): void {
+    if (this.#delayMs === 0) pass();
+    else setTimeout(() => socket.writable && pass(), this.#delayMs);
   }
 
   /** Resumes or pauses a pair of sockets. If one is closed and the link passes that on, closes the other. */
