@@ -44,6 +44,7 @@ for (const [entry, outfile, sourceMap] of [
   ['services/client/heliograph-client.ts', 'dist/client/client.js', 'external'], // announced by a response header
   ['services/chat/page/chat-page.ts', 'dist/chat/public/chat.js', 'linked'],
   ['services/stats/pages/script/stats-page.ts', 'dist/stats/public/stats.js', undefined],
+  ['services/stats/pages/script/developers-page.ts', 'dist/stats/public/developers.js', undefined],
 ]) {
   const { outputFiles } = await build({
     absWorkingDir: root,

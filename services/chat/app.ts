@@ -11,6 +11,7 @@ import { createPageHeaders } from '../shared/express/page-headers.ts';
 import { assignRequestId } from '../shared/express/request-id.ts';
 import { serveRoot } from '../shared/express/serve-root.ts';
 import type { RootDescription } from '../shared/http/root-page.ts';
+import type { ServiceUrl } from '../shared/http/service-url.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ServiceStats } from '../shared/trace/service-stats.ts';
 import type { LimitComments } from './comment-limit.ts';
@@ -18,7 +19,6 @@ import type { CommentStore } from './comment-store.ts';
 import { createGetComments, createPostComment, createShowPage } from './handlers.ts';
 import type { ChatMetrics } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
-import type { RelayUrl } from './relay-url.ts';
 
 const ROOT: RootDescription = {
   service: 'chat',
@@ -42,7 +42,7 @@ export function createChatApp(deps: {
   store: CommentStore;
   outbox: Outbox;
   topic: string;
-  relayUrl: RelayUrl;
+  relayUrl: ServiceUrl;
   metrics: ChatMetrics;
   logger: Logger;
   stats: ServiceStats;

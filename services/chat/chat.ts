@@ -1,6 +1,7 @@
 import { Publisher } from '../client/publisher.ts';
 import type { Clock } from '../shared/clock.ts';
 import { createHttpServer, type HttpServer } from '../shared/http/http-server.ts';
+import { createServiceUrl } from '../shared/http/service-url.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_STATS, type ServiceStats } from '../shared/trace/service-stats.ts';
@@ -10,7 +11,6 @@ import { CommentStore } from './comment-store.ts';
 import type { ChatConfig } from './config.ts';
 import { createChatMetrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
-import { createRelayUrl } from './relay-url.ts';
 
 /** Addresses of the other two services, used unless the configuration sets others. */
 export interface DefaultAddresses {
@@ -49,7 +49,7 @@ export function createChat(deps: {
     logger,
     report: metrics,
   });
-  const relayUrl = createRelayUrl({ url: config.relayUrl, port: defaults.relayPort });
+  const relayUrl = createServiceUrl({ url: config.relayUrl, port: defaults.relayPort });
   const limitRate = createCommentLimit({ ...config, logger, clock });
   const app = createChatApp({ limitRate, store, outbox, topic, relayUrl, metrics, logger, stats });
   const server = createHttpServer({

@@ -1,6 +1,6 @@
 import type { BlockList } from 'node:net';
 import type { EnvReader } from '../shared/config/env-reader.ts';
-import { readHeaderTimeoutMs, readTrustedProxies } from '../shared/config/process-config.ts';
+import { readHeaderTimeoutMs, readRelayUrl, readTrustedProxies } from '../shared/config/process-config.ts';
 import { readWebhookAccess, type WebhookAccess } from '../shared/config/webhook-access.ts';
 import { type HostRule, readAllowedHosts } from '../shared/http/allowed-hosts.ts';
 import type { Topic } from '../shared/update/topic.ts';
@@ -40,7 +40,7 @@ export function readChatConfig(env: EnvReader, fallback: { secret?: string } = {
     headerTimeoutMs: readHeaderTimeoutMs(env),
     database: env.string('CHAT_DB', 'chat.db'),
     topic: env.topic('CHAT_TOPIC', 'chat'),
-    relayUrl: env.url('RELAY_PUBLIC_URL', { default: '' }).replace(/\/+$/, '') || undefined,
+    relayUrl: readRelayUrl(env),
     ...readWebhookAccess(env, fallback),
   });
 }

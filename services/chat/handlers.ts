@@ -3,6 +3,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { AppError } from '../shared/errors.ts';
 import { BodyReader, decodeUtf8, requireMediaType } from '../shared/http/read-body.ts';
 import { requireSameOrigin } from '../shared/http/same-origin.ts';
+import type { ServiceUrl } from '../shared/http/service-url.ts';
 import { record } from '../shared/trace/record.ts';
 import { contextOf } from '../shared/trace/request-context.ts';
 import { MAX_NAME_LENGTH, MAX_TEXT_LENGTH, parseComment } from './comment.ts';
@@ -11,7 +12,6 @@ import type { CommentStore } from './comment-store.ts';
 import type { ChatMetrics } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
 import { renderPage } from './page-html.ts';
-import type { RelayUrl } from './relay-url.ts';
 
 /** The longest valid comment takes less than 12 KiB, whatever its characters and their encoding. */
 const MAX_BODY_BYTES = 16 * 1024;
@@ -36,7 +36,7 @@ export function createShowPage(deps: {
   store: CommentStore;
   outbox: Outbox;
   topic: string;
-  relayUrl: RelayUrl;
+  relayUrl: ServiceUrl;
 }): ShowPage {
   const { store, outbox, topic, relayUrl } = deps;
   return (request, response, { draft = {}, error = '' } = {}) => {

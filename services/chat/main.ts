@@ -2,7 +2,7 @@ import { SYSTEM_CLOCK } from '../shared/clock.ts';
 import { readRedisConfig } from '../shared/config/redis-config.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
-import { createStats, STATS_LINK } from '../stats/stats.ts';
+import { createStats, mountStatsPages } from '../stats/stats.ts';
 import { createChat } from './chat.ts';
 import { readChatConfig } from './config.ts';
 
@@ -17,7 +17,7 @@ await runProcess({
     const clock = SYSTEM_CLOCK;
     const { redis } = config;
     const stats = await createStats({ config: config.stats, name: 'chat', redis, registry, logger, clock });
-    if (stats.pages) admin.mount('/stats/', stats.pages, STATS_LINK);
+    mountStatsPages(admin, stats);
     await lifecycle.start('statistics', stats);
     const defaults = { webhookUrl: 'http://localhost:8090/webhook', relayPort: 8080 };
     const chat = createChat({

@@ -6,7 +6,7 @@ import { serveMetrics } from '../shared/process/admin-server.ts';
 import { renderMerged } from '../shared/process/metrics-registry.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
-import { createStats, STATS_LINK } from '../stats/stats.ts';
+import { createStats, mountStatsPages } from '../stats/stats.ts';
 import { readRelayProcessConfig } from './config.ts';
 import { RelaySupervisor } from './processes/relay-supervisor.ts';
 import { connectToSupervisor } from './processes/relay-worker.ts';
@@ -36,7 +36,7 @@ await runProcess({
       clock,
       records: holdsClients,
     });
-    if (stats.pages) admin.mount('/stats/', stats.pages, STATS_LINK);
+    mountStatsPages(admin, stats);
     await lifecycle.start('statistics', stats);
     if (!holdsClients) {
       const main = fileURLToPath(import.meta.url);
@@ -47,6 +47,7 @@ await runProcess({
         serveMetrics(async () => renderMerged(await processes.metrics())),
       );
       await lifecycle.start('relay processes', processes);
+      stats.setAddresses({ relay: { port: config.relay.port, tls: config.relay.tls !== undefined } });
       logger.info({ processes: count, port: config.relay.port }, 'relay is listening');
       return;
     }
@@ -64,11 +65,15 @@ await runProcess({
         fresh();
         parent?.ready();
       },
-      stats: stats.service('relay', { facts: () => relay.facts() }),
+      stats: stats.service('relay', {
+        facts: () => relay.facts(),
+        topics: (search, limit) => relay.hub.listTopics(search, limit),
+      }),
     });
     await lifecycle.start('broker', broker);
     const port = await lifecycle.start('relay', relay);
     parent?.listening();
+    stats.setAddresses({ relay: { port, tls: config.relay.tls !== undefined } });
     logger.info({ port }, 'relay is listening');
   },
 });

@@ -9,21 +9,25 @@ import { RedisBroker } from '../shared/broker/redis/redis-broker.ts';
 import { SYSTEM_CLOCK } from '../shared/clock.ts';
 import type { EnvReader } from '../shared/config/env-reader.ts';
 import { readRedisConfig } from '../shared/config/redis-config.ts';
+import { addressOf } from '../shared/http/address-of.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
-import { createStats, STATS_LINK } from '../stats/stats.ts';
+import { createStats, mountStatsPages } from '../stats/stats.ts';
 import { readWebhookConfig, type WebhookConfig } from '../webhook/config.ts';
 import { parseSigningSecret } from '../webhook/credential.ts';
 import { createWebhook } from '../webhook/webhook.ts';
 import { type Store, welcome } from './welcome.ts';
 
 /**
- * Reads the settings of all services. If the environment has no token, the webhook gets a random one. Unless the chat has
- * credentials of its own, it gets a random secret that permits only its topic.
+ * Reads the settings of all services. If the environment has no token, the webhook gets a random one; without Redis, so do
+ * the pages of call statistics. Unless the chat has credentials of its own, it gets a random secret that permits only its topic.
  */
 function readConfig(env: EnvReader) {
   const secret = `whsec_${randomBytes(32).toString('base64')}`;
-  const token = randomBytes(18).toString('base64url');
+  const [token, statsToken] = [randomBytes(18).toString('base64url'), randomBytes(18).toString('base64url')];
+  const redis = readRedisConfig(env);
+  // A cluster has a token of its own, or none.
+  const stats = readStatsConfig(env, redis ? {} : { token: statsToken });
   const chat = readChatConfig(env, { secret });
   const webhook = readWebhookConfig(env, { token });
   return {
@@ -32,8 +36,9 @@ function readConfig(env: EnvReader) {
     webhook: chat.webhookUrl === undefined ? withCredentialOf(chat, webhook) : webhook,
     relay: readRelayConfig(env, { drainWindow: '1s' }),
     chat,
-    redis: readRedisConfig(env),
-    stats: readStatsConfig(env),
+    redis,
+    stats,
+    printedStatsToken: stats.token === statsToken ? statsToken : undefined,
   };
 }
 
@@ -45,12 +50,6 @@ function withCredentialOf({ credential, topic }: ChatConfig, webhook: WebhookCon
   const own = parseSigningSecret(`${credential.secret}@${topic}`);
   const isKnown = webhook.secrets.some(({ id }) => id === own?.id);
   return own && !isKnown ? { ...webhook, secrets: [...webhook.secrets, own] } : webhook;
-}
-
-/** Returns the address under which this process reaches one of its own servers. */
-function addressOf(host: string, port: number): string {
-  if (host === '0.0.0.0' || host === '::') return `localhost:${port}`;
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 await runProcess({
@@ -67,7 +66,7 @@ await runProcess({
     const { redis } = config;
     const clock = SYSTEM_CLOCK;
     const stats = await createStats({ config: config.stats, name: 'heliograph', redis, registry, logger, clock });
-    if (stats.pages) admin.mount('/stats/', stats.pages, STATS_LINK);
+    mountStatsPages(admin, stats);
     await lifecycle.start('statistics', stats);
     let store: Store = redis ? { unusable: 'it has not replied' } : 'memory';
     const report = createBrokerMetrics({ registry, logger });
@@ -94,7 +93,10 @@ await runProcess({
       config: config.relay,
       feed: broker,
       fresh: health.require('fresh'),
-      stats: stats.service('relay', { facts: () => relay.facts() }),
+      stats: stats.service('relay', {
+        facts: () => relay.facts(),
+        topics: (search, limit) => relay.hub.listTopics(search, limit),
+      }),
     });
     const webhook = createWebhook({
       ...shared,
@@ -106,7 +108,12 @@ await runProcess({
     await lifecycle.start('broker', broker);
     const webhookPort = await lifecycle.start('webhook', webhook);
     const relayPort = await lifecycle.start('relay', relay);
-    const defaults = { webhookUrl: `http://${addressOf(config.webhook.host, webhookPort)}/webhook`, relayPort };
+    const webhookUrl = `http://${addressOf(config.webhook.host, webhookPort)}/webhook`;
+    const defaults = { webhookUrl, relayPort };
+    stats.setAddresses({
+      relay: { port: relayPort, tls: config.relay.tls !== undefined },
+      webhook: { port: webhookPort, callUrl: webhookUrl },
+    });
     const chat = createChat({
       ...shared,
       config: config.chat,
@@ -119,6 +126,7 @@ await runProcess({
       token: config.printedToken,
       topic: config.chat.topic,
       store,
+      statsToken: config.printedStatsToken,
       hasStats: stats.pages !== undefined,
     });
     process.stdout.write(text);

@@ -8,6 +8,8 @@ export function welcome(options: {
   token: string | undefined;
   topic: string;
   store: Store;
+  /** Undefined if the operator has set one, which is not printed. */
+  statsToken: string | undefined;
   /** Whether there are pages of call statistics. */
   hasStats: boolean;
 }): string {
@@ -19,12 +21,17 @@ ${describe(store)}
   chat     http://localhost:${ports.chat}/        open it in two windows
   relay    ws://localhost:${ports.relay}/ws?topic=${topic}
   webhook  http://localhost:${ports.webhook}/webhook
-  stats    http://localhost:${ports.admin}/stats   ${hasStats ? 'call statistics; log in with STATS_TOKEN' : 'call statistics, if STATS_TOKEN is set'}
-
+${hasStats ? pagesOf(ports.admin, options.statsToken) : `  stats    http://localhost:${ports.admin}/stats   call statistics, if STATS_TOKEN is set\n`}
 Publish an update of the topic "${topic}":
 
   curl -X POST -H 'Authorization: Bearer ${token}' http://localhost:${ports.webhook}/webhook/${topic}
 
+`;
+}
+
+function pagesOf(port: number, token: string | undefined): string {
+  return `  stats    http://localhost:${port}/stats   call statistics; log in with ${token ?? 'STATS_TOKEN'}
+           http://localhost:${port}/stats/developers   topics, a live stream, a form that publishes, examples
 `;
 }
 

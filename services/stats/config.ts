@@ -1,6 +1,6 @@
 import type { BlockList } from 'node:net';
 import type { EnvReader } from '../shared/config/env-reader.ts';
-import { readTrustedProxies } from '../shared/config/process-config.ts';
+import { readRelayUrl, readTrustedProxies } from '../shared/config/process-config.ts';
 
 /** Configuration of call statistics. */
 export interface StatsConfig {
@@ -8,6 +8,8 @@ export interface StatsConfig {
   readonly token: string | undefined;
   /** Proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: BlockList;
+  /** URL of the relays for browsers; undefined if it is not configured. */
+  readonly relayUrl: string | undefined;
   /** Part of the requests that are samples, from 0 to 1; with 0 nothing at all is recorded. */
   readonly sampleRate: number;
   /** Protocol for the export of spans; undefined if they are not exported. */
@@ -16,9 +18,13 @@ export interface StatsConfig {
 
 const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
 
-/** Reads the configuration. The other `OTEL_…` variables are read by OpenTelemetry's exporter itself. */
-export function readStatsConfig(env: EnvReader): StatsConfig {
-  const token = env.token('STATS_TOKEN');
+/**
+ * Reads the configuration. The other `OTEL_…` variables are read by OpenTelemetry's exporter itself.
+ *
+ * @param fallback.token used if the environment has no token
+ */
+export function readStatsConfig(env: EnvReader, fallback: { token?: string } = {}): StatsConfig {
+  const token = env.token('STATS_TOKEN') ?? fallback.token;
   const endpoints = [
     env.url('OTEL_EXPORTER_OTLP_ENDPOINT', { default: '' }),
     env.url('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', { default: '' }),
@@ -29,6 +35,7 @@ export function readStatsConfig(env: EnvReader): StatsConfig {
   return Object.freeze({
     token,
     trustedProxies: readTrustedProxies(env),
+    relayUrl: readRelayUrl(env),
     sampleRate: readSampleRate(env),
     otlp: exports ? protocol : undefined,
   });

@@ -3,20 +3,30 @@ import { hostname } from 'node:os';
 import type { Clock } from '../shared/clock.ts';
 import type { RedisConfig } from '../shared/config/redis-config.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { AdminServer } from '../shared/process/admin-server.ts';
 import type { MetricsRegistry } from '../shared/process/metrics-registry.ts';
 import { NO_TRACER } from '../shared/trace/no-tracer.ts';
 import { NO_STATS } from '../shared/trace/service-stats.ts';
 import type { StatsConfig } from './config.ts';
 import type { ProcessStats } from './process-stats.ts';
 
-/** Describes the pages at the root of the admin port. */
-export const STATS_LINK = 'Call statistics; log in with STATS_TOKEN.';
+/** Mounts the pages, if there are any, on the admin port of the process. */
+export function mountStatsPages(admin: Pick<AdminServer, 'mount'>, { pages }: ProcessStats): void {
+  if (!pages) return;
+  admin.mount('/stats/', pages, 'Call statistics of the cluster; log in with STATS_TOKEN.');
+  admin.mount(
+    '/stats/developers',
+    pages,
+    'For developers: topics, a live stream, a form that publishes, and examples.',
+  );
+}
 
 /** Records nothing and has no pages. */
 const NO_RECORDING: ProcessStats = {
   service: () => NO_STATS,
   tracer: () => NO_TRACER,
   pages: undefined,
+  setAddresses() {},
   start() {},
   stop() {},
 };

@@ -1,9 +1,10 @@
 import { createBrokerMetrics } from '../shared/broker/metrics.ts';
 import { RedisBroker } from '../shared/broker/redis/redis-broker.ts';
 import { SYSTEM_CLOCK } from '../shared/clock.ts';
+import { addressOf } from '../shared/http/address-of.ts';
 import { runProcess } from '../shared/process/run-process.ts';
 import { readStatsConfig } from '../stats/config.ts';
-import { createStats, STATS_LINK } from '../stats/stats.ts';
+import { createStats, mountStatsPages } from '../stats/stats.ts';
 import { readWebhookProcessConfig } from './config.ts';
 import { createWebhook } from './webhook.ts';
 
@@ -17,7 +18,7 @@ await runProcess({
     const clock = SYSTEM_CLOCK;
     const { redis } = config;
     const stats = await createStats({ config: config.stats, name: 'webhook', redis, registry, logger, clock });
-    if (stats.pages) admin.mount('/stats/', stats.pages, STATS_LINK);
+    mountStatsPages(admin, stats);
     await lifecycle.start('statistics', stats);
     const report = createBrokerMetrics({ registry, logger });
     const connected = health.require('redis');
@@ -43,6 +44,7 @@ await runProcess({
     });
     await lifecycle.start('broker', broker);
     const port = await lifecycle.start('webhook', webhook);
+    stats.setAddresses({ webhook: { port, callUrl: `http://${addressOf(config.webhook.host, port)}/webhook` } });
     logger.info({ port }, 'the webhook listens');
   },
 });

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SpanRecord, StoredTrace } from '../../services/stats/store/records.ts';
-import type { StatsReport, StatsStore, StoreLimits } from '../../services/stats/store/stats-store.ts';
+import {
+  type StatsReport,
+  type StatsStore,
+  type StoreLimits,
+  WANTED_TOPICS,
+} from '../../services/stats/store/stats-store.ts';
 import { eventually } from '../support/eventually.ts';
 
 export const LIMITS: StoreLimits = {
@@ -184,7 +189,14 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
 
     it('returns the recent processes, and their counts', async () => {
       const counted = (count: number) => {
-        const times = { count, errors: 1, sumMs: 5, maxMs: 3, buckets: { 9: count } };
+        const times = {
+          count,
+          errors: 1,
+          refusals: { '401 unauthorized': 1 },
+          sumMs: 5,
+          maxMs: 3,
+          buckets: { 9: count },
+        };
         return { service: 'webhook', name: 'POST /webhook', kind: 'server', ...times };
       };
       const calls = (count: number) => new Map([[minuteNow(), JSON.stringify([counted(count)])]]);
@@ -210,6 +222,17 @@ export function describeStatsStore(name: string, create: () => Promise<StatsStor
       if (name !== 'memory') expect((await other.write(report())).wanted).toEqual([idOf(1), idOf(2)]);
       const many = Array.from({ length: 50 }, (_, n) => idOf(100 + n));
       expect((await store.write(report({ wanted: many }))).wanted).toHaveLength(LIMITS.maxWanted);
+    });
+
+    it('lets all processes know which topics are wanted', async () => {
+      await store.wantTopics('or ders');
+      expect((await store.write(report())).wanted).toEqual([`${WANTED_TOPICS}or ders`]);
+      const topics = [{ topic: 'chat', subscribers: 2, version: 3 }, { topic: 1 }, null];
+      const record = JSON.parse(report().record);
+      const topicLists = { '': { topics, matching: 9 }, bad: { topics: 1 }, worse: null };
+      await store.write(report({ record: JSON.stringify({ ...record, topicLists }) }));
+      const [process] = await store.processes();
+      expect(process?.topicLists).toEqual({ '': { topics: topics.slice(0, 1), matching: 9 } });
     });
 
     it('returns the time of its clock', async () => {

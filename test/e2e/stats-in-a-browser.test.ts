@@ -191,7 +191,7 @@ describe('the statistics pages in a browser', () => {
     const table = page.locator('section:has(#calls)');
     const count = table.getByRole('columnheader', { name: 'Count' });
     const names = () => table.locator('tbody th').allInnerTexts();
-    const counts = async () => (await table.locator('tbody td:nth-child(3)').allInnerTexts()).map(Number);
+    const counts = async () => (await table.locator('tbody td:nth-child(2)').allInnerTexts()).map(Number);
     expect(await count.getAttribute('aria-sort')).toBe('descending');
     await count.scrollIntoViewIfNeeded();
     const scrollY = await page.evaluate(() => window.scrollY);
@@ -252,7 +252,7 @@ describe('the statistics pages in a browser', () => {
     await eventually(async () => expect(await uptime.getAttribute('aria-sort')).toBe('descending'));
     const cell = page
       .locator('section:has(#requests) tbody tr', { hasText: 'chat POST /comments' })
-      .locator('td:nth-child(3)');
+      .locator('td:nth-child(2)');
     const before = await cell.innerText();
     await page.locator('section:has(#calls) .scroll').evaluate((element) => element.scrollTo({ left: 60 }));
     await page.fill('#path', 'not sent yet');

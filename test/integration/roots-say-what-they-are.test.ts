@@ -19,7 +19,7 @@ describe.each(['uws', 'node'])('the root of each port, with the engine %s', (REL
     ['relay', 'relay', '/client.js'],
     ['webhook', 'webhook', '/openapi.json'],
     ['chat', 'chat', '/comments'],
-    ['admin', 'heliograph, admin port', '/stats'],
+    ['admin', 'admin port', '/stats'],
   ])('says what %s is, with links that lead somewhere', async (place, name, path) => {
     const response = await root(place, 'application/json');
     expect(response.status).toBe(200);

@@ -45,9 +45,14 @@ describe('npm start', () => {
     client.close();
   });
 
-  it('names the address of call statistics, and whether they are on', async () => {
+  it('names the addresses of call statistics and of the page for developers, and a token of its own but never yours', async () => {
     const { log, stop } = await start();
-    await eventually(() => expect(log()).toMatch(/stats +http:\S+\/stats +call statistics, if STATS_TOKEN is set\n/));
+    const pages = /stats +(http:\S+)\/stats +call statistics; log in with ([\w-]{24})\n +(http:\S+)/;
+    await eventually(() => expect(log()).toMatch(pages));
+    const [, admin = '', printed = '', developers = ''] = pages.exec(log()) ?? [];
+    expect(developers).toBe(`${admin}/stats/developers`);
+    const headers = { authorization: `Bearer ${printed}` };
+    for (const page of [`${admin}/stats`, developers]) expect((await fetch(page, { headers })).status).toBe(200);
     await stop();
     const token = 'a-token-for-statistics';
     const { log: logWithToken } = await start({ STATS_TOKEN: token });
@@ -66,9 +71,10 @@ describe('npm start', () => {
     expect(log()).not.toContain('is running on Redis');
   });
 
-  it('says that it runs on Redis', async () => {
+  it('says that it runs on Redis, whose cluster has its own token of call statistics, or none', async () => {
     const { log } = await start({ REDIS_URL: inject('redisUrl'), HELIOGRAPH_PREFIX: randomPrefix() });
     await eventually(() => expect(log()).toContain('Heliograph is running on Redis.'));
+    expect(log()).toContain('call statistics, if STATS_TOKEN is set');
   });
 
   it.each([

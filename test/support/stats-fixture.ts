@@ -6,7 +6,7 @@ import { createLogger } from '../../services/shared/logger.ts';
 import { createAdminServer } from '../../services/shared/process/admin-server.ts';
 import { Health } from '../../services/shared/process/health.ts';
 import { readStatsConfig } from '../../services/stats/config.ts';
-import { createStats } from '../../services/stats/stats.ts';
+import { createStats, mountStatsPages } from '../../services/stats/stats.ts';
 
 /** Starts call statistics in this process, with their pages on an admin port on loopback. Without Redis in `env`, records stay in memory. */
 export async function startStats(env: Readonly<Record<string, string>> = {}) {
@@ -25,7 +25,7 @@ export async function startStats(env: Readonly<Record<string, string>> = {}) {
     health: new Health(),
     logger,
   });
-  if (stats.pages) admin.mount('/stats/', stats.pages);
+  mountStatsPages(admin, stats);
   const port = await admin.start();
   return {
     stats,

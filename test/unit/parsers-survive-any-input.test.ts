@@ -3,7 +3,6 @@ import { BlockList } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseComment } from '../../services/chat/comment.ts';
-import { createRelayUrl } from '../../services/chat/relay-url.ts';
 import { Origins, parseOriginRule } from '../../services/relay/access/origins.ts';
 import { parseConnectRequest } from '../../services/relay/transport/connect-request.ts';
 import { parseTopicRequest } from '../../services/relay/transport/long-poll/topic-request.ts';
@@ -11,6 +10,7 @@ import { decodeQuery, decodeReply, encodeReply } from '../../services/shared/bro
 import { AppError } from '../../services/shared/errors.ts';
 import { createClientAddressReader } from '../../services/shared/http/client-address.ts';
 import { requireMediaType } from '../../services/shared/http/read-body.ts';
+import { createServiceUrl } from '../../services/shared/http/service-url.ts';
 import { parseClientMessage } from '../../services/shared/protocol/client-message.ts';
 import { parsePublishBody } from '../../services/shared/protocol/publish-request.ts';
 import { type JsonText, toJsonText } from '../../services/shared/update/json-text.ts';
@@ -281,7 +281,7 @@ describe('input from outside', { timeout: 20_000 + 10 * numRuns }, () => {
   });
 
   it('as a Host header becomes the address of a relay, and nothing else', () => {
-    const relayUrl = createRelayUrl({ url: undefined, port: 8080 });
+    const relayUrl = createServiceUrl({ url: undefined, port: 8080 });
     const hosts = fc.oneof(
       anyText,
       fc.domain(),

@@ -9,6 +9,7 @@ import { type Register, Registers } from './registers.ts';
 import { Repair, type RepairReport } from './repair.ts';
 import { SubscriberCounts } from './subscriber-counts.ts';
 import { TopicInterest } from './topic-interest.ts';
+import { listTopics, type TopicList } from './topic-list.ts';
 
 /** Delivers to all clients of this relay, whatever their transport. */
 export interface Fanout {
@@ -194,6 +195,12 @@ export class Hub implements FeedHandler {
   /** Returns the number of a topic's subscribers on this relay. */
   subscribers(topic: Topic): number {
     return this.#subscribers.count(topic);
+  }
+
+  /** Lists at most `limit` topics that contain `search`: those with the most subscribers. */
+  listTopics(search: string, limit: number): TopicList {
+    const versionOf = (topic: Topic) => this.#registers.get(topic)?.stored ?? 0;
+    return listTopics(this.#subscribers.entries(), versionOf, { search, limit });
   }
 
   /** Whether the topic is watched, or may be without exceeding `maxTopics`. A topic stays watched for a while after its last subscriber. */

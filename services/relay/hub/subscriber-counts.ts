@@ -9,6 +9,11 @@ export class SubscriberCounts {
     return this.#counts.size;
   }
 
+  /** Iterates over all topics with a subscriber, and their counts. */
+  entries(): Iterable<readonly [Topic, number]> {
+    return this.#counts;
+  }
+
   count(topic: Topic): number {
     return this.#counts.get(topic) ?? 0;
   }

@@ -60,3 +60,8 @@ export function readTrustedProxies(env: EnvReader): BlockList {
   if (!proxies) env.fail('TRUSTED_PROXIES', 'must hold addresses or subnets such as 10.0.0.0/8');
   return proxies ?? new BlockList();
 }
+
+/** Reads the URL of the relays for browsers, without a slash at the end; undefined if it is not set. */
+export function readRelayUrl(env: EnvReader): string | undefined {
+  return env.url('RELAY_PUBLIC_URL', { default: '' }).replace(/\/+$/, '') || undefined;
+}

@@ -48,7 +48,8 @@ export function createAdminServer(deps: {
 }): AdminServer {
   const { name, host, port, headerTimeoutMs, isAllowedHost, registry, health, logger } = deps;
   const links = new Map<string, RootLink>(Object.entries(LINKS).map(([href, text]) => [href, { href, text }]));
-  const root = () => ({ service: `${name}, admin port`, text: TEXT, links: [...links.values()] });
+  const service = name === 'heliograph' ? 'admin port' : `${name}, admin port`;
+  const root = () => ({ service, text: TEXT, links: [...links.values()] });
   const handlers = new Map<string, AdminHandler>([
     ['/', (request, response) => sendRoot(request, response, root())],
     ['/metrics', serveMetrics(() => registry.metrics())],

@@ -14,23 +14,27 @@ import { BodyReader, requireMediaType } from '../../shared/http/read-body.ts';
 import { requireSameOrigin } from '../../shared/http/same-origin.ts';
 import { createUntrustedProxyLog } from '../../shared/http/untrusted-proxy-log.ts';
 import type { Logger } from '../../shared/logger.ts';
+import type { ServiceAddresses } from '../process-stats.ts';
 import type { StatsStore } from '../store/stats-store.ts';
 import { parseSorts, readDashboard } from '../view/dashboard.ts';
 import { parseFilter } from '../view/filters.ts';
 import { createTimeline } from '../view/timeline.ts';
 import { Access } from './access.ts';
 import { renderDashboard } from './dashboard-page.ts';
+import { addDevelopersRoutes } from './developers-routes.ts';
 import { renderNotice } from './layout.ts';
 import { renderLoginPage } from './login-page.ts';
 import { renderTracePage } from './trace-page.ts';
 
-const MAX_BODY_BYTES = 4096;
+/** Any update that the form of the developers' page can publish fits, however its data is encoded. */
+const MAX_BODY_BYTES = 256 * 1024;
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
 /** Media types of the static files, by path below `/stats`. */
 const ASSET_TYPES = {
   '/stats.css': 'text/css',
   '/stats.js': 'text/javascript',
+  '/developers.js': 'text/javascript',
   '/icon.svg': 'image/svg+xml',
 };
 
@@ -41,6 +45,8 @@ const ASSET_FOLDERS = [new URL('../public/', import.meta.url), new URL('../../..
 export function createStatsApp(deps: {
   token: string;
   trustedProxies: BlockList;
+  relayUrl: string | undefined;
+  addresses: () => ServiceAddresses;
   store: StatsStore;
   clock: Clock;
   logger: Logger;
@@ -105,6 +111,8 @@ export function createStatsApp(deps: {
     if (!wantsPage(request)) return void response.json(timeline);
     response.type('html').send(renderTracePage(timeline));
   });
+  const developers = { readForm: (request: Request) => readForm(request, bodies), wantsPage, storeUnavailable };
+  addDevelopersRoutes(app, { ...deps, ...developers, requireAccess });
   app.use(() => {
     throw new AppError('not_found');
   });

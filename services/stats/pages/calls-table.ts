@@ -7,13 +7,13 @@ import { serviceClass } from './layout.ts';
 import { type Column, renderTable, withQuery } from './table.ts';
 
 const COLUMNS: readonly Column[] = [
-  { text: 'Calls per minute' },
   { text: 'Count', key: 'count', isNumber: true },
   { text: 'Errors', key: 'errors', isNumber: true },
   { text: 'Refused', key: 'refused', isNumber: true },
   { text: 'Mean', key: 'mean', isNumber: true },
   { text: 'p99', key: 'p99', isNumber: true },
   { text: 'Longest', key: 'longest', isNumber: true },
+  { text: 'Calls per minute' },
 ];
 
 /** Renders a table of calls with their counts and durations. Each row links to the traces that contain such a call. */
@@ -39,13 +39,13 @@ function renderRow(row: CallRow, url: URL): Html {
   const none = html`<span class="faint">0</span>`;
   return html`<tr>
 <th scope="row"><span class="swatch ${serviceClass(service)}"></span><a class="call" href="${tracesOf()}"><span class="service">${service}</span> <bdi>${name}</bdi></a></th>
-<td>${renderSparkline(row.perMinute)}</td>
 <td class="number">${formatCount(row.count)}</td>
 <td class="number">${errors > 0 ? html`<a class="bad" href="${tracesOf({ failed: '1' })}">${formatCount(errors)}</a>` : none}</td>
 <td class="number">${refused > 0 ? html`<a class="warn" href="${tracesOf({ refused: '1' })}">${formatCount(refused)}</a>` : none}${codes.map(renderCode)}</td>
 <td class="number">${formatMs(row.meanMs)}</td>
 <td class="number">${formatMs(row.p99Ms)}</td>
 <td class="number">${formatMs(row.maxMs)}</td>
+<td>${renderSparkline(row.perMinute)}</td>
 </tr>
 `;
 }

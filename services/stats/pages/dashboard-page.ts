@@ -35,7 +35,7 @@ ${renderTraces(dashboard, url)}
 <section aria-labelledby="processes"><h2 id="processes">Processes</h2>
 <div data-live="processes">${renderProcesses(dashboard, { nowMs, url })}</div>
 </section>`;
-  const head = html`<p class="faint refreshed" id="refreshed" role="status"></p>${renderMenu([toggle, { href: withQuery(url, { format: 'json' }), text: 'JSON' }])}`;
+  const head = html`<p class="faint refreshed" id="refreshed" role="status"></p>${renderMenu([{ href: '/stats/developers', text: 'Developers' }, toggle, { href: withQuery(url, { format: 'json' }), text: 'JSON' }])}`;
   return renderLayout({ title: 'Call statistics · Heliograph', head, body, refreshS: refreshes ? REFRESH_S : 0 });
 }
 

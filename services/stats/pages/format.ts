@@ -40,11 +40,12 @@ export function formatAge(ms: number): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** Renders a time as UTC; the script converts it to the viewer's time zone. */
-export function timeElement(us: number): Html {
+/** Renders a time as UTC, with the date if wanted; the script converts it to the viewer's time zone. */
+export function timeElement(us: number, { hasDate = false } = {}): Html {
   const date = new Date(us / 1000);
   const iso = Number.isNaN(date.getTime()) ? new Date(0).toISOString() : date.toISOString();
-  return html`<time datetime="${iso}">${iso.slice(11, 19)} UTC</time>`;
+  const text = hasDate ? iso.slice(0, 19).replace('T', ' ') : iso.slice(11, 19);
+  return html`<time datetime="${iso}"${hasDate ? html` data-date` : html``}>${text} UTC</time>`;
 }
 
 /** Formats a part of a whole as a percentage for an SVG attribute, clamped to 0 to 100 %. */

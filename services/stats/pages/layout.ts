@@ -3,10 +3,19 @@ import { type Html, html } from '../../shared/http/html.ts';
 /**
  * Renders a complete page.
  *
+ * @param page.script path of a script besides that of all pages
+ * @param page.section shown beside the name
  * @param page.refreshS interval of its automatic refresh, in seconds; 0 for none. Without its script, the page reloads
  */
-export function renderLayout(page: { title: string; head: Html; body: Html; refreshS?: number }): string {
-  const { refreshS = 0 } = page;
+export function renderLayout(page: {
+  title: string;
+  head: Html;
+  body: Html;
+  refreshS?: number;
+  script?: string;
+  section?: string;
+}): string {
+  const { refreshS = 0, script, section = 'call statistics' } = page;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -18,11 +27,11 @@ export function renderLayout(page: { title: string; head: Html; body: Html; refr
 <link rel="icon" href="/stats/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/stats/stats.css">
 <script type="module" src="/stats/stats.js"></script>
-${refreshS > 0 ? html`<noscript><meta http-equiv="refresh" content="${refreshS}"></noscript>\n` : html``}</head>
+${script === undefined ? html`` : html`<script type="module" src="${script}"></script>\n`}${refreshS > 0 ? html`<noscript><meta http-equiv="refresh" content="${refreshS}"></noscript>\n` : html``}</head>
 <body data-refresh="${refreshS}">
 <a class="skip" href="#main">Skip to content</a>
 <header class="top">
-<p class="brand"><a href="/stats"><img src="/stats/icon.svg" alt="" width="28" height="28">Heliograph <span>call statistics</span></a></p>
+<p class="brand"><a href="/stats"><img src="/stats/icon.svg" alt="" width="28" height="28">Heliograph <span>${section}</span></a></p>
 ${page.head}
 </header>
 <main id="main">

@@ -24,7 +24,7 @@ export function renderTable(table: {
   url: URL;
 }): Html {
   const { id, caption, columns, rows } = table;
-  return html`<div class="scroll" role="region" aria-labelledby="${id}" tabindex="0">
+  return html`<div class="scroll" role="group" aria-labelledby="${id}" tabindex="0">
 <table>
 <caption class="hidden">${caption}</caption>
 <thead><tr>${columns.map((column) => renderHead(column, table))}</tr></thead>

@@ -8,7 +8,7 @@ import type { StatsConfig } from '../config.ts';
 import { createStatsMetrics } from '../metrics.ts';
 import { type CountRequest, createStatsMiddleware } from '../middleware.ts';
 import { createStatsApp } from '../pages/app.ts';
-import type { ProcessStats } from '../process-stats.ts';
+import type { ProcessStats, ServiceAddresses } from '../process-stats.ts';
 import { MemoryStatsStore } from '../store/memory-stats-store.ts';
 import { RedisStatsStore } from '../store/redis-stats-store.ts';
 import type { StatsStore } from '../store/stats-store.ts';
@@ -50,6 +50,7 @@ export async function createRecording(deps: {
   const local = stores && records ? createLocal({ ...deps, store, epoch }) : undefined;
   if (local) processors.push(local.collector);
   const { name } = deps;
+  let addresses: ServiceAddresses = {};
   const instance = `${identity.host}:${identity.pid}`;
   const recorder = new Recorder({
     name,
@@ -60,10 +61,10 @@ export async function createRecording(deps: {
     epoch,
   });
   return {
-    service(service, { trustsCallers = false, followsCalls = false, facts = NO_FACTS } = {}) {
+    service(service, { trustsCallers = false, followsCalls = false, facts = NO_FACTS, topics } = {}) {
       const tracer = recorder.tracer(service);
       if (followsCalls) recorder.followCalls();
-      local?.reporter.addService(service, facts);
+      local?.reporter.addService(service, { facts, topics });
       const count: CountRequest | undefined =
         local && ((name, ms, failed, refusal) => local.counts.count(service, name, 'server', ms, failed, refusal));
       const recordRequests = createStatsMiddleware({ tracer, trustsCallers, followsCalls, count });
@@ -73,7 +74,10 @@ export async function createRecording(deps: {
     pages:
       config.token === undefined
         ? undefined
-        : createStatsApp({ ...deps, token: config.token, trustedProxies: config.trustedProxies, store }),
+        : createStatsApp({ ...deps, ...config, token: config.token, store, addresses: () => addresses }),
+    setAddresses(known) {
+      addresses = known;
+    },
     async start() {
       // Not awaited: nothing waits for statistics.
       if (local) void local.reporter.start(local.collector);

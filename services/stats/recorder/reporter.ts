@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../shared/clock.ts';
-import type { AttributeValue, ProcessRecord, SpanRecord, TracePart } from '../store/records.ts';
-import type { StatsStore } from '../store/stats-store.ts';
+import type { AttributeValue, ProcessRecord, SpanRecord, TopicList, TracePart } from '../store/records.ts';
+import { type StatsStore, WANTED_TOPICS } from '../store/stats-store.ts';
 import type { CallCounts } from './call-counts.ts';
 import { ClockSkew } from './clock-skew.ts';
 import type { EpochClock } from './epoch-clock.ts';
@@ -12,12 +12,18 @@ const INITIAL_WRITES = 5;
 /** Most spans that wait for the next report, and most in one part, so that no part exceeds the limit of a trace. */
 const MAX_SPANS = 5000;
 const MAX_SPANS_OF_PART = 200;
+/** Most lists of topics in a report, and topics in a list. */
+const MAX_TOPIC_LISTS = 4;
+const MAX_LISTED_TOPICS = 100;
 
 /** Events of the reporter and the collector, for metrics. */
 export interface StoreReport extends CollectorReport {
   stored(size: { readonly traces: number; readonly bytes: number }): void;
   storeFailed(): void;
 }
+
+/** Returns at most `limit` topics that contain a text: those with the most subscribers. */
+export type ListTopics = (search: string, limit: number) => TopicList;
 
 /** Identity of this process. */
 export type ProcessIdentity = Pick<ProcessRecord, 'process' | 'host' | 'pid' | 'startedAtMs'>;
@@ -35,6 +41,8 @@ export class Reporter {
   readonly #report: StoreReport;
   readonly #skew = new ClockSkew();
   readonly #services = new Map<string, () => Readonly<Record<string, AttributeValue>>>();
+  #listTopics: ListTopics | undefined;
+  #wantedTopics: readonly string[] = [];
   readonly #wantedListeners: ((traceId: string) => void)[] = [];
   #kept = new Map<string, SpanRecord[]>();
   #spans = 0;
@@ -60,8 +68,12 @@ export class Reporter {
   }
 
   /** Adds a service to the record of this process; `facts` returns its current state. */
-  addService(service: string, facts: () => Readonly<Record<string, AttributeValue>>): void {
+  addService(
+    service: string,
+    { facts, topics }: { facts: () => Readonly<Record<string, AttributeValue>>; topics: ListTopics | undefined },
+  ): void {
     this.#services.set(service, facts);
+    this.#listTopics ??= topics;
   }
 
   /** Registers a callback for traces that another process keeps and wants the rest of. */
@@ -127,6 +139,8 @@ export class Reporter {
   }
 
   #notifyWanted(wanted: readonly string[]): void {
+    const topics = wanted.filter((id) => id.startsWith(WANTED_TOPICS)).slice(-MAX_TOPIC_LISTS);
+    this.#wantedTopics = topics.map((id) => id.slice(WANTED_TOPICS.length));
     for (const traceId of wanted) {
       if (this.#lastWanted.has(traceId)) continue;
       for (const listener of this.#wantedListeners) listener(traceId);
@@ -150,6 +164,18 @@ export class Reporter {
   #record(): ProcessRecord {
     const facts = [...this.#services.values()].map((factsOf) => factsOf());
     const services = [...this.#services.keys()];
-    return { ...this.#identity, services, ...this.#skew.estimate, facts: Object.assign({}, ...facts) };
+    return {
+      ...this.#identity,
+      services,
+      ...this.#skew.estimate,
+      facts: Object.assign({}, ...facts),
+      topicLists: this.#topicLists(),
+    };
+  }
+
+  #topicLists(): Readonly<Record<string, TopicList>> {
+    const list = this.#listTopics;
+    if (!list) return {};
+    return Object.fromEntries(this.#wantedTopics.map((search) => [search, list(search, MAX_LISTED_TOPICS)]));
   }
 }

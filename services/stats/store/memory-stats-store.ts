@@ -7,6 +7,7 @@ import {
   type StatsStore,
   type StoreLimits,
   TRACE_BATCH_SIZE,
+  WANTED_TOPICS,
   type WriteResult,
 } from './stats-store.ts';
 
@@ -64,6 +65,10 @@ export class MemoryStatsStore implements StatsStore {
   async processes(): Promise<readonly ProcessRecord[]> {
     this.#expire(this.#nowMs());
     return [...this.#processes.values()].map(({ text }) => parseProcess(text)).filter((record) => record !== undefined);
+  }
+
+  async wantTopics(search: string): Promise<void> {
+    this.#wanted.set(WANTED_TOPICS + search, this.#nowMs());
   }
 
   async calls(): Promise<readonly MinuteOfCalls[]> {

@@ -5,6 +5,8 @@ import {
   SPAN_KINDS,
   type SpanKindName,
   type SpanRecord,
+  type TopicCount,
+  type TopicList,
   type TracePart,
 } from './records.ts';
 
@@ -40,6 +42,7 @@ export function parseProcess(text: string): ProcessRecord | undefined {
     startedAtMs,
     ...parseSkew(record),
     facts: parseAttributes(record.facts),
+    topicLists: parseTopicLists(record.topicLists),
   };
 }
 
@@ -78,6 +81,21 @@ function parseCounts(value: unknown, names: RegExp): Readonly<Record<string, num
   return Object.fromEntries(
     Object.entries(value).filter((entry): entry is [string, number] => names.test(entry[0]) && isCount(entry[1])),
   );
+}
+
+function parseTopicLists(value: unknown): Readonly<Record<string, TopicList>> {
+  if (!isObject(value)) return {};
+  const lists = Object.entries(value).map(([search, list]) => [search, parseTopicList(list)] as const);
+  return Object.fromEntries(lists.filter((entry): entry is [string, TopicList] => entry[1] !== undefined));
+}
+
+function parseTopicList(value: unknown): TopicList | undefined {
+  if (!isObject(value) || !isCount(value.matching) || !Array.isArray(value.topics)) return undefined;
+  const topics = value.topics.filter(
+    (entry): entry is TopicCount =>
+      isObject(entry) && typeof entry.topic === 'string' && isCount(entry.subscribers) && isCount(entry.version),
+  );
+  return { topics, matching: value.matching };
 }
 
 function parseSkew({ skewUs, uncertainUs }: Fields): { skewUs: number | null; uncertainUs: number } {

@@ -40,6 +40,21 @@ export interface StoredTrace {
   readonly parts: readonly TracePart[];
 }
 
+/** A topic with subscribers on one relay. */
+export interface TopicCount {
+  readonly topic: string;
+  readonly subscribers: number;
+  /** Of its newest update; 0 if there is none. */
+  readonly version: number;
+}
+
+/** Topics of one relay that contain a text: those with the most subscribers. */
+export interface TopicList {
+  readonly topics: readonly TopicCount[];
+  /** Number of all that contain it. */
+  readonly matching: number;
+}
+
 /** A process that records; `process` is its random id. */
 export interface ProcessRecord {
   readonly process: string;
@@ -51,6 +66,8 @@ export interface ProcessRecord {
   readonly uncertainUs: number;
   /** State of its services, such as `connections` and `fresh`. */
   readonly facts: Readonly<Record<string, AttributeValue>>;
+  /** Topics of its relay by the text that they contain, while a page shows them. */
+  readonly topicLists: Readonly<Record<string, TopicList>>;
 }
 
 /** Counts of one kind of calls of one process, within a minute. */

@@ -13,6 +13,7 @@ import {
   type StatsStore,
   type StoreLimits,
   TRACE_BATCH_SIZE,
+  WANTED_TOPICS,
   type WriteResult,
 } from './stats-store.ts';
 
@@ -109,6 +110,14 @@ export class RedisStatsStore implements StatsStore {
       .filter(([process]) => !expired.includes(process))
       .map(([, text]) => parseProcess(text.slice(text.indexOf(' ') + 1)))
       .filter((record) => record !== undefined);
+  }
+
+  async wantTopics(search: string): Promise<void> {
+    await this.#attempt(async (redis) => {
+      const [seconds, microseconds] = await redis.time();
+      const nowUs = Number(seconds) * 1_000_000 + Number(microseconds);
+      await redis.zadd(`${this.#base}wanted`, nowUs, WANTED_TOPICS + search);
+    });
   }
 
   async calls(): Promise<readonly MinuteOfCalls[]> {

@@ -29,6 +29,9 @@ export const TRACE_BATCH_SIZE = 50;
 /** Length of the window in which calls are counted, in minutes. */
 export const CALL_WINDOW_MINUTES = 15;
 
+/** What begins the id of a wanted list of topics, among the wanted traces; the text that they contain follows. */
+export const WANTED_TOPICS = 'topics ';
+
 /** Report of a process to the store. The texts are JSON that `parse-records.ts` can read. */
 export interface StatsReport {
   readonly process: string;
@@ -44,7 +47,7 @@ export interface StatsReport {
 export interface WriteResult {
   /** The store's clock, in microseconds since 1970. */
   readonly nowUs: number;
-  /** Ids of the traces that are wanted by any process. */
+  /** Ids of the traces, and of the lists of topics, that are wanted by any process. */
   readonly wanted: readonly string[];
   /** Number of stored traces, and their size. */
   readonly traces: number;
@@ -67,6 +70,8 @@ export interface StatsStore {
   traces(): AsyncIterable<readonly StoredTrace[]>;
   /** Returns the processes that have reported recently. */
   processes(): Promise<readonly ProcessRecord[]>;
+  /** Lets relays report their topics that contain `search`, for `wantedTtlMs`. */
+  wantTopics(search: string): Promise<void>;
   /** Returns the counts of the last minutes, oldest first. */
   calls(): Promise<readonly MinuteOfCalls[]>;
   /** Ends a login to the pages on every process, until it would have expired anyway. */

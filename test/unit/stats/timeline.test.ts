@@ -88,7 +88,17 @@ describe('the summary of a trace', () => {
 describe('a timeline', () => {
   it('has a lane for each service of a process, on one clock, with children below their parent', () => {
     const processes = [
-      { process: 'w', services: [], host: 'h', pid: 7, startedAtMs: 0, skewUs: 0, uncertainUs: 0, facts: {} },
+      {
+        process: 'w',
+        services: [],
+        host: 'h',
+        pid: 7,
+        startedAtMs: 0,
+        skewUs: 0,
+        uncertainUs: 0,
+        facts: {},
+        topicLists: {},
+      },
     ];
     const lanes = createTimeline(TRACE, processes)?.lanes ?? [];
     expect(lanes.map(({ service, process, where, skewUs }) => [service, process, where, skewUs])).toEqual([

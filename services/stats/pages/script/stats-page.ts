@@ -1,13 +1,15 @@
 import { replaceLiveParts } from './live-parts.ts';
 
+/** Formats of times, without and with the date. */
 const timeFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const dateFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' });
 
 /** Converts all times of a document to the viewer's time zone. */
 function showLocalTimes(page: Document): void {
   for (const time of page.querySelectorAll('time')) {
     const date = new Date(time.dateTime);
     time.title = time.dateTime;
-    time.textContent = timeFormat.format(date);
+    time.textContent = ('date' in time.dataset ? dateFormat : timeFormat).format(date);
   }
 }
 

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { createRelayUrl } from '../../../services/chat/relay-url.ts';
+import { createServiceUrl } from '../../../../services/shared/http/service-url.ts';
 
 const requestWith = (host: string | undefined) => ({ headers: { host } }) as IncomingMessage;
 
-describe('the URL of the relay', () => {
+describe('the URL of a service', () => {
   it('is the configured one', () => {
-    const relayUrl = createRelayUrl({ url: 'https://push.example.org', port: 8080 });
+    const relayUrl = createServiceUrl({ url: 'https://push.example.org', port: 8080 });
     expect(relayUrl(requestWith('chat.example.org'))).toBe('https://push.example.org');
   });
 
@@ -17,7 +17,7 @@ describe('the URL of the relay', () => {
     ['[::1]:8000', 'http://[::1]:8080'],
     ['[fe80::1]', 'http://[fe80::1]:8080'],
   ])('otherwise has the host of the request: %s', (host, expected) => {
-    expect(createRelayUrl({ url: undefined, port: 8080 })(requestWith(host))).toBe(expected);
+    expect(createServiceUrl({ url: undefined, port: 8080 })(requestWith(host))).toBe(expected);
   });
 
   it.each([
@@ -36,6 +36,6 @@ describe('the URL of the relay', () => {
     '[:::]',
     '0x100000000',
   ])('never contains an invalid host: %j', (host) => {
-    expect(createRelayUrl({ url: undefined, port: 8080 })(requestWith(host))).toBe('http://localhost:8080');
+    expect(createServiceUrl({ url: undefined, port: 8080 })(requestWith(host))).toBe('http://localhost:8080');
   });
 });
