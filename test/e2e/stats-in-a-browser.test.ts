@@ -105,7 +105,7 @@ describe('the statistics pages in a browser', () => {
     expect(await publish.locator('.tip').isVisible()).toBe(false);
     await publish.hover();
     expect(await publish.locator('.tip').innerText()).toMatch(
-      /publish after [\d.]+ .s, for [\d.]+ .s\s+topic chat\s+version \d{16}/,
+      /publish after [\d.]+ [mµ]?s, for [\d.]+ [mµ]?s\s+topic chat\s+version \d{16}/,
     );
     await page.mouse.move(0, 0);
 
@@ -134,7 +134,7 @@ describe('the statistics pages in a browser', () => {
     const main = await page.locator('main').ariaSnapshot();
     expect(main).toContain('heading "chat POST /comments chat" [level=1]');
     expect(main).toContain('region "Timeline"');
-    expect(main).toMatch(/publish [\d.]+ .s ?, started after [\d.]+ .s/);
+    expect(main).toMatch(/publish [\d.]+ [mµ]?s ?, started after [\d.]+ [mµ]?s/);
     expect(await page.locator('.lanes').getAttribute('aria-describedby')).toBe('keys');
     await page.goBack();
     const dashboard = await page.locator('main').ariaSnapshot();

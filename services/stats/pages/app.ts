@@ -26,8 +26,9 @@ import { renderNotice } from './layout.ts';
 import { renderLoginPage } from './login-page.ts';
 import { renderTracePage } from './trace-page.ts';
 
-/** Any update that the form of the developers' page can publish fits, however its data is encoded. */
-const MAX_BODY_BYTES = 256 * 1024;
+const MAX_LOGIN_BYTES = 4096;
+/** Of the form that publishes, after a login: 64 KiB of data fit, however they are encoded. */
+const MAX_UPDATE_BYTES = 256 * 1024;
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
 /** Media types of the static files, by path below `/stats`. */
@@ -58,7 +59,8 @@ export function createStatsApp(deps: {
   };
   const readAddress = createClientAddressReader(trustedProxies, createUntrustedProxyLog({ logger, clock }));
   const access = new Access({ token, sessions, readAddress, nowMs: () => clock.nowMs() });
-  const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES });
+  const logins = new BodyReader({ maxBytes: MAX_LOGIN_BYTES });
+  const updates = new BodyReader({ maxBytes: MAX_UPDATE_BYTES });
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
   app.use(assignRequestId, createDiscardRest(), doNotCache, createPageHeaders({ 'connect-src': ["'self'"] }));
@@ -73,7 +75,7 @@ export function createStatsApp(deps: {
       return;
     }
     requireSameOrigin(request.headers);
-    const form = await readForm(request, bodies);
+    const form = await readForm(request, logins);
     const next = safePath(form.get('next'));
     if (await access.isToken(request, form.get('token') ?? '')) {
       response.setHeader('Set-Cookie', access.createSession(request));
@@ -111,7 +113,7 @@ export function createStatsApp(deps: {
     if (!wantsPage(request)) return void response.json(timeline);
     response.type('html').send(renderTracePage(timeline));
   });
-  const developers = { readForm: (request: Request) => readForm(request, bodies), wantsPage, storeUnavailable };
+  const developers = { readForm: (request: Request) => readForm(request, updates), wantsPage, storeUnavailable };
   addDevelopersRoutes(app, { ...deps, ...developers, requireAccess });
   app.use(() => {
     throw new AppError('not_found');

@@ -66,7 +66,7 @@ ${page.canPublish ? renderPublishForm(values.topic) : html`<p class="faint">This
 <noscript><p class="faint">The live stream needs JavaScript.</p></noscript>
 <form id="stream-form" autocomplete="off" hidden>
 <p class="faint">Subscribes to the topic above with the browser library, at the relay above.</p>
-<p><label for="subscriber-token">Subscriber's token <span class="faint">(empty for public topics)</span></label><input id="subscriber-token" type="password" autocomplete="off" maxlength="8000"></p>
+<p><label for="subscriber-token">Subscriber's token <span class="optional">(empty for public topics)</span></label><input id="subscriber-token" type="password" autocomplete="off" maxlength="8000"></p>
 <p><label for="transport">Transport</label><select id="transport"><option value="">best available</option><option>websocket</option><option>sse</option><option>longpoll</option></select></p>
 <p class="row"><button id="connect">Connect</button> <span id="stream-status" role="status" class="faint"></span></p>
 <div class="events" role="log" aria-label="Events" tabindex="0"><ol id="events"></ol></div>
@@ -139,8 +139,8 @@ function renderPublishForm(topic: string): Html {
   return html`<form id="publish-form" action="/stats/developers/publish" method="post" autocomplete="off">
 <p class="faint">Calls the webhook of this process as any publisher does. The credential is sent with this call, and kept nowhere.</p>
 <p><label for="publish-topic">Topic</label><input id="publish-topic" name="topic" value="${topic}" required maxlength="128"></p>
-<p><label for="data">Data <span class="faint">(JSON, optional)</span></label><textarea id="data" name="data" rows="2" spellcheck="false" maxlength="65536"></textarea></p>
-<p><label for="credential">Credential of a publisher <span class="faint">(a token, or a secret that signs)</span></label><input id="credential" name="credential" type="password" required autocomplete="off" maxlength="300"></p>
+<p><label for="data">Data <span class="optional">(JSON, optional)</span></label><textarea id="data" name="data" rows="2" spellcheck="false" maxlength="65536"></textarea></p>
+<p><label for="credential">Credential of a publisher <span class="optional">(a token, or a secret that signs)</span></label><input id="credential" name="credential" type="password" required autocomplete="off" maxlength="300"></p>
 <p class="row"><button>Publish</button></p>
 <pre class="answer" id="answer" role="status" hidden></pre>
 </form>`;
@@ -149,7 +149,7 @@ function renderPublishForm(topic: string): Html {
 function renderSnippet({ id, title, text, template }: Snippet, values: SnippetValues): Html {
   return html`<article class="snippet">
 <header><h3 id="${id}">${title}</h3><button class="copy" type="button" data-copies="${id}-code" aria-describedby="${id}" hidden>Copy</button></header>
-<p class="faint">${text}</p>
+<p class="hint">${text}</p>
 <pre tabindex="0" aria-labelledby="${id}"><code id="${id}-code" data-template="${template}">${fillSnippet(template, values)}</code></pre>
 </article>
 `;
