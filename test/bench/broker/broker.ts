@@ -4,12 +4,14 @@ import { measureClusterCost } from './cluster-cost.ts';
 import type { MeasurePart, Row } from './part.ts';
 import { measurePublishCost } from './publish-cost.ts';
 import { measureRelayCost } from './relay-cost.ts';
+import { measureSubscriptionCost } from './subscription-cost.ts';
 import { measureTopicMemory } from './topic-memory.ts';
 import { measureWebhookCost } from './webhook-cost.ts';
 
 const PARTS: readonly MeasurePart[] = [
   measurePublishCost,
   measureRelayCost,
+  measureSubscriptionCost,
   measureClusterCost,
   measureWebhookCost,
   measureTopicMemory,

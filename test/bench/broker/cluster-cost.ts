@@ -3,8 +3,9 @@ import { startRedisCluster } from '../../support/redis-cluster-fixture.ts';
 import { THIS_BUILD } from '../servers/relay-cluster.ts';
 import { collect, showSummary, summarize } from '../statistics.ts';
 import { connectPublisher } from './connect-publisher.ts';
+import { IdleRelays } from './idle-relays.ts';
 import { mainThreadCpuUs } from './main-thread.ts';
-import type { MeasurePart } from './part.ts';
+import type { MeasurePart, Row } from './part.ts';
 
 const MASTERS = [1, 2, 4];
 /** Calls in flight for each master. */
@@ -14,15 +15,18 @@ const TOPICS = 4000;
 
 /** Measures what the masters of a Redis Cluster spend on an update, and the share of the busiest of them. */
 export const measureClusterCost: MeasurePart = async ({ quick, progress }, samples) => {
-  const [rounds, updates] = quick ? [2, 1600] : [5, 8000];
-  const [all, busiest] = [
+  const [rounds, updates, relays] = quick ? [2, 1600, 20] : [5, 8000, 100];
+  const [all, busiest, relay] = [
     (masters: number) => `${masters} masters: all`,
     (masters: number) => `${masters} masters: busiest`,
+    (masters: number) => `${masters} masters: a relay`,
   ];
   for (const masters of MASTERS) {
     progress(`Redis Cluster of ${masters} masters`);
     const cluster = await startRedisCluster({ masters, replicas: false });
-    const { publish, stop } = await connectPublisher(THIS_BUILD, { ...cluster.env, PARTITIONS: '16' });
+    // The user of this cluster may use keys of this prefix only.
+    const env = { ...cluster.env, HELIOGRAPH_PREFIX: 'heliograph', PARTITIONS: '16' };
+    const { publish, stop } = await connectPublisher(THIS_BUILD, env);
     let sent = 0;
     const publishNext = () => {
       sent += 1;
@@ -42,17 +46,38 @@ export const measureClusterCost: MeasurePart = async ({ quick, progress }, sampl
         );
         collect(samples, busiest(masters), Math.max(...each));
       }
+      progress(`Redis Cluster of ${masters} masters: ${relays} idle relays`);
+      const idle = await IdleRelays.of(THIS_BUILD, cluster.nodes, env);
+      try {
+        await idle.grow(relays);
+        for (let round = 0; round < (quick ? 1 : 3); round += 1)
+          collect(samples, relay(masters), Math.max(...(await idle.measure())));
+      } finally {
+        await idle.stop();
+      }
     } finally {
       await stop();
       await cluster.stop();
     }
   }
   const one = summarize(samples[busiest(1)]).median;
+  const named = (masters: number) => `Redis Cluster, ${masters} ${masters === 1 ? 'master' : 'masters'}`;
   return {
-    rows: MASTERS.map((masters) => [
-      `an update in Redis Cluster, ${masters} ${masters === 1 ? 'master' : 'masters'}`,
-      `${showSummary(samples[all(masters)], 1)} µs of all masters`,
-      `busiest master, a single one: ${(summarize(samples[busiest(masters)]).median / one).toFixed(2)}`,
-    ]),
+    rows: [
+      ...MASTERS.map(
+        (masters): Row => [
+          `an update in ${named(masters)}`,
+          `${showSummary(samples[all(masters)], 1)} µs of all masters`,
+          `busiest master, a single one: ${(summarize(samples[busiest(masters)]).median / one).toFixed(2)}`,
+        ],
+      ),
+      ...MASTERS.map(
+        (masters): Row => [
+          `an idle relay of ${relays} in ${named(masters)}`,
+          `${showSummary(samples[relay(masters)], 0)} µs of the busiest master a second`,
+          `a core, 1,000 relays: ${(summarize(samples[relay(masters)]).median / 10).toFixed(1)} %`,
+        ],
+      ),
+    ],
   };
 };

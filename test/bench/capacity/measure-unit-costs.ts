@@ -1,17 +1,18 @@
 import { Redis } from 'ioredis';
 import type { BenchContext } from '../bench.ts';
+import { IdleRelays } from '../broker/idle-relays.ts';
 import { mainThreadCpuUs } from '../broker/main-thread.ts';
 import { measurePublishCost } from '../broker/publish-cost.ts';
 import { measureTopicMemory } from '../broker/topic-memory.ts';
 import { measureWebhookCost } from '../broker/webhook-cost.ts';
 import { Clients } from '../clients/clients.ts';
 import { topicName } from '../clients/messages.ts';
-import { startRelayCluster } from '../servers/relay-cluster.ts';
+import { startRelayCluster, THIS_BUILD } from '../servers/relay-cluster.ts';
 import { type Samples, summarize } from '../statistics.ts';
-import { pause, SMALL_YOUNG_GENERATION } from '../test-bed.ts';
+import { SMALL_YOUNG_GENERATION } from '../test-bed.ts';
 import type { UnitCosts } from './capacity.ts';
 
-const IDLE_MS = 9000; // three rounds of probes
+const IDLE_RELAYS = 100;
 const CLIENTS = 2000;
 /** Connected after the first ones, which also cause one-time allocations. */
 const MORE_CLIENTS = 8000;
@@ -31,6 +32,7 @@ export async function measureUnitCosts(context: BenchContext): Promise<UnitCosts
     webhookUsPerUpdate: median('webhook call: plain'),
     relayBytesPerTopic: median('100 B: relay'),
     relayBytesPerClient: await measureClientMemory(context),
+    redisUsPerRelaySecond: await measureIdleRelay(context),
     ...(await measureRelay(context)),
   };
 }
@@ -83,20 +85,26 @@ async function measureClientMemory({ redis, quick, progress }: BenchContext): Pr
   }
 }
 
-/** Measures a relay: idle, with clients of one topic, and for updates. */
+/** Returns the CPU of Redis for each of many idle relays, in microseconds a second: one alone finds Redis asleep. */
+async function measureIdleRelay({ redis, quick, progress }: BenchContext): Promise<number> {
+  progress('idle relays');
+  const relays = await IdleRelays.of(THIS_BUILD, [redis], { REDIS_URL: redis.url });
+  try {
+    await relays.grow(quick ? IDLE_RELAYS / 5 : IDLE_RELAYS);
+    const [us = 0] = await relays.measure();
+    return Math.max(0, us);
+  } finally {
+    await relays.stop();
+  }
+}
+
+/** Measures a relay with clients of one topic, and for updates. */
 async function measureRelay({ redis, progress }: BenchContext) {
   progress('a relay');
   const cluster = await startRelayCluster({ redisUrl: redis.url });
   const [crowd, pair] = [new Clients(), new Clients()];
-  const idleUs = async () => {
-    const before = mainThreadCpuUs(redis.pid);
-    await pause(IDLE_MS);
-    return ((mainThreadCpuUs(redis.pid) - before) / IDLE_MS) * 1000;
-  };
   try {
-    const withoutRelay = await idleUs();
     const relay = await cluster.addRelay();
-    const redisUsPerRelaySecond = Math.max(0, (await idleUs()) - withoutRelay);
     /** Returns the CPU of the relay for an update to all subscribers of a topic. */
     const cpuUs = async (clients: Clients, topic: string, subscribers: number) => {
       const before = relay.process.cpuUs;
@@ -112,7 +120,7 @@ async function measureRelay({ redis, progress }: BenchContext) {
     await pair.connect({ ...plan, count: 2, topics: 2 }); // the second topic has one client
     const relayUsPerUpdate = await cpuUs(pair, topicName(1), 1);
     const relayUsPerDelivery = Math.max(0, toCrowd - relayUsPerUpdate) / CLIENTS;
-    return { redisUsPerRelaySecond, relayBytes, relayUsPerUpdate, relayUsPerDelivery };
+    return { relayBytes, relayUsPerUpdate, relayUsPerDelivery };
   } finally {
     await Promise.all([crowd.stop(), pair.stop()]);
     await cluster.stop();
