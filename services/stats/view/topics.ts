@@ -54,7 +54,10 @@ export function parseTopicQuery(query: Readonly<Record<string, unknown>>): Topic
 
 /** Sums the topics that the relays have listed for a search. */
 export function listTopics(processes: readonly ProcessRecord[], query: TopicQuery): TopicPage {
-  const lists = processes.map(({ topicLists }) => topicLists[query.search]).filter((list) => list !== undefined);
+  const { search } = query;
+  const lists = processes
+    .map(({ topicLists }) => (Object.hasOwn(topicLists, search) ? topicLists[search] : undefined))
+    .filter((list) => list !== undefined);
   const rows = new Map<string, TopicRow>();
   for (const { topic, subscribers, version } of lists.flatMap(({ topics }) => topics)) {
     const known = rows.get(topic);

@@ -35,6 +35,13 @@ describe('the list of topics', () => {
     for (const invalid of [0, -1, 1.5, 'x', '']) expect(page(invalid)).toMatchObject({ page: 1 });
   });
 
+  it.each(['__proto__', 'constructor', 'toString'])(
+    'is empty for a search that no relay has answered: %s',
+    (search) => {
+      expect(listTopics([relay({})], parseTopicQuery({ search }))).toMatchObject({ topics: [], relays: 0 });
+    },
+  );
+
   it.each([
     [{}, { column: 'subscribers', descending: true }],
     [{ topics: 'topic' }, { column: 'topic', descending: false }],
