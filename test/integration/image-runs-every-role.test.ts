@@ -14,6 +14,7 @@ import { startService } from '../support/service-process.ts';
 const run = promisify(execFile);
 /** Only the Node of the image knows it, and this machine's may be older. */
 const HEAP_FLAG = '--max-old-space-size-percentage=60';
+const YOUNG_FLAG = '--max-semi-space-size=1';
 const ROOT = new URL('../../', import.meta.url);
 const stages = parseDockerfile(readFileSync(new URL('deploy/Dockerfile', ROOT), 'utf8'));
 const image = stages.at(-1) as Stage;
@@ -30,9 +31,15 @@ describe('the Dockerfile', () => {
   });
 
   it('starts its process without a shell, so that signals arrive', () => {
-    expect(list(only(image, 'ENTRYPOINT'))).toEqual(['node', '--enable-source-maps', HEAP_FLAG, 'deploy/role.mjs']);
+    const flags = ['--enable-source-maps', HEAP_FLAG, YOUNG_FLAG];
+    expect(list(only(image, 'ENTRYPOINT'))).toEqual(['node', ...flags, 'deploy/role.mjs']);
     expect(list(only(image, 'CMD'))).toEqual(['standalone']);
     expect(list(only(image, 'HEALTHCHECK'))[0]).toBe('node');
+  });
+
+  it('starts relays as the scripts of npm do, with a small young generation', () => {
+    const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'));
+    for (const script of [scripts.start, scripts.relay]) expect(script.split(' ')).toContain(YOUNG_FLAG);
   });
 
   it('exposes the default ports of every role', () => {
