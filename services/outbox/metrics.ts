@@ -25,19 +25,19 @@ export function createOutboxMetrics(deps: { registry: Registry }): OutboxMetrics
   });
   const refusedRows = new Counter({
     name: 'outbox_refused_rows_total',
-    help: 'Rows that the webhook refused for good; they stay in the table. Panel "Rows of the outbox"',
+    help: 'Rows that the webhook refused for good; they stay in the table. Panel "Rows of the outbox"; alert HeliographOutboxRefused',
     registers,
   });
   const failures = new Counter({
     name: 'outbox_failures_total',
-    help: 'Failed attempts, by the part that failed: database or webhook. Panel "Rows of the outbox"',
+    help: 'Failed attempts, by the part that failed: database or webhook. Panel "Rows of the outbox"; alert HeliographOutboxBehind',
     labelNames: ['of'],
     registers,
   });
   for (const of of ['database', 'webhook']) failures.inc({ of }, 0);
   const oldest = new Gauge({
     name: 'outbox_oldest_row_seconds',
-    help: 'Age of the oldest row that is not published yet, when the table was read last. Panel "Oldest row of the outbox"',
+    help: 'Age of the oldest row that is not published yet, when the table was read last. Panel "Oldest row of the outbox"; alert HeliographOutboxBehind',
     registers,
   });
   return {
