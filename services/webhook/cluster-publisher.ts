@@ -172,7 +172,8 @@ class PartitionWitness {
     const seen = { version: this.#version, promised: { publisher: this.#publisher, version: this.#promised } };
     if (acknowledged.size === 0) return { witness: { epoch: this.#epoch, ...seen }, acknowledged };
     // With several epochs the joined string equals none, so the broker checks whichever it has.
-    return { witness: { epoch: [...acknowledged.keys()].join(' '), ...seen, acknowledged: true }, acknowledged };
+    const epoch = [...acknowledged.keys()].join(' ');
+    return { witness: { epoch, ...seen, acknowledged: [...acknowledged.values()] }, acknowledged };
   }
 
   /** Applies the reply to a call. Acknowledgements under other epochs that the call carried are no longer pending. */

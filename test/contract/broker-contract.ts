@@ -235,10 +235,32 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const before = await digestOf(topic, 0);
       const witness = { epoch: 'another epoch', version: 1 };
       expect((await webhook.digest(partition, witness, 0)).floor).toBe(before.floor);
-      const after = await webhook.digest(partition, { ...witness, acknowledged: true }, 0);
+      const after = await webhook.digest(partition, { ...witness, acknowledged: [1] }, 0);
       expect(after.floor).toBeGreaterThan(before.last);
-      const mine = { epoch: after.epoch, version: after.last, acknowledged: true };
+      const mine = { epoch: after.epoch, version: after.last, acknowledged: [1] };
       expect((await webhook.digest(partition, mine, 0)).floor).toBe(after.floor);
+    });
+
+    it('raises the floor once for the acknowledgements of a publisher under other epochs, whatever the number of calls', async () => {
+      const topic = topicNamed('covered');
+      const partition = webhook.partitionOf(topic);
+      const { epoch, last } = await digestOf(topic, 0);
+      const floorFor = async (epochs: string, acknowledged: readonly number[], publisher = 'one') => {
+        const witness = { epoch: epochs, version: 1, acknowledged, promised: { publisher, version: 0 } };
+        return (await webhook.digest(partition, witness, 0)).floor;
+      };
+      const raised = await floorFor('gone', [4]);
+      expect(raised).toBeGreaterThan(last);
+      for (const covered of [4, 3, 1]) {
+        expect(await floorFor('gone', [covered])).toBe(raised);
+        expect(await floorFor(`gone ${epoch}`, [covered, 9])).toBe(raised);
+      }
+      const again = await floorFor(`${epoch} gone other`, [2, 5, 3]);
+      expect(again).toBeGreaterThan(raised);
+      expect(await floorFor('gone', [5])).toBe(again);
+      const other = await floorFor('gone', [1], 'two');
+      expect(other).toBeGreaterThan(again);
+      expect(await floorFor('gone', [5])).toBe(other);
     });
 
     it('raises the floor if older data hold a lower version of a publisher than it has acknowledged', async () => {
@@ -246,7 +268,7 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const partition = webhook.partitionOf(topic);
       const by = (version: Version) => ({ publisher: 'one', version });
       const first = await webhook.publish(topic, {}, { ...NOTHING_SEEN, promised: by(0) });
-      const witness = { epoch: first.epoch, version: first.version, acknowledged: true };
+      const witness = { epoch: first.epoch, version: first.version, acknowledged: [1] };
       const same = await webhook.digest(partition, { ...witness, promised: by(first.version) }, 0);
       expect(same.floor).toBeLessThan(first.version);
       // As after a reload of older data: only another publisher's update is above what this one has acknowledged.

@@ -389,7 +389,7 @@ describe('the floor in Redis', () => {
       expect(other.version).toBeGreaterThan(lost.version);
     });
     expect((await digest()).floor).toBeLessThan(lost.version);
-    const witness = { epoch: lost.epoch, version: lost.version, acknowledged: true, ...by('one', lost.version) };
+    const witness = { epoch: lost.epoch, version: lost.version, acknowledged: [1], ...by('one', lost.version) };
     expect((await broker.digest(partition, witness, 0)).floor).toBeGreaterThan(lost.version);
   });
 
@@ -405,7 +405,7 @@ describe('the floor in Redis', () => {
     await eventually(async () => expect(ids).not.toContain(await replicationId()));
     expect(ids[1]).not.toBe(ids[0]);
     expect(await digest()).toMatchObject({ epoch: before.epoch, floor: before.floor });
-    const acknowledged = { epoch: before.epoch, version: before.last, acknowledged: true };
+    const acknowledged = { epoch: before.epoch, version: before.last, acknowledged: [1] };
     expect((await broker.digest(partition, acknowledged, 0)).floor).toBe(before.floor);
   });
 
@@ -448,9 +448,12 @@ describe('a publish in Redis', () => {
     const broker = redisBrokers({ ...env, REDIS_URL: url }, { monotonicMs: () => clock.nowMs }).connect();
     await broker.start();
     let newest = { epoch: '', version: 0 };
+    let acknowledgements = 0;
     const publish = async () => {
       const promised = { publisher, version: newest.version };
-      newest = await broker.publish(topic, {}, { ...newest, acknowledged: newest.version > 0, promised });
+      const acknowledged = acknowledgements > 0 ? { acknowledged: [acknowledgements] } : {};
+      newest = await broker.publish(topic, {}, { ...newest, ...acknowledged, promised });
+      acknowledgements += 1;
       return newest;
     };
     await publish();

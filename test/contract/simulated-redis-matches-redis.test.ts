@@ -50,11 +50,12 @@ const NO_META: Meta = {
   trimmed: undefined,
   server: '',
   loaded: -1,
+  covered: new Map(),
   published: new Map(),
 };
 
-/** The epoch in a caller's witness: none, the current one, or another one, with or without an acknowledgement. */
-type Seen = 'nothing' | 'this' | 'another' | 'another, acknowledged';
+/** The epoch in a caller's witness: none, the current one, another one, or both. */
+type Seen = 'nothing' | 'this' | 'another' | 'both';
 
 /** The raise in a caller's witness: none, or one of those that digests have contained. */
 type Known = 'none' | 'first' | 'last';
@@ -67,6 +68,8 @@ interface Near {
 
 interface Caller {
   readonly seen: Seen;
+  /** Its newest acknowledgement; 0 if it has none. */
+  readonly acknowledged: number;
   readonly version: Near;
   readonly raise: Known;
   /** Whether it publishes, and has acknowledged its witness's version. */
@@ -81,10 +84,11 @@ type Step =
   | { readonly kind: (typeof LOSSES)[number] }
   | { readonly kind: 'lose register'; readonly topic: Topic };
 
-const seen = fc.constantFrom<Seen>('nothing', 'this', 'this', 'another', 'another, acknowledged');
+const seen = fc.constantFrom<Seen>('nothing', 'this', 'this', 'another', 'both');
 const versions = fc.record({ what: fc.constantFrom('first', 'newest'), plus: fc.nat({ max: 200 }) });
 const caller = {
   seen,
+  acknowledged: fc.nat({ max: 4 }),
   version: versions,
   raise: fc.constantFrom<Known>('none', 'none', 'first', 'last'),
   publishes: fc.boolean(),
@@ -198,10 +202,10 @@ describe('the simulated Redis', () => {
     const raises: string[] = [];
     let newest = first.version;
     const near = ({ what, plus }: Near): Version => (what === 'first' ? AHEAD_US : newest) + plus;
-    const witness = ({ seen: name, version, raise, publishes }: Caller): Witness => ({
-      epoch: name === 'nothing' ? '' : name === 'this' ? first.epoch : 'another',
+    const witness = ({ seen: name, acknowledged, version, raise, publishes }: Caller): Witness => ({
+      epoch: { nothing: '', this: first.epoch, another: 'another', both: `another ${first.epoch}` }[name],
       version: near(version),
-      acknowledged: name === 'another, acknowledged',
+      ...(acknowledged > 0 && { acknowledged: [acknowledged, acknowledged + 1] }),
       raiseId: (raise === 'none' ? '' : raise === 'first' ? raises[0] : raises.at(-1)) ?? '',
       ...(publishes && { promised: { publisher: PUBLISHER, version: near(version) } }),
     });
@@ -217,11 +221,7 @@ describe('the simulated Redis', () => {
         if (!raises.includes(raiseId)) raises.push(raiseId);
         all.push({ ...rest, raise: raises.indexOf(raiseId), same: epoch === first.epoch });
       } else if (step.kind === 'probe') {
-        const { epoch, raiseId, signals, ...rest } = await broker.probe(
-          0,
-          { ...witness(step), acknowledged: false },
-          0,
-        );
+        const { epoch, raiseId, signals, ...rest } = await broker.probe(0, witness({ ...step, acknowledged: 0 }), 0);
         newest = rest.last;
         if (!raises.includes(raiseId)) raises.push(raiseId);
         all.push({ ...rest, signals, raise: raises.indexOf(raiseId), same: epoch === first.epoch });

@@ -14,6 +14,8 @@ export interface Meta {
   server: string;
   /** How often that process had loaded data. */
   loaded: number;
+  /** The newest acknowledgement of each publisher for which the floor was raised, and that floor. */
+  covered: ReadonlyMap<string, { readonly sequence: number; readonly floor: Version }>;
   /** The newest version assigned to each publisher. */
   published: ReadonlyMap<string, Version>;
 }

@@ -71,8 +71,10 @@ function checkEpoch(
   else if (raiseId.endsWith('.first') && witness.epoch !== epoch && seen > nowUs - 86_400_000_000) lost = true;
   else if (last < seen) lost = true;
   else if ((witness.raiseId ?? '') !== '') lost = witness.raiseId !== raiseId && floor <= seen;
-  else if (witness.epoch !== epoch) lost = floor < seen || witness.acknowledged === true;
-  else if (witness.promised) {
+  else if (witness.epoch !== epoch) {
+    const covered = meta?.covered.get(witness.promised?.publisher ?? '')?.sequence ?? 0;
+    lost = floor < seen || newestAcknowledgement(witness, epoch) > covered;
+  } else if (witness.promised) {
     const { publisher, version } = witness.promised;
     lost = floor < version && (meta?.published.get(publisher) ?? 0) < version;
   }
@@ -91,11 +93,21 @@ function checkEpoch(
     const next = { floor, last, history: epoch, raise: raiseId, trimmed, server, loaded: identity.loaded };
     context.write((data) => {
       const stored = data.partition(partition);
-      stored.meta = { published: stored.meta?.published ?? new Map(), ...next };
+      const covered = new Map(stored.meta?.covered);
+      if (witness.promised && witness.acknowledged) {
+        covered.set(witness.promised.publisher, { sequence: newestAcknowledgement(witness), floor });
+      }
+      stored.meta = { published: stored.meta?.published ?? new Map(), covered, ...next };
     });
     context.signalFloor(partition, floor, raiseId);
   }
   return { epoch, floor, raiseId, last, trimmed, server };
+}
+
+/** Returns the newest acknowledgement of a witness under an epoch other than the given one. */
+function newestAcknowledgement({ epoch, acknowledged = [] }: Witness, except?: string): number {
+  const epochs = epoch.split(' ');
+  return Math.max(0, ...acknowledged.filter((_, i) => epochs[i] !== except));
 }
 
 /**
@@ -202,8 +214,8 @@ export function runDigest(
     context.write((data) => {
       const { meta } = data.partition(partition);
       if (!meta) return;
-      const recent = [...meta.published].filter(([, version]) => version >= forgottenBefore);
-      if (recent.length < meta.published.size) meta.published = new Map(recent);
+      meta.published = new Map([...meta.published].filter(([, version]) => version >= forgottenBefore));
+      meta.covered = new Map([...meta.covered].filter(([, { floor }]) => floor >= forgottenBefore));
     });
   }
   const changed = [...context.data.partition(partition).recent]

@@ -166,11 +166,12 @@ export interface Witness {
   /** The highest version seen in this partition; 0 if none. */
   readonly version: Version;
   /**
-   * True if this process has acknowledged an update under `epoch` to a client. If the broker has another epoch, the
-   * update may have been accepted by a master that was already replaced, after the relays learned of the new floor.
-   * Therefore the floor is raised again even if it is above `version`: the clocks of two masters may disagree.
+   * Present if this process has acknowledged updates under `epoch`: the sequence number of the newest acknowledgement, for each
+   * epoch in their order. If the broker has another epoch, the update may have been accepted by a master that was already
+   * replaced, after the relays learned of the new floor. Therefore the floor is raised again even if it is above `version`,
+   * because the clocks of two masters may disagree; once, whatever the number of calls with this acknowledgement.
    */
-  readonly acknowledged?: boolean;
+  readonly acknowledged?: readonly number[];
   /**
    * The latest raise known to be above every version this process had seen before it. If the broker has another one,
    * with a floor not above `version`, versions were assigned twice, and the floor is raised again. Only needed by

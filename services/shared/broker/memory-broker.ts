@@ -43,6 +43,8 @@ export class MemoryBroker implements Broker {
   readonly #loads = new Map<string, { load: RelayLoad; expiresAtMs: number }>();
   /** The newest version of each publisher. */
   readonly #publishedBy = new Map<string, Version>();
+  /** The newest acknowledgement of each publisher that a raise of the floor has covered. */
+  readonly #coveredOf = new Map<string, number>();
   readonly #watched = new Set<Topic>();
   #handler: FeedHandler | undefined;
   #floor = 0;
@@ -211,6 +213,8 @@ export class MemoryBroker implements Broker {
     this.#floor = floor;
     this.#last = floor;
     this.#raises += 1;
+    const { promised, acknowledged } = witness;
+    if (promised && acknowledged) this.#coveredOf.set(promised.publisher, Math.max(...acknowledged));
     const raise = String(this.#raises);
     setImmediate(() => this.#handler?.raiseFloor(0, floor, raise));
   }
@@ -220,7 +224,13 @@ export class MemoryBroker implements Broker {
     if (epoch === '') return false;
     if (this.#last < version) return true;
     if (raiseId !== undefined) return raiseId !== String(this.#raises) && this.#floor <= version;
-    if (epoch !== this.#epoch) return this.#floor < version || acknowledged === true;
+    if (epoch !== this.#epoch) {
+      const covered = (promised && this.#coveredOf.get(promised.publisher)) ?? 0;
+      const epochs = epoch.split(' ');
+      return (
+        this.#floor < version || acknowledged?.some((each, i) => epochs[i] !== this.#epoch && each > covered) === true
+      );
+    }
     if (!promised || this.#floor >= promised.version) return false;
     return this.#assignedTo({ promised }) < promised.version;
   }

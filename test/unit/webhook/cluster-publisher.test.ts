@@ -99,23 +99,22 @@ describe('ClusterPublisher', () => {
       version: 0,
       promised: promised(0),
     });
-    const acknowledged = true;
     expect(await publishAt('a2', { version: 11, epoch: 'h' })).toEqual({
       epoch: 'h',
       version: 10,
-      acknowledged,
+      acknowledged: [1],
       promised: promised(10),
     });
     expect(await publishAt('a1', { version: 12, epoch: 'i' })).toEqual({
       epoch: 'h',
       version: 11,
-      acknowledged,
+      acknowledged: [2],
       promised: promised(11),
     });
     expect(await publishAt('a1', { version: 13, epoch: 'i' })).toEqual({
       epoch: 'i',
       version: 12,
-      acknowledged,
+      acknowledged: [3],
       promised: promised(12),
     });
   });
@@ -136,7 +135,7 @@ describe('ClusterPublisher', () => {
     expect(await publishAt('a3', { version: 21, epoch: 'h' })).toEqual({
       epoch: 'h',
       version: 20,
-      acknowledged: true,
+      acknowledged: [2],
       promised: promised(20),
     });
   });
@@ -149,12 +148,12 @@ describe('ClusterPublisher', () => {
     broker.calls[0]?.reply({ version: 10, epoch: 'old' });
     await first;
     const witness = await publishAt('a3', { version: 30, epoch: 'new' });
-    expect(witness).toMatchObject({ version: 20, acknowledged: true });
+    expect(witness).toMatchObject({ version: 20, acknowledged: [1, 2] });
     expect(['new', 'old', '']).not.toContain(witness?.epoch);
     expect(await publishAt('a4', { version: 31, epoch: 'new' })).toEqual({
       epoch: 'new',
       version: 30,
-      acknowledged: true,
+      acknowledged: [3],
       promised: promised(30),
     });
   });
@@ -181,9 +180,9 @@ describe('ClusterPublisher', () => {
     await first;
     broker.calls[2]?.reply({ version: 20, epoch: 'new' });
     await second;
-    expect(await publishAt('a3', { version: 21, epoch: 'new' })).toMatchObject({ acknowledged: true });
+    expect(await publishAt('a3', { version: 21, epoch: 'new' })).toMatchObject({ acknowledged: [2, 3] });
     expect(broker.calls.at(-1)?.witness.epoch).toContain('old');
-    expect(await publishAt('a3', { version: 22, epoch: 'new' })).toMatchObject({ epoch: 'new', acknowledged: true });
+    expect(await publishAt('a3', { version: 22, epoch: 'new' })).toMatchObject({ epoch: 'new', acknowledged: [4] });
   });
 
   it('presents a witness once to a master that refuses updates because replicas are missing', async () => {
@@ -198,7 +197,7 @@ describe('ClusterPublisher', () => {
     const shown = broker.calls.map(({ witness }) => [witness.epoch, witness.acknowledged]);
     expect(shown).toEqual([
       ['', undefined],
-      ['old', true],
+      ['old', [1]],
       ['new', undefined],
     ]);
     // A refused update is not acknowledged, but later versions are above it.

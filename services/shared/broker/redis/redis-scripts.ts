@@ -330,7 +330,7 @@ export class RedisScripts {
       this.#keys.floorChannel(partition),
       epoch,
       version,
-      acknowledged ? 1 : 0,
+      acknowledged?.join(' ') ?? '',
       raiseId ?? '',
       promised?.publisher ?? '',
       promised?.version ?? 0,

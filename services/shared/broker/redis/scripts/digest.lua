@@ -7,7 +7,9 @@ if ARGV[7] ~= '' then
   -- Forgets publishers that have published nothing for long: most of them have ended.
   local fields = redis.call('HGETALL', KEYS[1])
   for i = 1, #fields, 2 do
-    if string.sub(fields[i], 1, 10) == 'published:' and tonumber(fields[i + 1]) < time - 2 * retention then
+    local kind = string.match(fields[i], '^(%a+):')
+    local version = (kind == 'published' or kind == 'covered') and tonumber(string.match(fields[i + 1], '%d+$'))
+    if version and version < time - 2 * retention then
       redis.call('HDEL', KEYS[1], fields[i])
     end
   end

@@ -5,7 +5,8 @@
 -- ARGV[2] channel of the floor
 -- ARGV[3] epoch last seen by the caller, '' if none
 -- ARGV[4] highest version seen by the caller in this partition
--- ARGV[5] 1 if the caller acknowledged an update under that epoch
+-- ARGV[5] if the caller acknowledged updates under that epoch: the sequence number of the newest one; of several epochs
+-- separated by spaces, one for each; else ''
 -- ARGV[6] latest raise of the floor known to the caller, '' if it does not track raises
 -- ARGV[7] id of the caller if it publishes, else ''
 -- ARGV[8] highest version that the caller has acknowledged, 0 if none
@@ -13,7 +14,8 @@
 local seen = tonumber(ARGV[4])
 
 local meta = redis.call(
-  'HMGET', KEYS[1], 'floor', 'last', 'history', 'raise', 'trimmed', 'server', 'published:' .. ARGV[7]
+  'HMGET', KEYS[1], 'floor', 'last', 'history', 'raise', 'trimmed', 'server', 'published:' .. ARGV[7],
+  'covered:' .. ARGV[7]
 )
 local floor = tonumber(meta[1]) or 0
 local last = tonumber(meta[2]) or 0
@@ -21,6 +23,17 @@ local epoch = meta[3]
 local raise_id = meta[4] or ''
 local trimmed = tonumber(meta[5])
 local checked = meta[6] or epoch -- the server at the last check
+
+-- Returns the sequence number of the newest acknowledgement that the witness contains under an epoch other than the given one.
+local function newest_acknowledgement(except)
+  local newest = 0
+  local next_sequence = string.gmatch(ARGV[5], '%d+')
+  for each in string.gmatch(ARGV[3], '%S+') do
+    local sequence = next_sequence()
+    if sequence and each ~= except then newest = math.max(newest, tonumber(sequence)) end
+  end
+  return newest
+end
 
 -- The first replica and an expired backlog change the replication id of a running master, which loses nothing. A master
 -- that was a replica meanwhile has a second replication id, and has loaded data.
@@ -49,8 +62,10 @@ elseif last < seen then
 elseif ARGV[6] ~= '' then
   lost = ARGV[6] ~= raise_id and floor <= seen -- versions were assigned twice
 elseif ARGV[3] ~= epoch then
-  -- Split brain. An acknowledged update may be younger than the floor whatever its version: two clocks may disagree.
-  lost = floor < seen or ARGV[5] == '1'
+  -- Split brain. An acknowledged update may be younger than the floor whatever its version: two clocks may disagree. A raise
+  -- for this witness, or a later one of the caller, covers it.
+  local covered = ARGV[7] ~= '' and tonumber(string.match(meta[8] or '', '^%d+')) or 0
+  lost = floor < seen or newest_acknowledgement(epoch) > covered
 else
   -- Older data were loaded under the same epoch, and another publisher ran a script first.
   local acknowledged = tonumber(ARGV[8])
@@ -75,5 +90,8 @@ if checked ~= server or lost then
     'HSET', KEYS[1], 'floor', integer(floor), 'last', integer(last), 'history', epoch, 'raise', raise_id,
     'trimmed', integer(trimmed), 'server', server, 'loaded', loaded()
   )
+  if ARGV[7] ~= '' and ARGV[5] ~= '' then
+    redis.call('HSET', KEYS[1], 'covered:' .. ARGV[7], newest_acknowledgement() .. ' ' .. integer(floor))
+  end
   redis.call(ARGV[1], ARGV[2], integer(floor) .. ' ' .. raise_id)
 end

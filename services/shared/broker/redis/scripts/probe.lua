@@ -32,7 +32,7 @@ for i = 1, partitions do
   else
     local floor_channel = channel_prefix .. string.match(key, ':{.*}:') .. 'floor'
     reply[i + 2] = check_partition(
-      { key }, { ARGV[1], floor_channel, ARGV[7], seen, '0', raise_id, '', '0', ARGV[4], ARGV[5] }
+      { key }, { ARGV[1], floor_channel, ARGV[7], seen, '', raise_id, '', '0', ARGV[4], ARGV[5] }
     )
   end
 end
