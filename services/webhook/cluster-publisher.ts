@@ -18,6 +18,12 @@ export interface PublishedTopic {
   readonly previous?: Version;
 }
 
+/** Observes what the broker has lost. */
+export interface LossReport {
+  /** The replies to calls that overlapped show that the broker has lost an acknowledged update. The next call raises the floor. */
+  updateLost(): void;
+}
+
 /** The interval between checks that the broker still has what this process acknowledged, in milliseconds. */
 const CHECK_INTERVAL_MS = 3000;
 
@@ -29,13 +35,15 @@ const CHECK_INTERVAL_MS = 3000;
 export class ClusterPublisher {
   readonly #broker: BrokerPublisher & Pick<BrokerFeed, 'read'>;
   readonly #clock: Clock;
+  readonly #report: LossReport;
   readonly #id: string;
   readonly #witnesses = new Map<number, PartitionWitness>();
   #timer: Timer | undefined;
   #stopped = false;
 
-  constructor(deps: { broker: BrokerPublisher & Pick<BrokerFeed, 'read'>; clock: Clock }) {
+  constructor(deps: { broker: BrokerPublisher & Pick<BrokerFeed, 'read'>; clock: Clock; report: LossReport }) {
     this.#broker = deps.broker;
+    this.#report = deps.report;
     this.#clock = deps.clock;
     this.#id = Math.floor(deps.clock.random() * 2 ** 48).toString(36);
   }
@@ -101,18 +109,23 @@ export class ClusterPublisher {
       const newest = published.at(-1) as Published;
       witness.learn(sent, newest);
       witness.acknowledge(newest);
-      if (witness.chain.provesLoss(call, newest, true)) witness.requestRaise();
+      if (witness.chain.provesLoss(call, newest, true)) this.#lost(witness);
       return published.map(({ version, previous }, i) => ({ topic: topics[i] as Topic, version, previous }));
     } catch (error) {
       // The broker has checked the witness: without this, every refused call would make it raise the floor again.
       if (error instanceof NotReplicatedError) {
         witness.learn(sent, error.published);
-        if (witness.chain.provesLoss(call, error.published, false)) witness.requestRaise();
+        if (witness.chain.provesLoss(call, error.published, false)) this.#lost(witness);
       }
       throw error;
     } finally {
       witness.chain.end(call);
     }
+  }
+
+  #lost(witness: PartitionWitness): void {
+    if (!witness.isRaiseRequested) this.#report.updateLost();
+    witness.requestRaise();
   }
 
   /** Presents every witness to its partition; requests no changes. */
@@ -190,6 +203,11 @@ class PartitionWitness {
     this.#acknowledgements += 1;
     this.#pending.set(epoch, this.#acknowledgements);
     this.#promised = Math.max(this.#promised, version);
+  }
+
+  /** Whether a raise was requested that no call has brought about yet. */
+  get isRaiseRequested(): boolean {
+    return this.#pending.has(LOST);
   }
 
   /** Makes the next call raise the floor: its witness has an acknowledgement that no broker knows. */

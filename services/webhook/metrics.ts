@@ -1,10 +1,12 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { RequestReport } from '../shared/express/measure.ts';
 import { createRequestMetrics } from '../shared/express/metrics.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { LossReport } from './cluster-publisher.ts';
 import type { ReceiptReport } from './delivery-receipts.ts';
 
 /** Observes the webhook. */
-export interface WebhookMetrics extends RequestReport, ReceiptReport, LimitReport, SourceReport {
+export interface WebhookMetrics extends RequestReport, ReceiptReport, LimitReport, SourceReport, LossReport {
   /** This number of updates was published and acknowledged. */
   updatesPublished(count: number): void;
   /** A repeated call received the response of the first one. */
@@ -29,7 +31,11 @@ export interface SourceReport {
 }
 
 /** Creates the metrics of the webhook, whose sources have these names. */
-export function createWebhookMetrics(deps: { registry: Registry; sources?: Iterable<string> }): WebhookMetrics {
+export function createWebhookMetrics(deps: {
+  registry: Registry;
+  logger: Logger;
+  sources?: Iterable<string>;
+}): WebhookMetrics {
   const registers = [deps.registry];
   const updates = new Counter({
     name: 'webhook_updates_total',
@@ -39,6 +45,11 @@ export function createWebhookMetrics(deps: { registry: Registry; sources?: Itera
   const repeated = new Counter({
     name: 'webhook_repeated_calls_total',
     help: 'Repeated calls by webhook-id: they received the first response and published nothing. Panel "Updates and repeated calls"',
+    registers,
+  });
+  const lost = new Counter({
+    name: 'webhook_updates_lost_total',
+    help: 'Times that replies to calls in progress showed that Redis had lost an acknowledged update: the floor was raised, so clients fetched. Panel "Repair"',
     registers,
   });
   const limited = new Counter({
@@ -86,6 +97,12 @@ export function createWebhookMetrics(deps: { registry: Registry; sources?: Itera
       },
     }),
     callRepeated: () => repeated.inc(),
+    updateLost() {
+      lost.inc();
+      deps.logger.error(
+        'Redis has lost an acknowledged update, as if older data were loaded; raising the floor, so clients fetch',
+      );
+    },
     callLimited: (limit) => limited.inc({ limit }),
     sourceCalled: (source, outcome) => sourceCalls.inc({ source, outcome }),
     receiptsQueried: (updates) => queried.inc(updates),

@@ -83,8 +83,8 @@ export function createWebhook(deps: {
   brokerTracer?: Tracer;
 }): HttpServer {
   const { config, broker, registry, logger, clock, stats = NO_STATS, brokerTracer = NO_TRACER } = deps;
-  const metrics = createWebhookMetrics({ registry, sources: config.sources.keys() });
-  const publisher = new ClusterPublisher({ broker, clock });
+  const metrics = createWebhookMetrics({ registry, logger, sources: config.sources.keys() });
+  const publisher = new ClusterPublisher({ broker, clock, report: metrics });
   const receipts = new DeliveryReceipts({
     querier: broker.receipts,
     clock,

@@ -54,7 +54,7 @@ export class SimulatedWebhook {
         if (shard?.isReloading) this.#beforeReload.set(partition, nowMs());
       },
     });
-    this.#publisher = new ClusterPublisher({ broker: this.broker, clock });
+    this.#publisher = new ClusterPublisher({ broker: this.broker, clock, report: { updateLost() {} } });
     this.#receipts = new DeliveryReceipts({
       querier: this.broker.receipts,
       clock,

@@ -15,7 +15,7 @@ export function createFullRegistry(): MetricsRegistry {
   const logger = createLogger({ name: 'tests', level: 'silent' });
   const telemetry = new RelayTelemetry({ registry, logger, clock: SYSTEM_CLOCK });
   telemetry.observe({ server: { sockets: 0 }, hub: { topics: 0, dataBytes: 0, digestAgeMs: 0 }, sessions: new Set() });
-  createWebhookMetrics({ registry });
+  createWebhookMetrics({ registry, logger });
   createChatMetrics({ registry });
   createOutboxMetrics({ registry });
   createCanaryMetrics({ registry });

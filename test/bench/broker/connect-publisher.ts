@@ -27,7 +27,7 @@ export async function connectPublisher(
   const config = requireRedisConfig(new EnvReader({ HELIOGRAPH_PREFIX: shortPrefix(), ...env }));
   const broker = new RedisBroker({ config, report: SILENT_REPORT, abort() {}, restoreTimeMs: 0 });
   await broker.start();
-  const publisher = new ClusterPublisher({ broker, clock });
+  const publisher = new ClusterPublisher({ broker, clock, report: { updateLost() {} } });
   publisher.start();
   return {
     publish: (topics, body) => publisher.publish(topics, body),

@@ -59,6 +59,8 @@ const promised = (version: number) => ({ publisher: (2 ** 47).toString(36), vers
 const topics = (...names: string[]) => names.map(parseTopic);
 let broker: ManualBroker;
 let publisher: ClusterPublisher;
+/** How often it has reported a lost update. */
+let lost: number;
 
 /** Publishes one topic and replies at once. Returns the witness of the call. */
 async function publishAt(name: string, published: Assigned): Promise<Witness | undefined> {
@@ -71,7 +73,13 @@ async function publishAt(name: string, published: Assigned): Promise<Witness | u
 
 beforeEach(() => {
   broker = new ManualBroker();
-  publisher = new ClusterPublisher({ broker, clock: { ...SYSTEM_CLOCK, random: () => 0.5 } });
+  lost = 0;
+  const report = {
+    updateLost() {
+      lost += 1;
+    },
+  };
+  publisher = new ClusterPublisher({ broker, clock: { ...SYSTEM_CLOCK, random: () => 0.5 }, report });
 });
 
 const ONE = '1' as JsonText;
@@ -239,6 +247,7 @@ describe('ClusterPublisher', () => {
     ])('makes the next call raise the floor, once, if its reply arrives %s', async (_, order) => {
       await publishTogether(order, LOST, LATER);
       expect(await nextEpochs()).toEqual(['h lost', 'h']);
+      expect(lost).toBe(1);
     });
 
     it('does so if the later update is refused because replicas are missing', async () => {
@@ -259,6 +268,18 @@ describe('ClusterPublisher', () => {
       expect(await nextEpochs()).toEqual(['h lost', 'h']);
     });
 
+    it('reports a loss once, whatever the number of replies that show it, and the next one', async () => {
+      await publishTogether([0, 1, 2], LOST, LATER, { ...LATER, version: 21 });
+      expect(lost).toBe(1);
+      await nextEpochs();
+      await publishTogether(
+        [0, 1],
+        { ...LOST, version: 40, assignedBefore: 35 },
+        { ...LATER, version: 50, assignedBefore: 35 },
+      );
+      expect(lost).toBe(2);
+    });
+
     it('requests the raise again if the next call fails', async () => {
       await publishTogether([0, 1], LOST, LATER);
       await publishTogether([0], new AppError('broker_unavailable'));
@@ -268,6 +289,7 @@ describe('ClusterPublisher', () => {
     it('does nothing if the update was not acknowledged, or under another epoch, whose loss is detected otherwise', async () => {
       await publishTogether([1, 0], LATER, new NotReplicatedError({ ...LOST, previous: 1 }));
       expect((await nextEpochs())[0]).toBe('h');
+      expect(lost).toBe(0);
       await publishTogether([0, 1], { ...LOST, version: 40 }, { version: 50, epoch: 'i', assignedBefore: 5 });
       expect((await nextEpochs())[0]).not.toContain('lost');
     });
