@@ -115,6 +115,8 @@ export class ClusterPublisher {
       // The broker has checked the witness: without this, every refused call would make it raise the floor again.
       if (error instanceof NotReplicatedError) {
         witness.learn(sent, error.published);
+        // The raise that it made for acknowledgements is below this version: both are gone if older data are loaded.
+        if (sent.witness.acknowledged) witness.relyOn(error.published.version);
         if (witness.chain.provesLoss(call, error.published, false)) this.#lost(witness);
       }
       throw error;
@@ -216,9 +218,9 @@ class PartitionWitness {
     this.#pending.set(LOST, this.#acknowledgements);
   }
 
-  /** Makes a floor part of the promise: it may cover an update that was acknowledged under another epoch, or by others. */
-  relyOn(floor: Version): void {
-    this.#promised = Math.max(this.#promised, floor);
+  /** Makes a floor, or a version above it, part of the promise: it may cover an update that was acknowledged under another epoch, or by others. */
+  relyOn(version: Version): void {
+    this.#promised = Math.max(this.#promised, version);
   }
 
   /** Forgets acknowledged versions that have left the retention: the broker forgets them too. */
