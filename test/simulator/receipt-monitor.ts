@@ -40,12 +40,15 @@ export class ReceiptMonitor {
   }
 
   /**
-   * Whether the registry may lack relays without a trace: if Redis' clock has stepped, because entries expire early until the
-   * relays exchange again; or if a replaced master still accepts calls, because a webhook or a relay may use that one.
+   * Whether the registry may lack relays without a trace, because Redis' clock has stepped, so that entries expire early until
+   * the relays exchange again; or a replaced master accepts calls, or has until a moment ago, which may include this update.
    */
   get #mayBeIncomplete(): boolean {
     const { clockSteppedAtMs, cluster, time } = this.#simulation;
-    return time.nowMs - clockSteppedAtMs < REGISTERED_AGAIN_MS || cluster.shards.some(({ isSplit }) => isSplit);
+    const isRecent = (atMs: number) => time.nowMs - atMs < REGISTERED_AGAIN_MS;
+    return (
+      isRecent(clockSteppedAtMs) || cluster.shards.some((shard) => shard.isSplit || isRecent(shard.splitEndedAtMs))
+    );
   }
 
   /** Whether a client relies on a fresh relay, and shows something older. */

@@ -29,6 +29,8 @@ export class SimulatedShard {
   isReloading = false;
   /** The time of the last reload; -Infinity before the first. */
   reloadedAtMs = Number.NEGATIVE_INFINITY;
+  /** The time at which the last split brain ended; -Infinity before the first. */
+  splitEndedAtMs = Number.NEGATIVE_INFINITY;
   /** Called when a server ended or changed its role: links to it end. */
   readonly watchers = new Set<(server: SimulatedServer) => void>();
 
@@ -158,6 +160,7 @@ export class SimulatedShard {
 
   #demote(): void {
     const { replica } = this;
+    this.splitEndedAtMs = this.#clock.nowMs();
     const wasRunning = replica.running;
     this.#end(replica);
     if (wasRunning) replica.rejoin();
