@@ -1,5 +1,6 @@
 import type { Clock } from '../shared/clock.ts';
 import { OPENAPI_PATH } from '../shared/contract/openapi.ts';
+import { AppError } from '../shared/errors.ts';
 import type { RootDescription } from '../shared/http/root-page.ts';
 import type { TransportName } from '../shared/protocol/transport-name.ts';
 import type { Origins } from './access/origins.ts';
@@ -36,6 +37,9 @@ const ROOT: RootDescription = {
     { href: OPENAPI_PATH, text: 'Long-poll, in OpenAPI 3.1.' },
   ],
 };
+
+/** Paths of the webhook: requests to them reach relays through a wrong address or a proxy without its routes. */
+const WEBHOOK_PATHS = ['/webhook', '/webhook/*', '/hooks/*', '/updates/*', '/update_webhook.cgi'];
 
 /** The transports of a relay. */
 export interface Transports {
@@ -90,10 +94,12 @@ export function createTransports(deps: {
   }
   for (const path of ['/events', '/topics/*']) {
     servePreflight(http, { path, corsHeaders });
-    serveProblem(http, path, 'method_not_allowed', { Allow: 'GET, HEAD' });
+    serveProblem(http, path, new AppError('method_not_allowed'), { Allow: 'GET, HEAD' });
   }
   serveRoot(http, ROOT, corsHeaders);
-  serveProblem(http, '/*', 'not_found');
+  const servedByWebhooks = new AppError('not_found', 'Webhooks serve this path, at another port or host than relays');
+  for (const path of WEBHOOK_PATHS) serveProblem(http, path, servedByWebhooks);
+  serveProblem(http, '/*', new AppError('not_found'));
 
   const sweepOf = (connections: ReadonlySet<Sweepable>, intervalMs: number) =>
     new Sweep({

@@ -60,7 +60,7 @@ const ROOT: RootDescription = {
 };
 
 const PATHS =
-  'Publish by POST to /webhook, /webhook/<topic>, or /hooks/<name> of a source in WEBHOOK_SOURCES; /openapi.json describes all paths';
+  'Publish by POST to /webhook, /webhook/<topic>, or /hooks/<name> of a source in WEBHOOK_SOURCES; /openapi.json describes all paths. Relays serve /ws, /events, /topics/ and /client.js, at another port or host';
 
 /** The parts of a broker that a webhook uses. */
 export type WebhookBroker = BrokerPublisher &

@@ -146,6 +146,21 @@ describe('an invalid URL', () => {
   });
 
   it.each([
+    ['POST', '/webhook'],
+    ['POST', '/webhook/chat'],
+    ['POST', '/hooks/github'],
+    ['GET', '/updates/current?topic=chat'],
+    ['GET', '/update_webhook.cgi'],
+  ])('%s %s is answered with the service that serves it', async (method, path) => {
+    const response = await fetch(relay.http + path, { method });
+    expect(response.status).toBe(404);
+    expect(await response.json()).toMatchObject({
+      code: 'not_found',
+      detail: 'Webhooks serve this path, at another port or host than relays',
+    });
+  });
+
+  it.each([
     ['/nothing', 404, 404],
     ['/ws', 426, 426],
     ['/events', 400, 405],

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { AppError } from '../../../shared/errors.ts';
 import { etagOf, isNotModified } from '../../../shared/http/etag.ts';
 import { type RootDescription, renderRoot } from '../../../shared/http/root-page.ts';
 import { readPackageVersion } from '../../../shared/package-version.ts';
@@ -72,7 +73,7 @@ export function serveFile(app: HttpApp, file: ClientFile, corsHeaders: CorsHeade
   };
   app.get(file.path, (res, req) => serve(res, req, () => endInParts(res, body)));
   app.head(file.path, (res, req) => serve(res, req, () => endHead(res, body)));
-  serveProblem(app, file.path, 'method_not_allowed', { Allow: 'GET, HEAD' });
+  serveProblem(app, file.path, new AppError('method_not_allowed'), { Allow: 'GET, HEAD' });
 }
 
 /** Serves the root, which says what the relay is. */
@@ -86,7 +87,7 @@ export function serveRoot(app: HttpApp, description: RootDescription, corsHeader
   };
   app.get('/', serve);
   app.head('/', (res, req) => serve(omitBody(res), req));
-  serveProblem(app, '/', 'method_not_allowed', { Allow: 'GET, HEAD' });
+  serveProblem(app, '/', new AppError('method_not_allowed'), { Allow: 'GET, HEAD' });
 }
 
 /** Redirects from the npm package of any version to that of this relay. */
@@ -103,7 +104,7 @@ export function servePackageRedirect(app: HttpApp, corsHeaders: CorsHeaders): vo
   };
   app.get(path, serve);
   app.head(path, (res, req) => serve(omitBody(res), req));
-  serveProblem(app, path, 'method_not_allowed', { Allow: 'GET, HEAD' });
+  serveProblem(app, path, new AppError('method_not_allowed'), { Allow: 'GET, HEAD' });
 }
 
 /**

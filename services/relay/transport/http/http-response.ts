@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { AppError, type ErrorCode } from '../../../shared/errors.ts';
+import { AppError } from '../../../shared/errors.ts';
 import type { HostRule } from '../../../shared/http/allowed-hosts.ts';
 import { CLOSE_CODES, type CloseCode } from '../../../shared/protocol/close-codes.ts';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../../../shared/protocol/problem.ts';
@@ -47,10 +47,10 @@ export function sendProblem(
 export function serveProblem(
   app: HttpApp,
   path: string,
-  code: ErrorCode,
+  error: AppError,
   headers: Readonly<Record<string, string>> = {},
 ): void {
-  app.any(path, (res, req) => sendProblem(res, new AppError(code), headers, req.getMethod() === 'head'));
+  app.any(path, (res, req) => sendProblem(res, error, headers, req.getMethod() === 'head'));
 }
 
 /** Returns the paths of an app for requests to allowed hosts; all others are answered with `host_forbidden`. */

@@ -1,4 +1,4 @@
-import { toAppError } from '../../../shared/errors.ts';
+import { AppError, toAppError } from '../../../shared/errors.ts';
 import { CLOSE_CODES } from '../../../shared/protocol/close-codes.ts';
 import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update } from '../../../shared/update/update.ts';
@@ -75,7 +75,7 @@ export class WebsocketTransport {
       drain: (ws) => this.#drained(ws),
       close: (ws, code) => this.#closed(ws, code),
     });
-    serveProblem(this.#app, deps.path, 'upgrade_required', UPGRADE_HEADERS);
+    serveProblem(this.#app, deps.path, new AppError('upgrade_required'), UPGRADE_HEADERS);
   }
 
   deliver(update: Update, paced: boolean): number {
