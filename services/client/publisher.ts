@@ -50,12 +50,15 @@ export class PublishError extends Error {
   readonly status: number;
   /** The webhook's error code; empty if it sent none. */
   readonly code: string;
+  /** What the caller has to change, in words; empty if the webhook sent nothing. */
+  readonly detail: string;
 
-  constructor(message: string, answer: { status: number; code: string }, options?: ErrorOptions) {
+  constructor(message: string, answer: { status: number; code: string; detail?: string }, options?: ErrorOptions) {
     super(message, options);
     this.name = 'PublishError';
     this.status = answer.status;
     this.code = answer.code;
+    this.detail = answer.detail ?? '';
   }
 }
 
@@ -65,6 +68,14 @@ interface Call {
   readonly method: 'GET' | 'POST';
   readonly text: string;
   readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The members of an answer: updates, versions, or an error. */
+interface Answer {
+  readonly updates?: unknown;
+  readonly versions?: unknown;
+  readonly code?: string;
+  readonly detail?: string;
 }
 
 /**
@@ -192,10 +203,14 @@ export class Publisher {
     } catch (cause) {
       throw new PublishError('the webhook cannot be reached', { status: 0, code: '' }, { cause });
     }
-    const { updates, versions, code = '' } = answer as { updates?: unknown; versions?: unknown; code?: string };
+    const { updates, versions, code = '', detail = '' } = answer as Answer;
     if (response.status === 202) throw new PublishError('not every relay has delivered in time', { status: 202, code });
     if (response.ok && (updates || versions)) return answer;
-    throw new PublishError(`the webhook answered ${response.status} ${code}`, { status: response.status, code });
+    throw new PublishError(`the webhook answered ${response.status} ${code}`, {
+      status: response.status,
+      code,
+      detail,
+    });
   }
 
   #credentials(id: string, text: string): Record<string, string> {

@@ -187,7 +187,9 @@ describe('heliograph publish', () => {
   it('exits with 1 and the reason if the webhook refuses the call or cannot be reached', async () => {
     const refused = await runCommand(['publish', 'one', '--token', 'another-token-of-the-tests'], { env });
     expect(refused).toMatchObject({ code: 1, stdout: '' });
-    expect(refused.stderr).toContain('the webhook answered 401 unauthorized');
+    expect(refused.stderr).toContain('the webhook answered 401 unauthorized: ');
+    const misplaced = await runCommand(['publish', 'one', '--url', `${env.RELAY_URL}/webhook`], { env });
+    expect(misplaced.stderr).toContain('404 not_found: Webhooks serve this path, at another port or host than relays');
     const url = `http://127.0.0.1:${await freePort()}/webhook`;
     const unreachable = await runCommand(['publish', 'one', '--url', url, '--timeout', '3s'], { env });
     expect(unreachable).toMatchObject({ code: 1, stdout: '' });
@@ -234,6 +236,13 @@ describe('heliograph listen', () => {
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toContain(code);
     expect(refused.stderr).toContain('permits none of these topics');
+  });
+
+  it('exits with 1 at the address of a webhook', async () => {
+    const url = new URL(env.WEBHOOK_URL ?? '').origin;
+    const misplaced = await runCommand(['listen', 'one', '--url', url], { env });
+    expect(misplaced.code).toBe(1);
+    expect(misplaced.stderr).toContain(`${url} is not the address of a relay`);
   });
 });
 

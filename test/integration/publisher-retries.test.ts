@@ -121,9 +121,10 @@ describe('a publisher', () => {
   });
 
   it('rejects at once if a retry would not help, with the reason', async () => {
-    answers = [[403, { code: 'topic_forbidden' }]];
+    const reason = { code: 'invalid_request', detail: 'topic must be a string' };
+    answers = [[400, reason]];
     const refused = new Publisher({ url, secret: WEBHOOK_SECRET }).publish('chat');
-    await expect(refused).rejects.toMatchObject({ name: 'PublishError', status: 403, code: 'topic_forbidden' });
+    await expect(refused).rejects.toMatchObject({ name: 'PublishError', status: 400, ...reason });
     expect(calls).toHaveLength(1);
   });
 

@@ -103,8 +103,8 @@ export class Canary {
     } catch (error) {
       if (this.#isStopped) return;
       metrics.failed('publish');
-      const { message, status, code } = error as PublishError;
-      logger.warn({ status, code }, `the webhook took no update: ${message}`);
+      const { message, status, code, detail } = error as PublishError;
+      logger.warn({ status, code, detail }, `the webhook took no update: ${message}`);
       return;
     }
     const atMs = await this.#arrivalOf(version, startedMs + config.timeoutMs);

@@ -49,7 +49,8 @@ async function listen(topics: readonly Topic[], options: ListenOptions, context:
         stderr.write(`${[error.code, error.topic].filter(Boolean).join(' ')}\n`);
         if (!isFinal(error)) return;
         for (const topic of error.topic === undefined ? topics : [error.topic]) permitted.delete(topic);
-        if (permitted.size === 0) reject(new CommandError(`${url} permits none of these topics`));
+        const reason = error.code === 'not_found' ? 'is not the address of a relay' : 'permits none of these topics';
+        if (permitted.size === 0) reject(new CommandError(`${url} ${reason}`));
       });
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
     });

@@ -73,9 +73,9 @@ function parseData(text: string): unknown {
   }
 }
 
-/** Adds the reason of the connection, which `fetch` hides below its own error. */
+/** Adds what the webhook says about the call, or the reason of the connection, which `fetch` hides below its own error. */
 function explain(error: PublishError): string {
   const { cause } = error.cause instanceof Error ? error.cause : {};
   const { message = '', code = '' } = (cause ?? {}) as NodeJS.ErrnoException;
-  return [error.message, message || code].filter(Boolean).join(': ');
+  return [error.message, error.detail || message || code].filter(Boolean).join(': ');
 }
