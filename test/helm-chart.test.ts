@@ -221,6 +221,7 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
     ['webhook.sources=true', /secrets\.sources must be set for webhook\.sources, or secrets\.create=false/],
     ['secrets.sources.github.verify=github', /secrets\.sources needs webhook\.sources=true/],
     ['secrets.sources.GitHub.verify=github', /invalid propertyName 'GitHub'/],
+    ['relay.autoscaling.keda.enabled=true', /keda\.enabled needs relay\.autoscaling\.enabled=true/],
     ['relay.autoscaling.keda.prometheus=prometheus:9090', /at '\/relay\/autoscaling\/keda\/prometheus'/],
     ['relay.autoscaling.keda.url=a', /additional properties 'url' not allowed/],
     ['openshift=yes', /at '\/openshift': got string, want boolean/],

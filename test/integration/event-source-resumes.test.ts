@@ -109,6 +109,11 @@ describe('a stream', () => {
     expect(await response.json()).toMatchObject({ code });
   });
 
+  it('without a topic is answered with an example', async () => {
+    const response = await fetch(`${relay.http}/events`);
+    expect(await response.json()).toMatchObject({ detail: 'The URL must have a topic or more: /events?topic=chat' });
+  });
+
   it.each(['lastEventId', 'Last-Event-ID'])('resumes by the parameter %s, like by the header', async (name) => {
     const [one, two] = [await relay.publish('a'), await relay.publish('b')];
     const resume = (id: string, headers = {}) =>
