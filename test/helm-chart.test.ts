@@ -160,7 +160,12 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
   });
 
   it('leaves the chat out, with its host, credential and settings', () => {
-    const host = set('ingress.enabled=true', 'hosts.push=push.example.org', 'chat.enabled=false');
+    const host = set(
+      'ingress.enabled=true',
+      'ingress.namespace=ingress',
+      'hosts.push=push.example.org',
+      'chat.enabled=false',
+    );
     const manifests = renderChart(...host);
     expect(manifests.filter(({ metadata }) => metadata.name === 'chat')).toEqual([]);
     const [ingress] = ofKind(manifests, 'Ingress') as [Manifest];
@@ -235,7 +240,11 @@ describe.skipIf(HELM === undefined)('the Helm chart', () => {
     ['networkPolicy.databasePorts={0}', /at '\/networkPolicy\/databasePorts\/0': minimum/],
     ['ingress.enabled=true', /hosts\.\w+ must be set for an Ingress or a Gateway/],
     [
-      'gateway.enabled=true,hosts.push=a.test,hosts.chat=b.test',
+      'ingress.enabled=true,hosts.push=a.test,hosts.chat=b.test',
+      /ingress\.namespace must be set, or networkPolicy\.ingressCidrs/,
+    ],
+    [
+      'gateway.enabled=true,gateway.namespace=gateways,hosts.push=a.test,hosts.chat=b.test',
       /gateway\.className or gateway\.parentRefs must be set/,
     ],
   ])('refuses %s with the reason', (value, reason) => {

@@ -111,7 +111,7 @@ describe('a stream', () => {
 
   it('without a topic is answered with an example', async () => {
     const response = await fetch(`${relay.http}/events`);
-    expect(await response.json()).toMatchObject({ detail: 'The URL must have a topic or more: /events?topic=chat' });
+    expect(await response.json()).toMatchObject({ detail: 'The URL must have a topic: /events?topic=chat' });
   });
 
   it.each(['lastEventId', 'Last-Event-ID'])('resumes by the parameter %s, like by the header', async (name) => {

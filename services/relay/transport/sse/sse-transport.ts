@@ -41,7 +41,7 @@ export class SseTransport extends HttpTransport<SseConnection> {
       });
       const format = parseFormat(req.getQuery());
       const since = request.topics;
-      if (since.size === 0) throw new AppError('invalid_topic', 'The URL must have a topic or more: /events?topic=chat');
+      if (since.size === 0) throw new AppError('invalid_topic', 'The URL must have a topic: /events?topic=chat');
       const admissionKey = admission.admit(caller, 'sse', since.size);
       this.open(new SseConnection({ host: this, res, admissionKey, since, cors, retryMs, format }), request);
     } catch (error) {
