@@ -99,6 +99,19 @@ describe('the relay registry, after Redis lost entries', () => {
     expect(await membership()).toEqual({ relays: ['new', 'one', 'two'], missing: 0 });
   });
 
+  it('is incomplete after a second loss until the relays return that had registered since the first one', async () => {
+    const cluster = connectTo(REDIS_URL);
+    const membership = await cluster.webhook();
+    const one = await cluster.relay('one');
+    await cluster.lose();
+    await one();
+    await cluster.relay('two');
+    await one();
+    await cluster.lose();
+    await one();
+    expect(await membership()).toEqual({ relays: ['one'], missing: 1 });
+  });
+
   it('is incomplete for a webhook that knew it, if a new relay is the first to register', async () => {
     const cluster = connectTo(REDIS_URL);
     const membership = await cluster.webhook();

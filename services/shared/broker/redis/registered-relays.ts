@@ -11,7 +11,10 @@ export class RegisteredRelays {
   readonly #monotonicMs: () => number;
   /** The state of the registry, '' if it is not known yet. Every loss changes it. */
   #registry = '';
-  #seen = 0;
+  /** The number of relays registered at the last exchange. */
+  #count = 0;
+  /** The number of relays registered before the last loss. */
+  #expected = 0;
   #returnedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: { monotonicMs: () => number }) {
@@ -25,8 +28,7 @@ export class RegisteredRelays {
 
   /** What the entry of a relay of this process says. */
   get entry(): RelaysSeen {
-    const hasReturned = this.#monotonicMs() < this.#returnedUntilMs;
-    return { seen: this.#seen, ...(hasReturned && { returned: true }) };
+    return this.#hasReturned ? { seen: this.#expected, returned: true } : { seen: this.#count };
   }
 
   /** Learns of the registry without an exchange. */
@@ -41,11 +43,18 @@ export class RegisteredRelays {
    */
   learn({ registry, count, ttlMs }: { registry: string; count: number; ttlMs: number }): boolean {
     const before = JSON.stringify(this.entry);
-    const nowMs = this.#monotonicMs();
-    if (this.#seen > 0 && registry !== this.#registry) this.#returnedUntilMs = nowMs + ttlMs;
+    if (this.#count > 0 && registry !== this.#registry) {
+      // After several losses in a row, those that were registered before the first one may still be fresh.
+      this.#expected = Math.max(this.#count, this.#hasReturned ? this.#expected : 0);
+      this.#returnedUntilMs = this.#monotonicMs() + ttlMs;
+    }
     this.#registry = registry;
-    if (nowMs >= this.#returnedUntilMs) this.#seen = count;
+    this.#count = count;
     return JSON.stringify(this.entry) !== before;
+  }
+
+  get #hasReturned(): boolean {
+    return this.#monotonicMs() < this.#returnedUntilMs;
   }
 }
 
