@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { formatVersions, type TopicVersion, VERSION_HEADER } from '../shared/protocol/version-header.ts';
+import { namesTopics } from '../shared/protocol/webhook-url.ts';
 import { Backoff } from './backoff.ts';
 
 /** Options of a publisher: the address, and either `secret` or `token`. */
@@ -111,10 +112,11 @@ export class Publisher {
   readonly #timeoutMs: number;
   readonly #retrying: ((error: PublishError) => void) | undefined;
 
-  /** @throws {TypeError} unless exactly one of `secret` and `token` is given */
+  /** @throws {TypeError} unless exactly one of `secret` and `token` is given, and if `url` names a topic */
   constructor(options: PublisherOptions) {
     const { url, secret, token, timeoutMs = 10_000 } = options;
     if ((secret === undefined) === (token === undefined)) throw new TypeError('a publisher needs a secret or a token');
+    if (namesTopics(url)) throw new TypeError('the URL of a publisher must not name a topic: it ends with /webhook');
     this.#url = url;
     this.#webhook = secret === undefined ? undefined : new Webhook(secret);
     this.#token = token;

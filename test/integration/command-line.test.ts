@@ -184,6 +184,12 @@ describe('heliograph publish', () => {
     expect(await runCommand(args, { env: other })).toMatchObject({ code: 0, stderr: '' });
   });
 
+  it('refuses an address that names a topic', async () => {
+    const refused = await runCommand(['publish', 'one', '--url', `${env.WEBHOOK_URL}/two`], { env });
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('WEBHOOK_URL must not name a topic: it ends with /webhook');
+  });
+
   it('exits with 1 and the reason if the webhook refuses the call or cannot be reached', async () => {
     const refused = await runCommand(['publish', 'one', '--token', 'another-token-of-the-tests'], { env });
     expect(refused).toMatchObject({ code: 1, stdout: '' });

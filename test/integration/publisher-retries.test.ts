@@ -128,6 +128,11 @@ describe('a publisher', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it.each(['/webhook/chat', '/webhook/', '/webhook?topic=chat'])('refuses %s, which loses the data', (path) => {
+    const address = new URL(path, url).href;
+    expect(() => new Publisher({ url: address, secret: WEBHOOK_SECRET })).toThrow('must not name a topic');
+  });
+
   it('rejects after its timeout', async () => {
     answers = Array.from({ length: 100 }, () => [503, { code: 'broker_unavailable' }]);
     const stopwatch = startStopwatch();

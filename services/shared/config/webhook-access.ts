@@ -1,4 +1,5 @@
 import { MIN_SECRET_BYTES, parseSecretKey } from '../protocol/signing-secret.ts';
+import { namesTopics } from '../protocol/webhook-url.ts';
 import type { EnvReader } from './env-reader.ts';
 
 /** Authenticates a process at the webhook: it signs its calls, or sends a bearer token. */
@@ -19,8 +20,10 @@ export interface WebhookAccess {
  * @param fallback.secret used if the environment sets neither secret nor token
  */
 export function readWebhookAccess(env: EnvReader, fallback: { secret?: string } = {}): WebhookAccess {
+  const url = env.url('WEBHOOK_URL', { default: '' });
+  if (namesTopics(url)) env.fail('WEBHOOK_URL', 'must not name a topic: it ends with /webhook');
   return Object.freeze({
-    webhookUrl: env.url('WEBHOOK_URL', { default: '' }) || undefined,
+    webhookUrl: url || undefined,
     webhookTimeoutMs: env.durationMs('WEBHOOK_TIMEOUT', { default: '3s', minMs: 100, maxMs: 30_000 }),
     credential: readCredential(env, fallback.secret),
   });
