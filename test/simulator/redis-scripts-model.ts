@@ -3,6 +3,7 @@ import type { Digest, PartitionState, Published, Witness } from '../../services/
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 import type { Meta, RedisData } from './redis-data.ts';
+import type { Sabotage } from './sabotage.ts';
 
 /** What `INFO` contains of the identity of a server. */
 export interface ServerIdentity {
@@ -33,6 +34,8 @@ export interface ScriptSettings {
   readonly retentionUs: number;
   readonly recentWindowUs: number;
   readonly digestLimit: number;
+  /** A rule that the scripts leave out: `epoch`, `replication-id` or `last`. */
+  readonly sabotage?: Sabotage | undefined;
 }
 
 /** As in `publish.lua`. */
@@ -43,11 +46,13 @@ function checkEpoch(
   context: ScriptContext,
   partition: number,
   witness: Witness,
+  sabotage: Sabotage | undefined,
 ): { epoch: string; floor: Version; raiseId: string; last: Version; trimmed: Version | undefined; server: string } {
   const { identity, nowUs } = context;
-  const server = `${identity.runId}.${identity.replicationId}`;
-  const seen = witness.version;
   const meta = context.data.partition(partition).meta;
+  const self = `${identity.runId}.${identity.replicationId}`;
+  const server = sabotage === 'epoch' ? meta?.server || self : self;
+  const seen = witness.version;
   const change = (fields: Partial<Meta>) =>
     context.write((data) => {
       const stored = data.partition(partition);
@@ -57,7 +62,7 @@ function checkEpoch(
   let checked = meta?.server ?? '';
   if (checked !== server && checked.split('.')[0] === identity.runId) {
     const onlyReplicationId = !identity.wasReplica && meta?.loaded === identity.loaded;
-    if (onlyReplicationId) {
+    if (onlyReplicationId && sabotage !== 'replication-id') {
       checked = server;
       change({ server });
     }
@@ -133,8 +138,9 @@ export function runPublish(
     assignedBefore >= promised;
   const state = isIntact
     ? { epoch: meta.history, floor: meta.floor, last: meta.last, trimmed: meta.trimmed, server: '' }
-    : checkEpoch(context, partition, witness);
-  const first = Math.max(nowUs, state.last + 1, witness.version + 1);
+    : checkEpoch(context, partition, witness, settings.sabotage);
+  const after = settings.sabotage === 'last' ? 0 : state.last;
+  const first = Math.max(nowUs, after + 1, witness.version + 1);
   const ttlUs = settings.registerTtlMs * 1000;
   const published = topics.map((topic, i) => {
     const version = first + i;
@@ -177,7 +183,7 @@ export function runProbe(
   call: { partition: number; witness: Witness },
 ): PartitionState {
   const { partition, witness } = call;
-  const checked = checkEpoch(context, partition, witness);
+  const checked = checkEpoch(context, partition, witness, settings.sabotage);
   const timeUs = Math.max(context.nowUs, checked.last);
   const base = timeUs - (timeUs % (settings.retentionUs / 2));
   let last = checked.last;

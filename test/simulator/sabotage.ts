@@ -1,20 +1,48 @@
 import type { Accept, ConnectionOwner } from '../../services/relay/transport/transport.ts';
-import type { BrokerFeed, RelayRegistry } from '../../services/shared/broker/broker.ts';
+import type {
+  BrokerFeed,
+  BrokerPublisher,
+  FeedHandler,
+  PartitionState,
+  RelayRegistry,
+  Witness,
+} from '../../services/shared/broker/broker.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Version } from '../../services/shared/update/update.ts';
 
 /** A mechanism that is disabled in every relay, to show that tests detect its absence. */
-export type Sabotage = 'repair' | 'fallback' | 'floor' | 'resume' | 'catch-up' | 'registration' | 'settings';
+type RelaySabotage =
+  | 'repair'
+  | 'fallback'
+  | 'floor'
+  | 'listed'
+  | 'raise-order'
+  | 'resume'
+  | 'catch-up'
+  | 'registration'
+  | 'settings';
+/**
+ * The same for the scripts: the identity of the server is not compared (`epoch`), another replication id alone is a loss
+ * (`replication-id`), or a version may be below the last one of its partition (`last`).
+ */
+type ScriptSabotage = 'epoch' | 'replication-id' | 'last';
+/** The same for webhooks: they do not present what they were assigned or acknowledged, or present nothing between calls. */
+type WebhookSabotage = 'promised' | 'acknowledged' | 'reminder';
+
+export type Sabotage = RelaySabotage | ScriptSabotage | WebhookSabotage;
 
 /**
  * Disables repair (probes prove that all signals have arrived, digests report no changes), its fallback (only the former),
- * the floor (probes, digests and signals never raise it), or the registration of relays that shut down, which still have
- * clients.
+ * the floor (probes, digests and signals never raise it), the versions that digests list (those of the registers count), the
+ * order of raises (the last reply counts, although the signal of a later raise has overtaken it), or the registration of
+ * relays that shut down, which still have clients.
  */
 export function sabotageFeed(
   feed: BrokerFeed & RelayRegistry,
   sabotage: Sabotage | undefined,
 ): BrokerFeed & RelayRegistry {
+  if (sabotage === 'listed') return withoutListedVersions(feed);
+  if (sabotage === 'raise-order') return withoutRaiseOrder(feed);
   const trustsSignals = sabotage === 'repair' || sabotage === 'fallback';
   if (!trustsSignals && sabotage !== 'floor' && sabotage !== 'registration') return feed;
   const firstFloors = new Map<number, Version>();
@@ -56,6 +84,65 @@ export function sabotageFeed(
       return sabotage === 'floor' ? { ...digest, floor: firstFloor(partition, digest.floor) } : digest;
     },
   };
+}
+
+function withoutListedVersions(feed: BrokerFeed & RelayRegistry): BrokerFeed & RelayRegistry {
+  const digest: BrokerFeed['digest'] = async (...call) => {
+    const listed = await feed.digest(...call);
+    const registers = await feed.read(listed.changed.map(({ topic }) => topic));
+    return { ...listed, changed: registers.filter((register) => register !== undefined) };
+  };
+  return override(feed, { digest });
+}
+
+function withoutRaiseOrder(feed: BrokerFeed & RelayRegistry): BrokerFeed & RelayRegistry {
+  const raiseIds = new Map<number, string>();
+  const replaced = (partition: number, witness: Witness): Witness => {
+    const raiseId = raiseIds.get(partition);
+    return raiseId === undefined ? witness : { ...witness, raiseId };
+  };
+  const noted = <State extends PartitionState>(partition: number, state: State): State => {
+    raiseIds.set(partition, state.raiseId);
+    return state;
+  };
+  return override(feed, {
+    setFeedHandler(handler) {
+      const raiseFloor: FeedHandler['raiseFloor'] = (partition, floor, raiseId) => {
+        raiseIds.delete(partition);
+        handler.raiseFloor(partition, floor, raiseId);
+      };
+      feed.setFeedHandler(override(handler, { raiseFloor }));
+    },
+    digest: async (partition, witness, cursor) =>
+      noted(partition, await feed.digest(partition, replaced(partition, witness), cursor)),
+    probe: async (partition, witness, waitMs) =>
+      noted(partition, await feed.probe(partition, replaced(partition, witness), waitMs)),
+  });
+}
+
+/** Returns an object that replaces some methods, and calls the others as they are then. */
+function override<T extends object>(target: T, methods: Partial<T>): T {
+  return new Proxy(target, {
+    get(_, name) {
+      const value = Reflect.get(Object.hasOwn(methods, name) ? methods : target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+/** Takes the versions that were assigned (`promised`), or the acknowledgements under other epochs, out of every witness. */
+export function sabotagePublisher<T extends BrokerPublisher>(publisher: T, sabotage: Sabotage | undefined): T {
+  if (sabotage !== 'promised' && sabotage !== 'acknowledged') return publisher;
+  const reduced = ({ promised, acknowledged, ...rest }: Witness): Witness => ({
+    ...rest,
+    ...(promised && { promised: { ...promised, version: sabotage === 'promised' ? 0 : promised.version } }),
+    ...(acknowledged && sabotage !== 'acknowledged' && { acknowledged }),
+  });
+  const methods: Pick<BrokerPublisher, 'publishAll' | 'digest'> = {
+    publishAll: (topics, body, witness) => publisher.publishAll(topics, body, reduced(witness)),
+    digest: (partition, witness, cursor) => publisher.digest(partition, reduced(witness), cursor),
+  };
+  return override(publisher, methods as Partial<T>);
 }
 
 /** Disables resume (versions sent by clients are ignored) or catch-up (sessions are not notified that buffers drained). */

@@ -4,6 +4,7 @@ import type { UpdateBody, Version } from '../../services/shared/update/update.ts
 import { ClusterPublisher, type PublishedTopic } from '../../services/webhook/cluster-publisher.ts';
 import { DeliveryReceipts } from '../../services/webhook/delivery-receipts.ts';
 import { createIdempotency, type Idempotent } from '../../services/webhook/idempotency.ts';
+import { type Sabotage, sabotagePublisher } from './sabotage.ts';
 import { SimulatedBroker, type SimulatedCluster } from './simulated-broker.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -23,6 +24,7 @@ export class SimulatedWebhook {
   readonly process: SimulatedProcess;
   readonly broker: SimulatedBroker;
   readonly #cluster: SimulatedCluster;
+  readonly #sabotage: Sabotage | undefined;
   readonly #publisher: ClusterPublisher;
   readonly #idempotent: Idempotent;
   readonly #receipts: DeliveryReceipts;
@@ -36,25 +38,27 @@ export class SimulatedWebhook {
     process: SimulatedProcess;
     cluster: SimulatedCluster;
     nowMs: () => number;
-    confirmsSettings: boolean;
+    sabotage: Sabotage | undefined;
   }) {
-    const { process, cluster, nowMs } = deps;
+    const { process, cluster, nowMs, sabotage } = deps;
     const { clock, name } = process;
     this.process = process;
     this.#cluster = cluster;
+    this.#sabotage = sabotage;
     this.#nowMs = nowMs;
     this.broker = new SimulatedBroker({
       name,
       cluster,
       clock,
-      confirmsSettings: deps.confirmsSettings,
+      confirmsSettings: sabotage !== 'settings',
       published: (partition, server) => {
         const shard = cluster.shards[partition % cluster.shards.length];
         if (server !== shard?.master) this.#atReplacedMaster.set(partition, nowMs());
         if (shard?.isReloading) this.#beforeReload.set(partition, nowMs());
       },
     });
-    this.#publisher = new ClusterPublisher({ broker: this.broker, clock, report: { updateLost() {} } });
+    const report = { updateLost() {} };
+    this.#publisher = new ClusterPublisher({ broker: sabotagePublisher(this.broker, sabotage), clock, report });
     this.#receipts = new DeliveryReceipts({
       querier: this.broker.receipts,
       clock,
@@ -87,7 +91,7 @@ export class SimulatedWebhook {
 
   start(): void {
     void this.broker.start();
-    this.#publisher.start();
+    if (this.#sabotage !== 'reminder') this.#publisher.start();
   }
 
   kill(): void {

@@ -85,6 +85,7 @@ export class Simulation {
       // Some runs use limits that they reach: digests that cover seconds and few topics, and `data` that soon expires.
       settings: {
         ...REAL_SETTINGS,
+        sabotage: this.#sabotage,
         ...(random.chance(0.5) && {
           recentWindowUs: random.integer(4, 30) * 1_000_000,
           digestLimit: random.integer(1, 3),
@@ -134,7 +135,7 @@ export class Simulation {
       process,
       cluster: this.cluster,
       nowMs: () => this.time.nowMs,
-      confirmsSettings: this.#sabotage !== 'settings',
+      sabotage: this.#sabotage,
     });
     this.webhooks[place] = webhook;
     this.trace.log(`${process.name} starts`);
