@@ -31,6 +31,9 @@ DECLARE
   old_topic text := TG_ARGV[0] || CASE WHEN TG_NARGS > 1 AND TG_OP <> 'INSERT' THEN to_jsonb(OLD) ->> TG_ARGV[1] ELSE '' END;
   new_topic text := TG_ARGV[0] || CASE WHEN TG_NARGS > 1 AND TG_OP <> 'DELETE' THEN to_jsonb(NEW) ->> TG_ARGV[1] ELSE '' END;
 BEGIN
+  IF TG_NARGS > 1 AND to_jsonb(CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END) -> TG_ARGV[1] IS NULL THEN
+    RAISE EXCEPTION 'heliograph_publish: % has no column %', TG_TABLE_NAME, TG_ARGV[1];
+  END IF;
   INSERT INTO heliograph_outbox (topic)
     SELECT DISTINCT topic FROM (VALUES
       (CASE WHEN TG_OP <> 'INSERT' THEN old_topic END),

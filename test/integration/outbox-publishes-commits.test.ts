@@ -118,6 +118,15 @@ describe('the outbox', () => {
     await topicsAfter('DELETE FROM orders WHERE id = 3', ['order/3']);
   });
 
+  it.each(['INSERT INTO orders VALUES (2)', 'DELETE FROM orders'])(
+    '%s fails if a trigger names no column',
+    async (sql) => {
+      await postgres.query('CREATE TABLE orders (id bigint PRIMARY KEY); INSERT INTO orders VALUES (1)');
+      await postgres.query(readmeExample('sql', 'CREATE TRIGGER').replace("'id'", "'key'"));
+      await expect(postgres.query(sql)).rejects.toThrow('heliograph_publish: orders has no column key');
+    },
+  );
+
   it('publishes in a transaction, as the page says', async () => {
     await outboxOf((await webhookOf()).url);
     await postgres.query(
