@@ -192,7 +192,7 @@ export class Publisher {
 
   async #call({ url, method, text, headers }: Call, id: string, timeoutMs: number): Promise<unknown> {
     let response: Response;
-    let answer: unknown;
+    let body: string;
     try {
       response = await fetch(url, {
         method,
@@ -201,14 +201,15 @@ export class Publisher {
         redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),
       });
-      answer = await response.json();
+      body = await response.text();
     } catch (cause) {
       throw new PublishError('the webhook cannot be reached', { status: 0, code: '' }, { cause });
     }
-    const { updates, versions, code = '', detail = '' } = answer as Answer;
+    const answer = parseAnswer(body);
+    const { updates, versions, code = '', detail = '' } = answer;
     if (response.status === 202) throw new PublishError('not every relay has delivered in time', { status: 202, code });
     if (response.ok && (updates || versions)) return answer;
-    throw new PublishError(`the webhook answered ${response.status} ${code}`, {
+    throw new PublishError(`the webhook answered ${response.status} ${code}`.trimEnd(), {
       status: response.status,
       code,
       detail,
@@ -223,5 +224,14 @@ export class Publisher {
       'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
       'webhook-signature': this.#webhook.sign(id, now, text),
     };
+  }
+}
+
+/** Parses the body of a response. One of a proxy, or of another service, is no JSON object, and has no members. */
+function parseAnswer(body: string): Answer {
+  try {
+    return Object(JSON.parse(body)) as Answer;
+  } catch {
+    return {};
   }
 }

@@ -91,12 +91,15 @@ describe('a publisher', () => {
   let url: string;
   const calls: IncomingHttpHeaders[] = [];
   let answers: [status: number, body: unknown][];
+  let rawAnswer: { status: number; page: string } | undefined;
 
   beforeEach(async () => {
     calls.length = 0;
     answers = [];
+    rawAnswer = undefined;
     server = createServer((request, response) => {
       calls.push(request.headers);
+      if (rawAnswer) return void response.writeHead(rawAnswer.status).end(rawAnswer.page);
       const [status, body] = answers.shift() ?? [200, { updates: [{ topic: 'chat', version: 7 }] }];
       if (status === 0) return void request.socket.destroy();
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -125,6 +128,19 @@ describe('a publisher', () => {
     answers = [[400, reason]];
     const refused = new Publisher({ url, secret: WEBHOOK_SECRET }).publish('chat');
     await expect(refused).rejects.toMatchObject({ name: 'PublishError', status: 400, ...reason });
+    expect(calls).toHaveLength(1);
+  });
+
+  it.each([
+    [404, 'the page of a proxy'],
+    [401, '"no object"'],
+    [200, '<html>a login page</html>'],
+    [403, ''],
+  ])('rejects at once with the status %i of an answer that is not of a webhook: %j', async (status, page) => {
+    rawAnswer = { status, page };
+    const refused = new Publisher({ url, secret: WEBHOOK_SECRET }).publish('chat');
+    const expected = { name: 'PublishError', message: `the webhook answered ${status}`, status, code: '', detail: '' };
+    await expect(refused).rejects.toMatchObject(expected);
     expect(calls).toHaveLength(1);
   });
 

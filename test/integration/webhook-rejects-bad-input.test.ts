@@ -140,7 +140,7 @@ describe('a bad body', () => {
 
   it('with an unknown member is answered with its name and the known ones', async () => {
     const { detail } = await (await post({ body: '{"topic":"chat","dta":1}' })).json();
-    expect(detail).toBe('The body may have the members topic, topics, data, spread, not "dta"');
+    expect(detail).toBe('The body may have the members topic, topics, data, spread, or only updates, not "dta"');
   });
 
   it('that is compressed gets 415', async () => {

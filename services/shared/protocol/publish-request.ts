@@ -80,7 +80,10 @@ function requireKnownMembers(names: Iterable<string>): void {
   for (const name of names) {
     if (MEMBERS.includes(name)) continue;
     const shown = JSON.stringify(name.slice(0, MAX_SHOWN_LENGTH));
-    throw new AppError('unknown_member', `The body may have the members ${MEMBERS.join(', ')}, not ${shown}`);
+    throw new AppError(
+      'unknown_member',
+      `The body may have the members ${MEMBERS.join(', ')}, or only ${UPDATES}, not ${shown}`,
+    );
   }
 }
 
