@@ -16,7 +16,7 @@ describe('npm run bench', { timeout: 60_000 }, () => {
   it.each([
     [['--onyl', 'fan-out'], /^Unknown option '--onyl'$/],
     [['fan-out'], /^Unexpected argument 'fan-out'.*$/],
-    [['--only', 'fanout'], /^unknown bench: fanout; available: fan-out, .*http-fan-out$/],
+    [['--only', 'fanout'], /^unknown bench: fanout; available: fan-out, .*http-fan-out/],
     [
       ['--against', 'no-such-build'],
       /^--against no-such-build: neither the folder of a build, nor a commit of this clone$/,
