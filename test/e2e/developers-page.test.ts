@@ -186,7 +186,9 @@ describe('the page for developers', { timeout: 90_000 }, () => {
       'https://push.example.org/asyncapi.json',
     );
     await page.click('button[data-copies="command-line-code"]');
-    expect(await page.innerText('button[data-copies="command-line-code"]')).toBe('Copied');
+    await eventually(async () =>
+      expect(await page.innerText('button[data-copies="command-line-code"]')).toBe('Copied'),
+    );
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
       'npx heliograph listen orders/1 --url https://push.example.org',
     );
