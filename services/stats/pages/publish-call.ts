@@ -1,4 +1,4 @@
-import { createHmac, randomUUID } from 'node:crypto';
+import { Webhook } from 'standardwebhooks';
 import { AppError } from '../../shared/errors.ts';
 import { parseSecretKey } from '../../shared/protocol/signing-secret.ts';
 
@@ -50,11 +50,10 @@ function credentialHeaders(credential: string, body: string): Record<string, str
   const key = parseSecretKey(credential.trim());
   // What no header can contain is no token of a webhook either.
   if (key === undefined) return { Authorization: `Bearer ${credential.trim().replace(/[^\x21-\x7e]/g, '?')}` };
-  const [id, timestamp] = [randomUUID(), String(Math.floor(Date.now() / 1000))];
-  const signed = createHmac('sha256', Buffer.from(key, 'base64')).update(`${id}.${timestamp}.${body}`);
+  const [id, now] = [crypto.randomUUID(), new Date()];
   return {
     'webhook-id': id,
-    'webhook-timestamp': timestamp,
-    'webhook-signature': `v1,${signed.digest('base64')}`,
+    'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
+    'webhook-signature': new Webhook(Buffer.from(key, 'base64'), { format: 'raw' }).sign(id, now, body),
   };
 }
