@@ -1,8 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { TransportName } from '../../client/heliograph-client.ts';
-import { EnvReader } from '../../shared/config/env-reader.ts';
-import { readWebhookAccess } from '../../shared/config/webhook-access.ts';
 import type { Topic } from '../../shared/update/topic.ts';
+import { readerWith, readRelayUrl, readWebhook } from '../addresses.ts';
 import {
   durationArgument,
   parsePortArgument,
@@ -69,15 +68,10 @@ async function run(options: CanaryOptions, { env }: CommandContext): Promise<voi
 }
 
 function readConfig(options: CanaryOptions, env: CommandContext['env']): CanaryConfig {
-  const { url, relay, token, topic, transport, interval: intervalMs, timeout: timeoutMs } = options;
-  const given = {
-    ...(url && { WEBHOOK_URL: url }),
-    ...(relay && { RELAY_URL: relay }),
-    ...(token && { WEBHOOK_TOKEN: token, WEBHOOK_SECRET: '' }),
-  };
-  const reader = new EnvReader({ ...env, ...given });
-  const { webhookUrl = 'http://localhost:8090/webhook', credential } = readWebhookAccess(reader);
-  const relayUrl = reader.url('RELAY_URL', { default: 'http://localhost:8080' });
+  const { topic, transport, interval: intervalMs, timeout: timeoutMs } = options;
+  const reader = readerWith(env, options);
+  const { webhookUrl, credential } = readWebhook(reader);
+  const relayUrl = readRelayUrl(reader);
   reader.finish();
   const relayToken = options.relayToken ?? env.RELAY_TOKEN;
   return { webhookUrl, credential, relayUrl, relayToken, topic, transport, intervalMs, timeoutMs };

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { WebSocket } from 'ws';
 import { Heliograph, type HeliographError, type TopicUpdate } from '../../client/heliograph-client.ts';
-import { EnvReader } from '../../shared/config/env-reader.ts';
 import { ERRORS } from '../../shared/errors.ts';
 import type { Topic } from '../../shared/update/topic.ts';
+import { readerWith, readRelayUrl } from '../addresses.ts';
 import { parseCountArgument, parseTopicArgument, parseUrlArgument } from '../arguments.ts';
 import type { CommandContext } from '../command-context.ts';
 import { CommandError } from '../command-error.ts';
@@ -31,8 +31,8 @@ export function addListenCommand(program: Command, context: CommandContext): voi
 /** Resolves after `count` updates or a signal; rejects once no topic is left that the relay permits. */
 async function listen(topics: readonly Topic[], options: ListenOptions, context: CommandContext): Promise<void> {
   const { env, stdout, stderr } = context;
-  const reader = new EnvReader({ ...env, ...(options.url && { RELAY_URL: options.url }) });
-  const url = reader.url('RELAY_URL', { default: 'http://localhost:8080' });
+  const reader = readerWith(env, { relay: options.url });
+  const url = readRelayUrl(reader);
   reader.finish();
   const client = new Heliograph(url, { topics, token: options.token ?? env.RELAY_TOKEN, WebSocket });
   const permitted = new Set<string>(topics);

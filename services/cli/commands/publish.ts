@@ -1,9 +1,8 @@
 import { text as readAll } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
 import { PublishError, Publisher } from '../../client/publisher.ts';
-import { EnvReader } from '../../shared/config/env-reader.ts';
-import { readWebhookAccess } from '../../shared/config/webhook-access.ts';
 import type { Topic } from '../../shared/update/topic.ts';
+import { readerWith, readWebhook } from '../addresses.ts';
 import { durationArgument, parseTokenArgument, parseTopicArgument, parseUrlArgument } from '../arguments.ts';
 import type { CommandContext } from '../command-context.ts';
 import { CommandError } from '../command-error.ts';
@@ -46,10 +45,9 @@ export function addPublishCommand(program: Command, context: CommandContext): vo
 
 async function publish(topics: readonly Topic[], options: PublishOptions, context: CommandContext): Promise<void> {
   const { env, stdin, stdout, stderr } = context;
-  const { url, token, wait: deliveredWithinMs, timeout: timeoutMs } = options;
-  const given = { ...(url && { WEBHOOK_URL: url }), ...(token && { WEBHOOK_TOKEN: token, WEBHOOK_SECRET: '' }) };
-  const reader = new EnvReader({ ...env, ...given });
-  const { webhookUrl = 'http://localhost:8090/webhook', credential } = readWebhookAccess(reader);
+  const { wait: deliveredWithinMs, timeout: timeoutMs } = options;
+  const reader = readerWith(env, { url: options.url, token: options.token });
+  const { webhookUrl, credential } = readWebhook(reader);
   reader.finish();
   const data = options.data === '-' ? await readAll(stdin) : options.data;
   const body = data === undefined ? {} : { data: parseData(data) };
