@@ -1,12 +1,17 @@
 import type { Clock, Timer } from '../../shared/clock.ts';
 
+/** Times of a client without a sign of life, in milliseconds. */
+export interface SweepLimits {
+  /** A client that has read nothing for this time is disconnected. */
+  readonly stuckMs: number;
+  /** A client that has sent something within this time needs no ping. */
+  readonly heardMs: number;
+}
+
 /** A connection that needs periodic checks. */
 export interface Sweepable {
-  /**
-   * Pings the client unless it has sent something within `heardMs`, or closes the connection if the client has read
-   * nothing for `stuckMs`. Returns false if it closed.
-   */
-  sweep(nowMs: number, limits: { stuckMs: number; heardMs: number }): boolean;
+  /** Pings the client, or closes the connection. Returns false if it closed. */
+  sweep(nowMs: number, limits: SweepLimits): boolean;
 }
 
 /** The longest silence on a connection whose client answers: some proxies close connections after a minute. */

@@ -3,7 +3,7 @@ import type { Topic } from '../../../shared/update/topic.ts';
 import type { Update, Version } from '../../../shared/update/update.ts';
 import type { WebSocket } from '../../engine/engine.ts';
 import type { MessageEncoder } from '../message-encoder.ts';
-import type { Sweepable } from '../sweep.ts';
+import type { Sweepable, SweepLimits } from '../sweep.ts';
 import type { Connection, ConnectionOwner, ConnectRequest } from '../transport.ts';
 
 /** Data that uWebSockets.js keeps for each WebSocket. */
@@ -115,7 +115,7 @@ export class WebsocketConnection implements Connection, Sweepable {
     this.owner?.closed();
   }
 
-  sweep(nowMs: number, { stuckMs, heardMs }: { stuckMs: number; heardMs: number }): boolean {
+  sweep(nowMs: number, { stuckMs, heardMs }: SweepLimits): boolean {
     if (!this.#ws) return true;
     const buffered = this.#ws.getBufferedAmount();
     if (buffered < this.#bufferedBytes) this.progressed(nowMs);

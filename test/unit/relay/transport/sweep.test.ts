@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Sweep, type Sweepable } from '../../../../services/relay/transport/sweep.ts';
+import { Sweep, type Sweepable, type SweepLimits } from '../../../../services/relay/transport/sweep.ts';
 import { VirtualTime } from '../../../support/virtual-time.ts';
 
 const INTERVAL_MS = 15_000;
@@ -13,7 +13,7 @@ class FakeConnection implements Sweepable {
   stuckMs = 0;
   heardMs = 0;
 
-  sweep(nowMs: number, { stuckMs, heardMs }: { stuckMs: number; heardMs: number }): boolean {
+  sweep(nowMs: number, { stuckMs, heardMs }: SweepLimits): boolean {
     this.stuckMs = stuckMs;
     this.heardMs = heardMs;
     this.sweptAtMs.push(nowMs);
