@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { seedsFrom } from './expect-promise.ts';
+import type { RedisData } from './redis-data.ts';
 import { runSchedule } from './run-simulation.ts';
 import type { Sabotage } from './sabotage.ts';
 import type { SimulatedRelay } from './simulated-relay.ts';
+import type { SimulatedShard } from './simulated-shard.ts';
 import type { SimulatedWebhook } from './simulated-webhook.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -55,8 +57,11 @@ async function untilDigested({ time, relays }: Simulation): Promise<void> {
   throw new Error('the relays never digest at the same time');
 }
 
-/** The master restarts with older data. The webhook whose update is lost dies, and another one publishes first. */
-async function restartWithOlderData(simulation: Simulation): Promise<void> {
+/** Redis loads data from before an update whose signals did not arrive, and another webhook publishes first. */
+async function loadOlderData(
+  simulation: Simulation,
+  load: (shard: SimulatedShard, older: RedisData) => Promise<void>,
+): Promise<void> {
   const { cluster, webhooks, time } = simulation;
   const [one, two] = webhooks as [SimulatedWebhook, SimulatedWebhook];
   const { lost, other, shard } = inOnePartition(simulation);
@@ -65,28 +70,25 @@ async function restartWithOlderData(simulation: Simulation): Promise<void> {
   const older = shard.master.data.copy();
   cluster.network.signalLoss = 1;
   await publishBy(simulation, one, lost);
-  one.kill();
-  shard.kill();
-  shard.restart(older);
-  await time.runFor(1000); // until all are connected again
+  await load(shard, older);
   await publishBy(simulation, two, other);
   cluster.network.signalLoss = 0;
+}
+
+/** The master restarts with older data, and the webhook whose update is lost dies. */
+async function restartWithOlderData(simulation: Simulation): Promise<void> {
+  await loadOlderData(simulation, async (shard, older) => {
+    simulation.webhooks[0]?.kill();
+    shard.kill();
+    shard.restart(older);
+    await simulation.time.runFor(1000); // until all are connected again
+  });
   simulation.startWebhook(0);
 }
 
-/** Redis reloads older data in the same process, and another webhook publishes first. */
+/** Redis reloads older data in the same process. */
 async function reloadOlderData(simulation: Simulation): Promise<void> {
-  const { cluster, webhooks, time } = simulation;
-  const [one, two] = webhooks as [SimulatedWebhook, SimulatedWebhook];
-  const { lost, other, shard } = inOnePartition(simulation);
-  await time.runFor(5000);
-  await untilDigested(simulation);
-  const older = shard.master.data.copy();
-  cluster.network.signalLoss = 1;
-  await publishBy(simulation, one, lost);
-  shard.reload(older);
-  await publishBy(simulation, two, other);
-  cluster.network.signalLoss = 0;
+  await loadOlderData(simulation, async (shard, older) => shard.reload(older));
 }
 
 /** The signals of an update do not arrive. */
