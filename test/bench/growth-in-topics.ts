@@ -1,12 +1,11 @@
 import { askRedis } from '../support/redis-admin.ts';
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
-import { topicName } from './clients/messages.ts';
+import { planManyTopics, TOPICS_PER_CLIENT, topicName } from './clients/messages.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
 import { pause } from './test-bed.ts';
 
-const TOPICS_PER_CLIENT = 100;
 const IDLE_MS = 6000; // two rounds of digests
 const AT_ONCE = 100;
 
@@ -40,17 +39,8 @@ async function measure(options: { context: BenchContext; topics: number; updates
         await Promise.all(names.map((name) => cluster.publish(name, {})));
       }
     };
-    const connect = (count: number) =>
-      clients.connect({
-        protocol: 'websocket',
-        port: relay.port,
-        count,
-        topics,
-        topicsPerClient: TOPICS_PER_CLIENT,
-        confirmsSubscription: true,
-      });
     const before = await relay.process.memory();
-    note('subscribe', (await cpuUs(() => connect(topics / TOPICS_PER_CLIENT))) / topics);
+    note('subscribe', (await cpuUs(() => clients.connect(planManyTopics({ port: relay.port, topics })))) / topics);
     note('memory', ((await relay.process.memory()).rss - before.rss) / topics / 1024);
     await publish(topicName);
     await clients.receive(updates);

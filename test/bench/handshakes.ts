@@ -1,31 +1,25 @@
 import { JWT_SECRET, signToken } from '../support/tokens.ts';
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import type { ClientPlan } from './clients/messages.ts';
 import type { Contender } from './servers/contender.ts';
 import { BASELINE, comparedWith, LEGACY_RELAY, RELAY, startRelay } from './servers/contenders.ts';
 import { collect, prefixed, ratios, type Samples, showSummary } from './statistics.ts';
 import { pause, rotate, withTestBeds } from './test-bed.ts';
 
-const RELAYS = [RELAY, LEGACY_RELAY];
-const TOKEN_RELAY: Contender = {
-  ...RELAY,
-  name: `${RELAY.name}, with a token`,
-  start: (options) => startRelay(options, { SUBSCRIBE_AUTH: 'required', JWT_SECRET }),
-};
 const SETTLE_MS = 500;
 const MANY_TOPICS = 16;
 
 async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
-  const token = await signToken({ topics: ['*'] });
-  const withToken: Partial<ClientPlan> = { token };
-  const contenders = [BASELINE, ...RELAYS, TOKEN_RELAY, ...comparedWith([...RELAYS, TOKEN_RELAY], against)];
-  const variants = contenders.flatMap((contender) => {
-    const { name, protocol } = contender;
-    const plan = name.startsWith(TOKEN_RELAY.name) ? withToken : {};
-    const one = { server: name, topics: 1, plan, name };
-    if (protocol !== 'websocket') return [one];
-    const many = { topics: MANY_TOPICS, topicsPerClient: MANY_TOPICS };
-    return [one, { server: name, topics: MANY_TOPICS, plan: { ...plan, ...many }, name: `${name}, 16 topics` }];
+  const tokenRelay: Contender = {
+    ...RELAY,
+    name: `${RELAY.name}, with a token`,
+    plan: { token: await signToken({ topics: ['*'] }) },
+    start: (options) => startRelay(options, { SUBSCRIBE_AUTH: 'required', JWT_SECRET }),
+  };
+  const relays = [RELAY, LEGACY_RELAY, tokenRelay];
+  const contenders = [BASELINE, ...relays, ...comparedWith(relays, against)];
+  const variants = contenders.flatMap(({ name: server, protocol }) => {
+    const one = { server, topics: 1, name: server };
+    return protocol === 'websocket' ? [one, { server, topics: MANY_TOPICS, name: `${server}, 16 topics` }] : [one];
   });
   const clients = quick ? 500 : 3000;
   const rounds = quick ? 2 : 6;
@@ -35,11 +29,11 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
     // Round -1 is a warm-up.
     for (let round = -1; round < rounds; round += 1) {
       progress(`round ${round + 1} of ${rounds}`);
-      for (const { server, name, plan } of rotate(variants, round + 1)) {
+      for (const { server, name, topics } of rotate(variants, round + 1)) {
         const bed = beds.find((candidate) => candidate.name === server);
         if (!bed) continue;
         const startedMs = performance.now();
-        const cpuUs = await bed.cpuUs(() => bed.connect(clients, plan));
+        const cpuUs = await bed.cpuUs(() => bed.connect(clients, { topics, topicsPerClient: topics }));
         const seconds = (performance.now() - startedMs) / 1000;
         await bed.clients.disconnect();
         await pause(SETTLE_MS);

@@ -4,22 +4,13 @@ import { HTTP_CONTENDERS } from './servers/http-contenders.ts';
 import { collect, ratios, type Samples, showSummary } from './statistics.ts';
 import { pause, rotate, type TestBed, withTestBeds } from './test-bed.ts';
 
-const TICK_MS = 5;
 /** Longer than an update takes. */
 const SETTLE_MS = 300;
 
 /** Publishes at a constant rate, and records how old the updates are when clients receive them. */
 async function publishAtRate(bed: TestBed, rate: { perSecond: number; seconds: number }) {
   await bed.clients.takeAges();
-  const startedMs = performance.now();
-  const updates = rate.perSecond * rate.seconds;
-  for (let published = 0; published < updates; ) {
-    const due = Math.min(updates, ((performance.now() - startedMs) / 1000) * rate.perSecond);
-    const batch: Promise<void>[] = [];
-    for (; published < due; published += 1) batch.push(bed.publish());
-    await Promise.all(batch);
-    await pause(TICK_MS);
-  }
+  const updates = await bed.publishAtRate(rate);
   const all = new Latency();
   let received = 0;
   for (;;) {

@@ -1,12 +1,11 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { BASELINE, comparedWith, RELAY } from './servers/contenders.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
-import { pause, TestBed } from './test-bed.ts';
+import { TestBed } from './test-bed.ts';
 
 const RELAYS = [RELAY];
 const OVERLOAD_FACTOR = 4;
 const PADDING_BYTES = 1000;
-const TICK_MS = 10;
 const PARTS = 3;
 const MIB = 1024 * 1024;
 
@@ -17,17 +16,12 @@ async function overload(bed: TestBed, options: { clients: number; seconds: numbe
   const perSecond = await updatesPerSecond(bed, { clients, seconds: seconds / PARTS });
   collect(samples, `${name}: can send`, perSecond);
   await bed.clients.takeAges();
-  const startedMs = performance.now();
-  let published = 0;
   for (let part = 1; part <= PARTS; part += 1) {
-    const endMs = startedMs + (part * seconds * 1000) / PARTS;
-    while (performance.now() < endMs) {
-      const due = ((performance.now() - startedMs) / 1000) * perSecond * OVERLOAD_FACTOR;
-      const batch: Promise<void>[] = [];
-      for (; published < due; published += 1) batch.push(bed.publish(PADDING_BYTES));
-      await Promise.all(batch);
-      await pause(TICK_MS);
-    }
+    await bed.publishAtRate({
+      perSecond: perSecond * OVERLOAD_FACTOR,
+      seconds: seconds / PARTS,
+      paddingBytes: PADDING_BYTES,
+    });
     const { ages } = await bed.clients.takeAges();
     collect(samples, `${name}: age ${part}`, ages.quantile(0.5));
     collect(samples, `${name}: oldest ${part}`, ages.quantile(0.99));

@@ -5,6 +5,7 @@ import type { Contender, RunningServer, StartOptions } from './servers/contender
 
 /** Length of the text in an update besides its timestamp, in bytes: about a short chat message. */
 const PADDING_BYTES = 100;
+const PUBLISH_TICK_MS = 5;
 
 /**
  * Arguments of Node.js under which memory is measured. V8's young generation grows once by up to 48 MiB when many clients
@@ -33,7 +34,7 @@ export class TestBed {
 
   /** Connects `count` more clients, all to one topic unless the plan says otherwise. */
   async connect(count: number, plan: Partial<ClientPlan> = {}): Promise<void> {
-    const { protocol, confirmsSubscription } = this.#contender;
+    const { protocol, confirmsSubscription, plan: ownPlan } = this.#contender;
     const { port, caFile } = this.server;
     await this.clients.connect({
       protocol,
@@ -43,6 +44,7 @@ export class TestBed {
       topics: 1,
       topicsPerClient: 1,
       confirmsSubscription,
+      ...ownPlan,
       ...plan,
     });
   }
@@ -57,6 +59,22 @@ export class TestBed {
     for (let i = 0; i < updates; i += 1) {
       await Promise.all([this.clients.receive(subscribers), this.publish(paddingBytes)]);
     }
+  }
+
+  /** Publishes updates of the first topic at a constant rate, whether or not they are received. Returns their number. */
+  async publishAtRate(options: { perSecond: number; seconds: number; paddingBytes?: number }): Promise<number> {
+    const { perSecond, seconds, paddingBytes } = options;
+    const updates = Math.round(perSecond * seconds);
+    const startedMs = performance.now();
+    let published = 0;
+    for (let elapsedS = 0; elapsedS < seconds; elapsedS = (performance.now() - startedMs) / 1000) {
+      const batch: Promise<void>[] = [];
+      for (; published < Math.min(updates, elapsedS * perSecond); published += 1)
+        batch.push(this.publish(paddingBytes));
+      await Promise.all(batch);
+      await pause(PUBLISH_TICK_MS);
+    }
+    return published;
   }
 
   /** Returns the CPU time of the server during an action, in microseconds. */

@@ -1,10 +1,9 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { TLS_CONTENDERS } from './servers/tls-contenders.ts';
 import { collect, prefixed, ratios, type Samples, showSummary } from './statistics.ts';
-import { pause, rotate, TestBed } from './test-bed.ts';
+import { pause, rotate, SMALL_YOUNG_GENERATION, TestBed } from './test-bed.ts';
 
 const SETTLE_MS = 1000;
-const SMALL_YOUNG_GENERATION = ['--max-semi-space-size=1'];
 const KIB = 1024;
 
 async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {

@@ -1,6 +1,7 @@
 import { askRedis } from '../../support/redis-admin.ts';
 import { startRedisCluster } from '../../support/redis-cluster-fixture.ts';
 import { Clients } from '../clients/clients.ts';
+import { planManyTopics } from '../clients/messages.ts';
 import { startRelayCluster } from '../servers/relay-cluster.ts';
 import { collect, type Samples, showSummary } from '../statistics.ts';
 import { pause } from '../test-bed.ts';
@@ -9,7 +10,6 @@ import type { MeasurePart, Row } from './part.ts';
 
 const SUBSCRIPTIONS = [0, 100, 1000, 10_000];
 const RAISED_SUBSCRIPTIONS = 100_000;
-const TOPICS_PER_CLIENT = 100;
 /** Long enough for several rounds of probes, and for an audit of each partition to be due in about half of the windows. */
 const WINDOW_MS = 15_000;
 
@@ -40,15 +40,7 @@ async function measureSubscriptions(
   try {
     const without = await idleRedisUs();
     const relay = await cluster.addRelay();
-    const subscribe = (count: number) =>
-      clients.connect({
-        protocol: 'websocket',
-        port: relay.port,
-        count: count / TOPICS_PER_CLIENT,
-        topics: count,
-        topicsPerClient: TOPICS_PER_CLIENT,
-        confirmsSubscription: true,
-      });
+    const subscribe = (topics: number) => clients.connect(planManyTopics({ port: relay.port, topics }));
     for (const count of SUBSCRIPTIONS) {
       progress(`${name}: a relay with ${count} subscriptions`);
       if (count > 0) await subscribe(count);

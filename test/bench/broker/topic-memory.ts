@@ -1,6 +1,6 @@
 import { askRedis } from '../../support/redis-admin.ts';
 import { Clients } from '../clients/clients.ts';
-import { topicName } from '../clients/messages.ts';
+import { planManyTopics, topicName } from '../clients/messages.ts';
 import { startRelayCluster } from '../servers/relay-cluster.ts';
 import { collect, showSummary } from '../statistics.ts';
 import { SMALL_YOUNG_GENERATION } from '../test-bed.ts';
@@ -8,7 +8,6 @@ import type { MeasurePart, Row } from './part.ts';
 
 const DATA_BYTES = [0, 100, 4096];
 const AT_ONCE = 100;
-const TOPICS_PER_CLIENT = 100;
 /** Subscribed to before: a process that has just started grows by more than its topics. */
 const EARLIER_TOPICS = 2000;
 
@@ -35,14 +34,7 @@ export const measureTopicMemory: MeasurePart = async ({ redis, quick, progress }
       }
       const redisAfter = await usedBytes();
       const subscribe = async (count: number) => {
-        await clients.connect({
-          protocol: 'websocket',
-          port: relay.port,
-          count: count / TOPICS_PER_CLIENT,
-          topics: count,
-          topicsPerClient: TOPICS_PER_CLIENT,
-          confirmsSubscription: true,
-        });
+        await clients.connect(planManyTopics({ port: relay.port, topics: count }));
         return relay.process.memory();
       };
       const relayBefore = await subscribe(EARLIER_TOPICS);

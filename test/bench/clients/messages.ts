@@ -25,6 +25,21 @@ export interface ClientPlan {
   readonly confirmsSubscription: boolean;
 }
 
+/** The topics of each client of `planManyTopics`. */
+export const TOPICS_PER_CLIENT = 100;
+
+/** Returns a plan of WebSocket clients with `TOPICS_PER_CLIENT` topics each, for a relay that is to have this many topics. */
+export function planManyTopics({ port, topics }: { port: number; topics: number }): ClientPlan {
+  return {
+    protocol: 'websocket',
+    port,
+    count: topics / TOPICS_PER_CLIENT,
+    topics,
+    topicsPerClient: TOPICS_PER_CLIENT,
+    confirmsSubscription: true,
+  };
+}
+
 /** A request to a client process, which sends one response. */
 export type ClientRequest =
   | { readonly type: 'connect'; readonly plan: ClientPlan }

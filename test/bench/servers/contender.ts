@@ -1,3 +1,4 @@
+import type { ClientPlan } from '../clients/messages.ts';
 import type { MeasuredProcess } from './measured-process.ts';
 
 /** The protocol between clients and server. */
@@ -30,5 +31,7 @@ export interface Contender {
   readonly protocol: Protocol;
   /** The server confirms subscriptions. */
   readonly confirmsSubscription: boolean;
+  /** What its clients need beside the plan of the bench. */
+  readonly plan?: Partial<ClientPlan>;
   start(options: StartOptions): Promise<RunningServer>;
 }
