@@ -223,7 +223,7 @@ describe('the statistics pages in a browser', () => {
     const row = page.locator('section:has(#requests) tbody tr', { hasText: 'webhook POST /webhook' });
     await eventually(async () => {
       await page.reload();
-      expect(await row.locator('.code').innerText()).toBe('401 unauthorized');
+      expect(await row.locator('.code').allInnerTexts()).toEqual(['401 unauthorized']); // does not wait for the next reload
     });
     await row.locator('th a').click();
     const traces = page.locator('.traces .what');

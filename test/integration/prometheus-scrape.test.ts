@@ -85,6 +85,7 @@ describe('a real Prometheus with the shipped configuration', () => {
     prometheus = await PrometheusProcess.start({ config: fastConfig(services), rules: impatientRules() });
     await eventually(async () => {
       expect(await prometheus.query('webhook_requests_total + on () chat_comments_total')).toHaveLength(1);
+      expect(await prometheus.query('relay_delivery_latency_seconds_count')).toHaveLength(2);
     });
     expect((await waitForDelivery()).status).toBe(200);
     const comment = { name: 'Ada', text: 'Look now' };
