@@ -5,7 +5,7 @@ export interface BenchContext {
   readonly redis: RedisProcess;
   /** Use fewer clients and rounds, for approximate results. */
   readonly quick: boolean;
-  /** Folder of another build to compare relays with, instead of ws and Socket.IO. */
+  /** Folder of another build to compare with, instead of the peers. */
   readonly against: string | undefined;
   /** Reports progress. */
   progress(text: string): void;
@@ -23,7 +23,10 @@ export interface BenchResult {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
   readonly goals: readonly Goal[];
+  /** By name, one for each round. Those of another build have `OTHER_BUILD` in their name. */
   readonly samples: Readonly<Record<string, readonly number[]>>;
+  /** Parts of the names of samples of which more is better; of all others, less is. */
+  readonly moreIsBetter?: readonly string[];
 }
 
 /** A benchmark. */

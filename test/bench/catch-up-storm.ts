@@ -1,28 +1,31 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
 import { topicName } from './clients/messages.ts';
+import { buildsOf } from './compare-builds.ts';
 import { readCommands } from './redis-counts.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
-import { pause } from './test-bed.ts';
+import { inRounds, pause } from './test-bed.ts';
 
 const TOPICS = 100;
 const SETTLE_MS = 500;
 
 /** Connects the clients of a lost relay at once to another relay that does not have their topics yet. */
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
   const clients = quick ? 1000 : 10_000;
   const rounds = quick ? 1 : 3;
   const samples: Samples = {};
-  for (let round = 0; round < rounds; round += 1) {
-    const cluster = await startRelayCluster({ redisUrl: redis.url });
+  const builds = buildsOf(against);
+  for (const { round, suffix, ...build } of inRounds(builds, rounds)) {
+    const cluster = await startRelayCluster({ redisUrl: redis.url, ...build });
     const connections = new Clients();
     try {
       for (let i = 0; i < TOPICS; i += 1) await cluster.publish(topicName(i), { text: 'x'.repeat(100) });
-      for (const [kind, since] of [
+      for (const [what, since] of [
         ['all notified', 1],
         ['none notified', undefined],
       ] as const) {
+        const kind = `${what}${suffix}`;
         progress(`round ${round + 1} of ${rounds}: ${kind}`);
         const relay = await cluster.addRelay();
         const plan = {
@@ -53,7 +56,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
       await cluster.stop();
     }
   }
-  const kinds = ['all notified', 'none notified'];
+  const kinds = builds.flatMap(({ suffix }) => [`all notified${suffix}`, `none notified${suffix}`]);
   const show = (kind: string, cost: string, digits: number) => showSummary(samples[`${kind}: ${cost}`], digits);
   return {
     columns: [

@@ -1,16 +1,17 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { RELAY } from './servers/contenders.ts';
+import { ofOtherBuild, RELAY } from './servers/contenders.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
 import { rotate, withTestBeds } from './test-bed.ts';
 
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
   const counts = quick ? [250, 500, 1000] : [1250, 2500, 5000, 10_000];
   const rounds = quick ? 2 : 5;
   const deliveries = quick ? 5000 : 40_000;
   const samples: Samples = {};
-  const contenders = counts.map((count) => ({ ...RELAY, name: `${count} clients` }));
+  const own = counts.map((count) => ({ ...RELAY, name: `${count} clients` }));
+  const contenders = [...own, ...ofOtherBuild(own, against)];
   await withTestBeds(contenders, { redisUrl: redis.url }, async (beds) => {
-    const all = beds.map((bed, i) => ({ bed, clients: counts[i] ?? 0 }));
+    const all = beds.map((bed, i) => ({ bed, clients: counts[i % counts.length] ?? 0 }));
     for (const { bed, clients } of all) {
       progress(`${clients} clients connect`);
       await bed.connect(clients);
@@ -26,8 +27,8 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
   });
   const median = (count: number | undefined) => summarize(samples[`${count} clients`]).median;
   return {
-    columns: ['clients of one relay', 'CPU per delivery, µs'],
-    rows: counts.map((count) => [String(count), showSummary(samples[`${count} clients`], 2)]),
+    columns: ['one relay', 'CPU per delivery, µs'],
+    rows: contenders.map(({ name }) => [name, showSummary(samples[name], 2)]),
     goals: [
       {
         description: 'CPU per delivery, most clients relative to fewest',

@@ -1,15 +1,23 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
 import { topicName } from './clients/messages.ts';
+import { buildsOf } from './compare-builds.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
+import { rotate } from './test-bed.ts';
 
 const COUNTS = [1, 2, 4];
 
 /** Returns the CPU of each relay for one update to all clients, in microseconds. */
-async function measure(options: { redisUrl: string; relays: number; clients: number; updates: number }) {
-  const { redisUrl, relays: count, clients: total, updates } = options;
-  const cluster = await startRelayCluster({ redisUrl });
+async function measure(options: {
+  redisUrl: string;
+  build?: string;
+  relays: number;
+  clients: number;
+  updates: number;
+}) {
+  const { relays: count, clients: total, updates } = options;
+  const cluster = await startRelayCluster(options);
   const clients = new Clients();
   try {
     const relays = [];
@@ -39,26 +47,32 @@ async function measure(options: { redisUrl: string; relays: number; clients: num
   }
 }
 
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
   const clients = quick ? 800 : 8000;
   const rounds = quick ? 1 : 3;
   const updates = 20;
+  const builds = buildsOf(against);
   const samples: Samples = {};
   for (let round = 0; round < rounds; round += 1) {
     for (const relays of COUNTS) {
-      progress(`round ${round + 1} of ${rounds}: ${relays} relays`);
-      const each = await measure({ redisUrl: redis.url, relays, clients, updates });
-      for (const cpuUs of each) collect(samples, `${relays}`, cpuUs / 1000);
+      for (const { suffix, ...build } of rotate(builds, round)) {
+        const name = `${relays} relays${suffix}`;
+        progress(`round ${round + 1} of ${rounds}: ${name}`);
+        const each = await measure({ redisUrl: redis.url, ...build, relays, clients, updates });
+        for (const cpuUs of each) collect(samples, name, cpuUs / 1000);
+      }
     }
   }
-  const median = (count: number) => summarize(samples[`${count}`]).median;
+  const median = (count: number, suffix = '') => summarize(samples[`${count} relays${suffix}`]).median;
   return {
-    columns: ['relays', 'CPU per relay and update, ms', 'relative to one relay'],
-    rows: COUNTS.map((count) => [
-      String(count),
-      showSummary(samples[`${count}`], 2),
-      (median(count) / median(1)).toFixed(2),
-    ]),
+    columns: ['cluster', 'CPU per relay and update, ms', 'relative to one relay'],
+    rows: builds.flatMap(({ suffix }) =>
+      COUNTS.map((count) => [
+        `${count} relays${suffix}`,
+        showSummary(samples[`${count} relays${suffix}`], 2),
+        (median(count, suffix) / median(1, suffix)).toFixed(2),
+      ]),
+    ),
     goals: [
       {
         description: 'CPU of each of four relays, relative to a single relay',

@@ -2,9 +2,10 @@ import { askRedis } from '../support/redis-admin.ts';
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
 import { planManyTopics, TOPICS_PER_CLIENT, topicName } from './clients/messages.ts';
+import { buildsOf } from './compare-builds.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, type Samples, showSummary, summarize } from './statistics.ts';
-import { pause } from './test-bed.ts';
+import { pause, rotate } from './test-bed.ts';
 
 const IDLE_MS = 6000; // two rounds of digests
 const AT_ONCE = 100;
@@ -20,11 +21,16 @@ const COSTS = {
 } as const;
 
 /** Measures the costs of a relay with the given number of topics, each with one client. */
-async function measure(options: { context: BenchContext; topics: number; updates: number; samples: Samples }) {
-  const { context, topics, updates, samples } = options;
+async function measure(options: {
+  context: BenchContext;
+  build?: string;
+  topics: number;
+  updates: number;
+  note: (cost: keyof typeof COSTS, value: number) => void;
+}) {
+  const { context, topics, updates, note, ...build } = options;
   const { redis } = context;
-  const note = (cost: keyof typeof COSTS, value: number) => collect(samples, `${topics} topics: ${COSTS[cost]}`, value);
-  const cluster = await startRelayCluster({ redisUrl: redis.url });
+  const cluster = await startRelayCluster({ redisUrl: redis.url, ...build });
   const clients = new Clients();
   try {
     const relay = await cluster.addRelay();
@@ -63,11 +69,16 @@ async function run(context: BenchContext): Promise<BenchResult> {
   const counts = context.quick ? [2500, 10_000] : [25_000, 50_000, 100_000];
   const rounds = context.quick ? 1 : 2;
   const updates = context.quick ? 500 : 2000;
+  const builds = buildsOf(context.against);
   const samples: Samples = {};
   for (let round = 0; round < rounds; round += 1) {
     for (const topics of counts) {
-      context.progress(`round ${round + 1} of ${rounds}: ${topics} topics`);
-      await measure({ context, topics, updates, samples });
+      for (const { suffix, ...build } of rotate(builds, round)) {
+        const name = `${topics} topics${suffix}`;
+        context.progress(`round ${round + 1} of ${rounds}: ${name}`);
+        const note = (cost: keyof typeof COSTS, value: number) => collect(samples, `${name}: ${COSTS[cost]}`, value);
+        await measure({ context, ...build, topics, updates, note });
+      }
     }
   }
   const median = (count: number | undefined, cost: string) => summarize(samples[`${count} topics: ${cost}`]).median;
@@ -78,11 +89,13 @@ async function run(context: BenchContext): Promise<BenchResult> {
   });
   const costs = Object.values(COSTS);
   return {
-    columns: ['topics, each with one client', ...costs],
-    rows: counts.map((count) => [
-      String(count),
-      ...costs.map((cost) => showSummary(samples[`${count} topics: ${cost}`], cost === COSTS.memory ? 2 : 1)),
-    ]),
+    columns: ['one relay, a client for each topic', ...costs],
+    rows: builds
+      .flatMap(({ suffix }) => counts.map((count) => `${count} topics${suffix}`))
+      .map((name) => [
+        name,
+        ...costs.map((cost) => showSummary(samples[`${name}: ${cost}`], cost === COSTS.memory ? 2 : 1)),
+      ]),
     goals: [
       growth('CPU to subscribe to a topic', COSTS.subscribe),
       growth('CPU to deliver an update', COSTS.deliver),

@@ -59,6 +59,7 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
     ]),
     goals: [],
     samples: { ...prefixed('CPU', cpu), ...prefixed('per second', perSecond) },
+    moreIsBetter: ['per second: '],
   };
 }
 

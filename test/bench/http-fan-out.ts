@@ -1,6 +1,6 @@
 import { Latency } from '../../services/loadtest/measure/latency.ts';
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { HTTP_CONTENDERS } from './servers/http-contenders.ts';
+import { httpContenders } from './servers/http-contenders.ts';
 import { collect, ratios, type Samples, showSummary } from './statistics.ts';
 import { pause, rotate, type TestBed, withTestBeds } from './test-bed.ts';
 
@@ -22,7 +22,7 @@ async function publishAtRate(bed: TestBed, rate: { perSecond: number; seconds: n
   }
 }
 
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
   // The same deliveries per second for both counts, as many as two cores can send and receive.
   const loads = quick
     ? [{ clients: 200, perSecond: 50 }]
@@ -35,7 +35,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
   const samples: Samples = {};
   const rows: string[][] = [];
   for (const { clients, perSecond } of loads) {
-    for (const contenders of Object.values(HTTP_CONTENDERS)) {
+    for (const contenders of httpContenders(against)) {
       const key = (name: string, value: string) => `${clients}, ${name}: ${value}`;
       await withTestBeds(contenders, { redisUrl: redis.url }, async (beds) => {
         for (const bed of beds) {
@@ -84,6 +84,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
     rows,
     goals: [],
     samples,
+    moreIsBetter: [': received'],
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import type { Contender } from './servers/contender.ts';
-import { BASELINE, RELAY, startPublisher, startRelay } from './servers/contenders.ts';
+import { BASELINE, ofOtherBuild, RELAY, startPublisher, startRelay } from './servers/contenders.ts';
 import { collect, ratios, type Samples, showSummary, summarize } from './statistics.ts';
 import { pause, withTestBeds } from './test-bed.ts';
 
@@ -17,12 +17,12 @@ const PINGING_RELAY: Contender = {
   start: (options) => startRelay(options, { PING_INTERVAL: `${PING_INTERVAL_S}s` }),
 };
 
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
   const servers = quick ? 1 : 6;
   const clients = quick ? 2000 : Math.floor(100_000 / servers) * servers;
   const seconds = quick ? 2 * PING_INTERVAL_S : 300;
   const samples: Samples = {};
-  const contenders = [PINGING_BASELINE, PINGING_RELAY];
+  const contenders = [PINGING_BASELINE, PINGING_RELAY, ...ofOtherBuild([PINGING_RELAY], against)];
   for (const contender of contenders) {
     await withTestBeds(Array<Contender>(servers).fill(contender), { redisUrl: redis.url }, async (beds) => {
       progress(`${clients} clients connect to ${contender.name}`);

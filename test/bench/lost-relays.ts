@@ -3,10 +3,12 @@ import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { mainThreadCpuUs } from './broker/main-thread.ts';
 import { Clients } from './clients/clients.ts';
 import { type ClientPlan, topicName } from './clients/messages.ts';
+import { buildsOf } from './compare-builds.ts';
 import type { RunningServer } from './servers/contender.ts';
 import { BASELINE } from './servers/contenders.ts';
 import { type RelayCluster, startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, type Samples, showSummary } from './statistics.ts';
+import { rotate } from './test-bed.ts';
 
 /** Fewer than the files that a process may open in many systems. */
 const CLIENTS_PER_SERVER = 17_000;
@@ -55,7 +57,7 @@ async function withClients(
 
 /** Connects as many clients to the relays, each with a topic of its own, and raises all floors. */
 async function raiseFloors(
-  deps: { redisUrl: string; clients: number; measure: Measure },
+  deps: { redisUrl: string; clients: number; measure: (action: () => Promise<unknown>) => Promise<void> },
   pools: readonly Clients[],
   relays: readonly RunningServer[],
 ) {
@@ -74,16 +76,15 @@ async function raiseFloors(
       confirmsSubscription: true,
     });
   }
-  await measure(EVENTS.floor, relays, () =>
-    Promise.all([...pools.map((pool) => pool.receive(count)), askRedis(redisUrl, 'FLUSHALL')]),
-  );
+  await measure(() => Promise.all([...pools.map((pool) => pool.receive(count)), askRedis(redisUrl, 'FLUSHALL')]));
 }
 
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
   const count = quick ? 1 : 6;
   const clients = quick ? 1000 : Math.floor(100_000 / count) * count;
   if (clients / count > CLIENTS_PER_SERVER) throw new Error('too many clients for a process');
   const rounds = quick ? 1 : 3;
+  const builds = buildsOf(against);
   const samples: Samples = {};
   const measure: Measure = async (event, servers, action) => {
     const cpuUs = () => servers.reduce((sum, { process }) => sum + process.cpuUs, 0);
@@ -107,28 +108,31 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
         await Promise.all(pools.map((pool) => pool.ready()));
       }),
     );
-    progress(`round ${round + 1} of ${rounds}: relays`);
-    const cluster: RelayCluster = await startRelayCluster({ redisUrl: redis.url });
-    try {
-      const relays = { clients, count, start: () => cluster.addRelay(), plan: {} };
-      await withClients(relays, async (pools, lost, left) => {
-        await measure(EVENTS.killed, left, async () => {
-          await Promise.all(lost.map((server) => server.stop()));
-          for (let i = 0; i < TOPICS; i += 1) await cluster.publish(topicName(i), {});
-          await Promise.all(pools.map((pool) => pool.receive(clients / count)));
+    for (const { suffix, ...build } of rotate(builds, round)) {
+      progress(`round ${round + 1} of ${rounds}: relays${suffix}`);
+      const cluster: RelayCluster = await startRelayCluster({ redisUrl: redis.url, ...build });
+      try {
+        const relays = { clients, count, start: () => cluster.addRelay(), plan: {} };
+        await withClients(relays, async (pools, lost, left) => {
+          await measure(`${EVENTS.killed}${suffix}`, left, async () => {
+            await Promise.all(lost.map((server) => server.stop()));
+            for (let i = 0; i < TOPICS; i += 1) await cluster.publish(topicName(i), {});
+            await Promise.all(pools.map((pool) => pool.receive(clients / count)));
+          });
+          const measureFloors = (action: () => Promise<unknown>) => measure(`${EVENTS.floor}${suffix}`, left, action);
+          await raiseFloors({ redisUrl: redis.url, clients, measure: measureFloors }, pools, left);
         });
-        await raiseFloors({ redisUrl: redis.url, clients, measure }, pools, left);
-      });
-    } finally {
-      await cluster.stop();
+      } finally {
+        await cluster.stop();
+      }
     }
   }
   return {
     columns: [`${clients} clients`, ...COLUMNS],
-    rows: Object.values(EVENTS).map((event) => [
-      event,
-      ...COLUMNS.map((column) => showSummary(samples[`${event}: ${column}`], 1)),
-    ]),
+    rows: [
+      EVENTS.bare,
+      ...builds.flatMap(({ suffix }) => [`${EVENTS.killed}${suffix}`, `${EVENTS.floor}${suffix}`]),
+    ].map((event) => [event, ...COLUMNS.map((column) => showSummary(samples[`${event}: ${column}`], 1))]),
     goals: [],
     samples,
   };

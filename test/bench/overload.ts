@@ -92,6 +92,7 @@ async function run({ redis, quick, against, progress }: BenchContext): Promise<B
       },
     ],
     samples,
+    moreIsBetter: [': can send'],
   };
 }
 

@@ -1,19 +1,22 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
 import { topicName } from './clients/messages.ts';
+import { buildsOf } from './compare-builds.ts';
 import { type CommandCounts, readCommands } from './redis-counts.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
-import { pause } from './test-bed.ts';
+import { collect, type Samples, showSummary, summarize } from './statistics.ts';
+import { inRounds, pause } from './test-bed.ts';
 
 const CLIENTS = 200;
 const TOPICS = 50;
 /** Commands sent by Redis clients; all others are called by scripts. */
 const SENT = ['eval', 'evalsha', 'hmget', 'get', 'set', 'ping', 'subscribe', 'unsubscribe', 'client|setname', 'hello'];
 
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
-  const idleMs = quick ? 3000 : 12_000;
-  const updates = quick ? 50 : 500;
-  const cluster = await startRelayCluster({ redisUrl: redis.url });
+/** Returns how often a relay and a webhook of a build call each command, by its name. */
+async function countCommands({ redis, quick, progress }: BenchContext, build: { build?: string }) {
+  const idleMs = quick ? 3000 : 4000;
+  const updates = quick ? 50 : 200;
+  const cluster = await startRelayCluster({ redisUrl: redis.url, ...build });
   const clients = new Clients();
   try {
     const relay = await cluster.addRelay();
@@ -36,34 +39,48 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
     const busySeconds = busy.seconds;
     const idlePerSecond = (name: string) => (idle.calls.get(name) ?? 0) / idle.seconds;
     const perUpdate = (name: string) => ((busy.calls.get(name) ?? 0) - idlePerSecond(name) * busySeconds) / updates;
-    const names = [...new Set([...idle.calls.keys(), ...busy.calls.keys()])].filter((name) => name !== 'info').sort();
-    const sent = names.filter((name) => SENT.includes(name));
-    const sum = (of: readonly string[], value: (name: string) => number) =>
-      of.reduce((total, name) => total + value(name), 0);
-    const row = (name: string, of: readonly string[]) => [
-      name,
-      sum(of, idlePerSecond).toFixed(1),
-      Math.max(0, sum(of, perUpdate)).toFixed(2),
-    ];
-    return {
-      columns: ['commands', 'per idle second', 'per update'],
-      rows: [
-        row('sent to Redis', sent),
-        row(
-          'called by scripts',
-          names.filter((name) => !SENT.includes(name)),
-        ),
-        ...names
-          .filter((name) => sum([name], perUpdate) > 0.05 || idlePerSecond(name) > 0.05)
-          .map((name) => row(`  ${name}`, [name])),
-      ],
-      goals: [],
-      samples: Object.fromEntries(names.map((name) => [name, [idlePerSecond(name), perUpdate(name)]])),
-    };
+    return [...new Set([...idle.calls.keys(), ...busy.calls.keys()])]
+      .filter((name) => name !== 'info')
+      .map((name) => ({ name, idlePerSecond: idlePerSecond(name), perUpdate: Math.max(0, perUpdate(name)) }));
   } finally {
     await clients.stop();
     await cluster.stop();
   }
+}
+
+async function run(context: BenchContext): Promise<BenchResult> {
+  const builds = buildsOf(context.against);
+  const samples: Samples = {};
+  const names = new Set<string>();
+  for (const { suffix, ...build } of inRounds(builds, context.quick ? 1 : 3)) {
+    const commands = await countCommands(context, build);
+    const note = (name: string, of: typeof commands) => {
+      names.add(name);
+      const sum = (key: 'idlePerSecond' | 'perUpdate') => of.reduce((total, command) => total + command[key], 0);
+      collect(samples, `${name}${suffix}: idle`, sum('idlePerSecond'));
+      collect(samples, `${name}${suffix}: update`, sum('perUpdate'));
+    };
+    note(
+      'sent to Redis',
+      commands.filter(({ name }) => SENT.includes(name)),
+    );
+    note(
+      'called by scripts',
+      commands.filter(({ name }) => !SENT.includes(name)),
+    );
+    for (const command of commands.toSorted((a, b) => (a.name < b.name ? -1 : 1))) note(`  ${command.name}`, [command]);
+  }
+  const rows = builds.flatMap(({ suffix }) => [...names].map((name) => `${name}${suffix}`));
+  const isRare = (name: string) =>
+    ['idle', 'update'].every((key) => summarize(samples[`${name}: ${key}`]).high <= 0.05);
+  return {
+    columns: ['commands', 'per idle second', 'per update'],
+    rows: rows
+      .filter((name) => !isRare(name))
+      .map((name) => [name, showSummary(samples[`${name}: idle`], 1), showSummary(samples[`${name}: update`], 2)]),
+    goals: [],
+    samples,
+  };
 }
 
 async function countWhile(redis: BenchContext['redis'], action: () => Promise<void>) {

@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Bench, BenchResult } from './bench.ts';
+import { compareBuilds, comparisonRow } from './compare-builds.ts';
 
 /** Renders the results as Markdown that is also readable in a terminal. */
 export function renderReport(deps: {
@@ -22,6 +23,18 @@ export function renderReport(deps: {
     measured <= atMost ? 'yes' : 'NO',
   ]);
   if (goals.length > 0) parts.push('### Goals', renderTable(['metric', 'goal', 'measured', 'reached'], verdicts));
+  const compared = Object.entries(results).flatMap(([name, result]) =>
+    compareBuilds(result).map((comparison) => ({ name, comparison })),
+  );
+  if (compared.length > 0) {
+    const columns = ['bench', 'value', 'relative to the other build', 'spread', 'verdict'];
+    const rows = compared.map(({ name, comparison }) => comparisonRow(name, comparison));
+    const regressions = compared.filter(({ comparison }) => comparison.verdict === 'regression').length;
+    parts.push('### This build and the other', renderTable(columns, rows));
+    parts.push(
+      `${regressions} of ${compared.length} values are a regression: worse by more than 10 % and than the spread.`,
+    );
+  }
   return `${parts.join('\n\n')}\n`;
 }
 

@@ -1,6 +1,7 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
 import { Clients } from './clients/clients.ts';
 import { topicName } from './clients/messages.ts';
+import { buildsOf } from './compare-builds.ts';
 import type { RunningServer } from './servers/contender.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, ratios, type Samples, showSummary, summarize } from './statistics.ts';
@@ -24,8 +25,11 @@ interface Side {
   stop(): Promise<void>;
 }
 
-async function startSide(mode: keyof typeof MODES, redisUrl: string): Promise<Side> {
-  const cluster = await startRelayCluster({ redisUrl, env: MODES[mode] });
+async function startSide(
+  mode: keyof typeof MODES,
+  options: { redisUrl: string; suffix: string; build?: string },
+): Promise<Side> {
+  const cluster = await startRelayCluster({ ...options, env: MODES[mode] });
   const clients = new Clients();
   const stop = async () => {
     await clients.stop();
@@ -42,7 +46,7 @@ async function startSide(mode: keyof typeof MODES, redisUrl: string): Promise<Si
       confirmsSubscription: true,
     } as const;
     await clients.connect({ ...plan, count: CLIENTS });
-    return { mode, webhook, relay, stop };
+    return { mode: `${mode}${options.suffix}`, webhook, relay, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -64,12 +68,15 @@ async function publish(sides: readonly Side[], seconds: number): Promise<void> {
   await Promise.all(calls);
 }
 
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
   const [warmUpSeconds, parts, partSeconds] = quick ? [2, 3, 2] : [15, 10, 6];
   const samples: Samples = {};
   const sides: Side[] = [];
   try {
-    for (const mode of Object.keys(MODES) as (keyof typeof MODES)[]) sides.push(await startSide(mode, redis.url));
+    for (const build of buildsOf(against)) {
+      for (const mode of Object.keys(MODES) as (keyof typeof MODES)[])
+        sides.push(await startSide(mode, { redisUrl: redis.url, ...build }));
+    }
     progress('warm-up');
     await publish(sides, warmUpSeconds);
     for (let part = 0; part < parts; part += 1) {
@@ -91,7 +98,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
   } finally {
     await Promise.all(sides.map((side) => side.stop()));
   }
-  const against = (mode: string, cost: string) => ratios(samples[`${mode}: ${cost}`], samples[`off: ${cost}`]);
+  const relativeToOff = (mode: string, cost: string) => ratios(samples[`${mode}: ${cost}`], samples[`off: ${cost}`]);
   const more = (mode: string) =>
     (samples[`${mode}: both`] ?? []).map((share, i) => share - (samples['off: both']?.[i] ?? 0));
   return {
@@ -103,11 +110,11 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
       'CPU of both, % of a core',
       'memory of both, MiB',
     ],
-    rows: Object.keys(MODES).map((mode) => [
+    rows: sides.map(({ mode }) => [
       mode,
       showSummary(samples[`${mode}: webhook`], 0),
       showSummary(samples[`${mode}: relay`], 0),
-      showSummary(against(mode, 'both'), 3),
+      showSummary(relativeToOff(mode, 'both'), 3),
       showSummary(samples[`${mode}: both`], 1),
       showSummary(samples[`${mode}: memory`], 0),
     ]),

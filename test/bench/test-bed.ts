@@ -111,6 +111,11 @@ export function rotate<T>(items: readonly T[], round: number): T[] {
   return [...items.slice(first), ...items.slice(0, first)];
 }
 
+/** Returns the items of each round, in turn first. */
+export function inRounds<T extends object>(items: readonly T[], rounds: number): (T & { round: number })[] {
+  return Array.from({ length: rounds }, (_, round) => rotate(items, round).map((item) => ({ ...item, round }))).flat();
+}
+
 /** Waits, for background work to finish or to measure an idle time. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,4 +1,5 @@
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
+import { ofOtherBuild } from './servers/contenders.ts';
 import { TLS_CONTENDERS } from './servers/tls-contenders.ts';
 import { collect, prefixed, ratios, type Samples, showSummary } from './statistics.ts';
 import { pause, rotate, SMALL_YOUNG_GENERATION, TestBed } from './test-bed.ts';
@@ -6,15 +7,16 @@ import { pause, rotate, SMALL_YOUNG_GENERATION, TestBed } from './test-bed.ts';
 const SETTLE_MS = 1000;
 const KIB = 1024;
 
-async function run({ redis, quick, progress }: BenchContext): Promise<BenchResult> {
+async function run({ redis, quick, against, progress }: BenchContext): Promise<BenchResult> {
   const [first, more] = quick ? [200, 300] : [1000, 4000];
   const rounds = quick ? 1 : 3;
   const updates = quick ? 10 : 30;
+  const contenders = [...TLS_CONTENDERS, ...ofOtherBuild(TLS_CONTENDERS.slice(0, 2), against)];
   const memory: Samples = {};
   const handshake: Samples = {};
   const delivery: Samples = {};
   for (let round = 0; round < rounds; round += 1) {
-    for (const contender of rotate(TLS_CONTENDERS, round)) {
+    for (const contender of rotate(contenders, round)) {
       const { name } = contender;
       progress(`round ${round + 1} of ${rounds}: ${name}`);
       const bed = await TestBed.start(contender, { redisUrl: redis.url, nodeArgs: SMALL_YOUNG_GENERATION });
@@ -46,7 +48,7 @@ async function run({ redis, quick, progress }: BenchContext): Promise<BenchResul
       'CPU per delivery, µs',
       'relative to no TLS',
     ],
-    rows: TLS_CONTENDERS.map(({ name }) => [
+    rows: contenders.map(({ name }) => [
       name,
       showSummary(memory[name], 2),
       showSummary(handshake[name], 0),

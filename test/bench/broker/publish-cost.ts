@@ -3,6 +3,7 @@ import { parseTopic } from '../../../services/shared/update/topic.ts';
 import type { UpdateBody } from '../../../services/shared/update/update.ts';
 import { encodeBody } from '../../../services/shared/update/update-codec.ts';
 import { updateBody } from '../../support/update-body.ts';
+import { OTHER_BUILD } from '../compare-builds.ts';
 import { THIS_BUILD } from '../servers/relay-cluster.ts';
 import { collect, ratios, type Samples, showSummary, summarize } from '../statistics.ts';
 import { rotate } from '../test-bed.ts';
@@ -37,7 +38,7 @@ export const measurePublishCost: MeasurePart = async ({ redis, quick, against, p
     { name: 'update', ...(await connectPublisher(THIS_BUILD, env)) },
   ];
   if (against !== undefined)
-    contenders.push({ name: 'update of the other build', ...(await connectPublisher(against, env)) });
+    contenders.push({ name: `update${OTHER_BUILD}`, ...(await connectPublisher(against, env)) });
   let next = 0;
   const nextTopic = () => {
     next += 1;

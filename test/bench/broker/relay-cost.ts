@@ -1,6 +1,7 @@
 import { askRedis } from '../../support/redis-admin.ts';
 import { redisBrokers } from '../../support/redis-brokers.ts';
 import type { BenchContext } from '../bench.ts';
+import { OTHER_BUILD } from '../compare-builds.ts';
 import type { MeasuredProcess } from '../servers/measured-process.ts';
 import { type RelayCluster, startRelayCluster, THIS_BUILD } from '../servers/relay-cluster.ts';
 import { collect, type Samples, showSummary, summarize } from '../statistics.ts';
@@ -107,7 +108,7 @@ async function measureExchanges({ redis, quick, progress }: BenchContext, sample
 /** Measures what relays cost Redis, and what updates cost them that none of their clients subscribes to. */
 export const measureRelayCost: MeasurePart = async (context, samples) => {
   const builds: [name: string, folder: string][] = [['relay', THIS_BUILD]];
-  if (context.against !== undefined) builds.push(['relay of the other build', context.against]);
+  if (context.against !== undefined) builds.push([`relay${OTHER_BUILD}`, context.against]);
   for (const [name, build] of builds) {
     await measureUnheard(context, name, build, samples);
     await measureIdle(context, name, build, samples);

@@ -3,6 +3,7 @@ import { Agent, request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { Webhook } from 'standardwebhooks';
 import { freePort } from '../../support/free-port.ts';
+import { buildsOf } from '../compare-builds.ts';
 import type { MeasuredProcess } from '../servers/measured-process.ts';
 import { startRelayCluster } from '../servers/relay-cluster.ts';
 import { ServerProcess } from '../servers/server-process.ts';
@@ -81,10 +82,6 @@ export const measureWebhookCost: MeasurePart = async ({ redis, quick, against, p
   ];
   const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
   const env = { WEBHOOK_TOKENS: TOKEN, WEBHOOK_SECRETS: secret, WEBHOOK_RATE: '0', WEBHOOK_STORAGE: '64MiB' };
-  const builds = [
-    { name: '', build: undefined },
-    ...(against === undefined ? [] : [{ name: 'other build: ', build: against }]),
-  ];
   const clusters: Awaited<ReturnType<typeof startRelayCluster>>[] = [];
   const contenders: Contender[] = [];
   const basePort = await freePort();
@@ -96,13 +93,13 @@ export const measureWebhookCost: MeasurePart = async ({ redis, quick, against, p
   });
   const baseline = { name: BASELINE, process: express, send: createSend(basePort, agent), kind: plain };
   try {
-    for (const { name, build } of builds) {
-      const cluster = await startRelayCluster({ redisUrl: redis.url, env, ...(build === undefined ? {} : { build }) });
+    for (const { suffix, ...build } of buildsOf(against)) {
+      const cluster = await startRelayCluster({ redisUrl: redis.url, env, ...build });
       clusters.push(cluster);
       await cluster.addRelay();
       const { process, port } = await cluster.addWebhook(env);
       for (const kind of kinds)
-        contenders.push({ name: `${name}${kind.name}`, process, send: createSend(port, agent), kind });
+        contenders.push({ name: `${kind.name}${suffix}`, process, send: createSend(port, agent), kind });
     }
     let sent = 0;
     const nextNumber = () => {

@@ -3,6 +3,7 @@ import { createAdapter } from '@socket.io/redis-adapter';
 import { Redis } from 'ioredis';
 import { Server } from 'socket.io';
 import { freePort } from '../../support/free-port.ts';
+import { OTHER_BUILD } from '../compare-builds.ts';
 import type { Contender, RunningServer, StartOptions } from './contender.ts';
 import { startRelayCluster } from './relay-cluster.ts';
 import { ServerProcess } from './server-process.ts';
@@ -113,10 +114,15 @@ const SOCKET_IO: Contender = {
 
 /** Returns the contenders to compare the relays with: those of another build if its folder is given, otherwise ws and Socket.IO. */
 export function comparedWith(relays: readonly Contender[], against: string | undefined): readonly Contender[] {
-  if (against === undefined) return [WS, SOCKET_IO];
+  return against === undefined ? [WS, SOCKET_IO] : ofOtherBuild(relays, against);
+}
+
+/** Returns the same relays of another build; none without its folder. */
+export function ofOtherBuild(relays: readonly Contender[], against: string | undefined): readonly Contender[] {
+  if (against === undefined) return [];
   return relays.map((relay) => ({
     ...relay,
-    name: `${relay.name}, other build`,
+    name: `${relay.name}${OTHER_BUILD}`,
     start: (options) => relay.start({ ...options, build: against }),
   }));
 }

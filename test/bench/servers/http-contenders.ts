@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { startNginx } from '../../support/nginx.ts';
 import type { Contender, Protocol, RunningServer } from './contender.ts';
-import { RELAY, startPublisher } from './contenders.ts';
+import { ofOtherBuild, RELAY, startPublisher } from './contenders.ts';
 import { measuredProgram } from './measured-process.ts';
 
 /** Where Debian's package `libnginx-mod-nchan` puts nchan. */
@@ -44,16 +44,28 @@ function contender(name: string, protocol: Protocol, start: Contender['start']):
 
 const startBare: Contender['start'] = (options) => startPublisher('uws-http-server.ts', options);
 
-/** The contenders of a transport over HTTP; the first is the baseline, the second the relay. */
-export const HTTP_CONTENDERS = {
-  sse: [
-    contender('bare uWebSockets.js, SSE', 'sse', startBare),
-    contender('Heliograph, SSE', 'sse', RELAY.start),
-    contender('nchan, SSE', 'sse', startNchan),
-  ],
-  'long-poll': [
-    contender('bare uWebSockets.js, long-poll', 'long-poll', startBare),
-    contender('Heliograph, long-poll', 'long-poll', RELAY.start),
-    contender('nchan, long-poll', 'nchan-long-poll', startNchan),
-  ],
-} as const satisfies Record<string, readonly [baseline: Contender, relay: Contender, ...others: Contender[]]>;
+/** Returns the contenders of each transport over HTTP; the first is the baseline. */
+export function httpContenders(
+  against: string | undefined,
+): readonly (readonly [baseline: Contender, ...others: Contender[]])[] {
+  return [
+    compared({ transport: 'sse', nchan: 'sse', against }),
+    compared({ transport: 'long-poll', nchan: 'nchan-long-poll', against }),
+  ];
+}
+
+function compared({
+  transport,
+  nchan,
+  against,
+}: {
+  transport: 'sse' | 'long-poll';
+  nchan: Protocol;
+  against: string | undefined;
+}) {
+  const name = transport === 'sse' ? 'SSE' : transport;
+  const relay = contender(`Heliograph, ${name}`, transport, RELAY.start);
+  const others =
+    against === undefined ? [contender(`nchan, ${name}`, nchan, startNchan)] : ofOtherBuild([relay], against);
+  return [contender(`bare uWebSockets.js, ${name}`, transport, startBare), relay, ...others] as const;
+}
