@@ -1,9 +1,10 @@
 import { PendingSubscribers, type Subscriber } from '../../services/relay/hub/pending-subscribers.ts';
 import type { SessionHub, SessionReport } from '../../services/relay/session/session-ports.ts';
 import type { Connection } from '../../services/relay/transport/transport.ts';
+import type { AppError } from '../../services/shared/errors.ts';
 import type { TransportName } from '../../services/shared/protocol/transport-name.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
-import type { Version } from '../../services/shared/update/update.ts';
+import type { Update, Version } from '../../services/shared/update/update.ts';
 
 /** The version of every topic of the fake hub, unless a test sets another one. */
 export const CURRENT_VERSION = 7;
@@ -11,19 +12,30 @@ export const CURRENT_VERSION = 7;
 /** A hub whose topics are all loaded, at one version, and fresh or stale as the test says. */
 export class FakeSessionHub implements SessionHub {
   readonly #pending = new PendingSubscribers();
-  readonly flushPosition = 1;
-  readonly freshnessFlush = 0;
+  flushPosition = 1;
+  freshnessFlush = 0;
+  /** The topics that sessions are subscribed to. */
+  readonly topics: Topic[] = [];
+  /** Positions of the last deliveries; 0 for a topic without one. */
+  readonly flushes = new Map<Topic, number>();
+  /** Topics whose subscribers get an update at the end of this turn. */
+  readonly pendingDeliveries = new Set<Topic>();
   fresh = true;
   version = CURRENT_VERSION;
   /** Whether a client without a version may have missed an update, for each topic and time of its subscription. */
   mayHaveMissed: (topic: Topic, subscribedAtMs: number) => boolean = () => false;
 
-  subscribe(): void {}
-  unsubscribe(): void {}
-  hasRoom = () => true;
+  subscribe(topic: Topic): void {
+    this.topics.push(topic);
+  }
+  unsubscribe(topic: Topic, subscriber: Subscriber): void {
+    this.#pending.remove(topic, subscriber);
+    this.topics.splice(this.topics.indexOf(topic), 1);
+  }
+  hasRoom = (topic: Topic, maxTopics: number) => this.topics.includes(topic) || this.topics.length < maxTopics;
   isFresh = () => this.fresh;
-  flushOf = () => 0;
-  isDeliveryPending = () => false;
+  flushOf = (topic: Topic) => this.flushes.get(topic) ?? 0;
+  isDeliveryPending = (topic: Topic) => this.pendingDeliveries.has(topic);
   current = (topic: Topic) => ({ topic, version: this.version });
 
   awaitFreshness(topic: Topic, subscriber: Subscriber): void {
@@ -39,8 +51,10 @@ export class FakeSessionHub implements SessionHub {
 /** A client's connection that notes what it was sent. While `room` is false, nothing fits. */
 export class FakeSessionConnection implements Connection {
   readonly transport: TransportName;
-  readonly acceptsMessages = true;
-  readonly bufferedBytes = 0;
+  acceptsMessages = true;
+  bufferedBytes = 0;
+  /** The topics whose deliveries include this connection. */
+  readonly topics = new Set<Topic>();
 
   get supportsSpread() {
     return this.transport !== 'legacy';
@@ -53,8 +67,12 @@ export class FakeSessionConnection implements Connection {
     this.transport = transport;
   }
 
-  subscribe(): void {}
-  unsubscribe(): void {}
+  subscribe(topic: Topic): void {
+    this.topics.add(topic);
+  }
+  unsubscribe(topic: Topic): void {
+    this.topics.delete(topic);
+  }
   close(code: number): void {
     this.sent.push(`close ${code}`);
   }
@@ -74,19 +92,33 @@ export class FakeSessionConnection implements Connection {
 export class FakeSessionReport implements SessionReport {
   sends = 0;
   timesBehind = 0;
+  /** Topics of updates that were sent late. */
+  readonly late: Topic[] = [];
+  /** Other events, in their order. */
+  readonly events: string[] = [];
 
   fellBehind(): void {
     this.timesBehind += 1;
   }
-  caughtUp(): void {}
-  bufferDrained(): void {}
-  ended(): void {}
+  caughtUp(): void {
+    this.events.push('caught up');
+  }
+  bufferDrained(): void {
+    this.events.push('buffer drained');
+  }
+  ended(): void {
+    this.events.push('ended');
+  }
   sent(): void {
     this.sends += 1;
   }
   sentPaced(): void {
     this.sends += 1;
   }
-  sentLate(): void {}
-  refused(): void {}
+  sentLate({ topic }: Update): void {
+    this.late.push(topic);
+  }
+  refused({ code }: AppError): void {
+    this.events.push(`refused ${code}`);
+  }
 }

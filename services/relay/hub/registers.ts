@@ -113,8 +113,7 @@ export class Registers {
       return;
     }
     register.stored = Math.max(register.stored, stored.version);
-    const merged = merge(register.update, stored);
-    if (merged !== register.update) this.#set(register, merged);
+    this.#set(register, merge(register.update, stored));
   }
 
   /** Notes that the broker has no update of the topic any more. */
@@ -143,7 +142,7 @@ export class Registers {
     const { data, ...rest } = update;
     const bytes = memoryOf(data ?? '');
     const others = this.#dataBytes - register.dataBytes;
-    const fits = bytes === 0 || others + bytes <= this.#maxDataBytes;
+    const fits = others + bytes <= this.#maxDataBytes;
     if (!fits) this.#dataDropped();
     register.update = fits ? update : rest;
     register.dataBytes = fits ? bytes : 0;

@@ -4,6 +4,7 @@ import { Registers } from '../../../../services/relay/hub/registers.ts';
 import type { Digest } from '../../../../services/shared/broker/broker.ts';
 import type { JsonText } from '../../../../services/shared/update/json-text.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
+import type { Update } from '../../../../services/shared/update/update.ts';
 
 const chat = 'chat' as Topic;
 const SPREAD_MS = 10;
@@ -73,6 +74,47 @@ describe('the version of a topic', () => {
     digest({ floor: 100, base: 400 });
     expect(registers.raise(chat, SPREAD_MS)?.update.version).toBe(400);
     expect(registers.raise(chat, SPREAD_MS)).toBeUndefined();
+  });
+});
+
+describe('a register', () => {
+  it('has version 0 before anything is known of its topic, and is not created by what concerns only known ones', () => {
+    const { registers } = createRegisters();
+    expect(registers.current(chat)).toEqual({ topic: chat, version: 0 });
+    registers.forget(chat);
+    registers.expire(chat);
+    expect([registers.raise(chat, SPREAD_MS), registers.get(chat), registers.dataBytes]).toEqual([
+      undefined,
+      undefined,
+      0,
+    ]);
+  });
+
+  it('keeps the newest update, whichever source brought it first', () => {
+    const { registers } = createRegisters();
+    const [older, newer] = [1, 2].map((version) => ({ topic: chat, version, data: `${version}` as JsonText }));
+    expect(registers.merge(newer as Update)?.update).toEqual(newer);
+    expect(registers.merge(older as Update)).toBeUndefined();
+    registers.load(chat, older);
+    expect([registers.current(chat), registers.get(chat)?.stored]).toEqual([newer, 2]);
+    registers.load(chat, { topic: chat, version: 3 });
+    expect([registers.current(chat).version, registers.get(chat)?.stored]).toEqual([3, 3]);
+  });
+
+  it('is listed with its partition once it is loaded', () => {
+    const partitions = ['a', 'b'];
+    const registers = new Registers({
+      partitionOf: (topic) => partitions.indexOf(topic.charAt(0)),
+      currentVersion: (_, stored) => stored,
+      maxDataBytes: 0,
+      dataDropped() {},
+    });
+    const [a1, a2, b1] = ['a1', 'a2', 'b1'] as [Topic, Topic, Topic];
+    registers.merge({ topic: a1, version: 1 });
+    registers.load(a2, { topic: a2, version: 2 });
+    registers.load(b1, undefined);
+    expect([registers.loaded(a1), registers.loaded(a2)?.update.version]).toEqual([undefined, 2]);
+    expect([0, 1].map((partition) => [...registers.loadedIn(partition)])).toEqual([[[a2, 2]], [[b1, 0]]]);
   });
 });
 
