@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Partition } from '../../../../services/relay/hub/partition.ts';
+import type { PartitionState } from '../../../../services/shared/broker/broker.ts';
 import { RETENTION_US } from '../../../../services/shared/broker/retention.ts';
 
 const AHEAD_MS = 1_790_000_000_000;
@@ -41,5 +42,77 @@ describe('the time of a version', () => {
     learn(0, 1);
     learn(3000, 3001, { epoch: 'e2', aheadMs: AHEAD_MS + 60_000 });
     expect(partition.monotonicAt((3000 + AHEAD_MS + 60_000) * 1000)).toBeCloseTo(2999, 3);
+  });
+});
+
+describe('the state of a partition', () => {
+  const state = (changes: Partial<PartitionState> = {}): PartitionState => ({
+    epoch: 'e1',
+    raiseId: 'r1',
+    isFirstFloor: true,
+    last: 100,
+    floor: 50,
+    base: 60,
+    retainedSince: 40,
+    completeAfter: 30,
+    ...changes,
+  });
+
+  it('is the newest that was seen, and the witness of it: floor, base and versions never decrease', () => {
+    expect(partition.witness).toEqual({ epoch: '', version: 0 });
+    partition.learn(state(), 0);
+    expect([partition.floor, partition.raised, partition.completeAfter]).toEqual([50, 0, 30]);
+    partition.saw(99);
+    partition.saw(101);
+    expect(partition.witness).toEqual({ epoch: 'e1', version: 101, raiseId: 'r1' });
+    partition.learn(state({ epoch: 'e2', last: 10, floor: 5, base: 6, retainedSince: 4, completeAfter: 3 }), 0);
+    expect(partition.witness).toEqual({ epoch: 'e2', version: 101, raiseId: 'r1' });
+    expect([partition.floor, partition.currentVersion(0), partition.completeAfter]).toEqual([50, 60, 3]);
+    // One that is not retained any more counts as none.
+    expect([40, 51, 59, 61].map((stored) => partition.currentVersion(stored))).toEqual([60, 51, 59, 61]);
+  });
+
+  it('knows when its floor was raised, unless that is its first one', () => {
+    partition.learn(state(), 0);
+    expect(partition.raiseFloor(50)).toBe(false);
+    expect([partition.raiseFloor(70), partition.floor, partition.raised]).toEqual([true, 70, 70]);
+    partition.learn(state({ floor: 70, raiseId: 'r2', isFirstFloor: false }), 0);
+    expect([partition.raised, partition.witness.raiseId]).toEqual([70, 'r2']);
+    const other = new Partition();
+    other.learn(state({ isFirstFloor: false }), 0);
+    expect(other.raised).toBe(50);
+  });
+
+  it('acknowledges a raise by signal only if that is above everything seen', () => {
+    partition.learn(state(), 0);
+    partition.raiseFloor(100, 'equal');
+    expect(partition.witness).toEqual({ epoch: 'e1', version: 100, raiseId: 'r1' });
+    partition.raiseFloor(101, 'above');
+    expect(partition.witness).toEqual({ epoch: 'e1', version: 101, raiseId: 'above' });
+    partition.raiseFloor(102);
+    expect(partition.witness).toEqual({ epoch: 'e1', version: 102, raiseId: 'above' });
+  });
+
+  it('is continued by one of the same epoch and raise that has lost nothing behind the cursor', () => {
+    partition.learn(state(), 0);
+    partition.moveCursor(100);
+    expect(partition.cursor).toBe(100);
+    expect([state(), state({ last: 101 })].map((each) => partition.isContinuedBy(each))).toEqual([true, true]);
+    const others = [state({ epoch: 'e2' }), state({ raiseId: 'r2' }), state({ last: 99 })];
+    expect(others.map((each) => partition.isContinuedBy(each))).toEqual([false, false, false]);
+  });
+
+  it('is listed once changes were listed that were requested after its watches were last lost', () => {
+    expect(partition.isListed).toBe(false);
+    partition.listed(partition.losses);
+    expect(partition.isListed).toBe(true);
+    const before = partition.losses;
+    partition.unsignalled.set('chat' as never, { version: 1, atMs: 0 });
+    partition.lose();
+    expect([partition.isListed, partition.unsignalled.size]).toEqual([false, 0]);
+    partition.listed(before);
+    expect(partition.isListed).toBe(false);
+    partition.listed(partition.losses);
+    expect(partition.isListed).toBe(true);
   });
 });

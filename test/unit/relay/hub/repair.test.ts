@@ -22,7 +22,7 @@ const DIGEST: Digest = {
 };
 
 /** Repair with a clock that can be set, and a broker that can fail. */
-function createRepair() {
+function createRepair({ random = 0.5 } = {}) {
   const time = new VirtualTime();
   const day = { offsetMs: 0 };
   const stood = { stillMs: 0 };
@@ -34,6 +34,7 @@ function createRepair() {
     register: Update | undefined;
     reading(): void;
     beforeReply(): void;
+    replyAfterMs: number;
   } = {
     isLost: false,
     signals: 'unproven',
@@ -42,29 +43,41 @@ function createRepair() {
     register: undefined,
     reading() {},
     beforeReply() {},
+    replyAfterMs: 0,
   };
+  const reports: unknown[] = [];
+  const requests: unknown[] = [];
   const calls: string[] = [];
   const witnesses: Witness[] = [];
   const heard: unknown[] = [];
   const freshness: boolean[] = [];
   const raises: string[] = [];
   const named: unknown[] = [];
-  const chatIs: { version: number; unprovenSinceMs?: number | undefined; relapsed?: boolean } = { version: 5 };
+  const chatIs: {
+    version: number | undefined;
+    emptyUpTo?: number;
+    unprovenSinceMs?: number | undefined;
+    relapsed?: boolean;
+  } = { version: 5 };
   const causes: unknown[] = [];
   const clock = {
-    ...time.clock(),
+    ...time.clock(() => random),
     nowMs: () => time.nowMs + day.offsetMs,
     monotonicMs: () => time.nowMs + stood.stillMs,
   };
+  const reply = () =>
+    broker.replyAfterMs > 0 ? new Promise<void>((resolve) => time.after(broker.replyAfterMs, resolve)) : undefined;
   const repair = new Repair({
     clock,
     intervalMs: INTERVAL_MS,
     feed: {
       partitions: 1,
       partitionOf: () => 0,
-      probe: async (_partition, witness) => {
+      probe: async (_partition, witness, waitMs) => {
         calls.push('probe');
         witnesses.push(witness);
+        requests.push(['probe', waitMs]);
+        await reply();
         broker.beforeReply();
         if (broker.isLost) throw new AppError('broker_unavailable');
         return { ...broker.digest, signals: broker.signals };
@@ -75,9 +88,11 @@ function createRepair() {
         if (recent === 'refused') throw new AppError('broker_unavailable');
         return topics.map(() => recent);
       },
-      digest: async (_partition, witness) => {
+      digest: async (_partition, witness, cursor) => {
         calls.push('list');
         witnesses.push(witness);
+        requests.push(['list', cursor]);
+        await reply();
         broker.beforeReply();
         if (broker.isLost) throw new AppError('broker_unavailable');
         return broker.digest;
@@ -91,7 +106,7 @@ function createRepair() {
     handler: {
       watchedIn: () => [[chat, 5]],
       versionOf: (topic) => (topic === chat ? chatIs.version : undefined),
-      emptyUpTo: () => 0,
+      emptyUpTo: () => chatIs.emptyUpTo ?? 0,
       unprovenSinceMs: () => chatIs.unprovenSinceMs,
       hasRelapsed: () => chatIs.relapsed === true,
       changed: (partition, topics) => void named.push([partition, topics]),
@@ -101,17 +116,18 @@ function createRepair() {
       freshnessChanged: (fresh) => void freshness.push(fresh),
     },
     report: {
-      roundBegun() {},
-      digested() {},
-      digestFailed() {},
-      probed() {},
-      updatesRepaired() {},
+      roundBegun: (cause) => void reports.push(['round', cause, time.nowMs]),
+      digested: (seconds) => void reports.push(['digested', seconds]),
+      digestFailed: () => void reports.push(['failed']),
+      probed: (proof) => void reports.push(['probed', proof]),
+      updatesRepaired: (count) => void reports.push(['repaired', count]),
       floorRaised: () => void raises.push('counted'),
-      deafSubscriptionReplaced() {},
+      deafSubscriptionReplaced: () => void reports.push(['deaf']),
       freshness: (_fresh, cause) => void causes.push(cause),
     },
   });
-  return { time, day, stood, broker, freshness, heard, raises, named, chatIs, causes, calls, witnesses, repair };
+  const seen = { freshness, heard, raises, named, causes, calls, witnesses, reports, requests };
+  return { time, day, stood, broker, chatIs, repair, ...seen };
 }
 
 describe('repair', () => {
@@ -360,6 +376,194 @@ describe('a round', () => {
     heard.length = 0;
     for (let i = 0; i < 20 && heard.length === 0; i += 1) expect((await round())[0]).toBe('probe');
     expect(heard).toEqual([{ topic: chat, version: 9 }]);
+    repair.stop();
+  });
+});
+
+describe('rounds', () => {
+  const rounds = (reports: readonly unknown[]) => reports.filter((each) => (each as unknown[])[0] === 'round');
+
+  it.each([
+    [0, 0.9],
+    [1, 1.1],
+  ])('follow one another after the interval, spread by a tenth (random number %s)', async (random, factor) => {
+    const { time, reports, repair } = createRepair({ random });
+    repair.start();
+    await time.runFor(3 * INTERVAL_MS);
+    expect(rounds(reports).slice(0, 2)).toEqual([
+      ['round', 'interval', 0],
+      ['round', 'interval', Math.ceil(INTERVAL_MS * factor)],
+    ]);
+    repair.stop();
+  });
+
+  it('begin at once when the link is up, or directly after the one under way, and then after the interval', async () => {
+    const { time, broker, reports, repair } = createRepair();
+    broker.signals = 'complete';
+    broker.replyAfterMs = 100;
+    repair.start();
+    await time.runFor(50);
+    repair.repairNow('link');
+    repair.repairNow('link');
+    await time.runFor(1000);
+    repair.repairNow('link');
+    await time.runFor(INTERVAL_MS + 100);
+    expect(rounds(reports)).toEqual([
+      ['round', 'interval', 0],
+      ['round', 'link', 100],
+      ['round', 'link', 1050],
+      ['round', 'interval', 1150 + INTERVAL_MS],
+    ]);
+    repair.stop();
+  });
+
+  it('end when repair is stopped, also while one is under way', async () => {
+    const { time, broker, reports, freshness, requests, repair } = createRepair();
+    broker.digest = { ...DIGEST, hasMore: true };
+    broker.replyAfterMs = 100;
+    repair.start();
+    await time.runFor(50);
+    repair.stop();
+    repair.repairNow('link');
+    await time.runFor(10 * INTERVAL_MS);
+    expect([rounds(reports).length, requests.length, freshness]).toEqual([1, 1, []]);
+  });
+
+  it('report how long calls took, in seconds, and those that failed', async () => {
+    const { time, broker, reports, requests, repair } = createRepair();
+    broker.replyAfterMs = 100;
+    broker.signals = 'complete';
+    repair.start();
+    await time.runFor(INTERVAL_MS + 200);
+    expect(requests).toEqual([
+      ['list', 0],
+      ['probe', INTERVAL_MS / 4],
+    ]);
+    expect(reports.filter((each) => !rounds([each]).length)).toEqual([
+      ['digested', 0.1],
+      ['digested', 0.1],
+      ['probed', 'complete'],
+    ]);
+    expect(repair.digestAgeMs).toBe(100);
+    reports.length = 0;
+    broker.isLost = true;
+    await time.runFor(INTERVAL_MS + 100);
+    expect(reports.slice(1)).toEqual([['failed']]);
+    expect(repair.digestAgeMs).toBe(INTERVAL_MS + 200);
+    repair.stop();
+  });
+
+  it('read a long list of changes in parts, each from the last entry of the one before, and count their updates', async () => {
+    const { time, broker, calls, heard, reports, requests, repair } = createRepair();
+    repair.start();
+    await time.runFor(1);
+    const parts = [
+      { last: 30, changed: [{ topic: chat, version: 9 }], hasMore: true },
+      {
+        last: 30,
+        changed: [
+          { topic: chat, version: 4 },
+          { topic: 'other' as Topic, version: 20 },
+        ],
+        hasMore: true,
+      },
+      { last: 30 },
+    ];
+    broker.beforeReply = () => {
+      if (calls.at(-1) === 'list') broker.digest = { ...DIGEST, ...parts.shift() };
+    };
+    for (const list of [requests, reports, heard]) list.length = 0;
+    await time.runFor(1.5 * INTERVAL_MS);
+    expect(requests.slice(1)).toEqual([
+      ['list', 1],
+      ['list', 9],
+      ['list', 20],
+    ]);
+    expect(heard).toEqual([{ topic: chat, version: 9 }]);
+    expect(reports).toContainEqual(['repaired', 1]);
+    requests.length = 0;
+    await time.runFor(INTERVAL_MS);
+    expect(requests[1]).toEqual(['list', 30]);
+    repair.stop();
+  });
+});
+
+describe('an update that a digest brought before its signal', () => {
+  /** Runs the rounds until chat is repaired to version 9. */
+  async function createRepaired() {
+    const parts = createRepair();
+    parts.broker.signals = 'unproven';
+    parts.repair.start();
+    await parts.time.runFor(1);
+    parts.broker.digest = { ...DIGEST, last: 9, changed: [{ topic: chat, version: 9 }] };
+    parts.calls.length = 0;
+    await parts.time.runFor(INTERVAL_MS);
+    expect(parts.calls).toEqual(['probe', 'list']);
+    expect(parts.reports).toContainEqual(['repaired', 1]);
+    parts.chatIs.version = 9;
+    parts.calls.length = 0;
+    return parts;
+  }
+
+  it('shows that the subscription is deaf if the signal does not follow, unless the topic is not watched any more', async () => {
+    const deaf = await createRepaired();
+    await deaf.time.runFor(INTERVAL_MS);
+    expect(deaf.calls).toEqual(['probe', 'list', 'reset']);
+    expect(deaf.reports).toContainEqual(['deaf']);
+    deaf.calls.length = 0;
+    await deaf.time.runFor(INTERVAL_MS);
+    expect(deaf.calls).toEqual(['probe', 'list']);
+    deaf.repair.stop();
+    const left = await createRepaired();
+    left.chatIs.version = undefined;
+    await left.time.runFor(INTERVAL_MS);
+    expect(left.calls).toEqual(['probe', 'list']);
+    left.repair.stop();
+  });
+
+  it.each([
+    [8, ['probe', 'list', 'reset']],
+    [9, ['probe', 'list']],
+    [10, ['probe', 'list']],
+  ])('shows nothing if the signal, or a later one, is only late (version %s)', async (version, calls) => {
+    const parts = await createRepaired();
+    parts.repair.signalled(0, chat, version);
+    await parts.time.runFor(INTERVAL_MS);
+    expect(parts.calls).toEqual(calls);
+    parts.repair.stop();
+  });
+
+  it('is seen, as is one that was signalled or read: the next request names its version', async () => {
+    const parts = await createRepaired();
+    const next = async () => {
+      await parts.time.runFor(INTERVAL_MS);
+      return parts.witnesses.at(-1)?.version;
+    };
+    expect(await next()).toBe(9);
+    parts.repair.signalled(0, chat, 11);
+    expect(await next()).toBe(11);
+    parts.repair.saw(chat, 12);
+    expect(await next()).toBe(12);
+    for (const unknown of [1, -1]) {
+      parts.repair.signalled(unknown, chat, 13);
+      parts.repair.raiseFloor(unknown, 13);
+      parts.repair.lost([unknown]);
+    }
+    expect(await next()).toBe(12);
+    parts.repair.stop();
+  });
+
+  it('is not one that expired before the relay read that there is none', async () => {
+    const { time, broker, heard, chatIs, repair } = createRepair();
+    broker.signals = 'complete';
+    broker.recent = 9;
+    chatIs.emptyUpTo = 9;
+    repair.start();
+    await time.runFor(60_000);
+    expect(heard).toEqual([]);
+    chatIs.emptyUpTo = 8;
+    await time.runFor(60_000);
+    expect(heard[0]).toEqual({ topic: chat, version: 9 });
     repair.stop();
   });
 });
