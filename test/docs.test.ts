@@ -122,6 +122,7 @@ describe('the pages', () => {
     expect(Object.fromEntries(tableRows('when'))).toEqual({
       'its relay is killed, or the connection is cut': seconds(library.RETRY_MS),
       'its relay shuts down or sheds load': seconds(COME_BACK_WITHIN_MS),
+      'its token has expired, and your function returns another one': seconds(library.RETRY_MS),
       'the relay that it reaches has more than its share of connections': `at once at another one, at most ${library.REBALANCING_TRIES} times ([rebalancing](../relay/README.md#rebalancing))`,
       'no relay is reachable for a while': `${seconds(library.RETRY_CAP_MS)} after one is: the delays are random and grow`,
       'every relay is full': `${seconds(RETRY_MAX_MS)} after one has room`,

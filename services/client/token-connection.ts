@@ -1,7 +1,7 @@
-import { FULL, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
+import { DRAIN, FULL, UNAUTHORIZED } from '../shared/protocol/close-codes.ts';
 import type { ServerMessage } from '../shared/protocol/server-message.ts';
 import { Backoff } from './backoff.ts';
-import { MAX_TIMER_MS, RENEW_AFTER, RENEW_JITTER } from './timings.ts';
+import { MAX_TIMER_MS, RENEW_AFTER, RENEW_JITTER, RETRY_MS } from './timings.ts';
 import {
   ABNORMAL_CLOSURE,
   type Connection,
@@ -19,7 +19,7 @@ export type TokenOption = string | null | LoadToken;
 
 /**
  * Returns a function that opens authenticated connections. A token from a function is kept across connections and renewed well before
- * it expires. If the relay rejects it, the connection ends as if it had been lost, and the next one loads another.
+ * it expires. If the relay rejects it, the connection ends, and the next one loads another.
  */
 export function openWithToken(
   option: TokenOption | undefined,
@@ -55,6 +55,7 @@ function openRenewing(
   /** The newest token that the relay has accepted. */
   let accepted = cache.token;
   let sent: string | undefined;
+  let isRenewed = false;
   let connection: TransportConnection | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isClosed = false;
@@ -63,12 +64,14 @@ function openRenewing(
   async function authenticate(): Promise<void> {
     try {
       await refresh(cache);
+      if (sent !== cache.token) backoff.reset();
       sent = cache.token;
     } catch {
       if (!isClosed) failed();
       return;
     }
     if (isClosed) return;
+    isRenewed = connection !== undefined;
     if (sent !== undefined) connection?.auth(sent);
     connection ??= open({
       ...options,
@@ -100,12 +103,14 @@ function openRenewing(
     else options.message(message);
   }
 
-  /** Ends the connection: at once if the token has expired, patiently if it was new, since the next may be no better. */
+  /** Ends the connection: for a moment if a token has expired, for longer if the first one was refused: the next may be no better. */
   function rejected(): void {
     cache.token = undefined;
-    const hasExpired = sent !== undefined && sent === accepted;
+    // After a renewal it may be the token before that has expired, or one whose acceptance nothing has shown.
+    const hasExpired = sent !== undefined && (sent === accepted || isRenewed);
     if (!hasExpired) options.message({ type: 'error', code: 'unauthorized' });
-    end(hasExpired ? ABNORMAL_CLOSURE : FULL);
+    if (hasExpired) end(DRAIN, `${Math.floor(Math.random() * RETRY_MS)}`);
+    else end(FULL);
   }
 
   function end(code: number, reason = ''): void {

@@ -175,6 +175,54 @@ describe('a connection with a token', () => {
     expect(errors).toEqual([]);
   });
 
+  it('reconnects within a second, however unstable the connections before were', async () => {
+    let calls = 0;
+    await start(() => `t${++calls}`);
+    for (const retryMs of [500, 1000, 2000, 4000, 8000]) {
+      works();
+      connections.last.closes(1006);
+      await passes(retryMs);
+    }
+    expect(connections.all).toHaveLength(6);
+    works();
+    refuse();
+    await passes(1000);
+    expect(connections.last.options.token).toBe('t2');
+  });
+
+  it('does the same if the old token expires while a renewed one is on its way, or a renewed one expires', async () => {
+    const ask = vi.fn(async () => tokenFor(20_000));
+    await start(ask);
+    works();
+    await passes(16_000);
+    expect(connections.last.requests).toHaveLength(1);
+    connections.last.delivers({ type: 'error', code: 'unauthorized', topic: 'chat' });
+    await passes(1000);
+    expect(connections.all).toHaveLength(2);
+    expect(errors).toEqual([]);
+    refuse();
+    expect(errors).toEqual(['unauthorized']);
+    await passes(1000);
+    expect(connections.all).toHaveLength(2);
+  });
+
+  it('repeats each failed renewal soon, however many failed before', async () => {
+    let calls = 0;
+    await start(async () => {
+      calls += 1;
+      if (calls % 2 === 0) throw new Error('away');
+      return tokenFor(20_000);
+    });
+    works();
+    for (let renewals = 1; renewals <= 6; renewals += 1) {
+      await passes(16_000);
+      expect(errors).toHaveLength(renewals);
+      await passes(500);
+      expect(connections.last.requests).toHaveLength(renewals);
+      connections.last.delivers({ type: 'pong' });
+    }
+  });
+
   it('reports a new token that is rejected, and waits longer', async () => {
     const ask = vi.fn(() => 'bad');
     await start(ask);
