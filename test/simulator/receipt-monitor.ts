@@ -51,12 +51,25 @@ export class ReceiptMonitor {
     );
   }
 
+  /**
+   * Whether the registry was lost soon after a relay had first registered, so that none of the relays which have returned since
+   * has seen it.
+   */
+  #isUnexpected(relay: string): boolean {
+    const { shards, relaysSeen } = this.#simulation.cluster;
+    const entries = [...(shards[0]?.master.data.relays ?? [])];
+    const returned = entries.filter(([, { seen }]) => seen.returned);
+    const hasRegistered = relaysSeen.has(relay);
+    return hasRegistered && returned.length > 0 && !returned.some(([id]) => relaysSeen.get(id)?.has(relay));
+  }
+
   /** Whether a client relies on a fresh relay, and shows something older. */
   #mustShow(client: SimulatedClient, topic: Topic, revision: number): boolean {
     // Between two polls it is a client of no relay.
     if (client instanceof LibraryClient && client.polls) return false;
     const { relay, pipe } = client.connection ?? {};
     if (!relay?.process.runs || !pipe?.flows || !relay.hub.isFresh(topic) || client.isFresh === false) return false;
+    if (this.#isUnexpected(relay.process.name)) return false;
     return client.topics.includes(topic) && client.page.has(topic) && client.page.shown(topic) < revision;
   }
 }

@@ -40,6 +40,8 @@ export interface SimulatedCluster {
   readonly auditIntervalMs: number;
   readonly random: SeededRandom;
   readonly network: NetworkConditions;
+  /** The ids of relays that each relay has seen registered. */
+  readonly relaysSeen: Map<string, Set<string>>;
 }
 
 /** The two connections of a process to a shard. */
@@ -123,6 +125,7 @@ export class SimulatedBroker implements Broker {
       clock,
       call: (partition, run) => this.#call(partition, run),
       partitionOf: ({ topics: [first] }) => this.partitionOf(first as Topic),
+      relaysSeen: cluster.relaysSeen,
     });
   }
 

@@ -16,14 +16,17 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
   readonly #partitionOf: (query: ReceiptQuery) => number;
   #handler: ((query: ReceiptQuery) => void) | undefined;
   readonly #registered: RegisteredRelays;
+  readonly #relaysSeen: Map<string, Set<string>>;
   #storedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: {
     clock: Clock;
     call: <T>(partition: number, run: (server: SimulatedServer) => T) => Promise<T>;
     partitionOf: (query: ReceiptQuery) => number;
+    relaysSeen: Map<string, Set<string>>;
   }) {
     this.#clock = deps.clock;
+    this.#relaysSeen = deps.relaysSeen;
     this.#registered = new RegisteredRelays({ monotonicMs: () => deps.clock.monotonicMs() });
     this.#call = deps.call;
     this.#partitionOf = deps.partitionOf;
@@ -104,7 +107,7 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
     const nowMs = this.#clock.monotonicMs();
     const maxAgeMs = nowMs - this.#storedAtMs + TIMEOUT_MS;
     const seen = this.#registered.entry;
-    const { all, registry, queries } = await this.#call(0, (server) => {
+    const { relays, registry, queries } = await this.#call(0, (server) => {
       const nowUs = server.nextNowUs();
       const at = server.data.relays.get(id)?.storedAtUs;
       const isGone = at === undefined || nowUs < at || nowUs - at > maxAgeMs * 1000;
@@ -113,14 +116,15 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
       server.write(({ relays }) => void (load ? relays.set(id, entry) : relays.delete(id)));
       const pending = [...server.data.queries.values()].filter(({ expiresAtUs }) => expiresAtUs > nowUs);
       return {
-        all: registered(server).map(([, each]) => each.load),
+        relays: registered(server),
         registry: state,
         queries: pending.map(({ text }) => text),
       };
     });
     this.#storedAtMs = nowMs;
     for (const text of queries) this.receive(text);
-    return { all, registry, count: all.length };
+    this.#relaysSeen.set(id, new Set([...(this.#relaysSeen.get(id) ?? []), ...relays.map(([other]) => other)]));
+    return { all: relays.map(([, each]) => each.load), registry, count: relays.length };
   }
 
   /** Models `check_registry` of `registry.lua`. */
