@@ -64,6 +64,20 @@ describe('a load test with a cluster of its own', () => {
     expect(processes.filter(isAlive)).toEqual([]);
   });
 
+  it.concurrent('measures relays with the options of V8 with which they are shipped', async () => {
+    const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    const options = scripts.relay.split(' ').filter((word: string) => word.startsWith('--max-'));
+    expect(options).not.toEqual([]);
+    const test = startLoadTest(['--clients=20', '--ramp=0s', '--duration=10m']);
+    await eventually(() => expect(test.progress()).toContain('publishing updates'), 30_000);
+    const commands = descendantsOf(test.pid).map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'));
+    test.kill('SIGKILL');
+    await test.ended;
+    const relays = commands.filter((words) => words.some((word) => word.endsWith('/relay/main.js')));
+    expect(relays).not.toEqual([]);
+    for (const words of relays) expect(words).toEqual(expect.arrayContaining(options));
+  });
+
   it.concurrent('leaves no process behind if it is killed', async () => {
     const test = startLoadTest(['--clients=20', '--ramp=0s', '--duration=10m']);
     await eventually(() => expect(test.progress()).toContain('publishing updates'), 30_000);

@@ -110,7 +110,7 @@ export const PRESETS: Readonly<Record<string, Partial<Record<OptionName | keyof 
   },
   million: {
     clients: '1000000',
-    ramp: '5m',
+    ramp: '2m',
     rate: '0.1',
     duration: '10s',
     threshold: 'failed=0%,lost=0%,publish-failed=0%,behind-120s=0%',
