@@ -11,6 +11,7 @@ import { HTTP_FAN_OUT } from './http-fan-out.ts';
 import { IDLE_CPU } from './idle-cpu.ts';
 import { IDLE_MEMORY } from './idle-memory.ts';
 import { LOST_RELAYS } from './lost-relays.ts';
+import { MILLION } from './million.ts';
 import { OVERLOAD } from './overload.ts';
 import { REDIS_COMMANDS } from './redis-commands.ts';
 import { STATS_COST } from './stats-cost.ts';
@@ -33,5 +34,6 @@ export const BENCHES: readonly Bench[] = [
   IDLE_CPU,
   HTTP_FAN_OUT,
   LOST_RELAYS,
+  MILLION,
   TLS,
 ];
