@@ -22,12 +22,13 @@ const DIGEST: Digest = {
 };
 
 /** Repair with a clock that can be set, and a broker that can fail. */
-function createRepair({ random = 0.5 } = {}) {
+function createRepair({ random = 0.5, partitions = 1 } = {}) {
   const time = new VirtualTime();
   const day = { offsetMs: 0 };
   const stood = { stillMs: 0 };
   const broker: {
     isLost: boolean;
+    lostPartition: number | undefined;
     signals: SignalProof;
     digest: Digest;
     recent: number | 'refused' | undefined;
@@ -37,6 +38,7 @@ function createRepair({ random = 0.5 } = {}) {
     replyAfterMs: number;
   } = {
     isLost: false,
+    lostPartition: undefined,
     signals: 'unproven',
     digest: DIGEST,
     recent: undefined,
@@ -45,6 +47,7 @@ function createRepair({ random = 0.5 } = {}) {
     beforeReply() {},
     replyAfterMs: 0,
   };
+  const timers = { count: 0 };
   const reports: unknown[] = [];
   const requests: unknown[] = [];
   const calls: string[] = [];
@@ -62,6 +65,10 @@ function createRepair({ random = 0.5 } = {}) {
   const causes: unknown[] = [];
   const clock = {
     ...time.clock(() => random),
+    after: (delayMs: number, callback: () => void) => {
+      timers.count += 1;
+      return time.after(delayMs, callback);
+    },
     nowMs: () => time.nowMs + day.offsetMs,
     monotonicMs: () => time.nowMs + stood.stillMs,
   };
@@ -71,7 +78,7 @@ function createRepair({ random = 0.5 } = {}) {
     clock,
     intervalMs: INTERVAL_MS,
     feed: {
-      partitions: 1,
+      partitions,
       partitionOf: () => 0,
       probe: async (_partition, witness, waitMs) => {
         calls.push('probe');
@@ -86,25 +93,25 @@ function createRepair({ random = 0.5 } = {}) {
         calls.push('audit');
         const { recent } = broker;
         if (recent === 'refused') throw new AppError('broker_unavailable');
-        return topics.map(() => recent);
+        return topics.map((topic) => (topic === chat ? recent : undefined));
       },
-      digest: async (_partition, witness, cursor) => {
+      digest: async (partition, witness, cursor) => {
         calls.push('list');
         witnesses.push(witness);
         requests.push(['list', cursor]);
         await reply();
         broker.beforeReply();
-        if (broker.isLost) throw new AppError('broker_unavailable');
+        if (broker.isLost || broker.lostPartition === partition) throw new AppError('broker_unavailable');
         return broker.digest;
       },
       read: async (topics) => {
         broker.reading();
-        return topics.map(() => broker.register);
+        return topics.map((topic) => (topic === chat ? broker.register : undefined));
       },
       resetSubscription: () => void calls.push('reset'),
     },
     handler: {
-      watchedIn: () => [[chat, 5]],
+      watchedIn: () => (chatIs.version === undefined ? [] : [[chat, 5]]),
       versionOf: (topic) => (topic === chat ? chatIs.version : undefined),
       emptyUpTo: () => chatIs.emptyUpTo ?? 0,
       unprovenSinceMs: () => chatIs.unprovenSinceMs,
@@ -127,12 +134,17 @@ function createRepair({ random = 0.5 } = {}) {
     },
   });
   const seen = { freshness, heard, raises, named, causes, calls, witnesses, reports, requests };
-  return { time, day, stood, broker, chatIs, repair, ...seen };
+  return { time, day, stood, timers, broker, chatIs, repair, ...seen };
 }
 
 describe('repair', () => {
   it('does not treat the first floor as a raise', async () => {
     const { time, broker, raises, repair } = createRepair();
+    const digested = createRepair();
+    digested.repair.start();
+    await digested.time.runFor(1);
+    digested.repair.stop();
+    expect(digested.raises).toEqual([]);
     repair.raiseFloor(0, 1, 'r');
     repair.start();
     await time.runFor(1);
@@ -152,6 +164,17 @@ describe('repair', () => {
     broker.digest = { ...DIGEST, last: 9, changed: [{ topic: chat, version: 9 }] };
     await time.runFor(2 * INTERVAL_MS);
     expect(heard[0]).toEqual({ topic: chat, version: 9 });
+    repair.stop();
+  });
+
+  it('delivers an update with its content if its register has the version of the digest', async () => {
+    const { time, broker, heard, repair } = createRepair();
+    repair.start();
+    await time.runFor(1);
+    broker.digest = { ...DIGEST, last: 9, changed: [{ topic: chat, version: 9 }] };
+    broker.register = { topic: chat, version: 9, spread: 5 };
+    await time.runFor(1.5 * INTERVAL_MS);
+    expect(heard).toEqual([{ topic: chat, version: 9, spread: 5 }]);
     repair.stop();
   });
 
@@ -192,6 +215,38 @@ describe('repair', () => {
   });
 });
 
+describe('after an incomplete digest', () => {
+  const incomplete = { ...DIGEST, base: 70, last: 90, completeAfter: 80 };
+
+  it('only newer registers are updates, and they do not show that signals are missing', async () => {
+    const { time, broker, heard, calls, repair } = createRepair();
+    repair.start();
+    await time.runFor(1);
+    broker.digest = incomplete;
+    broker.register = { topic: chat, version: 5 };
+    await time.runFor(1.5 * INTERVAL_MS);
+    expect(heard.flat()).toEqual([]);
+    broker.digest = { ...incomplete, last: 190, completeAfter: 180 };
+    broker.register = { topic: chat, version: 6 };
+    await time.runFor(INTERVAL_MS);
+    expect(heard.flat()).toEqual([{ topic: chat, version: 6 }]);
+    await time.runFor(2 * INTERVAL_MS);
+    expect(calls).not.toContain('reset');
+    repair.stop();
+  });
+
+  it('nothing has expired on a relay without topics', async () => {
+    const { time, broker, heard, chatIs, repair } = createRepair();
+    chatIs.version = undefined;
+    repair.start();
+    await time.runFor(1);
+    broker.digest = incomplete;
+    await time.runFor(1.5 * INTERVAL_MS);
+    expect(heard.flat()).toEqual([]);
+    repair.stop();
+  });
+});
+
 describe('a register that is gone', () => {
   it('is not expired if an update was signalled while it was read', async () => {
     const { time, broker, heard, chatIs, repair } = createRepair();
@@ -218,9 +273,11 @@ describe('a digest', () => {
     expect(named).toEqual([[0, ['news']]]);
     broker.digest = { ...DIGEST, last: 99, completeAfter: 90 };
     await time.runFor(1.5 * INTERVAL_MS);
+    await time.runFor(INTERVAL_MS);
     expect(named).toEqual([
       [0, ['news']],
       [0, 'all'],
+      [0, []],
     ]);
     repair.stop();
   });
@@ -228,14 +285,53 @@ describe('a digest', () => {
 
 describe('freshness', () => {
   it('ends three intervals after the last digest, also if the clock was set back', async () => {
-    const { time, day, broker, freshness, repair } = createRepair();
+    const { time, day, broker, freshness, causes, repair } = createRepair();
     repair.start();
     await time.runFor(1);
     expect(freshness).toEqual([true]);
     broker.isLost = true;
     day.offsetMs = -3_600_000;
     await time.runFor(FRESH_INTERVALS * INTERVAL_MS);
+    expect([freshness, causes]).toEqual([
+      [true, false],
+      [undefined, 'digest'],
+    ]);
+    repair.stop();
+  });
+
+  it('ends three intervals after the last digest, also if no reply comes that could end a round', async () => {
+    const { time, broker, freshness, repair } = createRepair();
+    repair.start();
+    await time.runFor(1);
+    broker.replyAfterMs = Number.MAX_SAFE_INTEGER;
+    await time.runFor(FRESH_INTERVALS * INTERVAL_MS - 2);
+    expect(freshness).toEqual([true]);
+    await time.runFor(1);
     expect(freshness).toEqual([true, false]);
+    repair.stop();
+  });
+
+  it('does not begin before a long list of changes was read to its end', async () => {
+    const { time, broker, calls, freshness, repair } = createRepair();
+    broker.digest = { ...DIGEST, hasMore: true };
+    broker.beforeReply = () => {
+      broker.isLost = calls.length > 1;
+    };
+    repair.start();
+    await time.runFor(1);
+    expect([calls, repair.fresh, freshness]).toEqual([['list', 'list'], false, []]);
+    repair.stop();
+  });
+
+  it('needs a digest of every partition', async () => {
+    const { time, broker, freshness, repair } = createRepair({ partitions: 2 });
+    broker.lostPartition = 1;
+    repair.start();
+    await time.runFor(1);
+    expect([repair.fresh, freshness, repair.provenUntilMs]).toEqual([false, [], Number.NEGATIVE_INFINITY]);
+    broker.lostPartition = undefined;
+    await time.runFor(INTERVAL_MS);
+    expect([repair.fresh, freshness, repair.provenUntilMs]).toEqual([true, [true], INTERVAL_MS]);
     repair.stop();
   });
 
@@ -243,7 +339,7 @@ describe('freshness', () => {
     const { time, stood, freshness, repair } = createRepair();
     repair.start();
     await time.runFor(1);
-    stood.stillMs = FRESH_INTERVALS * INTERVAL_MS;
+    stood.stillMs = FRESH_INTERVALS * INTERVAL_MS - time.nowMs;
     expect(repair.fresh).toBe(false);
     await time.runFor(2 * INTERVAL_MS);
     expect([repair.fresh, freshness]).toEqual([true, [true, false, true]]);
@@ -314,13 +410,35 @@ describe('a round', () => {
   });
 
   it.each([
-    ['epoch', { epoch: 'another' }],
-    ['raise of the floor', { raiseId: 'another', floor: 7 }],
-    ['last version, below the one before', { last: 0 }],
-  ])('lists changes if a probe reports another %s', async (_, change) => {
-    const { broker, repair, round } = await createListed();
+    ['epoch', { epoch: 'another' }, []],
+    ['raise of the floor', { raiseId: 'another', floor: 7 }, []],
+    ['last version, below the one before', { last: 0 }, 'all'],
+  ])('lists changes if a probe reports another %s', async (_, change, changed) => {
+    const { broker, reports, named, repair, round } = await createListed();
     broker.digest = { ...DIGEST, ...change };
     expect(await round()).toEqual(['probe', 'list']);
+    expect(reports).toContainEqual(['probed', 'unproven']);
+    expect(named.at(-1)).toEqual([0, changed]);
+    repair.stop();
+  });
+
+  it('replaces a subscription that is lost although no update is missing, unless its watches were lost meanwhile', async () => {
+    const { broker, calls, repair, round } = await createListed();
+    broker.signals = 'lost';
+    expect(await round()).toEqual(['probe', 'list', 'reset']);
+    broker.beforeReply = () => {
+      if (calls.at(-1) === 'list') repair.lost([0]);
+    };
+    expect(await round()).toEqual(['probe', 'list']);
+    repair.stop();
+  });
+
+  it('compares every register within a minute also if every round lists changes', async () => {
+    const { broker, repair, round } = await createListed();
+    broker.signals = 'unproven';
+    const rounds: string[] = [];
+    while (rounds.length < 20 && !rounds.includes('probe list audit')) rounds.push((await round()).join(' '));
+    expect(rounds).toContain('probe list audit');
     repair.stop();
   });
 
@@ -336,7 +454,7 @@ describe('a round', () => {
   });
 
   it('lists changes if watches are lost while a probe is under way, or a digest', async () => {
-    const { broker, repair, round } = await createListed();
+    const { broker, reports, repair, round } = await createListed();
     const losing = Object.defineProperty({ ...DIGEST }, 'epoch', {
       enumerable: true,
       get() {
@@ -346,6 +464,7 @@ describe('a round', () => {
     });
     broker.digest = losing;
     expect(await round()).toEqual(['probe', 'list']);
+    expect(reports).toContainEqual(['probed', 'unproven']);
     broker.digest = DIGEST;
     expect(await round()).toEqual(['list']);
     expect(await round()).toEqual(['probe']);
@@ -354,6 +473,7 @@ describe('a round', () => {
 
   it('compares every register with the broker once a minute, and replaces the subscription of one that stays silent', async () => {
     const { broker, heard, repair, round } = await createListed();
+    broker.digest = { ...DIGEST, completeAfter: DIGEST.last };
     const rounds: string[] = [];
     while (rounds.length < 20 && !rounds.includes('probe audit')) rounds.push((await round()).join(' '));
     expect(rounds).toContain('probe audit'); // within a minute
@@ -417,22 +537,26 @@ describe('rounds', () => {
     repair.stop();
   });
 
-  it('end when repair is stopped, also while one is under way', async () => {
-    const { time, broker, reports, freshness, requests, repair } = createRepair();
-    broker.digest = { ...DIGEST, hasMore: true };
-    broker.replyAfterMs = 100;
-    repair.start();
-    await time.runFor(50);
-    repair.stop();
-    repair.repairNow('link');
-    await time.runFor(10 * INTERVAL_MS);
-    expect([rounds(reports).length, requests.length, freshness]).toEqual([1, 1, []]);
-  });
+  it.each([true, false])(
+    'end when repair is stopped, also while one is under way (more to list: %s)',
+    async (hasMore) => {
+      const { time, timers, broker, reports, freshness, requests, repair } = createRepair();
+      broker.digest = { ...DIGEST, hasMore };
+      broker.replyAfterMs = 100;
+      repair.start();
+      await time.runFor(50);
+      repair.stop();
+      repair.repairNow('link');
+      await time.runFor(10 * INTERVAL_MS);
+      expect([rounds(reports).length, requests.length, freshness, timers.count]).toEqual([1, 1, [], 0]);
+    },
+  );
 
   it('report how long calls took, in seconds, and those that failed', async () => {
     const { time, broker, reports, requests, repair } = createRepair();
     broker.replyAfterMs = 100;
     broker.signals = 'complete';
+    await time.runFor(1000);
     repair.start();
     await time.runFor(INTERVAL_MS + 200);
     expect(requests).toEqual([
@@ -467,8 +591,12 @@ describe('rounds', () => {
         ],
         hasMore: true,
       },
-      { last: 30 },
+      { last: 30, changed: [{ topic: 'other' as Topic, version: 25 }] },
     ];
+    let reads = 0;
+    broker.reading = () => {
+      reads += 1;
+    };
     broker.beforeReply = () => {
       if (calls.at(-1) === 'list') broker.digest = { ...DIGEST, ...parts.shift() };
     };
@@ -481,6 +609,7 @@ describe('rounds', () => {
     ]);
     expect(heard).toEqual([{ topic: chat, version: 9 }]);
     expect(reports).toContainEqual(['repaired', 1]);
+    expect(reads).toBe(1); // only of what is missing
     requests.length = 0;
     await time.runFor(INTERVAL_MS);
     expect(requests[1]).toEqual(['list', 30]);
