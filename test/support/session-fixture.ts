@@ -9,7 +9,7 @@ import type { Update, Version } from '../../services/shared/update/update.ts';
 /** The version of every topic of the fake hub, unless a test sets another one. */
 export const CURRENT_VERSION = 7;
 
-/** A hub whose topics are all loaded, at one version, and fresh or stale as the test says. */
+/** A hub whose topics are all at one version, and loaded, and fresh or stale, as the test says. */
 export class FakeSessionHub implements SessionHub {
   readonly #pending = new PendingSubscribers();
   flushPosition = 1;
@@ -18,6 +18,8 @@ export class FakeSessionHub implements SessionHub {
   readonly topics: Topic[] = [];
   /** Positions of the last deliveries; 0 for a topic without one. */
   readonly flushes = new Map<Topic, number>();
+  /** Topics that are not loaded yet. */
+  readonly unloaded = new Set<Topic>();
   /** Topics whose subscribers get an update at the end of this turn. */
   readonly pendingDeliveries = new Set<Topic>();
   fresh = true;
@@ -33,13 +35,18 @@ export class FakeSessionHub implements SessionHub {
     this.topics.splice(this.topics.indexOf(topic), 1);
   }
   hasRoom = (topic: Topic, maxTopics: number) => this.topics.includes(topic) || this.topics.length < maxTopics;
-  isFresh = () => this.fresh;
+  isFresh = (topic: Topic) => this.fresh && !this.unloaded.has(topic);
   flushOf = (topic: Topic) => this.flushes.get(topic) ?? 0;
   isDeliveryPending = (topic: Topic) => this.pendingDeliveries.has(topic);
   current = (topic: Topic) => ({ topic, version: this.version });
 
   awaitFreshness(topic: Topic, subscriber: Subscriber): void {
-    if (!this.fresh) this.#pending.add(topic, subscriber);
+    if (!this.isFresh(topic)) this.#pending.add(topic, subscriber);
+  }
+
+  load(topic: Topic): void {
+    this.unloaded.delete(topic);
+    this.#pending.notify(topic, true);
   }
 
   becomes(fresh: boolean): void {
@@ -61,6 +68,8 @@ export class FakeSessionConnection implements Connection {
   }
 
   readonly sent: string[] = [];
+  /** Reasons with which it was closed. */
+  readonly reasons: string[] = [];
   room = true;
 
   constructor(transport: TransportName = 'websocket') {
@@ -73,8 +82,9 @@ export class FakeSessionConnection implements Connection {
   unsubscribe(topic: Topic): void {
     this.topics.delete(topic);
   }
-  close(code: number): void {
+  close(code: number, reason: string): void {
     this.sent.push(`close ${code}`);
+    this.reasons.push(reason);
   }
   sendSubscribed = (versions: ReadonlyMap<Topic, Version | null>) => this.#send(`subscribed ${[...versions]}`);
   sendUpdate = ({ topic, version }: { topic: Topic; version: Version }) => this.#send(`update ${topic} ${version}`);

@@ -21,6 +21,12 @@ const CLIENTS = 3;
 /** A broker whose calls fail, or whose signals are lost, on demand. */
 class UnreliableBroker extends FailingBroker {
   losesSignals = false;
+  /** Whether probes claim that the signals that were lost have arrived. */
+  hidesLosses = false;
+  failsReads = false;
+  failsWatches = false;
+  /** The witnesses of probes and digests. */
+  readonly witnesses: Witness[] = [];
 
   override setFeedHandler(handler: FeedHandler): void {
     super.setFeedHandler({
@@ -34,24 +40,31 @@ class UnreliableBroker extends FailingBroker {
   }
 
   override async probe(partition: number, witness: Witness, waitMs: number): Promise<Probe> {
+    this.witnesses.push(witness);
     const probe = await super.probe(partition, witness, waitMs);
-    return this.losesSignals ? { ...probe, signals: 'unproven' } : probe;
+    return this.losesSignals && !this.hidesLosses ? { ...probe, signals: 'unproven' } : probe;
+  }
+
+  override async watch(topics: readonly Topic[]): Promise<void> {
+    if (this.failsWatches) throw new Error('the broker fails');
+    await super.watch(topics);
   }
 
   override async read(topics: readonly Topic[]): Promise<(Update | undefined)[]> {
-    if (this.failing) throw new Error('the broker fails');
+    if (this.failsReads) throw new Error('the broker fails');
     return super.read(topics);
   }
 }
 
 /** A started hub on a broker in memory, in virtual time. */
-async function createHub(options: { maxDataBytes?: number; repairIntervalMs?: number } = {}) {
+async function createHub(options: { maxDataBytes?: number; repairIntervalMs?: number; auditIntervalMs?: number } = {}) {
   const time = new VirtualTime(1_000_000);
   const broker = new UnreliableBroker({ nowMs: () => AHEAD_MS + time.nowMs });
   const deliveries: Delivery[] = [];
   const paces: unknown[] = [];
   const freshness: boolean[] = [];
   const received: unknown[] = [];
+  const rounds: string[] = [];
   const counts = { conflated: 0, dataDropped: 0 };
   const wants = { spreadMs: 0 };
   const hub = new Hub({
@@ -75,7 +88,7 @@ async function createHub(options: { maxDataBytes?: number; repairIntervalMs?: nu
       updatesRepaired() {},
       floorRaised() {},
       deafSubscriptionReplaced() {},
-      roundBegun() {},
+      roundBegun: (cause) => void rounds.push(cause),
       freshness() {},
     },
   });
@@ -95,7 +108,8 @@ async function createHub(options: { maxDataBytes?: number; repairIntervalMs?: nu
     await time.runFor(1);
   };
   const floorNow = () => (AHEAD_MS + time.nowMs) * 1000;
-  return { time, broker, hub, deliveries, paces, freshness, received, counts, wants, publish, subscribe, floorNow };
+  const seen = { deliveries, paces, freshness, received, rounds, counts };
+  return { time, broker, hub, wants, publish, subscribe, floorNow, ...seen };
 }
 
 /** A subscriber that counts its notifications. */
@@ -128,12 +142,13 @@ describe('an update', () => {
   });
 
   it('is reported with its position, its clients, and its times by the monotonic clock', async () => {
-    const { time, hub, deliveries, paces, publish, subscribe } = await createHub();
+    const { time, hub, deliveries, paces, counts, publish, subscribe } = await createHub();
     await subscribe(A);
     await subscribe(B);
     const publishedAtMs = time.nowMs;
     await publish(A);
     await time.runFor(1);
+    expect(counts.conflated).toBe(0);
     await publish(B);
     await time.runFor(1);
     expect(deliveries).toMatchObject([
@@ -189,6 +204,7 @@ describe('an update', () => {
     await subscribe(A);
     broker.losesSignals = true;
     const { version } = await publish(A);
+    await publish(B); // has no subscriber
     await time.runFor(1);
     expect(deliveries).toEqual([]);
     const publishedAtMs = time.nowMs;
@@ -201,6 +217,79 @@ describe('an update', () => {
     hub.stop();
   });
 
+  it('that neither a signal nor a probe shows arrives within the time in which all registers are compared', async () => {
+    for (const auditIntervalMs of [10_000, undefined]) {
+      const { time, broker, hub, deliveries, publish, subscribe } = await createHub(
+        auditIntervalMs === undefined ? {} : { auditIntervalMs },
+      );
+      await subscribe(A);
+      await subscribe(B);
+      broker.losesSignals = true;
+      broker.hidesLosses = true;
+      const { version } = await publish(A);
+      await time.runFor((auditIntervalMs ?? 60_000) + INTERVAL_MS);
+      expect(deliveries.map(({ update }) => update.version)).toEqual([version]);
+      hub.stop();
+    }
+  });
+
+  it('is not one that had expired when its topic was loaded, although the broker lists it', async () => {
+    const { time, broker, hub, deliveries, subscribe } = await createHub({ auditIntervalMs: 10_000 });
+    await subscribe(A);
+    broker.recentVersions = async () => [1];
+    await time.runFor(30_000);
+    expect([deliveries, hub.lastDelivered(A)]).toEqual([[], { version: 0, delivered: 0 }]);
+    hub.stop();
+  });
+
+  it('is not lost while its topic is being loaded, whether its signal arrives or not', async () => {
+    for (const losesSignals of [false, true]) {
+      const { time, broker, hub, publish } = await createHub();
+      broker.read = async (topics) => {
+        broker.read = UnreliableBroker.prototype.read;
+        const before = await broker.read(topics);
+        await new Promise<void>((resolve) => time.after(2 * INTERVAL_MS, resolve));
+        return before;
+      };
+      hub.subscribe(A);
+      await time.runFor(1);
+      broker.losesSignals = losesSignals;
+      const { version } = await publish(A);
+      await time.runFor(1.5 * INTERVAL_MS);
+      expect(hub.lastDelivered(A)).toEqual({ version: 0, delivered: 0 });
+      await time.runFor(INTERVAL_MS);
+      expect(hub.lastDelivered(A)?.version).toBe(version);
+      hub.stop();
+    }
+  });
+
+  it('arrives by digests while its topic cannot be watched again', async () => {
+    const { time, broker, hub, deliveries, publish, subscribe } = await createHub();
+    await subscribe(A);
+    broker.failsWatches = true;
+    broker.resetSubscription(0);
+    await time.runFor(1.5 * INTERVAL_MS);
+    const { version } = await publish(A);
+    await time.runFor(1.5 * INTERVAL_MS);
+    expect(deliveries.map(({ update }) => update.version)).toEqual([version]);
+    broker.failsWatches = false;
+    await time.runFor(INTERVAL_MS);
+    await publish(A);
+    await time.runFor(1);
+    expect(deliveries).toHaveLength(2);
+    hub.stop();
+  });
+
+  it('that was read is seen: the next probe names its version', async () => {
+    const { time, broker, hub, publish, subscribe } = await createHub();
+    const { version } = await publish(A);
+    await subscribe(A);
+    broker.witnesses.length = 0;
+    await time.runFor(1.5 * INTERVAL_MS);
+    expect(broker.witnesses[0]?.version).toBe(version);
+    hub.stop();
+  });
+
   it('that is published while a watch is lost is delivered once the topic is watched again', async () => {
     const { time, broker, hub, deliveries, publish, subscribe } = await createHub();
     await subscribe(A);
@@ -209,6 +298,12 @@ describe('an update', () => {
     await time.runFor(1);
     expect(deliveries.map(({ update }) => update.version)).toEqual([version]);
     expect(hub.lastDelivered(A)).toEqual({ version, delivered: CLIENTS });
+    await subscribe(B); // which has never had one
+    broker.resetSubscription(0);
+    await time.runFor(1);
+    await publish(B);
+    await time.runFor(1);
+    expect(deliveries).toHaveLength(2);
     hub.stop();
   });
 
@@ -222,6 +317,9 @@ describe('an update', () => {
     expect(deliveries.map(({ update }) => update.data)).toEqual(['12345678', undefined]);
     expect([hub.dataBytes, counts.dataDropped]).toEqual([8, 1]);
     expect(hub.current(B)).toEqual({ topic: B, version });
+    hub.unsubscribe(A, createSubscriber());
+    await time.runFor(10 * INTERVAL_MS);
+    expect(hub.dataBytes).toBe(0);
     hub.stop();
   });
 });
@@ -357,6 +455,9 @@ describe('topics', () => {
     for (const topic of [A, B, B]) await subscribe(topic);
     const { version } = await publish(A);
     await time.runFor(1);
+    hub.subscribe('new' as Topic);
+    expect(hub.listTopics('new', 5).topics).toEqual([{ topic: 'new', subscribers: 1, version: 0 }]);
+    hub.unsubscribe('new' as Topic, createSubscriber());
     expect(hub.listTopics('', 5)).toEqual({
       topics: [
         { topic: B, subscribers: 2, version: 0 },
@@ -370,7 +471,7 @@ describe('topics', () => {
 
 describe('freshness', () => {
   it('of a relay begins with its first digests, ends without them, and begins again when the link is up', async () => {
-    const { time, broker, hub, freshness } = await createHub();
+    const { time, broker, hub, freshness, rounds } = await createHub();
     expect([hub.fresh, freshness]).toEqual([true, [true]]);
     const first = hub.freshnessFlush;
     expect(first).toBeGreaterThan(0);
@@ -383,6 +484,7 @@ describe('freshness', () => {
     expect(hub.digestAgeMs).toBe(time.nowMs - hub.provenUntilMs);
     broker.failing = false;
     hub.linkUp();
+    expect(rounds.at(-1)).toBe('link');
     await time.runFor(1);
     expect([hub.fresh, freshness]).toEqual([true, [true, false, true]]);
     hub.stop();
@@ -391,7 +493,7 @@ describe('freshness', () => {
   it('of a topic begins when it is loaded, at once when the link is up again; its subscribers are notified', async () => {
     const { time, broker, hub } = await createHub();
     const [one, other] = [createSubscriber(), createSubscriber()];
-    broker.failing = true;
+    broker.failsReads = true;
     for (const each of [one, other]) {
       hub.subscribe(A);
       hub.awaitFreshness(A, each);
@@ -399,7 +501,7 @@ describe('freshness', () => {
     await time.runFor(1900);
     expect([hub.fresh, hub.isFresh(A), one.times, other.times]).toEqual([true, false, 0, 0]);
     hub.unsubscribe(A, other);
-    broker.failing = false;
+    broker.failsReads = false;
     hub.linkUp();
     await time.runFor(1);
     expect([hub.isFresh(A), one.times, other.times]).toEqual([true, 1, 0]);
@@ -416,11 +518,16 @@ describe('freshness', () => {
     const [loaded, unloaded] = [createSubscriber(), createSubscriber()];
     await subscribe(A);
     broker.failing = true;
+    broker.failsReads = true;
     hub.subscribe(B);
     hub.awaitFreshness(B, unloaded);
     await time.runFor(5 * INTERVAL_MS);
     expect(unloaded.times).toBe(1);
     hub.awaitFreshness(A, loaded);
+    broker.failsReads = false;
+    await time.runFor(INTERVAL_MS);
+    // Loaded, but by a stale relay.
+    expect([loaded.times, unloaded.times]).toEqual([0, 1]);
     broker.failing = false;
     hub.linkUp();
     await time.runFor(1);
@@ -428,14 +535,30 @@ describe('freshness', () => {
     hub.stop();
   });
 
+  it('of a topic that is not loaded yet does not begin with that of its relay', async () => {
+    const { time, broker, hub } = await createHub();
+    const subscriber = createSubscriber();
+    broker.failing = true;
+    await time.runFor(5 * INTERVAL_MS);
+    broker.failsReads = true;
+    hub.subscribe(A);
+    hub.awaitFreshness(A, subscriber);
+    broker.failing = false;
+    await time.runFor(1.5 * INTERVAL_MS);
+    expect([hub.fresh, subscriber.times]).toEqual([true, 0]);
+    broker.failsReads = false;
+    await time.runFor(2000);
+    expect([hub.isFresh(A), subscriber.times]).toEqual([true, 1]);
+    hub.stop();
+  });
+
   it('returns as soon as a topic is loaded, if that was what made the relay stale', async () => {
     const { time, broker, hub } = await createHub();
-    const read = broker.read.bind(broker);
-    broker.read = () => Promise.reject(new Error('the broker fails'));
+    broker.failsReads = true;
     hub.subscribe(A);
     await time.runFor(5 * INTERVAL_MS);
     expect(hub.fresh).toBe(false);
-    broker.read = read;
+    broker.failsReads = false;
     // Within the longest pause between attempts, which need not be at an interval.
     await time.runFor(2000);
     expect([hub.fresh, hub.isFresh(A)]).toEqual([true, true]);
@@ -466,13 +589,29 @@ describe('a client that cannot name its version', () => {
     await publish(A);
     await time.runFor(1);
     expect(hub.mayHaveMissed(A, publishedAtMs + RECENT_MS - 1)).toBe(true);
-    expect(hub.mayHaveMissed(A, publishedAtMs + RECENT_MS + 1)).toBe(false);
+    expect(hub.mayHaveMissed(A, publishedAtMs + RECENT_MS)).toBe(false);
     expect(hub.mayHaveMissed(B, publishedAtMs + 1)).toBe(false);
     const raisedAtMs = time.nowMs;
     hub.raiseFloor(0, floorNow());
     await time.runFor(1);
     expect(hub.mayHaveMissed('other' as Topic, raisedAtMs + RECENT_MS + FLOOR_SPREAD_MS - 1)).toBe(true);
     expect(hub.mayHaveMissed('other' as Topic, raisedAtMs + RECENT_MS + FLOOR_SPREAD_MS + 1)).toBe(false);
+    hub.stop();
+  });
+
+  it('may have missed an update from the time in which this relay was stale, if that has just ended', async () => {
+    const { time, broker, hub, publish, subscribe } = await createHub();
+    await subscribe(A);
+    broker.failing = true;
+    await time.runFor(2 * RECENT_MS);
+    await publish(A);
+    await time.runFor(2 * RECENT_MS);
+    broker.failing = false;
+    hub.linkUp();
+    await time.runFor(1);
+    expect(hub.mayHaveMissed(A, time.nowMs)).toBe(true);
+    await time.runFor(RECENT_MS + 1);
+    expect(hub.mayHaveMissed(A, time.nowMs)).toBe(false);
     hub.stop();
   });
 
@@ -508,10 +647,10 @@ it('a hub without a fan-out keeps registers, and delivers to no client', async (
   );
   const deps = { clock: time.clock(), report: report as never, repairIntervalMs: 3000, floorSpreadMs: 0 };
   const hub = new Hub({ feed: broker, ...deps });
-  await broker.start();
-  hub.start();
+  hub.start(); // by itself, without an event of the link
   hub.subscribe(A);
   await time.runFor(1);
+  expect(hub.isFresh(A)).toBe(true);
   const { version } = await broker.publish(A, {}, NOTHING_SEEN);
   await time.runFor(1);
   expect(deliveries).toMatchObject([{ update: { topic: A, version }, clients: 0, paced: false }]);

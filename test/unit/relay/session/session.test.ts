@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Authorization } from '../../../../services/relay/access/authorization.ts';
 import type { SessionDeps } from '../../../../services/relay/session/session.ts';
 import { Sessions } from '../../../../services/relay/session/sessions.ts';
+import { AppError } from '../../../../services/shared/errors.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
 import { FakeSessionConnection, FakeSessionHub, FakeSessionReport } from '../../../support/session-fixture.ts';
 import { VirtualTime } from '../../../support/virtual-time.ts';
@@ -125,20 +126,18 @@ describe('a session', () => {
   });
 
   it.each([
-    ['a topic that it may not have', '{"chat":null}'],
+    ['a topic that it may not have', '{"chat":null,"news":null}'],
     ['too many topics', '{"a":null,"b":null,"c":null}'],
   ])(
     'that is refused %s is closed if the error does not fit, since it would take silence for "no update"',
     (_, topics) => {
       const anonymous = { hasToken: false, maySubscribe: () => false, expiresAtMs: Number.POSITIVE_INFINITY };
       const authorization = { tokenRequired: false, anonymous, check: async () => anonymous };
-      for (const [room, sent] of [
-        [true, /^error /],
-        [false, /^close 1012$/],
-      ] as const) {
+      for (const room of [true, false]) {
         const { connection, session } = createSession({ room, fresh: true, topics: [], authorization });
         session.message(`{"type":"subscribe","topics":${topics}}`);
-        expect(connection.sent).toEqual([expect.stringMatching(sent)]);
+        if (room) for (const what of connection.sent) expect(what).toMatch(/^error /);
+        else expect([connection.sent, connection.reasons]).toEqual([['close 1012'], ['0']]);
       }
     },
   );
@@ -213,6 +212,42 @@ describe('the messages of a client', () => {
     expect(connection.sent).toHaveLength(sent + 3);
   });
 
+  it('are ignored once it is gone', () => {
+    const { hub, connection, session } = createSession({ room: true, fresh: true });
+    session.closed();
+    session.message('{"type":"subscribe","topics":{"chat":7}}');
+    session.alive();
+    session.end(new AppError('relay_full'));
+    expect([hub.topics, connection.sent]).toEqual([[], ['subscribed chat,7']]);
+  });
+
+  it('may contain a token that the relay does not need', () => {
+    const { connection, session } = createSession({ room: true, fresh: true });
+    session.message('{"type":"auth","token":"t"}');
+    expect(connection.sent).toEqual(['subscribed chat,7']);
+  });
+
+  it('subscribe the connection to a topic once it is loaded, not before', async () => {
+    const { time, hub, connection, session } = createSession({ room: true, fresh: true });
+    hub.unloaded.add(news);
+    hub.flushPosition = 4;
+    session.message('{"type":"subscribe","topics":{"news":7}}');
+    await time.runFor(1);
+    expect([[...connection.topics], connection.sent, session.isFresh(news)]).toEqual([
+      [chat],
+      ['subscribed chat,7'],
+      false,
+    ]);
+    hub.load(news);
+    await time.runFor(1);
+    expect([[...connection.topics], connection.sent.slice(1), session.isFresh(news)]).toEqual([
+      [chat, news],
+      ['subscribed news,7'],
+      true,
+    ]);
+    expect(session.subscribedFrom).toBe(4);
+  });
+
   it('close it if a list of topics is longer than its budget', () => {
     const { connection, session } = createSession({ room: true, fresh: true, limits: { messagesPerSecond: 1 } });
     for (let n = 0; n < 255; n += 1) session.alive();
@@ -266,7 +301,10 @@ describe('a client that is behind', () => {
     expect([session.isBehind, report.timesBehind, report.events]).toEqual([true, 1, []]);
     session.fellBehind();
     expect(report.timesBehind).toBe(1);
-    hub.flushes.set(chat, 7).set(news, 6);
+    hub.flushes
+      .set(chat, 7)
+      .set(news, 6)
+      .set('other' as Topic, 8);
     hub.freshnessFlush = 5;
     expect([session.isBehindOn(chat), session.isBehindOn('other' as Topic)]).toEqual([true, false]);
     expect([sessions.countBehind(chat), sessions.countBehind('other' as Topic)]).toEqual([1, 0]);
@@ -281,6 +319,8 @@ describe('a client that is behind', () => {
       ['caught up', 'buffer drained'],
     ]);
     expect([session.isBehindOn(chat), sessions.countBehind(chat)]).toEqual([false, 0]);
+    session.drained();
+    expect(report.events.slice(2)).toEqual(['buffer drained']);
     await time.runFor(1);
     expect(connection.sent).toHaveLength(sent + 3);
   });
@@ -418,6 +458,35 @@ describe('a client that needs a token', () => {
     expect([...session.topics]).toEqual([news]);
   });
 
+  it('is sent an error, and keeps its topics, while a new token cannot be verified', async () => {
+    const check = async (token: string) => {
+      if (token === 'new') throw new AppError('keys_unavailable');
+      return access(true, [chat]);
+    };
+    const options = { room: true, fresh: true, authorization: { ...authorization, check } };
+    const { time, connection, session } = createSession({ ...options, token: 'old' });
+    await time.runFor(1);
+    session.message('{"type":"auth","token":"new"}');
+    await time.runFor(1);
+    expect(connection.sent).toEqual(['subscribed chat,7', 'error keys_unavailable']);
+    expect([...session.topics]).toEqual([chat]);
+  });
+
+  it('is closed after an error for each of its topics when all of them end with its token', async () => {
+    const optional = {
+      tokenRequired: false,
+      anonymous: access(false, []),
+      check: async () => access(true, [chat, news], 1000),
+    };
+    const options = { room: true, fresh: true, topics: [chat, news], authorization: optional };
+    const { time, hub, connection } = createSession({ ...options, token: 't' });
+    await time.runFor(999);
+    expect(connection.sent).toEqual(['subscribed chat,7,news,7']);
+    await time.runFor(1);
+    expect(connection.sent.slice(1)).toEqual(['error unauthorized', 'error unauthorized', 'close 4401']);
+    expect([hub.topics, [...connection.topics]]).toEqual([[], []]);
+  });
+
   it('is closed if the token allows none of the topics of its request', async () => {
     const options = { room: true, fresh: true, topics: [chat], authorization };
     const { time, connection } = createSession({ ...options, token: 'news' });
@@ -492,5 +561,20 @@ describe('sessions', () => {
     expect(sessions.countBehind(chat)).toBe(0);
     session.closed();
     expect([[...sessions.legacy], [...sessions]]).toEqual([[], [other]]);
+  });
+
+  it('that miss an update are counted up to 10,000, once each', async () => {
+    const { hub, session, sessions } = createSession({ room: true, fresh: true, transport: 'legacy' });
+    const accept = () =>
+      sessions.accept(new FakeSessionConnection('legacy'), { topics: new Map([[chat, 7]]), token: undefined });
+    hub.flushes.set(chat, 3);
+    sessions.pace(3, 1000);
+    session.fellBehind(3);
+    expect(sessions.countBehind(chat)).toBe(1);
+    const others = Array.from({ length: 10_000 }, accept);
+    sessions.pace(3, 1000);
+    expect(sessions.countBehind(chat)).toBe(9999); // of those examined, one is behind and paced
+    for (const other of others) other.fellBehind(3);
+    expect(sessions.countBehind(chat)).toBe(10_000);
   });
 });
