@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 /** Tests that need no build, no server and no browser: a single one of them runs within seconds. */
 const UNIT = [
@@ -12,7 +13,8 @@ const UNIT = [
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 4, // most system tests wait most of the time
+    sequence: { sequencer: LongestFirst },
     // CI counts from the JSON report.
     reporters: process.env.CI ? ['default', ['json', { outputFile: 'coverage/report.json' }]] : ['default'],
     projects: [

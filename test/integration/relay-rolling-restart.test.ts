@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import { SETTLED_AFTER_MS } from '../../services/relay/cluster/relay-registry-view.ts';
 import { expectInTime, startStopwatch } from '../support/elapsed.ts';
 import { eventually } from '../support/eventually.ts';
@@ -13,52 +13,63 @@ import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 const TOPICS = Array.from({ length: 20 }, (_, i) => `topic/${i}`);
 const DRAIN_WINDOW_MS = 4000;
 
-describe('behind a real HAProxy', () => {
-  let env: Record<string, string>;
-  let places: { port: number; adminPort: number }[];
-  let relays: (ServiceProcess | undefined)[];
-  let webhook: ServiceProcess;
-  let haproxy: Haproxy;
-  let clients: ReconnectingClient[];
+/** Four places for relays behind a HAProxy, a webhook, and clients. */
+class ProxiedCluster implements AsyncDisposable {
+  readonly clients: ReconnectingClient[] = [];
+  readonly relays: (ServiceProcess | undefined)[] = [];
+  readonly webhook: ServiceProcess;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #places: readonly { port: number; adminPort: number }[];
+  readonly #haproxy: Haproxy;
 
-  const startRelay = async (place: number): Promise<void> => {
-    const { port, adminPort } = places[place] as { port: number; adminPort: number };
-    relays[place] = await startService('relay', { ...env, RELAY_PORT: String(port), ADMIN_PORT: String(adminPort) });
-  };
+  private constructor(deps: {
+    env: Readonly<Record<string, string>>;
+    places: readonly { port: number; adminPort: number }[];
+    webhook: ServiceProcess;
+    haproxy: Haproxy;
+  }) {
+    this.#env = deps.env;
+    this.#places = deps.places;
+    this.webhook = deps.webhook;
+    this.#haproxy = deps.haproxy;
+  }
 
-  beforeEach(async () => {
-    env = {
+  /** Starts three relays, and leaves the fourth place empty. */
+  static async start(more: Readonly<Record<string, string>>): Promise<ProxiedCluster> {
+    const env = {
       REDIS_URL: inject('redisUrl'),
       HELIOGRAPH_PREFIX: randomPrefix(),
       WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       DRAIN_WAIT: '2s', // HAProxy checks twice a second
       DRAIN_WINDOW: `${DRAIN_WINDOW_MS}ms`,
-      REBALANCE: '0',
       CONNECTION_RATE: '0',
+      ...more,
     };
-    places = [];
+    const places: { port: number; adminPort: number }[] = [];
     for (let i = 0; i < 4; i += 1) places.push({ port: await freePort(), adminPort: await freePort() });
-    relays = [];
-    webhook = await startService('webhook', env);
-    haproxy = await startHaproxy({ relay: places });
-    clients = [];
-  });
-  afterEach(async () => {
-    for (const client of clients) client.end();
-    await haproxy.stop();
-    await Promise.all([webhook, ...relays].map((service) => service?.stop('SIGKILL')));
-  });
+    const [webhook, haproxy] = await Promise.all([startService('webhook', env), startHaproxy({ relay: places })]);
+    const cluster = new ProxiedCluster({ env, places, webhook, haproxy });
+    await Promise.all([0, 1, 2].map((place) => cluster.startRelay(place)));
+    return cluster;
+  }
 
-  async function connect(count: number): Promise<void> {
+  async startRelay(place: number): Promise<void> {
+    const { port, adminPort } = this.#places[place] as { port: number; adminPort: number };
+    const ports = { RELAY_PORT: String(port), ADMIN_PORT: String(adminPort) };
+    this.relays[place] = await startService('relay', { ...this.#env, ...ports });
+  }
+
+  async connect(count: number): Promise<void> {
+    const { clients } = this;
     for (let i = 0; i < count; i += 1) {
-      clients.push(new ReconnectingClient({ url: haproxy.url, topic: TOPICS[i % TOPICS.length] as string }));
+      clients.push(new ReconnectingClient({ url: this.#haproxy.url, topic: TOPICS[i % TOPICS.length] as string }));
       if (i % 100 === 99) await eventually(() => expect(clients.every(({ isSubscribed }) => isSubscribed)).toBe(true));
     }
   }
 
   /** The maximum number of clients that connected within any second of this period. */
-  function busiestSecond(fromMs: number, toMs: number): number {
-    const times = clients
+  busiestSecond(fromMs: number, toMs: number): number {
+    const times = this.clients
       .flatMap(({ connectsMs }) => connectsMs)
       .filter((atMs) => atMs >= fromMs && atMs <= toMs)
       .sort((a, b) => a - b);
@@ -69,9 +80,19 @@ describe('behind a real HAProxy', () => {
     }, 0);
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.clients) client.end();
+    await this.#haproxy.stop();
+    await Promise.all([this.webhook, ...this.relays].map((service) => service?.stop('SIGKILL')));
+  }
+}
+
+// At the same time: a relay that joins is left alone for two minutes.
+describe.concurrent('behind a real HAProxy', () => {
   it('a rolling restart of three relays with 2,000 clients loses no client and causes no refetch', async () => {
-    await Promise.all([0, 1, 2].map(startRelay));
-    await connect(2000);
+    await using cluster = await ProxiedCluster.start({ REBALANCE: '0' });
+    const { clients, relays, webhook } = cluster;
+    await cluster.connect(2000);
     const publisher = new SteadyPublisher({
       webhooks: [{ url: `http://127.0.0.1:${webhook.port}`, token: WEBHOOK_TOKEN }],
       topics: TOPICS,
@@ -84,8 +105,8 @@ describe('behind a real HAProxy', () => {
       for (const place of [0, 1, 2]) {
         const fromMs = performance.now();
         expect(await relays[place]?.stop()).toBe(0);
-        rates.push(busiestSecond(fromMs, performance.now()));
-        await startRelay(place);
+        rates.push(cluster.busiestSecond(fromMs, performance.now()));
+        await cluster.startRelay(place);
       }
       await publisher.pause();
       const { ledger } = publisher;
@@ -106,10 +127,10 @@ describe('behind a real HAProxy', () => {
   }, 120_000);
 
   it('a fourth relay that joins three gets its share two minutes later, at a bounded rate', async () => {
-    env.REBALANCE = '50';
-    await Promise.all([0, 1, 2].map(startRelay));
-    await connect(1000);
-    await startRelay(3);
+    await using cluster = await ProxiedCluster.start({ REBALANCE: '50' });
+    const { clients, relays } = cluster;
+    await cluster.connect(1000);
+    await cluster.startRelay(3);
     const begunAtMs = performance.now();
     const stopwatch = startStopwatch();
     const held = () => Promise.all(relays.map((relay) => relay?.metric('relay_connections') ?? 0));
@@ -125,7 +146,7 @@ describe('behind a real HAProxy', () => {
       (sum, n) => sum + n,
       0,
     );
-    const most = busiestSecond(begunAtMs, performance.now());
+    const most = cluster.busiestSecond(begunAtMs, performance.now());
     console.info(
       `a fourth relay: ${(await held()).join(', ')} of 1000 clients after ${(elapsed.tookMs / 1000).toFixed(1)} s; ${shed} were sent away, at most ${most} came in a second`,
     );

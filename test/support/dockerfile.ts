@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
+/** What npm need not ask the registry for. */
+const NPM = { npm_config_prefer_offline: 'true', npm_config_audit: 'false', npm_config_fund: 'false' };
+
 /** One instruction of a Dockerfile: `COPY`, and the rest of its line. */
 export interface Instruction {
   readonly name: string;
@@ -81,7 +84,8 @@ export function buildStages(stages: readonly Stage[], folder: string): void {
       if (name === 'COPY') copy(rest, app, folder);
       if (name !== 'RUN' || stage === stages.at(-1)) continue;
       if (/(^|[\s=])\//.test(rest)) throw new Error(`not run, since it names a path outside of the stage: ${rest}`);
-      execFileSync('sh', ['-ec', rest], { cwd: app, stdio: ['ignore', 'ignore', 'pipe'], timeout: 300_000 });
+      const options = { cwd: app, env: { ...process.env, ...NPM }, timeout: 300_000 };
+      execFileSync('sh', ['-ec', rest], { ...options, stdio: ['ignore', 'ignore', 'pipe'] });
     }
   }
 }
