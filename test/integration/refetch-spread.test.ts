@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import WebSocket from 'ws';
 import { Heliograph } from '../../services/client/heliograph-client.ts';
-import { expectInTime } from '../support/elapsed.ts';
+import { type Elapsed, expectInTime, startStopwatch } from '../support/elapsed.ts';
 import { eventually } from '../support/eventually.ts';
 import { redisBrokers } from '../support/redis-brokers.ts';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.ts';
@@ -94,14 +94,15 @@ describe('the web application behind two relays', () => {
    * Publishes and waits for all fetches. Returns how long they took, and the maximum delay of timers in this process
    * meanwhile: on a busy machine a fetch is at most that much later than it was due.
    */
-  async function publishAndFetch(count: number): Promise<{ tookMs: number; lateMs: number }> {
+  async function publishAndFetch(count: number): Promise<Elapsed & { mostLateMs: number }> {
     const lateness = monitorEventLoopDelay({ resolution: 10 });
     lateness.enable();
-    const begunAtMs = performance.now();
+    const stopwatch = startStopwatch();
     await relays[0]?.publish('page');
-    await eventually(() => expect(fetchedAtMs.length).toBeGreaterThanOrEqual(count), 30_000);
+    await eventually(() => expect(fetchedAtMs.length).toBeGreaterThanOrEqual(count), 60_000);
+    const elapsed = stopwatch.stop();
     lateness.disable();
-    return { tookMs: Math.max(...fetchedAtMs) - begunAtMs, lateMs: lateness.max / 1e6 };
+    return { ...elapsed, mostLateMs: lateness.max / 1e6 };
   }
 
   it.each([
@@ -111,25 +112,26 @@ describe('the web application behind two relays', () => {
     'gets the fetches of 2,000 clients with %s within its budget, and all of them in time',
     async (_, watch) => {
       await watch(CLIENTS);
-      const { tookMs, lateMs } = await publishAndFetch(CLIENTS);
+      const { mostLateMs, ...elapsed } = await publishAndFetch(CLIENTS);
       const most = mostWithin(1000);
       console.info(
-        `2,000 fetches in ${(tookMs / 1000).toFixed(1)} s, at most ${most} in a second of a budget of ${BUDGET}, ` +
-          `and ${mostWithin(100)} in 100 ms; at most ${Math.round(lateMs)} ms late`,
+        `2,000 fetches in ${(elapsed.tookMs / 1000).toFixed(1)} s, at most ${most} in a second of a budget of ${BUDGET}, ` +
+          `and ${mostWithin(100)} in 100 ms; at most ${Math.round(mostLateMs)} ms late`,
       );
       expect(fetchedAtMs).toHaveLength(CLIENTS);
-      // Fetches of one second were due within that second or at most `lateMs` before it.
-      expect(most).toBeLessThanOrEqual(BUDGET * 1.2 * (1 + lateMs / 1000));
-      expect(tookMs).toBeGreaterThan(SPREAD_MS * 0.9);
-      expectInTime({ tookMs, lateMs }, SPREAD_MS * 1.2 + 1000);
+      // Fetches of one second were due within that second or at most `mostLateMs` before it. Of 2,000 random times in four
+      // seconds, more than 625 are within one second less than once in a million runs. Of relays that divide the budget by
+      // their own clients, 1,000 would be.
+      expect(most).toBeLessThanOrEqual(BUDGET * 1.25 * (1 + mostLateMs / 1000));
+      expect(elapsed.tookMs).toBeGreaterThan(SPREAD_MS * 0.9);
+      expectInTime(elapsed, SPREAD_MS * 1.2 + 1000);
     },
-    60_000,
+    120_000,
   );
 
   it('gets the fetches of five clients without a delay', async () => {
     await watchByLibrary(5);
-    const { tookMs, lateMs } = await publishAndFetch(5);
-    expectInTime({ tookMs, lateMs }, 500);
+    expectInTime(await publishAndFetch(5), 500);
   });
 
   it('can set the spread of an update itself', async () => {
