@@ -100,8 +100,11 @@ export class ChaosCluster {
     });
     for (const relay of this.relays) relay.kill('SIGSTOP');
     for (const { url } of servers) await askRedis(url, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await this.publish(QUIET_TOPICS);
-    if (upToDate() > 0) throw new Error('clients received updates whose signals were to be lost');
+    // Again if notifications of earlier events were still on their way.
+    await eventually(async () => {
+      await this.publish(QUIET_TOPICS);
+      if (upToDate() > 0) throw new Error('clients received updates whose signals were to be lost');
+    });
   }
 
   /** Resumes the relays that `publishWithoutSignals` stopped. */
