@@ -57,13 +57,13 @@ const TIME_WAIT_S = 60;
  */
 const PORTS_SHARE = 0.2;
 /**
- * Memory per client, slightly above the values measured with 50,000 idle WebSockets on Linux 6 with Node.js 20: 3.2 KiB
- * in the client process, 5.1 KiB in the kernel for each end, 1.3 KiB in the relay. A client process itself takes 15 MiB
+ * Memory per client, slightly above the values measured with 50,000 idle WebSockets on Linux 6 with Node.js 20: 3.0 KiB
+ * in the client process, 5.1 KiB in the kernel for each end, 1.7 KiB in the relay. A client process itself takes 15 MiB
  * and a relay 30 MiB, not counting shared memory.
  */
 const CLIENT_BYTES = 3.5 * 1024;
 const KERNEL_BYTES = 5.25 * 1024;
-const RELAY_BYTES = 1.75 * 1024;
+const RELAY_BYTES = 2 * 1024;
 const PROCESS_BYTES = 32 * 1024 * 1024;
 /** With more clients, the event loop of a process is too busy to measure accurately; also below the limit of a relay. */
 const SUITABLE_CLIENTS = 18_000;
