@@ -1,6 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
-/** The tests that Stryker runs for each mutant: those of one part alone, in one process. */
+/** The tests that Stryker runs for each mutant, in one thread that loads each module once. */
 export default defineConfig({
-  test: { include: ['test/unit/**/*.test.ts'], testTimeout: 60_000, pool: 'forks', maxWorkers: 1 },
+  test: {
+    include: ['test/unit/**/*.test.ts', 'test/contract/memory-broker.test.ts'],
+    testTimeout: 10_000,
+    isolate: false,
+    env: { FUZZ_RUNS: '50' },
+  },
 });
