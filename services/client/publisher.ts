@@ -179,7 +179,7 @@ export class Publisher {
     const backoff = new Backoff({ firstMs: 200, capMs: 2000 });
     for (;;) {
       try {
-        return await this.#call(call, id, Math.min(TRY_MS + waitMs, deadline - Date.now()));
+        return await this.#call(call, id, Math.ceil(Math.min(TRY_MS + waitMs, deadline - Date.now())));
       } catch (error) {
         const delayMs = backoff.nextMs();
         if (!(error instanceof PublishError && RETRYABLE.includes(error.status))) throw error;
@@ -199,7 +199,7 @@ export class Publisher {
         headers: { 'content-type': 'application/json', ...headers, ...this.#credentials(id, text) },
         ...(text && { body: text }),
         redirect: 'error',
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: AbortSignal.timeout(Math.max(0, timeoutMs)),
       });
       body = await response.text();
     } catch (cause) {

@@ -1,9 +1,6 @@
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PublishError, Publisher, versionHeaders } from '../../services/client/publisher.ts';
+import { describe, expect, it } from 'vitest';
+import { Publisher, versionHeaders } from '../../services/client/publisher.ts';
 import { parseSigningSecret, type SigningCredential } from '../../services/webhook/credential.ts';
-import { expectInTime, startStopwatch } from '../support/elapsed.ts';
 import { eventually } from '../support/eventually.ts';
 import { RecordingBroker } from '../support/recording-broker.ts';
 import { startRelay } from '../support/relay-fixture.ts';
@@ -83,81 +80,5 @@ describe('a publisher on a webhook', () => {
     broker.receipts.onQuery((question) => void broker.receipts.reply(question, 'relay', [undefined]));
     expect(await call()).toEqual([{ topic: 'chat', version: 2, previous: 1 }]);
     await webhook.stop();
-  });
-});
-
-describe('a publisher', () => {
-  let server: Server;
-  let url: string;
-  const calls: IncomingHttpHeaders[] = [];
-  let answers: [status: number, body: unknown][];
-  let rawAnswer: { status: number; page: string } | undefined;
-
-  beforeEach(async () => {
-    calls.length = 0;
-    answers = [];
-    rawAnswer = undefined;
-    server = createServer((request, response) => {
-      calls.push(request.headers);
-      if (rawAnswer) return void response.writeHead(rawAnswer.status).end(rawAnswer.page);
-      const [status, body] = answers.shift() ?? [200, { updates: [{ topic: 'chat', version: 7 }] }];
-      if (status === 0) return void request.socket.destroy();
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-    }).listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhook`;
-  });
-  afterEach(() => new Promise((resolve) => void server.close(resolve)));
-
-  it('retries under the same id while the webhook is unreachable, and reports each failure', async () => {
-    answers = [
-      [503, { code: 'broker_unavailable' }],
-      [0, undefined],
-      [502, 'no JSON of ours'],
-    ];
-    const failures: PublishError[] = [];
-    const publisher = new Publisher({ url, secret: WEBHOOK_SECRET, retrying: (error) => failures.push(error) });
-    expect(await publisher.publish('chat')).toEqual([{ topic: 'chat', version: 7 }]);
-    expect(calls).toHaveLength(4);
-    expect(failures.map(({ status }) => status)).toEqual([503, 0, 502]);
-    expect(new Set(calls.map((headers) => headers['webhook-id'])).size).toBe(1);
-  });
-
-  it('rejects at once if a retry would not help, with the reason', async () => {
-    const reason = { code: 'invalid_request', detail: 'topic must be a string' };
-    answers = [[400, reason]];
-    const refused = new Publisher({ url, secret: WEBHOOK_SECRET }).publish('chat');
-    await expect(refused).rejects.toMatchObject({ name: 'PublishError', status: 400, ...reason });
-    expect(calls).toHaveLength(1);
-  });
-
-  it.each([
-    [404, 'the page of a proxy'],
-    [401, '"no object"'],
-    [200, '<html>a login page</html>'],
-    [403, ''],
-  ])('rejects at once with the status %i of an answer that is not of a webhook: %j', async (status, page) => {
-    rawAnswer = { status, page };
-    const refused = new Publisher({ url, secret: WEBHOOK_SECRET }).publish('chat');
-    const expected = { name: 'PublishError', message: `the webhook answered ${status}`, status, code: '', detail: '' };
-    await expect(refused).rejects.toMatchObject(expected);
-    expect(calls).toHaveLength(1);
-  });
-
-  it.each(['/webhook/chat', '/webhook/', '/webhook?topic=chat'])('refuses %s, which loses the data', (path) => {
-    const address = new URL(path, url).href;
-    expect(() => new Publisher({ url: address, secret: WEBHOOK_SECRET })).toThrow('must not name a topic');
-  });
-
-  it('rejects after its timeout', async () => {
-    answers = Array.from({ length: 100 }, () => [503, { code: 'broker_unavailable' }]);
-    const stopwatch = startStopwatch();
-    const late = new Publisher({ url, token: 'x', timeoutMs: 500 }).publish('chat');
-    await expect(late).rejects.toBeInstanceOf(PublishError);
-    expectInTime(stopwatch.stop(), 1500); // retries alone would go on for a minute
-  });
-
-  it.each([{}, { secret: WEBHOOK_SECRET, token: 'x' }])('requires exactly one credential: %j', (credentials) => {
-    expect(() => new Publisher({ url, ...credentials })).toThrow('a secret or a token');
   });
 });
