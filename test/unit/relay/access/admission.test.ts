@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { BlockList } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type AdmissionLimits, ConnectionAdmission } from '../../../../services/relay/access/admission.ts';
@@ -12,19 +13,30 @@ function createAdmission(limits: Partial<AdmissionLimits>) {
   const time = { nowMs: 1_000_000 };
   const relay = { isFresh: true };
   const share = { isAbove: false };
-  const admission = new ConnectionAdmission({
+  /** The keys of connections that may be evicted. */
+  const evictable: string[] = [];
+  const admission: ConnectionAdmission = new ConnectionAdmission({
     limits: { ...OFF, ...limits },
-    origins: new Origins({ allowed: [], sameHostOnly: false, allowMissing: true }),
+    origins: new Origins({ allowed: [], sameHostOnly: true, allowMissing: true }),
     readAddress: createClientAddressReader(new BlockList()),
-    isAllowedHost: () => true,
-    evictionPool: { canEvict: false, evict() {} },
+    isAllowedHost: (host) => host === 'relay',
+    evictionPool: {
+      get canEvict() {
+        return evictable.length > 0;
+      },
+      evict() {
+        admission.release(evictable.shift() as string);
+      },
+    },
     isFresh: () => relay.isFresh,
     isAboveShare: () => share.isAbove,
     nowMs: () => time.nowMs,
   });
   const enter = (address = '203.0.113.1', transport: TransportName = 'websocket', topics = 1, triesLeft = 0) =>
     admission.admit({ address, forwardedFor: '', origin: '', host: 'relay', triesLeft }, transport, topics);
-  return { admission, enter, time, relay, share };
+  const enterFrom = (origin: string, host: string) =>
+    admission.admit({ address: '203.0.113.1', forwardedFor: '', origin, host, triesLeft: 0 }, 'websocket', 1);
+  return { admission, enter, enterFrom, evictable, time, relay, share };
 }
 
 describe('admission', () => {
@@ -35,6 +47,43 @@ describe('admission', () => {
     expect(() => enter()).toThrow(expect.objectContaining({ code: 'relay_full', status: 503 }));
     admission.release(first);
     enter();
+  });
+
+  it('admits a connection to a full relay by closing one that may be closed, if nothing else forbids it', () => {
+    const { admission, enter, evictable, time } = createAdmission({ maxConnections: 2, connectionPointsPerSecond: 2 });
+    const first = enter();
+    enter();
+    evictable.push(first);
+    expect(() => enter()).toThrow(expect.objectContaining({ code: 'connecting_too_fast' }));
+    expect(evictable).toHaveLength(1);
+    time.nowMs += 1000;
+    enter();
+    expect([admission.connections, evictable]).toEqual([2, []]);
+    expect(() => enter()).toThrow(expect.objectContaining({ code: 'relay_full' }));
+  });
+
+  it('counts the connections of an address correctly if one of them was closed for another', () => {
+    const { admission, enter, evictable } = createAdmission({ maxConnections: 2, maxConnectionsPerAddress: 3 });
+    const key = enter();
+    enter();
+    for (let i = 0; i < 10; i += 1) {
+      evictable.push(key);
+      enter();
+    }
+    admission.release(key);
+    admission.release(key);
+    expect(admission.connections).toBe(0);
+  });
+
+  it('refuses requests to other hosts, and pages of other origins with both for the log', () => {
+    const { admission, enterFrom } = createAdmission({});
+    expect(() => enterFrom('http://relay', 'evil')).toThrow(expect.objectContaining({ code: 'host_forbidden' }));
+    expect(() => enterFrom('http://evil', 'relay')).toThrow(
+      expect.objectContaining({ code: 'origin_forbidden', cause: { origin: 'http://evil', host: 'relay' } }),
+    );
+    expect(admission.connections).toBe(0);
+    enterFrom('http://relay', 'relay');
+    expect(admission.connections).toBe(1);
   });
 
   it('refuses legacy clients, which cannot resume, while the relay is stale', () => {
@@ -53,7 +102,8 @@ describe('admission', () => {
     expect(() => enter('203.0.113.1')).toThrow(expect.objectContaining({ code: 'too_many_connections', status: 429 }));
     enter('203.0.113.2');
     for (const key of keys) admission.release(key);
-    enter('203.0.113.1');
+    for (let i = 0; i < 2; i += 1) enter('203.0.113.1');
+    expect(() => enter('203.0.113.1')).toThrow(expect.objectContaining({ code: 'too_many_connections' }));
   });
 
   it('does not count refused connections against the connection rate', () => {
@@ -94,6 +144,15 @@ describe('admission', () => {
     expect(() => enter()).toThrow();
     time.nowMs += 1000;
     enter();
+  });
+
+  it('charges a message for each topic that it subscribes to, and nothing for a message without topics', () => {
+    const { admission, time } = createAdmission({ connectionPointsPerSecond: 10 });
+    expect(admission.admitTopics(20)).toBe(true);
+    expect([admission.admitTopics(1), admission.admitTopics(0)]).toEqual([false, true]);
+    time.nowMs += 1100;
+    expect(admission.admitTopics(1)).toBe(true);
+    expect(createAdmission({}).admission.admitTopics(1000)).toBe(true);
   });
 
   it('neither admits nor delays extra connections when the clock steps back', () => {
@@ -143,13 +202,19 @@ describe('the default of MAX_CONNECTIONS', () => {
     ['Max open files            20000                20000                files', 19_800, 19_900],
     ['Max open files            100                  1024                 files', 1, 1],
     ['Max open files            unlimited            unlimited            files', 0, 0],
+    ['Max open files            201                  1024                 files', 1, 101],
+    ['Limit\nMax open files            300  1024  files\nMax pending signals 5 5 signals', 100, 200],
+    ['Not Max open files 300', 10_000, 0],
     ['', 10_000, 0],
   ])('follows %j, and leaves room to say no', (limits, connections, sockets) => {
     expect(connectionsByFileLimit(limits)).toBe(connections);
     expect(socketsByFileLimit(limits)).toBe(sockets);
   });
 
-  it('is known on this system', () => {
-    expect(connectionsByFileLimit()).toBeGreaterThanOrEqual(0);
+  it.runIf(process.platform === 'linux')('follows the limit of this process', () => {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    expect(limits).toContain('Max open files');
+    expect(connectionsByFileLimit()).toBe(connectionsByFileLimit(limits));
+    expect(socketsByFileLimit()).toBe(socketsByFileLimit(limits));
   });
 });

@@ -5,9 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readSubscribeConfig } from '../../../../services/relay/access/access-config.ts';
-import { type Authorization, createAuthorization } from '../../../../services/relay/access/authorization.ts';
+import {
+  type Access,
+  type Authorization,
+  createAuthorization,
+} from '../../../../services/relay/access/authorization.ts';
 import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import { EnvReader } from '../../../../services/shared/config/env-reader.ts';
+import type { Topic } from '../../../../services/shared/update/topic.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -190,6 +195,12 @@ describe('JWT_PUBLIC_KEY', () => {
     }
   });
 
+  it('accepts no tokens that its own text would sign as a secret', async () => {
+    const text = pem(first);
+    const token = new SignJWT({ topics: ['*'] }).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(text));
+    expect(await outcome(read({ JWT_PUBLIC_KEY: text }), await token)).toBe('unauthorized');
+  });
+
   it.each([
     ['an RSA key of 1024 bits', generateKeyPairSync('rsa', { modulusLength: 1024 })],
     ['an RSA-PSS key', generateKeyPairSync('rsa-pss', { modulusLength: 2048 })],
@@ -200,6 +211,149 @@ describe('JWT_PUBLIC_KEY', () => {
     expect(() => read({ JWT_PUBLIC_KEY: pem(keys) })).toThrow(
       'JWT_PUBLIC_KEY must be an RSA key of at least 2048 bits',
     );
+  });
+});
+
+describe('access to topics', () => {
+  const JWT_SECRET = 'a-secret-of-32-bytes-or-more-here';
+  const [open, chat, news] = ['open', 'chat/1', 'news'] as Topic[] as [Topic, Topic, Topic];
+  const signed = (claims: Record<string, unknown>, alg = 'HS256') =>
+    new SignJWT(claims).setProtectedHeader({ alg }).sign(Buffer.from(JWT_SECRET.padEnd(64, 'x')));
+  const readWith = (env: Record<string, string>) => read({ JWT_SECRET: JWT_SECRET.padEnd(64, 'x'), ...env });
+  const permitted = ({ maySubscribe }: Access) => [open, chat, news].filter((topic) => maySubscribe(topic));
+
+  it('needs no token for public topics if tokens are optional, and one for all topics if they are required', async () => {
+    const optional = readWith({ SUBSCRIBE_AUTH: 'optional', PRIVATE_TOPICS: 'chat/*, news' });
+    expect([optional.tokenRequired, optional.anonymous.hasToken]).toEqual([false, false]);
+    expect(optional.anonymous.expiresAtMs).toBe(Number.POSITIVE_INFINITY);
+    expect(permitted(optional.anonymous)).toEqual([open]);
+    const topics = ['chat/*'];
+    expect(permitted(await optional.check(await signed({ topics })))).toEqual([open, chat]);
+    const required = readWith({ PRIVATE_TOPICS: 'chat/*' });
+    expect(required.tokenRequired).toBe(true);
+    expect(permitted(required.anonymous)).toEqual([]);
+    expect(permitted(await required.check(await signed({ topics })))).toEqual([chat]);
+  });
+
+  it('is not checked if no token is needed', () => {
+    const config = readSubscribeConfig(new EnvReader({ JWT_SECRET }));
+    expect(config.auth).toBe('none');
+    expect(createAuthorization({ config, clock: SYSTEM_CLOCK })).toBeUndefined();
+  });
+
+  it.each([
+    [undefined, []],
+    ['news', [news]],
+    [[], []],
+    [
+      ['news', '*'],
+      [open, chat, news],
+    ],
+  ])('is granted by the claim topics: %j', async (topics, expected) => {
+    const access = await readWith({}).check(await signed({ topics }));
+    expect([access.hasToken, access.expiresAtMs]).toEqual([true, Number.POSITIVE_INFINITY]);
+    expect(permitted(access)).toEqual(expected);
+  });
+
+  it.each([['a b'], [['news', 1]], [null], [{}]])(
+    'is not granted at all if the claim is invalid: %j',
+    async (topics) => {
+      expect(await outcome(readWith({}), await signed({ topics }))).toBe('unauthorized');
+    },
+  );
+
+  it('ends when the token expires, by the clock of the relay to the millisecond', async () => {
+    const exp = 2_000_000_000;
+    const at = (nowMs: number) => {
+      const config = readSubscribeConfig(new EnvReader({ SUBSCRIBE_AUTH: 'required', JWT_SECRET }));
+      return createAuthorization({ config, clock: { ...SYSTEM_CLOCK, nowMs: () => nowMs } }) as Authorization;
+    };
+    const token = new SignJWT({ topics: 'news' }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime(exp);
+    const text = await token.sign(Buffer.from(JWT_SECRET));
+    expect((await at(exp * 1000 - 1).check(text)).expiresAtMs).toBe(exp * 1000);
+    expect(await outcome(at(exp * 1000), text)).toBe('unauthorized');
+  });
+
+  it('tolerates clocks that differ by 5 s for tokens that are not valid yet', async () => {
+    const nowMs = 1_900_000_000_000;
+    const config = readSubscribeConfig(new EnvReader({ SUBSCRIBE_AUTH: 'required', JWT_SECRET }));
+    const authorization = createAuthorization({ config, clock: { ...SYSTEM_CLOCK, nowMs: () => nowMs } });
+    const validFrom = (seconds: number) =>
+      new SignJWT({ topics: 'news' })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setNotBefore(seconds)
+        .sign(Buffer.from(JWT_SECRET));
+    expect(await outcome(authorization as Authorization, await validFrom(nowMs / 1000 + 5))).toBe('good');
+    expect(await outcome(authorization as Authorization, await validFrom(nowMs / 1000 + 6))).toBe('unauthorized');
+  });
+
+  it('needs the issuer and the audience that are configured', async () => {
+    const authorization = readWith({ JWT_ISSUER: 'app', JWT_AUDIENCE: 'relay' });
+    expect(await outcome(authorization, await signed({ iss: 'app', aud: ['other', 'relay'] }))).toBe('good');
+    for (const claims of [
+      {},
+      { iss: 'app' },
+      { aud: 'relay' },
+      { iss: 'other', aud: 'relay' },
+      { iss: 'app', aud: 'app' },
+    ]) {
+      expect(await outcome(authorization, await signed(claims))).toBe('unauthorized');
+    }
+    expect(await outcome(readWith({}), await signed({ iss: 'any', aud: 'any' }))).toBe('good');
+  });
+
+  it.each(['HS256', 'HS384', 'HS512'])('may be signed with %s, and with no other secret', async (alg) => {
+    expect(await outcome(readWith({}), await signed({}, alg))).toBe('good');
+    expect(await outcome(readWith({ JWT_SECRET: 'y'.repeat(64) }), await signed({}, alg))).toBe('unauthorized');
+  });
+});
+
+describe('the settings of tokens', () => {
+  const SECRET = 'x'.repeat(32);
+  const PEM = pem(pair());
+  const JWKS = 'https://issuer.example/keys';
+  const alone = 'must not be set together with JWT_PUBLIC_KEY or JWKS_URL, nor both of those';
+
+  it.each([
+    [{}, 'SUBSCRIBE_AUTH needs one of JWT_SECRET, JWT_PUBLIC_KEY and JWKS_URL: without keys no token is valid'],
+    [{ JWT_SECRET: SECRET.slice(1) }, 'JWT_SECRET must have at least 32 bytes'],
+    [{ JWT_SECRET: SECRET, JWKS_URL: JWKS }, `JWT_SECRET ${alone}`],
+    [{ JWT_SECRET: SECRET, JWT_PUBLIC_KEY: PEM }, `JWT_SECRET ${alone}`],
+    [{ JWT_PUBLIC_KEY: PEM, JWKS_URL: JWKS }, `JWT_SECRET ${alone}`],
+    [{ JWT_PUBLIC_KEY: 'no key' }, 'JWT_PUBLIC_KEY must be a public key as PEM (line breaks may be written \\n)'],
+    [
+      { JWT_PUBLIC_KEY: pair().privateKey.export({ type: 'pkcs8', format: 'pem' }) as string },
+      'JWT_PUBLIC_KEY must be a public key as PEM (line breaks may be written \\n)',
+    ],
+    [{ JWKS_URL: 'ftp://issuer.example' }, 'JWKS_URL must be a URL that starts with http:// or https://'],
+    [
+      { JWT_SECRET: SECRET, PRIVATE_TOPICS: 'a b' },
+      'PRIVATE_TOPICS must hold topics, or prefixes of topics followed by *',
+    ],
+    [
+      { SUBSCRIBE_AUTH: 'none', PRIVATE_TOPICS: 'chat' },
+      'PRIVATE_TOPICS needs SUBSCRIBE_AUTH=optional or required: otherwise no topic is private',
+    ],
+    [{ JWT_SECRET: SECRET, SUBSCRIBE_AUTH: 'always' }, 'SUBSCRIBE_AUTH must be one of: none, optional, required'],
+    [{ JWT_SECRET: SECRET, JWT_MAX_AGE: '87601h' }, 'JWT_MAX_AGE must be from 0ms to 315360000000ms'],
+  ])('are refused with the reason: %j', (env, problem) => {
+    const reader = new EnvReader({ SUBSCRIBE_AUTH: 'required', ...env });
+    readSubscribeConfig(reader);
+    expect(() => reader.finish()).toThrow(problem);
+  });
+
+  it.each([{ JWT_SECRET: SECRET }, { JWT_PUBLIC_KEY: PEM }, { JWKS_URL: JWKS }, { SUBSCRIBE_AUTH: 'none' }])(
+    'may be %j',
+    (env) => {
+      const reader = new EnvReader({ SUBSCRIBE_AUTH: 'optional', ...env });
+      expect(Object.isFrozen(readSubscribeConfig(reader))).toBe(true);
+      reader.finish();
+    },
+  );
+
+  it('make every topic private until invalid ones are corrected', () => {
+    const { isPrivate } = readSubscribeConfig(new EnvReader({ JWT_SECRET: SECRET, PRIVATE_TOPICS: 'a b' }));
+    expect(isPrivate('news' as Topic)).toBe(true);
   });
 });
 

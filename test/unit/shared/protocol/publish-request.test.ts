@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { AppError, type ErrorCode } from '../../../../services/shared/errors.ts';
 import {
   MAX_DATA_DEPTH,
+  MAX_REQUESTED_SPREAD_MS,
   MAX_TOPICS_PER_REQUEST,
+  parseData,
   parsePublishBody,
   parsePublishRequest,
 } from '../../../../services/shared/protocol/publish-request.ts';
@@ -23,7 +25,7 @@ const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
 describe('parsePublishRequest', () => {
   it('parses one topic', () => {
-    expect(parsePublishRequest('{"topic":"chat"}')).toEqual({ topics: ['chat'] });
+    expect(parsePublishRequest('{"topic":"chat"}')).toStrictEqual({ topics: ['chat'] });
   });
 
   it('parses several topics in their order, each once', () => {
@@ -54,6 +56,7 @@ describe('parsePublishRequest', () => {
   });
 
   it('distinguishes null from missing data', () => {
+    expect(parseData(undefined)).toBeUndefined();
     expect(parsePublishRequest('{"topic":"chat","data":null}')).toHaveProperty('data', 'null');
     expect(parsePublishRequest('{"topic":"chat"}')).not.toHaveProperty('data');
   });
@@ -104,6 +107,28 @@ describe('parsePublishRequest', () => {
     ['{"constructor":{"topic":"a"}}', 'unknown_member'],
   ])('rejects %s with %s', (text, code) => {
     expect(codeOf(text)).toBe(code);
+  });
+
+  it.each([0, 5, MAX_REQUESTED_SPREAD_MS])('passes on the spread %d', (spread) => {
+    expect(parsePublishRequest(`{"topic":"chat","spread":${spread}}`)).toEqual({ topics: ['chat'], spread });
+  });
+
+  it.each([
+    ['{"topic":"a","spread":-1}', 'spread must be milliseconds from 0 to 3600000'],
+    ['{"topic":"a","spread":3600001}', 'spread must be milliseconds from 0 to 3600000'],
+    ['{"topic":"a","spread":1.5}', 'spread must be milliseconds from 0 to 3600000'],
+    ['{"topic":"a","spread":"5"}', 'spread must be milliseconds from 0 to 3600000'],
+    ['{"topic":"a","spread":null}', 'spread must be milliseconds from 0 to 3600000'],
+    ['{}', 'Exactly one of topic and topics is required'],
+    ['{"topic":1}', 'topic must be a string'],
+    ['{"topics":[]}', 'topics must be a list of one or more strings'],
+    [`{"topic":"a","data":${nested(65)}}`, 'data is nested deeper than 64 levels'],
+    [
+      `{"topic":"a","${'x'.repeat(99)}yz":1}`,
+      `The body may have the members topic, topics, data, spread, or only updates, not "${'x'.repeat(99)}y"`,
+    ],
+  ])('says what the sender has to change in %s', (text, message) => {
+    expect(() => parsePublishRequest(text)).toThrow(expect.objectContaining({ message }));
   });
 
   it('passes on keys with a meaning in JavaScript as they are', () => {
@@ -164,13 +189,17 @@ describe('parsePublishBody', () => {
     ['{"updates":null}', 'invalid_request', 'updates must be a list of one or more objects'],
     ['{"updates":["a"]}', 'invalid_request', 'The body must be a JSON object'],
     [
-      '{"updates":[{"topic":"a"},{"topics":["b","a"]}]}',
+      '{"updates":[{"topic":"c"},{"topic":"a"},{"topics":["b","a"]}]}',
       'invalid_request',
       'updates must not have a topic twice, as a',
     ],
     ['{"updates":[{"topic":"a","dta":1}]}', 'unknown_member', 'not "dta"'],
     ['{"updates":[{"topic":"a"}],"spread":1}', 'unknown_member', 'A body with updates must have no other members'],
     ['{"updates":[{"topic":"a b"}]}', 'invalid_topic', ''],
+    ['{"updates":"]"}', 'invalid_request', 'updates must be a list of one or more objects'],
+    ['{"updates":[{"topic":"a"}]', 'invalid_json', ''],
+    ['null', 'invalid_request', 'The body must be a JSON object'],
+    ['"updates"', 'invalid_request', 'The body must be a JSON object'],
     [LIST, 'too_many_topics', 'A call may have 100 topics; this one has 101'],
   ])('rejects %s with %s', (text, code, message) => {
     expect(refusalOf(text)).toEqual([code, expect.stringContaining(message)]);
