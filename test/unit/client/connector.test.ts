@@ -52,6 +52,47 @@ describe('a connector', () => {
     expect(connection().requests.filter((request) => request === 'ping')).toHaveLength(1);
   });
 
+  it('counts a topic that the relay rejects as confirmed, but no error about anything else', () => {
+    connection().delivers({ type: 'error', code: 'topic_forbidden', topic: 'news' });
+    connection().delivers({ type: 'error', code: 'invalid_message' });
+    expect(statuses.at(-1)).toBe('connecting');
+    connection().delivers({ type: 'error', code: 'topic_forbidden', topic: 'chat' });
+    expect(statuses.at(-1)).toBe('live');
+  });
+
+  it('without topics is live once the relay responds, which its freshness is not', () => {
+    connector.unsubscribe(['chat']);
+    connection().delivers({ type: 'freshness', fresh: true });
+    expect(statuses.at(-1)).toBe('connecting');
+    connection().delivers({ type: 'pong' });
+    expect(statuses.at(-1)).toBe('live');
+  });
+
+  it('waits for topics that were subscribed to before it is live, and stays live for those after', () => {
+    connector.subscribe(new Map([['news', null]]));
+    subscribed(7);
+    expect(statuses.at(-1)).toBe('connecting');
+    connection().delivers({ type: 'subscribed', topics: { news: 1 } });
+    connector.subscribe(new Map([['more', null]]));
+    connection().delivers({ type: 'pong' });
+    expect(statuses.at(-1)).toBe('live');
+  });
+
+  it('judges each connection by its own messages', () => {
+    subscribed(7);
+    connection().delivers({ type: 'freshness', fresh: false });
+    connection().delivers({ type: 'error', code: 'not_fresh' });
+    connection().closes(1006, '');
+    vi.advanceTimersByTime(500);
+    subscribed(null);
+    expect(statuses.at(-1)).toBe('connecting');
+    subscribed(7);
+    expect(statuses.at(-1)).toBe('live');
+    messages.length = 0;
+    connection().closes(4403, '');
+    expect(messages).toEqual([{ type: 'error', code: 'topic_forbidden' }]);
+  });
+
   it('is stale while the relay is not fresh, whatever else it sends', () => {
     subscribed(7);
     connection().delivers({ type: 'freshness', fresh: false });
@@ -86,11 +127,27 @@ describe('a connector', () => {
     expect(connections.all).toHaveLength(2);
   });
 
-  it('gives up a connection that does not open', () => {
-    vi.advanceTimersByTime(8000 + 8000);
-    expect(connections.all[0]?.isClosed).toBe(true);
-    vi.advanceTimersByTime(1000);
-    expect(connections.all.length).toBeGreaterThan(1);
+  it('gives up a connection that does not open within 8 s, also after one that did', () => {
+    for (let i = 0; i < 2; i += 1) {
+      vi.advanceTimersByTime(7999);
+      expect(open()).toBe(1);
+      vi.advanceTimersByTime(1);
+      expect([open(), connection().requests]).toEqual([0, []]);
+      vi.advanceTimersToNextTimer();
+      subscribed(7);
+      connection().closes(1006, '');
+      vi.advanceTimersToNextTimer();
+    }
+  });
+
+  it('gives a connection 8 more seconds to open if the browser wakes up meanwhile', () => {
+    vi.advanceTimersByTime(7000);
+    connector.wake();
+    expect(connection().requests).toEqual(['ping']);
+    vi.advanceTimersByTime(7999);
+    expect(open()).toBe(1);
+    vi.advanceTimersByTime(1);
+    expect(open()).toBe(0);
   });
 
   it('waits longer after each failure, never has two connections, and resets the delays after a stable one', () => {
@@ -111,6 +168,33 @@ describe('a connector', () => {
     vi.advanceTimersByTime(500);
     expect(open()).toBe(1);
   });
+
+  it('keeps the delays after a connection that was live for less than 10 s', () => {
+    const lasts = (ms: number) => {
+      subscribed(7);
+      vi.advanceTimersByTime(ms);
+      connection().delivers({ type: 'pong' });
+      const before = Date.now();
+      connection().closes(1006, '');
+      while (open() === 0) vi.advanceTimersByTime(100);
+      return Date.now() - before;
+    };
+    expect([lasts(9999), lasts(9999), lasts(9999), lasts(10_000)]).toEqual([500, 1000, 2000, 500]);
+  });
+
+  it.each(['', 'soon', '7 s', 's 7', '-5'])(
+    'reconnects as usual if a draining relay sets no time, but %j',
+    (reason) => {
+      connection().closes(1012, reason);
+      vi.advanceTimersByTime(499);
+      expect(open()).toBe(0);
+      vi.advanceTimersByTime(1);
+      expect(open()).toBe(1);
+      connection().closes(1012, reason);
+      connector.wake();
+      expect(open()).toBe(1);
+    },
+  );
 
   it('reconnects at the time that a draining relay set, even if the browser wakes up earlier', () => {
     subscribed(7);
@@ -149,7 +233,9 @@ describe('a connector', () => {
 
   it('waits for at most a minute, whatever a relay sets', () => {
     connection().closes(1012, '99999999999');
-    vi.advanceTimersByTime(60_000);
+    vi.advanceTimersByTime(59_999);
+    expect(open()).toBe(0);
+    vi.advanceTimersByTime(1);
     expect(open()).toBe(1);
   });
 
@@ -194,6 +280,38 @@ describe('a connector', () => {
     messages.length = 0;
     given.delivers({ type: 'subscribed', topics: { chat: 7 } });
     expect([messages, statuses.at(-1), vi.getTimerCount()]).toEqual([[], 'offline', 0]);
+  });
+
+  it('opens no second connection for a topic while it waits, and one after it was refused for good', () => {
+    connection().closes(1006, '');
+    connector.subscribe(new Map([['news', null]]));
+    expect(open()).toBe(0);
+    vi.advanceTimersByTime(500);
+    connection().closes(4403, '');
+    connector.subscribe(new Map([['news', null]]));
+    expect(open()).toBe(1);
+  });
+
+  it('pings when the network is back, until it is closed', () => {
+    connector.close();
+    const browser = new EventTarget();
+    vi.stubGlobal('addEventListener', browser.addEventListener.bind(browser));
+    const statuses: Status[] = [];
+    const deps = { url: 'http://relay', topics, open: connections.opener(), message() {} };
+    const online = createConnector({ ...deps, status: (status) => statuses.push(status) });
+    online.connect();
+    browser.dispatchEvent(new Event('online'));
+    expect(connection().requests).toEqual(['ping']);
+    connection().closes(1006, '');
+    browser.dispatchEvent(new Event('online'));
+    expect(statuses.at(-1)).toBe('connecting');
+    connection().closes(1006, '');
+    online.close();
+    const count = connections.all.length;
+    browser.dispatchEvent(new Event('online'));
+    vi.advanceTimersByTime(60_000);
+    expect([connections.all.length - count, statuses.at(-1)]).toEqual([0, 'offline']);
+    vi.unstubAllGlobals();
   });
 
   it('pings when its tab is shown, not when it is hidden', () => {

@@ -2,6 +2,8 @@ import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Heliograph, type HeliographOptions } from '../../../services/client/heliograph-client.ts';
 import type { Fetcher } from '../../../services/client/watch.ts';
+import { FakeBrowser } from '../../support/fake-browser.ts';
+import { FakeFetch } from '../../support/fake-fetch.ts';
 import { createFakeWebSockets, type FakeWebSocket } from '../../support/fake-web-socket.ts';
 
 describe('a client', () => {
@@ -41,6 +43,135 @@ describe('a client', () => {
     expect(() => heliograph.subscribe(name)).toThrow(TypeError);
     expect(() => heliograph.watch(name, () => {})).toThrow(TypeError);
     expect(asked()).toEqual([{ type: 'subscribe', topics: { chat: null } }]);
+  });
+
+  it.each([
+    ['http://relay', 'ws://relay/ws?tries=3'],
+    ['https://relay/push/', 'wss://relay/push/ws?tries=3'],
+    ['ws://relay//', 'ws://relay/ws?tries=3'],
+    ['wss://relay/ws', 'wss://relay/ws/ws?tries=3'],
+    ['https://relay/a//?token=1#part', 'wss://relay/a/ws?tries=3'],
+    ['/push', 'wss://app.example/push/ws?tries=3'],
+  ])('connects to the relay at %s', (address, socketUrl) => {
+    vi.stubGlobal('location', { href: 'https://app.example/page?query' });
+    const { WebSocket, sockets } = createFakeWebSockets();
+    heliograph = new Heliograph(address, { WebSocket });
+    expect(sockets[0]?.url).toBe(socketUrl);
+    vi.unstubAllGlobals();
+  });
+
+  it('throws without a page if its address is relative, and if no transport is left', () => {
+    expect(() => new Heliograph('/push')).toThrow(TypeError);
+    expect(() => new Heliograph('http://relay', { transports: [] })).toThrow(new TypeError('no transport'));
+  });
+
+  it.each([
+    [{ WebSocket: undefined }, ['/events']],
+    [{ transports: ['sse', 'longpoll'] }, ['/events']],
+    [{ transports: ['longpoll'] }, ['/topics/chat']],
+  ] as const)('uses the first permitted transport that there is: %j', async (options, paths) => {
+    const http = new FakeFetch();
+    vi.stubGlobal('fetch', http.fetch);
+    vi.stubGlobal('WebSocket', undefined);
+    heliograph = new Heliograph('http://relay', { topics: ['chat'], ...options });
+    await passes();
+    expect(http.requests.map(({ url }) => url.pathname)).toEqual(paths);
+    vi.unstubAllGlobals();
+  });
+
+  it('shares a connection with the tabs of the same relay and name only', async () => {
+    const browser = new FakeBrowser();
+    vi.stubGlobal('navigator', { locks: browser.locks });
+    vi.stubGlobal('BroadcastChannel', browser.BroadcastChannel);
+    vi.stubGlobal('document', browser.document);
+    vi.stubGlobal('addEventListener', browser.window.addEventListener.bind(browser.window));
+    const { WebSocket, sockets } = createFakeWebSockets();
+    const open = async (url: string, shared: boolean | string) => {
+      const client = new Heliograph(url, { WebSocket, shared, topics: ['chat'] });
+      await passes();
+      return client;
+    };
+    const clients = [
+      await open('http://relay', true),
+      await open('http://relay/', true),
+      await open('http://relay', 'ann'),
+    ];
+    clients.push(
+      await open('http://relay', 'ann'),
+      await open('http://other', true),
+      await open('http://relay', false),
+    );
+    expect(sockets).toHaveLength(4);
+    for (const client of clients) client.close();
+    await passes();
+    vi.unstubAllGlobals();
+  });
+
+  it('calls a handler until it is removed', () => {
+    start({ topics: ['chat'] });
+    const versions: number[] = [];
+    const stop = heliograph.on('update', ({ version }) => versions.push(version));
+    last().receives({ type: 'update', topic: 'chat', version: 2 });
+    stop();
+    last().receives({ type: 'update', topic: 'chat', version: 3 });
+    expect(versions).toEqual([2]);
+  });
+
+  it('says which versions of its topics the relay has confirmed', () => {
+    start({ topics: ['chat'] });
+    const confirmed: unknown[] = [];
+    heliograph.on('subscribed', (value) => confirmed.push(value));
+    last().receives({ type: 'subscribed', topics: { chat: null, other: 5 } });
+    last().receives({ type: 'subscribed', topics: { chat: 7 } });
+    expect(confirmed).toEqual([{ topic: 'chat', version: 7 }]);
+  });
+
+  it('has a status from the start, and reports each once', () => {
+    const { WebSocket, sockets } = createFakeWebSockets();
+    heliograph = new Heliograph('http://relay', { WebSocket, topics: ['chat'] });
+    expect(heliograph.status).toBe('connecting');
+    heliograph.on('status', (status) => received.push(status));
+    sockets[0]?.opens();
+    for (const version of [1, 1]) sockets[0]?.receives({ type: 'subscribed', topics: { chat: version } });
+    expect([received, heliograph.status]).toEqual([['live'], 'live']);
+  });
+
+  it('asks for every change since it subscribed on a stale relay, and keeps no versions of other topics', async () => {
+    start();
+    heliograph.subscribe('chat');
+    last().receives({ type: 'subscribed', topics: { chat: null, other: 3 } });
+    last().receives({ type: 'update', topic: 'other', version: 4 });
+    last().closes(1006);
+    await passes(1000);
+    last().opens();
+    expect(asked()).toEqual([{ type: 'subscribe', topics: { chat: 0 } }]);
+    last().receives({ type: 'update', topic: 'chat', version: 5 });
+    last().closes(1006);
+    await passes(2000);
+    last().opens();
+    expect(asked()).toEqual([{ type: 'subscribe', topics: { chat: 5 } }]);
+  });
+
+  it('runs a watch at once if the relay has confirmed its topic already, after 1 s at the latest otherwise', async () => {
+    start({ topics: ['chat'] });
+    const [now, later] = [vi.fn(), vi.fn()];
+    heliograph.watch('chat', now);
+    heliograph.watch('news', later);
+    await passes(999);
+    expect([now.mock.calls.length, later.mock.calls.length]).toEqual([1, 0]);
+    await passes(1);
+    expect(later).toHaveBeenCalledTimes(1);
+  });
+
+  it('runs a watch again and again while it is not live', async () => {
+    start({ topics: ['chat'] });
+    const fetcher = vi.fn();
+    heliograph.watch('chat', fetcher, { since: 1 });
+    await passes(35_000);
+    expect(fetcher).not.toHaveBeenCalled();
+    last().receives({ type: 'freshness', fresh: false });
+    await passes(30_000);
+    expect(fetcher).toHaveBeenCalled();
   });
 
   it('subscribes to topics that are named like properties of every object, with and without a version', () => {
@@ -300,6 +431,32 @@ describe('a client', () => {
       await app[0]?.answer();
       await updated(3);
       expect(fetches).toHaveBeenCalledTimes(2);
+    });
+
+    it.each([{}, { method: 'get' }, { method: 'HEAD' }])('holds no watch for a read: %j', async (init) => {
+      void heliograph.fetch('/comments', init);
+      void heliograph.fetch(new Request('http://app/comments', init));
+      await updated(2);
+      expect(fetches).toHaveBeenCalledTimes(1);
+      await app[0]?.answer('chat=3;previous=2');
+      await updated(3);
+      expect(fetches).toHaveBeenCalledTimes(2);
+    });
+
+    it('waits for each of several writes', async () => {
+      for (let i = 0; i < 2; i += 1) void heliograph.fetch('/comments', { method: 'DELETE' });
+      await updated(2);
+      await app[0]?.answer();
+      expect(fetches).not.toHaveBeenCalled();
+      await app[1]?.answer();
+      expect(fetches).toHaveBeenCalledTimes(1);
+    });
+
+    it('leaves the cache to the app if it chooses one, and returns the response', async () => {
+      const response = heliograph.fetch('/comments', { cache: 'force-cache', method: 'POST' });
+      expect(app[0]?.init).toEqual({ cache: 'force-cache', method: 'POST' });
+      await app[0]?.answer('chat=1');
+      expect((await response).headers.get('heliograph-version')).toBe('chat=1');
     });
 
     it('runs a watch again whose response is older than the update', async () => {

@@ -128,6 +128,19 @@ describe('a long-poll connection', () => {
     }
   });
 
+  it('does not take a response within half the time for one that was held', async () => {
+    await open();
+    await answers(304);
+    await passes(12_500);
+    await answers(304);
+    expect(http.requests).toHaveLength(2);
+    await passes(5000);
+    expect(http.requests).toHaveLength(3);
+    await passes(12_501);
+    await answers(304);
+    expect(http.requests).toHaveLength(4);
+  });
+
   it('slows down if a server responds without waiting', async () => {
     await open();
     await answers(304);
@@ -203,6 +216,14 @@ describe('a long-poll connection', () => {
     expect(ends).toEqual([closeCode]);
   });
 
+  it('closes although there are other topics if a later connection may be accepted', async () => {
+    topics.set('c', 1);
+    await open();
+    await answers(503, { code: 'relay_full' }, http.requests[0]);
+    expect(ends).toEqual([1013]);
+    expect(messages).toEqual([{ type: 'error', code: 'relay_full', topic: 'a/b' }]);
+  });
+
   it.each([
     [403, '<h1>Blocked</h1>'],
     [502, ''],
@@ -210,7 +231,7 @@ describe('a long-poll connection', () => {
   ])('counts as lost if %i did not come from a relay', async (status, body) => {
     await open();
     await answers(status, body);
-    expect(ends).toEqual([1006]);
+    expect([ends, messages]).toEqual([[1006], []]);
   });
 
   it('counts as lost if the network fails', async () => {
@@ -218,6 +239,23 @@ describe('a long-poll connection', () => {
     http.last.fail();
     await passes();
     expect(ends).toEqual([1006]);
+  });
+
+  it.each([
+    [4, 'wait=25'],
+    [5, null],
+  ])('with %i topics waits as long as %s', async (count, prefer) => {
+    topics = new Map(Array.from({ length: count }, (_, i) => [`t${i}`, 1]));
+    await open();
+    for (const request of [...http.requests]) await answers(304, undefined, request);
+    await passes(5000);
+    expect([http.requests.length, wait()]).toEqual([count * 2, prefer]);
+  });
+
+  it('sends no request without topics, and is confirmed all the same', async () => {
+    topics.clear();
+    await open();
+    expect([http.requests, messages]).toEqual([[], [{ type: 'pong' }]]);
   });
 
   it('polls without waiting if there are too many topics, more slowly the more there are', async () => {

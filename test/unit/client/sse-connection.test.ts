@@ -158,9 +158,29 @@ describe('a connection over Server-Sent Events', () => {
     await ended(1006);
   });
 
+  it('connects to another relay without an error if the relay has too many clients', async () => {
+    await open();
+    http.last.answer(503, { code: 'rebalancing' });
+    await ended(4503);
+    expect(messages).toEqual([]);
+  });
+
+  it('is not fresh by a confirmation without versions', async () => {
+    await open();
+    http.last.stream();
+    http.last.send('event: subscribed\ndata: {"type":"subscribed","topics":{"a/b":null,"c":null}}\n\n');
+    await said(1);
+    expect(messages).toEqual([{ type: 'subscribed', topics: { 'a/b': null, c: null } }]);
+  });
+
   it('leaves more than 16 topics to another transport', async () => {
     await open();
-    for (let i = 0; i < 15; i += 1) topics.set(`t${i}`, 1);
+    for (let i = 0; i < 14; i += 1) topics.set(`t${i}`, 1);
+    connection.subscribe(new Map([['t13', 1]]));
+    await setImmediate();
+    expect(http.last.url.searchParams.getAll('topic')).toHaveLength(16);
+    expect(ends).toEqual([]);
+    topics.set('t14', 1);
     connection.subscribe(new Map([['t14', 1]]));
     expect(ends).toEqual([[1012, '0']]);
   });

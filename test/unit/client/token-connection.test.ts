@@ -102,6 +102,43 @@ describe('a connection with a token', () => {
     expect(statuses).not.toContain('offline');
   });
 
+  it('renews a token whose base64url has the characters that base64 does not have', async () => {
+    const given: string[] = [];
+    await start(() => {
+      given.push(tokenFor(20_000, 'ÿ~?>ÿ~?>ÿ~?>~~~???>>>'));
+      return given.at(-1) as string;
+    });
+    expect(given[0]).toMatch(/-.*_|_.*-/);
+    await passes(15_999);
+    expect(given).toHaveLength(1);
+    await passes(1);
+    expect(given).toHaveLength(2);
+  });
+
+  it('forwards requests to its connection, and has none before it has a token', async () => {
+    await start(() => new Promise((resolve) => setTimeout(() => resolve('t'), 1000)));
+    source?.subscribe(new Map([['early', null]]));
+    source?.unsubscribe(['early']);
+    source?.wake();
+    await passes(1000);
+    source?.subscribe(new Map([['news', null]]));
+    source?.unsubscribe(['news']);
+    source?.wake();
+    expect(connections.last.requests).toEqual(['subscribe news', 'unsubscribe news', 'ping']);
+  });
+
+  it('ends its connection with the codes of the relay', async () => {
+    await start(() => 't');
+    works();
+    connections.last.closes(1012, '750');
+    await passes(749);
+    expect(connections.all).toHaveLength(1);
+    await passes(1);
+    expect(connections.all).toHaveLength(2);
+    source?.close();
+    expect([connections.open, vi.getTimerCount()]).toEqual([0, 0]);
+  });
+
   it('reports a failed renewal, repeats it soon, and keeps the connection', async () => {
     let calls = 0;
     await start(async () => {

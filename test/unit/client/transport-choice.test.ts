@@ -143,6 +143,35 @@ describe('the choice of a transport', () => {
     expect(connections.names).toEqual(['websocket', 'sse', 'sse']);
   });
 
+  it.each([
+    ['2', 'longpoll'],
+    ['4', 'sse'],
+    ['x', 'websocket'],
+    ['', 'websocket'],
+  ])('begins with one that exists, even if another version of the library remembered %j', (kept, name) => {
+    vi.stubGlobal('sessionStorage', { getItem: (key: string) => (key === 'relay' ? kept : null), setItem() {} });
+    start();
+    expect(connections.names).toEqual([name]);
+  });
+
+  it('waits for a random part of half a second before the next one', () => {
+    start();
+    fails();
+    vi.advanceTimersByTime(249);
+    expect(connections.names).toEqual(['websocket']);
+    vi.advanceTimersByTime(1);
+    expect(connections.names).toEqual(['websocket', 'sse']);
+  });
+
+  it('leaves no timer when it is closed', () => {
+    start();
+    fails();
+    vi.advanceTimersByTime(500);
+    works();
+    source?.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('works if the browser denies storage', () => {
     vi.stubGlobal('sessionStorage', {
       getItem() {
@@ -163,6 +192,17 @@ describe('the choice of a transport', () => {
     fails();
     vi.advanceTimersByTime(500);
     expect(connections.names).toEqual(['websocket', 'longpoll']);
+  });
+
+  it.each([
+    [16, NAMES],
+    [17, ['websocket', 'sse']],
+  ] as const)('streams %i topics if %j are permitted', (count, names) => {
+    topics = new Map(Array.from({ length: count }, (_, i) => [`t${i}`, null]));
+    start(names);
+    fails();
+    vi.advanceTimersByTime(500);
+    expect(connections.names).toEqual(['websocket', 'sse']);
   });
 
   it('forwards requests to the connection over the chosen transport', () => {

@@ -89,6 +89,28 @@ describe('a watch', () => {
     expect(runs).toHaveLength(2);
   });
 
+  it('does not run for a confirmation if it was not started, nor for what is about other topics', async () => {
+    watch.subscribed({ topic: 'chat', version: 1 });
+    watch.updated({ topic: 'news', version: 2 });
+    watch.start();
+    watch.subscribed({ topic: 'news', version: 1 });
+    await passes(999);
+    expect(runs).toHaveLength(0);
+    watch.subscribed({ topic: 'chat', version: 1 });
+    await last().succeed();
+    watch.known({ topic: 'news', version: 2, previous: 1 });
+    await updated(2);
+    expect(runs).toHaveLength(2);
+  });
+
+  it('runs once at the start if an update comes before the confirmation', async () => {
+    watch.start();
+    await updated(1);
+    await last().succeed();
+    await passes(3_600_000);
+    expect(runs).toHaveLength(1);
+  });
+
   it('runs after a part of the spread, with the newest update, once for all that arrived', async () => {
     await updated(1, 1000);
     await updated(2, 1000);
