@@ -228,9 +228,10 @@ describe('tabs that share a connection', () => {
     await open({ x: 1 });
     await says({ type: 'subscribed', topics: { x: 1 } });
     await passes(20_000);
+    const { length } = connections.last.requests;
     browser.document.dispatchEvent(new Event('visibilitychange'));
     await passes();
-    expect(connections.last.requests).toContain('ping');
+    expect(new Set(connections.last.requests.slice(length))).toEqual(new Set(['ping']));
     await passes(10_000);
     expect(connections.all).toHaveLength(1);
   });
