@@ -182,13 +182,14 @@ const read = (env: Record<string, string>) => {
 
 describe('JWT_PUBLIC_KEY', () => {
   it.each([
-    ['RS256', generateKeyPairSync('rsa', { modulusLength: 2048 })],
-    ['PS512', generateKeyPairSync('rsa', { modulusLength: 2048 })],
-    ['ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' })],
-    ['ES384', generateKeyPairSync('ec', { namedCurve: 'P-384' })],
-    ['ES512', generateKeyPairSync('ec', { namedCurve: 'P-521' })],
-    ['EdDSA', generateKeyPairSync('ed25519')],
-  ])('verifies tokens of %s, with its line breaks at the end or escaped', async (alg, keys) => {
+    ['RS256', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['PS512', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['ES256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+    ['ES384', () => generateKeyPairSync('ec', { namedCurve: 'P-384' })],
+    ['ES512', () => generateKeyPairSync('ec', { namedCurve: 'P-521' })],
+    ['EdDSA', () => generateKeyPairSync('ed25519')],
+  ])('verifies tokens of %s, with its line breaks at the end or escaped', async (alg, create) => {
+    const keys = create();
     const token = await new SignJWT({ topics: ['chat'] }).setProtectedHeader({ alg }).sign(keys.privateKey);
     for (const text of [pem(keys), pem(keys).replaceAll('\n', '\\n')]) {
       expect(await outcome(read({ JWT_PUBLIC_KEY: text }), token)).toBe('good');
@@ -202,13 +203,13 @@ describe('JWT_PUBLIC_KEY', () => {
   });
 
   it.each([
-    ['an RSA key of 1024 bits', generateKeyPairSync('rsa', { modulusLength: 1024 })],
-    ['an RSA-PSS key', generateKeyPairSync('rsa-pss', { modulusLength: 2048 })],
-    ['secp256k1', generateKeyPairSync('ec', { namedCurve: 'secp256k1' })],
-    ['Ed448', generateKeyPairSync('ed448')],
-    ['X25519', generateKeyPairSync('x25519')],
-  ])('is refused at the start if it cannot verify tokens: %s', (_, keys) => {
-    expect(() => read({ JWT_PUBLIC_KEY: pem(keys) })).toThrow(
+    ['an RSA key of 1024 bits', () => generateKeyPairSync('rsa', { modulusLength: 1024 })],
+    ['an RSA-PSS key', () => generateKeyPairSync('rsa-pss', { modulusLength: 2048 })],
+    ['secp256k1', () => generateKeyPairSync('ec', { namedCurve: 'secp256k1' })],
+    ['Ed448', () => generateKeyPairSync('ed448')],
+    ['X25519', () => generateKeyPairSync('x25519')],
+  ])('is refused at the start if it cannot verify tokens: %s', (_, create) => {
+    expect(() => read({ JWT_PUBLIC_KEY: pem(create()) })).toThrow(
       'JWT_PUBLIC_KEY must be an RSA key of at least 2048 bits',
     );
   });
