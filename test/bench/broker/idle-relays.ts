@@ -13,6 +13,8 @@ import { mainThreadCpuUs } from './main-thread.ts';
 /** The defaults of `REPAIR_INTERVAL` and `PARTITIONS`. */
 const REPAIR_INTERVAL_MS = 3000;
 const PARTITIONS = '16';
+/** Longer than the interval of exchanges in a large cluster. */
+const WINDOW_MS = 3 * REPAIR_INTERVAL_MS;
 /** Brokers that connect at once. */
 const CONNECTING = 20;
 
@@ -62,7 +64,7 @@ async function createCluster(
 }
 
 /** Returns the CPU that a server uses without any relay, in microseconds a second. */
-export async function idleCpuUs(redis: RedisProcess): Promise<number> {
+async function idleCpuUs(redis: RedisProcess): Promise<number> {
   const before = mainThreadCpuUs(redis.pid);
   await pause(REPAIR_INTERVAL_MS);
   return ((mainThreadCpuUs(redis.pid) - before) * 1000) / REPAIR_INTERVAL_MS;
@@ -106,12 +108,13 @@ export class IdleRelays {
       const ids = Array.from({ length: Math.min(CONNECTING, count - first) }, (_, i) => `relay-${first + i}`);
       this.#relays.push(...(await Promise.all(ids.map((id) => this.#cluster.start(id)))));
     }
-    await pause(2 * REPAIR_INTERVAL_MS);
+    await pause(WINDOW_MS); // until each has chosen the interval of its exchanges by the size of the cluster
   }
 
   /**
    * Returns what the relays add to the CPU of each server, in microseconds for each relay and second. A process of many relays may fall
-   * behind its timers, so that the time of a relay counts by its probes: each repeats the SUBSCRIBE of its marker once.
+   * behind its timers, so that the time of a relay counts by its probes: each repeats the SUBSCRIBE of its marker once. That of a build
+   * without markers counts by the clock.
    */
   async measure(): Promise<readonly number[]> {
     const read = () =>
@@ -120,7 +123,7 @@ export class IdleRelays {
       );
     const before = await read();
     const startedMs = performance.now();
-    await pause(2 * REPAIR_INTERVAL_MS);
+    await pause(WINDOW_MS);
     const after = await read();
     const seconds = (performance.now() - startedMs) / 1000;
     return after.map(({ cpuUs, calls }, i) => {
@@ -128,7 +131,7 @@ export class IdleRelays {
       const since = calls.since(earlier.calls);
       const probes = (since.get('subscribe') ?? 0) + (since.get('ssubscribe') ?? 0);
       const addedUs = cpuUs - earlier.cpuUs - seconds * (this.#withoutUs[i] ?? 0);
-      return addedUs / ((probes * REPAIR_INTERVAL_MS) / 1000);
+      return addedUs / (probes > 0 ? (probes * REPAIR_INTERVAL_MS) / 1000 : this.#relays.length * seconds);
     });
   }
 

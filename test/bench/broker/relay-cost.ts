@@ -1,3 +1,4 @@
+import { exchangeIntervalMs } from '../../../services/relay/cluster/relay-registry-view.ts';
 import { askRedis } from '../../support/redis-admin.ts';
 import { redisBrokers } from '../../support/redis-brokers.ts';
 import type { BenchContext } from '../bench.ts';
@@ -6,7 +7,7 @@ import type { MeasuredProcess } from '../servers/measured-process.ts';
 import { type RelayCluster, startRelayCluster, THIS_BUILD } from '../servers/relay-cluster.ts';
 import { collect, type Samples, showSummary, summarize } from '../statistics.ts';
 import { pause, rotate } from '../test-bed.ts';
-import { IdleRelays, idleCpuUs } from './idle-relays.ts';
+import { IdleRelays } from './idle-relays.ts';
 import { mainThreadCpuUs } from './main-thread.ts';
 import type { MeasurePart, Row } from './part.ts';
 
@@ -16,7 +17,8 @@ const PARTITIONS = '16';
 const RELAYS = 3;
 const UPDATES = 6000;
 const AT_ONCE = 100;
-const MAX_EXCHANGING_MS = 8000;
+/** A window with exchanges, and the one before it without. */
+const EXCHANGING_MS = 2000;
 /** Exchanges at once, as those of relays whose timers coincide. */
 const EXCHANGING = 5;
 
@@ -82,25 +84,31 @@ async function measureUnheard(context: BenchContext, name: string, build: string
 
 /** Measures one exchange of the relay registry, by the number of relays. */
 async function measureExchanges({ redis, quick, progress }: BenchContext, samples: Samples): Promise<void> {
-  const withoutUs = await idleCpuUs(redis);
   for (const size of [10, 100, 1000]) {
     progress(`exchanges of ${size} relays`);
     const broker = redisBrokers({ REDIS_URL: redis.url, PARTITIONS: '1' }).connect();
     await broker.start();
     const exchange = (i: number) => broker.exchangeLoad(`relay-${i % size}`, { connections: 1000 + (i % 97) });
     for (let i = 0; i < size; i += 1) await exchange(i);
-    const startedMs = performance.now();
-    const before = mainThreadCpuUs(redis.pid);
+    // At about the rate of this cluster, so that the summary is made as often as in reality.
+    const perSecond = Math.max((size * 1000) / exchangeIntervalMs(size), 50);
     let made = 0;
-    while (performance.now() - startedMs < (quick ? MAX_EXCHANGING_MS / 4 : MAX_EXCHANGING_MS)) {
-      // At about the rate of this cluster, so that the summary is made as often as in reality.
-      const dueMs = startedMs + (made * 1000) / Math.max(size / 2, 50);
-      if (dueMs > performance.now()) await pause(dueMs - performance.now());
-      await Promise.all(Array.from({ length: EXCHANGING }, (_, i) => exchange(made + i)));
-      made += EXCHANGING;
+    for (let round = 0; round < (quick ? 1 : 5); round += 1) {
+      const idleFromUs = mainThreadCpuUs(redis.pid);
+      await pause(EXCHANGING_MS);
+      const startedMs = performance.now();
+      const busyFromUs = mainThreadCpuUs(redis.pid);
+      const madeBefore = made;
+      while (performance.now() - startedMs < EXCHANGING_MS) {
+        const dueMs = startedMs + ((made - madeBefore) * 1000) / perSecond;
+        if (dueMs > performance.now()) await pause(dueMs - performance.now());
+        await Promise.all(Array.from({ length: EXCHANGING }, (_, i) => exchange(made + i)));
+        made += EXCHANGING;
+      }
+      const idleUs = ((busyFromUs - idleFromUs) * (performance.now() - startedMs)) / EXCHANGING_MS;
+      const us = (mainThreadCpuUs(redis.pid) - busyFromUs - idleUs) / (made - madeBefore);
+      collect(samples, `exchange, ${size} relays`, us);
     }
-    const seconds = (performance.now() - startedMs) / 1000;
-    collect(samples, `exchange, ${size} relays`, (mainThreadCpuUs(redis.pid) - before - seconds * withoutUs) / made);
     await broker.stop();
   }
 }
