@@ -2,7 +2,7 @@ import type { RelayLoad, RelayRegistry } from '../../services/shared/broker/brok
 import { decodeQuery, decodeReply, encodeQuery, encodeReply } from '../../services/shared/broker/receipt-codec.ts';
 import type { ReceiptQuery, ReceiptReply, Receipts, RelayMembership } from '../../services/shared/broker/receipts.ts';
 import { countMissing, RegisteredRelays } from '../../services/shared/broker/redis/registered-relays.ts';
-import { LOAD_TTL_MS, RECEIPT_TTL_MS } from '../../services/shared/broker/retention.ts';
+import { LOAD_TTL_MS, MAX_TTL_DIFFERENCE_MS, RECEIPT_TTL_MS } from '../../services/shared/broker/retention.ts';
 import type { Clock } from '../../services/shared/clock.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 
@@ -17,7 +17,7 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
   #handler: ((query: ReceiptQuery) => void) | undefined;
   readonly #registered: RegisteredRelays;
   readonly #relaysSeen: Map<string, Set<string>>;
-  #storedAtMs = Number.NEGATIVE_INFINITY;
+  #stored = { atMs: Number.NEGATIVE_INFINITY, ttlMs: 0 };
 
   constructor(deps: {
     clock: Clock;
@@ -88,8 +88,8 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
       const relays = registered(server);
       const { state, lostAtUs } = this.#check(server, false);
       this.#registered.know(state);
-      const longestMs = Math.max(LOAD_TTL_MS, ...relays.map(([, { ttlMs }]) => ttlMs));
-      const isIncomplete = lostAtUs > 0 && Math.abs(server.nextNowUs() - lostAtUs) < longestMs * 1000;
+      const untilMs = Math.max(LOAD_TTL_MS, ...relays.map(([, { ttlMs }]) => ttlMs)) + MAX_TTL_DIFFERENCE_MS;
+      const isIncomplete = lostAtUs > 0 && Math.abs(server.nextNowUs() - lostAtUs) < untilMs * 1000;
       const entries = relays.map(([, { seen }]) => seen);
       return { relays: relays.map(([id]) => id), missing: countMissing(entries, isIncomplete) };
     });
@@ -105,13 +105,14 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
   async #exchange(id: string, load: RelayLoad | undefined) {
     const { ttlMs = LOAD_TTL_MS, ...rest } = load ?? { connections: 0 };
     const nowMs = this.#clock.monotonicMs();
-    const maxAgeMs = nowMs - this.#storedAtMs + TIMEOUT_MS;
+    const maxAgeMs = nowMs - this.#stored.atMs + TIMEOUT_MS;
+    const storedTtlMs = this.#stored.ttlMs;
     const seen = this.#registered.entry;
     const { relays, registry, queries } = await this.#call(0, (server) => {
       const nowUs = server.nextNowUs();
       const at = server.data.relays.get(id)?.storedAtUs;
       const isGone = at === undefined || nowUs < at || nowUs - at > maxAgeMs * 1000;
-      const { state } = this.#check(server, load !== undefined && maxAgeMs < ttlMs && isGone);
+      const { state } = this.#check(server, load !== undefined && maxAgeMs < storedTtlMs && isGone);
       const entry = { load: rest, seen, storedAtUs: nowUs, ttlMs };
       server.write(({ relays }) => void (load ? relays.set(id, entry) : relays.delete(id)));
       const pending = [...server.data.queries.values()].filter(({ expiresAtUs }) => expiresAtUs > nowUs);
@@ -121,7 +122,7 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
         queries: pending.map(({ text }) => text),
       };
     });
-    this.#storedAtMs = nowMs;
+    this.#stored = { atMs: nowMs, ttlMs };
     for (const text of queries) this.receive(text);
     this.#relaysSeen.set(id, new Set([...(this.#relaysSeen.get(id) ?? []), ...relays.map(([other]) => other)]));
     return { all: relays.map(([, each]) => each.load), registry, count: relays.length };

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../shared/clock.ts';
-import { type ClusterView, EXCHANGE_INTERVAL_MS } from './relay-registry-view.ts';
+import type { ClusterView } from './relay-registry-view.ts';
 
 /** A relay refuses new clients if it is above the mean by more than this part of the mean ... */
 const REFUSE_ABOVE = 0.1;
@@ -16,8 +16,8 @@ const FILLED = 0.95;
  * old, so while all relays grow, the current load would look like a surplus.
  */
 const EXCHANGES = 3;
-/** A relay refuses no clients by a view that is older than this: the broker is unavailable. */
-const MAX_VIEW_AGE_MS = 3 * EXCHANGE_INTERVAL_MS;
+/** A relay refuses no clients by a view that is older than this number of intervals: the broker is unavailable. */
+const MAX_VIEW_AGE_INTERVALS = 3;
 const STEP_MS = 100;
 /** Connections that a relay closes before it has seen whether that fills emptier relays. */
 const PROBE = 10;
@@ -63,7 +63,8 @@ export class Rebalancer {
   #pauseMs = PAUSE_MS;
   #pausedUntilMs = 0;
   #isAbove = false;
-  #viewedAtMs = 0;
+  /** Until when the view counts, by the monotonic clock. */
+  #viewEndsAtMs = 0;
   #isDraining = false;
 
   /**
@@ -84,14 +85,14 @@ export class Rebalancer {
   /** Whether new clients that connect again at once should connect to another relay. */
   get isAboveShare(): boolean {
     if (this.#perSecond === 0) return false;
-    const isViewFresh = this.#clock.monotonicMs() - this.#viewedAtMs <= MAX_VIEW_AGE_MS;
+    const isViewFresh = this.#clock.monotonicMs() <= this.#viewEndsAtMs;
     return this.#isDraining || (this.#isAbove && isViewFresh);
   }
 
   /** Decides, until the next exchange, whether to shed and which new clients to refuse. Call it after each exchange. */
   evaluate(view: ClusterView): void {
     if (this.#perSecond === 0 || this.#isDraining) return;
-    this.#viewedAtMs = this.#clock.monotonicMs();
+    this.#viewEndsAtMs = this.#clock.monotonicMs() + MAX_VIEW_AGE_INTERVALS * view.intervalMs;
     this.#loads = [view.own, ...this.#loads].slice(0, EXCHANGES);
     this.#sheds = [view.shed, ...this.#sheds].slice(0, 2);
     const load = Math.min(...this.#loads);
@@ -103,7 +104,7 @@ export class Rebalancer {
     const rebalances = view.isSettled && isUneven && this.#pays(loads);
     const refuseAbove = view.isSettled ? REFUSE_ABOVE : REFUSE_ABOVE_IN_CHANGES;
     this.#isAbove = rebalances ? load > mean * FILLED : load - mean >= Math.max(mean * refuseAbove, MIN_DIFFERENCE);
-    if (rebalances) this.#begin(Math.floor(load - mean), { mean, missing: missingIn(loads, mean) });
+    if (rebalances) this.#begin(Math.floor(load - mean), view.intervalMs, { mean, missing: missingIn(loads, mean) });
     else this.#stop();
   }
 
@@ -136,9 +137,9 @@ export class Rebalancer {
     return (this.#sheds.at(-1) ?? 0) - episode.shed;
   }
 
-  #begin(surplus: number, start: { mean: number; missing: number }): void {
+  #begin(surplus: number, intervalMs: number, start: { mean: number; missing: number }): void {
     this.#episode ??= { ...start, shed: this.#sheds[0] ?? 0, exchangesLeft: EXCHANGES, isProven: false };
-    const perExchange = Math.ceil((this.#perSecond * EXCHANGE_INTERVAL_MS) / 1000);
+    const perExchange = Math.ceil((this.#perSecond * intervalMs) / 1000);
     const probe = Math.max(0, PROBE - ((this.#sheds[0] ?? 0) - this.#episode.shed));
     this.#left = Math.min(surplus, this.#episode.isProven ? perExchange : probe);
     this.#step();

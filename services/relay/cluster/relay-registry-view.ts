@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { RelayLoad, RelayRegistry } from '../../shared/broker/broker.ts';
+import { EXCHANGE_INTERVAL_MS, EXCHANGE_JITTER, MAX_EXCHANGE_INTERVAL_MS } from '../../shared/broker/retention.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
-
-/** Interval at which a relay registers its load and reads the others', and so the maximum age of the view. */
-export const EXCHANGE_INTERVAL_MS = 2000;
 
 /** A registration outlives the freshness of its relay: these are its minimum and the intervals of repair, plus an exchange. */
 const MIN_REGISTRATION_MS = 10_000;
 
-/** The share of an interval by which it varies. */
-const JITTER = 0.1;
+/** All relays of a larger cluster together exchange as often as this number of them at the shortest interval. */
+const EXCHANGING_OFTEN = 100;
 
 /** Interval while the broker is unavailable: it may come back empty, and then needs every relay's load soon. */
 const RETRY_INTERVAL_MS = 200;
@@ -26,8 +24,19 @@ export function createRelayId(): string {
   return `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
 }
 
+/**
+ * Returns the interval at which each relay of a cluster registers its load and reads the others', in milliseconds, and so the
+ * maximum age of its view.
+ */
+export function exchangeIntervalMs(relays: number): number {
+  const sharedMs = (EXCHANGE_INTERVAL_MS * relays) / EXCHANGING_OFTEN;
+  return Math.min(Math.max(EXCHANGE_INTERVAL_MS, sharedMs), MAX_EXCHANGE_INTERVAL_MS);
+}
+
 /** The cluster as one relay sees it at an exchange. Relays that drain are left out. */
 export interface ClusterView {
+  /** Time until the next exchange, in milliseconds, apart from its variation. */
+  readonly intervalMs: number;
   /** Connections of this relay. */
   readonly own: number;
   /** Connections of each other relay. */
@@ -45,9 +54,9 @@ export class RelayRegistryView {
   readonly #clock: Clock;
   readonly #load: () => { readonly connections: number; readonly shed: number };
   readonly #exchanged: (view: ClusterView) => void;
-  readonly #ttlMs: number;
-  /** The number of other relays that do not drain, and the connections of all other relays. */
-  #others = { active: 0, connections: 0 };
+  readonly #freshnessMs: number;
+  /** The number of other relays, of those that do not drain, and the connections of all other relays. */
+  #others = { all: 0, active: 0, connections: 0 };
   #startedAtMs = 0;
   #changedAtMs = 0;
   #draining = false;
@@ -73,7 +82,7 @@ export class RelayRegistryView {
     this.#clock = deps.clock;
     this.#load = deps.load;
     this.#exchanged = deps.exchanged;
-    this.#ttlMs = Math.ceil(Math.max(MIN_REGISTRATION_MS, deps.freshnessMs) + EXCHANGE_INTERVAL_MS * (1 + JITTER));
+    this.#freshnessMs = Math.max(MIN_REGISTRATION_MS, deps.freshnessMs);
   }
 
   /** Connections in the cluster, those of relays that shut down included. */
@@ -105,18 +114,20 @@ export class RelayRegistryView {
   async #exchange(): Promise<void> {
     this.#timer = undefined;
     const draining = this.#draining;
-    let intervalMs = EXCHANGE_INTERVAL_MS;
+    // Decided before the exchange, by the relays known from the last one: the entry must live until the next one.
+    let intervalMs = exchangeIntervalMs(1 + this.#others.all);
     try {
       const own = this.#ownEntry();
-      const all = await this.#registry.exchangeLoad(this.#id, { ...own, ttlMs: this.#ttlMs });
+      const ttlMs = Math.ceil(this.#freshnessMs + intervalMs * (1 + EXCHANGE_JITTER));
+      const all = await this.#registry.exchangeLoad(this.#id, { ...own, ttlMs });
       if (this.#stopped) return void (await this.#registry.exchangeLoad(this.#id, undefined));
-      this.#learn(all, own);
+      this.#learn(all, own, intervalMs);
     } catch {
       // The last view is the best estimate while the broker is unavailable.
       intervalMs = RETRY_INTERVAL_MS;
     }
     if (this.#stopped) return;
-    const jittered = intervalMs * (1 - JITTER + 2 * JITTER * this.#clock.random());
+    const jittered = intervalMs * (1 - EXCHANGE_JITTER + 2 * EXCHANGE_JITTER * this.#clock.random());
     const delayMs = this.#draining === draining ? jittered : 0;
     this.#timer = this.#clock.after(delayMs, () => void this.#exchange());
   }
@@ -132,17 +143,19 @@ export class RelayRegistryView {
     };
   }
 
-  #learn(all: readonly RelayLoad[], own: RelayLoad): void {
+  #learn(all: readonly RelayLoad[], own: RelayLoad, intervalMs: number): void {
     const nowMs = this.#clock.monotonicMs();
     const others = withoutOne(all.flatMap(toSingleRelays), own);
     const active = others.filter(({ draining }) => !draining);
     if (all.some(({ draining }) => draining) || active.length !== this.#others.active) this.#changedAtMs = nowMs;
     this.#others = {
+      all: others.length,
       active: active.length,
       connections: others.reduce((sum, { connections }) => sum + connections, 0),
     };
     if (this.#draining) return;
     this.#exchanged({
+      intervalMs,
       own: own.connections,
       others: active.map(({ connections }) => connections),
       shed: all.filter(({ draining }) => !draining).reduce((sum, { shed = 0 }) => sum + shed, 0),

@@ -22,6 +22,18 @@ export const DIGEST_LIMIT = 10_000;
 /** The TTL of a stored receipt query, and of an entry in the relay registry that has none of its own. */
 export const LOAD_TTL_MS = 10_000;
 
+/** Intervals at which a relay exchanges its load with the others: the shortest, and the longest, in a large cluster. */
+export const EXCHANGE_INTERVAL_MS = 2000;
+export const MAX_EXCHANGE_INTERVAL_MS = 5000;
+
+/** The share of an exchange interval by which it varies. */
+export const EXCHANGE_JITTER = 0.1;
+
+/** An entry of the relay registry may have a TTL that is longer by this than that of another one, of a relay that knows fewer. */
+export const MAX_TTL_DIFFERENCE_MS = Math.ceil(
+  (MAX_EXCHANGE_INTERVAL_MS - EXCHANGE_INTERVAL_MS) * (1 + EXCHANGE_JITTER),
+);
+
 /** In a larger cluster, relays read the load of groups of relays, kept for `RELAY_SUMMARY_TTL_MS`, instead of each one's. */
 export const MAX_LISTED_RELAYS = 32;
 export const RELAY_SUMMARY_TTL_MS = 1000;

@@ -20,8 +20,8 @@ export class RedisRelays {
   readonly #timeoutMs: number;
   readonly #monotonicMs: () => number;
   readonly #registered: RegisteredRelays;
-  /** When each relay of this process last began to store its entry successfully. */
-  readonly #storedAtMs = new Map<string, number>();
+  /** When each relay of this process last began to store its entry successfully, and the TTL of that, in milliseconds. */
+  readonly #stored = new Map<string, { readonly atMs: number; readonly ttlMs: number }>();
 
   /** @param deps.timeoutMs the deadline of a call, in milliseconds */
   constructor(deps: {
@@ -73,16 +73,17 @@ export class RedisRelays {
 
   async #exchange(id: string, load: RelayLoad | undefined) {
     const nowMs = this.#monotonicMs();
-    const maxAgeMs = nowMs - (this.#storedAtMs.get(id) ?? Number.NEGATIVE_INFINITY) + this.#timeoutMs;
-    const isRegistered = load !== undefined && maxAgeMs < (load.ttlMs ?? LOAD_TTL_MS);
+    const { atMs, ttlMs } = this.#stored.get(id) ?? { atMs: Number.NEGATIVE_INFINITY, ttlMs: 0 };
+    const maxAgeMs = nowMs - atMs + this.#timeoutMs;
+    const isRegistered = load !== undefined && maxAgeMs < ttlMs;
     const known = { registry: this.#registered.registry, maxAgeMs: isRegistered ? maxAgeMs : undefined };
     const text = load === undefined ? '' : JSON.stringify({ ...load, ...this.#registered.entry });
     const { relays, queries, registry } = await callRedis(this.#topology, () => {
       const redis = this.#topology.commandsForKey(this.#keys.relays());
       return this.#scripts.storeRelay(redis, [id, text], known);
     });
-    if (load) this.#storedAtMs.set(id, nowMs);
-    else this.#storedAtMs.delete(id);
+    if (load) this.#stored.set(id, { atMs: nowMs, ttlMs: load.ttlMs ?? LOAD_TTL_MS });
+    else this.#stored.delete(id);
     const entries = relays.map(decodeEntry);
     const count = entries.reduce((sum, { relays: each = 1 }) => sum + each, 0);
     return { entries, count, registry, queries: queries.map(([, query]) => query) };

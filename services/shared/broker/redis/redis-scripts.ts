@@ -10,6 +10,7 @@ import {
   DIGEST_LIMIT,
   LOAD_TTL_MS,
   MAX_LISTED_RELAYS,
+  MAX_TTL_DIFFERENCE_MS,
   RECENT_WINDOW_US,
   REGISTER_TTL_MS,
   RELAY_SUMMARY_TTL_MS,
@@ -285,7 +286,7 @@ export class RedisScripts {
     known: string,
   ): Promise<{ relays: readonly Entry[]; registry: string; isIncomplete: boolean }> {
     const keys = [this.#keys.receiptQueries(), this.#keys.relays(), this.#keys.registry()];
-    const args = [id, text, LOAD_TTL_MS * 1000, known];
+    const args = [id, text, LOAD_TTL_MS * 1000, known, MAX_TTL_DIFFERENCE_MS * 1000];
     const reply = await this.#runner.run(redis, RELAYS, () => ({ keys, args }));
     const [, relays, registry, isIncomplete] = reply as RelaysReply;
     return { relays: parseEntries(relays), registry, isIncomplete: isIncomplete === 1 };

@@ -1,11 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Rebalancer } from '../../../../services/relay/cluster/rebalancer.ts';
-import {
-  EXCHANGE_INTERVAL_MS,
-  RelayRegistryView,
-  SETTLED_AFTER_MS,
-} from '../../../../services/relay/cluster/relay-registry-view.ts';
+import { RelayRegistryView, SETTLED_AFTER_MS } from '../../../../services/relay/cluster/relay-registry-view.ts';
 import { MemoryBroker } from '../../../../services/shared/broker/memory-broker.ts';
+import { EXCHANGE_INTERVAL_MS, MAX_EXCHANGE_INTERVAL_MS } from '../../../../services/shared/broker/retention.ts';
 import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import { SeededRandom } from '../../../simulator/seeded-random.ts';
 import { VirtualTime } from '../../../support/virtual-time.ts';
@@ -38,10 +35,10 @@ describe('a relay with a surplus of connections', () => {
   });
   afterEach(() => void vi.useRealTimers());
 
-  async function pass(seconds: number): Promise<void> {
-    for (let ms = 0; ms < seconds * 1000; ms += EXCHANGE_INTERVAL_MS) {
-      rebalancer.evaluate({ own, others, shed: rebalancer.shed, isSettled });
-      await vi.advanceTimersByTimeAsync(EXCHANGE_INTERVAL_MS);
+  async function pass(seconds: number, intervalMs = EXCHANGE_INTERVAL_MS): Promise<void> {
+    for (let ms = 0; ms < seconds * 1000; ms += intervalMs) {
+      rebalancer.evaluate({ intervalMs, own, others, shed: rebalancer.shed, isSettled });
+      await vi.advanceTimersByTimeAsync(intervalMs);
     }
   }
 
@@ -53,6 +50,16 @@ describe('a relay with a surplus of connections', () => {
     await pass(30);
     expect(own).toBeGreaterThanOrEqual(500);
     expect(own).toBeLessThanOrEqual(563); // 12.5 % above the mean
+  });
+
+  it('sheds at the same rate if exchanges are rarer, in a large cluster', async () => {
+    await pass(10, MAX_EXCHANGE_INTERVAL_MS);
+    expect(rebalancer.shed).toBe(10);
+    await pass(10, MAX_EXCHANGE_INTERVAL_MS);
+    expect(rebalancer.shed).toBeGreaterThan(10 + 5 * 45);
+    await pass(30, MAX_EXCHANGE_INTERVAL_MS);
+    expect(own).toBeGreaterThanOrEqual(500);
+    expect(own).toBeLessThanOrEqual(563);
   });
 
   it('sheds to fill a relay that is far below the mean, even if none is far above it', async () => {
@@ -121,14 +128,17 @@ describe('a relay with a surplus of connections', () => {
     expect(rebalancer.isAboveShare).toBe(false);
   });
 
-  it('refuses no clients once it has had no view of the cluster for three exchanges', async () => {
-    await pass(2);
-    expect(rebalancer.isAboveShare).toBe(true);
-    await vi.advanceTimersByTimeAsync(2 * EXCHANGE_INTERVAL_MS);
-    expect(rebalancer.isAboveShare).toBe(true);
-    await vi.advanceTimersByTimeAsync(1);
-    expect(rebalancer.isAboveShare).toBe(false);
-  });
+  it.each([EXCHANGE_INTERVAL_MS, MAX_EXCHANGE_INTERVAL_MS])(
+    'refuses no clients once it has had no view of the cluster for three exchanges of %i ms',
+    async (intervalMs) => {
+      await pass(intervalMs / 1000, intervalMs);
+      expect(rebalancer.isAboveShare).toBe(true);
+      await vi.advanceTimersByTimeAsync(2 * intervalMs);
+      expect(rebalancer.isAboveShare).toBe(true);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(rebalancer.isAboveShare).toBe(false);
+    },
+  );
 
   it('stops immediately when it drains, and from then on refuses all that it may', async () => {
     [own, others] = [500, [500]];
@@ -141,7 +151,7 @@ describe('a relay with a surplus of connections', () => {
   });
 });
 
-describe('relays that exchange loads every two seconds', () => {
+describe('relays that exchange loads', () => {
   const PER_SECOND = 50;
 
   /** Relays of one cluster with unsynchronised exchanges, behind a proxy that sends each client to the emptiest relay. */
@@ -194,24 +204,28 @@ describe('relays that exchange loads every two seconds', () => {
   }
 
   it.each([
-    ['two', 2],
-    ['four', 4],
-    ['twenty', 20],
-  ])('shed and refuse nothing while clients come to all of %s at once, be they empty or not', async (_, count) => {
-    for (let seed = 1; seed <= 20; seed += 1) {
-      const cluster = createCluster(seed);
-      for (let n = 0; n < count; n += 1) cluster.add(0);
-      await cluster.time.runFor(SETTLED_AFTER_MS + 2 * EXCHANGE_INTERVAL_MS + seed * 100);
-      for (let s = 0; s < 8; s += 1) {
-        await cluster.storm(1000, 1);
-        expect([seed, cluster.refusing()]).toEqual([seed, 0]);
+    ['two', 2, 20],
+    ['four', 4, 20],
+    ['twenty', 20, 20],
+    ['250', 250, 1],
+  ])(
+    'shed and refuse nothing while clients come to all of %s at once, be they empty or not',
+    async (_, count, seeds) => {
+      for (let seed = 1; seed <= seeds; seed += 1) {
+        const cluster = createCluster(seed);
+        for (let n = 0; n < count; n += 1) cluster.add(0);
+        await cluster.time.runFor(SETTLED_AFTER_MS + 2 * EXCHANGE_INTERVAL_MS + seed * 100);
+        for (let s = 0; s < 8; s += 1) {
+          await cluster.storm(1000, 1);
+          expect([seed, cluster.refusing()]).toEqual([seed, 0]);
+        }
+        await cluster.time.runFor(5000);
+        await cluster.storm(8000, 4);
+        await cluster.time.runFor(10_000);
+        expect([seed, cluster.shed()]).toEqual([seed, 0]);
       }
-      await cluster.time.runFor(5000);
-      await cluster.storm(8000, 4);
-      await cluster.time.runFor(10_000);
-      expect([seed, cluster.shed()]).toEqual([seed, 0]);
-    }
-  });
+    },
+  );
 
   it('shed the clients that only one of them got, at the configured rate', async () => {
     const cluster = createCluster(1);

@@ -1,5 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type ClusterView, RelayRegistryView } from '../../../../services/relay/cluster/relay-registry-view.ts';
+import {
+  type ClusterView,
+  exchangeIntervalMs,
+  RelayRegistryView,
+} from '../../../../services/relay/cluster/relay-registry-view.ts';
 import { MemoryBroker } from '../../../../services/shared/broker/memory-broker.ts';
 import { VirtualTime } from '../../../support/virtual-time.ts';
 
@@ -79,6 +83,34 @@ describe('a registration', () => {
   });
 });
 
+describe('the interval of exchanges', () => {
+  it.each([
+    [1, 2000],
+    [100, 2000],
+    [150, 3000],
+    [250, 5000],
+    [1000, 5000],
+  ])('of %i relays is %i ms, and an entry lives until the next one after that', async (relays, intervalMs) => {
+    expect(exchangeIntervalMs(relays)).toBe(intervalMs);
+    const ttls: (number | undefined)[] = [];
+    const atMs: number[] = [];
+    const { view, views } = createRelay('one', 12);
+    broker.exchangeLoad = async (_, load) => {
+      ttls.push(load?.ttlMs);
+      atMs.push(time.nowMs);
+      return [{ connections: 12 }, ...(relays > 1 ? [{ relays: relays - 1, connections: 3 }] : [])];
+    };
+    view.start();
+    await time.runFor(30_000);
+    // The first exchange knows no other relay yet.
+    const [start = 0, second = 0, third = 0] = atMs;
+    expect([second - start, third - second]).toEqual([2000, intervalMs]);
+    expect(ttls.slice(0, 2)).toEqual([12_200, 10_000 + 1.1 * intervalMs]);
+    expect(views.at(-1)?.intervalMs).toBe(intervalMs);
+    await view.stop();
+  });
+});
+
 describe('the view of a large cluster', () => {
   it('counts every relay of a group, and leaves itself out', async () => {
     const { view, views } = createRelay('one', 12);
@@ -90,7 +122,7 @@ describe('the view of a large cluster', () => {
     ];
     view.start();
     await time.runFor(1);
-    expect(views).toEqual([{ own: 12, others: [3, 10, 10, 11, 11, 11], shed: 5, isSettled: false }]);
+    expect(views).toEqual([{ intervalMs: 2000, own: 12, others: [3, 10, 10, 11, 11, 11], shed: 5, isSettled: false }]);
     expect(view.connections).toBe(12 + 56 + 60);
     await view.stop();
   });
