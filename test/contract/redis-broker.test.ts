@@ -70,7 +70,7 @@ describe('the relay registry, after Redis lost entries', () => {
   it('is incomplete for as long as an entry lives, even if as many relays are registered as before, which exchange more often', async () => {
     const cluster = connectTo(REDIS_URL);
     const membership = await cluster.webhook();
-    const ttlMs = 1000;
+    const ttlMs = 2500;
     const cutOffTtlMs = ttlMs + MAX_TTL_DIFFERENCE_MS;
     const one = await cluster.relay('one', ttlMs);
     await cluster.relay('cut off', cutOffTtlMs);

@@ -81,12 +81,15 @@ describe('processes whose link to Redis drops all packets', () => {
 describe('a link to Redis', () => {
   afterEach(() => vi.useRealTimers());
 
-  it('is pinged only after two seconds without a reply or a message', async () => {
+  it.each([
+    ['two seconds', 100, 2000],
+    ['3.5 seconds with more than a hundred relays', 101, 3500],
+  ])('is pinged only after %s without a reply or a message', async (_, relays, silenceMs) => {
     await using server = await RedisProcess.start();
     const config = requireRedisConfig(new EnvReader({ REDIS_URL: server.url }));
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
     const [commands, subscriber] = ['commands', 'subscriber'].map((name) =>
-      createRedisClient(config, 'configured', name),
+      createRedisClient(config, 'configured', name, () => relays),
     ) as [Redis, Redis];
     await Promise.all([commands.connect(), subscriber.connect()]);
     await subscriber.subscribe('news');
@@ -95,7 +98,7 @@ describe('a link to Redis', () => {
       Number(/cmdstat_ping:calls=(\d+)/.exec(String(await askRedis(server.port, 'INFO', 'commandstats')))?.[1] ?? 0);
     const before = await pings(); // those that waited for the server to start
     for (let i = 0; i < 3; i += 1) {
-      await vi.advanceTimersByTimeAsync(1900);
+      await vi.advanceTimersByTimeAsync(silenceMs - 100);
       await Promise.all([
         commands.get('key'),
         once(subscriber, 'message'),
@@ -103,7 +106,7 @@ describe('a link to Redis', () => {
       ]);
     }
     expect(await pings()).toBe(before);
-    await vi.advanceTimersByTimeAsync(2100);
+    await vi.advanceTimersByTimeAsync(silenceMs + 100);
     await Promise.all([commands.get('key'), subscriber.subscribe('news')]); // the pings were answered before
     expect(await pings()).toBe(before + 2);
     commands.disconnect();

@@ -26,11 +26,13 @@ export class RedisNode {
     prepare: (redis: Redis) => Promise<void>;
     report: BrokerReport;
     handler: NodeHandler;
+    /** Returns the number of relays in the cluster, 0 if that is not known. */
+    relays: () => number;
   }) {
-    const { config, target, sharded, settings, prepare, report, handler } = deps;
+    const { config, target, sharded, settings, prepare, report, handler, relays } = deps;
     const connect = (link: 'commands' | 'publisher') =>
       new RedisCommands({
-        redis: createRedisClient(config, target, `heliograph-${link}`),
+        redis: createRedisClient(config, target, `heliograph-${link}`, relays),
         link,
         settings,
         prepare,
@@ -40,7 +42,7 @@ export class RedisNode {
     this.commands = connect('commands');
     this.publisher = config.waitReplicas === 0 ? this.commands : connect('publisher');
     this.subscriber = new RedisSubscriber({
-      connect: () => createRedisClient(config, target, 'heliograph-subscriber'),
+      connect: () => createRedisClient(config, target, 'heliograph-subscriber', relays),
       sharded,
       report,
       handler,

@@ -130,6 +130,7 @@ class RedisSingle implements RedisTopology {
       settings: this.#settings,
       prepare,
       report,
+      relays: deps.relays,
       handler: {
         signal: (channel, text) => handler.signal(channel, text),
         subscriptionsLost: () => handler.subscriptionsLost(all),
@@ -351,6 +352,7 @@ class RedisCluster implements RedisTopology {
       settings: this.#settings,
       prepare: this.#prepare,
       report: this.#report,
+      relays: this.#relays,
       handler: {
         signal: (channel, text) => this.#handler.signal(channel, text),
         subscriptionsLost: () => {
