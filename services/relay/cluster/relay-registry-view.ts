@@ -114,7 +114,7 @@ export class RelayRegistryView {
   async #exchange(): Promise<void> {
     this.#timer = undefined;
     const draining = this.#draining;
-    // Decided before the exchange, by the relays known from the last one: the entry must live until the next one.
+    // Decided before the exchange, by the relays known from the last one: the entry must outlive it.
     let intervalMs = exchangeIntervalMs(1 + this.#others.all);
     try {
       const own = this.#ownEntry();

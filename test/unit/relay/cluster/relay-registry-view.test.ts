@@ -90,7 +90,7 @@ describe('the interval of exchanges', () => {
     [150, 3000],
     [250, 5000],
     [1000, 5000],
-  ])('of %i relays is %i ms, and an entry lives until the next one after that', async (relays, intervalMs) => {
+  ])('of %i relays is %i ms, and an entry outlives it by ten seconds', async (relays, intervalMs) => {
     expect(exchangeIntervalMs(relays)).toBe(intervalMs);
     const ttls: (number | undefined)[] = [];
     const atMs: number[] = [];
