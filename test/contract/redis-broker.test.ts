@@ -67,7 +67,7 @@ describe('the relay registry, after Redis lost entries', () => {
     expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 0 });
   });
 
-  it('is incomplete for as long as an entry lives, even if as many relays are registered as before, which exchange more often', async () => {
+  it('is incomplete for as long as an entry may live, that of a relay that exchanged less often too', async () => {
     const cluster = connectTo(REDIS_URL);
     const membership = await cluster.webhook();
     const ttlMs = 2500;
@@ -78,12 +78,12 @@ describe('the relay registry, after Redis lost entries', () => {
     expect(await membership()).toEqual({ relays: ['cut off', 'one'], missing: 0 });
     await cluster.lose();
     const lostAtMs = performance.now();
-    const two = await cluster.relay('two', ttlMs);
+    await cluster.relay('two', ttlMs);
     await one();
-    expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 1 });
+    expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 1 }); // as many as before
     await eventually(async () => {
-      await Promise.all([one(), two()]);
-      expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 0 });
+      await one();
+      expect(await membership()).toEqual({ relays: ['one'], missing: 0 });
     }, 15_000);
     expect(performance.now() - lostAtMs).toBeGreaterThanOrEqual(cutOffTtlMs);
   });

@@ -1,3 +1,5 @@
+import { MAX_TTL_DIFFERENCE_MS } from '../retention.ts';
+
 /** What an entry of the relay registry says of the others. */
 export interface RelaysSeen {
   /** The number of relays that this one has seen registered. */
@@ -46,7 +48,8 @@ export class RegisteredRelays {
     if (this.#count > 0 && registry !== this.#registry) {
       // After several losses in a row, those that were registered before the first one may still be fresh.
       this.#expected = Math.max(this.#count, this.#hasReturned ? this.#expected : 0);
-      this.#returnedUntilMs = this.#monotonicMs() + ttlMs;
+      // For as long as the registry may count as incomplete.
+      this.#returnedUntilMs = this.#monotonicMs() + ttlMs + MAX_TTL_DIFFERENCE_MS;
     }
     this.#registry = registry;
     this.#count = count;
