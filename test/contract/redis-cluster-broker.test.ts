@@ -1,6 +1,7 @@
 import calculateSlot from 'cluster-key-slot';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Witness } from '../../services/shared/broker/broker.ts';
+import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
 import type { RedisBroker } from '../../services/shared/broker/redis/redis-broker.ts';
 import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
 import { RESTORE_TIME_MS } from '../../services/shared/broker/redis/redis-settings.ts';
@@ -29,7 +30,10 @@ describe('probes of partitions on Redis Cluster', () => {
   async function connect() {
     const prefix = randomPrefix();
     const keys = new RedisKeys({ prefix, partitions: 16 });
-    const broker = redisBrokers({ ...redis.env, HELIOGRAPH_PREFIX: prefix, PARTITIONS: '16' }).connect();
+    const refusals: string[] = [];
+    const report = { ...SILENT_REPORT, probeRefused: (reason: string) => void refusals.push(reason) };
+    const env = { ...redis.env, HELIOGRAPH_PREFIX: prefix, PARTITIONS: '16' };
+    const broker = redisBrokers(env, { report }).connect();
     broker.setFeedHandler({ deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} });
     await broker.start();
     const partitions = Array.from({ length: 16 }, (_, partition) => partition);
@@ -47,11 +51,12 @@ describe('probes of partitions on Redis Cluster', () => {
       return probes.map((probe) => (probe.status === 'fulfilled' ? probe.value.signals : 'failed'));
     };
     await eventually(async () => expect(new Set(await probeAll())).toEqual(new Set(['complete'])));
-    return { broker, keys, probeAll };
+    refusals.length = 0;
+    return { broker, keys, probeAll, refusals };
   }
 
   it('are one call to each master', async () => {
-    const { broker, keys, probeAll } = await connect();
+    const { broker, keys, probeAll, refusals } = await connect();
     const masters = new Set(await Promise.all([0, 5, 10, 15].map((partition) => redis.masterOf(keys.slot(partition)))));
     expect(masters.size).toBe(3);
     for (const { port } of masters) await askRedis(port, 'CONFIG', 'RESETSTAT');
@@ -61,15 +66,17 @@ describe('probes of partitions on Redis Cluster', () => {
       expect(calls).toMatch(/cmdstat_evalsha:calls=1,/);
       expect(calls).not.toMatch(/cmdstat_eval:/);
     }
+    expect(refusals).toEqual([]);
     await broker.stop();
   });
 
-  it('prove the other partitions while the slot of one moves', async () => {
-    const { broker, keys, probeAll } = await connect();
+  it('prove the other partitions while the slot of one moves, and report the refusal', async () => {
+    const { broker, keys, probeAll, refusals } = await connect();
     const [slot, elsewhere] = [keys.slot(0), keys.slot(15)];
     const [home, away] = await Promise.all([redis.masterOf(slot), redis.masterOf(elsewhere)]);
     await redis.moveKeys(slot, away);
     expect(await probeAll()).toEqual(['failed', ...new Array(15).fill('complete')]);
+    expect(refusals).toHaveLength(1);
     await redis.moveSlot(slot, away);
     await eventually(async () => expect(new Set(await probeAll())).toEqual(new Set(['complete'])));
     await redis.moveSlot(slot, home);

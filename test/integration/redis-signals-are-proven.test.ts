@@ -55,7 +55,7 @@ async function connect(ports: { readonly commands: number; readonly subscriber: 
     },
   });
   const topology = { sharded: false, commands: () => commands, subscriber: () => subscriber, callFailed() {} };
-  const probes = new RedisProbes({ keys, topology, scripts });
+  const probes = new RedisProbes({ keys, topology, scripts, report: SILENT_REPORT });
   stops.push(
     () => subscriber.stop(),
     () => commands.disconnect(),

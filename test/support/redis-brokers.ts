@@ -1,4 +1,4 @@
-import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
+import { type BrokerReport, SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
 import { RedisBroker } from '../../services/shared/broker/redis/redis-broker.ts';
 import { EnvReader } from '../../services/shared/config/env-reader.ts';
 import { requireRedisConfig } from '../../services/shared/config/redis-config.ts';
@@ -7,7 +7,7 @@ import { randomPrefix } from './random-prefix.ts';
 /** Creates brokers of one cluster, as its processes would, in the Redis given by the environment. */
 export function redisBrokers(
   env: Readonly<Record<string, string>>,
-  deps: { monotonicMs?: () => number; restoreTimeMs?: number } = {},
+  deps: { monotonicMs?: () => number; restoreTimeMs?: number; report?: BrokerReport } = {},
 ): {
   connect(): RedisBroker;
   close(): Promise<void>;

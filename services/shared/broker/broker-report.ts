@@ -21,6 +21,8 @@ export interface BrokerReport {
   evictionPolicy(policy: string): void;
   /** The user may not use `SCRIPT LOAD`, so scripts are sent whole when Redis does not have them. */
   scriptLoadRefused(reason: string): void;
+  /** Redis refused one probe of several partitions: each of them is probed alone. Called every time, with the reply. */
+  probeRefused(reason: string): void;
   /** The settings of this process and the cluster agreed before and differ now, or agree again (undefined). */
   settingsDiffer(difference: string | undefined): void;
 }
@@ -33,5 +35,6 @@ export const SILENT_REPORT: BrokerReport = {
   commandRefused() {},
   evictionPolicy() {},
   scriptLoadRefused() {},
+  probeRefused() {},
   settingsDiffer() {},
 };

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { LogLimit } from '../log-limit.ts';
 import type { Logger } from '../logger.ts';
 import type { BrokerReport, LinkName } from './broker-report.ts';
 import { LinkLog } from './link-log.ts';
@@ -47,6 +48,7 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
     lastMs.set(reason, nowMs);
     return quietMs > QUIET_MS;
   };
+  const limit = new LogLimit({ nowMs: () => performance.now() });
   let loadRefused = false;
   return {
     linkUp(link) {
@@ -80,6 +82,11 @@ export function createBrokerMetrics(deps: { registry: Registry; logger: Logger }
       if (loadRefused) return;
       loadRefused = true;
       logger.warn({ reason }, 'Redis refuses SCRIPT LOAD; scripts are sent again when it has evicted them');
+    },
+    probeRefused(reason) {
+      limit.log('probe', (times) =>
+        logger.warn({ reason, times }, 'Redis refuses one probe of several partitions; probing each of them alone'),
+      );
     },
   };
 }

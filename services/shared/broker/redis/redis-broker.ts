@@ -76,7 +76,7 @@ export class RedisBroker implements Broker {
     if (waitReplicas > 0) {
       this.#replicatedPublisher = new RedisReplicatedPublisher({ scripts, replicas: waitReplicas, timeoutMs });
     }
-    this.#probes = new RedisProbes({ keys, topology, scripts });
+    this.#probes = new RedisProbes({ keys, topology, scripts, report: deps.report });
     this.#relays = new RedisRelays({ keys, topology, scripts, timeoutMs, monotonicMs });
     this.receipts = new RedisReceipts({ keys, topology, relays: this.#relays });
   }

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Probe, Witness } from '../broker.ts';
+import type { BrokerReport } from '../broker-report.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import type { RedisScripts } from './redis-scripts.ts';
 import { callRedis, type RedisTopology } from './redis-topology.ts';
@@ -30,12 +31,19 @@ export class RedisProbes {
   readonly #keys: RedisKeys;
   readonly #topology: Topology;
   readonly #scripts: RedisScripts;
+  readonly #report: Pick<BrokerReport, 'probeRefused'>;
   #batches: Batch[] = [];
 
-  constructor(deps: { keys: RedisKeys; topology: Topology; scripts: RedisScripts }) {
+  constructor(deps: {
+    keys: RedisKeys;
+    topology: Topology;
+    scripts: RedisScripts;
+    report: Pick<BrokerReport, 'probeRefused'>;
+  }) {
     this.#keys = deps.keys;
     this.#topology = deps.topology;
     this.#scripts = deps.scripts;
+    this.#report = deps.report;
   }
 
   probe(partition: number, witness: Witness, waitMs: number): Promise<Probe> {
@@ -89,6 +97,7 @@ export class RedisProbes {
       // One of the partitions may have moved away, or the server may not run a script on several slots.
       const isRefused = error instanceof Error && error.name === 'ReplyError';
       if (isRefused && this.#topology.sharded && probes.length > 1) {
+        this.#report.probeRefused(error.message);
         for (const probe of probes) void this.#send({ redis, probes: [probe] });
       } else for (const { reject } of probes) reject(error);
     }

@@ -75,3 +75,15 @@ it('an eviction policy is not logged again by each connect', () => {
   for (let n = 0; n < 10; n += 1) report.evictionPolicy('allkeys-lru');
   expect(take()).toHaveLength(1);
 });
+
+it('probes that Redis refuses are logged once a minute, with the reason and the number of times', () => {
+  const { report, take } = createReport();
+  const line = 'Redis refuses one probe of several partitions; probing each of them alone | TRYAGAIN';
+  for (let n = 0; n < 30; n += 1) {
+    report.probeRefused('TRYAGAIN');
+    vi.advanceTimersByTime(2000);
+  }
+  expect(take()).toEqual([`${line} | 1`]);
+  report.probeRefused('TRYAGAIN');
+  expect(take()).toEqual([`${line} | 30`]);
+});
