@@ -1,4 +1,4 @@
-import type { webcrypto } from 'node:crypto';
+import { subtle, type webcrypto } from 'node:crypto';
 import {
   createRemoteJWKSet,
   customFetch,
@@ -106,7 +106,8 @@ function createJwtVerify(
   clock: Clock,
 ): (token: string, options: JWTVerifyOptions) => Promise<JWTVerifyResult> {
   if (keys.kind === 'secret') {
-    return (token, options) => jwtVerify(token, keys.secret, { ...options, algorithms: SECRET_ALGORITHMS });
+    const importKey = createSecretImport(keys.secret);
+    return (token, options) => jwtVerify(token, importKey, { ...options, algorithms: SECRET_ALGORITHMS });
   }
   const algorithms = [...RSA_ALGORITHMS, ...OTHER_ALGORITHMS];
   if (keys.kind === 'public') return (token, options) => jwtVerify(token, keys.key, { ...options, algorithms });
@@ -128,6 +129,19 @@ function createJwtVerify(
         cause: error,
       });
     }
+  };
+}
+
+/** Returns the key of a token's algorithm, imported once: otherwise jose imports the secret for each token, which costs more than to verify it. */
+function createSecretImport(secret: Uint8Array): (header: { alg?: string }) => Promise<webcrypto.CryptoKey> {
+  const imported = new Map<string, Promise<webcrypto.CryptoKey>>();
+  return ({ alg = '' }) => {
+    let key = imported.get(alg);
+    if (!key) {
+      key = subtle.importKey('raw', secret, { name: 'HMAC', hash: `SHA-${alg.slice(2)}` }, false, ['verify']);
+      imported.set(alg, key);
+    }
+    return key;
   };
 }
 

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, subtle } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,6 +13,7 @@ import {
 import { SYSTEM_CLOCK } from '../../../../services/shared/clock.ts';
 import { EnvReader } from '../../../../services/shared/config/env-reader.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
+import { JWT_SECRET, signToken } from '../../../support/tokens.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -179,6 +180,26 @@ const read = (env: Record<string, string>) => {
   reader.finish();
   return createAuthorization({ config, clock: SYSTEM_CLOCK }) as Authorization;
 };
+
+describe('JWT_SECRET', () => {
+  it('becomes a key once for each algorithm, not for each token', async () => {
+    const config = readSubscribeConfig(new EnvReader({ SUBSCRIBE_AUTH: 'required', JWT_SECRET }));
+    const authorization = createAuthorization({ config, clock: SYSTEM_CLOCK }) as Authorization;
+    const algorithms = ['HS256', 'HS384', 'HS512'];
+    const tokens = await Promise.all(algorithms.map((algorithm) => signToken({ topics: ['chat'] }, { algorithm })));
+    const forged = await signToken({ topics: ['chat'] }, { secret: 'x'.repeat(JWT_SECRET.length) });
+    const imports = vi.spyOn(subtle, 'importKey');
+    try {
+      for (let i = 0; i < 5; i += 1) {
+        for (const token of tokens) expect(await outcome(authorization, token)).toBe('good');
+        expect(await outcome(authorization, forged)).toBe('unauthorized');
+      }
+      expect(imports).toHaveBeenCalledTimes(algorithms.length);
+    } finally {
+      imports.mockRestore();
+    }
+  });
+});
 
 describe('JWT_PUBLIC_KEY', () => {
   it.each([
