@@ -102,7 +102,7 @@ export class ClientPool implements ConnectionOwner {
     const number = this.#numberOf(client);
     const { targets, sourceAddresses, assignment, token } = this.#plan;
     const redirects = this.#redirects[client] ?? 0;
-    const target = targets[(number + redirects) % targets.length];
+    const target = targets[this.#relayOf(client)];
     if (!target) throw new TypeError('the plan has no target');
     this.#states[client] = this.#isFirst[client] ? OPENING : REOPENING;
     this.#opening.add(client);
@@ -252,6 +252,11 @@ export class ClientPool implements ConnectionOwner {
     return this.#plan.first + client * this.#plan.step;
   }
 
+  /** Returns the number of the address that a client connects to. */
+  #relayOf(client: number): number {
+    return (this.#numberOf(client) + (this.#redirects[client] ?? 0)) % this.#plan.targets.length;
+  }
+
   #transportOf(client: number): TransportName {
     return transportOf(this.#numberOf(client), this.#plan.mix);
   }
@@ -277,13 +282,13 @@ export class ClientPool implements ConnectionOwner {
       const update = (sequence - 1) * assignment.topics + number;
       const dueMs = this.#dueMs(update);
       if (dueMs === undefined || dueMs < (this.#startedMs[client] ?? 0)) break;
-      this.#current.record(update, sequences.nowMs - dueMs);
+      this.#current.record(update, this.#relayOf(client), sequences.nowMs - dueMs);
     }
   }
 
-  /** Counts the connected clients that lack each of the first updates, by its number. */
-  #missing(updates: number): ReadonlyMap<number, number> {
-    const missing = new Map<number, number>();
+  /** Counts the connected clients that lack each of the first updates, by its number and by relay. */
+  #missing(updates: number): ReadonlyMap<number, readonly number[]> {
+    const missing = new Map<number, number[]>();
     const { assignment } = this.#plan;
     for (let client = 0; client < this.#states.length; client += 1) {
       const transport = this.#transportOf(client);
@@ -294,7 +299,10 @@ export class ClientPool implements ConnectionOwner {
         const last = topic + Math.floor((updates - 1 - topic) / assignment.topics) * assignment.topics;
         for (let update = last; update >= has * assignment.topics + topic; update -= assignment.topics) {
           if ((this.#dueMs(update) ?? 0) < (this.#startedMs[client] ?? 0)) break;
-          missing.set(update, (missing.get(update) ?? 0) + 1);
+          const counts = missing.get(update) ?? new Array<number>(this.#plan.targets.length).fill(0);
+          const relay = this.#relayOf(client);
+          counts[relay] = (counts[relay] ?? 0) + 1;
+          missing.set(update, counts);
         }
       }
     }

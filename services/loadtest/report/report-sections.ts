@@ -124,11 +124,13 @@ function deliveries({ deliveries: seen, updates: { due }, server }: Report): Sec
 function current({ current: all }: Report): Section {
   return {
     title: 'Subscribers current, from the version of an update',
-    rows: all.map(({ share, never, meanMs, p99, max, relaysMeanMs }) => [
+    rows: all.map(({ share, never, meanMs, p99, max, perRelayMeanMs, relaysMeanMs }) => [
       `${percent(share)} of them`,
       [
         `mean ${duration(meanMs)}`,
-        ...(relaysMeanMs === undefined ? [] : [`${duration(relaysMeanMs)} by the relays`]),
+        ...(relaysMeanMs === undefined
+          ? []
+          : [`of each relay ${duration(perRelayMeanMs)}, by its own metrics ${duration(relaysMeanMs)}`]),
         `p99 ${duration(p99)}, maximum ${duration(max)}`,
         ...(never === 0 ? [] : [`never for ${whole(never)} updates`]),
       ].join('; '),

@@ -61,14 +61,20 @@ describe('a client of a load test', () => {
     vi.advanceTimersByTime(250);
     clients.message(0, update(6, { dueMs: startMs + 200, sequence: 4 }));
     const { current } = clients.check({ versions: [9], dueMs: [startMs + 400], updates: 6 }, preciseNowMs());
-    const times = current.map(({ buckets, missing }) => ({ clients: buckets.length, missing }));
+    const times = current.map(({ update, relay, buckets, missing }) => ({
+      update,
+      relay,
+      had: buckets.length,
+      missing,
+    }));
     // The first was due before the client connected; the last two have not arrived.
-    const [none, had, lacks] = [
-      { clients: 0, missing: 0 },
-      { clients: 1, missing: 0 },
-      { clients: 0, missing: 1 },
-    ];
-    expect(times).toEqual([none, had, had, had, lacks, lacks]);
+    expect(times).toEqual([
+      { update: 1, relay: 0, had: 1, missing: 0 },
+      { update: 2, relay: 0, had: 1, missing: 0 },
+      { update: 3, relay: 0, had: 1, missing: 0 },
+      { update: 4, relay: 0, had: 0, missing: 1 },
+      { update: 5, relay: 0, had: 0, missing: 1 },
+    ]);
   });
 
   it('counts updates of other publishers without a latency', () => {

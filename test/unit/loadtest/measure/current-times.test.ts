@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { CurrentTimes, currentWithin } from '../../../../services/loadtest/measure/current-times.ts';
 
-/** Returns the times of a process with clients that were current after these times, for each update. */
-function timesOf(updates: readonly (readonly number[])[], missing: ReadonlyMap<number, number> = new Map()) {
+/** Returns the times of a process with clients of one relay that were current after these times, for each update. */
+function timesOf(
+  updates: readonly (readonly number[])[],
+  missing: ReadonlyMap<number, number[]> = new Map(),
+  relay = 0,
+) {
   const times = new CurrentTimes();
-  for (const [update, all] of updates.entries()) for (const ms of all) times.record(update, ms);
+  for (const [update, all] of updates.entries()) for (const ms of all) times.record(update, relay, ms);
   return times.times(updates.length, missing);
 }
 
@@ -35,11 +39,27 @@ describe('the times until subscribers are current', () => {
           [10, 10],
           [10, 10, 10],
         ],
-        new Map([[0, 1]]),
+        new Map([[0, [1]]]),
       ),
     );
     expect(half).toMatchObject({ updates: 2, never: 0 });
     expect(all).toMatchObject({ updates: 2, never: 1, meanMs: expect.closeTo(10, 0) });
+  });
+
+  it('are also those of each relay with its own clients, as relays measure it', () => {
+    const [fast, slow] = [timesOf([Array(60).fill(10)], new Map(), 0), timesOf([Array(40).fill(100)], new Map(), 1)];
+    const [half, , , all] = summarize([...fast, ...slow]);
+    expect(Math.abs((half?.meanMs ?? 0) - 10)).toBeLessThan(0.1);
+    expect(Math.abs((all?.meanMs ?? 0) - 100)).toBeLessThan(1);
+    for (const share of [half, all]) expect(Math.abs((share?.perRelayMeanMs ?? 0) - 55)).toBeLessThan(1);
+  });
+
+  it('count the clients of a relay that lack an update, also if none of them has it', () => {
+    const [half] = summarize([...timesOf([[10, 10, 10]]), ...timesOf([[]], new Map([[0, [0, 2]]]), 1)]);
+    expect(half).toMatchObject({ updates: 1, never: 0 });
+    expect(half?.perRelayMeanMs).toBeCloseTo(10, 0);
+    const [, , , all] = summarize([...timesOf([[10, 10, 10]]), ...timesOf([[]], new Map([[0, [0, 2]]]), 1)]);
+    expect(all).toMatchObject({ updates: 1, never: 1 });
   });
 
   it('are missing without updates', () => {
