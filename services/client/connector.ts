@@ -110,9 +110,10 @@ export function createConnector(deps: ConnectorDeps): Source {
     if (!isFinal) {
       // Any other code says that the relay does not want this client back soon.
       const isBusy = code > ABNORMAL_CLOSURE && code !== DRAIN;
-      isRetryFixed = code === DRAIN && /^\d+$/.test(reason);
+      const retryMs = Number(reason || NaN);
+      isRetryFixed = code === DRAIN && retryMs >= 0;
       const delayMs = isRetryFixed
-        ? Math.min(Number(reason), MAX_RETRY_AFTER_MS)
+        ? Math.min(retryMs, MAX_RETRY_AFTER_MS)
         : backoff.nextMs(isBusy ? BUSY_RELAY_TRIES : 0);
       retry = setTimeout(connect, delayMs);
     }

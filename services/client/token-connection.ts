@@ -40,7 +40,7 @@ interface TokenCache {
 
 /** Loads a token into the cache if it has none, or one that is due for renewal. Rejects if the app's function fails. */
 async function refresh(cache: TokenCache): Promise<void> {
-  if (cache.token !== undefined && Date.now() < (cache.renewAtMs ?? Infinity)) return;
+  if (cache.token && Date.now() < (cache.renewAtMs ?? Infinity)) return;
   cache.token = (await cache.load()) || undefined;
   cache.renewAtMs = renewalTimeOf(cache.token);
 }
@@ -52,10 +52,9 @@ function openRenewing(
   options: ConnectionOptions,
 ): Connection {
   const backoff = new Backoff();
-  /** The newest token that the relay has accepted. */
+  /** The newest token that the relay has accepted, or that renewed one: nothing tells whether it was accepted. */
   let accepted = cache.token;
   let sent: string | undefined;
-  let isRenewed = false;
   let connection: TransportConnection | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isClosed = false;
@@ -71,8 +70,8 @@ function openRenewing(
       return;
     }
     if (isClosed) return;
-    isRenewed = connection !== undefined;
-    if (sent !== undefined) connection?.auth(sent);
+    if (connection) accepted = sent;
+    if (sent) connection?.auth(sent);
     connection ??= open({
       ...options,
       token: sent,
@@ -99,18 +98,20 @@ function openRenewing(
     const code = message.type === 'error' && message.code;
     // Until the relay can verify the new token, the one before stays valid.
     if (code === 'keys_unavailable') authenticateAfter(backoff.nextMs());
-    if (code === 'unauthorized' && sent !== undefined) rejected();
+    if (code === 'unauthorized' && sent) rejected();
     else options.message(message);
   }
 
   /** Ends the connection: for a moment if a token has expired, for longer if the first one was refused: the next may be no better. */
   function rejected(): void {
     cache.token = undefined;
-    // After a renewal it may be the token before that has expired, or one whose acceptance nothing has shown.
-    const hasExpired = sent !== undefined && (sent === accepted || isRenewed);
-    if (!hasExpired) options.message({ type: 'error', code: 'unauthorized' });
-    if (hasExpired) end(DRAIN, `${Math.floor(Math.random() * RETRY_MS)}`);
-    else end(FULL);
+    if (sent && sent === accepted) {
+      // After a renewal, it may also be the token before that has expired.
+      end(DRAIN, `${Math.random() * RETRY_MS}`);
+    } else {
+      options.message({ type: 'error', code: 'unauthorized' });
+      end(FULL);
+    }
   }
 
   function end(code: number, reason = ''): void {

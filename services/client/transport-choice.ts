@@ -96,7 +96,7 @@ function openReporting(choice: TransportChoice, options: ConnectionOptions): Tra
     },
     closed(code, reason) {
       if (code !== ABNORMAL_CLOSURE) isReported = true; // a relay closed it, so the transport reaches one
-      if (end()) options.closed(DRAIN, `${Math.floor(Math.random() * FALLBACK_DELAY_MS)}`);
+      if (end()) options.closed(DRAIN, `${Math.random() * FALLBACK_DELAY_MS}`);
       else options.closed(code, reason);
     },
   });
