@@ -142,9 +142,11 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
       lostAtUs: 0,
       server: current,
     };
-    if (stored !== current || hasLost) lostAtUs = nowUs;
+    if (stored !== current) lostAtUs = nowUs;
     const { registry: known } = this.#registered;
-    if (known !== '' && known.split(' ')[0] !== `${createdAtUs}` && lostAtUs === 0) lostAtUs = createdAtUs;
+    const knowsEarlier = known !== '' && known.split(' ')[0] !== `${createdAtUs}`;
+    if (knowsEarlier && lostAtUs === 0) lostAtUs = createdAtUs;
+    if (!knowsEarlier && hasLost) lostAtUs = nowUs;
     server.write((data) => {
       data.registry = { createdAtUs, lostAtUs, server: current };
     });

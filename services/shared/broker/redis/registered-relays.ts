@@ -11,7 +11,7 @@ export interface RelaysSeen {
 /** Remembers how many relays were registered before the registry lost entries: those that return are not the only ones. */
 export class RegisteredRelays {
   readonly #monotonicMs: () => number;
-  /** The state of the registry, '' if it is not known yet. Every loss changes it. */
+  /** When the registry was created and when it last lost entries, '' if it is not known yet. Every loss changes it. */
   #registry = '';
   /** The number of relays registered at the last exchange. */
   #count = 0;
@@ -45,7 +45,7 @@ export class RegisteredRelays {
    */
   learn({ registry, count, ttlMs }: { registry: string; count: number; ttlMs: number }): boolean {
     const before = JSON.stringify(this.entry);
-    if (this.#count > 0 && registry !== this.#registry) {
+    if (this.#count > 0 && registry !== this.#registry && !isOfEarlierRegistry(this.#registry, registry)) {
       // After several losses in a row, those that were registered before the first one may still be fresh.
       this.#expected = Math.max(this.#count, this.#hasReturned ? this.#expected : 0);
       // For as long as the registry may count as incomplete.
@@ -59,6 +59,12 @@ export class RegisteredRelays {
   get #hasReturned(): boolean {
     return this.#monotonicMs() < this.#returnedUntilMs;
   }
+}
+
+/** Returns whether the loss that changed the state of a registry is that of an earlier one, which only others knew. */
+function isOfEarlierRegistry(before: string, after: string): boolean {
+  const [created] = before.split(' ');
+  return after === `${created} ${created}`;
 }
 
 /**

@@ -11,10 +11,15 @@ local function check_registry(key, known, has_lost)
   local current = identify()
   if not created then
     created, lost = stamp, '0'
-  elseif server ~= current or has_lost then
+  elseif server ~= current then
     lost = stamp
   end
-  if known ~= '' and string.match(known, '^%d+') ~= created and lost == '0' then lost = created end
+  if known ~= '' and string.match(known, '^%d+') ~= created then
+    -- What the caller knew was lost before this registry was created, so relays that are in this one have lost nothing.
+    if lost == '0' then lost = created end
+  elseif has_lost then
+    lost = stamp
+  end
   local state = created .. ' ' .. lost
   local record = state .. ' ' .. current
   if record ~= stored then redis.call('SET', key, record) end
