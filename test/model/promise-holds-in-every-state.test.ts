@@ -8,6 +8,9 @@ const ATOMIC = { ATOMIC_DIGEST: 1 };
 /** Signals are lost with their subscription only, which is enough beside a client that moves. */
 const TWO_RELAYS = { ...ATOMIC, RELAYS: 2, MOVES: 1, MAX_VERSION: 5, LOST_SIGNALS: 0 };
 
+/** Probes with markers, and digests as their fallback. */
+const MARKERS = { ...ATOMIC, MARKERS: 1 };
+
 type Defines = Readonly<Record<string, number>>;
 
 function search(defines: Defines) {
@@ -24,6 +27,8 @@ describe('in every state of the model', () => {
     ['the clock steps, and the master restarts', { CLOCK: 1, RESTART: 1, FAULTS: 2, ...ATOMIC }],
     ['the clock steps, and the master loads older data', { CLOCK: 1, RELOAD: 1, OTHERS: 1, FAULTS: 2, ...ATOMIC }],
     ['a subscription is lost', { LINKS: 1, OTHERS: 1 }],
+    ['a subscription is lost, beside probes with markers', { LINKS: 1, ...MARKERS }],
+    ['a replica is promoted, and passes on signals and markers of its master', { FAILOVER: 1, ...MARKERS }],
     ['the client changes to a relay that has just started', { RELAY_RESTART: 1, ...TWO_RELAYS }],
     ['a delivery is confirmed during a failover', { FAILOVER: 1, RECEIPTS: 1, ...ATOMIC }],
   ])('nobody who is current lacks an update, and all know it two intervals later, if %s', async (_fault, defines) => {
@@ -67,6 +72,12 @@ describe('a rule that is left out is missed, so it is needed and the model can f
       'RAISE_ORDER',
       'a digest that was overtaken does not bring back an older raise',
       { RESTART: 1, PUBLISHES: 0, RELAYS: 2, NO_NEEDLESS_RAISE: 1 },
+    ],
+    ['FALLBACK', 'changes are listed if a marker does not arrive', { LINKS: 1, ...MARKERS }],
+    [
+      'MARKER_SERVER',
+      'a marker counts if the server of the subscription has published it',
+      { FAILOVER: 1, ...MARKERS },
     ],
   ])('%s (%s)', async (rule, _meaning, defines) => {
     const { counterexample } = await search({ ...defines, [`DROP_${rule}`]: 1 });

@@ -6,8 +6,12 @@
  * Two servers, one of them the master; two relays; one client, which may change relays. A script is atomic, as in Redis.
  *
  * Left out, and why: pacing and transports (they decide when a client is notified, not whether), retention (a version that expires is
- * replaced by the base, which is a floor that every relay computes), partitions (they share nothing), and markers (they replace
- * digests only while nothing is lost).
+ * replaced by the base, which is a floor that every relay computes), partitions (they share nothing), and a connection that loses
+ * the signals of one topic alone (the audit finds it within a minute, which is not the bound that is searched here).
+ *
+ * With MARKERS, a relay probes first, as it does while nothing is lost, and only then requests a digest: signals are first in, first out
+ * on each connection, and if one is lost, so are all that follow, until the connection is replaced; a replica passes on the signals of
+ * its master, and may lose some by a full resynchronization. Without MARKERS, relays only request digests, and any signal may be lost.
  *
  * Versions are small numbers. A clock that is right is ahead of every assigned version; a clock that is behind is 0. Two servers never
  * assign the same version by their clocks, which stands for microseconds; what this may hide is what the rule JUMP is for.
@@ -67,6 +71,14 @@ typedef Relay {
   byte asFloor; byte asRaise; byte asEpoch; byte asLast;
   byte asCovers;  /* ghost: the newest content that was acknowledged, and could be known, when the digest ran */
   byte covers;    /* ghost: the same for the last digest that was applied */
+#ifdef MARKERS
+  bool deaf;      /* the subscription carries no more signals */
+  bool isListed;  /* changes were listed since the subscription was replaced */
+  bool replaced;  /* the subscription was replaced since the digest or the probe was sent */
+  byte probe;     /* 0 none, 1 sent, 2 answered, 3 its marker has arrived as well */
+  byte number;    /* of its marker */
+  byte ranOn;     /* the server that answered */
+#endif
 };
 
 Server servers[2];
@@ -111,9 +123,14 @@ byte others = OTHERS;
 byte faults = FAULTS;
 byte moves = MOVES;
 
-/* Signals under way: an update (floor 0), or a raise of the floor. */
-chan signals0 = [1] of { byte, byte, byte };
-chan signals1 = [1] of { byte, byte, byte };
+/* Signals under way: an update (floor 0), a raise of the floor, or a marker (version and floor 0, and its number). */
+#ifdef MARKERS
+#define QUEUE 2
+#else
+#define QUEUE 1
+#endif
+chan signals0 = [QUEUE] of { byte, byte, byte };
+chan signals1 = [QUEUE] of { byte, byte, byte };
 
 #define ABOVE(a, b) ((a) > (b) -> (a) : (b))
 #define IS_USED(v) ((used >> (v)) & 1)
@@ -130,6 +147,14 @@ inline note(assigned) {
 #define NOW(s) (servers[s].behind -> 0 : newest + 1)
 
 inline emit(s, r, queue, aVersion, aFloor, aRaise) {
+#ifdef MARKERS
+  if
+  :: r < RELAYS && relays[r].signals == s && !relays[r].deaf && nfull(queue) -> queue ! aVersion, aFloor, aRaise
+  :: r < RELAYS && relays[r].signals == s && !relays[r].deaf -> relays[r].deaf = true
+  :: r < RELAYS && relays[r].signals == 1 - s && isReplica && s == master && !relays[r].deaf && nfull(queue) -> queue ! aVersion, aFloor, aRaise
+  :: r >= RELAYS || relays[r].signals != s || relays[r].deaf -> skip
+  fi
+#else
   if
   :: relays[r].signals == s && nfull(queue) && r < RELAYS -> queue ! aVersion, aFloor, aRaise
 #if LOST_SIGNALS
@@ -138,6 +163,7 @@ inline emit(s, r, queue, aVersion, aFloor, aRaise) {
   :: relays[r].signals != s -> skip
 #endif
   fi
+#endif
 }
 
 inline signal(s, ofVersion, ofFloor, ofRaise) {
@@ -397,7 +423,17 @@ inline receive(r, queue) {
   queue ? v, f, n;
   printf("relay %d receives version %d, floor %d, raise %d\n", r, v, f, n);
   if
+#ifdef MARKERS
+  :: f == 0 && v == 0 ->
+#ifdef DROP_MARKER_NUMBER
+    relays[r].probe = (relays[r].probe == 2 -> 3 : relays[r].probe)
+#else
+    relays[r].probe = (relays[r].probe == 2 && relays[r].number == n -> 3 : relays[r].probe)
+#endif
+  :: f == 0 && v != 0 ->
+#else
   :: f == 0 ->
+#endif
     relays[r].witness.seen = ABOVE(relays[r].witness.seen, v);
     if
     :: relays[r].stage > 0 -> merge(r, v)
@@ -421,24 +457,120 @@ inline clear(queue) {
   v = 0; f = 0; n = 0
 }
 
-inline digest(r) {
+/* Checks the epoch, and takes the state of the partition. */
+inline ask(r) {
   w = relays[r].commands;
   checkEpoch(w, relays[r].witness);
-  printf("relay %d digest on server %d: floor %d, raise %d, last %d; witness %d, raise %d\n", r, w, servers[w].data.floor, servers[w].data.raise, servers[w].data.last, relays[r].witness.seen, relays[r].witness.raise);
+  printf("relay %d asks server %d: floor %d, raise %d, last %d; witness %d, raise %d\n", r, w, servers[w].data.floor, servers[w].data.raise, servers[w].data.last, relays[r].witness.seen, relays[r].witness.raise);
+  relays[r].asFloor = servers[w].data.floor; relays[r].asRaise = servers[w].data.raise;
+  relays[r].asEpoch = servers[w].data.epoch; relays[r].asLast = servers[w].data.last;
+  relays[r].asCovers = (w == master -> knowable : 0);
+  n = 0; f = 0; lost = false; isSame = false
+}
+
+inline digest(r) {
+  ask(r);
   relays[r].asked = true;
   relays[r].complete = servers[w].data.trimmed <= relays[r].cursor && servers[w].data.last >= relays[r].cursor;
   relays[r].listed = (servers[w].data.topic > relays[r].cursor -> servers[w].data.topic : 0);
-  relays[r].asFloor = servers[w].data.floor; relays[r].asRaise = servers[w].data.raise;
-  relays[r].asEpoch = servers[w].data.epoch; relays[r].asLast = servers[w].data.last;
   relays[r].isMaster = w == master;
-  relays[r].asCovers = (w == master -> knowable : 0);
-  w = 0; n = 0; f = 0; lost = false; isSame = false
+#ifdef MARKERS
+  relays[r].replaced = false;
+#endif
+  w = 0
 }
 
 inline forgetDigest(r) {
   relays[r].asked = false; relays[r].complete = false; relays[r].listed = 0; relays[r].isMaster = false;
   relays[r].asFloor = 0; relays[r].asRaise = 0; relays[r].asEpoch = 0; relays[r].asLast = 0; relays[r].asCovers = 0
+#ifdef MARKERS
+  ;relays[r].replaced = false; relays[r].probe = 0; relays[r].number = 0; relays[r].ranOn = 0
+#endif
 }
+
+inline subscribe(r, queue) {
+  printf("relay %d subscribes at the master\n", r);
+  relays[r].signals = master;
+  clear(queue);
+  relays[r].stage = (relays[r].stage == 2 -> 1 : relays[r].stage); /* to be read again */
+#ifdef MARKERS
+  relays[r].deaf = false;
+  relays[r].isListed = false;
+  relays[r].replaced = relays[r].asked || relays[r].probe > 0
+#endif
+}
+
+#ifdef MARKERS
+/* Whether signals can prove anything. */
+#ifndef DROP_LISTED_FIRST
+#define IS_LISTED(r) relays[r].isListed
+#else
+#define IS_LISTED(r) (relays[r].witness.epoch != 0)
+#endif
+#ifndef DROP_RELAPSED
+#define IS_READ(r) !(relays[r].loaded && relays[r].stage == 1)
+#else
+#define IS_READ(r) true
+#endif
+#define CAN_PROVE(r) (IS_LISTED(r) && IS_READ(r))
+
+/* Sends a probe. Its marker has a number that no marker under way has. */
+inline sendProbe(r, queue) {
+  relays[r].probe = 1;
+  relays[r].number = (queue ?? [0, 0, 1] -> (queue ?? [0, 0, 2] -> 3 : 2) : 1)
+}
+
+/* The probe runs, and publishes its marker on a channel that only the connection subscribes to from which it was sent. */
+inline runProbe(r, queue) {
+  ask(r);
+  relays[r].ranOn = w;
+  relays[r].probe = 2;
+#ifndef DROP_MARKER_CONNECTION
+  if
+  :: !relays[r].replaced -> emit(w, r, queue, 0, 0, relays[r].number)
+  :: else
+  fi;
+#else
+  emit(w, r, queue, 0, 0, relays[r].number);
+#endif
+  w = 0
+}
+
+#ifdef DROP_FALLBACK
+#define HAS_ARRIVED(r) (relays[r].probe >= 2)
+#else
+#define HAS_ARRIVED(r) (relays[r].probe == 3)
+#endif
+#ifndef DROP_MARKER_SERVER
+#define IS_OF_SERVER(r) (relays[r].ranOn == relays[r].signals)
+#else
+#define IS_OF_SERVER(r) (relays[r].signals != NONE)
+#endif
+#ifndef DROP_MARKER_CONNECTION
+#define IS_OF_CONNECTION(r) !relays[r].replaced
+#else
+#define IS_OF_CONNECTION(r) true
+#endif
+#ifndef DROP_CONTINUED
+#define IS_CONTINUED(r) (relays[r].asEpoch == relays[r].witness.epoch && relays[r].asRaise == relays[r].witness.raise && relays[r].asLast >= relays[r].cursor)
+#else
+#define IS_CONTINUED(r) true
+#endif
+#define HAS_PROVEN(r) (HAS_ARRIVED(r) && IS_OF_SERVER(r) && IS_OF_CONNECTION(r) && IS_CONTINUED(r))
+
+/* All signals up to `last` have arrived: nothing is read. */
+inline applyProbe(r) {
+  printf("relay %d: its signals are complete\n", r);
+  relays[r].witness.epoch = relays[r].asEpoch;
+  relays[r].witness.raise = (relays[r].asFloor >= relays[r].floor -> relays[r].asRaise : relays[r].witness.raise);
+  relays[r].witness.seen = ABOVE(relays[r].witness.seen, relays[r].asLast);
+  relays[r].floor = ABOVE(relays[r].floor, relays[r].asFloor);
+  relays[r].cursor = relays[r].asLast;
+  relays[r].covers = ABOVE(relays[r].covers, relays[r].asCovers);
+  forgetDigest(r);
+  proven(r)
+}
+#endif
 
 /* Reads the register, if the digest asks for it, and applies the digest. */
 inline apply(r) {
@@ -466,6 +598,9 @@ inline apply(r) {
 #endif
   relays[r].cursor = relays[r].asLast;
   relays[r].covers = ABOVE(relays[r].covers, relays[r].asCovers);
+#ifdef MARKERS
+  relays[r].isListed = relays[r].isListed || !relays[r].replaced;
+#endif
   forgetDigest(r);
   proven(r)
 }
@@ -522,7 +657,20 @@ inline arrive(r) {
 proctype RelayProcess(byte r; chan queue) {
   do
   :: atomic { nempty(queue) -> receive(r, queue) }
+#ifdef MARKERS
+  :: atomic { !relays[r].asked && relays[r].probe == 0 && CAN_PROVE(r) && relays[r].signals != NONE && CAN_RUN(relays[r].commands) ->
+      sendProbe(r, queue);
+#ifdef ATOMIC_DIGEST
+      runProbe(r, queue)
+#endif
+    }
+  :: atomic { relays[r].probe == 1 && CAN_RUN(relays[r].commands) -> runProbe(r, queue) }
+  :: atomic { relays[r].probe >= 2 && HAS_PROVEN(r) -> applyProbe(r) }
+  :: atomic { relays[r].probe > 0 -> forgetDigest(r) } /* the reply or the marker is late: a digest, or the next probe, follows */
+  :: atomic { !relays[r].asked && relays[r].probe == 0 && CAN_RUN(relays[r].commands) ->
+#else
   :: atomic { !relays[r].asked && CAN_RUN(relays[r].commands) ->
+#endif
       digest(r);
 #ifdef ATOMIC_DIGEST
       apply(r)
@@ -531,12 +679,11 @@ proctype RelayProcess(byte r; chan queue) {
   :: atomic { relays[r].asked && servers[relays[r].commands].alive -> apply(r) }
   :: atomic { relays[r].asked && !servers[relays[r].commands].alive -> forgetDigest(r) }
   :: atomic { relays[r].commands != master -> relays[r].commands = master; forgetDigest(r); printf("relay %d: commands to the master\n", r) }
-  :: atomic { relays[r].signals != master -> /* subscribes again, and has to read again */
-      relays[r].signals = master;
-      printf("relay %d subscribes at the master\n", r);
-      clear(queue);
-      relays[r].stage = (relays[r].stage == 2 -> 1 : relays[r].stage);
-    }
+#ifdef MARKERS
+  :: atomic { relays[r].signals != master || relays[r].deaf -> subscribe(r, queue) }
+#else
+  :: atomic { relays[r].signals != master -> subscribe(r, queue) }
+#endif
   :: atomic { relays[r].stage == 0 && at == r && relays[r].signals != NONE -> relays[r].stage = 1 }
   :: atomic { relays[r].stage == 1 && servers[relays[r].commands].alive && relays[r].witness.epoch != 0 ->
       load(r)
@@ -586,11 +733,35 @@ inline copyData(from, s) {
  * the client then knows everything that was acknowledged. This is the promise, and its bound.
  */
 inline round(r, queue) {
-  relays[r].commands = master; relays[r].signals = master;
-  clear(queue);
+  relays[r].commands = master;
   forgetDigest(r);
+#ifdef MARKERS
+  if
+  :: relays[r].signals != master -> subscribe(r, queue)
+  :: else
+  fi;
+  do
+  :: nempty(queue) -> receive(r, queue)
+  :: empty(queue) -> break
+  od;
+  if
+  :: CAN_PROVE(r) ->
+    ask(r);
+    w = 0;
+    relays[r].ranOn = master;
+    relays[r].probe = (relays[r].deaf -> 2 : 3)
+  :: else
+  fi;
+  if
+  :: HAS_PROVEN(r) -> applyProbe(r)
+  :: else -> forgetDigest(r); digest(r); apply(r)
+  fi
+#else
+  relays[r].signals = master;
+  clear(queue);
   digest(r);
   apply(r)
+#endif
 }
 
 inline settle() {
@@ -705,6 +876,9 @@ active proctype Environment() provided (ready) {
       relays[1].floor = 0; relays[1].cursor = 0; relays[1].version = 0; relays[1].stored = 0; relays[1].stage = 0; relays[1].loaded = false;
       relays[1].covers = 0; relays[1].signals = NONE;
       forgetDigest(1);
+#ifdef MARKERS
+      relays[1].deaf = false; relays[1].isListed = false;
+#endif
       if
       :: at == 1 -> at = NONE; subscribed = false
       :: else

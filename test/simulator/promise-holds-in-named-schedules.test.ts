@@ -100,6 +100,24 @@ async function loseSignals(simulation: Simulation): Promise<void> {
   cluster.network.signalLoss = 0;
 }
 
+/** Relays subscribe at the replica. A full resynchronization with its master costs it the signals of an update. */
+async function resynchronizeReplica(simulation: Simulation): Promise<void> {
+  const { relays, webhooks, time } = simulation;
+  const { lost, shard } = inOnePartition(simulation);
+  const links = relays.map(({ process }) => `${process.name}/subscriber`);
+  for (const link of links) shard.misroute(link);
+  await time.runFor(8000);
+  await untilDigested(simulation);
+  const { master, replica } = shard;
+  const followers = [...master.followers];
+  master.followers.clear();
+  await publishBy(simulation, webhooks[0] as SimulatedWebhook, lost);
+  replica.load(master.data.copy());
+  for (const follow of followers) master.followers.add(follow);
+  await time.runFor(25_000);
+  for (const link of links) shard.reroute(link);
+}
+
 /** All relays are replaced by others after more than a minute, beyond which clients that name no version are not caught up. */
 async function replaceRelays(simulation: Simulation): Promise<void> {
   const { relays, webhooks, time, topics } = simulation;
@@ -233,6 +251,8 @@ describe.each<[string, string, Sabotage, Schedule]>([
   ['EPOCH', 'the master restarts with older data', 'epoch', restartWithOlderData],
   ['FLOOR', 'the master restarts with older data', 'floor', restartWithOlderData],
   ['REPAIR', 'signals do not arrive', 'repair', loseSignals],
+  ['FALLBACK', 'signals do not arrive', 'fallback', loseSignals],
+  ['MARKER_SERVER', 'a replica between master and relays loses signals', 'marker-server', resynchronizeReplica],
   ['RESUME', 'all relays are replaced', 'resume', replaceRelays],
   ['LAST', 'the clock steps back', 'last', stepClockBack],
   ['PROMISED', 'Redis reloads older data in the same process', 'promised', reloadOlderData],

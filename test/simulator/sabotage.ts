@@ -29,7 +29,10 @@ type ScriptSabotage = 'epoch' | 'replication-id' | 'last';
 /** The same for webhooks: they do not present what they were assigned or acknowledged, or present nothing between calls. */
 type WebhookSabotage = 'promised' | 'acknowledged' | 'reminder';
 
-export type Sabotage = RelaySabotage | ScriptSabotage | WebhookSabotage;
+/** The same for the broker of relays: a marker counts whichever server has published it. */
+type BrokerSabotage = 'marker-server';
+
+export type Sabotage = RelaySabotage | ScriptSabotage | WebhookSabotage | BrokerSabotage;
 
 /**
  * Disables repair (probes prove that all signals have arrived, digests report no changes), its fallback (only the former),

@@ -191,7 +191,8 @@ export class SimulatedBroker implements Broker {
       if (marker) server.publishMarker(marker.channel, marker.text);
       return { state: reply, runId: server.identity.runId };
     });
-    const signals = marker && marker.runId === runId ? await marker.arrival(waitMs) : 'unproven';
+    const isSameServer = marker?.runId === runId || this.#cluster.settings.sabotage === 'marker-server';
+    const signals = marker && isSameServer ? await marker.arrival(waitMs) : 'unproven';
     return { ...state, signals };
   }
 
