@@ -501,18 +501,12 @@ inline subscribe(r, queue) {
 }
 
 #ifdef MARKERS
-/* Whether signals can prove anything. */
+/* Whether signals can prove anything: changes were listed, and the topic was read, since the subscription was replaced. */
 #ifndef DROP_LISTED_FIRST
-#define IS_LISTED(r) relays[r].isListed
+#define CAN_PROVE(r) (relays[r].isListed && !(relays[r].loaded && relays[r].stage == 1))
 #else
-#define IS_LISTED(r) (relays[r].witness.epoch != 0)
+#define CAN_PROVE(r) (relays[r].witness.epoch != 0)
 #endif
-#ifndef DROP_RELAPSED
-#define IS_READ(r) !(relays[r].loaded && relays[r].stage == 1)
-#else
-#define IS_READ(r) true
-#endif
-#define CAN_PROVE(r) (IS_LISTED(r) && IS_READ(r))
 
 /* Sends a probe. Its marker has a number that no marker under way has. */
 inline sendProbe(r, queue) {
