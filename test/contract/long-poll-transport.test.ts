@@ -20,12 +20,13 @@ const open: OpenClient = async ({ http, topics, since, token }) => {
   async function poll(topic: string): Promise<void> {
     const resumed = since?.get(topic);
     let etag = resumed === undefined ? undefined : `"${resumed}"`;
-    for (let first = resumed === undefined; ; first = false) {
+    for (;;) {
       const response = await ask(topic, etag, known.has(topic) ? 1 : 0);
       await mayRead;
       if (response.status === 200) {
         const update = await response.json();
-        if (!first) updates.push(update);
+        // The first response without a version is the content of the page, also if the relay was not fresh before.
+        if (etag !== undefined) updates.push(update);
         known.set(topic, update.version);
         etag = response.headers.get('etag') ?? undefined;
         state.fresh = true;
