@@ -1,5 +1,5 @@
 import type { BenchResult } from './bench.ts';
-import { ratios, showSummary, summarize } from './statistics.ts';
+import { quantile, ratios, showSummary } from './statistics.ts';
 
 /** Part of the names of values of the other build; without it they are named as those of this build. */
 export const OTHER_BUILD = ', other build';
@@ -44,18 +44,10 @@ function compare(name: string, all: readonly number[]): Comparison {
 
 function verdictOf(all: readonly number[], spread: number): Comparison['verdict'] {
   if (Number.isNaN(spread) || !all.every((ratio) => ratio > 0 && Number.isFinite(ratio))) return undefined;
-  const { median } = summarize(all);
+  const median = quantile(all, 0.5);
   const limit = 1 + Math.max(TOLERANCE, spread);
   if (median > limit) return 'regression';
   return median < 1 / limit ? 'better' : 'same';
-}
-
-/** Returns a quantile of the values, interpolated. */
-function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const position = q * (sorted.length - 1);
-  const [low, high] = [sorted[Math.floor(position)] ?? Number.NaN, sorted[Math.ceil(position)] ?? Number.NaN];
-  return low + (high - low) * (position - Math.floor(position));
 }
 
 /** Returns the row of a comparison in the report. */

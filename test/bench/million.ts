@@ -7,7 +7,7 @@ import type { Report } from '../../services/loadtest/report/report.ts';
 import { startLoadTest } from '../support/load-test-process.ts';
 import type { Bench, BenchContext, BenchResult, Goal } from './bench.ts';
 import type { RunningServer } from './servers/contender.ts';
-import { startPublisher } from './servers/contenders.ts';
+import { PING_INTERVAL_S, startPublisher } from './servers/contenders.ts';
 import { startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, ratios, type Samples, showSummary, summarize } from './statistics.ts';
 import { SMALL_YOUNG_GENERATION } from './test-bed.ts';
@@ -15,8 +15,6 @@ import { SMALL_YOUNG_GENERATION } from './test-bed.ts';
 const CLIENTS = 1_000_000;
 /** Below the limit of open files per process in many systems. */
 const CLIENTS_PER_SERVER = 18_000;
-/** As that of the relays. */
-const PING_INTERVAL_S = 55;
 /** In seconds, for all clients; a bare server of the same run may raise them. */
 const GOALS = [
   { column: 'connected, s', state: 'connected', seconds: 120 },

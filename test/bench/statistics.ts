@@ -13,11 +13,16 @@ export function prefixed(prefix: string, samples: Samples): Samples {
 
 /** Returns median, minimum and maximum; NaN if there are no values. */
 export function summarize(values: readonly number[] = []): { median: number; low: number; high: number } {
+  return { median: quantile(values, 0.5), low: quantile(values, 0), high: quantile(values, 1) };
+}
+
+/** Returns a quantile, interpolated between two values; NaN if there are none. */
+export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? Number.NaN;
-  const lower = sorted.length % 2 === 1 ? upper : (sorted[middle - 1] ?? upper);
-  return { median: (lower + upper) / 2, low: sorted[0] ?? Number.NaN, high: sorted.at(-1) ?? Number.NaN };
+  const position = q * (sorted.length - 1);
+  const [low = Number.NaN, high = low] = [sorted[Math.floor(position)], sorted[Math.ceil(position)]];
+  // Infinite costs have no difference.
+  return low === high ? low : low + (high - low) * (position - Math.floor(position));
 }
 
 /** Returns the ratio of each value to the value of the same round in `base`. */
