@@ -1,24 +1,12 @@
-import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createBrokerMetrics } from '../../../../services/shared/broker/metrics.ts';
-import { createLogger } from '../../../../services/shared/logger.ts';
+import { createBrokerReport } from '../../../support/broker-report-fixture.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Creates a report whose log lines are taken by `take`: the message, and `times` if it has a count. */
-function createReport() {
-  const lines: string[] = [];
-  const destination = {
-    write(text: string) {
-      const { msg, times, reason } = JSON.parse(text);
-      lines.push([msg, reason, times].filter((part) => part !== undefined).join(' | '));
-    },
-  };
-  const logger = createLogger({ name: 'test', level: 'info', destination });
-  const report = createBrokerMetrics({ registry: new Registry(), logger });
-  return { report, take: () => lines.splice(0) };
-}
+/** Creates a report whose log lines are messages, with their reason and the number of times if they have these. */
+const createReport = () =>
+  createBrokerReport(({ msg, reason, times }) => [msg, reason, times].filter((part) => part !== undefined).join(' | '));
 
 const LOST = 'lost the connection to Redis';
 const CONNECTED = 'connected to Redis';

@@ -1,7 +1,5 @@
-import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createBrokerMetrics } from '../../../../services/shared/broker/metrics.ts';
-import { createLogger } from '../../../../services/shared/logger.ts';
+import { createBrokerReport } from '../../../support/broker-report-fixture.ts';
 
 const QUIET_MS = 600_000;
 const LEVELS: Record<number, string> = { 30: 'info', 40: 'warn', 50: 'error' };
@@ -9,19 +7,11 @@ const LEVELS: Record<number, string> = { 30: 'info', 40: 'warn', 50: 'error' };
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Creates a report, with its log as pairs of level and message, and its metrics. */
+/** Creates a report whose log lines are levels and messages, and that shows its metrics. */
 function createReport() {
-  const lines: string[] = [];
-  const registry = new Registry();
-  const destination = {
-    write(text: string) {
-      const { level, msg } = JSON.parse(text);
-      lines.push(`${LEVELS[level]}: ${msg}`);
-    },
-  };
-  const report = createBrokerMetrics({ registry, logger: createLogger({ name: 'test', level: 'info', destination }) });
+  const { registry, ...rest } = createBrokerReport(({ level, msg }) => `${LEVELS[level]}: ${msg}`);
   const samples = async () => (await registry.metrics()).split('\n').filter((line) => line && !line.startsWith('#'));
-  return { report, samples, take: () => lines.splice(0) };
+  return { ...rest, samples };
 }
 
 describe('the metrics of a broker', () => {
