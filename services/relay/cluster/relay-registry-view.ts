@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { RelayLoad, RelayRegistry } from '../../shared/broker/broker.ts';
-import { EXCHANGE_INTERVAL_MS, EXCHANGE_JITTER, MAX_EXCHANGE_INTERVAL_MS } from '../../shared/broker/retention.ts';
+import {
+  EXCHANGE_INTERVAL_MS,
+  EXCHANGE_JITTER,
+  MANY_RELAYS,
+  MAX_EXCHANGE_INTERVAL_MS,
+} from '../../shared/broker/retention.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 
 /** A registration outlives the freshness of its relay: these are its minimum and the intervals of repair, plus an exchange. */
 const MIN_REGISTRATION_MS = 10_000;
-
-/** All relays of a larger cluster together exchange as often as this number of them at the shortest interval. */
-const EXCHANGING_OFTEN = 100;
 
 /** Interval while the broker is unavailable: it may come back empty, and then needs every relay's load soon. */
 const RETRY_INTERVAL_MS = 200;
@@ -29,7 +31,8 @@ export function createRelayId(): string {
  * maximum age of its view.
  */
 export function exchangeIntervalMs(relays: number): number {
-  const sharedMs = (EXCHANGE_INTERVAL_MS * relays) / EXCHANGING_OFTEN;
+  // More relays together exchange as often as this number of them at the shortest interval.
+  const sharedMs = (EXCHANGE_INTERVAL_MS * relays) / MANY_RELAYS;
   return Math.min(Math.max(EXCHANGE_INTERVAL_MS, sharedMs), MAX_EXCHANGE_INTERVAL_MS);
 }
 

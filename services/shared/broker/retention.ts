@@ -22,6 +22,9 @@ export const DIGEST_LIMIT = 10_000;
 /** The TTL of a stored receipt query, and of an entry in the relay registry that has none of its own. */
 export const LOAD_TTL_MS = 10_000;
 
+/** In a cluster of more relays, each asks less of Redis by itself. */
+export const MANY_RELAYS = 100;
+
 /** Intervals at which a relay exchanges its load with the others: the shortest, and the longest, in a large cluster. */
 export const EXCHANGE_INTERVAL_MS = 2000;
 export const MAX_EXCHANGE_INTERVAL_MS = 5000;

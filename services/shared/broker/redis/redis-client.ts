@@ -1,5 +1,6 @@
 import { type RedisOptions as AnyRedisOptions, Redis } from 'ioredis';
 import type { Address, RedisConfig } from '../../config/redis-config.ts';
+import { MANY_RELAYS } from '../retention.ts';
 import { RedisBackoff } from './redis-backoff.ts';
 import { formatAddress } from './redis-slot-map.ts';
 
@@ -8,8 +9,7 @@ type RedisOptions = Omit<AnyRedisOptions, 'replyMapping'>;
 
 /** The time without a reply or a message after which a connection is pinged, in milliseconds. */
 const MAX_SILENCE_MS = 2000;
-/** The same with more than this number of relays. A probe is due before by the default interval of repair, and replaces the ping. */
-const MANY_RELAYS = 100;
+/** The same with many relays. A probe is due before by the default interval of repair, and replaces the ping. */
 const MAX_SILENCE_OF_MANY_MS = 3500;
 
 /** A silent connection is closed this much later than its first unanswered call fails, in milliseconds. */
@@ -199,7 +199,7 @@ function serverOptions(config: RedisConfig, target: RedisTarget): RedisOptions {
   };
 }
 
-/** Leaves out what is the empty string. */
+/** Leaves out empty strings. */
 function given<K extends string>(options: Readonly<Record<K, string>>): Partial<Record<K, string>> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== '')) as Partial<Record<K, string>>;
 }
