@@ -294,13 +294,13 @@ export class ClientPool implements ConnectionOwner {
       const transport = this.#transportOf(client);
       if (this.#states[client] !== OPEN || transport === 'legacy') continue;
       const topics = topicsOf(assignment, this.#numberOf(client)).slice(0, transport === 'long-poll' ? 1 : undefined);
+      const relay = this.#relayOf(client);
       for (const topic of topics) {
         const has = this.#received.sequenceOf(client, topicName(assignment, topic));
         const last = topic + Math.floor((updates - 1 - topic) / assignment.topics) * assignment.topics;
         for (let update = last; update >= has * assignment.topics + topic; update -= assignment.topics) {
           if ((this.#dueMs(update) ?? 0) < (this.#startedMs[client] ?? 0)) break;
           const counts = missing.get(update) ?? new Array<number>(this.#plan.targets.length).fill(0);
-          const relay = this.#relayOf(client);
           counts[relay] = (counts[relay] ?? 0) + 1;
           missing.set(update, counts);
         }

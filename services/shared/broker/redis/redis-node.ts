@@ -117,7 +117,7 @@ class RedisCommands {
           },
           (error: unknown) => {
             if (error instanceof AppError) return abort(error);
-            // The server may be full or read-only, or its ACL may not allow what is needed.
+            // The server may be full or read-only, or its ACL may refuse commands.
             this.#report.linkFailed(this.#link, error instanceof Error ? error.message : String(error));
             this.#redis.disconnect(true); // reconnects after a delay
             resolve();

@@ -354,7 +354,7 @@ function parseState(values: readonly string[]): PartitionState {
   };
 }
 
-/** Parses the state of a probed partition, of which the script leaves out what the witness has, and what follows from the time. */
+/** Parses the state of a probed partition. The script leaves out values that the witness has or that follow from the time. */
 function parseProbed(text: string, { timeUs, witness }: { timeUs: number; witness: Witness }): PartitionState {
   const values = text.split(' ');
   if (values.length > 3) return parseState(values);

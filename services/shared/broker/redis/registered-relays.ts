@@ -28,7 +28,7 @@ export class RegisteredRelays {
     return this.#registry;
   }
 
-  /** What the entry of a relay of this process says. */
+  /** The state of this process for the entry of its relay. */
   get entry(): RelaysSeen {
     return this.#hasReturned ? { seen: this.#expected, returned: true } : { seen: this.#count };
   }
