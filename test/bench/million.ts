@@ -7,8 +7,8 @@ import type { Report } from '../../services/loadtest/report/report.ts';
 import { startLoadTest } from '../support/load-test-process.ts';
 import type { Bench, BenchContext, BenchResult, Goal } from './bench.ts';
 import type { RunningServer } from './servers/contender.ts';
-import { PING_INTERVAL_S, startPublisher } from './servers/contenders.ts';
-import { startRelayCluster } from './servers/relay-cluster.ts';
+import { startPublisher } from './servers/contenders.ts';
+import { PING_INTERVAL_S, startRelayCluster } from './servers/relay-cluster.ts';
 import { collect, ratios, type Samples, showSummary, summarize } from './statistics.ts';
 import { SMALL_YOUNG_GENERATION } from './test-bed.ts';
 

@@ -23,9 +23,6 @@ async function startOwn(file: string, options: StartOptions & { pingIntervalS?: 
   return { process, port };
 }
 
-/** The default of a relay's `PING_INTERVAL`, in seconds, for servers that ping as often. */
-export const PING_INTERVAL_S = 45;
-
 /** Starts a server that only forwards texts; they equal those of a relay. It pings its clients only if `pingIntervalS` is given. */
 export async function startPublisher(
   file: string,

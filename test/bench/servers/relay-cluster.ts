@@ -13,6 +13,9 @@ import { shortPrefix } from './short-prefix.ts';
 /** The folder of this build. */
 export const THIS_BUILD = fileURLToPath(new URL('../../../dist', import.meta.url));
 
+/** How often relays ping their clients in benches, in seconds: as rarely as possible. */
+export const PING_INTERVAL_S = 55;
+
 /** A cluster from the build, with its own Redis prefix. */
 export interface RelayCluster {
   /** Publishes with the script in Redis, as a webhook does. */
@@ -50,7 +53,7 @@ export async function startRelayCluster(
         CONNECTION_RATE: '0',
         // No rebalancing, and pings as rare as those of the other contenders.
         REBALANCE: '0',
-        PING_INTERVAL: '55s',
+        PING_INTERVAL: `${PING_INTERVAL_S}s`,
         ...shared,
       }),
     async addWebhook(env = {}) {
