@@ -10,6 +10,8 @@ const UNIT = [
   'test/language.test.ts',
 ];
 
+const setupFiles = ['test/support/limits-by-load.ts'];
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -20,8 +22,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        // Property tests take seconds, and more beside other work.
-        test: { name: 'unit', include: UNIT, testTimeout: 60_000 },
+        test: { name: 'unit', include: UNIT, setupFiles },
       },
       {
         extends: true,
@@ -30,9 +31,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...UNIT, 'test/docker/**', 'test/kubernetes/**', 'test/model/**'],
           globalSetup: 'test/support/global-setup.ts',
-          // Limits for what hangs, not for what is slow: the machine may be busy.
-          testTimeout: 120_000,
-          hookTimeout: 180_000,
+          setupFiles,
         },
       },
       {

@@ -1,5 +1,3 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { preciseNowMs } from '../../services/loadtest/timing/precise-now.ts';
@@ -51,7 +49,7 @@ describe('no acknowledged update is lost to a client', () => {
       'Redis restarted from an older snapshot',
       async () => {
         await chaos.killWithUnsignalledUpdates();
-        await chaos.redis.run();
+        await chaos.redis.run(['--appendonly', 'no']);
         chaos.link.set('passes');
       },
       { raisesFloor: true },
@@ -64,9 +62,7 @@ describe('no acknowledged update is lost to a client', () => {
       'Redis restarted empty',
       async () => {
         await chaos.killWithUnsignalledUpdates();
-        for (const name of ['dump.rdb', 'appendonlydir'])
-          await rm(join(chaos.redis.dir, name), { recursive: true, force: true });
-        await chaos.redis.run();
+        await chaos.redis.runEmpty();
         chaos.link.set('passes');
       },
       { raisesFloor: true },

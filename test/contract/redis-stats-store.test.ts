@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { readReadmeAcl } from '../support/readme-acl.ts';
 import { askRedis } from '../support/redis-admin.ts';
 import { RedisProcess } from '../support/redis-process.ts';
@@ -38,16 +39,7 @@ describe('the statistics store in Redis', () => {
     await other.kill();
     await expect(store.write(report)).rejects.toThrow();
     await other.run();
-    await expect
-      .poll(
-        () =>
-          store.write(report).then(
-            () => true,
-            () => false,
-          ),
-        { timeout: 5000 },
-      )
-      .toBe(true);
+    await eventually(() => store.write(report));
     await store.stop();
     await other.stop();
   });

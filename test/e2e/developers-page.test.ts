@@ -33,7 +33,7 @@ beforeAll(async () => {
   for (const query of [many, 'topic=chat', 'topic=chat']) {
     clients.push(await WsClient.open(`ws://127.0.0.1:${service.ports.relay}/ws?${query}`));
   }
-}, 60_000);
+});
 afterEach(async () => {
   for (const context of browser.contexts()) await context.close();
 });
@@ -61,7 +61,7 @@ async function publish(page: Page, call: { topic: string; data?: string; credent
 
 const rows = (page: Page) => page.locator('section:has(#topics) tbody tr');
 
-describe('the page for developers', { timeout: 90_000 }, () => {
+describe('the page for developers', () => {
   it('requires the token of the statistics, which by itself only reads', async () => {
     const form = new URLSearchParams({ topic: 'chat', data: '', credential: STATS_TOKEN });
     const call = { method: 'POST', body: form };

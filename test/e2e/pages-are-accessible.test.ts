@@ -35,7 +35,7 @@ beforeAll(async () => {
     const { listed } = await (await fetch(`${admin()}/stats/developers`, { headers: BEARER })).json();
     expect(listed).toBe(1);
   }, 15_000);
-}, 60_000);
+});
 afterAll(async () => {
   client?.terminate();
   await browser?.close();
@@ -75,7 +75,7 @@ describe.each([
   [1280, 'dark'],
   [390, 'light'],
   [390, 'dark'],
-] as const)('%i pixels wide, in %s colours', { timeout: 60_000 }, (width, colorScheme) => {
+] as const)('%i pixels wide, in %s colours', (width, colorScheme) => {
   it.each(Object.keys(PAGES))('axe finds nothing on %s, and nothing is cut off', async (name) => {
     const viewport = { width, height: 800 };
     const context = await browser.newContext({ viewport, colorScheme, extraHTTPHeaders: BEARER });

@@ -277,7 +277,7 @@ describe('the statistics pages in a browser', () => {
     const { page } = await logIn({ javaScriptEnabled: false });
     await page.goto(`${url}?refresh=1&calls=name&topic=cha`);
     expect(await page.locator('noscript meta[http-equiv="refresh"]').getAttribute('content')).toBe('5');
-    const refreshed = page.waitForEvent('load', { timeout: 30_000 });
+    const refreshed = page.waitForEvent('load');
     await refreshed;
     expect(page.url()).toBe(`${url}?refresh=1&calls=name&topic=cha`);
   });
@@ -286,7 +286,7 @@ describe('the statistics pages in a browser', () => {
     const { page } = await logIn();
     await page.goto(`${url}?refresh=1`);
     await page.context().clearCookies();
-    await page.waitForSelector('#token', { timeout: 30_000 });
+    await page.waitForSelector('#token');
   });
 
   it('let wide tables scroll on a phone, and cut nothing', async () => {

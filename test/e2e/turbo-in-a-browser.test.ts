@@ -57,7 +57,7 @@ ${readmeExample('js', 'heliograph/turbo')
   .replace('refreshOnUpdate({ ', 'window.stop = $&')}
 `;
 
-describe('the adapter for Turbo', { timeout: 120_000 }, () => {
+describe('the adapter for Turbo', () => {
   let relay: RelayFixture;
   let app: CommentsApp;
   let page: Page;

@@ -6,7 +6,7 @@ import { type ServiceProcess, startService } from '../support/service-process.ts
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { JWT_SECRET, signToken, WEBHOOK_TOKEN } from '../support/tokens.ts';
 
-describe('heliograph canary', { timeout: 60_000 }, () => {
+describe('heliograph canary', () => {
   const received = 'canary_age_seconds_count';
   const late = 'canary_failures_total{reason="delivery"}';
   const unpublished = 'canary_failures_total{reason="publish"}';

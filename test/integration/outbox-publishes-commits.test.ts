@@ -22,7 +22,7 @@ let broker: RecordingBroker;
 
 beforeAll(async () => {
   postgres = await PostgresProcess.start();
-}, 120_000);
+});
 afterAll(() => postgres?.[Symbol.asyncDispose]());
 beforeEach(async () => {
   broker = new RecordingBroker();
@@ -186,7 +186,7 @@ describe('the outbox', () => {
       expect(await rows()).toEqual([]);
     });
     expect(published()).toHaveLength(50);
-  }, 90_000);
+  });
 
   it('keeps rows while its credentials are wrong', async () => {
     const outbox = await outboxOf((await webhookOf()).url, {

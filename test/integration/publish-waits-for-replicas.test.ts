@@ -142,5 +142,5 @@ describe('with PUBLISH_WAIT_REPLICAS=2, after a failover that leaves one replica
     }
     await readAgain();
     expect(await raised()).toBe(covered);
-  }, 180_000);
+  });
 });

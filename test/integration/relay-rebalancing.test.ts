@@ -101,11 +101,9 @@ it('a relay refuses no client for having more connections with REBALANCE=0', asy
 });
 
 describe('the library', () => {
-  it.each(['websocket', 'sse'] as const)(
-    'is live on an emptier relay without a failure, by %s',
-    async (transport) => {
-      const { full, empty } = await startUneven();
-      await using nginx = await startNginx(`
+  it.each(['websocket', 'sse'] as const)('is live on an emptier relay without a failure, by %s', async (transport) => {
+    const { full, empty } = await startUneven();
+    await using nginx = await startNginx(`
       upstream relays { server 127.0.0.1:${full.port}; server 127.0.0.1:${empty.port}; }
       server {
         listen 127.0.0.1:PORT;
@@ -113,29 +111,27 @@ describe('the library', () => {
           proxy_http_version 1.1; proxy_set_header Connection $http_connection; proxy_set_header Upgrade $http_upgrade;
           proxy_buffering off; proxy_pass http://relays;
         } }`);
-      const already = await empty.metric('relay_connections_opened_total');
-      const clients = Array.from({ length: 8 }, () => {
-        const client = new Heliograph(`http://127.0.0.1:${nginx.port}`, {
-          topics: ['chat'],
-          transports: [transport],
-          WebSocket,
-        });
-        const errors: unknown[] = [];
-        client.on('error', (error) => errors.push(error));
-        return { client, errors };
+    const already = await empty.metric('relay_connections_opened_total');
+    const clients = Array.from({ length: 8 }, () => {
+      const client = new Heliograph(`http://127.0.0.1:${nginx.port}`, {
+        topics: ['chat'],
+        transports: [transport],
+        WebSocket,
       });
-      try {
-        await eventually(() => expect(clients.every(({ client }) => client.status === 'live')).toBe(true));
-        expect(clients.flatMap(({ errors }) => errors)).toEqual([]);
-        // Round robin: those that reached the full relay first reached the empty one next, or one of few tries later.
-        expect((await empty.metric('relay_connections_opened_total')) - already).toBeGreaterThanOrEqual(6);
-        expect(await refused(full)).toBeGreaterThan(1);
-      } finally {
-        for (const { client } of clients) client.close();
-      }
-    },
-    40_000,
-  );
+      const errors: unknown[] = [];
+      client.on('error', (error) => errors.push(error));
+      return { client, errors };
+    });
+    try {
+      await eventually(() => expect(clients.every(({ client }) => client.status === 'live')).toBe(true));
+      expect(clients.flatMap(({ errors }) => errors)).toEqual([]);
+      // Round robin: those that reached the full relay first reached the empty one next, or one of few tries later.
+      expect((await empty.metric('relay_connections_opened_total')) - already).toBeGreaterThanOrEqual(6);
+      expect(await refused(full)).toBeGreaterThan(1);
+    } finally {
+      for (const { client } of clients) client.close();
+    }
+  });
 });
 
 it('the clients of a load test go on to an emptier relay at once, and none of them fails', async () => {
@@ -152,14 +148,12 @@ it('the clients of a load test go on to an emptier relay at once, and none of th
 });
 
 describe('refusals for rebalancing', () => {
-  it.each(['nginx', 'HAProxy'])(
-    'do not make %s eject the relay, and reach the client',
-    async (kind) => {
-      const { full } = await startUneven();
-      await using proxy =
-        kind === 'HAProxy'
-          ? await startHaproxy({ relay: [{ port: full.port, adminPort: await startReadiness() }] })
-          : await startNginx(`
+  it.each(['nginx', 'HAProxy'])('do not make %s eject the relay, and reach the client', async (kind) => {
+    const { full } = await startUneven();
+    await using proxy =
+      kind === 'HAProxy'
+        ? await startHaproxy({ relay: [{ port: full.port, adminPort: await startReadiness() }] })
+        : await startNginx(`
             upstream relays { server 127.0.0.1:${full.port}; }
             server {
               listen 127.0.0.1:PORT;
@@ -167,19 +161,17 @@ describe('refusals for rebalancing', () => {
                 proxy_http_version 1.1; proxy_set_header Connection $http_connection; proxy_set_header Upgrade $http_upgrade;
                 proxy_buffering off; proxy_pass http://relays;
               } }`);
-      const url = `http://127.0.0.1:${proxy.port}`;
-      for (let n = 0; n < 40; n += 1) {
-        const response = await fetch(`${url}/events?topic=chat&tries=1`);
-        await expectProblem(response, 503, 'rebalancing');
-        using socket = await WsClient.open(`${url.replace(/^http/, 'ws')}/ws?topic=chat&tries=1`);
-        await eventually(() => expect(socket.closed?.code).toBe(4503));
-      }
-      using admitted = await SseClient.open(`${url}/events?topic=chat&tries=0`);
-      expect(admitted.status).toBe(200);
-      expect((await fetch(`${url}/topics/chat`)).status).toBe(200);
-    },
-    40_000,
-  );
+    const url = `http://127.0.0.1:${proxy.port}`;
+    for (let n = 0; n < 40; n += 1) {
+      const response = await fetch(`${url}/events?topic=chat&tries=1`);
+      await expectProblem(response, 503, 'rebalancing');
+      using socket = await WsClient.open(`${url.replace(/^http/, 'ws')}/ws?topic=chat&tries=1`);
+      await eventually(() => expect(socket.closed?.code).toBe(4503));
+    }
+    using admitted = await SseClient.open(`${url}/events?topic=chat&tries=0`);
+    expect(admitted.status).toBe(200);
+    expect((await fetch(`${url}/topics/chat`)).status).toBe(200);
+  });
 });
 
 describe.each(ENGINES)('a relay that prepares to stop, engine %s,', (RELAY_ENGINE) => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../support/command-line.ts';
 import { findProgram } from '../support/find-program.ts';
+import { slowdown } from '../support/slowdown.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'heliograph-completion-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -20,7 +21,7 @@ const SHELLS = {
   zsh: { arguments: ['-f', '-i'], prepare: `unset zle_bracketed_paste; autoload -Uz compinit && compinit -u -D` },
 } as const;
 
-describe.each(['bash', 'zsh'] as const)('completion in %s', { timeout: 60_000 }, (shell) => {
+describe.each(['bash', 'zsh'] as const)('completion in %s', (shell) => {
   const { arguments: args, prepare } = SHELLS[shell];
   let program: string;
 
@@ -38,7 +39,7 @@ describe.each(['bash', 'zsh'] as const)('completion in %s', { timeout: 60_000 },
     const terminal = findProgram('script', 'bsdutils');
     const command = [program, ...args].join(' ');
     const output = execFileSync(terminal, ['-qec', command, '/dev/null'], {
-      ...{ input, encoding: 'utf8', timeout: 50_000 },
+      ...{ input, encoding: 'utf8', timeout: 50_000 * slowdown() },
       env: { PATH: process.env.PATH, HOME: folder, TERM: 'dumb', PS1: '$ ', LC_ALL: 'C.UTF-8' },
     });
     return output.split(/\r?\n/).filter((line) => /^(\[[^\]]*\])+\s*$/.test(line));

@@ -189,7 +189,7 @@ describe('a call that waits for delivery while Redis comes back empty', () => {
 
     for (let round = 0; round < 2; round += 1) {
       await redis.kill();
-      await redis.run();
+      await redis.runEmpty();
       const answer = await eventually(async () => {
         const answer = await waitingCall(webhook as ServiceProcess, WEBHOOK_TOKEN, { topic: 'chat', timeout: '10s' });
         expect(answer.status).toBe(200);

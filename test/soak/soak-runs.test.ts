@@ -10,4 +10,4 @@ it('a cluster under churn and every fault once holds no more descriptors and key
   for (const { what, after, atMost } of rows) {
     if (/files|keys/.test(what)) expect(after, what).toBeLessThanOrEqual(atMost);
   }
-}, 300_000);
+});

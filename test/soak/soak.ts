@@ -185,7 +185,7 @@ class SoakedCluster implements AsyncDisposable {
 
   async #restartRedis(): Promise<void> {
     await this.#redis.kill();
-    await this.#redis.run();
+    await this.#redis.runEmpty();
   }
 }
 

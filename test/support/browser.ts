@@ -1,4 +1,5 @@
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { slowdown } from './slowdown.ts';
 
 const ARGS = [
   '--headless',
@@ -11,6 +12,9 @@ const ARGS = [
   '--disable-sync',
 ];
 
+/** For what hangs, on a quiet machine. */
+const LIMIT_MS = 30_000;
+
 /** A page with a browser profile of its own, and a record of its requests and complaints. */
 export interface WatchedPage {
   readonly page: Page;
@@ -21,8 +25,11 @@ export interface WatchedPage {
 }
 
 /** Starts a headless browser with a new profile. */
-export function startBrowser(executablePath: string): Promise<Browser> {
-  return chromium.launch({ executablePath, args: ARGS });
+export async function startBrowser(executablePath: string): Promise<Browser> {
+  const timeoutMs = LIMIT_MS * slowdown();
+  const browser = await chromium.launch({ executablePath, args: ARGS, timeout: timeoutMs });
+  browser.on('context', (context) => context.setDefaultTimeout(timeoutMs));
+  return browser;
 }
 
 /** Opens a page as a first-time visitor. `prepare` runs before anything is loaded. */

@@ -8,6 +8,7 @@ import { endProcess, spawnBound } from './bound-process.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { redisProgram } from './redis-program.ts';
+import { onSlowDisk } from './slow-disk.ts';
 
 /** A separate `redis-server` on loopback, with its own folder. */
 export class RedisProcess implements AsyncDisposable {
@@ -62,7 +63,8 @@ export class RedisProcess implements AsyncDisposable {
    * @param more arguments beside those of `start`
    */
   async run(more: readonly string[] = []): Promise<void> {
-    const server = redisProgram();
+    const { HELIOGRAPH_TEST_APPENDFSYNC: appendFsync, HELIOGRAPH_TEST_FSYNC_DELAY: delayMs } = process.env;
+    const persistence = appendFsync ? ['--appendonly', 'yes', '--appendfsync', appendFsync] : [];
     const usual = [
       '--port',
       String(this.port),
@@ -78,7 +80,8 @@ export class RedisProcess implements AsyncDisposable {
       'no',
       ...(this.#password ? ['--requirepass', this.#password] : []),
     ];
-    const child = spawnBound(server, [...this.#args, ...more, ...usual]);
+    const args = [...this.#args, ...persistence, ...more, ...usual];
+    const child = spawnBound(redisProgram(), args, delayMs ? onSlowDisk(Number(delayMs)) : process.env);
     this.#child = child;
     child.stdout?.on('data', (text) => {
       this.#output = (this.#output + text).slice(-10_000);
@@ -87,6 +90,12 @@ export class RedisProcess implements AsyncDisposable {
       if (child.exitCode !== null) throw new Error(`redis-server ended: ${this.#output}`);
       await requirePong(this.port);
     });
+  }
+
+  /** Runs the server again after a `kill`, without its data. */
+  async runEmpty(): Promise<void> {
+    for (const name of ['dump.rdb', 'appendonlydir']) await rm(join(this.dir, name), { recursive: true, force: true });
+    await this.run();
   }
 
   /** Ends the server, without a graceful shutdown by default, and waits until it has exited. */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { PostgresOutboxTable } from '../../../services/outbox/postgres-outbox-table.ts';
+import { eventually } from '../../support/eventually.ts';
 
 /** A message of PostgreSQL's protocol. */
 function message(type: string, payload: Buffer): Buffer {
@@ -33,5 +34,5 @@ it('a table ends a connection on which it cannot listen, as on a standby', async
     server.close();
   });
   for (let i = 0; i < 3; i += 1) await expect(table.oldestAgeS()).rejects.toThrow('on a standby');
-  await expect.poll(() => open.size, { timeout: 30_000 }).toBe(0);
+  await eventually(() => expect(open.size).toBe(0));
 });
