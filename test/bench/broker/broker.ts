@@ -3,6 +3,7 @@ import type { Samples } from '../statistics.ts';
 import { measureClusterCost } from './cluster-cost.ts';
 import type { MeasurePart, Row } from './part.ts';
 import { measurePublishCost } from './publish-cost.ts';
+import { measurePublishSteps } from './publish-steps.ts';
 import { measureRelayCost } from './relay-cost.ts';
 import { measureSubscriptionCost } from './subscription-cost.ts';
 import { measureTopicMemory } from './topic-memory.ts';
@@ -10,6 +11,7 @@ import { measureWebhookCost } from './webhook-cost.ts';
 
 const PARTS: readonly MeasurePart[] = [
   measurePublishCost,
+  measurePublishSteps,
   measureRelayCost,
   measureSubscriptionCost,
   measureClusterCost,
