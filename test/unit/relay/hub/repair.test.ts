@@ -422,6 +422,15 @@ describe('a round', () => {
     repair.stop();
   });
 
+  it('replaces a subscription that is lost in the round that finds another server', async () => {
+    const { broker, reports, repair, round } = await createListed();
+    broker.digest = { ...DIGEST, epoch: 'another' };
+    broker.signals = 'lost';
+    expect(await round()).toEqual(['probe', 'list', 'reset']);
+    expect(reports).toContainEqual(['probed', 'lost']);
+    repair.stop();
+  });
+
   it('replaces a subscription that is lost although no update is missing, unless its watches were lost meanwhile', async () => {
     const { broker, calls, repair, round } = await createListed();
     broker.signals = 'lost';
