@@ -52,6 +52,8 @@ window.updates = 0;
 heliograph.on('update', () => (window.updates += 1));
 window.errors = [];
 heliograph.on('error', ({ code }) => window.errors.push(code));
+window.renders = [];
+addEventListener('turbo:render', () => window.renders.push(document.querySelector('main').textContent));
 ${readmeExample('js', 'heliograph/turbo')
   .replace("new Heliograph('http://localhost:8080')", 'heliograph')
   .replace('refreshOnUpdate({ ', 'window.stop = $&')}
@@ -194,6 +196,32 @@ describe('the adapter for Turbo', () => {
     await page.goBack();
     await shows('one two');
     expect(new URL(page.url()).search).toBe('');
+    expect(complaints).toEqual([]);
+  });
+
+  it('renders no page that it fetched before a visit in place of the visited one', async () => {
+    await open();
+    let click = () => {};
+    const clicked = new Promise<void>((resolve) => {
+      click = resolve;
+    });
+    const [requested, answered] = [page.waitForRequest(app.url), page.waitForResponse(app.url)];
+    await page.route(isPage(''), async (route) => {
+      await clicked;
+      await route.fulfill({ contentType: 'text/html', body: '<main>the page before</main>' });
+    });
+    await page.route(isPage('?page=2'), async (route) => {
+      click();
+      await answered;
+      await route.continue();
+    });
+    await app.write('two');
+    await requested;
+    await page.click('a');
+    await shows('one two');
+    await app.write('three');
+    await shows('one two three');
+    expect(await read('renders')).not.toContain('the page before');
     expect(complaints).toEqual([]);
   });
 

@@ -37,6 +37,8 @@ export function refreshOnUpdate(options: {
   /** A refresh that has not begun yet, for all topics. */
   let queued: Promise<string> | undefined;
   let isRefreshing = false;
+  /** Notes that the visit of a refresh has ended, before the watches of topics that its page does not name do. */
+  let refreshed = () => {};
 
   function hold(limitMs?: number): void {
     setIdle();
@@ -51,6 +53,7 @@ export function refreshOnUpdate(options: {
       waited = idle;
       await Promise.race([idle, aborted(signal)]);
     }
+    signal.throwIfAborted(); // the visit that has ended loaded another page
   }
 
   async function run(topic: string, { signal, update }: FetchReason): Promise<string | undefined> {
@@ -69,7 +72,9 @@ export function refreshOnUpdate(options: {
     if (!page.ok) throw new Error(`${page.url} responds with ${page.status}`);
     const response = { statusCode: page.status, redirected: page.redirected, responseHTML: await page.text() };
     await untilIdle(signal);
-    const loaded = new Promise((resolve) => addEventListener('turbo:load', resolve, { once: true, signal }));
+    const loaded = new Promise<void>((resolve) => {
+      refreshed = resolve;
+    });
     turbo.visit(page.redirected ? page.url : location.href, { action: 'replace', response });
     isRefreshing = true;
     await Promise.race([loaded, aborted(signal)]);
@@ -80,6 +85,7 @@ export function refreshOnUpdate(options: {
   function pageLoaded(): void {
     const wasRefreshed = isRefreshing;
     isRefreshing = false;
+    refreshed();
     setIdle();
     shown.clear();
     const topics = new Map(readTopics());
