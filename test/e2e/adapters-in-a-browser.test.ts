@@ -153,6 +153,7 @@ describe.each([
     const { page, complaints } = await open(script);
     await shows(page, 'one');
     await eventually(async () => expect(await page.title()).toBe('live'));
+    await eventually(() => expect(app.reads).toBe(2)); // of the page, and of the watch at its start
     await app.write('two');
     await shows(page, 'one two');
     const before = app.reads;

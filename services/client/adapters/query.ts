@@ -3,6 +3,10 @@ import type { Heliograph } from '../heliograph-client.ts';
 /** The part of TanStack Query's `QueryClient` that is used, the same for every framework. */
 interface Invalidates {
   invalidateQueries(filters: { queryKey: readonly unknown[] }, options: { throwOnError: boolean }): Promise<void>;
+  isFetching(filters: {
+    queryKey: readonly unknown[];
+    predicate: (query: { readonly state: { readonly data: unknown } }) => boolean;
+  }): number;
 }
 
 /**
@@ -23,5 +27,11 @@ export function invalidateOnUpdate(options: {
   readonly queryKey: readonly unknown[];
 }): () => void {
   const { heliograph, queryClient, topic, queryKey } = options;
-  return heliograph.watch(topic, () => queryClient.invalidateQueries({ queryKey }, { throwOnError: true }));
+  const invalidate = () => queryClient.invalidateQueries({ queryKey }, { throwOnError: true });
+  return heliograph.watch(topic, async () => {
+    const isFirst = queryClient.isFetching({ queryKey, predicate: ({ state }) => state.data === undefined }) > 0;
+    await invalidate();
+    // The first fetch of a query is not repeated while it is in progress: it may have read the content before the update.
+    if (isFirst) await invalidate();
+  });
 }
