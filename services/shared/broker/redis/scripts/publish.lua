@@ -32,7 +32,6 @@ then
   server = ''
 else
   now, epoch, floor, last, trimmed, server = check_epoch()
-  floor = string.format('%.0f', floor)
 end
 local first_version = math.max(now, last + 1, seen + 1)
 local version = first_version

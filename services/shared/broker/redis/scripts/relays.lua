@@ -7,6 +7,7 @@ local stored = unexpired(KEYS[1])
 if ARGV[2] ~= '' then redis.call('PEXPIRE', KEYS[1], math.ceil(longest / 1000)) end
 local relays = unexpired(KEYS[2])
 local registry, lost = check_registry(KEYS[3], ARGV[4], false)
--- An entry outlives the freshness of its relay: all that may be fresh have registered again after the time of one.
-local is_incomplete = lost > 0 and math.abs(now - lost) < longest + ARGV[5]
+-- An entry outlives the freshness of its relay: all that may be fresh have registered again after the time of one. Without a loss,
+-- `lost` is 0: long ago.
+local is_incomplete = math.abs(now - lost) < longest + ARGV[5]
 return { stored, relays, registry, is_incomplete and 1 or 0 }
