@@ -20,6 +20,7 @@ const NOTHING_SEEN: Witness = { epoch: '', version: 0 };
 
 class RecordingHandler implements FeedHandler {
   readonly updates: Update[] = [];
+  readonly floors: [partition: number, floor: Version, raiseId: string | undefined][] = [];
   readonly lost: number[] = [];
   links = 0;
 
@@ -27,7 +28,9 @@ class RecordingHandler implements FeedHandler {
     this.updates.push(update);
   }
 
-  raiseFloor(): void {}
+  raiseFloor(partition: number, floor: Version, raiseId?: string): void {
+    this.floors.push([partition, floor, raiseId]);
+  }
 
   watchesLost(partitions: readonly number[]): void {
     this.lost.push(...partitions);
@@ -158,11 +161,20 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
 
     it('returns a version that subscribers have as the one before the first update of a topic', async () => {
       const topic = topicNamed('new');
-      const { floor, base } = await digestOf(topic, Number.MAX_SAFE_INTEGER);
+      const { floor, base: before } = await digestOf(topic, Number.MAX_SAFE_INTEGER);
       const { version, previous } = await webhook.publish(topic, {}, NOTHING_SEEN);
-      expect(previous).toBeLessThanOrEqual(Math.max(floor, base));
+      expect(previous).toBeLessThanOrEqual(Math.max(floor, before));
       expect(previous).toBeGreaterThanOrEqual(floor);
       expect(previous).toBeLessThan(version);
+      // Later, when the floor is older than any register.
+      const ahead = { ...NOTHING_SEEN, version: version + 30 * 3_600_000_000 };
+      const other = Array.from({ length: 100 }, () => topicNamed('later')).find(
+        (each) => relay.partitionOf(each) === relay.partitionOf(topic),
+      ) as Topic;
+      const later = await webhook.publish(other, {}, ahead);
+      const { base, floor: same } = await digestOf(topic, Number.MAX_SAFE_INTEGER);
+      expect([same, later.previous]).toEqual([floor, expect.any(Number)]);
+      expect(later.previous).toBeLessThanOrEqual(base);
     });
 
     it('returns the floor as the version before if it was raised since', async () => {
@@ -219,12 +231,15 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(mine.floor).toBeGreaterThan(0);
     });
 
-    it('raises the floor above a version that a caller has seen under another epoch', async () => {
+    it('raises the floor above a version that a caller has seen under another epoch, and signals it', async () => {
       const topic = topicNamed('split');
+      const partition = webhook.partitionOf(topic);
+      await relay.watch([topic]); // behind the subscription to floors
       const before = await digestOf(topic, 0);
       const witness = { epoch: 'another epoch', version: before.last + 3_600_000_000 };
-      const after = await webhook.digest(webhook.partitionOf(topic), witness, 0);
+      const after = await webhook.digest(partition, witness, 0);
       expect(after.floor).toBeGreaterThan(witness.version);
+      await eventually(() => expect(handler.floors).toContainEqual([partition, after.floor, after.raiseId]));
       expect((await digestOf(topic, 0)).floor).toBe(after.floor);
       expect((await webhook.publish(topic, {}, NOTHING_SEEN)).version).toBeGreaterThan(after.floor);
     });
@@ -325,6 +340,10 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
         const { changed: _, hasMore: __, retainedSince, ...digest } = await digestOf(topic, version);
         expect(state).toEqual({ ...digest, retainedSince: expect.any(Number) });
         expect(Math.abs(state.retainedSince - retainedSince)).toBeLessThan(60_000_000);
+        const { epoch, raiseId, last } = state;
+        const again = await relay.probe(partition, { epoch, raiseId, version: last }, 2000);
+        expect(again).toEqual({ ...state, signals, retainedSince: expect.any(Number) });
+        expect(again.retainedSince).toBeGreaterThanOrEqual(state.retainedSince);
       }
     });
 

@@ -2,7 +2,12 @@ import { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import type { Broker, RelayLoad } from '../../services/shared/broker/broker.ts';
 import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
-import { MAX_TTL_DIFFERENCE_MS, REGISTER_TTL_MS, RETENTION_US } from '../../services/shared/broker/retention.ts';
+import {
+  LOAD_TTL_MS,
+  MAX_TTL_DIFFERENCE_MS,
+  REGISTER_TTL_MS,
+  RETENTION_US,
+} from '../../services/shared/broker/retention.ts';
 import { parseTopic } from '../../services/shared/update/topic.ts';
 import { eventually } from '../support/eventually.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
@@ -30,6 +35,7 @@ describe('the relay registry, after Redis lost entries', () => {
   /** Connects processes of one cluster to a server. */
   function connectTo(url: string) {
     const prefix = randomPrefix();
+    const record = new RedisKeys({ prefix, partitions: 1 }).registry();
     const { connect } = redisBrokers({ REDIS_URL: url, HELIOGRAPH_PREFIX: prefix });
     const start = async () => {
       const broker = connect();
@@ -54,7 +60,8 @@ describe('the relay registry, after Redis lost entries', () => {
         return register;
       },
       registry: `${prefix}:relays`,
-      lose: () => askRedis(url, 'DEL', `${prefix}:relays`, `${prefix}:registry:{${prefix}:relays}`),
+      record,
+      lose: () => askRedis(url, 'DEL', `${prefix}:relays`, record),
     };
   }
 
@@ -137,6 +144,22 @@ describe('the relay registry, after Redis lost entries', () => {
     expect(await (await cluster.webhook())()).toEqual({ relays: ['new', 'one'], missing: 1 });
   });
 
+  it('is incomplete for as long after a second loss, also for a webhook that knew only what was before the first one', async () => {
+    const cluster = connectTo(REDIS_URL);
+    const former = await cluster.webhook();
+    await cluster.relay('one');
+    await former();
+    await cluster.lose();
+    const two = await cluster.relay('two');
+    await cluster.relay('cut off');
+    await two();
+    await askRedis(REDIS_URL, 'DEL', cluster.registry);
+    await two();
+    const record = await askRedis(REDIS_URL, 'GET', cluster.record);
+    expect(await former()).toEqual({ relays: ['two'], missing: 1 });
+    expect(await askRedis(REDIS_URL, 'GET', cluster.record)).toBe(record); // which holds the time of the second loss
+  });
+
   it('is incomplete if a single entry is gone', async () => {
     const cluster = connectTo(REDIS_URL);
     const membership = await cluster.webhook();
@@ -215,7 +238,8 @@ describe('the relay registry of a large cluster', () => {
     const { connect } = redisBrokers({ REDIS_URL });
     const broker = connect();
     await broker.start();
-    const exchange = (i: number, load: RelayLoad | undefined) => broker.exchangeLoad(`relay ${i}`, load);
+    const exchange = (i: number, load: RelayLoad | undefined) =>
+      broker.exchangeLoad(`relay ${i}`, load && { ...load, ttlMs: 600_000 });
     const totals = (loads: readonly RelayLoad[]) => {
       const sum = { relays: 0, connections: 0, shed: 0 };
       for (const { relays = 1, connections, shed = 0 } of loads) {
@@ -252,10 +276,12 @@ describe('the relay registry of a large cluster', () => {
 
   it('is read by one exchange a second, whatever the number of relays', async () => {
     const redis = await RedisProcess.start();
-    const broker = redisBrokers({ REDIS_URL: redis.url }).connect();
+    const broker = redisBrokers({ REDIS_URL: redis.url, REDIS_TIMEOUT: '30s' }).connect();
     await broker.start();
     const exchangeAll = () =>
-      Promise.all(Array.from({ length: 200 }, (_, i) => broker.exchangeLoad(`relay ${i}`, { connections: i })));
+      Promise.all(
+        Array.from({ length: 200 }, (_, i) => broker.exchangeLoad(`relay ${i}`, { connections: i, ttlMs: 600_000 })),
+      );
     const bytesSent = async () =>
       Number(/total_net_output_bytes:(\d+)/.exec(String(await askRedis(redis.port, 'INFO', 'stats')))?.[1]);
     const readsOfEntries = async () => {
@@ -270,6 +296,27 @@ describe('the relay registry of a large cluster', () => {
     expect(((await bytesSent()) - bytes) / 200).toBeLessThan(4096);
     await broker.stop();
     await redis.stop();
+  });
+
+  it('is deleted as its entries expire, and so are stored receipt queries', async () => {
+    const prefix = randomPrefix();
+    const keys = new RedisKeys({ prefix, partitions: 4 });
+    const broker = redisBrokers({ REDIS_URL, HELIOGRAPH_PREFIX: prefix }).connect();
+    await broker.start();
+    const ask = async (command: string, key: string) => Number(await askRedis(REDIS_URL, command, key));
+    await broker.exchangeLoad('gone', { connections: 3, ttlMs: 100 });
+    await broker.exchangeLoad('long', { connections: 3, ttlMs: TTL_MS });
+    await broker.exchangeLoad('short', { connections: 3, ttlMs: TTL_MS / 2 });
+    await eventually(async () => expect((await broker.receipts.membership()).relays).toHaveLength(2));
+    expect(await ask('HLEN', keys.relays())).toBe(2);
+    const leftMs = await ask('PTTL', keys.relays());
+    expect(leftMs).toBeGreaterThan(TTL_MS / 2);
+    expect(leftMs).toBeLessThanOrEqual(TTL_MS);
+    await broker.receipts.storeQuery({ id: 'one', topics: [parseTopic('chat')] });
+    const queriesLeftMs = await ask('PTTL', keys.receiptQueries());
+    expect(queriesLeftMs).toBeGreaterThan(0);
+    expect(queriesLeftMs).toBeLessThanOrEqual(LOAD_TTL_MS);
+    await broker.stop();
   });
 
   it('is stored as build 0.2.0 reads it, and read as that build stores it', async () => {
@@ -427,18 +474,35 @@ describe('the floor in Redis', () => {
     expect(await digest()).toMatchObject({ epoch: before.epoch, floor: before.floor });
     const acknowledged = { epoch: before.epoch, version: before.last, acknowledged: [1] };
     expect((await broker.digest(partition, acknowledged, 0)).floor).toBe(before.floor);
+    const ahead = { epoch: before.epoch, version: before.last + 1 };
+    expect(await broker.digest(partition, ahead, 0)).toMatchObject({ epoch: before.epoch, floor: expect.any(Number) });
   });
 
-  it('is raised if a master was a replica meanwhile and lost updates, even if no script ran on the other one', async () => {
-    const other = await RedisProcess.start({ args: ['--replicaof', '127.0.0.1', String(redis.port)] });
+  it('stays if its record is one of an older release, also when the first replica attaches later', async () => {
+    await ask('FLUSHALL');
+    const before = await digest();
+    const meta = String(await ask('KEYS', '*:meta'));
+    await ask('HDEL', meta, 'server', 'loaded');
+    expect(await digest()).toMatchObject({ epoch: before.epoch, floor: before.floor });
+    await using replica = await RedisProcess.start();
+    await askRedis(replica.port, 'REPLICAOF', '127.0.0.1', String(redis.port));
     await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/state=online/));
-    await askRedis(other.port, 'REPLICAOF', 'NO', 'ONE');
-    const { version } = await broker.publish(topic, {}, NOTHING_SEEN);
-    await ask('REPLICAOF', '127.0.0.1', String(other.port));
-    await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/master_link_status:up/));
-    await ask('REPLICAOF', 'NO', 'ONE');
-    await other.stop();
-    await eventually(async () => expect((await digest()).floor).toBeGreaterThan(version));
+    expect(await digest()).toMatchObject({ epoch: before.epoch, floor: before.floor });
+  });
+
+  it('is raised each time that a master was a replica meanwhile and lost updates, even if no script ran on the other one', async () => {
+    // The second time, the number of keys that it loads is that of the first time.
+    for (let round = 0; round < 2; round += 1) {
+      const replica = ['--replicaof', '127.0.0.1', String(redis.port), '--repl-diskless-sync-delay', '0'];
+      await using other = await RedisProcess.start({ args: replica });
+      await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/state=online/));
+      await askRedis(other.port, 'REPLICAOF', 'NO', 'ONE');
+      const { version } = await broker.publish(topic, {}, NOTHING_SEEN);
+      await ask('REPLICAOF', '127.0.0.1', String(other.port));
+      await eventually(async () => expect(await ask('INFO', 'replication')).toMatch(/master_link_status:up/));
+      await ask('REPLICAOF', 'NO', 'ONE');
+      await eventually(async () => expect((await digest()).floor).toBeGreaterThan(version));
+    }
   });
 });
 
@@ -481,19 +545,62 @@ describe('a publish in Redis', () => {
     return { broker, clock, publish };
   }
 
-  it('reads INFO once a second and connection, not each time', async () => {
+  it('reads INFO once a second and connection, not each time, also after its server got a replica', async () => {
     await using redis = await start();
     const { broker, clock, publish } = await connectPublisher(redis.url);
-    const count = async () =>
-      Number(/cmdstat_info:calls=(\d+)/.exec(String(await askRedis(redis.port, 'INFO', 'commandstats')))?.[1]);
+    const stats = async () => String(await askRedis(redis.port, 'INFO', 'commandstats'));
+    const count = async () => Number(/cmdstat_info:calls=(\d+)/.exec(await stats())?.[1]);
     const counted = await count();
     let next = await count();
     const own = next - counted;
-    for (const sections of [0, 2, 0]) {
+    const expectSections = async (sections: number) => {
       for (let i = 0; i < 10; i += 1) await publish();
       expect(await count()).toBe(next + own + sections);
       next += own + sections;
-      clock.nowMs += sections === 0 ? 1000 : 999;
+    };
+    await expectSections(0);
+    for (const [laterMs, sections] of [
+      [1000, 2],
+      [999, 0],
+      [1, 2],
+    ] as const) {
+      clock.nowMs += laterMs;
+      await expectSections(sections);
+    }
+    await using replica = await start();
+    await follow(replica, redis);
+    clock.nowMs += 1000;
+    await publish(); // finds that only the replication id is another one
+    clock.nowMs += 1000;
+    await publish();
+    next = await count();
+    await expectSections(0);
+    await broker.stop();
+  });
+
+  it('renews the time to live of a register at most once in ten minutes', async () => {
+    await using redis = await start();
+    const { broker, publish } = await connectPublisher(redis.url);
+    for (let i = 0; i < 10; i += 1) await publish();
+    const stats = String(await askRedis(redis.port, 'INFO', 'commandstats'));
+    // Twice if the tests run at the end of ten minutes.
+    expect(Number(/cmdstat_pexpire:calls=(\d+)/.exec(stats)?.[1])).toBeLessThanOrEqual(2);
+    await broker.stop();
+  });
+
+  it('assigns versions that are the time of the server, whether it reads INFO or not', async () => {
+    await using redis = await start();
+    const { broker, clock, publish } = await connectPublisher(redis.url);
+    const timeUs = async () => {
+      const [seconds, us] = (await askRedis(redis.port, 'TIME')) as [string, string];
+      return Number(seconds) * 1_000_000 + Number(us);
+    };
+    for (const laterMs of [0, 0, 1000]) {
+      clock.nowMs += laterMs;
+      const beforeUs = await timeUs();
+      const { version } = await publish();
+      expect(version).toBeGreaterThanOrEqual(beforeUs);
+      expect(version).toBeLessThanOrEqual(await timeUs());
     }
     await broker.stop();
   });
