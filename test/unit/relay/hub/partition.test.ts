@@ -69,7 +69,10 @@ describe('the state of a partition', () => {
     expect(partition.witness).toEqual({ epoch: 'e2', version: 101, raiseId: 'r1' });
     expect([partition.floor, partition.currentVersion(0), partition.completeAfter]).toEqual([50, 60, 3]);
     // One that is not retained any more counts as none.
-    expect([40, 51, 59, 61].map((stored) => partition.currentVersion(stored))).toEqual([60, 51, 59, 61]);
+    expect([40, 50, 51, 59, 61].map((stored) => partition.currentVersion(stored))).toEqual([60, 60, 51, 59, 61]);
+    const other = new Partition();
+    other.learn(state({ floor: 10 }), 0);
+    expect([11, 40, 41].map((stored) => other.currentVersion(stored))).toEqual([60, 60, 41]);
   });
 
   it('knows when its floor was raised, unless that is its first one', () => {
@@ -78,6 +81,9 @@ describe('the state of a partition', () => {
     expect([partition.raiseFloor(70), partition.floor, partition.raised]).toEqual([true, 70, 70]);
     partition.learn(state({ floor: 70, raiseId: 'r2', isFirstFloor: false }), 0);
     expect([partition.raised, partition.witness.raiseId]).toEqual([70, 'r2']);
+    partition.raiseFloor(80);
+    partition.learn(state({ floor: 70, raiseId: 'r2' }), 0); // requested before
+    expect(partition.raised).toBe(80);
     const other = new Partition();
     other.learn(state({ isFirstFloor: false }), 0);
     expect(other.raised).toBe(50);
@@ -114,5 +120,8 @@ describe('the state of a partition', () => {
     expect(partition.isListed).toBe(false);
     partition.listed(partition.losses);
     expect(partition.isListed).toBe(true);
+    const other = new Partition();
+    other.lose();
+    expect(other.isListed).toBe(false);
   });
 });

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-
 import { LINGER_MS, TopicInterest } from '../../../../services/relay/hub/topic-interest.ts';
 import { AppError } from '../../../../services/shared/errors.ts';
 import type { Topic } from '../../../../services/shared/update/topic.ts';
@@ -240,5 +239,181 @@ describe('TopicInterest', () => {
     await time.runFor(LINGER_MS);
     expect(interest.size).toBe(0);
     interest.stop();
+  });
+});
+
+describe('the calls of TopicInterest', () => {
+  const [A1, A2, B1, B2] = TOPICS as [Topic, Topic, Topic, Topic];
+  const DELAY_MS = 10;
+
+  /** Records calls as `watch a1,a2`. A call takes effect after 10 ms, and ends 10 ms later; or fails after 10 ms. */
+  function createInterest() {
+    const time = new VirtualTime();
+    const fate = { fails: false };
+    const feed = new FatefulFeed(time, () => ({ delayMs: DELAY_MS, fails: fate.fails, takesEffect: true }));
+    const calls: string[] = [];
+    const handler = new KnownRegisters();
+    let attempts = 0;
+    handler.attempted = () => {
+      attempts += 1;
+    };
+    const recorded = (name: 'watch' | 'unwatch' | 'read') => (topics: readonly Topic[]) => {
+      calls.push(`${name} ${topics}`);
+      return feed[name](topics) as Promise<never>;
+    };
+    const interest = new TopicInterest({
+      feed: {
+        partitionOf: (topic) => feed.partitionOf(topic),
+        watch: recorded('watch'),
+        unwatch: recorded('unwatch'),
+        read: recorded('read'),
+      },
+      handler,
+      clock: time.clock(),
+    });
+    const take = () => calls.splice(0);
+    /** Loads topics. */
+    const load = async (...topics: readonly Topic[]) => {
+      for (const topic of topics) interest.acquire(topic);
+      await time.runFor(100);
+      take();
+    };
+    return { time, fate, interest, handler, load, take, attempts: () => attempts };
+  }
+
+  it('are one batch for the changes of a turn: a watch is acknowledged before its register is read', async () => {
+    const { time, interest, take } = createInterest();
+    time.after(0, () => {
+      interest.acquire(A1);
+      time.after(0, () => interest.acquire(A2));
+    });
+    await time.runFor(0);
+    expect([take(), interest.isWatched(A1)]).toEqual([['watch a1,a2'], false]);
+    await time.runFor(2 * DELAY_MS);
+    expect([take(), interest.isWatched(A1)]).toEqual([['read a1,a2'], true]);
+    await time.runFor(2 * DELAY_MS);
+    expect([take(), interest.isWatched(A1), interest.isWatched(B1)]).toEqual([[], true, false]);
+  });
+
+  it('end when all is done, and begin again when a topic is to be unwatched', async () => {
+    const { time, interest, load, take, attempts } = createInterest();
+    await load(A1, B1);
+    const before = attempts();
+    await time.runFor(60_000);
+    expect([take(), attempts()]).toEqual([[], before]);
+    interest.release(A1);
+    await time.runFor(LINGER_MS - 1);
+    expect(take()).toEqual([]);
+    await time.runFor(60_000);
+    expect(take()).toEqual(['unwatch a1']);
+  });
+
+  it('are repeated after a failure, and not sooner because a topic is released', async () => {
+    const { time, fate, interest, take } = createInterest();
+    fate.fails = true;
+    interest.acquire(A1);
+    interest.acquire(B1);
+    await time.runFor(0);
+    interest.release(B1);
+    await time.runFor(DELAY_MS + 99);
+    expect(take()).toEqual(['watch a1', 'watch b1']);
+    await time.runFor(1);
+    expect(take()).toEqual(['watch a1', 'watch b1']);
+  });
+
+  it('do not wait for a retry if another topic was acquired meanwhile, and no two are made at a time', async () => {
+    const { time, fate, interest, take } = createInterest();
+    fate.fails = true;
+    interest.acquire(A1);
+    await time.runFor(0);
+    interest.acquire(B1);
+    await time.runFor(DELAY_MS - 1);
+    expect(take()).toEqual(['watch a1']);
+    await time.runFor(1);
+    expect(take()).toEqual(['watch a1', 'watch b1']);
+    await time.runFor(DELAY_MS + 200); // the next one is a retry
+    expect(take()).toEqual(['watch a1', 'watch b1']);
+    interest.acquire(A2);
+    await time.runFor(DELAY_MS - 1);
+    expect(take()).toEqual([]);
+    await time.runFor(1);
+    expect(take()).toEqual(['watch a1,a2', 'watch b1']);
+  });
+
+  it('are made no more after a stop, also if one fails that was under way', async () => {
+    const { time, fate, interest, take } = createInterest();
+    fate.fails = true;
+    interest.acquire(A1);
+    await time.runFor(0);
+    take();
+    interest.stop();
+    await time.runFor(60_000);
+    expect(take()).toEqual([]);
+    const other = createInterest();
+    other.fate.fails = true;
+    other.interest.acquire(A1);
+    await other.time.runFor(DELAY_MS);
+    other.take();
+    other.interest.stop();
+    await other.time.runFor(60_000);
+    expect(other.take()).toEqual([]);
+  });
+
+  it('watch and read again the topics of a partition whose watches were lost, and no others', async () => {
+    const { time, interest, load, take } = createInterest();
+    await load(A1, B1);
+    interest.lost([0]);
+    expect([interest.isWatched(A1), interest.isWatched(B1)]).toEqual([false, true]);
+    await time.runFor(100);
+    expect(take()).toEqual(['watch a1', 'read a1']);
+  });
+
+  it('read again what is being read if a digest names it, or all of its partition', async () => {
+    for (const [named, again] of [
+      [[A1], 'read a1'],
+      ['all', 'read a1,a2'],
+    ] as const) {
+      const { time, interest, take } = createInterest();
+      for (const topic of TOPICS) interest.acquire(topic);
+      await time.runFor(3 * DELAY_MS);
+      expect(take()).toEqual(['watch a1,a2', 'watch b1,b2', 'read a1,a2', 'read b1,b2']);
+      interest.changed(0, named);
+      await time.runFor(100);
+      expect(take()).toEqual([again]);
+    }
+  });
+
+  it('do not watch again what is being watched while a digest names it', async () => {
+    const { time, interest, take } = createInterest();
+    interest.acquire(A1);
+    await time.runFor(0);
+    interest.changed(0, [A1]);
+    await time.runFor(100);
+    expect(take()).toEqual(['watch a1', 'read a1']);
+  });
+
+  it('leave loaded topics relapsed and unproven, since their watches were first lost, until they are read again', async () => {
+    const { time, fate, interest, load } = createInterest();
+    await load(A1);
+    fate.fails = true;
+    interest.acquire(B2);
+    await time.runFor(100);
+    interest.lost([1]);
+    expect([interest.hasRelapsed(0), interest.hasRelapsed(1)]).toEqual([false, false]); // b2 was not loaded
+    expect(interest.unprovenSinceMs).toBe(100);
+    interest.lost([0]);
+    expect([interest.hasRelapsed(0), interest.hasRelapsed(1)]).toEqual([true, false]);
+    await time.runFor(100);
+    interest.release(B2);
+    await time.runFor(LINGER_MS + 3000);
+    interest.lost([0]);
+    expect(interest.unprovenSinceMs).toBe(200);
+    fate.fails = false;
+    interest.retryNow();
+    await time.runFor(3 * DELAY_MS);
+    // Watched again, so that nothing is missed from now on; what was missed before is not read yet.
+    expect([interest.unprovenSinceMs, interest.hasRelapsed(0)]).toEqual([undefined, true]);
+    await time.runFor(DELAY_MS);
+    expect(interest.hasRelapsed(0)).toBe(false);
   });
 });

@@ -62,6 +62,26 @@ describe('the access of a session', () => {
     expect(access.pending).toBe(false);
   });
 
+  it('waits for the last of several concurrent tokens, also if an earlier one is valid', async () => {
+    const access = createAccess(true);
+    access.open('one', { canWait: true });
+    access.present('two');
+    checks.get('one')?.(good(DAY_MS));
+    await vi.advanceTimersByTimeAsync(0);
+    expect([told, access.pending]).toEqual([[], true]);
+    checks.get('two')?.(new AppError('unauthorized'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toEqual(['unauthorized']);
+  });
+
+  it('needs no timer with a token that does not expire', async () => {
+    const access = createAccess(true);
+    access.open('one', { canWait: true });
+    checks.get('one')?.(good(Number.POSITIVE_INFINITY));
+    await vi.advanceTimersByTimeAsync(0);
+    expect([told, vi.getTimerCount()]).toEqual([['changed'], 0]);
+  });
+
   it('keeps the previous token while a new one cannot be verified, and ends with it', async () => {
     const access = createAccess(true);
     access.open('one', { canWait: true });

@@ -73,6 +73,26 @@ describe('the subscriptions of a session', () => {
     expect(connection.sent).toEqual([`subscribed a,${VERSION}`]);
   });
 
+  it('are acknowledged no further if the connection closes while it is sent to', () => {
+    const { connection, subscriptions, acknowledge } = setUp();
+    subscriptions.add(A, VERSION - 1, SUBSCRIBED_AT_MS);
+    connection.sendSubscribed = () => {
+      subscriptions.clear();
+      return true;
+    };
+    expect([acknowledge(), connection.sent]).toEqual([true, []]);
+  });
+
+  it('are attached to the connection as they change: the first change of several says so, unless changes are expected', () => {
+    const { connection, subscriptions } = setUp();
+    expect(subscriptions.attach(connection)).toBe(false);
+    expect([subscriptions.noteChange(A), subscriptions.noteChange(B)]).toEqual([true, false]);
+    expect([subscriptions.attach(undefined), subscriptions.attach(connection)]).toEqual([false, false]); // it was closed
+    subscriptions.expectChanges();
+    expect(subscriptions.noteChange(C)).toBe(false);
+    expect([subscriptions.attach(connection), [...connection.topics]]).toEqual([true, [C]]);
+  });
+
   it('need an update if the client has another version than the current one, higher or lower', () => {
     const acknowledged = `subscribed a,${VERSION}`;
     const update = `update a ${VERSION}`;
