@@ -134,6 +134,11 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const { version, epoch } = await webhook.publish(topic, {}, NOTHING_SEEN);
       const ahead = version + 60_000_000;
       expect((await webhook.publish(topic, {}, { epoch, version: ahead })).version).toBeGreaterThan(ahead);
+      const { floor, last } = await digestOf(topic, 0);
+      const further = last + 60_000_000;
+      // Under no epoch, it proves no loss.
+      expect((await webhook.publish(topic, {}, { epoch: '', version: further })).version).toBeGreaterThan(further);
+      expect((await digestOf(topic, 0)).floor).toBe(floor);
     });
 
     it('returns the version that a topic had before, also if another process published it', async () => {
@@ -229,6 +234,10 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect([mine.epoch, mine.floor]).toEqual([theirs.epoch, theirs.floor]);
       expect(epoch).toBe(mine.epoch);
       expect(mine.floor).toBeGreaterThan(0);
+      const newest = await relay.digest(partition, NOTHING_SEEN, 0);
+      for (const version of [newest.floor, newest.last]) {
+        expect((await webhook.digest(partition, { epoch, version }, 0)).floor).toBe(mine.floor);
+      }
     });
 
     it('raises the floor above a version that a caller has seen under another epoch, and signals it', async () => {
@@ -242,6 +251,16 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       await eventually(() => expect(handler.floors).toContainEqual([partition, after.floor, after.raiseId]));
       expect((await digestOf(topic, 0)).floor).toBe(after.floor);
       expect((await webhook.publish(topic, {}, NOTHING_SEEN)).version).toBeGreaterThan(after.floor);
+    });
+
+    it('raises the floor above a version between it and the newest one that a caller has seen under another epoch', async () => {
+      const topic = topicNamed('between');
+      const partition = webhook.partitionOf(topic);
+      const digest = (version: Version) => webhook.digest(partition, { epoch: 'another epoch', version }, 0);
+      const { floor } = await digest((await digestOf(topic, 0)).last + 3_600_000_000);
+      const { version } = await webhook.publish(topic, {}, NOTHING_SEEN);
+      expect((await digest(floor)).floor).toBe(floor);
+      expect((await digest(floor + 1)).floor).toBeGreaterThan(version);
     });
 
     it('raises the floor again for an acknowledgement under another epoch, however high the floor is', async () => {

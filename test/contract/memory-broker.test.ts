@@ -200,6 +200,19 @@ describe('the in-memory broker, in time,', () => {
     expect([(await receipts.readReplies(query)).size, (await receipts.readReplies(other)).size]).toEqual([0, 2]);
   });
 
+  it('publishes, raises floors and sends queries without handlers too', async () => {
+    const broker = new MemoryBroker();
+    await broker.start();
+    await broker.watch([topic]);
+    const { version } = await broker.publish(topic, {}, nothing);
+    const { floor } = await broker.digest(0, { epoch: 'another epoch', version }, 0);
+    broker.resetSubscription(0);
+    await broker.receipts.sendQuery({ id: 'one', topics: [topic] });
+    await signals();
+    expect(floor).toBeGreaterThan(version);
+    expect((await broker.read([topic]))[0]?.version).toBe(version);
+  });
+
   it('signals nothing more after its watches were reset or it was stopped', async () => {
     const { broker, events } = await createBroker();
     await broker.watch([topic]);

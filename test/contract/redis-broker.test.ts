@@ -235,7 +235,8 @@ describe('the relay registry of a large cluster', () => {
   const LONG_MS = 600_000;
 
   it('returns groups, which hold the exact number and sum of connections, and the least and the most', async () => {
-    const { connect } = redisBrokers({ REDIS_URL });
+    const prefix = randomPrefix();
+    const { connect } = redisBrokers({ REDIS_URL, HELIOGRAPH_PREFIX: prefix });
     const broker = connect();
     await broker.start();
     const exchange = (i: number, load: RelayLoad | undefined) =>
@@ -271,6 +272,8 @@ describe('the relay registry of a large cluster', () => {
     expect(totals(loads.filter(({ draining }) => draining))).toEqual({ relays: 2, connections: 13, shed: 0 });
     expect(totals(await exchange(200, undefined)).relays).toBe(202);
     expect((await broker.receipts.membership()).relays).toHaveLength(202);
+    const entries = String(await askRedis(REDIS_URL, 'HVALS', new RedisKeys({ prefix, partitions: 4 }).relays()));
+    expect(entries).not.toContain('returned'); // nothing was lost
     await broker.stop();
   });
 
@@ -334,6 +337,23 @@ describe('the relay registry of a large cluster', () => {
     expect(loads).toHaveLength(2);
     expect(loads).toContainEqual({ connections: 9 });
     expect((await broker.receipts.membership()).relays).toContain('old');
+    // What another release may write counts as zero.
+    const odd = ['{"connections":-9,"relays":0,"shed":1.5,"draining":1,"isNew":"yes","seen":-2}', 'no JSON'];
+    for (const each of odd) {
+      await askRedis(
+        REDIS_URL,
+        'HSET',
+        `${prefix}:relays`,
+        each.slice(0, 7),
+        `${seconds}${us.padStart(6, '0')} ${each}`,
+      );
+    }
+    const withOdd = await broker.exchangeLoad('new', { connections: 3, ttlMs: TTL_MS });
+    expect(withOdd.filter(({ connections }) => connections === 0)).toStrictEqual([
+      { connections: 0 },
+      { connections: 0 },
+    ]);
+    expect((await broker.receipts.membership()).missing).toBe(0);
     await broker.stop();
   });
 });
@@ -602,6 +622,24 @@ describe('a publish in Redis', () => {
       expect(version).toBeGreaterThanOrEqual(beforeUs);
       expect(version).toBeLessThanOrEqual(await timeUs());
     }
+    await broker.stop();
+  });
+
+  it('forgets publishers that have published nothing for two days, at the digest of another publisher', async () => {
+    await using redis = await start();
+    const { broker, publish } = await connectPublisher(redis.url);
+    const { version } = await publish();
+    const meta = new RedisKeys({ prefix, partitions: 1 }).meta(0);
+    const [old, recent] = [49, 47].map((hours) => String(version - hours * 3_600_000_000)) as [string, string];
+    const gone = ['published:gone', old, 'covered:gone', `7 ${old}`];
+    await askRedis(redis.port, 'HSET', meta, ...gone, 'published:idle', recent, 'covered:idle', `7 ${recent}`);
+    const all = ((await askRedis(redis.port, 'HKEYS', meta)) as string[]).sort();
+    await broker.digest(0, NOTHING_SEEN, 0); // of a relay
+    expect(((await askRedis(redis.port, 'HKEYS', meta)) as string[]).sort()).toEqual(all);
+    await broker.digest(0, { ...NOTHING_SEEN, promised: { publisher: 'one', version: 0 } }, 0);
+    const left = all.filter((field) => !field.endsWith(':gone'));
+    expect(((await askRedis(redis.port, 'HKEYS', meta)) as string[]).sort()).toEqual(left);
+    expect(left).toEqual(expect.arrayContaining(['covered:idle', 'floor', 'last', 'published:idle', 'published:one']));
     await broker.stop();
   });
 

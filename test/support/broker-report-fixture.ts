@@ -7,6 +7,7 @@ interface LogLine {
   readonly level: number;
   readonly msg: string;
   readonly reason?: string;
+  readonly policy?: string;
   readonly times?: number;
 }
 

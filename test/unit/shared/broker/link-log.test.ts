@@ -44,8 +44,18 @@ it('an outage is logged at once if there was no other within a minute, and not a
     report.linkUp('commands');
     expect(take()).toEqual([CONNECTED]);
     vi.advanceTimersByTime(60_000);
-    expect(take()).toEqual([]);
+    expect([take(), vi.getTimerCount()]).toEqual([[], 0]);
   }
+});
+
+it('a link that was never established logs each reason once', () => {
+  const { report, take } = createReport();
+  for (const reason of ['refused', 'refused', 'timed out', 'refused']) report.linkFailed('commands', reason);
+  const line = 'cannot connect to Redis; retrying';
+  expect(take()).toEqual([`${line} | refused`, `${line} | timed out`]);
+  report.linkUp('commands');
+  report.linkFailed('commands', 'refused');
+  expect(take()).toEqual([CONNECTED, `${line} | refused`]);
 });
 
 it('the last line is the state of the link, at the latest after a minute', () => {
