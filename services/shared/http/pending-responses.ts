@@ -18,7 +18,7 @@ export class PendingResponses {
     }
     pending.add(response);
     this.#bySocket.set(socket, pending);
-    response.once('close', () => pending.delete(response));
+    response.on('close', () => pending.delete(response)); // emitted once; `once` would cost twice as much
     return true;
   }
 

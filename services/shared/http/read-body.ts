@@ -89,10 +89,10 @@ export class BodyReader {
       };
       this.#pending.add(body);
       request.on('data', collect);
-      request.once('end', () => {
+      request.on('end', () => {
         if (end()) resolve(bytes.subarray(0, size));
       });
-      request.once('error', (error) => {
+      request.on('error', (error) => {
         if (end()) reject(error);
       });
     });
