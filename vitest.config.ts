@@ -22,7 +22,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: UNIT, setupFiles },
+        test: { name: 'unit', include: UNIT, setupFiles, isolate: false },
       },
       {
         extends: true,

@@ -33,4 +33,4 @@ it('the bench runs; a delivery costs about as much as with bare uWebSockets.js, 
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}, 60_000);
+});

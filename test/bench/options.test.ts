@@ -12,7 +12,7 @@ async function bench(...args: string[]) {
 
 const LOAD = 'relays=1,updates=1,clients=1,topics=1';
 
-describe('npm run bench', { timeout: 60_000 }, () => {
+describe('npm run bench', () => {
   it.each([
     [['--onyl', 'fan-out'], /^Unknown option '--onyl'$/],
     [['fan-out'], /^Unexpected argument 'fan-out'.*$/],

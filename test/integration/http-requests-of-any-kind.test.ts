@@ -2,13 +2,14 @@ import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { slowdown } from '../support/slowdown.ts';
 import { WEBHOOK_TOKEN } from '../support/tokens.ts';
 
 /** Concurrent requests, and rounds: 3,000 requests in total. For a long run, set FUZZ_RUNS=100000. */
 const AT_A_TIME = 50;
 const numRuns = Math.ceil(Number(process.env.FUZZ_RUNS ?? 3000) / AT_A_TIME);
-/** Time after which a connection without a response is abandoned. */
-const PATIENCE_MS = 50;
+/** Time after which a connection without a response is abandoned: much longer than a response takes. */
+const PATIENCE_MS = 50 * slowdown();
 
 let service: ServiceProcess;
 beforeAll(async () => {
@@ -148,5 +149,5 @@ it(
     ).toEqual([]);
     expect(await service.stop()).toBe(0);
   },
-  60_000 + 100 * numRuns,
+  (60_000 + 100 * numRuns) * slowdown(),
 );

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { CurrentWithin } from '../../services/loadtest/measure/current-times.ts';
 import type { Report } from '../../services/loadtest/report/report.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
@@ -9,6 +10,7 @@ import { type LoadTestProcess, startLoadTest } from '../support/load-test-proces
 import { randomPrefix } from '../support/random-prefix.ts';
 import { redisProgram } from '../support/redis-program.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { slowdown } from '../support/slowdown.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
 /** Returns the descendant processes. */
@@ -17,6 +19,9 @@ function descendantsOf(pid: number): number[] {
   const children = existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ').filter(Boolean).map(Number) : [];
   return children.flatMap((child) => [child, ...descendantsOf(child)]);
 }
+
+/** Returns the maximum time of a test that would take two minutes: a busy machine needs more of it to connect. */
+const maxTimeS = (onQuietMachineS: number) => onQuietMachineS + Math.min(60, slowdown() - 1);
 
 const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
 
@@ -178,12 +183,13 @@ describe('a load test of a running cluster', () => {
   it.concurrent('fails if a relay delivers nothing, and ends at its maximum time', async () => {
     const proxy = await startProxy();
     const args = ['--clients=100', '--ramp=500ms', '--duration=5s', '--threshold=failed=0%,behind-1s=0%'];
-    const test = start([...args, '--max-time=15s'], { port: proxy.port });
+    const test = start([...args, `--max-time=${maxTimeS(15)}s`], { port: proxy.port });
     await eventually(() => expect(proxy.connections).toBe(100), 30_000);
     await eventually(() => expect(test.progress()).toContain('publishing updates'), 30_000);
     proxy.set('swallows'); // the first updates may have passed
     const { code, report } = await test.ended;
-    expect(report).toMatchObject({ ended: 'out of time', clients: { opened: 100 }, updates: { accepted: 5 } });
+    expect(report).toMatchObject({ ended: 'out of time', clients: { opened: 100 } });
+    expect(report?.updates.accepted).toBeGreaterThan(0);
     expect(report?.thresholds).toMatchObject([
       { name: 'failed', passed: true },
       { name: 'behind-1s', value: 1, passed: false },
@@ -203,7 +209,7 @@ describe('a load test of a running cluster', () => {
 
   it('names a relay that is gone, and ends the publishing once, also without metrics', async () => {
     const proxy = await startProxy();
-    const args = ['--clients=50', '--ramp=0s', '--duration=1s', '--max-time=10s'];
+    const args = ['--clients=50', '--ramp=0s', '--duration=1s', `--max-time=${maxTimeS(10)}s`];
     const { port } = proxy;
     const test = start(args, { port, readsMetrics: false });
     await eventually(() => expect(test.progress()).toContain('publishing updates'), 30_000);
@@ -318,22 +324,32 @@ describe('a load test beside the metrics of relays', () => {
     try {
       // Updates arrive much later than a busy machine delays either side, and before the next one of their topic.
       spoil(link);
-      const test = startLoadTest(
-        [
-          ...relays.map(({ port }) => `--relay=http://127.0.0.1:${port}`),
-          `--webhook=http://127.0.0.1:${webhook.port}/webhook`,
-          ...relays.map(({ adminPort }) => `--metrics=http://127.0.0.1:${adminPort}/metrics`),
-          ...['--clients=400', '--ramp=1s', '--topics=5', '--rate=1.2', '--duration=12s', '--slow=2%', '--json=-'],
-        ],
-        { WEBHOOK_TOKEN: 'a-token-of-the-tests' },
-      );
-      const { report } = await test.ended;
-      expect(report?.current.map(({ share }) => share)).toEqual([0.5, 0.95, 0.99, 1]);
-      const [half, most, , all] = report?.current ?? [];
-      for (const { perRelayMeanMs, relaysMeanMs = 0, never } of [half, most].flatMap((one) => one ?? [])) {
-        expect(never).toBe(0);
-        expect(perRelayMeanMs).toBeGreaterThan(250);
-        expect(Math.abs(relaysMeanMs - perRelayMeanMs)).toBeLessThan(0.1 * perRelayMeanMs);
+      const args = [
+        ...relays.map(({ port }) => `--relay=http://127.0.0.1:${port}`),
+        `--webhook=http://127.0.0.1:${webhook.port}/webhook`,
+        ...relays.map(({ adminPort }) => `--metrics=http://127.0.0.1:${adminPort}/metrics`),
+        ...['--clients=400', '--ramp=1s', '--topics=5', '--rate=1.2', '--duration=12s', '--slow=2%', '--json=-'],
+      ];
+      const times = async () => {
+        const { report } = await startLoadTest(args, { WEBHOOK_TOKEN: 'a-token-of-the-tests' }).ended;
+        expect(report?.current.map(({ share }) => share)).toEqual([0.5, 0.95, 0.99, 1]);
+        const [half, most, , all] = report?.current ?? [];
+        return { compared: [half, most].flatMap((one) => one ?? []), all };
+      };
+      const difference = ({ perRelayMeanMs, relaysMeanMs = 0 }: CurrentWithin) =>
+        Math.abs(relaysMeanMs - perRelayMeanMs);
+      const { compared, all } = await times();
+      let machineMs = 0;
+      if (compared.some((one) => difference(one) > 0.1 * one.perRelayMeanMs)) {
+        // A busy machine delays each side. The same without trouble shows by how much.
+        link.set('passes');
+        link.delay(0);
+        machineMs = Math.max(...(await times()).compared.map(difference));
+      }
+      for (const one of compared) {
+        expect(one.never).toBe(0);
+        expect(one.perRelayMeanMs).toBeGreaterThan(250);
+        expect(difference(one)).toBeLessThan(0.1 * one.perRelayMeanMs + 2 * machineMs);
       }
       // The kernel holds the small frames for clients that do not read: only they are late, not the relay.
       expect(all?.perRelayMeanMs).toBeGreaterThan(0.9 * (all?.relaysMeanMs ?? Number.POSITIVE_INFINITY));

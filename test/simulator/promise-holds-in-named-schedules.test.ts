@@ -258,7 +258,7 @@ describe.each<[string, string, Sabotage, Schedule]>([
   ['PROMISED', 'Redis reloads older data in the same process', 'promised', reloadOlderData],
   ['SPLIT_BRAIN', 'a replaced master accepts an update', 'acknowledged', publishToReplacedMaster],
   ['REMINDER', 'a replaced master accepts the last update', 'reminder', publishToReplacedMaster],
-])('rule %s, if %s:', { timeout: 120_000 }, (_rule, _event, sabotage, schedule) => {
+])('rule %s, if %s:', (_rule, _event, sabotage, schedule) => {
   it('no client misses an update', () => expectNoFailures(schedule));
 
   it('without it, a client does', async () => {
@@ -275,7 +275,7 @@ describe.each<[string, string, Sabotage, (simulation: Simulation) => Promise<num
   ['LISTED', 'Redis loads older data after a digest', 'listed', reloadAfterDigest],
   ['REPLID', 'a master takes another replication id', 'replication-id', replaceReplicationIds],
   ['RAISE_ORDER', 'a raise overtakes a digest', 'raise-order', overtakeDigests],
-])('rule %s, if %s:', { timeout: 120_000 }, (_rule, _event, sabotage, schedule) => {
+])('rule %s, if %s:', (_rule, _event, sabotage, schedule) => {
   async function run(without?: Sabotage) {
     const failures: string[] = [];
     let count = 0;
@@ -298,7 +298,7 @@ describe.each<[string, string, Sabotage, (simulation: Simulation) => Promise<num
   });
 });
 
-describe('the promise, in a simulated cluster, holds', { timeout: 120_000 }, () => {
+describe('the promise, in a simulated cluster, holds', () => {
   it('if Redis reloads older data while a webhook waits for the replies to two updates, of which the older data have neither', async () => {
     await expectNoFailures(async (simulation) => {
       const { cluster, webhooks, time } = simulation;
@@ -366,7 +366,7 @@ describe('the promise, in a simulated cluster, holds', { timeout: 120_000 }, () 
   });
 });
 
-describe('a receipt', { timeout: 120_000 }, () => {
+describe('a receipt', () => {
   /** Runs a relay that misses an update and shuts down, while a webhook waits for the delivery of that update. */
   async function failuresWhileDraining(sabotage?: Sabotage): Promise<readonly string[]> {
     const all: string[] = [];
@@ -406,7 +406,7 @@ describe('a receipt', { timeout: 120_000 }, () => {
   });
 });
 
-describe('a receipt, after Redis lost the relay registry,', { timeout: 120_000 }, () => {
+describe('a receipt, after Redis lost the relay registry,', () => {
   it('does not report an update as delivered that clients of a relay which is cut off have not got', async () => {
     await expectNoFailures(async (simulation) => {
       const { relays, webhooks, cluster, time, topics, app, receipts } = simulation;
@@ -434,7 +434,7 @@ describe('a receipt, after Redis lost the relay registry,', { timeout: 120_000 }
   });
 });
 
-describe('a relay with another number of partitions', { timeout: 120_000 }, () => {
+describe('a relay with another number of partitions', () => {
   /** Starts one when Redis has just lost the settings. Returns the failures, and in how many runs it lived on. */
   async function startAfterLoss(sabotage?: Sabotage): Promise<{ failures: readonly string[]; lived: number }> {
     const failures: string[] = [];

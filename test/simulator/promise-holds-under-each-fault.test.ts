@@ -18,7 +18,7 @@ describe('the promise, in a simulated cluster', () => {
     ['faults of the network between processes and Redis', NETWORK_FAULTS, 3000],
     ['faults of relays and webhooks', PROCESS_FAULTS, 4000],
   ] as const) {
-    it(`holds under ${what}`, { timeout: 300_000 }, async () => {
+    it(`holds under ${what}`, async () => {
       await expectPromise(seedsFrom(first, 25), { steps: STEPS, faults: [PUBLISHING, ...CLIENT_FAULTS, ...faults] });
     });
   }
@@ -26,7 +26,7 @@ describe('the promise, in a simulated cluster', () => {
 
 describe('the simulator', () => {
   for (const sabotage of ['repair', 'fallback', 'floor', 'resume', 'catch-up'] satisfies Sabotage[]) {
-    it(`detects that ${sabotage} is missing, within the seeds that CI runs`, { timeout: 300_000 }, async () => {
+    it(`detects that ${sabotage} is missing, within the seeds that CI runs`, async () => {
       let found: string | undefined;
       for (let seed = 1; seed <= SEEDS && found === undefined; seed += 1) {
         const { failures } = await runSimulation({ seed, steps: STEPS, sabotage });

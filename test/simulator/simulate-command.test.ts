@@ -9,7 +9,7 @@ async function simulate(...args: string[]) {
   return { code, ...program.output() };
 }
 
-describe('npm run simulate', { timeout: 120_000 }, () => {
+describe('npm run simulate', () => {
   it('shares seeds between processes, and reports their number', async () => {
     const { code, stdout } = await simulate('--seed', '7', '--seeds', '3', '--steps', '20', '--workers', '2');
     expect(stdout).toMatch(/^3 of 3 runs kept the promise, in /);
@@ -35,7 +35,7 @@ describe('npm run simulate', { timeout: 120_000 }, () => {
   });
 });
 
-describe('a failing seed', { timeout: 120_000 }, () => {
+describe('a failing seed', () => {
   it('is shrunk to faults that are all needed', async () => {
     const options = { seed: 0, steps: 60, sabotage: 'floor' } as const;
     let failed = await runSimulation(options);

@@ -31,6 +31,7 @@ import { VERIFIERS } from '../../services/webhook/sources/verifiers.ts';
 import { parseWaitParameters } from '../../services/webhook/wait-parameters.ts';
 import { expectInTime, startStopwatch } from '../support/elapsed.ts';
 import { WEBHOOK_SECRET } from '../support/signed-headers.ts';
+import { slowdown } from '../support/slowdown.ts';
 
 /** Inputs for each parser; a long run sets FUZZ_RUNS=100000. */
 const numRuns = Number(process.env.FUZZ_RUNS ?? 3000);
@@ -56,7 +57,7 @@ function holdsFor(arbitrary: fc.Arbitrary<string>, property: (text: string) => v
 
 const chat = 'chat' as Topic;
 
-describe('input from outside', { timeout: 20_000 + 10 * numRuns }, () => {
+describe('input from outside', { timeout: (20_000 + 10 * numRuns) * slowdown() }, () => {
   const field = fc.oneof(fc.jsonValue(), fc.constantFrom('chat', ['a', 'b'], [], '', 'a b', [['a']], { 0: 'a' }));
   const messages = fc.oneof(
     anyText,

@@ -9,6 +9,7 @@ import { SPAN_KINDS } from '../../../services/stats/store/records.ts';
 import { parseSorts, readDashboard } from '../../../services/stats/view/dashboard.ts';
 import { parseFilter } from '../../../services/stats/view/filters.ts';
 import { createTimeline } from '../../../services/stats/view/timeline.ts';
+import { slowdown } from '../../support/slowdown.ts';
 
 /** Cases per property; a long run sets FUZZ_RUNS=100000. */
 const numRuns = Math.ceil(Number(process.env.FUZZ_RUNS ?? 1000) / 4);
@@ -80,7 +81,7 @@ it('a bucket of a call has a number; any other name is left out', () => {
   ]);
 });
 
-describe('any stored text', { timeout: 20_000 + 40 * numRuns }, () => {
+describe('any stored text', { timeout: (20_000 + 40 * numRuns) * slowdown() }, () => {
   it('is parsed to valid records, or left out', () => {
     fc.assert(
       fc.property(part, record, calls, (one, other, third) => {
