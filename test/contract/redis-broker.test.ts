@@ -465,6 +465,18 @@ describe('the floor in Redis', () => {
     expect(await broker.digest(partition, { epoch, version }, 0)).toMatchObject({ isFirstFloor: false });
   });
 
+  it('is below the base after half a day without updates, and later versions are above the base', async () => {
+    await digest();
+    const meta = String(await ask('KEYS', '*:meta'));
+    const old = (Date.now() - 13 * 3_600_000) * 1000;
+    await ask('HSET', meta, 'floor', String(old), 'last', String(old));
+    const { floor, base, last } = await digest();
+    expect([floor, last]).toEqual([old, base]);
+    expect(base).toBeGreaterThan(old);
+    expect(await ask('HGET', meta, 'last')).toBe(String(base)); // also if the clock goes back
+    expect(await broker.probe(partition, NOTHING_SEEN, 0)).toMatchObject({ floor, base, last });
+  });
+
   it('is raised if the process loads older data, and another publisher is the first to use them', async () => {
     const by = (publisher: string, version: number) => ({ promised: { publisher, version } });
     await digest();

@@ -15,9 +15,6 @@ if ARGV[7] ~= '' then
   end
 end
 local changed = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[11], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[12])
-for i = 2, #changed, 2 do
-  changed[i] = integer(tonumber(changed[i]))
-end
 return {
   changed, epoch, integer(floor), raise_id, integer(last), integer(base), integer(time - retention), integer(complete_after),
 }
