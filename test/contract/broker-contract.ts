@@ -329,6 +329,8 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       const before = await digestOf(topic, 0);
       const known = { epoch: before.epoch, version: before.last, raiseId: before.raiseId };
       expect((await relay.digest(partition, known, 0)).floor).toBe(before.floor);
+      const below = { ...known, raiseId: 'another raise', version: before.floor - 1 };
+      expect((await relay.digest(partition, below, 0)).floor).toBe(before.floor);
       const after = await relay.digest(partition, { ...known, raiseId: 'another raise' }, 0);
       expect(after.floor).toBeGreaterThan(before.last);
       expect(after.raiseId).not.toBe(before.raiseId);

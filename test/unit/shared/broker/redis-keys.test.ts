@@ -75,7 +75,15 @@ describe('the names of keys and channels', () => {
     for (const partition of [0, 3]) {
       expect(keys.parseChannel(keys.floorChannel(partition))).toEqual({ kind: 'floor', partition });
     }
-    for (const other of [keys.markerChannel(1, 'one'), 'h:1:{none}:floor', 'h:1:floor', 'update:chat', 'floor', ''])
+    for (const other of [
+      keys.markerChannel(1, 'one'),
+      'h:1:{none}:floor',
+      'h:1:floor',
+      'update:chat',
+      'floor',
+      'xreceipts',
+      '',
+    ])
       expect(keys.parseChannel(other)).toBeUndefined();
   });
 });

@@ -170,6 +170,41 @@ describe('the settings of a process', () => {
     }
   });
 
+  it('are confirmed by a process that has agreed, while it has a connection, until it stops', async () => {
+    const { time, settings, redis, store } = createSettings({ storeAfterMs: 1500 });
+    settings.stop(); // before it has begun
+    let link: SettingsStore | undefined = store;
+    settings.keepConfirming(
+      () => link,
+      () => 0,
+    );
+    await time.runFor(10_000);
+    expect(redis.sets).toBe(0); // as long as it has not agreed
+    redis.stored = OWN;
+    await settings.agree(store);
+    redis.stored = null;
+    link = undefined;
+    await time.runFor(10_000);
+    expect(redis.stored).toBe(null);
+    link = store;
+    await time.runFor(1000);
+    expect(redis.stored).toBe(OWN);
+    settings.stop();
+    redis.stored = null;
+    await time.runFor(10_000);
+    expect(redis.stored).toBe(null);
+  });
+
+  it('name the kind of pub/sub', async () => {
+    const { settings, redis, store } = createSettings({ storeAfterMs: 0, sharded: true, database: 2 });
+    redis.stored = '{"partitions":16,"pubsub":"sharded"}';
+    await settings.agree(store);
+    expect(settings.difference).toBeUndefined();
+    redis.stored = OWN;
+    await settings.agree(store);
+    expect(settings.difference?.code).toBe('settings_differ');
+  });
+
   it('are checked on a master only, in the configured database, whose eviction policy is reported', async () => {
     const check = async (sections: Record<string, string>, options: { sharded?: boolean; database?: number } = {}) => {
       const { settings, redis, store, events } = createSettings(options);
