@@ -67,6 +67,7 @@ export function createRelay(deps: {
     clock,
     report: telemetry,
     repairIntervalMs: config.repairIntervalMs,
+    probing: () => cluster.exchangeEarly(),
     floorSpreadMs: config.floorSpreadMs,
     maxDataBytes: config.maxDataBytes,
   });

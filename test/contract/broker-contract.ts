@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Broker, Digest, FeedHandler, Witness } from '../../services/shared/broker/broker.ts';
+import type { Broker, Digest, FeedHandler, PartitionState, Witness } from '../../services/shared/broker/broker.ts';
 import type { JsonText } from '../../services/shared/update/json-text.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import type { Update, Version } from '../../services/shared/update/update.ts';
@@ -374,6 +374,27 @@ export function describeBroker(name: string, createCluster: () => Promise<Broker
       expect(probes.map(({ epoch }) => epoch)).toEqual(
         Array(2).fill((await relay.digest(partition, NOTHING_SEEN, 0)).epoch),
       );
+    });
+
+    it('returns the same state to a probe by a caller that knows it, until something changes', async () => {
+      const topic = topicNamed('known');
+      const partition = relay.partitionOf(topic);
+      const probe = async (known?: PartitionState) => {
+        const witness = known ? { epoch: known.epoch, version: known.last, raiseId: known.raiseId } : NOTHING_SEEN;
+        const { signals: _, ...state } = await relay.probe(partition, witness, 0);
+        return { ...state, retainedSince: 0 }; // follows from the time
+      };
+      const { version } = await webhook.publish(topic, {}, NOTHING_SEEN);
+      const first = await probe();
+      const states = [await probe(first), await probe(first), ...(await Promise.all([probe(first), probe(first)]))];
+      expect(states).toEqual(new Array(4).fill(first));
+      const newer = await webhook.publish(topic, {}, { ...NOTHING_SEEN, version });
+      const [second, both] = [await probe(first), await Promise.all([probe(first), probe()])];
+      expect(second).toEqual({ ...first, last: newer.version });
+      expect(both).toEqual([second, second]);
+      expect(await probe(second)).toEqual(second);
+      const raised = await relay.probe(partition, { epoch: 'another', version: second.last + 3_600_000_000 }, 0);
+      expect(await probe(second)).toMatchObject({ floor: raised.floor, raiseId: raised.raiseId, last: raised.last });
     });
 
     it('raises the floor by a probe as by a digest', async () => {

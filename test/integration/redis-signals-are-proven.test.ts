@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Witness } from '../../services/shared/broker/broker.ts';
 import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
 import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
 import { RedisProbes } from '../../services/shared/broker/redis/redis-probes.ts';
@@ -67,6 +68,8 @@ async function connect(ports: { readonly commands: number; readonly subscriber: 
     subscriber,
     signals,
     events,
+    state: (witness: Witness) => probes.probe(0, witness, 0),
+    meta: keys.meta(0),
     probe: async (waitMs = 2000) => (await probes.probe(0, { epoch: '', version: 0 }, waitMs)).signals,
     /** The client of the subscriber connection. */
     client: () => client,
@@ -156,5 +159,38 @@ describe('a probe of a partition in Redis', () => {
     expect(await proof).not.toBe('complete');
     expect(events.lost).toBe(1);
     await eventually(async () => expect(await probe()).toBe('complete'));
+  });
+});
+
+describe('a probe by a relay that knows the state of the partition', () => {
+  /** Returns the floor that a relay learns after `change`, minus the highest version that it knew. */
+  async function floorAfter(change: (redis: RedisProcess, meta: string) => Promise<unknown>): Promise<number> {
+    const redis = await startRedis('--appendonly', 'yes');
+    const { state, meta } = await connect({ commands: redis.port, subscriber: redis.port });
+    const first = await state({ epoch: '', version: 0 });
+    const known = { epoch: first.epoch, version: first.last, raiseId: first.raiseId };
+    for (let i = 0; i < 2; i += 1) expect((await state(known)).floor).toBe(first.floor);
+    await change(redis, meta);
+    const after = await eventually(() => state(known));
+    return after.floor - known.version;
+  }
+
+  it('learns nothing new while nothing changes', async () => {
+    expect(await floorAfter(async () => {})).toBeLessThanOrEqual(0);
+  });
+
+  it.each<[string, (redis: RedisProcess, meta: string) => Promise<unknown>]>([
+    ['the data of the partition are deleted', ({ port }, meta) => askRedis(port, 'DEL', meta)],
+    ['all data are deleted', ({ port }) => askRedis(port, 'FLUSHALL')],
+    ['an older state of the data returns', ({ port }, meta) => askRedis(port, 'HINCRBY', meta, 'last', '-1')],
+    [
+      'the server restarts',
+      async (redis) => {
+        await redis.kill('SIGTERM');
+        await redis.run();
+      },
+    ],
+  ])('learns of a raised floor if %s', async (_, change) => {
+    expect(await floorAfter(change)).toBeGreaterThan(0);
   });
 });

@@ -94,6 +94,7 @@ export class SimulatedRelay {
         freshness: (fresh) => trace.log(`${name} is ${fresh ? 'fresh' : 'stale'}`),
       },
       repairIntervalMs: REPAIR_INTERVAL_MS,
+      probing: () => this.#registry.exchangeEarly(),
       auditIntervalMs: cluster.auditIntervalMs,
       floorSpreadMs: FLOOR_SPREAD_MS,
       maxDataBytes: random.chance(0.5) ? MAX_DATA_BYTES : Number.POSITIVE_INFINITY,

@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { RelayLoad, RelayRegistry } from '../../shared/broker/broker.ts';
-import {
-  EXCHANGE_INTERVAL_MS,
-  EXCHANGE_JITTER,
-  MANY_RELAYS,
-  MAX_EXCHANGE_INTERVAL_MS,
-} from '../../shared/broker/retention.ts';
+import { EXCHANGE_JITTER, exchangeIntervalMs } from '../../shared/broker/retention.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 
 /** A registration outlives the freshness of its relay: these are its minimum and the intervals of repair, plus an exchange. */
 const MIN_REGISTRATION_MS = 10_000;
+
+/** Part of the interval by which an exchange may be earlier in order to go with other calls. */
+const EARLY = 0.25;
 
 /** Interval while the broker is unavailable: it may come back empty, and then needs every relay's load soon. */
 const RETRY_INTERVAL_MS = 200;
@@ -24,16 +22,6 @@ export const SETTLED_AFTER_MS = 120_000;
  */
 export function createRelayId(): string {
   return `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
-}
-
-/**
- * Returns the interval at which each relay of a cluster registers its load and reads the others', in milliseconds, and so the
- * maximum age of its view.
- */
-export function exchangeIntervalMs(relays: number): number {
-  // More relays together exchange as often as this number of them at the shortest interval.
-  const sharedMs = (EXCHANGE_INTERVAL_MS * relays) / MANY_RELAYS;
-  return Math.min(Math.max(EXCHANGE_INTERVAL_MS, sharedMs), MAX_EXCHANGE_INTERVAL_MS);
 }
 
 /** The cluster as one relay sees it at an exchange. Relays that drain are left out. */
@@ -64,6 +52,8 @@ export class RelayRegistryView {
   #changedAtMs = 0;
   #draining = false;
   #timer: Timer | undefined;
+  /** When it ends, in milliseconds of the monotonic clock. */
+  #dueAtMs = 0;
   #stopped = false;
 
   /**
@@ -98,12 +88,16 @@ export class RelayRegistryView {
     void this.#exchange();
   }
 
+  /** Exchanges now if the next exchange is nearly due, since other calls are being sent: alone it costs the broker more. */
+  exchangeEarly(): void {
+    const leftMs = this.#dueAtMs - this.#clock.monotonicMs();
+    if (this.#timer && leftMs <= EARLY * exchangeIntervalMs(1 + this.#others.all)) this.#exchangeNow();
+  }
+
   /** Registers that this relay shuts down. It stays registered until `stop`, because its clients still need updates. */
   drain(): void {
     this.#draining = true;
-    if (!this.#timer || this.#stopped) return; // an exchange is in progress, and another one follows
-    this.#timer.cancel();
-    void this.#exchange();
+    if (this.#timer) this.#exchangeNow(); // else an exchange is in progress, and another one follows
   }
 
   /** Removes this relay from the registry. Idempotent; never rejects. */
@@ -112,6 +106,12 @@ export class RelayRegistryView {
     this.#stopped = true;
     this.#timer?.cancel();
     await this.#registry.exchangeLoad(this.#id, undefined).catch(() => {}); // the entry expires by itself
+  }
+
+  #exchangeNow(): void {
+    if (this.#stopped) return;
+    this.#timer?.cancel();
+    void this.#exchange();
   }
 
   async #exchange(): Promise<void> {
@@ -132,6 +132,7 @@ export class RelayRegistryView {
     if (this.#stopped) return;
     const jittered = intervalMs * (1 - EXCHANGE_JITTER + 2 * EXCHANGE_JITTER * this.#clock.random());
     const delayMs = this.#draining === draining ? jittered : 0;
+    this.#dueAtMs = this.#clock.monotonicMs() + delayMs;
     this.#timer = this.#clock.after(delayMs, () => void this.#exchange());
   }
 

@@ -83,6 +83,7 @@ export class Hub implements FeedHandler {
    * @param deps.repairIntervalMs how often each partition is probed
    * @param deps.auditIntervalMs within which time all registers are compared with the broker's versions; a minute by default
    * @param deps.maxDataBytes memory for `data`; no limit by default
+   * @param deps.probing called when all partitions are probed: other calls cost the broker less if they go with the probes
    * @param deps.floorSpreadMs over how long clients spread their refetch after a floor raise
    */
   constructor(deps: {
@@ -91,6 +92,7 @@ export class Hub implements FeedHandler {
     report: HubReport;
     repairIntervalMs: number;
     auditIntervalMs?: number;
+    probing?: () => void;
     floorSpreadMs: number;
     maxDataBytes?: number;
   }) {
@@ -132,6 +134,7 @@ export class Hub implements FeedHandler {
         unprovenSinceMs: () => this.#interest.unprovenSinceMs,
         hasRelapsed: (partition) => this.#interest.hasRelapsed(partition),
         changed: (partition, topics) => this.#interest.changed(partition, topics),
+        probing: () => deps.probing?.(),
         repaired: (updates, requestedAtMs) => {
           for (const update of updates) this.#merge(update, requestedAtMs);
         },

@@ -37,6 +37,8 @@ export interface RepairHandler {
   floorRaised(partition: number): void;
   /** Called for each change, after the digests that caused it. */
   freshnessChanged(fresh: boolean): void;
+  /** Probes of all partitions are being sent: other calls cost the broker less if they go with them. */
+  probing(): void;
 }
 
 /** Events of repair, for telemetry. */
@@ -202,11 +204,11 @@ export class Repair {
   }
 
   async #runRound(): Promise<void> {
-    await Promise.all(
-      this.partitions.map((state, partition) =>
-        this.#repair(partition, state).catch(() => this.#report.digestFailed()),
-      ),
+    const repaired = this.partitions.map((state, partition) =>
+      this.#repair(partition, state).catch(() => this.#report.digestFailed()),
     );
+    this.#handler.probing();
+    await Promise.all(repaired);
     this.updateFreshness();
   }
 

@@ -25,9 +25,12 @@ export const LOAD_TTL_MS = 10_000;
 /** In a cluster of more relays, each asks less of Redis by itself. */
 export const MANY_RELAYS = 100;
 
-/** Intervals at which a relay exchanges its load with the others: the shortest, and the longest, in a large cluster. */
+/**
+ * Intervals at which a relay exchanges its load with the others: the shortest, and the longest, in a large cluster. With the
+ * default interval of repair, every other probe comes shortly before the longest, and an exchange goes with it.
+ */
 export const EXCHANGE_INTERVAL_MS = 2000;
-export const MAX_EXCHANGE_INTERVAL_MS = 5000;
+export const MAX_EXCHANGE_INTERVAL_MS = 7000;
 
 /** The share of an exchange interval by which it varies. */
 export const EXCHANGE_JITTER = 0.1;
@@ -37,9 +40,23 @@ export const MAX_TTL_DIFFERENCE_MS = Math.ceil(
   (MAX_EXCHANGE_INTERVAL_MS - EXCHANGE_INTERVAL_MS) * (1 + EXCHANGE_JITTER),
 );
 
-/** In a larger cluster, relays read the load of groups of relays, kept for `RELAY_SUMMARY_TTL_MS`, instead of each one's. */
+/**
+ * Returns the interval at which each relay of a cluster registers its load and reads the others', in milliseconds, and so the
+ * maximum age of its view.
+ */
+export function exchangeIntervalMs(relays: number): number {
+  // More relays together exchange as often as this number of them at the shortest interval.
+  const sharedMs = (EXCHANGE_INTERVAL_MS * relays) / MANY_RELAYS;
+  return Math.min(Math.max(EXCHANGE_INTERVAL_MS, sharedMs), MAX_EXCHANGE_INTERVAL_MS);
+}
+
+/** In a larger cluster, relays read the load of groups of relays instead of each one's. */
 export const MAX_LISTED_RELAYS = 32;
-export const RELAY_SUMMARY_TTL_MS = 1000;
+
+/** Returns for how long the loads of groups are kept after one relay has computed them, in milliseconds. */
+export function relaySummaryTtlMs(relays: number): number {
+  return exchangeIntervalMs(relays) / 2;
+}
 
 /** The TTL of the replies to a receipt query, after the last one. */
 export const RECEIPT_TTL_MS = 10_000;

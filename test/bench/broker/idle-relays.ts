@@ -40,7 +40,13 @@ async function createCluster(
     async start(id) {
       const broker: RedisBroker = new BuiltBroker({ config, report: SILENT_REPORT, abort() {}, restoreTimeMs: 0 });
       const timing = { repairIntervalMs: REPAIR_INTERVAL_MS, floorSpreadMs: 0 };
-      const hub: Hub = new BuiltHub({ feed: broker, clock: SYSTEM_CLOCK, report: silent, ...timing });
+      const hub: Hub = new BuiltHub({
+        feed: broker,
+        clock: SYSTEM_CLOCK,
+        report: silent,
+        probing: () => view.exchangeEarly?.(), // not in an older build
+        ...timing,
+      });
       const view: RelayRegistryView = new BuiltView({
         id,
         registry: broker,

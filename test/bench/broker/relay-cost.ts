@@ -1,4 +1,4 @@
-import { exchangeIntervalMs } from '../../../services/relay/cluster/relay-registry-view.ts';
+import { exchangeIntervalMs } from '../../../services/shared/broker/retention.ts';
 import { askRedis } from '../../support/redis-admin.ts';
 import { redisBrokers } from '../../support/redis-brokers.ts';
 import type { BenchContext } from '../bench.ts';

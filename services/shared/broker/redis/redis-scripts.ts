@@ -13,10 +13,11 @@ import {
   MAX_TTL_DIFFERENCE_MS,
   RECENT_WINDOW_US,
   REGISTER_TTL_MS,
-  RELAY_SUMMARY_TTL_MS,
   RETENTION_US,
+  relaySummaryTtlMs,
 } from '../retention.ts';
 import { KnownServers } from './known-servers.ts';
+import { ProbedStates } from './probed-states.ts';
 import type { RedisKeys } from './redis-keys.ts';
 
 /** A Lua script: its text, and the digest by which Redis knows it. */
@@ -154,6 +155,7 @@ export class RedisScripts {
   readonly #keys: RedisKeys;
   readonly #runner: RedisScriptRunner;
   readonly #servers: KnownServers;
+  readonly #probed = new ProbedStates();
   readonly #dataTtlMs: number;
   readonly #sharded: boolean;
   readonly #publishCommand: 'PUBLISH' | 'SPUBLISH';
@@ -244,19 +246,24 @@ export class RedisScripts {
       RECENT_WINDOW_US,
       this.#keys.floorChannel(partition),
       epoch,
+      this.#probed.serverOf(witnesses),
       ...witnesses.flatMap(([, { version, raiseId }]) => [version, raiseId ?? '']),
       ...undeclared,
     ];
+    const known = witnesses.map(([each]) => this.#probed.of(each)); // another probe may replace them before the reply
     const reply = await this.#runner.run(redis, ofSlots ? PROBE_OF_SLOTS : PROBE, () => ({ keys, args }));
-    const [runId = '', time, ...states] = reply as string[];
-    return {
-      runId,
-      states: witnesses.map(([, witness], i) => parseProbed(states[i] ?? '', { timeUs: Number(time), witness })),
-    };
+    const [server = '', time, ...texts] = reply as string[];
+    const states = witnesses.map(([each, witness], i) => {
+      const state = parseProbed(texts[i] ?? '', { timeUs: Number(time), witness, known: known[i] });
+      this.#probed.learn(each, { server, state });
+      return state;
+    });
+    return { runId: server.replace(/\..*/, ''), states };
   }
 
   /**
    * Stores an entry of the relay registry; an empty text removes it.
+   * @param known.relays the number of relays at the last exchange, 0 if that is not known
    * @param known.registry the registry that this process knows, '' if none
    * @param known.maxAgeMs how long ago this relay has stored its entry at most; undefined if it may have none
    * @returns the texts of all entries, or of groups of them in a large cluster; the receipt queries; and the registry
@@ -264,15 +271,16 @@ export class RedisScripts {
   async storeRelay(
     redis: Redis,
     [id, text]: Entry,
-    known: { readonly registry: string; readonly maxAgeMs: number | undefined },
+    known: { readonly relays: number; readonly registry: string; readonly maxAgeMs: number | undefined },
   ): Promise<{ relays: readonly string[]; queries: readonly Entry[]; registry: string }> {
     const keys = [this.#keys.relays(), this.#keys.receiptQueries(), this.#keys.relaySummary(), this.#keys.registry()];
     const maxAgeUs = known.maxAgeMs === undefined ? '' : Math.ceil(known.maxAgeMs * 1000);
-    const limits = [LOAD_TTL_MS * 1000, MAX_LISTED_RELAYS, RELAY_SUMMARY_TTL_MS];
+    const limits = [LOAD_TTL_MS * 1000, MAX_LISTED_RELAYS, relaySummaryTtlMs(known.relays)];
     const args = [id, text, ...limits, known.registry, maxAgeUs];
     const reply = await this.#runner.run(redis, EXCHANGE, () => ({ keys, args }));
     const [summary, queries, registry] = reply as ExchangeReply;
-    return { relays: summary === '' ? [] : summary.split('\n'), queries: parseEntries(queries), registry };
+    const lines = summary.slice(summary.indexOf(' ') + 1);
+    return { relays: lines === '' ? [] : lines.split('\n'), queries: parseEntries(queries), registry };
   }
 
   /**
@@ -354,11 +362,20 @@ function parseState(values: readonly string[]): PartitionState {
   };
 }
 
-/** Parses the state of a probed partition. The script leaves out values that the witness has or that follow from the time. */
-function parseProbed(text: string, { timeUs, witness }: { timeUs: number; witness: Witness }): PartitionState {
+/**
+ * Parses the state of a probed partition. The script leaves out what the caller knows, or what follows from the time.
+ * @param options.known the state at an earlier probe, which an empty text confirms
+ */
+function parseProbed(
+  text: string,
+  { timeUs, witness, known }: { timeUs: number; witness: Witness; known: PartitionState | undefined },
+): PartitionState {
   const values = text.split(' ');
   if (values.length > 3) return parseState(values);
-  const [floor, last, completeAfter] = values.map(Number) as [number, number, number];
+  const [floor, last, completeAfter] =
+    text === '' && known
+      ? [known.floor, known.last, known.completeAfter]
+      : (values.map(Number) as [number, number, number]);
   const { epoch, raiseId = '' } = witness;
   const latestUs = Math.max(timeUs, last);
   return {

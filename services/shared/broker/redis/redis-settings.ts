@@ -10,9 +10,8 @@ const CONFIRM_INTERVAL_MS = 1000;
  * then next to impossible that none does within `RESTORE_TIME_MS`.
  */
 const CONFIRMATIONS = 16;
-const MAX_CONFIRM_INTERVAL_MS = 10_000;
-/** The share of an interval by which it may be shorter. */
-const JITTER = 0.2;
+/** The mean of the longest intervals. */
+const MAX_CONFIRM_INTERVAL_MS = 30_000;
 /** How long a new process leaves it to running ones to restore the settings that Redis has lost, in milliseconds. */
 export const RESTORE_TIME_MS = 1500;
 
@@ -113,7 +112,7 @@ export class RedisSettings {
   #confirmIntervalMs(relays: number): number {
     if (relays <= CONFIRMATIONS) return CONFIRM_INTERVAL_MS;
     const sharedMs = Math.min((CONFIRM_INTERVAL_MS * relays) / CONFIRMATIONS, MAX_CONFIRM_INTERVAL_MS);
-    return sharedMs * (1 - JITTER * this.#clock.random());
+    return 2 * sharedMs * this.#clock.random(); // relays that were started together do not stay so
   }
 
   #compare(stored: string | undefined): void {

@@ -1,10 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  type ClusterView,
-  exchangeIntervalMs,
-  RelayRegistryView,
-} from '../../../../services/relay/cluster/relay-registry-view.ts';
+import { type ClusterView, RelayRegistryView } from '../../../../services/relay/cluster/relay-registry-view.ts';
 import { MemoryBroker } from '../../../../services/shared/broker/memory-broker.ts';
+import { exchangeIntervalMs } from '../../../../services/shared/broker/retention.ts';
 import { VirtualTime } from '../../../support/virtual-time.ts';
 
 let time: VirtualTime;
@@ -88,8 +85,8 @@ describe('the interval of exchanges', () => {
     [1, 2000],
     [100, 2000],
     [150, 3000],
-    [250, 5000],
-    [1000, 5000],
+    [350, 7000],
+    [1000, 7000],
   ])('of %i relays is %i ms, and an entry outlives it by ten seconds', async (relays, intervalMs) => {
     expect(exchangeIntervalMs(relays)).toBe(intervalMs);
     const ttls: (number | undefined)[] = [];
@@ -109,6 +106,26 @@ describe('the interval of exchanges', () => {
     expect(views.at(-1)?.intervalMs).toBe(intervalMs);
     await view.stop();
   });
+});
+
+it('a relay exchanges its load up to a quarter of the interval earlier if it can go with other calls', async () => {
+  const atMs: number[] = [];
+  const { view } = createRelay('one', 12);
+  broker.exchangeLoad = async () => {
+    atMs.push(time.nowMs);
+    return [{ connections: 12 }];
+  };
+  const startedAtMs = time.nowMs;
+  view.exchangeEarly(); // not started
+  view.start();
+  await time.runFor(1499);
+  view.exchangeEarly();
+  await time.runFor(1);
+  view.exchangeEarly();
+  await time.runFor(2000);
+  await view.stop();
+  view.exchangeEarly();
+  expect(atMs.map((each) => each - startedAtMs)).toEqual([0, 1500, 3500, 3500]); // the last one removes the entry
 });
 
 describe('the view of a large cluster', () => {

@@ -52,6 +52,8 @@ function createRepair({ random = 0.5, partitions = 1 } = {}) {
   const requests: unknown[] = [];
   const calls: string[] = [];
   const witnesses: Witness[] = [];
+  /** Calls of the broker before each call of `probing`. */
+  const probings: number[] = [];
   const heard: unknown[] = [];
   const freshness: boolean[] = [];
   const raises: string[] = [];
@@ -121,6 +123,7 @@ function createRepair({ random = 0.5, partitions = 1 } = {}) {
       expired: (topics) => void heard.push(topics),
       floorRaised: (partition) => void raises.push(`told ${partition}`),
       freshnessChanged: (fresh) => void freshness.push(fresh),
+      probing: () => void probings.push(calls.length),
     },
     report: {
       roundBegun: (cause) => void reports.push(['round', cause, time.nowMs]),
@@ -133,7 +136,7 @@ function createRepair({ random = 0.5, partitions = 1 } = {}) {
       freshness: (_fresh, cause) => void causes.push(cause),
     },
   });
-  const seen = { freshness, heard, raises, named, causes, calls, witnesses, reports, requests };
+  const seen = { freshness, probings, heard, raises, named, causes, calls, witnesses, reports, requests };
   return { time, day, stood, timers, broker, chatIs, repair, ...seen };
 }
 
@@ -154,6 +157,19 @@ describe('repair', () => {
     broker.digest = { ...DIGEST, floor: 9, last: 9 };
     await time.runFor(2 * INTERVAL_MS);
     expect(raises).toEqual(['counted', 'told 0', 'counted', 'told 0']);
+  });
+
+  it('says when all partitions are being probed, so that other calls can go with the probes', async () => {
+    const { time, broker, calls, probings, repair } = createRepair({ partitions: 3 });
+    broker.signals = 'complete';
+    broker.replyAfterMs = 1;
+    repair.start();
+    await time.runFor(INTERVAL_MS - 1);
+    calls.length = 0;
+    await time.runFor(2 * INTERVAL_MS);
+    repair.stop();
+    expect(calls).toEqual(new Array(6).fill('probe'));
+    expect(probings.slice(1)).toEqual([3, 6]);
   });
 
   it('delivers an update whose register is gone when it is read', async () => {

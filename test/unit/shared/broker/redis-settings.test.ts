@@ -54,7 +54,7 @@ async function confirmationTimes(relays: number): Promise<readonly number[]> {
   return readAtMs;
 }
 
-it.each([1, 10, 16, 17, 40, 160, 400])(
+it.each([1, 10, 16, 17, 40, 160, 400, 1000])(
   'a cluster of %i relays always restores lost settings before a new process stores its own',
   async (relays) => {
     const times = await confirmationTimes(relays);

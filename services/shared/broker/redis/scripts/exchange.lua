@@ -1,9 +1,9 @@
--- Returns {summary, receipt queries, registry}. The summary is a line for each relay or, in a large cluster, for a group of relays
--- of about the same load; then it is kept for a while, so that not every relay reads every entry. Follows entries.lua and
--- registry.lua.
+-- Returns {summary, receipt queries, registry}. The summary is the longest TTL, a space, and a line for each relay or, in a large
+-- cluster, for a group of relays of about the same load; then it is kept for a while, so that not every relay reads every entry.
+-- Follows entries.lua and registry.lua.
 -- KEYS[1] relay registry
 -- KEYS[2] stored receipt queries
--- KEYS[3] the summary, and before it the longest TTL and a space
+-- KEYS[3] the summary that is kept
 -- KEYS[4] the record of the registry
 -- ARGV[4] maximum number of relays that have a line each
 -- ARGV[5] for how long the summary of a larger cluster is kept, in milliseconds
@@ -74,15 +74,18 @@ if has_lost or not kept then
 else
   registry = string.match(redis.call('GET', KEYS[4]) or '', '^%d+ %d+') or ARGV[6]
 end
-local ttl, summary
+local summary = kept
 if kept then
-  ttl, summary = string.match(kept, '^(%d+) (.*)$')
-  longest = math.max(tonumber(ttl), ttl_of(ARGV[2]))
+  longest = tonumber(string.match(kept, '^%d+'))
 else
   local entries = unexpired(KEYS[1])
   local is_large = #entries / 2 > most
-  summary = table.concat(is_large and group(entries) or texts(entries), '\n')
-  if is_large then redis.call('SET', KEYS[3], string.format('%.0f', longest) .. ' ' .. summary, 'PX', ARGV[5]) end
+  summary = string.format('%.0f ', longest) .. table.concat(is_large and group(entries) or texts(entries), '\n')
+  if is_large then redis.call('SET', KEYS[3], summary, 'PX', ARGV[5]) end
 end
-if ARGV[2] ~= '' then redis.call('PEXPIRE', KEYS[1], math.ceil(longest / 1000)) end
+local own = ARGV[2] ~= '' and ttl_of(ARGV[2])
+if own and (not kept or own > longest) then
+  -- The key outlives every entry that is stored while the summary is kept.
+  redis.call('PEXPIRE', KEYS[1], math.ceil(math.max(longest, own) / 1000) + ARGV[5])
+end
 return { summary, unexpired(KEYS[2]), registry }
