@@ -39,7 +39,7 @@ export function openLongPoll(options: ConnectionOptions): TransportConnection {
       const response = await request.finally(() => clearTimeout(timeout));
       let hasChanged = false;
       // Without a pause only if the relay really held the request, or to let it hold the next one.
-      let mayRepeat = waits ? Date.now() - sentAtMs > LONG_POLL_S * 500 : !hasResponded || wasStale;
+      const wasHeld = !waits || Date.now() - sentAtMs > LONG_POLL_S * 500;
       if (response.ok || response.status === 304) {
         const register = response.ok ? await response.json() : { version: known };
         if (signal.aborted) return;
@@ -56,7 +56,7 @@ export function openLongPoll(options: ConnectionOptions): TransportConnection {
         if (code !== 'not_fresh') return reject(topic, code, closeCode);
         setFresh(topic, false);
       }
-      mayRepeat &&= !stale.has(topic) && requests.size <= MAX_LONG_POLLS;
+      const mayRepeat = wasHeld && !stale.has(topic) && requests.size <= MAX_LONG_POLLS;
       const pollMs = Math.max(POLL_PAUSE_MS, requests.size * POLL_PAUSE_PER_TOPIC_MS) * (0.5 + Math.random() / 2);
       await pause(hasChanged ? UPDATE_PAUSE_MS : mayRepeat ? 0 : pollMs, signal);
       if (signal.aborted) return;

@@ -182,8 +182,16 @@ describe('a long-poll connection', () => {
     await answers(503, { code: 'not_fresh' });
     expect(messages.at(-1)).toEqual({ type: 'freshness', fresh: false });
     expect(ends).toEqual([]);
-    await passes(5000);
+    await passes(4999);
+    expect(http.requests).toHaveLength(1);
+    vi.mocked(Math.random).mockReturnValue(0);
+    await passes(1);
     expect(wait()).toBeNull();
+    await answers(503, { code: 'not_fresh' });
+    await passes(2499);
+    expect(http.requests).toHaveLength(2);
+    vi.mocked(Math.random).mockReturnValue(1);
+    await passes(1);
     await answers(200, { topic: 'a/b', version: 5 });
     expect(messages.filter(({ type }) => type === 'freshness').at(-1)).toEqual({ type: 'freshness', fresh: false });
     await passes(5000);
@@ -248,7 +256,7 @@ describe('a long-poll connection', () => {
     topics = new Map(Array.from({ length: count }, (_, i) => [`t${i}`, 1]));
     await open();
     for (const request of [...http.requests]) await answers(304, undefined, request);
-    await passes(5000);
+    await passes(prefer === null ? 5000 : 0);
     expect([http.requests.length, wait()]).toEqual([count * 2, prefer]);
   });
 
@@ -297,6 +305,40 @@ describe('a long-poll connection', () => {
     await passes(60_000);
     expect(http.requests).toHaveLength(2);
     expect(ends).toEqual([]);
+  });
+
+  it.each<[number, unknown]>([
+    [200, { topic: 'a/b', version: 6 }],
+    [503, { code: 'relay_full' }],
+  ])(
+    'delivers nothing of a response with status %i that is read while its topic is unsubscribed',
+    async (...response) => {
+      await open();
+      http.last.answer(...response);
+      topics.delete('a/b');
+      connection.unsubscribe(['a/b']);
+      await passes();
+      expect([messages, ends]).toEqual([[], []]);
+    },
+  );
+
+  it('requests nothing for a topic that is unsubscribed in the same turn', async () => {
+    await open();
+    connection.subscribe(new Map([['c', null]]));
+    connection.unsubscribe(['c']);
+    await passes();
+    expect(http.requests).toHaveLength(1);
+  });
+
+  it('waits for changes of four topics as soon as the others are gone', async () => {
+    topics = new Map(Array.from({ length: 5 }, (_, i) => [`t${i}`, 1]));
+    await open();
+    for (const request of [...http.requests]) await answers(304, undefined, request);
+    await passes(5000);
+    topics.delete('t0');
+    connection.unsubscribe(['t0']);
+    for (const request of http.open.slice(-4)) await answers(304, undefined, request);
+    expect(http.open.slice(-4).map(({ headers }) => headers.get('prefer'))).toEqual(Array(4).fill('wait=25'));
   });
 
   it('sends a renewed token at once, since a waiting request would end with the old one', async () => {
