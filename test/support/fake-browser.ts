@@ -12,6 +12,8 @@ interface LockRequest {
 export class FakeBrowser {
   readonly document = Object.assign(new EventTarget(), { hidden: false });
   readonly window = new EventTarget();
+  /** What handlers of channels have thrown. */
+  readonly errors: unknown[] = [];
   readonly #channels = new Set<FakeChannel>();
   readonly #locks = new Map<string, LockRequest[]>();
 
@@ -47,17 +49,20 @@ export class FakeBrowser {
 
   constructor() {
     const channels = this.#channels;
+    const { errors } = this;
     this.BroadcastChannel = class extends FakeChannel {
       constructor(name: string) {
-        super(name, channels);
+        super(name, channels, errors);
       }
     };
   }
 
-  /** Stops the newest channel from sending and receiving, as if its tab were frozen. */
-  muteNewest(): void {
+  /** Returns a function that stops the newest channel from sending and receiving, as if its tab were frozen. */
+  muting(): () => void {
     const newest = [...this.#channels].at(-1);
-    if (newest) newest.isMute = true;
+    return () => {
+      if (newest) newest.isMute = true;
+    };
   }
 
   #grant(name: string): void {
@@ -82,12 +87,14 @@ export class FakeBrowser {
 class FakeChannel {
   readonly #name: string;
   readonly #channels: Set<FakeChannel>;
+  readonly #errors: unknown[];
   onmessage: Handler = null;
   isMute = false;
 
-  constructor(name: string, channels: Set<FakeChannel>) {
+  constructor(name: string, channels: Set<FakeChannel>, errors: unknown[]) {
     this.#name = name;
     this.#channels = channels;
+    this.#errors = errors;
     channels.add(this);
   }
 
@@ -97,7 +104,12 @@ class FakeChannel {
     for (const channel of this.#channels) {
       if (channel === this || channel.#name !== this.#name || this.isMute) continue;
       queueMicrotask(() => {
-        if (this.#channels.has(channel) && !channel.isMute) channel.onmessage?.({ data });
+        if (!this.#channels.has(channel) || channel.isMute) return;
+        try {
+          channel.onmessage?.({ data });
+        } catch (error) {
+          this.#errors.push(error);
+        }
       });
     }
   }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createConnector } from '../../../services/client/connector.ts';
 import type { Source, Status } from '../../../services/client/transport.ts';
@@ -182,6 +183,18 @@ describe('a connector', () => {
     expect([lasts(9999), lasts(9999), lasts(9999), lasts(10_000)]).toEqual([500, 1000, 2000, 500]);
   });
 
+  it('resets them also if topics that were added since then have no response', () => {
+    connection().closes(1006, '');
+    vi.advanceTimersByTime(500);
+    subscribed(7);
+    connector.subscribe(new Map([['news', null]]));
+    vi.advanceTimersByTime(10_000);
+    connection().delivers({ type: 'pong' });
+    connection().closes(1006, '');
+    vi.advanceTimersByTime(500);
+    expect(open()).toBe(1);
+  });
+
   it.each(['', 'soon', '7 s', 's 7', '-5'])(
     'reconnects as usual if a draining relay sets no time, but %j',
     (reason) => {
@@ -248,8 +261,14 @@ describe('a connector', () => {
     expect(connection().requests).toEqual(['ping']);
   });
 
-  it.each([1008, 1009, 1013, 4429])('waits longer after close code %d', (code) => {
-    connection().closes(code, '');
+  it.each([
+    [1008, ''],
+    [1009, ''],
+    [1013, ''],
+    [4429, ''],
+    [1013, '0'],
+  ])('waits longer after close code %d, whatever its reason is (%j)', (code, reason) => {
+    connection().closes(code, reason);
     vi.advanceTimersByTime(3999);
     expect(open()).toBe(0);
     vi.advanceTimersByTime(1);
@@ -292,6 +311,28 @@ describe('a connector', () => {
     expect(open()).toBe(1);
   });
 
+  it('is offline after the handler of a message has closed it', () => {
+    connector.close();
+    const statuses: Status[] = [];
+    const closing: Source = createConnector({
+      url: 'http://relay',
+      topics,
+      open: connections.opener(),
+      message: () => closing.close(),
+      status: (status) => statuses.push(status),
+    });
+    closing.connect();
+    subscribed(7);
+    expect(statuses).toEqual(['connecting', 'offline']);
+  });
+
+  it('accepts that a topic is unsubscribed from while it is offline', () => {
+    connection().closes(1006, '');
+    connector.unsubscribe(['chat']);
+    vi.advanceTimersByTime(500);
+    expect([open(), connection().requests]).toEqual([1, []]);
+  });
+
   it('pings when the network is back, until it is closed', () => {
     connector.close();
     const browser = new EventTarget();
@@ -307,6 +348,7 @@ describe('a connector', () => {
     expect(statuses.at(-1)).toBe('connecting');
     connection().closes(1006, '');
     online.close();
+    expect(getEventListeners(browser, 'online')).toEqual([]);
     const count = connections.all.length;
     browser.dispatchEvent(new Event('online'));
     vi.advanceTimersByTime(60_000);
@@ -332,6 +374,7 @@ describe('a connector', () => {
     page.dispatchEvent(new Event('visibilitychange'));
     expect(connection().requests).toEqual(['ping']);
     shown.close();
+    expect(getEventListeners(page, 'visibilitychange')).toEqual([]);
     vi.unstubAllGlobals();
   });
 

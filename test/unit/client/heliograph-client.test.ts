@@ -50,6 +50,7 @@ describe('a client', () => {
     ['https://relay/push/', 'wss://relay/push/ws?tries=3'],
     ['ws://relay//', 'ws://relay/ws?tries=3'],
     ['wss://relay/ws', 'wss://relay/ws/ws?tries=3'],
+    ['https://news.example', 'wss://news.example/ws?tries=3'],
     ['https://relay/a//?token=1#part', 'wss://relay/a/ws?tries=3'],
     ['/push', 'wss://app.example/push/ws?tries=3'],
   ])('connects to the relay at %s', (address, socketUrl) => {
@@ -100,11 +101,17 @@ describe('a client', () => {
       await open('http://relay', 'ann'),
       await open('http://other', true),
       await open('http://relay', false),
+      await open('http://relay', false),
     );
-    expect(sockets).toHaveLength(4);
+    expect(sockets).toHaveLength(5);
     for (const client of clients) client.close();
     await passes();
     vi.unstubAllGlobals();
+  });
+
+  it('has a connection of its own if the environment cannot share one', () => {
+    start({ topics: ['chat'], shared: true });
+    expect(heliograph.status).toBe('live');
   });
 
   it('calls a handler until it is removed', () => {
@@ -163,6 +170,45 @@ describe('a client', () => {
     expect(later).toHaveBeenCalledTimes(1);
   });
 
+  it('runs a watch as soon as the relay confirms its topic, on the connection of that time', async () => {
+    start({ topics: ['chat'] });
+    const [first, later] = [vi.fn(), vi.fn()];
+    heliograph.watch('news', first);
+    last().receives({ type: 'subscribed', topics: { news: 1 } });
+    expect(first).toHaveBeenCalledTimes(1);
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    last().closes(1006);
+    heliograph.watch('chat', later);
+    await passes(500);
+    last().opens();
+    expect(later).not.toHaveBeenCalled();
+    last().receives({ type: 'subscribed', topics: { chat: 1, news: 1 } });
+    expect(later).toHaveBeenCalledTimes(1);
+  });
+
+  it('asks for the update since the version of a watch that is behind', () => {
+    start({ topics: ['chat'] });
+    last().receives({ type: 'update', topic: 'chat', version: 5 });
+    heliograph.watch('chat', () => {}, { since: 3 });
+    expect(asked().at(-1)).toEqual({ type: 'subscribe', topics: { chat: 3 } });
+  });
+
+  it('ignores messages of types that it does not know', async () => {
+    start({ topics: ['chat'] });
+    const fetcher = vi.fn();
+    heliograph.watch('chat', fetcher, { since: 1 });
+    for (const type of ['close', 'known', 'status']) last().receives(JSON.stringify({ type }));
+    last().receives({ type: 'update', topic: 'chat', version: 2 });
+    await passes();
+    expect([fetcher.mock.calls.length, received]).toEqual([1, ['live', { topic: 'chat', version: 2 }]]);
+  });
+
+  it('reports an error that is not about a topic', () => {
+    start({ topics: ['chat'] });
+    last().receives({ type: 'error', code: 'invalid_message' });
+    expect(received).toContainEqual({ code: 'invalid_message' });
+  });
+
   it('runs a watch again and again while it is not live', async () => {
     start({ topics: ['chat'] });
     const fetcher = vi.fn();
@@ -213,11 +259,14 @@ describe('a client', () => {
 
   it('subscribes once to a topic that is named or watched twice', async () => {
     start({ topics: ['chat', 'chat'] });
-    const ends = [heliograph.watch('new', () => {}), heliograph.watch('new', () => {})];
-    expect(asked()).toEqual([
+    const ends = [heliograph.watch('new', () => {})];
+    const once = [
       { type: 'subscribe', topics: { chat: null } },
       { type: 'subscribe', topics: { new: null } },
-    ]);
+    ];
+    expect(asked()).toEqual(once);
+    ends.push(heliograph.watch('new', () => {}));
+    expect(asked()).toEqual(once);
     ends[0]?.();
     ends[0]?.();
     expect(asked()).toHaveLength(2);
@@ -289,14 +338,16 @@ describe('a client', () => {
     start({ topics: ['chat'] });
     const fetcher = vi.fn();
     const stop = heliograph.watch('chat', fetcher, { since: 1 });
+    heliograph.watch('chat', fetcher, { since: 1 });
     received.length = 0;
     heliograph.close();
     expect(received).toEqual(['offline']);
+    expect(vi.getTimerCount()).toBe(0);
     stop();
-    heliograph.watch('chat', fetcher);
+    heliograph.close();
     heliograph.subscribe('more');
     heliograph.unsubscribe('more');
-    heliograph.close();
+    heliograph.watch('chat', fetcher);
     expect(vi.getTimerCount()).toBe(0);
     await passes(3_600_000);
     expect([fetcher.mock.calls.length, sockets.length, received]).toEqual([0, 1, ['offline']]);
@@ -352,6 +403,20 @@ describe('a client', () => {
       await passes();
       expect(warnings).toEqual([['Heliograph', { topic: 'chat', code: 'content_behind', version: 1, expected: 2 }]]);
     });
+  });
+
+  it('does not run a watch for an update that the page shows already', async () => {
+    start({ topics: ['chat'] });
+    const fetcher = vi.fn();
+    heliograph.watch('chat', fetcher, { since: 1 });
+    heliograph.known('chat', 3);
+    heliograph.known('chat', 5, { previous: 4 });
+    last().receives({ type: 'update', topic: 'chat', version: 3 });
+    await passes();
+    expect(fetcher).not.toHaveBeenCalled();
+    last().receives({ type: 'update', topic: 'chat', version: 5 });
+    await passes();
+    expect(fetcher).toHaveBeenCalledTimes(1);
   });
 
   it('throws on an invalid version of known content', () => {
@@ -443,12 +508,19 @@ describe('a client', () => {
       expect(fetches).toHaveBeenCalledTimes(2);
     });
 
-    it('waits for each of several writes', async () => {
-      for (let i = 0; i < 2; i += 1) void heliograph.fetch('/comments', { method: 'DELETE' });
+    it.each(['FORGET', 'GETTER'])('takes the method %s for one that writes', async (method) => {
+      void heliograph.fetch('/comments', { method });
       await updated(2);
-      await app[0]?.answer();
       expect(fetches).not.toHaveBeenCalled();
-      await app[1]?.answer();
+    });
+
+    it('waits for each of several writes', async () => {
+      for (const method of ['DELETE', 'PATCH']) void heliograph.fetch('/comments', { method });
+      await updated(2);
+      for (const write of app) {
+        expect(fetches).not.toHaveBeenCalled();
+        await write.answer();
+      }
       expect(fetches).toHaveBeenCalledTimes(1);
     });
 

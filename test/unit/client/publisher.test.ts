@@ -1,8 +1,8 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PublishError, Publisher } from '../../../services/client/publisher.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PublishError, Publisher, versionHeaders } from '../../../services/client/publisher.ts';
 import { expectInTime, startStopwatch } from '../../support/elapsed.ts';
 import { WEBHOOK_SECRET } from '../../support/signed-headers.ts';
 
@@ -139,6 +139,35 @@ describe('a publisher', () => {
     const late = new Publisher({ url, token: 'x', timeoutMs: 500 }).publish('chat');
     await expect(late).rejects.toBeInstanceOf(PublishError);
     expectInTime(stopwatch.stop(), 1500); // retries alone would go on for a minute
+  });
+
+  it.each([
+    [0, [5000, 5000, 5000, 4800, 4000, 3000, 2000, 1000]],
+    [1000, [6000, 6000, 6000, 5800, 5000, 4000, 3000, 2000, 1000]],
+  ])(
+    'repeats a call after growing delays until its timeout, and gives each 5 s, in addition to %d ms for receipts',
+    async (deliveredWithinMs, expected) => {
+      vi.useFakeTimers();
+      vi.spyOn(Math, 'random').mockReturnValue(0.5);
+      vi.stubGlobal('fetch', async () => new Response('', { status: 503 }));
+      const limits = vi.spyOn(AbortSignal, 'timeout');
+      const publisher = new Publisher({ url, token: 'x', timeoutMs: 5500 });
+      const failure = publisher.publish('chat', {}, { deliveredWithinMs }).catch((error) => error);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(await failure).toMatchObject({ status: 503 });
+      expect(limits.mock.calls.flat()).toEqual(expected);
+      vi.restoreAllMocks();
+      vi.unstubAllGlobals();
+      vi.useRealTimers();
+    },
+  );
+
+  it('returns the header that tells a page which versions it shows, or has written', () => {
+    const versions = [
+      { topic: 'chat', version: 7, previous: 5 },
+      { topic: 'news', version: 6 },
+    ];
+    expect(versionHeaders(versions)).toEqual({ 'Heliograph-Version': 'chat=7;previous=5, news=6' });
   });
 
   it.each([{}, { secret: WEBHOOK_SECRET, token: 'x' }])('requires exactly one credential: %j', (credentials) => {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { recordVersions } from '../../../services/client/known-versions.ts';
 import { createTabSource } from '../../../services/client/tab-source.ts';
@@ -33,6 +34,7 @@ describe('tabs that share a connection', () => {
     vi.stubGlobal('addEventListener', browser.window.addEventListener.bind(browser.window));
   });
   afterEach(() => {
+    expect(browser.errors).toEqual([]);
     vi.unstubAllGlobals();
     vi.restoreAllMocks();
     vi.useRealTimers();
@@ -74,8 +76,10 @@ describe('tabs that share a connection', () => {
     await says({ type: 'subscribed', topics: { x: 1, y: 2 } });
     expect([a.statuses.at(-1), b.statuses.at(-1)]).toEqual(['live', 'live']);
     expect([a.topics, b.topics]).toEqual([new Map([['x', 1]]), new Map([['y', 2]])]);
+    const { length } = b.statuses;
     await says({ type: 'freshness', fresh: false });
-    expect([a.statuses.at(-1), b.statuses.at(-1)]).toEqual(['stale', 'stale']);
+    await says({ type: 'freshness', fresh: false });
+    expect([a.statuses.at(-1), b.statuses.slice(length)]).toEqual(['stale', ['stale']]);
   });
 
   it('receive the updates that each of them lacks, and none twice', async () => {
@@ -95,8 +99,20 @@ describe('tabs that share a connection', () => {
     await says({ type: 'subscribed', topics: { x: 9 } });
     const b = await open({ x: null });
     expect(connections.last.requests).toContain('subscribe x');
+    expect(connections.last.options.topics.get('x')).toBe(9);
     await says({ type: 'subscribed', topics: { x: 9 } });
     expect(b.topics.get('x')).toBe(9);
+  });
+
+  it('learn the status from the leader, which connects for a tab without topics as well', async () => {
+    await open({});
+    expect(connections.open).toBe(1);
+    await says({ type: 'pong' });
+    const b = await open({});
+    expect(b.statuses).toEqual(['connecting', 'live']);
+    new browser.BroadcastChannel('relay').postMessage({ leads: true }); // of another leader, for a moment
+    await passes();
+    expect(connections.open).toBe(1);
   });
 
   it('unsubscribe when the last tab does', async () => {
@@ -139,7 +155,7 @@ describe('tabs that share a connection', () => {
   it('replace a leader that does not respond, and end with one connection', async () => {
     const tabs = [await open({ x: 1 })];
     await says({ type: 'subscribed', topics: { x: 1 } });
-    browser.muteNewest();
+    browser.muting()();
     tabs.push(await open({ x: 1 }));
     await passes(9999);
     expect(connections.all).toHaveLength(1);
@@ -150,17 +166,35 @@ describe('tabs that share a connection', () => {
     expect(tabs.map(({ statuses }) => statuses.at(-1))).toEqual(['live', 'live']);
     await passes(40_000);
     expect(connections.open).toBe(1);
+    tabs[1]?.source.close();
+    await passes();
+    expect([connections.open, tabs[0]?.statuses.at(-1)]).toEqual([1, 'connecting']); // it leads again
   });
 
-  it('notice a silent leader by themselves', async () => {
+  it('notice a silent leader by themselves, whatever they send each other', async () => {
+    await open({ x: 1 });
+    const mute = browser.muting();
     await open({ x: 1 });
     await says({ type: 'subscribed', topics: { x: 1 } });
-    browser.muteNewest();
+    mute();
     await passes(45_000 + 9999);
     expect(connections.all).toHaveLength(1);
     await passes(1);
     expect(connections.all).toHaveLength(2);
     expect(connections.open).toBe(1);
+  });
+
+  it('do not replace a silent leader while they are hidden', async () => {
+    await open({ x: 1 });
+    browser.muting()();
+    browser.document.hidden = true;
+    const request = vi.spyOn(browser.locks, 'request');
+    await passes(120_000);
+    expect(request).not.toHaveBeenCalled();
+    browser.document.hidden = false;
+    browser.document.dispatchEvent(new Event('visibilitychange'));
+    await passes(10_000);
+    expect(request).toHaveBeenCalled();
   });
 
   it('hold a connection each if the browser denies locks, and do not request them again', async () => {
@@ -183,6 +217,26 @@ describe('tabs that share a connection', () => {
     a.source.close();
     await passes(120_000);
     expect([connections.open, connections.all.length, vi.getTimerCount()]).toEqual([0, 1, 0]);
+    const listeners = [
+      ...['online', 'pagehide', 'pageshow'].map((type) => getEventListeners(browser.window, type)),
+      ...['freeze', 'resume', 'visibilitychange'].map((type) => getEventListeners(browser.document, type)),
+    ];
+    expect(listeners.flat()).toEqual([]);
+  });
+
+  it('open nothing if they are closed before they lead', async () => {
+    const source = createTabSource({
+      name: 'relay',
+      url: 'http://relay',
+      topics: new Map([['x', 1]]),
+      open: connections.opener(),
+      message() {},
+      status() {},
+    });
+    source.connect();
+    source.close();
+    await passes(120_000);
+    expect([connections.all.length, vi.getTimerCount()]).toEqual([0, 0]);
   });
 
   it.each([
@@ -212,6 +266,34 @@ describe('tabs that share a connection', () => {
     browser.window.dispatchEvent(shown(false));
     await passes();
     expect([connections.open, connections.all.length]).toEqual([1, 1]);
+  });
+
+  it('ping the relay over the leader when another tab is shown or online again, not when it is hidden', async () => {
+    await open({ x: 1 });
+    const { document, window } = new FakeBrowser();
+    vi.stubGlobal('document', document);
+    vi.stubGlobal('addEventListener', window.addEventListener.bind(window));
+    await open({ x: 1 });
+    await says({ type: 'subscribed', topics: { x: 1 } });
+    const { length } = connections.last.requests;
+    document.dispatchEvent(new Event('visibilitychange'));
+    await passes();
+    expect(connections.last.requests.slice(length)).toEqual(['ping']);
+    window.dispatchEvent(new Event('online'));
+    await passes();
+    document.hidden = true;
+    document.dispatchEvent(new Event('visibilitychange'));
+    await passes();
+    expect(connections.last.requests.slice(length)).toEqual(['ping', 'ping']);
+  });
+
+  it('subscribe again from an older version', async () => {
+    const a = await open({ x: 9 });
+    await says({ type: 'subscribed', topics: { x: 9 } });
+    a.source.subscribe(new Map([['x', 7]]));
+    await passes();
+    expect(connections.last.requests.at(-1)).toBe('subscribe x');
+    expect(connections.last.options.topics).toEqual(new Map([['x', 7]]));
   });
 
   it('do not ping the leader when they are hidden', async () => {

@@ -165,6 +165,11 @@ describe('a connection with a token', () => {
     expect(connections.all).toHaveLength(1);
     const [first, second] = connections.last.requests;
     expect([first, connections.last.requests.length]).toEqual([second, 2]);
+    connections.last.delivers({ type: 'error', code: 'keys_unavailable' });
+    await passes(999);
+    expect(connections.last.requests).toHaveLength(2);
+    await passes(1);
+    expect(connections.last.requests).toHaveLength(3);
   });
 
   it('sends the same token on the next connection while it is not due for renewal', async () => {
@@ -202,12 +207,17 @@ describe('a connection with a token', () => {
     expect(connections.last.options.token).toBe('t2');
   });
 
-  it('reconnects at once with another token if an accepted one expires, without an error', async () => {
+  it.each([
+    ['and the relay says so', refuse],
+    ['and the relay only closes', () => connections.last.closes(4401)],
+  ])('reconnects soon with another token if an accepted one expires, %s, without an error', async (_, expires) => {
     let calls = 0;
     await start(() => `t${++calls}`);
     works();
-    refuse();
-    await passes(1000);
+    expires();
+    await passes(499);
+    expect(connections.all).toHaveLength(1);
+    await passes(1);
     expect(connections.last.options.token).toBe('t2');
     expect(errors).toEqual([]);
   });
@@ -279,7 +289,7 @@ describe('a connection with a token', () => {
       return 't';
     });
     expect(errors).toEqual(['token_failed']);
-    expect(connections.all).toHaveLength(0);
+    expect([connections.all.length, statuses.at(-1)]).toEqual([0, 'offline']);
     await passes(500);
     expect(connections.last.options.token).toBe('t');
   });
@@ -297,6 +307,21 @@ describe('a connection with a token', () => {
     source?.close();
     await passes(5000);
     expect(connections.all).toHaveLength(0);
+  });
+
+  it('reports nothing if it was closed while the token was loading', async () => {
+    await start(() => new Promise((_, reject) => setTimeout(() => reject(new Error('away')), 1000)));
+    source?.close();
+    await passes(5000);
+    expect(errors).toEqual([]);
+  });
+
+  it('sends nothing if there is no other token when it is due for renewal, and keeps the connection', async () => {
+    const given = [tokenFor(20_000)];
+    await start(() => given.shift());
+    works();
+    await passes(16_000);
+    expect([connections.all.length, connections.last.requests]).toEqual([1, []]);
   });
 
   it.each([
