@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import type { Broker, RelayLoad } from '../../services/shared/broker/broker.ts';
+import type { Broker, FeedHandler, RelayLoad } from '../../services/shared/broker/broker.ts';
 import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
 import {
   LOAD_TTL_MS,
@@ -37,8 +37,9 @@ describe('the relay registry, after Redis lost entries', () => {
     const prefix = randomPrefix();
     const record = new RedisKeys({ prefix, partitions: 1 }).registry();
     const { connect } = redisBrokers({ REDIS_URL: url, HELIOGRAPH_PREFIX: prefix });
-    const start = async () => {
+    const start = async (handler?: FeedHandler) => {
       const broker = connect();
+      if (handler) broker.setFeedHandler(handler);
       brokers.push(broker);
       await broker.start();
       return broker;
@@ -54,7 +55,7 @@ describe('the relay registry, after Redis lost entries', () => {
       },
       /** Starts a relay. Returns a function that registers it. */
       async relay(name: string, ttlMs = TTL_MS) {
-        const broker = await start();
+        const broker = await start({ deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} });
         const register = () => broker.exchangeLoad(name, { connections: 7, ttlMs });
         await register();
         return register;
@@ -191,11 +192,15 @@ describe('the relay registry, after Redis lost entries', () => {
   it('is incomplete after Redis restarted with older data', async () => {
     await using redis = await RedisProcess.start();
     const cluster = connectTo(redis.url);
-    await cluster.relay('one');
+    const one = await cluster.relay('one');
     await askRedis(redis.port, 'SAVE');
     await cluster.relay('cut off');
+    await one();
     await redis.kill();
     await redis.run(['--appendonly', 'no']);
+    await eventually(one);
+    // Noticed by the first relay: the record has the time of the loss.
+    expect(await askRedis(redis.port, 'GET', cluster.record)).toMatch(/^\d+ [1-9]\d+ /);
     const membership = await cluster.webhook();
     expect(await membership()).toEqual({ relays: ['one'], missing: 1 });
   });
@@ -279,7 +284,9 @@ describe('the relay registry of a large cluster', () => {
 
   it('is read by one exchange a second, whatever the number of relays', async () => {
     const redis = await RedisProcess.start();
-    const broker = redisBrokers({ REDIS_URL: redis.url, REDIS_TIMEOUT: '30s' }).connect();
+    const prefix = randomPrefix();
+    const env = { REDIS_URL: redis.url, HELIOGRAPH_PREFIX: prefix, REDIS_TIMEOUT: '30s' };
+    const broker = redisBrokers(env).connect();
     await broker.start();
     const exchangeAll = () =>
       Promise.all(
@@ -297,6 +304,8 @@ describe('the relay registry of a large cluster', () => {
     // Each reads the receipt queries. All entries are read again only if the second is over.
     expect((await readsOfEntries()) - reads - 200).toBeLessThan(20);
     expect(((await bytesSent()) - bytes) / 200).toBeLessThan(4096);
+    const entries = String(await askRedis(redis.port, 'HVALS', new RedisKeys({ prefix, partitions: 4 }).relays()));
+    expect(entries).not.toContain('returned'); // nothing was lost
     await broker.stop();
     await redis.stop();
   });

@@ -123,6 +123,11 @@ describe('the settings of a process', () => {
     const checking = createSettings();
     await checking.settings.agree(checking.store);
     expect([checking.redis.stored, checking.redis.sets]).toEqual([null, 0]);
+    checking.redis.stored = OWN;
+    await checking.settings.agree(checking.store);
+    checking.redis.stored = null;
+    await checking.settings.agree(checking.store);
+    expect([checking.settings.difference, checking.events]).toEqual([undefined, []]); // missing is not different
     const running = createSettings({ storeAfterMs: 1500 });
     running.redis.stored = OWN;
     await running.settings.agree(running.store);
