@@ -15,13 +15,14 @@ const setupFiles = ['test/support/limits-by-load.ts'];
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 4, // most system tests wait most of the time
+    maxWorkers: 5, // most system tests wait most of the time
     sequence: { sequencer: LongestFirst },
     // CI counts from the JSON report.
     reporters: process.env.CI ? ['default', ['json', { outputFile: 'coverage/report.json' }]] : ['default'],
     projects: [
       {
         extends: true,
+        // A process for each file would double their CPU time.
         test: { name: 'unit', include: UNIT, setupFiles, isolate: false },
       },
       {

@@ -34,7 +34,8 @@ describe('receipts', () => {
     ]);
     client = await WsClient.open(`ws://127.0.0.1:${services[1]?.port}/ws?topic=chat`);
     await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
-    monitor = await new Redis(redis.url).monitor();
+    // Again if a call of a service arrived together with the reply: ioredis takes it for a second one.
+    monitor = await eventually(() => new Redis(redis.url, { retryStrategy: () => null }).monitor());
     monitor.on('monitor', (_time, args: string[], source: string) => {
       const [name = '', ...rest] = args.map(String);
       if (source === 'lua') calls.at(-1)?.inside.push(name.toLowerCase());
@@ -75,19 +76,24 @@ describe('receipts', () => {
       for (let n = 0; n < 20; n += 1) await publishCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' });
     };
     await publish(); // loads the script
-    const before = await callsBy(publish);
+    // A relay on a busy machine may subscribe again meanwhile, but not each time.
+    const callsByUpdates = () =>
+      eventually(async () => {
+        const calls = await callsBy(publish);
+        expect(calls.map(({ name }) => name)).toEqual(Array(20).fill('evalsha'));
+        return calls;
+      });
+    const before = await callsByUpdates();
     const queried = await callsBy(async () => {
       expect((await waitingCall(webhook, WEBHOOK_TOKEN, { topic: 'chat' })).status).toBe(200);
     });
-    const after = await callsBy(publish);
+    const after = await callsByUpdates();
 
     // The server's identity is read once a second, the TTL of a register is renewed once in a while.
     const rare = ['time', 'info', 'hmget', 'pexpire'];
     const written = ({ inside }: Call) => inside.filter((name) => !rare.includes(name)).join(' ');
-    for (const calls of [before, after]) {
-      expect(calls.map(({ name }) => name)).toEqual(Array(20).fill('evalsha'));
+    for (const calls of [before, after])
       expect(new Set(calls.map(written))).toEqual(new Set(['hset zadd publish hset']));
-    }
     const all = queried.reduce((sum, { inside }) => sum + 1 + inside.length, 0);
     console.info(
       `with two relays, an update with a wait costs Redis ${queried.length} calls and ${all} commands in all ` +
