@@ -17,10 +17,10 @@ it('a relay says that it has returned for as long as the registry may count as i
 
 it('a relay that registers after a loss, before others notice it, does not say that it has returned', () => {
   const relays = new RegisteredRelays({ monotonicMs: () => 0 });
-  relays.learn({ registry: '7 0', count: 1, ttlMs: 12_200 });
-  relays.learn({ registry: '7 7', count: 2, ttlMs: 12_200 });
+  relays.learn({ registry: '70 0', count: 1, ttlMs: 12_200 });
+  relays.learn({ registry: '70 70', count: 2, ttlMs: 12_200 });
   expect(relays.entry).toEqual({ seen: 2 });
-  relays.learn({ registry: '7 9', count: 1, ttlMs: 12_200 });
+  relays.learn({ registry: '70 90', count: 1, ttlMs: 12_200 });
   expect(relays.entry).toEqual({ seen: 2, returned: true });
 });
 
