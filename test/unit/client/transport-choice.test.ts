@@ -81,6 +81,31 @@ describe('the choice of a transport', () => {
     expect(connections.open).toBe(1);
   });
 
+  it('stays with the best while that works', () => {
+    start();
+    works();
+    passes(3_600_000);
+    expect([connections.names, statuses.at(-1)]).toEqual([['websocket'], 'live']);
+  });
+
+  it('waits as usual after a failure that selects no next one, and after that of the last one', () => {
+    start();
+    for (const _ of ['sse', 'longpoll']) {
+      fails();
+      vi.advanceTimersByTime(250);
+    }
+    works();
+    for (const delayMs of [500, 1000, 2000, 4000]) {
+      const { length } = connections.names;
+      fails();
+      vi.advanceTimersByTime(delayMs - 1);
+      expect(connections.names).toHaveLength(length);
+      vi.advanceTimersByTime(1);
+      expect(connections.names).toHaveLength(length + 1);
+    }
+    expect(connections.names.slice(2)).toEqual([...Array(4).fill('longpoll'), 'websocket']);
+  });
+
   it('stays with one that has worked for two failures, and falls back after three', () => {
     start();
     works();
@@ -211,6 +236,10 @@ describe('the choice of a transport', () => {
     source?.unsubscribe(['news']);
     source?.wake();
     expect(connections.last.requests).toEqual(['subscribe news', 'unsubscribe news', 'ping']);
+    const openers = [['websocket', connections.opener()]] as const;
+    const deps = { url: 'http://relay', topics, triesLeft: 3, message() {}, closed() {} };
+    createTransportChoice({ openers, key: 'relay' })(deps).auth('t2');
+    expect(connections.last.requests).toEqual(['auth t2']);
   });
 
   it('uses only the permitted ones', () => {
