@@ -309,11 +309,15 @@ describe('a connection with a token', () => {
     expect(connections.all).toHaveLength(0);
   });
 
-  it('reports nothing if it was closed while the token was loading', async () => {
-    await start(() => new Promise((_, reject) => setTimeout(() => reject(new Error('away')), 1000)));
+  it('neither reports nor repeats a renewal that fails after it was closed', async () => {
+    const away = () => new Promise<string>((_, reject) => setTimeout(() => reject(new Error('away')), 1000));
+    const load = vi.fn(() => (load.mock.calls.length === 1 ? tokenFor(20_000) : away()));
+    await start(load);
+    works();
+    await passes(16_000);
     source?.close();
-    await passes(5000);
-    expect(errors).toEqual([]);
+    await passes(60_000);
+    expect([errors, load.mock.calls.length, vi.getTimerCount()]).toEqual([[], 2, 0]);
   });
 
   it('sends nothing if there is no other token when it is due for renewal, and keeps the connection', async () => {
