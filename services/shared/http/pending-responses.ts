@@ -18,7 +18,7 @@ export class PendingResponses {
     }
     pending.add(response);
     this.#bySocket.set(socket, pending);
-    response.on('close', () => pending.delete(response)); // emitted once; `once` would cost twice as much
+    response.on('close', () => pending.delete(response)); // emitted once, so that no listener has to be removed
     return true;
   }
 
