@@ -7,7 +7,6 @@ import {
   type Witness,
 } from '../shared/broker/broker.ts';
 import type { Clock, Timer } from '../shared/clock.ts';
-import { InFlight } from '../shared/http/in-flight.ts';
 import type { Topic } from '../shared/update/topic.ts';
 import type { UpdateBody, Version } from '../shared/update/update.ts';
 
@@ -69,8 +68,6 @@ export class ClusterPublisher {
    * @throws {AppError} `broker_unavailable`, or `not_replicated` if too few replicas confirmed
    */
   async publish(topics: readonly Topic[], body: UpdateBody): Promise<readonly PublishedTopic[]> {
-    const [first] = topics;
-    if (first !== undefined && topics.length === 1) return this.#publish(this.#broker.partitionOf(first), topics, body);
     const byPartition = new Map<number, Topic[]>();
     for (const topic of topics) {
       const partition = this.#broker.partitionOf(topic);
@@ -248,7 +245,7 @@ interface ChainedReply extends Pick<Published, 'version' | 'epoch' | 'assignedBe
 class AssignmentChain {
   #started = 0;
   /** The calls in progress, oldest first. */
-  readonly #inProgress = new InFlight<number>();
+  readonly #inProgress = new Set<number>();
   /** The replies that arrived since the oldest call in progress started, oldest first. */
   readonly #replies: ChainedReply[] = [];
 
@@ -273,7 +270,7 @@ class AssignmentChain {
   /** Ends a call, whether it succeeded or failed, and forgets the replies that overlap no call in progress. */
   end(call: number): void {
     this.#inProgress.delete(call);
-    const { oldest = Number.POSITIVE_INFINITY } = this.#inProgress;
+    const [oldest = Number.POSITIVE_INFINITY] = this.#inProgress;
     while ((this.#replies[0]?.startedBefore ?? oldest) < oldest) this.#replies.shift();
   }
 }

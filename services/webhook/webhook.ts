@@ -9,7 +9,6 @@ import { OPENAPI_PATH } from '../shared/contract/openapi.ts';
 import { AppError } from '../shared/errors.ts';
 import { allowMethods } from '../shared/express/allow-methods.ts';
 import { serveBytes } from '../shared/express/assets.ts';
-import { combine } from '../shared/express/combine.ts';
 import { createDiscardRest } from '../shared/express/discard-rest.ts';
 import { doNotCache } from '../shared/express/do-not-cache.ts';
 import { createErrorHandler } from '../shared/express/error-handler.ts';
@@ -139,17 +138,9 @@ export function createWebhook(deps: {
 
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
-  app.use(
-    combine(
-      assignRequestId,
-      stats.recordRequests,
-      createMeasure({ report: metrics }),
-      createDiscardRest(),
-      doNotCache,
-      // Responses are never shown as pages; if one is, it may load nothing.
-      helmet({ contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"] } } }),
-    ),
-  );
+  app.use(assignRequestId, stats.recordRequests, createMeasure({ report: metrics }), createDiscardRest(), doNotCache);
+  // Responses are never shown as pages; if one is, it may load nothing.
+  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"] } } }));
   app.all(
     '/webhook',
     allowMethods('POST'),

@@ -9,7 +9,7 @@ const MAX_DISCARD_MS = 1000;
  */
 export function createDiscardRest(): RequestHandler {
   return (request, response, next) => {
-    response.on('finish', () => {
+    response.once('finish', () => {
       if (request.complete) return;
       let remaining = MAX_DISCARDED_BYTES;
       const cutOff = setTimeout(() => request.destroy(), MAX_DISCARD_MS);

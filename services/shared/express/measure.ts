@@ -14,7 +14,7 @@ export interface RequestReport {
 export function createMeasure(deps: { report: RequestReport }): RequestHandler {
   return (_request, response, next) => {
     const begun = performance.now();
-    response.on('close', () => {
+    response.once('close', () => {
       const status = response.writableFinished ? response.statusCode : undefined;
       deps.report.requestEnded(status, (performance.now() - begun) / 1000, errorCodeOf(response));
     });

@@ -80,7 +80,7 @@ export function createHttpServer(options: {
     if (!pending.add(request.socket, response)) return;
     inProgress.add(response);
     if (isStopping) response.shouldKeepAlive = false;
-    response.on('close', () => inProgress.delete(response));
+    response.once('close', () => inProgress.delete(response));
     if (isAllowedHost && !isAllowedHost(request.headers.host ?? '')) {
       const error = new AppError('host_forbidden');
       refused?.(error.status, error.code);

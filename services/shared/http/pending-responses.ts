@@ -18,7 +18,7 @@ export class PendingResponses {
     }
     pending.add(response);
     this.#bySocket.set(socket, pending);
-    response.on('close', () => pending.delete(response)); // emitted once, so that no listener has to be removed
+    response.once('close', () => pending.delete(response));
     return true;
   }
 

@@ -89,10 +89,10 @@ export class BodyReader {
       };
       this.#pending.add(body);
       request.on('data', collect);
-      request.on('end', () => {
+      request.once('end', () => {
         if (end()) resolve(bytes.subarray(0, size));
       });
-      request.on('error', (error) => {
+      request.once('error', (error) => {
         if (end()) reject(error);
       });
     });
