@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { AppError } from '../../services/shared/errors.ts';
 import type { Topic } from '../../services/shared/update/topic.ts';
 import { seedsFrom } from './expect-promise.ts';
 import type { RedisData } from './redis-data.ts';
 import { runSchedule } from './run-simulation.ts';
 import type { Sabotage } from './sabotage.ts';
-import type { SimulatedRelay } from './simulated-relay.ts';
+import { REPAIR_INTERVAL_MS, type SimulatedRelay } from './simulated-relay.ts';
 import type { SimulatedShard } from './simulated-shard.ts';
 import type { SimulatedWebhook } from './simulated-webhook.ts';
 import type { Simulation } from './simulation.ts';
@@ -170,7 +171,7 @@ async function publishToReplacedMaster(simulation: Simulation): Promise<void> {
  * Returns the number of clients without that update a second later.
  */
 async function reloadAfterDigest(simulation: Simulation): Promise<number> {
-  const { relays, webhooks, clients, time } = simulation;
+  const { relays, webhooks, time } = simulation;
   const [one, two] = webhooks as [SimulatedWebhook, SimulatedWebhook];
   const [relay] = relays as [SimulatedRelay];
   const { broker } = relay;
@@ -193,13 +194,103 @@ async function reloadAfterDigest(simulation: Simulation): Promise<number> {
   broker.read = read; // no client of this relay wants the topic
   await time.runFor(1000);
   await published;
+  return clientsBehind(simulation, relay, lost);
+}
+
+/** Returns the number of a relay's clients without the newest update of a topic. */
+function clientsBehind({ app, clients }: Simulation, relay: SimulatedRelay, topic: Topic): number {
   return [...clients].filter(
     (client) =>
       client.receives &&
       client.connection?.relay === relay &&
-      client.topics.includes(lost) &&
-      simulation.app.missing(lost, client.page.shown(lost)),
+      client.topics.includes(topic) &&
+      app.missing(topic, client.page.shown(topic)),
   ).length;
+}
+
+/** Closes a link, which connects again at once. */
+function closeLink(shard: SimulatedShard, link: string): void {
+  shard.misroute(link);
+  shard.reroute(link);
+}
+
+/** All calls fail for several intervals. After that, the signals of an update do not arrive. */
+async function failCallsThenLoseSignals(simulation: Simulation): Promise<void> {
+  const { cluster, time } = simulation;
+  await time.runFor(5000);
+  cluster.network.callFailure = 1;
+  await time.runFor(7000);
+  cluster.network.callFailure = 0;
+  await loseSignals(simulation);
+}
+
+/**
+ * A replica is promoted, and accepts an update while no relay subscribes to it yet. Relays subscribe there, but list and read what
+ * the replaced master has, until their commands reach the new one too.
+ */
+async function readFromReplacedMaster(simulation: Simulation): Promise<void> {
+  const { relays, webhooks, time } = simulation;
+  const { lost, shard } = inOnePartition(simulation);
+  const subscribers = relays.map(({ process }) => `${process.name}/subscriber`);
+  await time.runFor(5000);
+  for (const link of subscribers) shard.blackhole(link);
+  shard.failOver(relays.map(({ process }) => `${process.name}/commands`));
+  await time.runFor(500);
+  await publishBy(simulation, webhooks[0] as SimulatedWebhook, lost);
+  for (const link of subscribers) shard.restore(link);
+  await time.runFor(8000);
+  shard.healSplit();
+  await time.runFor(5000);
+}
+
+/**
+ * The reply to a probe is lost, and its marker is late: it arrives after the next probe was sent, in front of the signal of an
+ * update, which is lost. Returns the number of clients without that update more than an interval and a quarter later.
+ */
+async function delayMarker(simulation: Simulation): Promise<number> {
+  const { cluster, relays, webhooks, time } = simulation;
+  const [relay] = relays as [SimulatedRelay];
+  const { lost, shard } = inOnePartition(simulation);
+  const { master } = shard;
+  await time.runFor(5000);
+  await untilDigested(simulation);
+  let published: Promise<void> | undefined;
+  const publishMarker = master.publishMarker.bind(master);
+  master.publishMarker = (channel, text) => {
+    const isLate = channel.startsWith(relay.process.name) && !published;
+    cluster.network.signalDelayMs = isLate ? 1500 : 0;
+    publishMarker(channel, text);
+    cluster.network.signalDelayMs = 0;
+    if (!isLate) return;
+    relay.broker.dropSignals();
+    closeLink(shard, `${relay.process.name}/commands`);
+    published = startPublishing(simulation, webhooks[0] as SimulatedWebhook, lost);
+  };
+  while (!published) await time.runFor(10);
+  await time.runFor(1.3 * 1.1 * REPAIR_INTERVAL_MS);
+  master.publishMarker = publishMarker;
+  await published;
+  return clientsBehind(simulation, relay, lost);
+}
+
+/**
+ * After the connection of signals was replaced, and changes were listed, topics cannot be subscribed to for a while, and an
+ * update follows. Returns the number of clients without it more than an interval and a quarter later.
+ */
+async function failSubscriptions(simulation: Simulation): Promise<number> {
+  const { relays, webhooks, time } = simulation;
+  const [relay] = relays as [SimulatedRelay];
+  const { lost, shard } = inOnePartition(simulation);
+  await time.runFor(5000);
+  const watch = relay.broker.watch.bind(relay.broker);
+  relay.broker.watch = () => Promise.reject(new AppError('broker_unavailable'));
+  closeLink(shard, `${relay.process.name}/subscriber`);
+  await time.runFor(5000);
+  await publishBy(simulation, webhooks[0] as SimulatedWebhook, lost);
+  await time.runFor(1.3 * 1.1 * REPAIR_INTERVAL_MS);
+  const behind = clientsBehind(simulation, relay, lost);
+  relay.broker.watch = watch;
+  return behind;
 }
 
 /** Returns when the floor of each partition was last raised. */
@@ -252,6 +343,8 @@ describe.each<[string, string, Sabotage, Schedule]>([
   ['FLOOR', 'the master restarts with older data', 'floor', restartWithOlderData],
   ['REPAIR', 'signals do not arrive', 'repair', loseSignals],
   ['FALLBACK', 'signals do not arrive', 'fallback', loseSignals],
+  ['NEXT_ROUND', 'all calls fail for a while', 'next-round', failCallsThenLoseSignals],
+  ['CONTINUED', 'relays list what a replaced master has', 'continued', readFromReplacedMaster],
   ['MARKER_SERVER', 'a replica between master and relays loses signals', 'marker-server', resynchronizeReplica],
   ['RESUME', 'all relays are replaced', 'resume', replaceRelays],
   ['LAST', 'the clock steps back', 'last', stepClockBack],
@@ -273,6 +366,8 @@ describe.each<[string, string, Sabotage, Schedule]>([
 /** The same for rules that keep clients from waiting until the loss is detected, or from fetching for nothing. */
 describe.each<[string, string, Sabotage, (simulation: Simulation) => Promise<number>]>([
   ['LISTED', 'Redis loads older data after a digest', 'listed', reloadAfterDigest],
+  ['MARKER_NUMBER', 'a marker is late', 'marker-number', delayMarker],
+  ['RELAPSED', 'topics cannot be subscribed to again', 'relapsed', failSubscriptions],
   ['REPLID', 'a master takes another replication id', 'replication-id', replaceReplicationIds],
   ['RAISE_ORDER', 'a raise overtakes a digest', 'raise-order', overtakeDigests],
 ])('rule %s, if %s:', (_rule, _event, sabotage, schedule) => {

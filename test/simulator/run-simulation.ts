@@ -9,7 +9,7 @@ import { NETWORK_FAULTS } from './network-faults.ts';
 import { PROCESS_FAULTS } from './process-faults.ts';
 import { Recovery } from './recovery.ts';
 import { REDIS_FAULTS } from './redis-faults.ts';
-import type { Sabotage } from './sabotage.ts';
+import { type Sabotage, sabotageHubs } from './sabotage.ts';
 import { FLOOR_SPREAD_MS, REPAIR_INTERVAL_MS } from './simulated-relay.ts';
 import { Simulation } from './simulation.ts';
 import { installVirtualGlobals } from './virtual-globals.ts';
@@ -105,6 +105,7 @@ async function runScript(
   const simulation = new Simulation({ seed, time, sabotage });
   const { random, trace } = simulation;
   const uninstall = installVirtualGlobals(time, random.fork('pages'), simulation.fetch);
+  const restoreHubs = sabotageHubs(sabotage);
   try {
     const monitor = new FreshnessMonitor(simulation);
     await time.runFor(3000);
@@ -122,6 +123,7 @@ async function runScript(
       ...times,
     };
   } finally {
+    restoreHubs();
     uninstall();
   }
 }

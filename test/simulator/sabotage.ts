@@ -1,3 +1,5 @@
+import { Partition } from '../../services/relay/hub/partition.ts';
+import { TopicInterest } from '../../services/relay/hub/topic-interest.ts';
 import type { Accept, ConnectionOwner } from '../../services/relay/transport/transport.ts';
 import type {
   BrokerFeed,
@@ -20,7 +22,10 @@ type RelaySabotage =
   | 'resume'
   | 'catch-up'
   | 'registration'
-  | 'settings';
+  | 'settings'
+  | 'next-round'
+  | 'continued'
+  | 'relapsed';
 /**
  * The same for the scripts: the identity of the server is not compared (`epoch`), another replication id alone is a loss
  * (`replication-id`), or a version may be below the last one of its partition (`last`).
@@ -29,16 +34,16 @@ type ScriptSabotage = 'epoch' | 'replication-id' | 'last';
 /** The same for webhooks: they do not present what they were assigned or acknowledged, or present nothing between calls. */
 type WebhookSabotage = 'promised' | 'acknowledged' | 'reminder';
 
-/** The same for the broker of relays: a marker counts whichever server has published it. */
-type BrokerSabotage = 'marker-server';
+/** The same for the broker of relays: a marker counts whichever server has published it, or for whichever probe. */
+type BrokerSabotage = 'marker-server' | 'marker-number';
 
 export type Sabotage = RelaySabotage | ScriptSabotage | WebhookSabotage | BrokerSabotage;
 
 /**
  * Disables repair (probes prove that all signals have arrived, digests report no changes), its fallback (only the former),
  * the floor (probes, digests and signals never raise it), the versions that digests list (those of the registers count), the
- * order of raises (the last reply counts, although the signal of a later raise has overtaken it), or the registration of
- * relays that shut down, which still have clients.
+ * order of raises (the last reply counts, although the signal of a later raise has overtaken it), the registration of
+ * relays that shut down, which still have clients, or the next round after a call that failed.
  */
 export function sabotageFeed(
   feed: BrokerFeed & RelayRegistry,
@@ -46,6 +51,7 @@ export function sabotageFeed(
 ): BrokerFeed & RelayRegistry {
   if (sabotage === 'listed') return withoutListedVersions(feed);
   if (sabotage === 'raise-order') return withoutRaiseOrder(feed);
+  if (sabotage === 'next-round') return withoutNextRound(feed);
   const trustsSignals = sabotage === 'repair' || sabotage === 'fallback';
   if (!trustsSignals && sabotage !== 'floor' && sabotage !== 'registration') return feed;
   const firstFloors = new Map<number, Version>();
@@ -98,6 +104,14 @@ function withoutListedVersions(feed: BrokerFeed & RelayRegistry): BrokerFeed & R
   return override(feed, { digest });
 }
 
+function withoutNextRound(feed: BrokerFeed & RelayRegistry): BrokerFeed & RelayRegistry {
+  const never = () => new Promise<never>(() => {});
+  return override(feed, {
+    probe: (...call) => feed.probe(...call).catch(never),
+    digest: (...call) => feed.digest(...call).catch(never),
+  });
+}
+
 function withoutRaiseOrder(feed: BrokerFeed & RelayRegistry): BrokerFeed & RelayRegistry {
   const raiseIds = new Map<number, string>();
   const replaced = (partition: number, witness: Witness): Witness => {
@@ -121,6 +135,21 @@ function withoutRaiseOrder(feed: BrokerFeed & RelayRegistry): BrokerFeed & Relay
     probe: async (partition, witness, waitMs) =>
       noted(partition, await feed.probe(partition, replaced(partition, witness), waitMs)),
   });
+}
+
+/**
+ * Disables a rule of every hub: other data than those known continue them (`continued`), or signals prove something before lost
+ * subscriptions were replaced (`relapsed`). Returns a function that restores the rule.
+ */
+export function sabotageHubs(sabotage: Sabotage | undefined): () => void {
+  const { isContinuedBy } = Partition.prototype;
+  const { hasRelapsed } = TopicInterest.prototype;
+  if (sabotage === 'continued') Partition.prototype.isContinuedBy = () => true;
+  if (sabotage === 'relapsed') TopicInterest.prototype.hasRelapsed = () => false;
+  return () => {
+    Partition.prototype.isContinuedBy = isContinuedBy;
+    TopicInterest.prototype.hasRelapsed = hasRelapsed;
+  };
 }
 
 /** Returns an object that replaces some methods, and calls the others as they are then. */

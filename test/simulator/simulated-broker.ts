@@ -110,6 +110,7 @@ export class SimulatedBroker implements Broker {
         partitions,
         handler: () => this.#handler,
         receiveQuery: (text) => this.receipts.receive(text),
+        numbersMarkers: cluster.settings.sabotage !== 'marker-number',
       });
       const commands = new SimulatedLink({
         ...shared,

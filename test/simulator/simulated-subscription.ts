@@ -38,6 +38,7 @@ export class SimulatedSubscription implements Subscriber {
   readonly #network: NetworkConditions;
   readonly #handler: () => FeedHandler | undefined;
   readonly #receiveQuery: (text: string) => void;
+  readonly #numbersMarkers: boolean;
   #dropsSignals = false;
   /** The number of the connection: signals of an earlier one are discarded. */
   #generation = 0;
@@ -56,7 +57,10 @@ export class SimulatedSubscription implements Subscriber {
     partitions: readonly number[];
     handler: () => FeedHandler | undefined;
     receiveQuery: (text: string) => void;
+    /** Whether a marker counts only for its own probe. */
+    numbersMarkers: boolean;
   }) {
+    this.#numbersMarkers = deps.numbersMarkers;
     this.#receiveQuery = deps.receiveQuery;
     this.#partitions = deps.partitions;
     this.#clock = deps.clock;
@@ -171,7 +175,8 @@ export class SimulatedSubscription implements Subscriber {
   marker(text: string): void {
     this.#arrive(() => {
       if (this.#overdue === text) this.#overdue = undefined;
-      this.#awaited.get(text)?.();
+      if (this.#numbersMarkers) this.#awaited.get(text)?.();
+      else for (const arrived of this.#awaited.values()) arrived();
     });
   }
 
