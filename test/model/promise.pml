@@ -5,13 +5,20 @@
  * One topic matters. Webhook ONE publishes it; webhook TWO publishes another topic of the partition, which only moves `last`.
  * Two servers, one of them the master; two relays; one client, which may change relays. A script is atomic, as in Redis.
  *
- * Left out, and why: pacing and transports (they decide when a client is notified, not whether), retention (a version that expires is
- * replaced by the base, which is a floor that every relay computes), partitions (they share nothing), and a connection that loses
- * the signals of one topic alone (the audit finds it within a minute, which is not the bound that is searched here).
+ * Left out, and why: pacing and transports (they decide when a client is notified, not whether), partitions (they share nothing), and
+ * a connection that loses the signals of one topic alone (the audit finds it within a minute, which is not the bound that is
+ * searched here).
  *
  * With MARKERS, a relay probes first, as it does while nothing is lost, and only then requests a digest: signals are first in, first out
  * on each connection, and if one is lost, so are all that follow, until the connection is replaced; a replica passes on the signals of
  * its master, and may lose some by a full resynchronization. Without MARKERS, relays only request digests, and any signal may be lost.
+ *
+ * With RETENTION, half the retention may pass: the base rises, which is the version of a topic without a register, and registers from
+ * before the base that was replaced expire.
+ *
+ * With LIVENESS, the search is for endless runs. The step that stands for two intervals is left out; the loops of relays are processes
+ * of their own, so that weak fairness makes each go on, and faults end, also those of signals. Without it, what a relay can do next is
+ * one choice, and safety alone is searched.
  *
  * Versions are small numbers. A clock that is right is ahead of every assigned version; a clock that is behind is 0. Two servers never
  * assign the same version by their clocks, which stands for microseconds; what this may hide is what the rule JUMP is for.
@@ -33,8 +40,6 @@
 #define LOST_SIGNALS 1 /* 0: signals are lost with their connection only */
 #endif
 
-bool ready = false; /* after init */
-
 #define NONE 2 /* no server, or no relay */
 #ifndef MAX_VERSION
 #define MAX_VERSION 10
@@ -46,6 +51,9 @@ bool ready = false; /* after init */
 typedef Meta {
   byte floor; byte last; byte epoch; byte raise; bool first; byte server; byte loads; byte promised; byte trimmed;
   byte topic; /* version of the register of the topic */
+#ifdef RETENTION
+  byte recent; /* version of the topic in the list of recent changes */
+#endif
 };
 
 typedef Server {
@@ -65,7 +73,10 @@ typedef Relay {
   byte signals;   /* the server that it subscribes at */
   byte floor; byte cursor; byte version; /* the topic's version here, of which clients were notified */
   byte stored;
-  byte stage;     /* of the topic: 0 not watched, 1 watched and to be read, 2 read */
+#ifdef RETENTION
+  byte base; byte retained; byte asBase; byte asRetained;
+#endif
+  byte stage;     /* of the topic on this connection: 0 not watched, 1 watched and to be read, 2 read */
   bool loaded;    /* whether digests keep the topic current, also while it is watched again */
   bool asked; bool complete; byte listed; bool isMaster; /* a digest that was answered and not applied */
   byte asFloor; byte asRaise; byte asEpoch; byte asLast;
@@ -78,6 +89,7 @@ typedef Relay {
   byte probe;     /* 0 none, 1 sent, 2 answered, 3 its marker has arrived as well */
   byte number;    /* of its marker */
   byte ranOn;     /* the server that answered */
+  byte from;      /* the server of the connection on which the marker is to arrive */
 #endif
 };
 
@@ -88,6 +100,30 @@ bool isReplica = true; /* whether the other server follows the master; if not, i
 
 /* Whether a script can run: a replica refuses writes. */
 #define CAN_RUN(s) (servers[s].alive && (s == master || !isReplica))
+
+#ifdef RETENTION
+/* By a clock that is right: when this half of the retention began, and when the one before did: older registers count as expired. */
+byte base = 0; byte retained = 0;
+byte expired = 0; /* registers up to this version are gone: their TTL is an hour longer */
+#ifndef DROP_STALE
+/* Within that hour, a fresh relay has proven every partition several times. */
+#define IS_FRESH(r) (relays[r].retained >= expired)
+#else
+#define IS_FRESH(r) true
+#endif
+#define RECENT(s) servers[s].data.recent
+#define RETAINED(r) relays[r].retained
+#ifndef DROP_BASE
+#define BASE(r) relays[r].base
+#else
+#define BASE(r) 0
+#endif
+#else
+#define IS_FRESH(r) true
+#define RECENT(s) servers[s].data.topic
+#define RETAINED(r) 0
+#define BASE(r) 0
+#endif
 
 byte runOf[8];
 byte ids = 2;       /* next identity of a server */
@@ -140,27 +176,43 @@ byte v; byte w; byte f; byte n; bool lost; bool isSame; /* only used within atom
 inline note(assigned) {
   used = used | (1 << (assigned));
   newest = ABOVE(newest, assigned);
+#ifdef LIVENESS
+  assert(newest < MAX_VERSION) /* an endless run assigns no more versions */
+#else
   newest < MAX_VERSION /* not explored further */
+#endif
 }
 
 /* The time of a server: right, or far in the past. */
 #define NOW(s) (servers[s].behind -> 0 : newest + 1)
 
+/* Whether a relay subscribes to a signal: always to those of the floor, and to markers. */
+#define IS_WATCHED(r, ofVersion) (ofVersion == 0 || relays[r].stage > 0)
+
+/* With MARKERS, a connection may lose signals from any of them on; faults end in searches for endless runs. */
+#ifdef LIVENESS
+#define MAY_LOSE(queue) (full(queue) || faults > 0)
+#define LOSE faults = (faults > 0 -> faults - 1 : 0)
+#else
+#define MAY_LOSE(queue) true
+#define LOSE skip
+#endif
+
 inline emit(s, r, queue, aVersion, aFloor, aRaise) {
 #ifdef MARKERS
   if
-  :: r < RELAYS && relays[r].signals == s && !relays[r].deaf && nfull(queue) -> queue ! aVersion, aFloor, aRaise
-  :: r < RELAYS && relays[r].signals == s && !relays[r].deaf -> relays[r].deaf = true
-  :: r < RELAYS && relays[r].signals == 1 - s && isReplica && s == master && !relays[r].deaf && nfull(queue) -> queue ! aVersion, aFloor, aRaise
-  :: r >= RELAYS || relays[r].signals != s || relays[r].deaf -> skip
+  :: r < RELAYS && relays[r].signals == s && !relays[r].deaf && IS_WATCHED(r, aVersion) && nfull(queue) -> queue ! aVersion, aFloor, aRaise
+  :: r < RELAYS && relays[r].signals == s && !relays[r].deaf && IS_WATCHED(r, aVersion) && MAY_LOSE(queue) -> relays[r].deaf = true; LOSE
+  :: r < RELAYS && relays[r].signals == 1 - s && isReplica && s == master && !relays[r].deaf && IS_WATCHED(r, aVersion) && nfull(queue) -> queue ! aVersion, aFloor, aRaise
+  :: r >= RELAYS || relays[r].signals != s || relays[r].deaf || !IS_WATCHED(r, aVersion) -> skip
   fi
 #else
   if
-  :: relays[r].signals == s && nfull(queue) && r < RELAYS -> queue ! aVersion, aFloor, aRaise
+  :: relays[r].signals == s && IS_WATCHED(r, aVersion) && nfull(queue) && r < RELAYS -> queue ! aVersion, aFloor, aRaise
 #if LOST_SIGNALS
   :: true -> skip
 #else
-  :: relays[r].signals != s -> skip
+  :: relays[r].signals != s || !IS_WATCHED(r, aVersion) -> skip
 #endif
   fi
 #endif
@@ -285,10 +337,16 @@ inline publish(s, claim, isTopic, lease) {
   od;
   note(v);
   servers[s].data.last = v;
+#ifdef RETENTION
+  servers[s].data.recent = (servers[s].data.recent <= base -> 0 : servers[s].data.recent); /* listed for minutes only */
+  servers[s].data.trimmed = ABOVE(base, 1);
+#else
   servers[s].data.trimmed = 1;
+#endif
   if
   :: isTopic ->
     servers[s].data.topic = v;
+    RECENT(s) = v;
     servers[s].data.promised = v;
     signal(s, v, 0, 0)
   :: else
@@ -320,7 +378,13 @@ byte receiptVersion = 0; byte receiptContent = 0;
 #define HAS_DELIVERED(r) (relays[r].signals == oneServer && relays[r].commands == oneServer && relays[r].version >= receiptVersion)
 #endif
 
-active proctype WebhookOne() provided (ready) {
+#ifdef LIVENESS
+#define MAY_CHANGE true
+#else
+#define MAY_CHANGE (knowable < acknowledged) /* else the check changes nothing */
+#endif
+
+proctype WebhookOne() {
   do
 #ifdef RECEIPTS
   :: atomic { receiptVersion != 0 && HAS_DELIVERED(0) && (RELAYS == 1 || HAS_DELIVERED(1)) ->
@@ -357,7 +421,7 @@ active proctype WebhookOne() provided (ready) {
       oneVersion = 0; oneEpoch = 0; oneContent = 0; oneOnMaster = false;
     }
 #ifndef DROP_REMINDER
-  :: atomic { oneVersion == 0 && acknowledged > 0 && knowable < acknowledged && CAN_RUN(oneServer) -> /* the periodic check */
+  :: atomic { oneVersion == 0 && acknowledged > 0 && MAY_CHANGE && CAN_RUN(oneServer) -> /* the periodic check */
       checkEpoch(oneServer, one);
       printf("webhook ONE shows its witness to server %d\n", oneServer);
       shown(oneServer);
@@ -370,7 +434,7 @@ active proctype WebhookOne() provided (ready) {
   od
 }
 
-active proctype WebhookTwo() provided (ready) {
+proctype WebhookTwo() {
   do
   :: atomic { others > 0 && CAN_RUN(twoServer) ->
       others--;
@@ -394,12 +458,20 @@ inline notify(r) {
 }
 
 /* The version that a relay has of the topic: Partition.currentVersion. */
-#define CURRENT(r) (relays[r].stored > relays[r].floor -> relays[r].stored : ABOVE(relays[r].stored, relays[r].floor))
+#define EMPTY(r) ABOVE(BASE(r), relays[r].floor)
+#define CURRENT(r) (relays[r].stored > relays[r].floor && relays[r].stored > RETAINED(r) -> relays[r].stored : ABOVE(relays[r].stored, EMPTY(r)))
 
 inline merge(r, found) {
   relays[r].stored = ABOVE(relays[r].stored, found);
   if
   :: found > relays[r].version -> relays[r].version = found; notify(r)
+  :: else
+  fi
+}
+
+inline notifyOfCurrent(r) {
+  if
+  :: CURRENT(r) > relays[r].version -> relays[r].version = CURRENT(r); notify(r)
   :: else
   fi
 }
@@ -410,10 +482,7 @@ inline raiseFloor(r, raised) {
     relays[r].floor = raised;
     relays[r].witness.seen = ABOVE(relays[r].witness.seen, raised);
 #ifndef DROP_FLOOR
-    if
-    :: CURRENT(r) > relays[r].version -> relays[r].version = CURRENT(r); notify(r)
-    :: else
-    fi
+    notifyOfCurrent(r)
 #endif
   :: else
   fi
@@ -464,6 +533,11 @@ inline ask(r) {
   printf("relay %d asks server %d: floor %d, raise %d, last %d; witness %d, raise %d\n", r, w, servers[w].data.floor, servers[w].data.raise, servers[w].data.last, relays[r].witness.seen, relays[r].witness.raise);
   relays[r].asFloor = servers[w].data.floor; relays[r].asRaise = servers[w].data.raise;
   relays[r].asEpoch = servers[w].data.epoch; relays[r].asLast = servers[w].data.last;
+#ifdef RETENTION
+  relays[r].asBase = base; relays[r].asRetained = retained;
+  servers[w].data.last = ABOVE(servers[w].data.last, base);
+  relays[r].asLast = servers[w].data.last;
+#endif
   relays[r].asCovers = (w == master -> knowable : 0);
   n = 0; f = 0; lost = false; isSame = false
 }
@@ -472,7 +546,7 @@ inline digest(r) {
   ask(r);
   relays[r].asked = true;
   relays[r].complete = servers[w].data.trimmed <= relays[r].cursor && servers[w].data.last >= relays[r].cursor;
-  relays[r].listed = (servers[w].data.topic > relays[r].cursor -> servers[w].data.topic : 0);
+  relays[r].listed = (RECENT(w) > relays[r].cursor -> RECENT(w) : 0);
   relays[r].isMaster = w == master;
 #ifdef MARKERS
   relays[r].replaced = false;
@@ -483,8 +557,11 @@ inline digest(r) {
 inline forgetDigest(r) {
   relays[r].asked = false; relays[r].complete = false; relays[r].listed = 0; relays[r].isMaster = false;
   relays[r].asFloor = 0; relays[r].asRaise = 0; relays[r].asEpoch = 0; relays[r].asLast = 0; relays[r].asCovers = 0
+#ifdef RETENTION
+  ;relays[r].asBase = 0; relays[r].asRetained = 0
+#endif
 #ifdef MARKERS
-  ;relays[r].replaced = false; relays[r].probe = 0; relays[r].number = 0; relays[r].ranOn = 0
+  ;relays[r].replaced = false; relays[r].probe = 0; relays[r].number = 0; relays[r].ranOn = 0; relays[r].from = 0
 #endif
 }
 
@@ -492,7 +569,7 @@ inline subscribe(r, queue) {
   printf("relay %d subscribes at the master\n", r);
   relays[r].signals = master;
   clear(queue);
-  relays[r].stage = (relays[r].stage == 2 -> 1 : relays[r].stage); /* to be read again */
+  relays[r].stage = 0; /* to be watched and read again */
 #ifdef MARKERS
   relays[r].deaf = false;
   relays[r].isListed = false;
@@ -503,14 +580,21 @@ inline subscribe(r, queue) {
 #ifdef MARKERS
 /* Whether signals can prove anything: changes were listed, and the topic was read, since the subscription was replaced. */
 #ifndef DROP_LISTED_FIRST
-#define CAN_PROVE(r) (relays[r].isListed && !(relays[r].loaded && relays[r].stage == 1))
+#define IS_LISTED(r) relays[r].isListed
 #else
-#define CAN_PROVE(r) (relays[r].witness.epoch != 0)
+#define IS_LISTED(r) (relays[r].witness.epoch != 0)
 #endif
+#ifndef DROP_RELAPSED
+#define HAS_RELAPSED(r) (relays[r].loaded && relays[r].stage < 2)
+#else
+#define HAS_RELAPSED(r) false
+#endif
+#define CAN_PROVE(r) (IS_LISTED(r) && !HAS_RELAPSED(r))
 
 /* Sends a probe. Its marker has a number that no marker under way has. */
 inline sendProbe(r, queue) {
   relays[r].probe = 1;
+  relays[r].from = relays[r].signals;
   relays[r].number = (queue ?? [0, 0, 1] -> (queue ?? [0, 0, 2] -> 3 : 2) : 1)
 }
 
@@ -519,7 +603,7 @@ inline runProbe(r, queue) {
   ask(r);
   relays[r].ranOn = w;
   relays[r].probe = 2;
-#ifndef DROP_MARKER_CONNECTION
+#ifndef DROP_MARKER_CHANNEL
   if
   :: !relays[r].replaced -> emit(w, r, queue, 0, 0, relays[r].number)
   :: else
@@ -536,11 +620,11 @@ inline runProbe(r, queue) {
 #define HAS_ARRIVED(r) (relays[r].probe == 3)
 #endif
 #ifndef DROP_MARKER_SERVER
-#define IS_OF_SERVER(r) (relays[r].ranOn == relays[r].signals)
+#define IS_OF_SERVER(r) (relays[r].ranOn == relays[r].from)
 #else
-#define IS_OF_SERVER(r) (relays[r].signals != NONE)
+#define IS_OF_SERVER(r) (relays[r].from != NONE)
 #endif
-#ifndef DROP_MARKER_CONNECTION
+#ifndef DROP_LOSSES
 #define IS_OF_CONNECTION(r) !relays[r].replaced
 #else
 #define IS_OF_CONNECTION(r) true
@@ -559,10 +643,20 @@ inline applyProbe(r) {
   relays[r].witness.raise = (relays[r].asFloor >= relays[r].floor -> relays[r].asRaise : relays[r].witness.raise);
   relays[r].witness.seen = ABOVE(relays[r].witness.seen, relays[r].asLast);
   relays[r].floor = ABOVE(relays[r].floor, relays[r].asFloor);
+#ifdef RETENTION
+  learnBase(r);
+#endif
   relays[r].cursor = relays[r].asLast;
   relays[r].covers = ABOVE(relays[r].covers, relays[r].asCovers);
   forgetDigest(r);
   proven(r)
+}
+#endif
+
+#ifdef RETENTION
+inline learnBase(r) {
+  relays[r].base = ABOVE(relays[r].base, relays[r].asBase);
+  relays[r].retained = ABOVE(relays[r].retained, relays[r].asRetained)
 }
 #endif
 
@@ -576,11 +670,23 @@ inline apply(r) {
   relays[r].witness.raise = relays[r].asRaise;
 #endif
   relays[r].witness.seen = ABOVE(relays[r].witness.seen, relays[r].asLast);
+#ifdef RETENTION
+  w = EMPTY(r);
+  learnBase(r);
+#endif
   raiseFloor(r, relays[r].asFloor);
 #ifndef DROP_REPAIR
   if
   :: relays[r].loaded && (relays[r].listed > 0 || !relays[r].complete) ->
     v = servers[relays[r].commands].data.topic;
+#if defined(RETENTION) && !defined(DROP_EXPIRED)
+    if
+    :: v == 0 && !relays[r].complete && EMPTY(r) > w -> /* an update may have been missed before it expired */
+      relays[r].stored = 0;
+      notifyOfCurrent(r)
+    :: else
+    fi;
+#endif
 #ifndef DROP_LISTED
     v = (relays[r].complete && v < relays[r].listed -> relays[r].listed : v); /* lost since the digest: its version is enough to notify */
 #endif
@@ -589,6 +695,9 @@ inline apply(r) {
     v = 0
   :: else
   fi;
+#endif
+#ifdef RETENTION
+  w = 0;
 #endif
   relays[r].cursor = relays[r].asLast;
   relays[r].covers = ABOVE(relays[r].covers, relays[r].asCovers);
@@ -624,6 +733,14 @@ inline load(r) {
   printf("relay %d loads version %d\n", r, relays[r].version)
 }
 
+#ifdef MARKERS
+#define IS_TO_SUBSCRIBE(r) (relays[r].signals != master || relays[r].deaf)
+#else
+#define IS_TO_SUBSCRIBE(r) (relays[r].signals != master)
+#endif
+#define IS_TO_WATCH(r) (relays[r].stage == 0 && (at == r || relays[r].loaded) && relays[r].signals != NONE)
+#define IS_TO_LOAD(r) (relays[r].stage == 1 && servers[relays[r].commands].alive && relays[r].witness.epoch != 0)
+
 /* The client subscribes with the version that it has. */
 inline arrive(r) {
   subscribed = true;
@@ -648,6 +765,50 @@ inline arrive(r) {
   proven(r)
 }
 
+#ifdef LIVENESS
+/*
+ * The loops of a relay, each a process of its own, so that weak fairness forces each to go on: it receives, it subscribes and
+ * reads topics, and it probes and digests.
+ */
+proctype Receiver(byte r; chan queue) {
+  do
+  :: atomic { nempty(queue) -> receive(r, queue) }
+  od
+}
+
+proctype Interest(byte r; chan queue) {
+  do
+  :: atomic { relays[r].commands != master -> relays[r].commands = master; printf("relay %d: commands to the master\n", r) }
+#ifndef DROP_RESUBSCRIBE
+  :: atomic { IS_TO_SUBSCRIBE(r) -> subscribe(r, queue) }
+#else
+  :: atomic { IS_TO_SUBSCRIBE(r) && faults == FAULTS -> subscribe(r, queue) }
+#endif
+  :: atomic { IS_TO_WATCH(r) -> relays[r].stage = 1 }
+  :: atomic { IS_TO_LOAD(r) -> load(r) }
+  od
+}
+
+/* An interval is longer than signals are under way: queues that overflow again and again would be a fault without an end. */
+proctype Rounds(byte r; chan queue) {
+  do
+#ifdef MARKERS
+  :: atomic { CAN_RUN(relays[r].commands) && CAN_PROVE(r) && empty(queue) -> sendProbe(r, queue); runProbe(r, queue) }
+    do
+    :: atomic { HAS_PROVEN(r) -> applyProbe(r); break }
+    :: atomic { !HAS_PROVEN(r) && CAN_RUN(relays[r].commands) -> forgetDigest(r); digest(r); apply(r); break } /* late or lost */
+    :: atomic { !HAS_PROVEN(r) && !CAN_RUN(relays[r].commands) -> forgetDigest(r); break }
+    od
+  :: atomic { CAN_RUN(relays[r].commands) && !CAN_PROVE(r) -> digest(r); apply(r) }
+#else
+  :: atomic { CAN_RUN(relays[r].commands) -> digest(r); apply(r) }
+#endif
+#ifdef DROP_NEXT_ROUND
+  :: atomic { !CAN_RUN(relays[r].commands) -> break }
+#endif
+  od
+}
+#else
 proctype RelayProcess(byte r; chan queue) {
   do
   :: atomic { nempty(queue) -> receive(r, queue) }
@@ -673,29 +834,34 @@ proctype RelayProcess(byte r; chan queue) {
   :: atomic { relays[r].asked && servers[relays[r].commands].alive -> apply(r) }
   :: atomic { relays[r].asked && !servers[relays[r].commands].alive -> forgetDigest(r) }
   :: atomic { relays[r].commands != master -> relays[r].commands = master; forgetDigest(r); printf("relay %d: commands to the master\n", r) }
-#ifdef MARKERS
-  :: atomic { relays[r].signals != master || relays[r].deaf -> subscribe(r, queue) }
-#else
-  :: atomic { relays[r].signals != master -> subscribe(r, queue) }
-#endif
-  :: atomic { relays[r].stage == 0 && at == r && relays[r].signals != NONE -> relays[r].stage = 1 }
-  :: atomic { relays[r].stage == 1 && servers[relays[r].commands].alive && relays[r].witness.epoch != 0 ->
-      load(r)
+  :: atomic { IS_TO_SUBSCRIBE(r) -> subscribe(r, queue) }
+  :: atomic { IS_TO_WATCH(r) -> relays[r].stage = 1 }
+  :: atomic { IS_TO_LOAD(r) -> load(r) }
+#ifdef RETENTION
+  :: atomic { at != r && relays[r].loaded -> /* no client has subscribed to the topic for a while */
+      relays[r].stage = 0; relays[r].loaded = false; relays[r].stored = 0; relays[r].version = 0;
+      printf("relay %d forgets the topic\n", r)
     }
+#endif
   od
 }
+#endif
 
-active proctype Client() provided (ready) {
+proctype Client() {
   byte r;
   do
+#ifndef DROP_RECONNECT
   :: atomic { at == NONE ->
+#else
+  :: atomic { at == NONE && has == 0 ->
+#endif
       if
       :: at = 0
 #if RELAYS > 1
       :: at = 1
 #endif
       fi }
-  :: atomic { at != NONE && !subscribed && relays[at].loaded ->
+  :: atomic { at != NONE && !subscribed && relays[at].loaded && IS_FRESH(at) ->
       r = at;
       arrive(r);
       r = 0
@@ -708,7 +874,8 @@ active proctype Client() provided (ready) {
 inline emptyData(s) {
   servers[s].data.floor = 0; servers[s].data.last = 0; servers[s].data.epoch = 0; servers[s].data.raise = 0;
   servers[s].data.first = false; servers[s].data.server = 0; servers[s].data.loads = 0; servers[s].data.promised = 0;
-  servers[s].data.trimmed = 0; servers[s].data.topic = 0
+  servers[s].data.trimmed = 0; servers[s].data.topic = 0;
+  RECENT(s) = 0
 }
 
 inline copyData(from, s) {
@@ -716,8 +883,11 @@ inline copyData(from, s) {
   servers[s].data.epoch = servers[from].data.epoch; servers[s].data.raise = servers[from].data.raise;
   servers[s].data.first = servers[from].data.first; servers[s].data.server = servers[from].data.server;
   servers[s].data.loads = servers[from].data.loads; servers[s].data.promised = servers[from].data.promised;
-  servers[s].data.trimmed = servers[from].data.trimmed; servers[s].data.topic = servers[from].data.topic
+  servers[s].data.trimmed = servers[from].data.trimmed; servers[s].data.topic = servers[from].data.topic;
+  RECENT(s) = RECENT(from)
 }
+
+#define LAST (RELAYS - 1)
 
 /* The other server: a replica that follows whenever it likes, or an older state of the data on disk. */
 #define OTHER (1 - master)
@@ -743,6 +913,7 @@ inline round(r, queue) {
     ask(r);
     w = 0;
     relays[r].ranOn = master;
+    relays[r].from = master;
     relays[r].probe = (relays[r].deaf -> 2 : 3)
   :: else
   fi;
@@ -789,10 +960,12 @@ inline settle() {
   assert(knows >= acknowledged)
 }
 
-active proctype Environment() provided (ready) {
+proctype Environment() {
   byte sameRun;
   do
+#ifndef LIVENESS
   :: atomic { faults == 0 -> settle(); break }
+#endif
   :: atomic { isReplica && servers[OTHER].data.last != servers[master].data.last -> copyData(master, OTHER); printf("server %d replicates\n", OTHER) }
   :: atomic { !isReplica -> /* the replaced master learns of its successor */
       copyData(master, OTHER);
@@ -857,6 +1030,21 @@ active proctype Environment() provided (ready) {
       sameRun = 0
     }
 #endif
+#ifdef RETENTION
+  :: atomic { faults > 0 -> /* half the retention passes */
+      faults--;
+      retained = base;
+      base = newest + 1;
+      note(base);
+      printf("server clocks: half the retention has passed, base %d, retained since %d\n", base, retained)
+    }
+  :: atomic { expired < retained ->
+      expired = retained;
+      servers[0].data.topic = (servers[0].data.topic <= retained -> 0 : servers[0].data.topic);
+      servers[1].data.topic = (servers[1].data.topic <= retained -> 0 : servers[1].data.topic);
+      printf("server clocks: registers up to %d expire\n", expired)
+    }
+#endif
 #ifdef CLOCK
   :: atomic { faults > 0 -> faults--; servers[master].behind = !servers[master].behind }
 #endif
@@ -864,17 +1052,17 @@ active proctype Environment() provided (ready) {
   :: atomic { faults > 0 -> faults--; if :: relays[0].signals = NONE :: relays[1].signals = NONE fi }
 #endif
 #ifdef RELAY_RESTART
-  :: atomic { faults > 0 -> /* relay 1 is replaced by a new process */
+  :: atomic { faults > 0 -> /* the last relay is replaced by a new process */
       faults--;
-      relays[1].witness.epoch = 0; relays[1].witness.seen = 0; relays[1].witness.raise = 0;
-      relays[1].floor = 0; relays[1].cursor = 0; relays[1].version = 0; relays[1].stored = 0; relays[1].stage = 0; relays[1].loaded = false;
-      relays[1].covers = 0; relays[1].signals = NONE;
-      forgetDigest(1);
+      relays[LAST].witness.epoch = 0; relays[LAST].witness.seen = 0; relays[LAST].witness.raise = 0;
+      relays[LAST].floor = 0; relays[LAST].cursor = 0; relays[LAST].version = 0; relays[LAST].stored = 0; relays[LAST].stage = 0; relays[LAST].loaded = false;
+      relays[LAST].covers = 0; relays[LAST].signals = NONE;
+      forgetDigest(LAST);
 #ifdef MARKERS
-      relays[1].deaf = false; relays[1].isListed = false;
+      relays[LAST].deaf = false; relays[LAST].isListed = false;
 #endif
       if
-      :: at == 1 -> at = NONE; subscribed = false
+      :: at == LAST -> at = NONE; subscribed = false
       :: else
       fi
     }
@@ -893,10 +1081,27 @@ init {
 #ifdef BEHIND
     servers[0].behind = true; servers[1].behind = true;
 #endif
-    ready = true;
+    run WebhookOne();
+#if OTHERS
+    run WebhookTwo();
+#endif
+    run Client();
+    run Environment();
+#ifdef LIVENESS
+    run Receiver(0, signals0); run Interest(0, signals0); run Rounds(0, signals0);
+#if RELAYS > 1
+    run Receiver(1, signals1); run Interest(1, signals1); run Rounds(1, signals1);
+#endif
+#else
     run RelayProcess(0, signals0);
 #if RELAYS > 1
     run RelayProcess(1, signals1);
 #endif
+#endif
   }
 }
+
+#ifdef LIVENESS
+/* Whatever the order of steps, if no process stands still for ever: the client knows everything that was acknowledged. */
+ltl settles { <>[] (subscribed && knows >= acknowledged) }
+#endif

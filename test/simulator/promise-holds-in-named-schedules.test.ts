@@ -208,6 +208,12 @@ function clientsBehind({ app, clients }: Simulation, relay: SimulatedRelay, topi
   ).length;
 }
 
+/** Returns the relay of a client that subscribes to a topic; any relay if there is none. */
+function relayWithClientOf({ clients, relays }: Simulation, topic: Topic): SimulatedRelay {
+  const client = [...clients].find(({ topics, connection }) => topics.includes(topic) && connection?.relay);
+  return client?.connection?.relay ?? (relays[0] as SimulatedRelay);
+}
+
 /** Closes a link, which connects again at once. */
 function closeLink(shard: SimulatedShard, link: string): void {
   shard.misroute(link);
@@ -248,21 +254,21 @@ async function readFromReplacedMaster(simulation: Simulation): Promise<void> {
  * update, which is lost. Returns the number of clients without that update more than an interval and a quarter later.
  */
 async function delayMarker(simulation: Simulation): Promise<number> {
-  const { cluster, relays, webhooks, time } = simulation;
-  const [relay] = relays as [SimulatedRelay];
-  const { lost, shard } = inOnePartition(simulation);
+  const { cluster, webhooks, time } = simulation;
+  const { lost, shard, partition } = inOnePartition(simulation);
   const { master } = shard;
   await time.runFor(5000);
   await untilDigested(simulation);
+  const relay = relayWithClientOf(simulation, lost);
   let published: Promise<void> | undefined;
   const publishMarker = master.publishMarker.bind(master);
   master.publishMarker = (channel, text) => {
     const isLate = channel.startsWith(relay.process.name) && !published;
-    cluster.network.signalDelayMs = isLate ? 1500 : 0;
+    cluster.network.signalDelayMs = isLate ? 700 : 0;
     publishMarker(channel, text);
     cluster.network.signalDelayMs = 0;
     if (!isLate) return;
-    relay.broker.dropSignals();
+    relay.broker.dropSignals(partition);
     closeLink(shard, `${relay.process.name}/commands`);
     published = startPublishing(simulation, webhooks[0] as SimulatedWebhook, lost);
   };
@@ -278,10 +284,10 @@ async function delayMarker(simulation: Simulation): Promise<number> {
  * update follows. Returns the number of clients without it more than an interval and a quarter later.
  */
 async function failSubscriptions(simulation: Simulation): Promise<number> {
-  const { relays, webhooks, time } = simulation;
-  const [relay] = relays as [SimulatedRelay];
+  const { webhooks, time } = simulation;
   const { lost, shard } = inOnePartition(simulation);
   await time.runFor(5000);
+  const relay = relayWithClientOf(simulation, lost);
   const watch = relay.broker.watch.bind(relay.broker);
   relay.broker.watch = () => Promise.reject(new AppError('broker_unavailable'));
   closeLink(shard, `${relay.process.name}/subscriber`);

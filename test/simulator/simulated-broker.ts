@@ -264,9 +264,10 @@ export class SimulatedBroker implements Broker {
     this.#linksOf(partition).subscription.reset();
   }
 
-  /** Drops all signals of the current subscriptions, until they are replaced. */
-  dropSignals(): void {
-    for (const { subscription } of this.#links) subscription.dropSignals();
+  /** Drops all signals of the current subscriptions, or of that of one partition, until they are replaced. */
+  dropSignals(partition?: number): void {
+    const links = partition === undefined ? this.#links : [this.#linksOf(partition)];
+    for (const { subscription } of links) subscription.dropSignals();
   }
 
   /** Makes the servers forget some subscriptions, or drop their signals. */
