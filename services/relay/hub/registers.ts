@@ -93,10 +93,12 @@ export class Registers {
     return version === update.version ? update : { topic, version };
   }
 
-  /** Merges an update from any source. Returns the register if the update is newer. */
+  /** Merges an update from any source. Returns the register if the update is newer, and the current version of the topic. */
   merge(update: Update): Register | undefined {
     const register = this.#provide(update.topic);
     register.stored = Math.max(register.stored, update.version);
+    // Clients that subscribed since the floor was raised were notified of that, and may show later content than this.
+    if (this.#currentVersion(register.partition, update.version) > update.version) return undefined;
     const merged = merge(register.update, update);
     if (merged === register.update) return undefined;
     this.#set(register, merged);

@@ -65,6 +65,15 @@ describe('the version of a topic', () => {
     for (const { registers } of [before, after, lost]) expect(registers.current(chat).version).toBe(300);
   });
 
+  it('is not that of an update below the floor, read late: clients were notified of the floor when they subscribed', () => {
+    const { registers, digest } = createRegisters();
+    digest({ floor: 200, base: 50 });
+    registers.load(chat, { topic: chat, version: 150 });
+    expect(registers.merge({ topic: chat, version: 180, data: '1' as JsonText })).toBeUndefined();
+    expect([registers.current(chat), registers.get(chat)?.stored]).toEqual([{ topic: chat, version: 200 }, 180]);
+    expect(registers.merge({ topic: chat, version: 201 })?.update).toEqual({ topic: chat, version: 201 });
+  });
+
   it('lifts a register once, and no register that is above the floor', () => {
     const { registers, digest } = createRegisters();
     digest({ floor: 100, base: 50 });
