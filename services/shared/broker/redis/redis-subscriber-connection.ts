@@ -84,8 +84,7 @@ export class RedisSubscriberConnection {
     markers.created += 1;
     const text = String(markers.created);
     const isOverdue = markers.overdue !== undefined;
-    // After the probe, which takes Redis longer: so it wakes up once for both.
-    const counted = Promise.resolve().then(() => this.#count(channel));
+    const counted = this.#count(channel);
     const arrived = new Promise<void>((resolve) => markers.awaited.set(text, resolve));
     return {
       channel,
