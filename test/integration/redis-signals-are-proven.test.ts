@@ -124,17 +124,23 @@ describe('a probe of a partition in Redis', () => {
     expect(await probe()).toBe('lost');
   });
 
-  it('proves nothing while the server may have subscriptions that it did not acknowledge', async () => {
+  it('repeats a subscription that was not acknowledged, and proves nothing while the server may have it or not', async () => {
     const redis = await startRedis();
-    const { subscriber, client, probe } = await connect({ commands: redis.port, subscriber: redis.port });
+    const { subscriber, client, signals, probe, publish } = await connect({
+      commands: redis.port,
+      subscriber: redis.port,
+    });
     await eventually(async () => expect(await probe()).toBe('complete'));
     const send = client().subscribe.bind(client());
-    client().subscribe = () => Promise.reject(new Error('Command timed out'));
+    const isLost = (channels: unknown[]) => channels.includes('one');
+    client().subscribe = ((...channels: string[]) =>
+      isLost(channels) ? Promise.reject(new Error('Command timed out')) : send(...channels)) as typeof send;
     await expect(subscriber.subscribe(['one'])).rejects.toThrow();
+    expect([await probe(), await probe()]).toEqual(['unproven', 'unproven']);
     client().subscribe = send;
-    expect(await probe()).toBe('unproven');
-    await subscriber.subscribe(['one']);
     expect(await probe()).toBe('complete');
+    await publish('one', 'signal');
+    expect([await probe(), signals]).toEqual(['complete', ['one signal']]);
   });
 
   it('proves nothing by a marker that comes from another server, such as the master of a replica', async () => {

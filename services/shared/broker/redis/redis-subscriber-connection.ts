@@ -101,12 +101,23 @@ export class RedisSubscriberConnection {
 
   /** Compares the number of channels that the server counts for this connection, once for all calls of a turn. */
   #count(channel: string): Promise<SignalProof> {
+    if (!this.#counting) this.#repeatUncertain();
     this.#counting ??= this.#subscribe([channel])
       .catch((): SignalProof => 'unproven')
       .finally(() => {
         this.#counting = undefined;
       });
     return this.#counting;
+  }
+
+  /**
+   * Subscribes again to channels without a reply. Without it the count means nothing, and those of floors are not repeated
+   * otherwise. A channel that was to be unsubscribed costs only unused signals.
+   */
+  #repeatUncertain(): void {
+    const channels = [...this.#uncertain].slice(0, BATCH);
+    const commands = this.#sharded ? channels.map((channel) => [channel]) : [channels];
+    for (const each of commands) if (each.length > 0) this.#subscribe(each).catch(() => {}); // the next probe tries again
   }
 
   /** Returns what the server's count of channels, which is part of its reply, says of those acknowledged so far. */
