@@ -282,7 +282,7 @@ describe('the relay registry of a large cluster', () => {
     await broker.stop();
   });
 
-  it('is read by one exchange a second, whatever the number of relays', async () => {
+  it('is read by one exchange in a while, whatever the number of relays', async () => {
     const redis = await RedisProcess.start();
     const prefix = randomPrefix();
     const env = { REDIS_URL: redis.url, HELIOGRAPH_PREFIX: prefix, REDIS_TIMEOUT: '30s' };
@@ -301,7 +301,7 @@ describe('the relay registry of a large cluster', () => {
     await exchangeAll();
     const [reads, bytes] = [await readsOfEntries(), await bytesSent()];
     await exchangeAll();
-    // Each reads the receipt queries. All entries are read again only if the second is over.
+    // Each reads the receipt queries. All entries are read again only if that while is over.
     expect((await readsOfEntries()) - reads - 200).toBeLessThan(20);
     expect(((await bytesSent()) - bytes) / 200).toBeLessThan(4096);
     const entries = String(await askRedis(redis.port, 'HVALS', new RedisKeys({ prefix, partitions: 4 }).relays()));
@@ -516,7 +516,9 @@ describe('the floor in Redis', () => {
     const acknowledged = { epoch: before.epoch, version: before.last, acknowledged: [1] };
     expect((await broker.digest(partition, acknowledged, 0)).floor).toBe(before.floor);
     const ahead = { epoch: before.epoch, version: before.last + 1 };
-    expect(await broker.digest(partition, ahead, 0)).toMatchObject({ epoch: before.epoch, floor: expect.any(Number) });
+    const raised = await broker.digest(partition, ahead, 0);
+    expect(raised.epoch).toBe(before.epoch);
+    expect(raised.floor).toBeGreaterThan(ahead.version);
   });
 
   it('stays if its record is one of an older release, also when the first replica attaches later', async () => {

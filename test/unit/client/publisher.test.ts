@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { PublishError, Publisher, versionHeaders } from '../../../services/client/publisher.ts';
 import { expectInTime, startStopwatch } from '../../support/elapsed.ts';
 import { WEBHOOK_SECRET } from '../../support/signed-headers.ts';
@@ -147,6 +147,11 @@ describe('a publisher', () => {
   ])(
     'repeats a call after growing delays until its timeout, and gives each 5 s, in addition to %d ms for receipts',
     async (deliveredWithinMs, expected) => {
+      onTestFinished(() => {
+        vi.restoreAllMocks();
+        vi.unstubAllGlobals();
+        vi.useRealTimers();
+      });
       vi.useFakeTimers();
       vi.spyOn(Math, 'random').mockReturnValue(0.5);
       vi.stubGlobal('fetch', async () => new Response('', { status: 503 }));
@@ -156,9 +161,6 @@ describe('a publisher', () => {
       await vi.advanceTimersByTimeAsync(60_000);
       expect(await failure).toMatchObject({ status: 503 });
       expect(limits.mock.calls.flat()).toEqual(expected);
-      vi.restoreAllMocks();
-      vi.unstubAllGlobals();
-      vi.useRealTimers();
     },
   );
 
