@@ -106,6 +106,7 @@ export class Hub implements FeedHandler {
     this.#registers = new Registers({
       partitionOf: (topic) => feed.partitionOf(topic),
       currentVersion: (partition, stored) => this.#repair.partitions[partition]?.currentVersion(stored) ?? stored,
+      floorOf: (partition) => this.#repair.partitions[partition]?.floor ?? 0,
       maxDataBytes: deps.maxDataBytes ?? Number.POSITIVE_INFINITY,
       dataDropped: () => report.dataDropped(),
     });

@@ -37,6 +37,7 @@ export class Registers {
   readonly #registers = new Map<Topic, Register>();
   readonly #partitionOf: (topic: Topic) => number;
   readonly #currentVersion: (partition: number, stored: Version) => Version;
+  readonly #floorOf: (partition: number) => Version;
   readonly #maxDataBytes: number;
   readonly #dataDropped: () => void;
   #dataBytes = 0;
@@ -49,11 +50,13 @@ export class Registers {
   constructor(deps: {
     partitionOf: (topic: Topic) => number;
     currentVersion: (partition: number, stored: Version) => Version;
+    floorOf: (partition: number) => Version;
     maxDataBytes: number;
     dataDropped: () => void;
   }) {
     this.#partitionOf = deps.partitionOf;
     this.#currentVersion = deps.currentVersion;
+    this.#floorOf = deps.floorOf;
     this.#maxDataBytes = deps.maxDataBytes;
     this.#dataDropped = deps.dataDropped;
   }
@@ -93,12 +96,13 @@ export class Registers {
     return version === update.version ? update : { topic, version };
   }
 
-  /** Merges an update from any source. Returns the register if the update is newer, and the current version of the topic. */
+  /** Merges an update from any source. Returns the register if the update is newer, and above the floor. */
   merge(update: Update): Register | undefined {
     const register = this.#provide(update.topic);
     register.stored = Math.max(register.stored, update.version);
     // Clients that subscribed since the floor was raised were notified of that, and may show later content than this.
-    if (this.#currentVersion(register.partition, update.version) > update.version) return undefined;
+    // One that is not retained any more was missed for a day, so it counts.
+    if (update.version <= this.#floorOf(register.partition)) return undefined;
     const merged = merge(register.update, update);
     if (merged === register.update) return undefined;
     this.#set(register, merged);

@@ -380,6 +380,21 @@ describe('a raised floor', () => {
     hub.stop();
   });
 
+  it.each([13, 24.5])('does not hide an update that a relay missed, when it returns %s hours later', async (hours) => {
+    const { time, broker, hub, deliveries, publish, subscribe } = await createHub({ repairIntervalMs: 600_000 });
+    await subscribe(A);
+    broker.losesSignals = true;
+    const { version } = await publish(A);
+    broker.failing = true;
+    await time.runFor(hours * 3600 * 1000);
+    deliveries.length = 0;
+    broker.failing = false;
+    hub.linkUp();
+    await time.runFor(1);
+    expect([hub.fresh, deliveries]).toMatchObject([true, [{ update: { topic: A, version } }]]);
+    hub.stop();
+  });
+
   it('replaces what has expired, when a relay returns after longer than the retention', async () => {
     const { time, broker, hub, deliveries, publish, subscribe } = await createHub({ repairIntervalMs: 600_000 });
     await subscribe(A);

@@ -16,6 +16,7 @@ function createRegisters(maxDataBytes = Number.POSITIVE_INFINITY) {
   const registers = new Registers({
     partitionOf: () => 0,
     currentVersion: (_, stored) => partition.currentVersion(stored),
+    floorOf: () => partition.floor,
     maxDataBytes,
     dataDropped: () => {
       dropped += 1;
@@ -114,6 +115,7 @@ describe('a register', () => {
     const partitions = ['a', 'b'];
     const registers = new Registers({
       partitionOf: (topic) => partitions.indexOf(topic.charAt(0)),
+      floorOf: () => 0,
       currentVersion: (_, stored) => stored,
       maxDataBytes: 0,
       dataDropped() {},
