@@ -59,10 +59,11 @@ export function refreshOnUpdate(options: {
   async function run(topic: string, { signal, update }: FetchReason): Promise<string | undefined> {
     await untilIdle(signal);
     if (update && update.version <= (shown.get(topic) ?? 0)) return undefined; // meanwhile the page has written it
-    queued ??= untilIdle(signal).then(() => {
-      queued = undefined;
-      return refresh(signal);
-    });
+    queued ??= untilIdle(signal)
+      .finally(() => {
+        queued = undefined; // also if a visit ended the watch: the next run begins another one
+      })
+      .then(() => refresh(signal));
     return await queued;
   }
 

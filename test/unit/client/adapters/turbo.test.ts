@@ -341,6 +341,23 @@ describe('the adapter for Turbo', () => {
     });
   });
 
+  it('fetches later updates although a visit began at the moment at which it would have fetched one', async () => {
+    await start('chat=5');
+    for (let version = 6, turns = 0; turns < 10; version += 2, turns += 1) {
+      socket().receives({ type: 'update', topic: 'chat', version });
+      vi.advanceTimersByTime(1);
+      for (let i = 0; i < turns; i += 1) await Promise.resolve();
+      await happens('visit');
+      await loads(`chat=${version}`);
+      const { length } = fetches;
+      await updated('chat', version + 1);
+      expect(fetches).toHaveLength(length + 1);
+      await fetches.at(-1)?.respond();
+      await loads(`chat=${version + 1}`);
+    }
+    expect(errors).toEqual([]);
+  });
+
   it('ends its watches and does nothing any more when it is stopped', async () => {
     await start('chat=5, news=7');
     await updated('chat', 6);
