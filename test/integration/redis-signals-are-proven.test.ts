@@ -143,6 +143,20 @@ describe('a probe of a partition in Redis', () => {
     expect([await probe(), signals]).toEqual(['complete', ['one signal']]);
   });
 
+  it('repeats no subscription that the server has refused meanwhile, such as one in a slot that moved away', async () => {
+    const redis = await startRedis();
+    const { subscriber, client, probe } = await connect({ commands: redis.port, subscriber: redis.port });
+    await eventually(async () => expect(await probe()).toBe('complete'));
+    const send = client().subscribe.bind(client());
+    let reply = new Error('Command timed out');
+    client().subscribe = ((...channels: string[]) =>
+      channels.includes('one') ? Promise.reject(reply) : send(...channels)) as typeof send;
+    await expect(subscriber.subscribe(['one'])).rejects.toThrow();
+    expect(await probe()).toBe('unproven');
+    reply = Object.assign(new Error('MOVED 1 127.0.0.1:1'), { name: 'ReplyError' });
+    expect([await probe(), await probe()].at(-1)).toBe('complete');
+  });
+
   it('proves nothing by a marker that comes from another server, such as the master of a replica', async () => {
     const master = await startRedis('--repl-diskless-sync-delay', '0');
     const replica = await startRedis('--replicaof', '127.0.0.1', String(master.port));

@@ -140,7 +140,7 @@ export class RedisSubscriberConnection {
       },
       (error: unknown) => {
         const isRefused = error instanceof Error && error.name === 'ReplyError';
-        if (!isRefused) for (const channel of channels) this.#uncertain.add(channel);
+        for (const channel of channels) this.#uncertain[isRefused ? 'delete' : 'add'](channel);
         throw error;
       },
     );
