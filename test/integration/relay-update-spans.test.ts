@@ -48,12 +48,16 @@ async function rowsOf(traceId: string): Promise<readonly Row[]> {
   });
 }
 
-/** Returns a broker that has run for a minute: its floor is that old. */
+/** Returns a broker that has run for a minute when it starts: its floor is that old. */
 function createOldBroker(): MemoryBroker {
-  let nowMs = Date.now() - 60_000;
-  const broker = new MemoryBroker({ nowMs: () => nowMs || Date.now() });
-  nowMs = 0;
-  return broker;
+  let ageMs = 60_000;
+  class OldBroker extends MemoryBroker {
+    override async start(): Promise<void> {
+      await super.start();
+      ageMs = 0;
+    }
+  }
+  return new OldBroker({ nowMs: () => Date.now() - ageMs });
 }
 
 /** Fills the list of slowest updates with updates that seem to be a second old, so that unsampled ones are not recorded. */

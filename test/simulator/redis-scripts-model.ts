@@ -111,8 +111,8 @@ function checkEpoch(
 
 /** Returns the newest acknowledgement of a witness under an epoch other than the given one. */
 function newestAcknowledgement({ epoch, acknowledged = [] }: Witness, except?: string): number {
-  const epochs = epoch.split(' ');
-  return Math.max(0, ...acknowledged.filter((_, i) => epochs[i] !== except));
+  const epochs = epoch.match(/\S+/g) ?? [];
+  return Math.max(0, ...epochs.flatMap((each, i) => (each === except ? [] : (acknowledged[i] ?? []))));
 }
 
 /**
