@@ -134,6 +134,7 @@ export class Hub implements FeedHandler {
         emptyUpTo: (topic) => this.#registers.get(topic)?.emptyUpTo ?? 0,
         unprovenSinceMs: () => this.#interest.unprovenSinceMs,
         hasRelapsed: (partition) => this.#interest.hasRelapsed(partition),
+        emptySince: (partition, sinceMs) => this.#registers.emptySince(partition, sinceMs),
         changed: (partition, topics) => this.#interest.changed(partition, topics),
         probing: () => deps.probing?.(),
         repaired: (updates, requestedAtMs) => {
@@ -359,9 +360,10 @@ export class Hub implements FeedHandler {
     if (this.#registers.loaded(topic)) {
       // Watched again after the watch was lost: an update may have been missed in between.
       if (stored) this.#merge(stored);
+      else this.#registers.foundEmpty(topic, this.#clock.monotonicMs());
       return;
     }
-    this.#registers.load(topic, stored);
+    this.#registers.load(topic, stored, this.#clock.monotonicMs());
     if (this.fresh) this.#pending.notify(topic, true);
   }
 

@@ -11,6 +11,8 @@ export interface Register extends Flushable {
   stored: Version;
   /** No update up to this version is missing: the broker's version of the topic when it had no register of it; 0 if it had one. */
   emptyUpTo: Version;
+  /** When the broker last had no register of it, by the monotonic clock in milliseconds; -Infinity if it always had one. */
+  emptyAtMs: number;
   /** Memory that the `data` of `update` takes, in bytes. */
   dataBytes: number;
   /** Number of clients that the last delivery went to. */
@@ -24,6 +26,7 @@ export interface Register extends Flushable {
 const EMPTY = {
   stored: 0,
   emptyUpTo: 0,
+  emptyAtMs: Number.NEGATIVE_INFINITY,
   dataBytes: 0,
   delivered: 0,
   flushed: 0,
@@ -110,11 +113,24 @@ export class Registers {
     return register;
   }
 
+  /** Lists the topics of a partition of which the broker had no register when it was read, since a time of the monotonic clock. */
+  emptySince(partition: number, sinceMs: number): readonly Topic[] {
+    const all = [...this.#registers].filter(([, each]) => each.partition === partition && each.emptyAtMs >= sinceMs);
+    return all.map(([topic]) => topic);
+  }
+
+  /** Notes that the broker had no register of a loaded topic when it was read again. */
+  foundEmpty(topic: Topic, atMs: number): void {
+    const register = this.#registers.get(topic);
+    if (register) register.emptyAtMs = atMs;
+  }
+
   /** Takes the stored register, read for the first time: there is no client to deliver it to yet. */
-  load(topic: Topic, stored: Update | undefined): void {
+  load(topic: Topic, stored: Update | undefined, atMs: number): void {
     const register = this.#provide(topic);
     register.loaded = true;
     if (!stored) {
+      register.emptyAtMs = atMs;
       register.emptyUpTo = this.#currentVersion(register.partition, 0);
       return;
     }

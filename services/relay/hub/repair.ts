@@ -1,4 +1,5 @@
-import type { BrokerFeed, Changed, Digest, Probe, SignalProof } from '../../shared/broker/broker.ts';
+import type { BrokerFeed, Changed, Digest, PartitionState, Probe, SignalProof } from '../../shared/broker/broker.ts';
+import { REGISTER_TTL_MS, RETENTION_US } from '../../shared/broker/retention.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
@@ -13,6 +14,9 @@ const SIGNALS_WITHIN = 0.25;
 /** All registers are compared with the broker's versions within this time, in milliseconds, and after at least half of it. */
 export const AUDIT_INTERVAL_MS = 60_000;
 
+/** If the broker's clock is ahead of what it was by more than this, it was stepped, or is another one: registers outlive the retention by it. */
+const CLOCK_STEP_US = REGISTER_TTL_MS * 1000 - RETENTION_US;
+
 /** Receives what repair finds, and knows the registers. */
 export interface RepairHandler {
   /** Iterates over the loaded registers of a partition, with the version that their clients were notified of. */
@@ -21,6 +25,8 @@ export interface RepairHandler {
   versionOf(topic: Topic): Version | undefined;
   /** Returns a version up to which no update of a loaded topic is missing, because the broker had no register of it; else 0. */
   emptyUpTo(topic: Topic): Version;
+  /** Lists topics of a partition of which the broker had no register when it was read, since a time of the monotonic clock. */
+  emptySince(partition: number, sinceMs: number): readonly Topic[];
   /** Since when a topic is not watched, or not loaded, in milliseconds of the monotonic clock; undefined if none is. */
   unprovenSinceMs(): number | undefined;
   /** Whether a loaded topic of the partition lost its watch, and is not watched and read again yet. */
@@ -232,7 +238,7 @@ export class Repair {
     const proof = state.losses === losses ? provenBy(probe, state) : 'unproven';
     this.#report.probed(proof);
     if (proof === 'complete') {
-      state.learn(probe, requestedAtMs);
+      this.#learn(partition, state, { learned: probe, requestedAtMs });
       state.moveCursor(probe.last);
       state.digestedAtMs = requestedAtMs;
     }
@@ -284,7 +290,7 @@ export class Repair {
     const floorBefore = state.floor;
     const complete = digest.completeAfter <= state.cursor && digest.last >= state.cursor;
     const baseBefore = state.currentVersion(0);
-    state.learn(digest, requestedAtMs);
+    this.#learn(partition, state, { learned: digest, requestedAtMs });
     if (state.floor > floorBefore && floorBefore > 0) {
       this.#report.floorRaised();
       this.#handler.floorRaised(partition);
@@ -296,6 +302,20 @@ export class Repair {
     if (!complete || state.cursor === 0) this.#audited(state, digest.last);
     // Last, so that a digest whose registers could not be read is repeated.
     state.moveCursor(digest.hasMore && complete ? (digest.changed.at(-1)?.version ?? digest.last) : digest.last);
+  }
+
+  #learn(
+    partition: number,
+    state: Partition,
+    { learned, requestedAtMs }: { learned: PartitionState; requestedAtMs: number },
+  ): void {
+    const { digestedAtMs } = state;
+    const aheadUs = learned.retainedSince + RETENTION_US - state.brokerTimeAt(requestedAtMs);
+    const isStep = state.currentVersion(0) > 0 && aheadUs > CLOCK_STEP_US;
+    state.learn(learned, requestedAtMs);
+    // A register that was missing since may have expired too early, with an update that was missed.
+    const missing = isStep ? this.#handler.emptySince(partition, digestedAtMs) : [];
+    if (missing.length > 0) this.#handler.expired(missing);
   }
 
   /** Reads registers and merges newer updates. Returns the topics without a register, except those signalled meanwhile. */

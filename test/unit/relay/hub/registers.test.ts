@@ -43,7 +43,7 @@ describe('the version of a topic', () => {
     const [told, started] = [createRegisters(), createRegisters()];
     for (const { registers, digest } of [told, started]) {
       digest({ floor: 100, base: 50 });
-      registers.load(chat, undefined);
+      registers.load(chat, undefined, 0);
     }
     told.digest({ floor: 200, base: 50 });
     expect(told.registers.raise(chat, SPREAD_MS)?.update).toEqual({ topic: chat, version: 200, spread: SPREAD_MS });
@@ -56,20 +56,20 @@ describe('the version of a topic', () => {
   it('is the same below a raised floor, whether an update was read before or after the raise, or was lost in it', () => {
     const [before, after, lost] = [createRegisters(), createRegisters(), createRegisters()];
     before.digest({ floor: 100, base: 50 });
-    before.registers.load(chat, { topic: chat, version: 150 });
+    before.registers.load(chat, { topic: chat, version: 150 }, 0);
     before.digest({ floor: 200, base: 300 });
     before.registers.raise(chat, SPREAD_MS);
     after.digest({ floor: 200, base: 300 });
-    after.registers.load(chat, { topic: chat, version: 150 });
+    after.registers.load(chat, { topic: chat, version: 150 }, 0);
     lost.digest({ floor: 200, base: 300 });
-    lost.registers.load(chat, undefined);
+    lost.registers.load(chat, undefined, 0);
     for (const { registers } of [before, after, lost]) expect(registers.current(chat).version).toBe(300);
   });
 
   it('is not that of an update below the floor, read late: clients were notified of the floor when they subscribed', () => {
     const { registers, digest } = createRegisters();
     digest({ floor: 200, base: 50 });
-    registers.load(chat, { topic: chat, version: 150 });
+    registers.load(chat, { topic: chat, version: 150 }, 0);
     expect(registers.merge({ topic: chat, version: 180, data: '1' as JsonText })).toBeUndefined();
     expect([registers.current(chat), registers.get(chat)?.stored]).toEqual([{ topic: chat, version: 200 }, 180]);
     expect(registers.merge({ topic: chat, version: 201 })?.update).toEqual({ topic: chat, version: 201 });
@@ -78,7 +78,7 @@ describe('the version of a topic', () => {
   it('lifts a register once, and no register that is above the floor', () => {
     const { registers, digest } = createRegisters();
     digest({ floor: 100, base: 50 });
-    registers.load(chat, { topic: chat, version: 150, data: '1' as JsonText });
+    registers.load(chat, { topic: chat, version: 150, data: '1' as JsonText }, 0);
     expect(registers.raise(chat, SPREAD_MS)).toBeUndefined();
     registers.expire(chat);
     digest({ floor: 100, base: 400 });
@@ -100,14 +100,27 @@ describe('a register', () => {
     ]);
   });
 
+  it('is listed since it was missing when it was read, the first time or again', () => {
+    const { registers } = createRegisters();
+    registers.load(chat, { topic: chat, version: 5 }, 10);
+    expect(registers.emptySince(0, 0)).toEqual([]);
+    registers.foundEmpty(chat, 20);
+    registers.load('other' as Topic, undefined, 30);
+    expect([registers.emptySince(0, 20), registers.emptySince(0, 21), registers.emptySince(1, 0)]).toEqual([
+      [chat, 'other'],
+      ['other'],
+      [],
+    ]);
+  });
+
   it('keeps the newest update, whichever source brought it first', () => {
     const { registers } = createRegisters();
     const [older, newer] = [1, 2].map((version) => ({ topic: chat, version, data: `${version}` as JsonText }));
     expect(registers.merge(newer as Update)?.update).toEqual(newer);
     expect(registers.merge(older as Update)).toBeUndefined();
-    registers.load(chat, older);
+    registers.load(chat, older, 0);
     expect([registers.current(chat), registers.get(chat)?.stored]).toEqual([newer, 2]);
-    registers.load(chat, { topic: chat, version: 3 });
+    registers.load(chat, { topic: chat, version: 3 }, 0);
     expect([registers.current(chat).version, registers.get(chat)?.stored]).toEqual([3, 3]);
   });
 
@@ -122,8 +135,8 @@ describe('a register', () => {
     });
     const [a1, a2, b1] = ['a1', 'a2', 'b1'] as [Topic, Topic, Topic];
     registers.merge({ topic: a1, version: 1 });
-    registers.load(a2, { topic: a2, version: 2 });
-    registers.load(b1, undefined);
+    registers.load(a2, { topic: a2, version: 2 }, 0);
+    registers.load(b1, undefined, 0);
     expect([registers.loaded(a1), registers.loaded(a2)?.update.version]).toEqual([undefined, 2]);
     expect([0, 1].map((partition) => [...registers.loadedIn(partition)])).toEqual([[[a2, 2]], [[b1, 0]]]);
   });
@@ -152,7 +165,7 @@ describe('the data of registers', () => {
 
   it('counts two bytes for each character unless all are ASCII', () => {
     const { registers } = createRegisters();
-    registers.load(chat, { topic: chat, version: 1, data: '"\u{1f44b}"' as JsonText });
+    registers.load(chat, { topic: chat, version: 1, data: '"\u{1f44b}"' as JsonText }, 0);
     expect(registers.dataBytes).toBe(8);
   });
 });

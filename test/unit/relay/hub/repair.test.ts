@@ -63,6 +63,7 @@ function createRepair({ random = 0.5, partitions = 1 } = {}) {
     emptyUpTo?: number;
     unprovenSinceMs?: number | undefined;
     relapsed?: boolean;
+    emptyAtMs?: number;
   } = { version: 5 };
   const causes: unknown[] = [];
   const clock = {
@@ -118,6 +119,7 @@ function createRepair({ random = 0.5, partitions = 1 } = {}) {
       emptyUpTo: () => chatIs.emptyUpTo ?? 0,
       unprovenSinceMs: () => chatIs.unprovenSinceMs,
       hasRelapsed: () => chatIs.relapsed === true,
+      emptySince: (_, sinceMs) => ((chatIs.emptyAtMs ?? -Infinity) >= sinceMs ? [chat] : []),
       changed: (partition, topics) => void named.push([partition, topics]),
       repaired: (updates) => void heard.push(...updates),
       expired: (topics) => void heard.push(topics),
@@ -170,6 +172,25 @@ describe('repair', () => {
     repair.stop();
     expect(calls).toEqual(new Array(6).fill('probe'));
     expect(probings.slice(1)).toEqual([3, 6]);
+  });
+
+  it.each([
+    ['after the last probe, and the clock was stepped by more than an hour', INTERVAL_MS + 1, 61, [[chat]]],
+    ['before the last probe', INTERVAL_MS - 1, 61, []],
+    ['after the last probe, and the clock was stepped by less', INTERVAL_MS + 1, 59, []],
+  ])('treats a register as expired too early if it was missing %s', async (_, emptyAtMs, minutes, expected) => {
+    const { time, broker, chatIs, heard, repair } = createRepair();
+    broker.signals = 'complete';
+    const startedAtMs = time.nowMs;
+    repair.start();
+    await time.runFor(1.5 * INTERVAL_MS);
+    chatIs.emptyAtMs = startedAtMs + emptyAtMs;
+    heard.length = 0;
+    const elapsedUs = 2 * INTERVAL_MS * 1000;
+    broker.digest = { ...DIGEST, retainedSince: DIGEST.retainedSince + elapsedUs + minutes * 60_000_000 };
+    await time.runFor(INTERVAL_MS);
+    repair.stop();
+    expect(heard).toEqual(expected);
   });
 
   it('delivers an update whose register is gone when it is read', async () => {
