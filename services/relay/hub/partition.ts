@@ -1,10 +1,13 @@
 import type { PartitionState, Witness } from '../../shared/broker/broker.ts';
-import { RETENTION_US } from '../../shared/broker/retention.ts';
+import { REGISTER_TTL_MS, RETENTION_US } from '../../shared/broker/retention.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Version } from '../../shared/update/update.ts';
 
 /** The broker's clock is compared with this number of probes and digests: the fastest of them is nearest. */
 const CLOCK_SAMPLES = 8;
+
+/** The broker's clock was stepped, or is another one, if it is ahead by more than this: registers outlive the retention by it. */
+const CLOCK_STEP_US = REGISTER_TTL_MS * 1000 - RETENTION_US;
 
 /** One partition as a relay knows it, from digests and signals. Floor, base and retention limit never decrease. */
 export class Partition {
@@ -79,6 +82,11 @@ export class Partition {
     return epoch === this.#witness.epoch && raiseId === this.#witness.raiseId && last >= this.#cursor;
   }
 
+  /** Whether a state, requested at a time of the monotonic clock, shows that the broker's clock was stepped forward. */
+  isClockStep(state: PartitionState, requestedAtMs: number): boolean {
+    return this.#isClockKnown && aheadUs(state, requestedAtMs) - Math.min(...this.#aheadUs) > CLOCK_STEP_US;
+  }
+
   /** Notes a version for the witness. */
   saw(version: Version): void {
     if (version > this.#witness.version) this.#witness = { ...this.#witness, version };
@@ -92,7 +100,7 @@ export class Partition {
     const { epoch, raiseId } = state;
     // Another server has another clock.
     const samples = epoch === this.#witness.epoch ? this.#aheadUs.slice(1 - CLOCK_SAMPLES) : [];
-    this.#aheadUs = [...samples, state.retainedSince + RETENTION_US - requestedAtMs * 1000];
+    this.#aheadUs = [...samples, aheadUs(state, requestedAtMs)];
     const version = Math.max(this.#witness.version, state.last);
     // The signal of a later raise may overtake the reply: with the earlier name, the broker would raise the floor again.
     const isOvertaken = state.floor < this.#floor;
@@ -146,4 +154,9 @@ export class Partition {
     const counts = stored > this.#retained && stored > this.#floor;
     return counts ? stored : Math.max(stored, this.#base, this.#floor);
   }
+}
+
+/** Returns by how much the broker's clock seems ahead of the monotonic clock, in microseconds. */
+function aheadUs({ retainedSince }: PartitionState, requestedAtMs: number): number {
+  return retainedSince + RETENTION_US - requestedAtMs * 1000;
 }

@@ -11,8 +11,8 @@ export interface Register extends Flushable {
   stored: Version;
   /** No update up to this version is missing: the broker's version of the topic when it had no register of it; 0 if it had one. */
   emptyUpTo: Version;
-  /** When the broker last had no register of it, by the monotonic clock in milliseconds; -Infinity if it always had one. */
-  emptyAtMs: number;
+  /** When the broker last had no register of it, by the monotonic clock in milliseconds; undefined if it always had one. */
+  emptyAtMs: number | undefined;
   /** Memory that the `data` of `update` takes, in bytes. */
   dataBytes: number;
   /** Number of clients that the last delivery went to. */
@@ -26,7 +26,7 @@ export interface Register extends Flushable {
 const EMPTY = {
   stored: 0,
   emptyUpTo: 0,
-  emptyAtMs: Number.NEGATIVE_INFINITY,
+  emptyAtMs: undefined,
   dataBytes: 0,
   delivered: 0,
   flushed: 0,
@@ -115,8 +115,9 @@ export class Registers {
 
   /** Lists the topics of a partition of which the broker had no register when it was read, since a time of the monotonic clock. */
   emptySince(partition: number, sinceMs: number): readonly Topic[] {
-    const all = [...this.#registers].filter(([, each]) => each.partition === partition && each.emptyAtMs >= sinceMs);
-    return all.map(([topic]) => topic);
+    const isEmpty = (register: Register) =>
+      register.partition === partition && register.emptyAtMs !== undefined && register.emptyAtMs >= sinceMs;
+    return [...this.#registers].flatMap(([topic, register]) => (isEmpty(register) ? [topic] : []));
   }
 
   /** Notes that the broker had no register of a loaded topic when it was read again. */

@@ -1,5 +1,4 @@
 import type { BrokerFeed, Changed, Digest, PartitionState, Probe, SignalProof } from '../../shared/broker/broker.ts';
-import { REGISTER_TTL_MS, RETENTION_US } from '../../shared/broker/retention.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Topic } from '../../shared/update/topic.ts';
 import type { Update, Version } from '../../shared/update/update.ts';
@@ -13,9 +12,6 @@ const SIGNALS_WITHIN = 0.25;
 
 /** All registers are compared with the broker's versions within this time, in milliseconds, and after at least half of it. */
 export const AUDIT_INTERVAL_MS = 60_000;
-
-/** If the broker's clock is ahead of what it was by more than this, it was stepped, or is another one: registers outlive the retention by it. */
-const CLOCK_STEP_US = REGISTER_TTL_MS * 1000 - RETENTION_US;
 
 /** Receives what repair finds, and knows the registers. */
 export interface RepairHandler {
@@ -309,12 +305,10 @@ export class Repair {
     state: Partition,
     { learned, requestedAtMs }: { learned: PartitionState; requestedAtMs: number },
   ): void {
-    const { digestedAtMs } = state;
-    const aheadUs = learned.retainedSince + RETENTION_US - state.brokerTimeAt(requestedAtMs);
-    const isStep = state.currentVersion(0) > 0 && aheadUs > CLOCK_STEP_US;
+    const isClockStep = state.isClockStep(learned, requestedAtMs);
     state.learn(learned, requestedAtMs);
     // A register that was missing since may have expired too early, with an update that was missed.
-    const missing = isStep ? this.#handler.emptySince(partition, digestedAtMs) : [];
+    const missing = isClockStep ? this.#handler.emptySince(partition, state.digestedAtMs) : [];
     if (missing.length > 0) this.#handler.expired(missing);
   }
 

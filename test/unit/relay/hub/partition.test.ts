@@ -10,11 +10,15 @@ beforeEach(() => {
   partition = new Partition();
 });
 
-/** Returns the reply to a digest that was requested at `requestedAtMs`, and reached the broker at `arrivedAtMs`. */
-function learn(requestedAtMs: number, arrivedAtMs: number, { epoch = 'e1', aheadMs = AHEAD_MS } = {}): void {
+/** Returns the reply to a digest that reached the broker at `arrivedAtMs`. */
+function reply(arrivedAtMs: number, { epoch = 'e1', aheadMs = AHEAD_MS } = {}): PartitionState {
   const retainedSince = (arrivedAtMs + aheadMs) * 1000 - RETENTION_US;
-  const rest = { raiseId: 'r', isFirstFloor: true, last: 1, floor: 0, base: 0, completeAfter: 0 };
-  partition.learn({ epoch, retainedSince, ...rest }, requestedAtMs);
+  return { epoch, retainedSince, raiseId: 'r', isFirstFloor: true, last: 1, floor: 0, base: 0, completeAfter: 0 };
+}
+
+/** Learns from a digest that was requested at `requestedAtMs`, and reached the broker at `arrivedAtMs`. */
+function learn(requestedAtMs: number, arrivedAtMs: number, options: Parameters<typeof reply>[1] = {}): void {
+  partition.learn(reply(arrivedAtMs, options), requestedAtMs);
 }
 
 describe('the time of a version', () => {
@@ -42,6 +46,21 @@ describe('the time of a version', () => {
     learn(0, 1);
     learn(3000, 3001, { epoch: 'e2', aheadMs: AHEAD_MS + 60_000 });
     expect(partition.monotonicAt((3000 + AHEAD_MS + 60_000) * 1000)).toBeCloseTo(2999, 3);
+  });
+});
+
+describe('the clock of the broker', () => {
+  const isStep = (minutes: number) =>
+    partition.isClockStep(reply(3000, { aheadMs: AHEAD_MS + minutes * 60_000 }), 3000);
+
+  it('was stepped if it is ahead by more than an hour of what it was', () => {
+    learn(0, 0);
+    expect([isStep(-61), isStep(59), isStep(61)]).toEqual([false, false, true]);
+  });
+
+  it('was not stepped at the first digest, also if a floor was signalled before', () => {
+    partition.raiseFloor(AHEAD_MS * 1000);
+    expect(isStep(61)).toBe(false);
   });
 });
 
