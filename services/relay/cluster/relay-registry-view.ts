@@ -91,7 +91,7 @@ export class RelayRegistryView {
   /** Exchanges now if the next exchange is nearly due, since other calls are being sent: alone it costs the broker more. */
   exchangeEarly(): void {
     const leftMs = this.#dueAtMs - this.#clock.monotonicMs();
-    if (this.#timer && leftMs <= EARLY * exchangeIntervalMs(1 + this.#others.all)) this.#exchangeNow();
+    if (this.#timer && leftMs <= EARLY * this.#intervalMs) this.#exchangeNow();
   }
 
   /** Registers that this relay shuts down. It stays registered until `stop`, because its clients still need updates. */
@@ -108,6 +108,10 @@ export class RelayRegistryView {
     await this.#registry.exchangeLoad(this.#id, undefined).catch(() => {}); // the entry expires by itself
   }
 
+  get #intervalMs(): number {
+    return exchangeIntervalMs(1 + this.#others.all);
+  }
+
   #exchangeNow(): void {
     if (this.#stopped) return;
     this.#timer?.cancel();
@@ -118,7 +122,7 @@ export class RelayRegistryView {
     this.#timer = undefined;
     const draining = this.#draining;
     // Decided before the exchange, by the relays known from the last one: the entry must outlive it.
-    let intervalMs = exchangeIntervalMs(1 + this.#others.all);
+    let intervalMs = this.#intervalMs;
     try {
       const own = this.#ownEntry();
       const ttlMs = Math.ceil(this.#freshnessMs + intervalMs * (1 + EXCHANGE_JITTER));

@@ -53,7 +53,7 @@ export function exchangeIntervalMs(relays: number): number {
 /** In a larger cluster, relays read the load of groups of relays instead of each one's. */
 export const MAX_LISTED_RELAYS = 32;
 
-/** Returns for how long the loads of groups are kept after one relay has computed them, in milliseconds. */
+/** Returns the TTL of the loads of groups that a relay has computed for all, in milliseconds. */
 export function relaySummaryTtlMs(relays: number): number {
   return exchangeIntervalMs(relays) / 2;
 }

@@ -76,8 +76,11 @@ export class RedisRelays {
     const { atMs, ttlMs } = this.#stored.get(id) ?? { atMs: Number.NEGATIVE_INFINITY, ttlMs: 0 };
     const maxAgeMs = nowMs - atMs + this.#timeoutMs;
     const isRegistered = load !== undefined && maxAgeMs < ttlMs;
-    const { registry: knownRegistry } = this.#registered;
-    const known = { relays: this.count, registry: knownRegistry, maxAgeMs: isRegistered ? maxAgeMs : undefined };
+    const known = {
+      relays: this.count,
+      registry: this.#registered.registry,
+      maxAgeMs: isRegistered ? maxAgeMs : undefined,
+    };
     const text = load === undefined ? '' : JSON.stringify({ ...load, ...this.#registered.entry });
     const { relays, queries, registry } = await callRedis(this.#topology, () => {
       const redis = this.#topology.commandsForKey(this.#keys.relays());

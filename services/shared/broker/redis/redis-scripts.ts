@@ -363,7 +363,7 @@ function parseState(values: readonly string[]): PartitionState {
 }
 
 /**
- * Parses the state of a probed partition. The script leaves out what the caller knows, or what follows from the time.
+ * Parses the state of a probed partition. The script leaves out values that the caller knows or that follow from the time.
  * @param options.known the state at an earlier probe, which an empty text confirms
  */
 function parseProbed(
