@@ -142,7 +142,14 @@ export function createRelay(deps: {
     clock,
     receiptOf(topic) {
       const last = hub.lastDelivered(topic);
-      return last && { ...last, subscribed: hub.subscribers(topic), behind: sessions.countBehind(topic) };
+      return (
+        last && {
+          ...last,
+          subscribed: hub.subscribers(topic),
+          behind: sessions.countBehind(topic),
+          floor: hub.acknowledgedFloor(topic),
+        }
+      );
     },
   });
   feed.receipts.onQuery((query) => receipts.handle(query));

@@ -87,16 +87,35 @@ export class ClusterPublisher {
    * @throws {AppError} `broker_unavailable`
    */
   async versions(topics: readonly Topic[]): Promise<readonly PublishedTopic[]> {
-    const partitions = [...new Set(topics.map((topic) => this.#broker.partitionOf(topic)))];
-    const [registers, digests] = await Promise.all([
-      this.#broker.read(topics),
-      Promise.all(partitions.map((partition) => this.#digest(partition))),
-    ]);
-    return topics.map((topic, i) => {
-      const { floor, base, retainedSince } = digests[partitions.indexOf(this.#broker.partitionOf(topic))] as Digest;
+    const [registers, digests] = await Promise.all([this.#broker.read(topics), this.#digests(topics)]);
+    return digests.map(({ floor, base, retainedSince }, i) => {
       const stored = registers[i]?.version ?? 0;
-      return { topic, version: Math.max(floor, stored < retainedSince ? base : stored) };
+      return { topic: topics[i] as Topic, version: Math.max(floor, stored < retainedSince ? base : stored) };
     });
+  }
+
+  /**
+   * Returns the floor of each topic's partition, in their order. It was raised just now if the broker has lost what this process
+   * published there, or the given versions.
+   * @param seen versions of the topics that relays have, in their order
+   * @throws {AppError} `broker_unavailable`
+   */
+  async floors(topics: readonly Topic[], seen: readonly Version[]): Promise<readonly Version[]> {
+    for (const [i, topic] of topics.entries()) this.#witnessOf(this.#broker.partitionOf(topic)).saw(seen[i] ?? 0);
+    return (await this.#digests(topics)).map(({ floor }) => floor);
+  }
+
+  /** Presents the witnesses of the topics' partitions. Returns the digest of each topic's partition, in their order. */
+  async #digests(topics: readonly Topic[]): Promise<readonly Digest[]> {
+    const byPartition = new Map<number, Promise<Digest>>();
+    return Promise.all(
+      topics.map((topic) => {
+        const partition = this.#broker.partitionOf(topic);
+        const digest = byPartition.get(partition) ?? this.#digest(partition);
+        byPartition.set(partition, digest);
+        return digest;
+      }),
+    );
   }
 
   /** Publishes to topics of one partition. */
@@ -197,7 +216,12 @@ class PartitionWitness {
       if (epoch !== reply.epoch && this.#pending.get(epoch) === sequence) this.#pending.delete(epoch);
     }
     this.#epoch = reply.epoch;
-    this.#version = Math.max(this.#version, reply.version);
+    this.saw(reply.version);
+  }
+
+  /** Records a version that was assigned, to this process or to another one. */
+  saw(version: Version): void {
+    this.#version = Math.max(this.#version, version);
   }
 
   /** Records that an update is acknowledged to its publisher. */

@@ -3,7 +3,7 @@ import type { Clock } from '../shared/clock.ts';
 import { AppError } from '../shared/errors.ts';
 import type { PublishedTopic } from './cluster-publisher.ts';
 import type { DeliveryStatus } from './delivery-status.ts';
-import { ReceiptPoll } from './receipt-poll.ts';
+import { type ReadFloors, ReceiptPoll } from './receipt-poll.ts';
 
 /** The result of waiting for delivery; `aborted`: the caller has disconnected. */
 export type WaitOutcome = 'delivered' | 'timeout' | 'aborted';
@@ -22,6 +22,7 @@ const REPLY_TIMEOUT_MS = 1000;
 /** Collects delivery receipts from all relays, for a limited number of calls at a time. */
 export class DeliveryReceipts {
   readonly #querier: ReceiptQuerier;
+  readonly #floors: ReadFloors;
   readonly #clock: Clock;
   readonly #maxCalls: number;
   readonly #report: ReceiptReport;
@@ -30,8 +31,15 @@ export class DeliveryReceipts {
   #closed = false;
 
   /** @param deps.maxCalls the number of calls that `withinLimit` runs at a time */
-  constructor(deps: { querier: ReceiptQuerier; clock: Clock; maxCalls: number; report: ReceiptReport }) {
+  constructor(deps: {
+    querier: ReceiptQuerier;
+    floors: ReadFloors;
+    clock: Clock;
+    maxCalls: number;
+    report: ReceiptReport;
+  }) {
     this.#querier = deps.querier;
+    this.#floors = deps.floors;
     this.#clock = deps.clock;
     this.#maxCalls = deps.maxCalls;
     this.#report = deps.report;
@@ -84,7 +92,7 @@ export class DeliveryReceipts {
   ): Promise<DeliveryStatus> {
     const { until, timeoutMs, disconnected } = options;
     this.#report.receiptsQueried(updates.length);
-    const poll = new ReceiptPoll({ querier: this.#querier, clock: this.#clock, updates });
+    const poll = new ReceiptPoll({ querier: this.#querier, floors: this.#floors, clock: this.#clock, updates });
     let stop = () => {};
     const stopped = new Promise<void>((resolve) => {
       stop = resolve;

@@ -42,11 +42,13 @@ export interface DeliveryStatus {
  * Computes the delivery of updates from the replies of relays. A relay that replies counts, even if it is not registered.
  *
  * @param replies by the name of the relay; each is aligned with `updates`
+ * @param floors of the broker, read after the updates were published, aligned with `updates`; may lack those that `needsFloors` does not need
  */
 export function deliveryStatus(
   updates: readonly PublishedTopic[],
   membership: RelayMembership,
   replies: ReadonlyMap<string, ReceiptReply>,
+  floors: readonly Version[],
 ): DeliveryStatus {
   const names = [...new Set([...membership.relays, ...replies.keys()])].sort();
   const receipts = updates.map(({ topic, version }, i) => {
@@ -54,7 +56,7 @@ export function deliveryStatus(
       const reply = replies.get(relay);
       if (!reply) return { relay, state: 'silent' as const };
       const receipt = reply[i];
-      return { relay, state: relayState(version, receipt), ...(receipt && countsOf(receipt)) };
+      return { relay, state: relayState(version, receipt, floors[i]), ...(receipt && countsOf(receipt)) };
     });
     const delivered =
       membership.missing === 0 && relays.every(({ state }) => state === 'delivered' || state === 'idle');
@@ -67,13 +69,36 @@ export function deliveryStatus(
   };
 }
 
+/** Whether floors must be read, or read again, to tell whether a newer version includes an update. */
+export function needsFloors(
+  updates: readonly PublishedTopic[],
+  replies: ReadonlyMap<string, ReceiptReply>,
+  floors: readonly Version[],
+): boolean {
+  return [...replies.values()].some((reply) =>
+    updates.some(({ version }, i) => {
+      const receipt = reply[i];
+      return receipt !== undefined && receipt.version > version && !includes(receipt, floors[i]);
+    }),
+  );
+}
+
+/**
+ * Whether a newer version that a relay has delivered includes an update. A broker that has lost data, and whose clock is behind,
+ * may assign a lower version than one that clients have, until a relay shows it that one and the floor is raised above both.
+ */
+function includes({ version, floor }: DeliveryReceipt, brokerFloor: Version | undefined): boolean {
+  return floor === undefined || (floor === brokerFloor && version >= floor);
+}
+
 function countsOf({ version, delivered, subscribed, behind }: DeliveryReceipt): Omit<RelayStatus, 'relay' | 'state'> {
   return { version, told: delivered, listening: subscribed, behind };
 }
 
-function relayState(published: number, receipt: DeliveryReceipt | undefined): RelayState {
+function relayState(published: Version, receipt: DeliveryReceipt | undefined, floor: Version | undefined): RelayState {
   if (!receipt) return 'idle';
   // Also without subscribers: the next one would get the older version, and take it for the current one.
   if (receipt.version < published) return 'pending';
+  if (receipt.version > published && !includes(receipt, floor)) return 'pending';
   return receipt.delivered + receipt.subscribed === 0 ? 'idle' : 'delivered';
 }

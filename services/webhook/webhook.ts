@@ -87,6 +87,7 @@ export function createWebhook(deps: {
   const publisher = new ClusterPublisher({ broker, clock, report: metrics });
   const receipts = new DeliveryReceipts({
     querier: broker.receipts,
+    floors: (topics, seen) => publisher.floors(topics, seen),
     clock,
     maxCalls: config.maxWaitingCalls,
     report: metrics,

@@ -60,6 +60,25 @@ describe('a webhook and a relay in one process', () => {
     expect(await webhook.registry.metrics()).toContain('webhook_receipts_asked_total 3');
   });
 
+  it('count a newer version, after the floor that the relay names was compared with that of the broker', async () => {
+    const client = await relay.connect('/ws?topic=chat/1');
+    await eventually(() => expect(client.ofType('subscribed')).toHaveLength(1));
+    const floor = async () => (await broker.digest(0, { epoch: '', version: 0 }, Number.MAX_SAFE_INTEGER)).floor;
+    const before = await floor();
+    const { updates } = await (await post('')).json();
+    const [{ version }] = updates;
+    const newer = await relay.publish('chat/1');
+    const relays = () => [{ state: 'delivered', version: newer, listening: 1 }];
+    expect(await (await get(`/updates/${version}?topic=chat/1`)).json()).toMatchObject({ relays: relays() });
+
+    const query = { id: 'query', topics: [parseTopic('chat/1')] };
+    await broker.receipts.sendQuery(query);
+    await eventually(async () => {
+      const [reply] = (await broker.receipts.readReplies(query)).values();
+      expect(reply).toMatchObject([{ version: newer, floor: before }]);
+    });
+  });
+
   it('count slow connections and legacy clients within a spread as behind', async () => {
     const [slow, quick] = [await relay.connect('/ws?topic=chat/1'), await relay.connect('/ws?topic=chat/1')];
     await relay.connect('/ws?topic=chat/1');

@@ -507,6 +507,52 @@ describe('a receipt', () => {
   });
 });
 
+describe('a receipt for an update below a version that clients were notified of', () => {
+  /**
+   * Redis, whose clock was set back, reloads data from before an update, and a webhook that has not seen that one publishes.
+   * Returns the failures, and how many updates were reported as delivered.
+   */
+  async function publishBelow(sabotage?: Sabotage): Promise<{ failures: readonly string[]; delivered: number }> {
+    const failures: string[] = [];
+    let delivered = 0;
+    for (const seed of SEEDS) {
+      const schedule = async (simulation: Simulation) => {
+        const { webhooks, time, app, receipts } = simulation;
+        const [one, two] = webhooks as [SimulatedWebhook, SimulatedWebhook];
+        const { lost: topic, shard } = inOnePartition(simulation);
+        await time.runFor(5000);
+        await untilDigested(simulation);
+        const older = shard.master.data.copy();
+        await publishBy(simulation, one, topic);
+        for (const server of shard.servers) server.clockOffsetUs = -60_000_000;
+        shard.reload(older);
+        await publishBy(simulation, two, topic);
+        const updates = [{ topic, version: app.renderedVersion(topic) ?? 0 }];
+        const waiting = two.waitUntilDelivered(updates, 9000).then((isDelivered) => {
+          if (!isDelivered) return;
+          delivered += 1;
+          receipts.delivered('webhook', topic, app.current(topic));
+        });
+        await time.runFor(10_000);
+        await waiting;
+      };
+      const result = await runSchedule({ seed, schedule, ...(sabotage && { sabotage }) });
+      failures.push(...result.failures);
+    }
+    return { failures, delivered };
+  }
+
+  it('says delivered once clients were notified of the raise that covers it', async () => {
+    expect(await publishBelow()).toEqual({ failures: [], delivered: SEEDS.length });
+  });
+
+  it('would say so before if relays did not name the floor that they know, which the simulator detects', async () => {
+    expect((await publishBelow('receipt-floor')).failures).toContainEqual(
+      expect.stringMatching(/^webhook reported #2 of .* as delivered, but .* was not notified of #2$/),
+    );
+  });
+});
+
 describe('a receipt, after Redis lost the relay registry,', () => {
   it('does not report an update as delivered that clients of a relay which is cut off have not got', async () => {
     await expectNoFailures(async (simulation) => {

@@ -22,6 +22,7 @@ type RelaySabotage =
   | 'resume'
   | 'catch-up'
   | 'registration'
+  | 'receipt-floor'
   | 'settings'
   | 'next-round'
   | 'continued'
@@ -43,7 +44,8 @@ export type Sabotage = RelaySabotage | ScriptSabotage | WebhookSabotage | Broker
  * Disables repair (probes prove that all signals have arrived, digests report no changes), its fallback (only the former),
  * the floor (probes, digests and signals never raise it), the versions that digests list (those of the registers count), the
  * order of raises (the last reply counts, although the signal of a later raise has overtaken it), the registration of
- * relays that shut down, which still have clients, or the next round after a call that failed.
+ * relays that shut down, which still have clients, or the next round after a call that failed. (`receipt-floor`: the relay leaves its
+ * floor out of receipts, as earlier releases did.)
  */
 export function sabotageFeed(
   feed: BrokerFeed & RelayRegistry,

@@ -153,7 +153,14 @@ export class SimulatedRelay {
       clock,
       receiptOf: (topic) => {
         const last = this.hub.lastDelivered(topic);
-        return last && { ...last, subscribed: this.hub.subscribers(topic), behind: this.sessions.countBehind(topic) };
+        return (
+          last && {
+            ...last,
+            subscribed: this.hub.subscribers(topic),
+            behind: this.sessions.countBehind(topic),
+            ...(sabotage !== 'receipt-floor' && { floor: this.hub.acknowledgedFloor(topic) }),
+          }
+        );
       },
     });
     this.broker.receipts.onQuery((query) => receipts.handle(query));

@@ -61,6 +61,7 @@ export class SimulatedWebhook {
     this.#publisher = new ClusterPublisher({ broker: sabotagePublisher(this.broker, sabotage), clock, report });
     this.#receipts = new DeliveryReceipts({
       querier: this.broker.receipts,
+      floors: (topics, seen) => this.#publisher.floors(topics, seen),
       clock,
       maxCalls: 100,
       report: { receiptsQueried() {}, waitEnded() {} },

@@ -296,6 +296,11 @@ export class Hub implements FeedHandler {
       : { version: 0, delivered: 0 };
   }
 
+  /** Returns the floor of the topic's partition that this relay has acknowledged (see `Partition`); 0 before the first digest. */
+  acknowledgedFloor(topic: Topic): Version {
+    return this.#repair.partitions[this.#feed.partitionOf(topic)]?.acknowledgedFloor ?? 0;
+  }
+
   deliver(update: Update): void {
     this.#repair.signalled(this.#feed.partitionOf(update.topic), update.topic, update.version);
     this.#merge(update);

@@ -13,6 +13,7 @@ const CLOCK_STEP_US = REGISTER_TTL_MS * 1000 - RETENTION_US;
 export class Partition {
   #witness: Witness = { epoch: '', version: 0 };
   #floor: Version = 0;
+  #acknowledgedFloor: Version = 0;
   #isFirstFloor = false;
   #base: Version = 0;
   #retained: Version = 0;
@@ -39,6 +40,14 @@ export class Partition {
   /** The floor; 0 before the first digest or signal. */
   get floor(): Version {
     return this.#floor;
+  }
+
+  /**
+   * The floor of the raise in the witness: every version that this relay knows above it was assigned after that raise, and
+   * every other one before it. It names the history of versions that this relay follows. 0 before the first digest or signal.
+   */
+  get acknowledgedFloor(): Version {
+    return this.#acknowledgedFloor;
   }
 
   /** The floor, which is also the time when it was raised, by this relay's knowledge or before; 0 if it never was. */
@@ -106,6 +115,7 @@ export class Partition {
     const isOvertaken = state.floor < this.#floor;
     this.#witness = { ...this.#witness, epoch, version, ...(isOvertaken ? {} : { raiseId }) };
     this.raiseFloor(state.floor);
+    if (!isOvertaken) this.#acknowledgedFloor = state.floor;
     if (state.floor === this.#floor) this.#isFirstFloor = state.isFirstFloor;
     this.#completeAfter = state.completeAfter;
     this.#base = Math.max(this.#base, state.base);
@@ -119,7 +129,10 @@ export class Partition {
   raiseFloor(floor: Version, raiseId?: string): boolean {
     if (floor <= this.#floor) return false;
     // A raise that is not above everything seen is not acknowledged: the broker raises again at the next digest.
-    if (raiseId !== undefined && floor > this.#witness.version) this.#witness = { ...this.#witness, raiseId };
+    if (raiseId !== undefined && floor > this.#witness.version) {
+      this.#witness = { ...this.#witness, raiseId };
+      this.#acknowledgedFloor = floor;
+    }
     this.saw(floor);
     this.#isFirstFloor = false;
     this.#floor = floor;

@@ -16,14 +16,18 @@ export function decodeQuery(text: string): ReceiptQuery | undefined {
   return { id, topics };
 }
 
-/** Encodes a reply as JSON: four numbers or null per topic. */
+/** Encodes a reply as JSON: four or five numbers, or null, per topic. */
 export function encodeReply(reply: ReceiptReply): string {
   return JSON.stringify(
-    reply.map((receipt) => receipt && [receipt.version, receipt.delivered, receipt.subscribed, receipt.behind]),
+    reply.map((receipt) => {
+      if (!receipt) return null;
+      const { version, delivered, subscribed, behind, floor } = receipt;
+      return [version, delivered, subscribed, behind, ...(floor === undefined ? [] : [floor])];
+    }),
   );
 }
 
-/** Decodes a reply about `topics` topics; returns undefined if it is invalid. Ignores numbers after the fourth. */
+/** Decodes a reply about `topics` topics; returns undefined if it is invalid. Ignores numbers after the fifth. */
 export function decodeReply(text: string, topics: number): ReceiptReply | undefined {
   let value: unknown;
   try {
@@ -39,8 +43,8 @@ export function decodeReply(text: string, topics: number): ReceiptReply | undefi
       continue;
     }
     if (!Array.isArray(item) || item.length < 4 || !item.every(isVersion)) return undefined;
-    const [version, delivered, subscribed, behind] = item as [number, number, number, number];
-    reply.push({ version, delivered, subscribed, behind });
+    const [version, delivered, subscribed, behind, floor] = item as [number, number, number, number, number?];
+    reply.push({ version, delivered, subscribed, behind, ...(floor !== undefined && { floor }) });
   }
   return reply;
 }

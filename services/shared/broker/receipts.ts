@@ -54,6 +54,11 @@ export interface DeliveryReceipt {
   readonly subscribed: number;
   /** Subscribed connections that have not received it yet: slow ones, and those still paced. */
   readonly behind: number;
+  /**
+   * The floor of the topic's partition that the relay has acknowledged: a newer version was assigned later than another one
+   * only if the broker has the same floor. Absent in replies of earlier releases.
+   */
+  readonly floor?: Version;
 }
 
 /** The relays whose registration has not expired, draining ones included. */

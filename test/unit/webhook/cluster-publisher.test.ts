@@ -24,10 +24,24 @@ interface Call {
   fail(error: Error): void;
 }
 
+const NO_CHANGES: Digest = {
+  epoch: '',
+  floor: 0,
+  isFirstFloor: false,
+  last: 0,
+  base: 0,
+  retainedSince: 0,
+  completeAfter: 0,
+  raiseId: '',
+  changed: [],
+  hasMore: false,
+};
+
 /** A broker of two partitions (topics that begin with `a`, and the others) that replies when the test says so. */
 class ManualBroker implements BrokerPublisher {
   readonly partitions = 2;
   readonly calls: Call[] = [];
+  readonly digests: { partition: number; witness: Witness }[] = [];
 
   partitionOf(topic: Topic): number {
     return topic.startsWith('a') ? 0 : 1;
@@ -45,8 +59,11 @@ class ManualBroker implements BrokerPublisher {
     });
   }
 
-  digest(): Promise<Digest> {
-    throw new Error('not needed here');
+  /** Has assigned versions up to 49; raises the floor if the witness has seen a higher one. */
+  async digest(partition: number, witness: Witness): Promise<Digest> {
+    this.digests.push({ partition, witness });
+    const [floor, last] = witness.version > 49 ? [witness.version + 1, witness.version + 1] : [5, 49];
+    return { ...NO_CHANGES, epoch: 'h', floor, last };
   }
 
   read(): Promise<never> {
@@ -333,5 +350,15 @@ describe('ClusterPublisher', () => {
     broker.calls[1]?.fail(new AppError('broker_unavailable'));
     await expect(done).rejects.toMatchObject({ code: 'broker_unavailable' });
     expect(await publishAt('a1', { version: 11, epoch: 'h' })).toMatchObject({ epoch: 'h', version: 10 });
+  });
+
+  it('reads floors by one digest for each partition, which shows what relays have seen of it', async () => {
+    await publishAt('a1', { version: 10, epoch: 'h' });
+    expect(await publisher.floors(topics('a1', 'b', 'a2'), [0, 60, 12])).toEqual([5, 61, 5]);
+    expect(broker.digests).toMatchObject([
+      { partition: 0, witness: { epoch: 'h', version: 12, promised: promised(10), acknowledged: [1] } },
+      { partition: 1, witness: { version: 60 } },
+    ]);
+    expect(await publisher.floors(topics('b', 'a1'), [60, 40])).toEqual([62, 5]);
   });
 });

@@ -4,6 +4,7 @@ import { AppError } from '../../../services/shared/errors.ts';
 import type { Topic } from '../../../services/shared/update/topic.ts';
 import { DeliveryReceipts } from '../../../services/webhook/delivery-receipts.ts';
 import type { DeliveryStatus } from '../../../services/webhook/delivery-status.ts';
+import type { ReadFloors } from '../../../services/webhook/receipt-poll.ts';
 import { VirtualTime } from '../../support/virtual-time.ts';
 
 const UPDATES = [{ topic: 'chat' as Topic, version: 10 }];
@@ -59,13 +60,17 @@ describe('delivery receipts', () => {
   let relays: FakeRelays;
   let receipts: DeliveryReceipts;
   const reports: unknown[][] = [];
+  /** Reads the floors; each test may set it. */
+  let readFloors: ReadFloors;
 
   beforeEach(() => {
     time = new VirtualTime();
     relays = new FakeRelays(time);
     reports.length = 0;
+    readFloors = () => Promise.reject(new AppError('broker_unavailable'));
     receipts = new DeliveryReceipts({
       querier: relays,
+      floors: (...call) => readFloors(...call),
       clock: time.clock(),
       maxCalls: 2,
       report: {
@@ -131,6 +136,33 @@ describe('delivery receipts', () => {
     expect(status.delivered).toBe(true);
     expect(atMs).toBeGreaterThan(2000);
     expect(atMs).toBeLessThan(3200);
+  });
+
+  it('read floors only if a relay has a newer version, until the floor is that of the relay, also after a failure', async () => {
+    const calls: unknown[] = [];
+    let floors = [0];
+    readFloors = async (...call) => {
+      calls.push(call);
+      if (calls.length === 1) throw new AppError('broker_unavailable');
+      return floors;
+    };
+    relays.names = ['one', 'two'];
+    relays.replies.set('one', DELIVERED);
+    await time.runFor(100);
+    const waiting = settle(receipts.waitUntilDelivered(UPDATES, 5000, CONNECTED), 2000);
+    time.after(300, () => {
+      expect(calls).toEqual([]);
+      relays.replies.set('two', [{ version: 12, delivered: 1, subscribed: 1, behind: 0, floor: 3 }]);
+    });
+    time.after(1000, () => {
+      floors = [3];
+    });
+    const { status, atMs } = await waiting;
+    expect(status.delivered).toBe(true);
+    expect(atMs).toBeGreaterThanOrEqual(1100);
+    expect(atMs).toBeLessThanOrEqual(1200);
+    expect(calls.length).toBeGreaterThan(2);
+    expect(calls[0]).toEqual([['chat'], [12]]);
   });
 
   it('resolve at the timeout, even if the broker does not respond', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DeliveryReceipt, ReceiptReply } from '../../../services/shared/broker/receipts.ts';
 import type { Topic } from '../../../services/shared/update/topic.ts';
-import { deliveryStatus } from '../../../services/webhook/delivery-status.ts';
+import { deliveryStatus, needsFloors } from '../../../services/webhook/delivery-status.ts';
 
 const UPDATES = [
   { topic: 'a' as Topic, version: 10 },
@@ -15,8 +15,8 @@ const receipt = (version: number, counts: Partial<DeliveryReceipt> = {}): Delive
   behind: 0,
   ...counts,
 });
-const statusOf = (answers: Record<string, ReceiptReply>, membership = ALL_REGISTERED) =>
-  deliveryStatus(UPDATES, membership, new Map(Object.entries(answers)));
+const statusOf = (answers: Record<string, ReceiptReply>, membership = ALL_REGISTERED, floors: readonly number[] = []) =>
+  deliveryStatus(UPDATES, membership, new Map(Object.entries(answers)), floors);
 const states = (answers: Record<string, ReceiptReply>, membership = ALL_REGISTERED) =>
   statusOf(answers, membership).receipts.map(({ relays }) => relays.map(({ relay, state }) => `${relay} ${state}`));
 
@@ -77,5 +77,39 @@ describe('deliveryStatus', () => {
     const answers = { one: [receipt(10), undefined], two: [undefined, undefined], gone: [receipt(9), undefined] };
     expect(statusOf(answers).delivered).toBe(false);
     expect(states(answers)[0]).toEqual(['gone pending', 'one delivered', 'two idle']);
+  });
+
+  it('is pending on a relay with a newer version until that includes the update: broker and relay have the same floor, and clients too', () => {
+    const stateOf = (own: DeliveryReceipt, floors: readonly number[]) =>
+      statusOf({ one: [own, undefined], two: [undefined, undefined] }, ALL_REGISTERED, floors).receipts[0]?.relays[0]
+        ?.state;
+    const newer = receipt(11, { floor: 5 });
+    expect(stateOf(newer, [])).toBe('pending');
+    expect(stateOf(newer, [6, 5])).toBe('pending');
+    expect(stateOf(newer, [5, 6])).toBe('delivered');
+    expect(stateOf(receipt(11, { floor: 11 }), [11, 5])).toBe('delivered');
+    expect(stateOf(receipt(11, { floor: 12 }), [12, 5])).toBe('pending'); // clients are not notified of the floor yet
+    expect(stateOf(receipt(10, { floor: 5 }), [6, 5])).toBe('delivered'); // it is the update itself
+  });
+});
+
+describe('floors', () => {
+  const needs = (answers: Record<string, ReceiptReply>, floors: readonly number[]) =>
+    needsFloors(UPDATES, new Map(Object.entries(answers)), floors);
+
+  it('are needed for a newer version of a relay whose floor is not the one that was read', () => {
+    const answers = {
+      one: [receipt(10, { floor: 5 }), undefined],
+      two: [receipt(9, { floor: 6 }), receipt(21, { floor: 6 })],
+    };
+    expect(needs(answers, [])).toBe(true);
+    expect(needs(answers, [6, 5])).toBe(true);
+    expect(needs(answers, [5, 6])).toBe(false);
+  });
+
+  it('are not needed for the updates themselves, or older versions, nor for a relay that names no floor', () => {
+    expect(
+      needs({ one: [receipt(10, { floor: 5 }), receipt(19, { floor: 5 })], two: [receipt(11), undefined] }, []),
+    ).toBe(false);
   });
 });

@@ -112,10 +112,16 @@ describe('the state of a partition', () => {
     partition.learn(state(), 0);
     partition.raiseFloor(100, 'equal');
     expect(partition.witness).toEqual({ epoch: 'e1', version: 100, raiseId: 'r1' });
+    expect(partition.acknowledgedFloor).toBe(50);
     partition.raiseFloor(101, 'above');
     expect(partition.witness).toEqual({ epoch: 'e1', version: 101, raiseId: 'above' });
     partition.raiseFloor(102);
     expect(partition.witness).toEqual({ epoch: 'e1', version: 102, raiseId: 'above' });
+    expect(partition.acknowledgedFloor).toBe(101);
+    partition.learn(state({ floor: 101, raiseId: 'above' }), 0); // requested before the last raise
+    expect(partition.acknowledgedFloor).toBe(101);
+    partition.learn(state({ floor: 110, raiseId: 'r3' }), 0);
+    expect([partition.floor, partition.acknowledgedFloor]).toEqual([110, 110]);
   });
 
   it('is continued by one of the same epoch and raise that has lost nothing behind the cursor', () => {

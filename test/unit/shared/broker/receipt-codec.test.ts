@@ -37,9 +37,10 @@ describe('the reply to a receipt query', () => {
   const receipt = { version: 1_790_000_000_000_001, delivered: 3, subscribed: 2, behind: 1 };
 
   it('is decoded as it was encoded, and by later numbers that this version does not know', () => {
-    const reply = [receipt, undefined, { version: 0, delivered: 0, subscribed: 0, behind: 0 }];
+    const reply = [receipt, undefined, { version: 0, delivered: 0, subscribed: 0, behind: 0, floor: 0 }];
     expect(decodeReply(encodeReply(reply), 3)).toEqual(reply);
-    expect(decodeReply('[[1790000000000001,3,2,1,9]]', 1)).toEqual([receipt]);
+    expect(encodeReply([receipt])).toBe('[[1790000000000001,3,2,1]]'); // earlier releases take no null
+    expect(decodeReply('[[1790000000000001,3,2,1,9,8]]', 1)).toEqual([{ ...receipt, floor: 9 }]);
     expect(decodeReply('[]', 0)).toEqual([]);
   });
 
