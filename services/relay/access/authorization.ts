@@ -95,8 +95,10 @@ function createVerifier(
     try {
       return (await verify(token, options)).payload;
     } catch (cause) {
+      // The token may be valid if the keys could not be loaded.
+      const code = cause instanceof errors.JWKSInvalid ? 'keys_unavailable' : 'unauthorized';
       // The error says neither why the token is invalid nor what it is: its sender can find out, others need not.
-      throw new AppError(isKeyError(cause) ? 'keys_unavailable' : 'unauthorized', undefined, { cause });
+      throw new AppError(code, undefined, { cause });
     }
   };
 }
@@ -153,18 +155,11 @@ async function verifyWithAny(
   for await (const key of keys) {
     try {
       return await verify(key);
-    } catch (error) {
-      // Claims are checked only after the signature: another key cannot change them.
-      if (error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired) throw error;
+    } catch {
+      // The token is invalid, or signed with another key.
     }
   }
   throw new errors.JWSSignatureVerificationFailed();
-}
-
-/** Whether the keys could not be loaded, so that the token may be valid. */
-function isKeyError(error: unknown): boolean {
-  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return true;
-  return error instanceof errors.JOSEError && error.code === 'ERR_JOSE_GENERIC';
 }
 
 /** Creates a fetch that fails with the last error until the retry interval is over. */

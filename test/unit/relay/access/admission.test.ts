@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { BlockList } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { type AdmissionLimits, ConnectionAdmission } from '../../../../services/relay/access/admission.ts';
 import { connectionsByFileLimit, socketsByFileLimit } from '../../../../services/relay/access/file-limit.ts';
@@ -101,9 +103,22 @@ describe('admission', () => {
     const keys = [enter('203.0.113.1'), enter('203.0.113.1')];
     expect(() => enter('203.0.113.1')).toThrow(expect.objectContaining({ code: 'too_many_connections', status: 429 }));
     enter('203.0.113.2');
-    for (const key of keys) admission.release(key);
-    for (let i = 0; i < 2; i += 1) enter('203.0.113.1');
-    expect(() => enter('203.0.113.1')).toThrow(expect.objectContaining({ code: 'too_many_connections' }));
+    for (const places of [1, 2]) {
+      for (const key of keys.splice(0, places)) admission.release(key);
+      for (let i = 0; i < places; i += 1) keys.push(enter('203.0.113.1'));
+      expect(() => enter('203.0.113.1')).toThrow(expect.objectContaining({ code: 'too_many_connections' }));
+    }
+  });
+
+  it('needs no memory for addresses whose connections are closed', () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage: () => void = runInNewContext('gc');
+    const { admission, enter } = createAdmission({ maxConnectionsPerAddress: 1 });
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    for (let n = 0; n < 2 ** 15; n += 1) admission.release(enter(`203.0.${n >> 8}.${n & 255}`));
+    collectGarbage();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(2 ** 20);
   });
 
   it('does not count refused connections against the connection rate', () => {

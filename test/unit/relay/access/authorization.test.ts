@@ -1,8 +1,8 @@
-import { generateKeyPairSync, type KeyObject, subtle } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, type KeyPairKeyObjectResult, subtle } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, SignJWT } from 'jose';
+import { exportJWK, type JWK, type JWTPayload, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readSubscribeConfig } from '../../../../services/relay/access/access-config.ts';
 import {
@@ -19,6 +19,7 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const pair = () => generateKeyPairSync('ed25519');
 const [first, second] = [pair(), pair()];
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 const sign = (kid: string | undefined, { privateKey } = first) =>
   new SignJWT({ topics: ['chat'] })
@@ -27,7 +28,12 @@ const sign = (kid: string | undefined, { privateKey } = first) =>
     .sign(privateKey);
 const jwk = async (kid: string, { publicKey } = first) => ({ ...(await exportJWK(publicKey)), kid, alg: 'EdDSA' });
 
-const FIRST_JWK = { ...first.publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'EdDSA' };
+const FIRST_JWK: JWK = { ...first.publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'EdDSA' };
+
+/** The most that a relay reads of a key set. */
+const MAX_BYTES = 256 * 1024;
+/** A valid key set of this length. */
+const paddedTo = (bytes: number) => JSON.stringify({ keys: [FIRST_JWK] }).padEnd(bytes);
 
 /** The outcome for a client with this token. */
 async function outcome(authorization: Authorization, token: string): Promise<string> {
@@ -37,11 +43,49 @@ async function outcome(authorization: Authorization, token: string): Promise<str
   );
 }
 
+/** The reason for a refusal in the log, with its causes. */
+async function loggedReason(authorization: Authorization, token: string): Promise<string> {
+  let error = await authorization.check(token).catch((error: Error) => error as unknown);
+  const messages: string[] = [];
+  while (error instanceof Error) {
+    messages.push(error.message);
+    error = error.cause;
+  }
+  return messages.slice(1).join(': ');
+}
+
+/** The algorithms of tokens, each with a key for it. */
+const ALGORITHMS: [string, () => KeyPairKeyObjectResult][] = [
+  ['RS256', () => rsa],
+  ['PS512', () => rsa],
+  ['ES256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+  ['ES384', () => generateKeyPairSync('ec', { namedCurve: 'P-384' })],
+  ['ES512', () => generateKeyPairSync('ec', { namedCurve: 'P-521' })],
+  ['EdDSA', pair],
+];
+
+const CLAIMS_ENV = { JWT_ISSUER: 'app', JWT_AUDIENCE: 'relay' };
+
+/** Requires that relays with `CLAIMS_ENV` accept tokens of this issuer for this audience, and no others. */
+async function expectClaimsMatter(authorization: Authorization, signed: (claims: JWTPayload) => Promise<string>) {
+  expect(await outcome(authorization, await signed({ iss: 'app', aud: ['other', 'relay'] }))).toBe('good');
+  for (const claims of [
+    {},
+    { iss: 'app' },
+    { aud: 'relay' },
+    { iss: 'other', aud: 'relay' },
+    { iss: 'app', aud: 'app' },
+  ]) {
+    expect(await outcome(authorization, await signed(claims))).toBe('unauthorized');
+  }
+}
+
 describe('keys from a URL', () => {
   let server: Server;
   let requests: number;
   let answer: { status?: number; body: string | Buffer; headers?: Record<string, string>; hangs?: boolean };
   let authorization: Authorization;
+  let authorize: (env?: Record<string, string>) => Authorization;
 
   beforeEach(async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
@@ -55,11 +99,14 @@ describe('keys from a URL', () => {
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
-    const config = readSubscribeConfig(new EnvReader({ SUBSCRIBE_AUTH: 'required', JWKS_URL: url }));
-    authorization = createAuthorization({
-      config,
-      clock: { ...SYSTEM_CLOCK, monotonicMs: () => Date.now() },
-    }) as Authorization;
+    authorize = (env) => {
+      const config = readSubscribeConfig(new EnvReader({ SUBSCRIBE_AUTH: 'required', JWKS_URL: url, ...env }));
+      return createAuthorization({
+        config,
+        clock: { ...SYSTEM_CLOCK, monotonicMs: () => Date.now() },
+      }) as Authorization;
+    };
+    authorization = authorize();
   });
   afterEach(() => {
     vi.useRealTimers();
@@ -85,6 +132,9 @@ describe('keys from a URL', () => {
     answer.body = JSON.stringify({ keys: [await jwk('two', second)] });
     const rotated = await sign('two', second);
     expect(await outcome(authorization, rotated)).toBe('keys_unavailable');
+    expect(await loggedReason(authorization, rotated)).toMatch(
+      'the key set was read less than 30 s ago and does not have this key: no applicable key found',
+    );
     expect(requests).toBe(1);
     pass(31 * SECOND_MS);
     expect(await outcome(authorization, rotated)).toBe('good');
@@ -101,18 +151,35 @@ describe('keys from a URL', () => {
   it.each([
     ['none', []],
     ['a secret', [{ kty: 'oct', k: 'c2VjcmV0', kid: 'one' }]],
-    ['RSA of 1024 bits', [{ kty: 'RSA', n: 'x'.repeat(171), e: 'AQAB', kid: 'one' }]],
+    ['RSA of 2040 bits', [{ kty: 'RSA', n: 'x'.repeat(340), e: 'AQAB', kid: 'one' }]],
     ['a curve that no algorithm uses', [{ kty: 'EC', crv: 'secp256k1', x: 'eA', y: 'eQ', kid: 'one' }]],
     ['a key for encryption', [{ ...FIRST_JWK, use: 'enc' }]],
     ['a key that may only sign', [{ ...FIRST_JWK, key_ops: ['sign'] }]],
   ])('that cannot verify tokens leave them unjudged, with the reason for the log: %s', async (_, keys) => {
     answer.body = JSON.stringify({ keys });
-    const error = await authorization.check(await sign('one')).catch((error: Error) => error);
-    expect(error).toMatchObject({ code: 'keys_unavailable' });
-    expect(String(((error as Error).cause as Error).cause)).toMatch('no key of the set can verify tokens');
+    expect(await outcome(authorization, await sign('one'))).toBe('keys_unavailable');
+    expect(await loggedReason(authorization, await sign('one'))).toMatch(
+      'the key set cannot be loaded: no key of the set can verify tokens',
+    );
     pass(2 * SECOND_MS);
     answer.body = JSON.stringify({ keys: [...keys, await jwk('one')] });
     expect(await outcome(authorization, await sign('one'))).toBe('good');
+  });
+
+  it.each(ALGORITHMS)('verify tokens of %s, also if they are declared to be for that alone', async (alg, create) => {
+    const { publicKey, privateKey } = create();
+    const token = await new SignJWT({ topics: ['chat'] }).setProtectedHeader({ alg }).sign(privateKey);
+    for (const purpose of [{}, { use: 'sig' }, { key_ops: ['verify'] }]) {
+      answer.body = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), ...purpose }] });
+      expect(await outcome(authorize(), token)).toBe('good');
+    }
+  });
+
+  it.each(['one', undefined])('need the issuer and the audience that are configured, for kid %s', async (kid) => {
+    answer.body = JSON.stringify({ keys: [await jwk('one'), await jwk('two', second)] });
+    await expectClaimsMatter(authorize(CLAIMS_ENV), (claims) =>
+      new SignJWT(claims).setProtectedHeader({ alg: 'EdDSA', ...(kid && { kid }) }).sign(first.privateKey),
+    );
   });
 
   it('reject a token with a wrong signature of a known key at once', async () => {
@@ -139,25 +206,39 @@ describe('keys from a URL', () => {
     expect(requests).toBe(2);
   });
 
-  it.each<[string, Partial<typeof answer>]>([
-    ['an error', { status: 500 }],
-    ['a redirect', { status: 302, headers: { location: '/others' } }],
-    ['invalid JSON', { body: 'hello' }],
-    ['an invalid key set', { body: '{"keys":{}}' }],
-    ['an oversized key set', { body: Buffer.alloc(300 * 1024, ' ') }],
-    ['an endless response', { hangs: true }],
-  ])('that turn out to be %s leave tokens unjudged, and are asked for once a second at most', async (_, wrong) => {
+  const loading = 'the key set cannot be loaded';
+  it.each<[string, Partial<typeof answer>, string]>([
+    ['an error', { status: 500 }, `${loading}: the response has status 500`],
+    ['a redirect', { status: 302, headers: { location: '/others' } }, `${loading}: the response has status 302`],
+    ['invalid JSON', { body: 'hello' }, `${loading}: Unexpected token`],
+    ['an invalid key set', { body: '{"keys":{}}' }, `${loading}: no key of the set`],
+    ['a set of no keys', { body: '{"keys":[null]}' }, `${loading}: no key of the set`],
+    [
+      'a set of more than keys',
+      { body: JSON.stringify({ keys: [FIRST_JWK, null] }) },
+      'the last response was not a valid key set',
+    ],
+    ['an oversized key set', { body: paddedTo(MAX_BYTES + 1) }, `${loading}: the key set is too long`],
+    ['an endless response', { hangs: true }, `${loading}: The operation was aborted due to timeout`],
+  ])('that turn out to be %s leave tokens unjudged, and are asked for once a second at most', async (...row) => {
+    const [, wrong, reason] = row;
     const good = answer;
     answer = { ...answer, ...wrong };
     const token = await sign('one');
     const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcome(authorization, token)));
     for (let i = 0; i < 20; i += 1) outcomes.push(await outcome(authorization, token));
     expect(new Set(outcomes)).toEqual(new Set(['keys_unavailable']));
+    expect(await loggedReason(authorization, token)).toMatch(reason);
     expect(requests).toBe(1);
     answer = good;
     pass(SECOND_MS);
     expect(await outcome(authorization, token)).toBe('good');
     expect(requests).toBe(2);
+  });
+
+  it('may be 256 KiB long', async () => {
+    answer.body = paddedTo(MAX_BYTES);
+    expect(await outcome(authorization, await sign('one'))).toBe('good');
   });
 
   it('are public keys: a secret among them is not used', async () => {
@@ -202,19 +283,18 @@ describe('JWT_SECRET', () => {
 });
 
 describe('JWT_PUBLIC_KEY', () => {
-  it.each([
-    ['RS256', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
-    ['PS512', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
-    ['ES256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
-    ['ES384', () => generateKeyPairSync('ec', { namedCurve: 'P-384' })],
-    ['ES512', () => generateKeyPairSync('ec', { namedCurve: 'P-521' })],
-    ['EdDSA', () => generateKeyPairSync('ed25519')],
-  ])('verifies tokens of %s, with its line breaks at the end or escaped', async (alg, create) => {
+  it.each(ALGORITHMS)('verifies tokens of %s, with its line breaks at the end or escaped', async (alg, create) => {
     const keys = create();
     const token = await new SignJWT({ topics: ['chat'] }).setProtectedHeader({ alg }).sign(keys.privateKey);
     for (const text of [pem(keys), pem(keys).replaceAll('\n', '\\n')]) {
       expect(await outcome(read({ JWT_PUBLIC_KEY: text }), token)).toBe('good');
     }
+  });
+
+  it('needs the issuer and the audience that are configured', async () => {
+    await expectClaimsMatter(read({ JWT_PUBLIC_KEY: pem(first), ...CLAIMS_ENV }), (claims) =>
+      new SignJWT(claims).setProtectedHeader({ alg: 'EdDSA' }).sign(first.privateKey),
+    );
   });
 
   it('accepts no tokens that its own text would sign as a secret', async () => {
@@ -310,17 +390,7 @@ describe('access to topics', () => {
   });
 
   it('needs the issuer and the audience that are configured', async () => {
-    const authorization = readWith({ JWT_ISSUER: 'app', JWT_AUDIENCE: 'relay' });
-    expect(await outcome(authorization, await signed({ iss: 'app', aud: ['other', 'relay'] }))).toBe('good');
-    for (const claims of [
-      {},
-      { iss: 'app' },
-      { aud: 'relay' },
-      { iss: 'other', aud: 'relay' },
-      { iss: 'app', aud: 'app' },
-    ]) {
-      expect(await outcome(authorization, await signed(claims))).toBe('unauthorized');
-    }
+    await expectClaimsMatter(readWith(CLAIMS_ENV), signed);
     expect(await outcome(readWith({}), await signed({ iss: 'any', aud: 'any' }))).toBe('good');
   });
 

@@ -11,7 +11,9 @@ function originsOf(env: Record<string, string>): Origins {
 }
 
 describe('origins', () => {
-  const listed = { ALLOWED_ORIGINS: 'https://example.org, https://*.example.com,http://localhost:8000' };
+  const listed = {
+    ALLOWED_ORIGINS: 'https://example.org, https://*.example.com,http://localhost:8000, http://*.example.net',
+  };
   it.each([
     ['https://example.org', true],
     ['https://example.org:443', true],
@@ -25,6 +27,9 @@ describe('origins', () => {
     ['https://example.com', false],
     ['https://.example.com', false],
     ['https://a..example.com', false],
+    ['https://a.example.com:8443', false],
+    ['http://b.example.net', true],
+    ['https://b.example.net', false],
     ['https://a.example.com:', false],
     ['https://notexample.com', false],
     ['http://a.example.com', false],
@@ -54,6 +59,7 @@ describe('origins', () => {
     ['https://example.org', 'push.example.org', false],
     ['https://evil.net', 'push.example.org', false],
     ['null', 'push.example.org', false],
+    ['web+http://push.example.org', 'push.example.org', false],
     ['https://evil.net', '', false],
     ['http://[::1]:8000', '[::1]:8080', true],
   ])('in production without a list: may pages of %s connect to %s? %s', (origin, host, allowed) => {
@@ -108,6 +114,7 @@ describe('origins', () => {
 
   it('responses vary by origin, so that caches keep them apart', () => {
     expect(originsOf(listed).corsHeaders('https://evil.net', 'here')).toEqual({ Vary: 'Origin' });
+    expect(originsOf({ ALLOWED_ORIGINS: '*' }).corsHeaders('', 'here')).toEqual({ Vary: 'Origin' });
   });
 
   it.each([
@@ -118,6 +125,9 @@ describe('origins', () => {
     'https://example.org/',
     'ftp://example.org',
     'https://*.',
+    'https://*.example.org/',
+    'web+https://*.example.org',
+    'https://*.example.org\nhttps://example.net',
     'wss://example.org',
     'capacitor://localhost/path',
     'localhost',
