@@ -10,6 +10,7 @@ import { Simulation } from './simulation.ts';
 
 const TOPIC = 'chat' as Topic;
 const START_MS = 1_790_000_000_000;
+const HOUR_US = 3600 * 1_000_000;
 
 /** Faults of relays at times that random schedules seldom choose. */
 describe('a relay', () => {
@@ -157,6 +158,22 @@ describe('a relay', () => {
     simulation.relays[0]?.connect('/ws', `topic=${TOPIC}`, peer);
     await time.runFor(2 * AUDIT_INTERVAL_MS);
     expect(messages.map((text) => JSON.parse(text).type)).toEqual(['subscribed']);
+  });
+
+  it("reports an update that follows a step of Redis' clock, which the next digests notice, as the current version", async () => {
+    await time.runFor(10_000);
+    while (relay.hub.digestAgeMs > 100) await time.runFor(10); // the next probe is almost an interval away
+    relay.connect('/ws', `topic=${TOPIC}`, { opened() {}, message() {}, closed() {} });
+    await time.runFor(100);
+    for (const { servers } of simulation.cluster.shards)
+      for (const server of servers) server.clockOffsetUs += 10 * HOUR_US;
+    await publish({});
+    const { version } = relay.hub.current(TOPIC);
+    expect(version).toBeGreaterThan(time.nowMs * 1000 + 9 * HOUR_US);
+    for (let digests = 0; digests < 10; digests += 1) {
+      await time.runFor(REPAIR_INTERVAL_MS);
+      expect(relay.hub.current(TOPIC).version).toBe(version);
+    }
   });
 
   it('does not count as delivered while it has an older version for the next client of a topic', async () => {

@@ -101,8 +101,9 @@ describe('a register', () => {
   });
 
   it('is listed since it was missing when it was read, the first time or again', () => {
-    const { registers } = createRegisters();
+    const { registers, digest } = createRegisters();
     registers.load(chat, { topic: chat, version: 5 }, 10);
+    digest({ floor: 1, base: 5 });
     expect([registers.emptySince(0, 0), registers.emptySince(0, Number.NEGATIVE_INFINITY)]).toEqual([[], []]);
     registers.foundEmpty(chat, 20);
     registers.load('other' as Topic, undefined, 30);
@@ -111,6 +112,18 @@ describe('a register', () => {
       ['other'],
       [],
     ]);
+  });
+
+  it('is not listed if it has an update above the base: none that has expired is newer', () => {
+    const { registers, digest } = createRegisters();
+    digest({ floor: 1, base: 5 });
+    registers.load(chat, undefined, 10);
+    registers.merge({ topic: chat, version: 6 });
+    expect(registers.emptySince(0, 0)).toEqual([]);
+    digest({ floor: 1, base: 6 });
+    expect(registers.emptySince(0, 0)).toEqual([chat]);
+    digest({ floor: 7, base: 6 });
+    expect(registers.emptySince(0, 0)).toEqual([chat]);
   });
 
   it('keeps the newest update, whichever source brought it first', () => {
