@@ -11,6 +11,9 @@ const TWO_RELAYS = { ...ATOMIC, RELAYS: 2, MOVES: 1, MAX_VERSION: 5, LOST_SIGNAL
 /** Probes with markers, and digests as their fallback. */
 const MARKERS = { ...ATOMIC, MARKERS: 1 };
 
+/** A clock that is behind assigns versions below those that older data lack. */
+const BELOW = { ...ATOMIC, RECEIPTS: 1, CLOCK: 1, RELOAD: 1, GAP: 1, PUBLISHES: 2, FAULTS: 2 };
+
 type Defines = Readonly<Record<string, number>>;
 
 /** Half the retention passes twice, so that registers expire; a relay forgets a topic that no client subscribes to. */
@@ -35,6 +38,7 @@ describe('in every state of the model', () => {
     ['a replica is promoted, and passes on signals and markers of its master', { FAILOVER: 1, ...MARKERS }],
     ['the client changes to a relay that has just started', { RELAY_RESTART: 1, ...TWO_RELAYS }],
     ['a delivery is confirmed during a failover', { FAILOVER: 1, RECEIPTS: 1, ...ATOMIC }],
+    ['a delivery is confirmed after older data were loaded, and the clock steps', BELOW],
     ['a register expires while the client is away', { ...RETENTION, MOVES: 1 }],
     ['a register expires before the relay lists it', { ...RETENTION, OTHERS: 1 }],
   ])('nobody who is current lacks an update, and all know it two intervals later, if %s', async (_fault, defines) => {
@@ -90,6 +94,7 @@ describe('a rule that is left out is missed, so it is needed and the model can f
     ],
     ['STALE', 'a relay that has proven nothing for long acknowledges no client', { ...RETENTION, MOVES: 1 }],
     ['BASE', 'a topic without a register has a version, which grows', { ...RETENTION, MOVES: 1 }],
+    ['RECEIPT_FLOOR', 'a newer version is a delivery only if it was assigned later', BELOW],
     ['EXPIRED', 'a relay that was cut off for long notifies if registers are gone', { ...RETENTION, OTHERS: 1 }],
   ])('%s (%s)', async (rule, _meaning, defines) => {
     const { counterexample } = await search({ ...defines, [`DROP_${rule}`]: 1 });

@@ -183,8 +183,12 @@ inline note(assigned) {
 #endif
 }
 
+#ifndef GAP
+#define GAP 0 /* versions that a clock which is right leaves out, for one that is behind to assign */
+#endif
+
 /* The time of a server: right, or far in the past. */
-#define NOW(s) (servers[s].behind -> 0 : newest + 1)
+#define NOW(s) (servers[s].behind -> 0 : newest + 1 + GAP)
 
 /* Whether a relay subscribes to a signal: always to those of the floor, and to markers. */
 #define IS_WATCHED(r, ofVersion) (ofVersion == 0 || relays[r].stage > 0)
@@ -374,8 +378,15 @@ inline learn(ofEpoch, ofVersion) {
 #ifdef RECEIPTS
 byte receiptVersion = 0; byte receiptContent = 0;
 
-/* Whether relay r replies to a receipt query by webhook ONE that it delivered the version. */
-#define HAS_DELIVERED(r) (relays[r].signals == oneServer && relays[r].commands == oneServer && relays[r].version >= receiptVersion)
+/* Whether relay r replies to a receipt query by webhook ONE. */
+#define REPLIES(r) (relays[r].signals == oneServer && relays[r].commands == oneServer)
+/* Whether a newer version was assigned later: the broker, which was shown that version, has the raise that the relay knows. */
+#ifndef DROP_RECEIPT_FLOOR
+#define INCLUDES(r) (relays[r].version <= one.seen && relays[r].witness.raise == servers[oneServer].data.raise && relays[r].version >= servers[oneServer].data.floor)
+#else
+#define INCLUDES(r) true
+#endif
+#define HAS_DELIVERED(r) (REPLIES(r) && (relays[r].version == receiptVersion || (relays[r].version > receiptVersion && INCLUDES(r))))
 #endif
 
 #ifdef LIVENESS
@@ -391,6 +402,16 @@ proctype WebhookOne() {
       printf("webhook ONE answers that content %d is delivered\n", receiptContent);
       assert(!subscribed || knows >= receiptContent);
       receiptVersion = 0; receiptContent = 0
+    }
+#endif
+#if defined(RECEIPTS) && !defined(DROP_RECEIPT_FLOOR)
+  :: atomic { receiptVersion != 0 && oneVersion == 0 && REPLIES(0) && relays[0].version > one.seen && CAN_RUN(oneServer) ->
+      one.seen = relays[0].version;
+      checkEpoch(oneServer, one);
+      printf("webhook ONE shows server %d the version of a relay, %d\n", oneServer, one.seen);
+      shown(oneServer);
+      learn(servers[oneServer].data.epoch, servers[oneServer].data.last);
+      n = 0; f = 0; lost = false; isSame = false;
     }
 #endif
   :: atomic { publishes > 0 && oneVersion == 0 && CAN_RUN(oneServer) ->
