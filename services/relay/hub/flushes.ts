@@ -37,6 +37,11 @@ export class Flushes<T extends Flushable> {
     return this.#lastBegan;
   }
 
+  /** The first position that what is touched now may get. */
+  get upcoming(): FlushPosition {
+    return this.#count + 1;
+  }
+
   /** Flushes the item at the end of this turn. Returns false if that was due already. */
   touch(item: T): boolean {
     if (item.dirty) return false;

@@ -392,6 +392,6 @@ export class Hub implements FeedHandler {
       this.#touch(register);
       raised = true;
     }
-    if (raised) this.#fanout.pace(this.flushPosition, this.#floorSpreadMs);
+    if (raised) this.#fanout.pace(this.#flushes.upcoming, this.#floorSpreadMs);
   }
 }

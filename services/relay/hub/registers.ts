@@ -115,15 +115,14 @@ export class Registers {
 
   /**
    * Lists the topics of a partition of which the broker had no register when it was read, since a time of the monotonic clock,
-   * and no update since that is above the base.
+   * and no update since that is above the base, which has moved since.
    */
   emptySince(partition: number, sinceMs: number): readonly Topic[] {
     const base = this.#currentVersion(partition, 0);
     const isEmpty = (register: Register) =>
       register.partition === partition && register.emptyAtMs !== undefined && register.emptyAtMs >= sinceMs;
-    return [...this.#registers].flatMap(([topic, register]) =>
-      isEmpty(register) && register.stored <= base ? [topic] : [],
-    );
+    const isBelow = (register: Register) => register.stored <= base && register.emptyUpTo < base;
+    return [...this.#registers].flatMap(([topic, register]) => (isEmpty(register) && isBelow(register) ? [topic] : []));
   }
 
   /** Notes that the broker had no register of a loaded topic when it was read again. */

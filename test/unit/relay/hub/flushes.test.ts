@@ -24,6 +24,7 @@ describe('the flushes of a relay', () => {
       ['two', 1],
       ['one', 2],
     ]);
+    expect(flushes.upcoming).toBe(3);
     expect([flushes.touch(one), flushes.next()]).toEqual([true, 3]);
     await time.runFor(1);
     expect(flushed.slice(2)).toEqual([['one', 4]]);

@@ -333,12 +333,22 @@ describe('a raised floor', () => {
     await time.runFor(1);
     const update = { topic: A, version: floor, spread: FLOOR_SPREAD_MS };
     expect(deliveries).toMatchObject([{ update, paced: true, publishedAtMs: undefined }]);
-    // From the position before its delivery at the latest: clients are paced before it is numbered.
-    expect(paces).toEqual([[expect.any(Number), FLOOR_SPREAD_MS]]);
-    expect((paces[0] as [number])[0]).toBeLessThanOrEqual(hub.flushOf(A));
+    expect(paces).toEqual([[hub.flushOf(A), FLOOR_SPREAD_MS]]);
     hub.raiseFloor(0, floor);
     await time.runFor(1);
     expect([deliveries.length, paces.length]).toEqual([1, 1]);
+    hub.stop();
+  });
+
+  it('sends nothing again to paced clients that was delivered before it, also just before', async () => {
+    const { time, hub, paces, publish, subscribe, floorNow } = await createHub();
+    await subscribe(A);
+    await subscribe(B);
+    await publish(B);
+    await time.runFor(1);
+    hub.raiseFloor(0, floorNow() + 1);
+    expect(paces).toEqual([[expect.any(Number), FLOOR_SPREAD_MS]]);
+    expect((paces[0] as [number])[0]).toBeGreaterThan(hub.flushOf(B));
     hub.stop();
   });
 

@@ -107,11 +107,23 @@ describe('a register', () => {
     expect([registers.emptySince(0, 0), registers.emptySince(0, Number.NEGATIVE_INFINITY)]).toEqual([[], []]);
     registers.foundEmpty(chat, 20);
     registers.load('other' as Topic, undefined, 30);
+    digest({ floor: 1, base: 6 });
     expect([registers.emptySince(0, 20), registers.emptySince(0, 21), registers.emptySince(1, 0)]).toEqual([
       [chat, 'other'],
       ['other'],
       [],
     ]);
+  });
+
+  it('is not listed if the base has not moved since: clients know it as the version', () => {
+    const { registers, digest } = createRegisters();
+    digest({ floor: 1, base: 5 });
+    registers.load(chat, undefined, 10);
+    expect(registers.emptySince(0, 0)).toEqual([]);
+    digest({ floor: 1, base: 6 });
+    expect(registers.emptySince(0, 0)).toEqual([chat]);
+    registers.expire(chat);
+    expect(registers.emptySince(0, 0)).toEqual([]);
   });
 
   it('is not listed if it has an update above the base: none that has expired is newer', () => {
