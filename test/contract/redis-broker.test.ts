@@ -1,15 +1,10 @@
 import { Socket } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import type { Broker, FeedHandler, RelayLoad } from '../../services/shared/broker/broker.ts';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { type Broker, NotReplicatedError } from '../../services/shared/broker/broker.ts';
+import { type BrokerReport, SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
 import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
-import {
-  LOAD_TTL_MS,
-  MAX_TTL_DIFFERENCE_MS,
-  REGISTER_TTL_MS,
-  RETENTION_US,
-  relaySummaryTtlMs,
-} from '../../services/shared/broker/retention.ts';
-import { parseTopic } from '../../services/shared/update/topic.ts';
+import { REGISTER_TTL_MS, RETENTION_US } from '../../services/shared/broker/retention.ts';
+import { parseTopic, type Topic } from '../../services/shared/update/topic.ts';
 import { eventually } from '../support/eventually.ts';
 import { randomPrefix } from '../support/random-prefix.ts';
 import { askRedis } from '../support/redis-admin.ts';
@@ -18,354 +13,10 @@ import { RedisProcess } from '../support/redis-process.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { updateBody } from '../support/update-body.ts';
 import { describeBroker } from './broker-contract.ts';
-import { describeReceipts } from './receipts-contract.ts';
 
 const REDIS_URL = inject('redisUrl');
 
 describeBroker('Redis', async () => redisBrokers({ REDIS_URL }));
-describeReceipts('Redis', async () => redisBrokers({ REDIS_URL }));
-
-const TTL_MS = 30_000;
-
-describe('the relay registry, after Redis lost entries', () => {
-  const brokers: Broker[] = [];
-  afterEach(async () => {
-    for (const broker of brokers.splice(0)) await broker.stop();
-  });
-
-  /** Connects processes of one cluster to a server. */
-  function connectTo(url: string) {
-    const prefix = randomPrefix();
-    const record = new RedisKeys({ prefix, partitions: 1 }).registry();
-    const { connect } = redisBrokers({ REDIS_URL: url, HELIOGRAPH_PREFIX: prefix });
-    const start = async (handler?: FeedHandler) => {
-      const broker = connect();
-      if (handler) broker.setFeedHandler(handler);
-      brokers.push(broker);
-      await broker.start();
-      return broker;
-    };
-    return {
-      /** Starts a webhook. Returns a function that reads the registry. */
-      async webhook() {
-        const { receipts } = await start();
-        return async () => {
-          const { relays, missing } = await receipts.membership();
-          return { relays: [...relays].sort(), missing };
-        };
-      },
-      /** Starts a relay. Returns a function that registers it. */
-      async relay(name: string, ttlMs = TTL_MS) {
-        const broker = await start({ deliver() {}, raiseFloor() {}, watchesLost() {}, linkUp() {} });
-        const register = () => broker.exchangeLoad(name, { connections: 7, ttlMs });
-        await register();
-        return register;
-      },
-      registry: `${prefix}:relays`,
-      record,
-      lose: () => askRedis(url, 'DEL', `${prefix}:relays`, record),
-    };
-  }
-
-  it('is complete if it is new, and no process knows of an earlier one', async () => {
-    const cluster = connectTo(REDIS_URL);
-    const membership = await cluster.webhook();
-    await cluster.relay('one');
-    expect(await membership()).toEqual({ relays: ['one'], missing: 0 });
-    await cluster.relay('two');
-    expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 0 });
-  });
-
-  it('is incomplete for as long as an entry may live, that of a relay that exchanged less often too', async () => {
-    const cluster = connectTo(REDIS_URL);
-    const membership = await cluster.webhook();
-    const ttlMs = 2500;
-    const cutOffTtlMs = ttlMs + MAX_TTL_DIFFERENCE_MS;
-    const one = await cluster.relay('one', ttlMs);
-    await cluster.relay('cut off', cutOffTtlMs);
-    await one();
-    expect(await membership()).toEqual({ relays: ['cut off', 'one'], missing: 0 });
-    await cluster.lose();
-    const lostAtMs = performance.now();
-    const two = await cluster.relay('two', ttlMs);
-    await one();
-    await two();
-    expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 1 }); // as many as before
-    await eventually(async () => {
-      await Promise.all([one(), two()]);
-      expect(await membership()).toEqual({ relays: ['one', 'two'], missing: 0 });
-    }, 15_000);
-    expect(performance.now() - lostAtMs).toBeGreaterThanOrEqual(cutOffTtlMs);
-  });
-
-  it('is complete again at once when all that were registered have returned', async () => {
-    const cluster = connectTo(REDIS_URL);
-    const membership = await cluster.webhook();
-    const one = await cluster.relay('one');
-    const two = await cluster.relay('two');
-    await one();
-    await cluster.lose();
-    await cluster.relay('new');
-    await one();
-    expect(await membership()).toEqual({ relays: ['new', 'one'], missing: 1 });
-    await two();
-    expect(await membership()).toEqual({ relays: ['new', 'one', 'two'], missing: 0 });
-  });
-
-  it('is incomplete after a second loss until the relays return that had registered since the first one', async () => {
-    const cluster = connectTo(REDIS_URL);
-    const membership = await cluster.webhook();
-    const one = await cluster.relay('one');
-    await cluster.lose();
-    await one();
-    await cluster.relay('two');
-    await one();
-    await cluster.lose();
-    await one();
-    expect(await membership()).toEqual({ relays: ['one'], missing: 1 });
-  });
-
-  it('is incomplete for a webhook that knew it, if a new relay is the first to register', async () => {
-    const cluster = connectTo(REDIS_URL);
-    const membership = await cluster.webhook();
-    await cluster.relay('cut off');
-    await cluster.lose();
-    await cluster.relay('new');
-    expect(await membership()).toEqual({ relays: ['new'], missing: 1 });
-    expect(await (await cluster.webhook())()).toEqual({ relays: ['new'], missing: 1 });
-  });
-
-  it('is incomplete for a new webhook, once a relay that was registered before has registered again', async () => {
-    const cluster = connectTo(REDIS_URL);
-    const one = await cluster.relay('one');
-    await cluster.relay('cut off');
-    await one();
-    await cluster.lose();
-    await cluster.relay('new');
-    await one();
-    expect(await (await cluster.webhook())()).toEqual({ relays: ['new', 'one'], missing: 1 });
-  });
-
-  it('is incomplete for as long after a second loss, also for a webhook that knew only what was before the first one', async () => {
-    const cluster = connectTo(REDIS_URL);
-    const former = await cluster.webhook();
-    await cluster.relay('one');
-    await former();
-    await cluster.lose();
-    const two = await cluster.relay('two');
-    await cluster.relay('cut off');
-    await two();
-    await askRedis(REDIS_URL, 'DEL', cluster.registry);
-    await two();
-    const record = await askRedis(REDIS_URL, 'GET', cluster.record);
-    expect(await former()).toEqual({ relays: ['two'], missing: 1 });
-    expect(await askRedis(REDIS_URL, 'GET', cluster.record)).toBe(record); // which holds the time of the second loss
-  });
-
-  it('is incomplete if a single entry is gone', async () => {
-    const cluster = connectTo(REDIS_URL);
-    const membership = await cluster.webhook();
-    const one = await cluster.relay('one');
-    await cluster.relay('cut off');
-    await one();
-    await askRedis(REDIS_URL, 'DEL', cluster.registry);
-    await one();
-    expect(await membership()).toEqual({ relays: ['one'], missing: 1 });
-  });
-
-  it("is incomplete if the server's clock has stepped, so that entries expire early", async () => {
-    for (const stepS of [60, -60]) {
-      const cluster = connectTo(REDIS_URL);
-      const membership = await cluster.webhook();
-      const one = await cluster.relay('one');
-      await cluster.relay('cut off');
-      await one();
-      for (const name of ['one', 'cut off']) {
-        const entry = String(await askRedis(REDIS_URL, 'HGET', cluster.registry, name));
-        const stored = `${Number(entry.slice(0, 16)) - stepS * 1_000_000}${entry.slice(16)}`;
-        await askRedis(REDIS_URL, 'HSET', cluster.registry, name, stored);
-      }
-      await one();
-      expect(await membership()).toEqual({ relays: ['one'], missing: 1 });
-    }
-  });
-
-  it('is incomplete after Redis restarted with older data', async () => {
-    await using redis = await RedisProcess.start();
-    const cluster = connectTo(redis.url);
-    const one = await cluster.relay('one');
-    await askRedis(redis.port, 'SAVE');
-    await cluster.relay('cut off');
-    await one();
-    await redis.kill();
-    await redis.run(['--appendonly', 'no']);
-    await eventually(one);
-    // Noticed by the first relay: the record has the time of the loss.
-    expect(await askRedis(redis.port, 'GET', cluster.record)).toMatch(/^\d+ [1-9]\d+ /);
-    const membership = await cluster.webhook();
-    expect(await membership()).toEqual({ relays: ['one'], missing: 1 });
-  });
-
-  it('is incomplete after Redis loaded older data in the same process', async () => {
-    await using redis = await RedisProcess.start({ args: ['--enable-debug-command', 'yes'] });
-    const cluster = connectTo(redis.url);
-    await cluster.relay('one');
-    await askRedis(redis.port, 'SAVE');
-    const membership = await cluster.webhook();
-    await cluster.relay('cut off');
-    await askRedis(redis.port, 'DEBUG', 'RELOAD', 'NOSAVE');
-    expect(await membership()).toEqual({ relays: ['one'], missing: 1 });
-  });
-
-  it('stays complete when a relay leaves or registers late, and when a first replica attaches', async () => {
-    await using redis = await RedisProcess.start();
-    await using replica = await RedisProcess.start();
-    const cluster = connectTo(redis.url);
-    const membership = await cluster.webhook();
-    const one = await cluster.relay('one');
-    const late = await cluster.relay('late', 100);
-    await eventually(async () => expect((await membership()).relays).toEqual(['one']));
-    await late();
-    expect((await membership()).missing).toBe(0);
-    await askRedis(replica.port, 'REPLICAOF', '127.0.0.1', redis.port);
-    await eventually(async () =>
-      expect(String(await askRedis(redis.port, 'INFO', 'replication'))).toContain('connected_slaves:1'),
-    );
-    await one();
-    expect((await membership()).missing).toBe(0);
-  });
-});
-
-describe('the relay registry of a large cluster', () => {
-  /** No relay registers again, however slow Redis is. */
-  const LONG_MS = 600_000;
-
-  it('returns groups, which hold the exact number and sum of connections, and the least and the most', async () => {
-    const prefix = randomPrefix();
-    const { connect } = redisBrokers({ REDIS_URL, HELIOGRAPH_PREFIX: prefix });
-    const broker = connect();
-    await broker.start();
-    const exchange = (i: number, load: RelayLoad | undefined) => broker.exchangeLoad(`relay ${i}`, load);
-    const totals = (loads: readonly RelayLoad[]) => {
-      const sum = { relays: 0, connections: 0, shed: 0 };
-      for (const { relays = 1, connections, shed = 0 } of loads) {
-        sum.relays += relays;
-        sum.connections += relays * connections;
-        sum.shed += shed;
-      }
-      return sum;
-    };
-    let loads: readonly RelayLoad[] = [];
-    const stored = Array.from(
-      { length: 200 },
-      (_, i): RelayLoad => ({ connections: (i * i * 37) % 1009, shed: i % 3, ttlMs: LONG_MS }),
-    );
-    for (const [i, load] of stored.entries()) {
-      loads = await exchange(i, load);
-      expect(totals(loads)).toEqual(totals(stored.slice(0, i + 1)));
-    }
-    expect(loads.length).toBeLessThan(80);
-    const all = stored.map(({ connections }) => connections);
-    const each = loads.map(({ connections }) => connections);
-    expect([Math.min(...each), Math.max(...each)]).toEqual([Math.min(...all), Math.max(...all)]);
-    expect(loads.some(({ isNew, draining }) => isNew || draining)).toBe(false);
-
-    loads = await exchange(200, { connections: 7, isNew: true, ttlMs: LONG_MS });
-    expect(loads.filter(({ isNew }) => isNew).length).toBeGreaterThan(0);
-    await exchange(201, { connections: 5, draining: true, ttlMs: LONG_MS });
-    loads = await exchange(202, { connections: 8, draining: true, ttlMs: LONG_MS });
-    expect(totals(loads.filter(({ draining }) => draining))).toEqual({ relays: 2, connections: 13, shed: 0 });
-    expect(totals(await exchange(200, undefined)).relays).toBe(202);
-    expect((await broker.receipts.membership()).relays).toHaveLength(202);
-    const entries = String(await askRedis(REDIS_URL, 'HVALS', new RedisKeys({ prefix, partitions: 4 }).relays()));
-    expect(entries).not.toContain('returned'); // nothing was lost
-    await broker.stop();
-  });
-
-  it('is read by one exchange in a while, whatever the number of relays', async () => {
-    const redis = await RedisProcess.start();
-    const prefix = randomPrefix();
-    const env = { REDIS_URL: redis.url, HELIOGRAPH_PREFIX: prefix, REDIS_TIMEOUT: '30s' };
-    const broker = redisBrokers(env).connect();
-    await broker.start();
-    const exchangeAll = () =>
-      Promise.all(
-        Array.from({ length: 200 }, (_, i) => broker.exchangeLoad(`relay ${i}`, { connections: i, ttlMs: LONG_MS })),
-      );
-    const bytesSent = async () =>
-      Number(/total_net_output_bytes:(\d+)/.exec(String(await askRedis(redis.port, 'INFO', 'stats')))?.[1]);
-    const readsOfEntries = async () => {
-      const stats = String(await askRedis(redis.port, 'INFO', 'commandstats'));
-      return Number(/cmdstat_hgetall:calls=(\d+)/.exec(stats)?.[1]);
-    };
-    await exchangeAll();
-    const [reads, bytes] = [await readsOfEntries(), await bytesSent()];
-    await exchangeAll();
-    // Each reads the receipt queries. All entries are read again only if that while is over.
-    expect((await readsOfEntries()) - reads - 200).toBeLessThan(20);
-    expect(((await bytesSent()) - bytes) / 200).toBeLessThan(4096);
-    const entries = String(await askRedis(redis.port, 'HVALS', new RedisKeys({ prefix, partitions: 4 }).relays()));
-    expect(entries).not.toContain('returned'); // nothing was lost
-    await broker.stop();
-    await redis.stop();
-  });
-
-  it('is deleted as its entries expire, and so are stored receipt queries', async () => {
-    const prefix = randomPrefix();
-    const keys = new RedisKeys({ prefix, partitions: 4 });
-    const broker = redisBrokers({ REDIS_URL, HELIOGRAPH_PREFIX: prefix }).connect();
-    await broker.start();
-    const ask = async (command: string, key: string) => Number(await askRedis(REDIS_URL, command, key));
-    await broker.exchangeLoad('gone', { connections: 3, ttlMs: 100 });
-    await broker.exchangeLoad('long', { connections: 3, ttlMs: TTL_MS });
-    await broker.exchangeLoad('short', { connections: 3, ttlMs: TTL_MS / 2 });
-    await eventually(async () => expect((await broker.receipts.membership()).relays).toHaveLength(2));
-    expect(await ask('HLEN', keys.relays())).toBe(2);
-    const leftMs = await ask('PTTL', keys.relays());
-    expect(leftMs).toBeGreaterThan(TTL_MS / 2);
-    expect(leftMs).toBeLessThanOrEqual(TTL_MS + relaySummaryTtlMs(0));
-    await broker.receipts.storeQuery({ id: 'one', topics: [parseTopic('chat')] });
-    const queriesLeftMs = await ask('PTTL', keys.receiptQueries());
-    expect(queriesLeftMs).toBeGreaterThan(0);
-    expect(queriesLeftMs).toBeLessThanOrEqual(LOAD_TTL_MS);
-    await broker.stop();
-  });
-
-  it('is stored as build 0.2.0 reads it, and read as that build stores it', async () => {
-    const prefix = randomPrefix();
-    const broker = redisBrokers({ REDIS_URL, HELIOGRAPH_PREFIX: prefix }).connect();
-    await broker.start();
-    await broker.exchangeLoad('new', { connections: 3, ttlMs: TTL_MS });
-    const text = String(await askRedis(REDIS_URL, 'HGET', `${prefix}:relays`, 'new'));
-    expect(text).toMatch(/^\d{16} \{/);
-    expect(JSON.parse(text.slice(17))).toEqual({ connections: 3, ttlMs: TTL_MS, seen: 1 });
-    const [seconds, us] = (await askRedis(REDIS_URL, 'TIME')) as [string, string];
-    const old = `${seconds}${us.padStart(6, '0')} {"connections":9,"seen":2}`;
-    await askRedis(REDIS_URL, 'HSET', `${prefix}:relays`, 'old', old);
-    const loads = await broker.exchangeLoad('new', { connections: 3, ttlMs: TTL_MS });
-    expect(loads).toHaveLength(2);
-    expect(loads).toContainEqual({ connections: 9 });
-    expect((await broker.receipts.membership()).relays).toContain('old');
-    // What another release may write counts as zero.
-    const odd = ['{"connections":-9,"relays":0,"shed":1.5,"draining":1,"isNew":"yes","seen":-2}', 'no JSON'];
-    for (const each of odd) {
-      await askRedis(
-        REDIS_URL,
-        'HSET',
-        `${prefix}:relays`,
-        each.slice(0, 7),
-        `${seconds}${us.padStart(6, '0')} ${each}`,
-      );
-    }
-    const withOdd = await broker.exchangeLoad('new', { connections: 3, ttlMs: TTL_MS });
-    expect(withOdd.filter(({ connections }) => connections === 0)).toStrictEqual([
-      { connections: 0 },
-      { connections: 0 },
-    ]);
-    expect((await broker.receipts.membership()).missing).toBe(0);
-    await broker.stop();
-  });
-});
 
 describe('a register in Redis', () => {
   const prefix = randomPrefix();
@@ -555,6 +206,8 @@ describe('a publish in Redis', () => {
   const NOTHING_SEEN = { epoch: '', version: 0 };
   const prefix = randomPrefix();
   const env = { HELIOGRAPH_PREFIX: prefix, PARTITIONS: '1' };
+  /** Waits for 4 s at most. */
+  const WAITING = { PUBLISH_WAIT_REPLICAS: '1', REDIS_TIMEOUT: '10s' };
   const start = (args: readonly string[] = []) =>
     RedisProcess.start({ args: ['--enable-debug-command', 'local', '--repl-diskless-sync-delay', '0', ...args] });
   const floorIn = async (redis: RedisProcess) => {
@@ -569,19 +222,33 @@ describe('a publish in Redis', () => {
   };
   const promote = (replica: RedisProcess) => askRedis(replica.port, 'REPLICAOF', 'NO', 'ONE');
 
-  /** Connects a webhook's broker whose clock stands still; it has published just now, so that it knows its server. */
-  async function connectPublisher(url: string, publisher = 'one') {
+  /**
+   * Connects a webhook's broker whose clock stands still; it has published just now, so that it knows its server.
+   * @param options.topics those of which `publish` publishes an update each
+   */
+  async function connectPublisher(
+    url: string,
+    publisher = 'one',
+    options: { topics?: readonly Topic[]; env?: Record<string, string>; report?: BrokerReport } = {},
+  ) {
+    const { topics = [topic], report = SILENT_REPORT } = options;
     const clock = { nowMs: 0 };
-    const broker = redisBrokers({ ...env, REDIS_URL: url }, { monotonicMs: () => clock.nowMs }).connect();
+    const deps = { monotonicMs: () => clock.nowMs, report };
+    const broker = redisBrokers({ ...env, ...options.env, REDIS_URL: url }, deps).connect();
     await broker.start();
-    let newest = { epoch: '', version: 0 };
+    const newest = new Map<Topic, { epoch: string; version: number }>();
     let acknowledgements = 0;
     const publish = async () => {
-      const promised = { publisher, version: newest.version };
-      const acknowledged = acknowledgements > 0 ? { acknowledged: [acknowledgements] } : {};
-      newest = await broker.publish(topic, {}, { ...newest, ...acknowledged, promised });
-      acknowledgements += 1;
-      return newest;
+      let published = NOTHING_SEEN;
+      for (const each of topics) {
+        const seen = newest.get(each) ?? NOTHING_SEEN;
+        const promised = { publisher, version: seen.version };
+        const acknowledged = acknowledgements > 0 ? { acknowledged: [acknowledgements] } : {};
+        published = await broker.publish(each, {}, { ...seen, ...acknowledged, promised });
+        newest.set(each, published);
+        acknowledgements += 1;
+      }
+      return published;
     };
     await publish();
     await publish();
@@ -698,16 +365,19 @@ describe('a publish in Redis', () => {
     await link.stop();
   });
 
-  it('raises the floor within a second if its master was a replica meanwhile, and no script ran on the other one', async () => {
+  it('raises each floor within a second if its master was a replica meanwhile, and no script ran on the other one', async () => {
     await using master = await start();
     await using replica = await start();
     await follow(replica, master);
-    const lost = await connectPublisher(master.url, 'one');
-    const { broker, clock, publish } = await connectPublisher(master.url, 'two');
+    const keys = new RedisKeys({ prefix, partitions: 2 });
+    const all = Array.from({ length: 100 }, (_, n) => parseTopic(`topic-${n}`));
+    const topics = [0, 1].map((partition) => all.find((each) => keys.partitionOf(each) === partition) as Topic);
+    const options = { topics, env: { PARTITIONS: '2' } };
+    const lost = await connectPublisher(master.url, 'one', options);
+    const { broker, clock, publish } = await connectPublisher(master.url, 'two', options);
     const { version: known } = await publish();
     await eventually(async () => {
-      const register = new RedisKeys({ prefix, partitions: 1 }).register(topic);
-      expect(await askRedis(replica.port, 'HGET', register, 'version')).toBe(String(known));
+      expect(await askRedis(replica.port, 'HGET', keys.register(topics[1] as Topic), 'version')).toBe(String(known));
     });
     await promote(replica);
     const { version } = await lost.publish();
@@ -716,8 +386,9 @@ describe('a publish in Redis', () => {
     await promote(master);
     await publish();
     clock.nowMs += 1000;
-    await publish();
-    expect(await floorIn(master)).toBeGreaterThan(version);
+    await publish(); // its first call reads INFO, and the second one relies on that
+    for (const partition of [0, 1])
+      expect(Number(await askRedis(master.port, 'HGET', keys.meta(partition), 'floor'))).toBeGreaterThan(version);
     await broker.stop();
   });
 
@@ -745,6 +416,65 @@ describe('a publish in Redis', () => {
     await askRedis(redis.port, 'FLUSHALL');
     await publish();
     expect(await floorIn(redis)).toBeGreaterThan(next.version);
+    await broker.stop();
+  });
+
+  it('is sent once if Redis refuses it', async () => {
+    await using redis = await start();
+    const { broker, publish } = await connectPublisher(redis.url);
+    await askRedis(redis.port, 'CONFIG', 'SET', 'maxmemory', '1');
+    await askRedis(redis.port, 'CONFIG', 'RESETSTAT');
+    await expect(publish()).rejects.toMatchObject({ code: 'broker_unavailable' });
+    const stats = String(await askRedis(redis.port, 'INFO', 'commandstats'));
+    expect(stats.match(/cmdstat_(eval|evalsha|script.load):calls=\d+/g)).toEqual(['cmdstat_evalsha:calls=1']);
+    await broker.stop();
+  });
+
+  it('is sent whole to a Redis without the command to load scripts, which is reported once', async () => {
+    await using redis = await start(['--rename-command', 'SCRIPT', '']);
+    const reasons: string[] = [];
+    const report = { ...SILENT_REPORT, scriptLoadRefused: (reason: string) => void reasons.push(reason) };
+    const { broker, publish } = await connectPublisher(redis.url, 'one', { report });
+    await publish();
+    expect(reasons).toEqual([expect.stringContaining('ERR unknown command')]);
+    await broker.stop();
+  });
+
+  it('waits until a replica has it, once for all calls that arrive meanwhile', async () => {
+    await using master = await start();
+    await using replica = await start();
+    await follow(replica, master);
+    const { broker, publish } = await connectPublisher(master.url, 'one', { env: WAITING });
+    await askRedis(master.port, 'CONFIG', 'RESETSTAT');
+    const topics = Array.from({ length: 50 }, (_, n) => parseTopic(`topic-${n}`));
+    const published = await Promise.all(topics.map((each) => broker.publish(each, {}, NOTHING_SEEN)));
+    const keys = new RedisKeys({ prefix, partitions: 1 });
+    for (const [i, { version }] of published.entries())
+      expect(await askRedis(replica.port, 'HGET', keys.register(topics[i] as Topic), 'version')).toBe(String(version));
+    const stats = String(await askRedis(master.port, 'INFO', 'commandstats'));
+    expect(Number(/cmdstat_wait:calls=(\d+)/.exec(stats)?.[1])).toBe(2); // the first call, and all others
+    await askRedis(master.port, 'SCRIPT', 'FLUSH');
+    const { version } = await publish();
+    expect(await askRedis(replica.port, 'HGET', keys.register(topic), 'version')).toBe(String(version));
+    await broker.stop();
+  });
+
+  it('fails if no replica has it in time, although it was published, and the next one waits again', async () => {
+    await using master = await start();
+    await using replica = await start();
+    await follow(replica, master);
+    const { broker, publish } = await connectPublisher(master.url, 'one', { env: WAITING });
+    replica.freeze();
+    const error = await publish().then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    replica.thaw();
+    expect(error).toBeInstanceOf(NotReplicatedError);
+    const register = new RedisKeys({ prefix, partitions: 1 }).register(topic);
+    const version = Number(await askRedis(master.port, 'HGET', register, 'version'));
+    expect((error as NotReplicatedError).published.version).toBe(version);
+    await eventually(async () => expect((await publish()).version).toBeGreaterThan(version));
     await broker.stop();
   });
 

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Witness } from '../../services/shared/broker/broker.ts';
+import type { PartitionState, Witness } from '../../services/shared/broker/broker.ts';
 import { SILENT_REPORT } from '../../services/shared/broker/broker-report.ts';
 import { RedisKeys } from '../../services/shared/broker/redis/redis-keys.ts';
 import { RedisProbes } from '../../services/shared/broker/redis/redis-probes.ts';
@@ -212,5 +212,38 @@ describe('a probe by a relay that knows the state of the partition', () => {
     ],
   ])('learns of a raised floor if %s', async (_, change) => {
     expect(await floorAfter(change)).toBeGreaterThan(0);
+  });
+});
+
+describe('a probe of partitions in several slots, which declares the key of the first one only', () => {
+  it('returns the state of each partition, again when it is known, and the states of others that changed', async () => {
+    const redis = await startRedis();
+    const client = new Redis(redis.port);
+    stops.push(() => client.disconnect());
+    const keys = new RedisKeys({ prefix: randomPrefix(), partitions: 4 });
+    const runner = new RedisScriptRunner({ scripts: BROKER_SCRIPTS, report: SILENT_REPORT });
+    const scripts = new RedisScripts({ keys, runner, sharded: true, dataTtlMs: 1000, monotonicMs: () => 0 });
+    const partitions = [0, 1, 2, 3];
+    type Lasting = Omit<PartitionState, 'base' | 'retainedSince'>;
+    /** Leaves out what changes with the time. */
+    const stateOf = ({ base: _, retainedSince: __, ...state }: PartitionState): Lasting => state;
+    const read = async (partition: number) => {
+      const witness = { epoch: '', version: 0 };
+      const { changed: _, hasMore: __, ...state } = await scripts.digest(client, { partition, witness, cursor: 0 });
+      return stateOf(state);
+    };
+    const states: Lasting[] = [];
+    for (const partition of partitions) states.push(await read(partition));
+    expect(new Set(states.map(({ floor }) => floor)).size).toBe(4);
+    const probe = async () => {
+      const known = states.map(({ epoch, last, raiseId }, i) => [i, { epoch, version: last, raiseId }] as const);
+      const reply = await scripts.probe(client, { witnesses: known, marker: undefined });
+      return reply.states.map(stateOf);
+    };
+    expect([await probe(), await probe()]).toEqual([states, states]);
+    await askRedis(redis.port, 'DEL', keys.meta(2));
+    const changed = await probe();
+    expect(changed[2]?.floor).toBeGreaterThan(Math.max(...states.map(({ last }) => last)));
+    expect(changed).toEqual(await Promise.all(partitions.map(read)));
   });
 });
