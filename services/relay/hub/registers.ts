@@ -11,7 +11,7 @@ export interface Register extends Flushable {
   stored: Version;
   /** No update up to this version is missing: the broker's version of the topic when it had no register of it; 0 if it had one. */
   emptyUpTo: Version;
-  /** When the broker last had no register of it, by the monotonic clock in milliseconds; undefined if it always had one. */
+  /** When the broker had no register of it and no update has come since, by the monotonic clock in milliseconds; else undefined. */
   emptyAtMs: number | undefined;
   /** Memory that the `data` of `update` takes, in bytes. */
   dataBytes: number;
@@ -102,7 +102,10 @@ export class Registers {
   /** Merges an update from any source. Returns the register if the update is newer, and above the floor. */
   merge(update: Update): Register | undefined {
     const register = this.#provide(update.topic);
-    register.stored = Math.max(register.stored, update.version);
+    if (update.version > register.stored) {
+      register.stored = update.version;
+      register.emptyAtMs = undefined;
+    }
     // Clients that subscribed since the floor was raised were notified of that, and may show later content than this.
     // One that is not retained any more was missed for a day, so it counts.
     if (update.version <= this.#floorOf(register.partition)) return undefined;
@@ -114,14 +117,14 @@ export class Registers {
   }
 
   /**
-   * Lists the topics of a partition of which the broker had no register when it was read, since a time of the monotonic clock,
-   * and no update since that is above the base, which has moved since.
+   * Lists the topics of a partition of which the broker had no register when it was read, since a time of the monotonic clock:
+   * those without an update since, and whose version is now the base, because that has moved.
    */
   emptySince(partition: number, sinceMs: number): readonly Topic[] {
     const base = this.#currentVersion(partition, 0);
     const isEmpty = (register: Register) =>
       register.partition === partition && register.emptyAtMs !== undefined && register.emptyAtMs >= sinceMs;
-    const isBelow = (register: Register) => register.stored <= base && register.emptyUpTo < base;
+    const isBelow = ({ stored, emptyUpTo }: Register) => Math.max(stored, emptyUpTo) < base;
     return [...this.#registers].flatMap(([topic, register]) => (isEmpty(register) && isBelow(register) ? [topic] : []));
   }
 

@@ -126,15 +126,18 @@ describe('a register', () => {
     expect(registers.emptySince(0, 0)).toEqual([]);
   });
 
-  it('is not listed if it has an update above the base: none that has expired is newer', () => {
+  it('is not listed if it has an update since, or an earlier one above the base', () => {
     const { registers, digest } = createRegisters();
     digest({ floor: 1, base: 5 });
     registers.load(chat, undefined, 10);
     registers.merge({ topic: chat, version: 6 });
+    digest({ floor: 1, base: 7 });
     expect(registers.emptySince(0, 0)).toEqual([]);
-    digest({ floor: 1, base: 6 });
-    expect(registers.emptySince(0, 0)).toEqual([chat]);
-    digest({ floor: 7, base: 6 });
+    registers.merge({ topic: chat, version: 9 });
+    registers.foundEmpty(chat, 20);
+    expect(registers.emptySince(0, 0)).toEqual([]);
+    digest({ floor: 1, base: 10 });
+    registers.merge({ topic: chat, version: 9 });
     expect(registers.emptySince(0, 0)).toEqual([chat]);
   });
 
