@@ -1,8 +1,5 @@
 import type { Browser, Page } from 'playwright-core';
-import { createElement } from 'react';
-import { renderToString } from 'react-dom/server';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { HeliographProvider, useStatus, useTopic } from '../../services/client/adapters/react.ts';
 import { openPage, startBrowser } from '../support/browser.ts';
 import { type CommentsApp, startCommentsApp } from '../support/comments-app.ts';
 import { eventually } from '../support/eventually.ts';
@@ -126,16 +123,6 @@ describe('the adapter for React', () => {
     await page.click('text=Nothing');
     await eventually(() => expect(relay.relay.hub.topics).toBe(0));
     expect(complaints).toEqual([]);
-  });
-
-  it('renders on the server without a connection', async () => {
-    await open('');
-    const Comments = () => `${useTopic('chat', () => 'never loaded') ?? 'loading'} (${useStatus()})`;
-    const connect = () => {
-      throw new Error('connects on the server');
-    };
-    const html = renderToString(createElement(HeliographProvider, { connect }, createElement(Comments)));
-    expect(html).toBe('loading (connecting)');
   });
 });
 

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   createWatch,
@@ -165,9 +166,9 @@ describe('a watch', () => {
     expect(runs).toHaveLength(2);
   });
 
-  it('repeats a failed run after growing delays, with the same update, until it succeeds', async () => {
+  it('repeats a failed run after growing delays, with the same update, until it succeeds: it never gives up', async () => {
     await updated(1);
-    for (const restMs of [500, 1000, 2000, 4000, 8000, 15_000, 15_000]) {
+    for (const restMs of [500, 1000, 2000, 4000, 8000, ...Array.from({ length: 15 }, () => 15_000)]) {
       const count = runs.length;
       await last().fail();
       await passes(restMs - 1);
@@ -178,7 +179,7 @@ describe('a watch', () => {
     }
     await last().succeed();
     await passes(3_600_000);
-    expect(runs).toHaveLength(8);
+    expect(runs).toHaveLength(21);
   });
 
   it('keeps the delay after a failure if an update arrives, and then runs with that', async () => {
@@ -258,6 +259,7 @@ describe('a watch', () => {
     await passes(3_600_000);
     expect(runs).toHaveLength(1);
     expect(vi.getTimerCount()).toBe(0);
+    expect(getEventListeners(page, 'visibilitychange')).toEqual([]);
   });
 
   it('reports each failure of its fetcher with what it threw, but not what ends with the watch', async () => {
@@ -315,6 +317,25 @@ describe('a watch', () => {
       await updated(12);
       await last().succeed();
       expect(runs).toHaveLength(3);
+    });
+
+    it('fetches again if its own write is known during a run for another reason, which may be older than that', async () => {
+      watch.status('offline');
+      await passes(22_500);
+      expect(runs).toHaveLength(2);
+      watch.known({ topic: 'chat', version: 11, previous: 10 });
+      await updated(11);
+      await last().succeed();
+      expect(runs).toHaveLength(3);
+    });
+
+    it('still knows what it shows if the response to an earlier write comes late', async () => {
+      await updated(12);
+      await last().succeed();
+      watch.known({ topic: 'chat', version: 11, previous: 10 });
+      watch.known({ topic: 'chat', version: 13, previous: 12 });
+      await updated(13);
+      expect(runs).toHaveLength(2);
     });
 
     it('skips updates up to a version that is known without a previous one', async () => {
@@ -438,6 +459,14 @@ describe('a watch', () => {
       watch.known({ topic: 'chat', version: 1, signal: new AbortController().signal });
       await last().succeed();
       expect(errors).toEqual([{ code: 'content_behind', version: 11, expected: 12 }]);
+    });
+
+    it('ignores the version of a response that no run has requested, as of a click', async () => {
+      watch.known({ topic: 'chat', version: 20, signal: new AbortController().signal });
+      await updated(12);
+      await last().succeed();
+      watch.known({ topic: 'chat', version: 1, signal: last().signal });
+      expect([runs.length, errors]).toEqual([2, []]);
     });
 
     it('never takes a result that is not just the header for versions', async () => {

@@ -54,6 +54,18 @@ describe('the adapter for TanStack Query', () => {
     await run();
     expect(comments).toHaveBeenCalledTimes(2);
   });
+
+  it('fetches a query that has content once, also while it is fetched, or others are for the first time', async () => {
+    const { heliograph, run } = createWatched();
+    invalidateOnUpdate({ heliograph, queryClient, topic: 'chat', queryKey: ['comments'] });
+    const comments = show('comments');
+    await vi.waitUntil(() => queryClient.isFetching() === 0);
+    void queryClient.refetchQueries({ queryKey: ['comments'] });
+    show('others');
+    expect(queryClient.isFetching()).toBe(2);
+    await run();
+    expect(comments).toHaveBeenCalledTimes(3);
+  });
 });
 
 describe('the adapter for SWR', () => {

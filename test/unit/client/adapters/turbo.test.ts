@@ -52,6 +52,7 @@ describe('the adapter for Turbo', () => {
     stop();
     heliograph.close();
     vi.unstubAllGlobals();
+    vi.restoreAllMocks();
     vi.useRealTimers();
   });
 
@@ -199,6 +200,42 @@ describe('the adapter for Turbo', () => {
     expect([fetches.length, errors.length, requests().length]).toEqual([2, 1, 2]);
   });
 
+  it('notices that a page is older than the update although the page names no version of another topic', async () => {
+    await start('news, chat=5');
+    socket().receives({ type: 'subscribed', topics: { news: 3 } });
+    await passes();
+    await fetches[0]?.respond();
+    await loads('news, chat=5');
+    await updated('chat', 6);
+    await fetches[1]?.respond();
+    await loads('news, chat=5');
+    expect(errors).toEqual([{ topic: 'chat', code: 'content_behind', version: 5, expected: 6 }]);
+    await passes(1000);
+    await fetches[2]?.respond();
+    await loads('news, chat=6, other=1');
+    expect(requests().at(-1)).toEqual({ type: 'subscribe', topics: { other: 1 } });
+    await passes(20_000);
+    expect([fetches.length, errors.length]).toEqual([3, 1]);
+  });
+
+  it('notices without a connection that a page is older than the one before, which was fetched for another topic', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    await start('chat=5, news=7');
+    await updated('chat', 6);
+    await fetches[0]?.respond();
+    await loads('chat=6, news=8');
+    socket().closes(1012);
+    await passes(22_500);
+    for (const [fetch, content] of [
+      [fetches[1], 'chat=6, news=8'],
+      [fetches[2], 'chat=6, news=7'],
+    ] as const) {
+      await fetch?.respond();
+      await loads(content);
+    }
+    expect(errors).toEqual([{ topic: 'news', code: 'content_behind', version: 7, expected: 8 }]);
+  });
+
   it('reports a refresh that Turbo does not end within 30 s, and fetches again once it has', async () => {
     await start('chat=5');
     await updated('chat', 6);
@@ -287,6 +324,11 @@ describe('the adapter for Turbo', () => {
       await writes('chat=7;previous=5');
       await writes('chat=6;previous=5');
       await updated('chat', 7);
+      await happens('submit-start');
+      await updated('chat', 9);
+      await writes('chat=9;previous=7');
+      await writes('chat=8;previous=7');
+      await submitted(false);
       expect(fetches).toEqual([]);
     });
 
