@@ -72,6 +72,8 @@ describe('links to a master named by Sentinel', () => {
       await broker.publish(topic, {}, { epoch: '', version: 0 });
       expect(await askRedis(other.port, 'KEYS', `*:topic:${topic}`)).toHaveLength(1);
     });
+    await askRedis(redis.port, 'REPLICAOF', 'NO', 'ONE');
+    sentinel.masterPort = redis.port;
   });
 });
 
