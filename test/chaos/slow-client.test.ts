@@ -60,6 +60,7 @@ describe('a client on ten topics that stops reading for 20 s while 10,000 update
       HELIOGRAPH_PREFIX: randomPrefix(),
       WEBHOOK_TOKENS: WEBHOOK_TOKEN,
       REBALANCE: '0', // the relays shall keep their unequal loads
+      STUCK_TIMEOUT: '1h', // on a busy machine, the pause takes longer than its default
     };
     [webhook, relay, otherRelay] = await Promise.all([
       startService('webhook', env),
