@@ -119,6 +119,7 @@ describe('admission', () => {
     for (let n = 0; n < 2 ** 15; n += 1) admission.release(enter(`203.0.${n >> 8}.${n & 255}`));
     collectGarbage();
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(2 ** 20);
+    expect(admission.connections).toBe(0); // which also keeps it in memory until here
   });
 
   it('does not count refused connections against the connection rate', () => {
