@@ -11,8 +11,11 @@ function createWebhooks() {
   const time = new VirtualTime(1_790_000_000_000);
   const clock = time.clock(() => 0.5);
   const store = new MemoryBroker({ nowMs: () => time.nowMs });
-  const logger = createLogger({ name: 'webhook', level: 'silent' });
-  return { time, one: createIdempotency({ store, logger, clock }), two: createIdempotency({ store, logger, clock }) };
+  const log: string[] = [];
+  const destination = { write: (line: string) => void log.push(line) };
+  const logger = createLogger({ name: 'webhook', level: 'info', destination });
+  const [one, two] = [createIdempotency({ store, logger, clock }), createIdempotency({ store, logger, clock })];
+  return { time, store, log, one, two };
 }
 
 /** Work that ends when the test says so. */
@@ -41,6 +44,18 @@ describe('two calls with the same webhook-id at two webhooks', () => {
     ]);
   });
 
+  it('have the response within 200 ms of each other, however long the work took', async () => {
+    const { time, one, two } = createWebhooks();
+    const { work, ends } = createWork();
+    void one(CALL, work);
+    const second = two(CALL, work).then(() => time.nowMs);
+    await time.runFor(1000);
+    const endMs = time.nowMs;
+    ends[0]?.resolve('published');
+    await time.runFor(1000);
+    expect((await second) - endMs).toBeLessThanOrEqual(200);
+  });
+
   it('do the work again if the first one fails', async () => {
     const { time, one, two } = createWebhooks();
     const { work, ends, runs } = createWork();
@@ -59,9 +74,13 @@ describe('two calls with the same webhook-id at two webhooks', () => {
     const { time, one, two } = createWebhooks();
     const { work, ends } = createWork();
     void one(CALL, work); // its webhook is killed
-    const second = expect(two(CALL, work)).rejects.toMatchObject({ code: 'call_in_progress', status: 503 });
+    const startMs = time.nowMs;
+    const second = two(CALL, work).catch((error: unknown) => ({ error, waitedMs: time.nowMs - startMs }));
     await time.runFor(3000);
-    await second;
+    const { error, waitedMs } = (await second) as { error: unknown; waitedMs: number };
+    expect(error).toMatchObject({ code: 'call_in_progress', status: 503 });
+    expect(waitedMs).toBeGreaterThan(1000);
+    expect(waitedMs).toBeLessThanOrEqual(2000);
     await time.runFor(2000);
     const third = two(CALL, work);
     await time.runFor(100);
@@ -76,5 +95,54 @@ describe('two calls with the same webhook-id at two webhooks', () => {
     await time.runFor(100);
     const other = two({ ...CALL, body: Buffer.from('{"other":1}') }, work);
     await expect(other).rejects.toMatchObject({ code: 'webhook_id_reused' });
+  });
+
+  it('both do the work if the response of the first cannot be stored, and the log says so', async () => {
+    const { time, store, log, one, two } = createWebhooks();
+    store.storeResponse = () => Promise.reject(new Error('out of memory'));
+    const { work, ends } = createWork();
+    const first = one(CALL, work);
+    await time.runFor(100);
+    ends[0]?.resolve('published');
+    expect(await first).toEqual({ result: 'published', repeated: false });
+    expect(log.map((line) => JSON.parse(line))).toMatchObject([
+      { msg: 'failed to store the response for repeated calls', err: { message: 'out of memory' } },
+    ]);
+    await time.runFor(60_000);
+    const second = two(CALL, work);
+    await time.runFor(100);
+    ends[1]?.resolve('published again');
+    expect(await second).toEqual({ result: 'published again', repeated: false });
+  });
+});
+
+describe('calls at one webhook', () => {
+  it('with the same webhook-id share the result as soon as it exists, and another body is rejected at once', async () => {
+    const { time, one } = createWebhooks();
+    const { work, ends, runs } = createWork();
+    const results: unknown[] = [];
+    for (const call of [one(CALL, work), one(CALL, work)]) void call.then((result) => results.push(result));
+    const other = one({ ...CALL, body: Buffer.from('{"other":1}') }, work);
+    await expect(other).rejects.toMatchObject({ code: 'webhook_id_reused' });
+    await time.runFor(100);
+    ends[0]?.resolve('published');
+    await time.runFor(1);
+    expect(runs()).toBe(1);
+    expect(results).toEqual([
+      { result: 'published', repeated: false },
+      { result: 'published', repeated: true },
+    ]);
+  });
+
+  it('with another webhook-id or credential, or without a webhook-id, all do their work', async () => {
+    const { time, one } = createWebhooks();
+    const { work, ends, runs } = createWork();
+    const anonymous = { ...CALL, webhookId: undefined };
+    const calls = [CALL, { ...CALL, webhookId: 'msg_2' }, { ...CALL, credentialId: 'other' }, anonymous, anonymous];
+    const results = Promise.all(calls.map((call) => one(call, work)));
+    await time.runFor(1);
+    expect(runs()).toBe(calls.length);
+    for (const end of ends) end.resolve('published');
+    expect(await results).toEqual(calls.map(() => ({ result: 'published', repeated: false })));
   });
 });
