@@ -111,7 +111,7 @@ describe('delivery receipts', () => {
   });
 
   it('are queried again, at growing intervals and also by the stored query, until the timeout', async () => {
-    const { status, atMs } = await settle(receipts.waitUntilDelivered(UPDATES, 5000, CONNECTED), 6000);
+    const { status, atMs } = await settle(receipts.waitUntilDelivered(UPDATES, 5000, CONNECTED), 5000);
     expect(status).toMatchObject({ delivered: false, receipts: [{ relays: [{ relay: 'relay', state: 'silent' }] }] });
     expect(atMs).toBe(5000);
     const { sentAtMs, storedAtMs, calls } = relays;
