@@ -197,11 +197,10 @@ export function createWatch({ topic, fetcher, since, isHeld, report }: WatchDeps
     },
     updated(update) {
       if (update.topic !== topic) return;
-      const isNewer = update.version > notified;
+      // After a loss of data, versions from before it mean nothing. An equal one is for another watch, which had an older one.
+      if (update.version < notified) shown = expected = 0;
       notified = update.version;
-      if (isNewer && update.version <= shown) return;
-      // After a loss of data, versions from before it mean nothing.
-      if (!isNewer) shown = expected = 0;
+      if (notified <= shown) return;
       clearTimeout(first);
       newest = update;
       const spreadMs = update.spread ?? 0;

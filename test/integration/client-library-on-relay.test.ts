@@ -89,6 +89,18 @@ describe.each(['websocket', 'sse', 'longpoll'] as const)('the client library on 
     expect(updates.filter(({ topic }) => topic === 'late')).toHaveLength(1);
   });
 
+  it('fetches for a watch that begins from an older version, and not for another one that has the update already', async () => {
+    const [older, current] = [await relay.publish('chat'), await relay.publish('chat')];
+    const { client } = listen({});
+    const runs: string[] = [];
+    client.watch('chat', () => void runs.push('current'), { since: current });
+    await eventually(() => expect(client.status).toBe('live'));
+    client.watch('chat', () => void runs.push('older'), { since: older });
+    await eventually(() => expect(runs).toContain('older'));
+    await relay.publish('chat');
+    await eventually(() => expect(runs).toEqual(['older', 'current', 'older']));
+  });
+
   it('reconnects when the relay drains, and receives missed updates once', async () => {
     const { client, updates, statuses } = listen({ topics: ['chat'] });
     await eventually(() => expect(client.status).toBe('live'));

@@ -166,6 +166,15 @@ describe('a watch', () => {
     expect(runs).toHaveLength(2);
   });
 
+  it('does not run again for an update that it had already, and that another subscriber with an older version gets', async () => {
+    await updated(1);
+    await updated(1);
+    await last().succeed();
+    await updated(1);
+    await passes(3_600_000);
+    expect(runs).toHaveLength(1);
+  });
+
   it('repeats a failed run after growing delays, with the same update, until it succeeds: it never gives up', async () => {
     await updated(1);
     for (const restMs of [500, 1000, 2000, 4000, 8000, ...Array.from({ length: 15 }, () => 15_000)]) {
