@@ -161,8 +161,10 @@ describe('the statistics pages in a browser', () => {
     await page.click('.filter button');
     expect(await page.locator('.trace').count()).toBe(2);
     await page.click('.trace >> nth=0');
-    await page.click('.lanes summary >> nth=1');
-    expect(await page.locator('.lanes details').nth(1).locator('.attributes').innerText()).toContain('sqlite');
+    const save = page.locator('.lanes details', { hasText: 'sqlite' });
+    expect(await save.locator('.attributes').isVisible()).toBe(false);
+    await save.locator('summary').click();
+    expect(await save.locator('.attributes').innerText()).toContain('sqlite');
     await page.click('text=Log out');
     expect(await page.locator('#token').isVisible()).toBe(true);
     await page.goto(url);
