@@ -320,6 +320,8 @@ describe('the relay registry of a large cluster', () => {
     expect(await leftMs()).toBeGreaterThanOrEqual(LONG_MS);
     await exchange(0, 2 * LONG_MS);
     expect(await leftMs()).toBeGreaterThanOrEqual(2 * LONG_MS);
+    await exchange(1, LONG_MS / 2);
+    expect(await leftMs()).toBeGreaterThanOrEqual(2 * LONG_MS);
     await broker.stop();
   });
 
