@@ -40,7 +40,7 @@ export function createSimulatedCluster(deps: {
     settings: deps.settings ?? REAL_SETTINGS,
     auditIntervalMs: deps.auditIntervalMs ?? AUDIT_INTERVAL_MS,
     network: goodConditions(),
-    relaysSeen: new Map(),
+    relaysRegistered: new Set(),
     shards: Array.from(
       { length: deps.shards },
       (_, i) => new SimulatedShard({ name: `redis${i}`, clock, random, log: deps.log ?? (() => {}) }),

@@ -52,15 +52,16 @@ export class ReceiptMonitor {
   }
 
   /**
-   * Whether the registry was lost soon after a relay had first registered, so that relays which have returned since have not
-   * seen it. The view of a webhook may be a second old: others that have seen it may have returned meanwhile.
+   * Whether the registry was lost soon after a relay had first registered, so that relays which have returned since had not
+   * seen all when they registered. The view of a webhook may be a second old: others that have seen it may have returned meanwhile.
    */
   #isUnexpected(relay: string): boolean {
-    const { shards, relaysSeen } = this.#simulation.cluster;
+    const { cluster, relays } = this.#simulation;
+    const { shards, relaysRegistered } = cluster;
     const entries = [...(shards[0]?.master.data.relays ?? [])];
     const returned = entries.filter(([, { seen }]) => seen.returned);
-    const hasRegistered = relaysSeen.has(relay);
-    return hasRegistered && returned.some(([id]) => !relaysSeen.get(id)?.has(relay));
+    const registered = relays.filter(({ process }) => process.runs && relaysRegistered.has(process.name));
+    return relaysRegistered.has(relay) && returned.some(([, { seen }]) => seen.seen < registered.length);
   }
 
   /** Whether a client relies on a fresh relay, and shows something older. */

@@ -40,8 +40,8 @@ export interface SimulatedCluster {
   readonly auditIntervalMs: number;
   readonly random: SeededRandom;
   readonly network: NetworkConditions;
-  /** The ids of relays that each relay has seen registered. */
-  readonly relaysSeen: Map<string, Set<string>>;
+  /** The ids of all relays that have ever registered. */
+  readonly relaysRegistered: Set<string>;
 }
 
 /** The two connections of a process to a shard. */
@@ -126,7 +126,7 @@ export class SimulatedBroker implements Broker {
       clock,
       call: (partition, run) => this.#call(partition, run),
       partitionOf: ({ topics: [first] }) => this.partitionOf(first as Topic),
-      relaysSeen: cluster.relaysSeen,
+      relaysRegistered: cluster.relaysRegistered,
     });
   }
 

@@ -16,17 +16,17 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
   readonly #partitionOf: (query: ReceiptQuery) => number;
   #handler: ((query: ReceiptQuery) => void) | undefined;
   readonly #registered: RegisteredRelays;
-  readonly #relaysSeen: Map<string, Set<string>>;
+  readonly #relaysRegistered: Set<string>;
   #stored = { atMs: Number.NEGATIVE_INFINITY, ttlMs: 0 };
 
   constructor(deps: {
     clock: Clock;
     call: <T>(partition: number, run: (server: SimulatedServer) => T) => Promise<T>;
     partitionOf: (query: ReceiptQuery) => number;
-    relaysSeen: Map<string, Set<string>>;
+    relaysRegistered: Set<string>;
   }) {
     this.#clock = deps.clock;
-    this.#relaysSeen = deps.relaysSeen;
+    this.#relaysRegistered = deps.relaysRegistered;
     this.#registered = new RegisteredRelays({ monotonicMs: () => deps.clock.monotonicMs() });
     this.#call = deps.call;
     this.#partitionOf = deps.partitionOf;
@@ -124,7 +124,7 @@ export class SimulatedReceipts implements Receipts, RelayRegistry {
     });
     this.#stored = { atMs: nowMs, ttlMs };
     for (const text of queries) this.receive(text);
-    this.#relaysSeen.set(id, new Set([...(this.#relaysSeen.get(id) ?? []), ...relays.map(([other]) => other)]));
+    this.#relaysRegistered.add(id);
     return { all: relays.map(([, each]) => each.load), registry, count: relays.length };
   }
 
