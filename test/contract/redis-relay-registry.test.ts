@@ -259,6 +259,7 @@ describe('the relay registry of a large cluster', () => {
       expect(totals(loads)).toEqual(totals(stored.slice(0, i + 1)));
     }
     expect(loads.length).toBeLessThan(80);
+    expect(Math.max(...loads.map(({ relays = 1 }) => relays))).toBeLessThanOrEqual(Math.ceil(200 / MAX_LISTED_RELAYS));
     const all = stored.map(({ connections }) => connections);
     const each = loads.map(({ connections }) => connections);
     expect([Math.min(...each), Math.max(...each)]).toEqual([Math.min(...all), Math.max(...all)]);
