@@ -78,17 +78,22 @@ export function needsFloors(
   return [...replies.values()].some((reply) =>
     updates.some(({ version }, i) => {
       const receipt = reply[i];
-      return receipt !== undefined && receipt.version > version && !includes(receipt, floors[i]);
+      return receipt !== undefined && mayPrecede(receipt, version, floors[i]);
     }),
   );
 }
 
 /**
- * Whether a newer version that a relay has delivered includes an update. A broker that has lost data, and whose clock is behind,
- * may assign a lower version than one that clients have, until a relay shows it that one and the floor is raised above both.
+ * Whether a newer version that a relay has delivered may have been assigned before an update. A broker that has lost data, and
+ * whose clock is behind, may assign a lower version than one that clients have, until a relay shows it that one and the floor
+ * is raised above both.
  */
-function includes({ version, floor }: DeliveryReceipt, brokerFloor: Version | undefined): boolean {
-  return floor === undefined || (floor === brokerFloor && version >= floor);
+function mayPrecede(
+  { version, floor }: DeliveryReceipt,
+  published: Version,
+  brokerFloor: Version | undefined,
+): boolean {
+  return version > published && floor !== undefined && (floor !== brokerFloor || version < floor);
 }
 
 function countsOf({ version, delivered, subscribed, behind }: DeliveryReceipt): Omit<RelayStatus, 'relay' | 'state'> {
@@ -99,6 +104,6 @@ function relayState(published: Version, receipt: DeliveryReceipt | undefined, fl
   if (!receipt) return 'idle';
   // Also without subscribers: the next one would get the older version, and take it for the current one.
   if (receipt.version < published) return 'pending';
-  if (receipt.version > published && !includes(receipt, floor)) return 'pending';
+  if (mayPrecede(receipt, published, floor)) return 'pending';
   return receipt.delivered + receipt.subscribed === 0 ? 'idle' : 'delivered';
 }
