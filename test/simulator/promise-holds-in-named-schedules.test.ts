@@ -22,6 +22,16 @@ async function expectNoFailures(schedule: Schedule): Promise<void> {
   }
 }
 
+/** Runs a schedule for the same seeds, without a rule if one is named. Returns all failures. */
+async function failuresOf(schedule: Schedule, sabotage?: Sabotage): Promise<readonly string[]> {
+  const all: string[] = [];
+  for (const seed of SEEDS) {
+    const { failures } = await runSchedule({ seed, schedule, ...(sabotage && { sabotage }) });
+    all.push(...failures);
+  }
+  return all;
+}
+
 /** Publishes an update by one webhook, as the app does. Resolves once it is acknowledged, which takes simulated time. */
 async function startPublishing(simulation: Simulation, webhook: SimulatedWebhook, topic: Topic): Promise<void> {
   const { app, time, random } = simulation;
@@ -361,11 +371,7 @@ describe.each<[string, string, Sabotage, Schedule]>([
   it('no client misses an update', () => expectNoFailures(schedule));
 
   it('without it, a client does', async () => {
-    const results = [];
-    for (const seed of SEEDS) results.push(await runSchedule({ seed, sabotage, schedule }));
-    expect(results.flatMap(({ failures }) => failures)).toContainEqual(
-      expect.stringMatching(/was (not|never) notified of #/),
-    );
+    expect(await failuresOf(schedule, sabotage)).toContainEqual(expect.stringMatching(/was (not|never) notified of #/));
   });
 });
 
@@ -378,15 +384,11 @@ describe.each<[string, string, Sabotage, (simulation: Simulation) => Promise<num
   ['RAISE_ORDER', 'a raise overtakes a digest', 'raise-order', overtakeDigests],
 ])('rule %s, if %s:', (_rule, _event, sabotage, schedule) => {
   async function run(without?: Sabotage) {
-    const failures: string[] = [];
     let count = 0;
-    for (const seed of SEEDS) {
-      const counted = async (simulation: Simulation) => {
-        count += await schedule(simulation);
-      };
-      const result = await runSchedule({ seed, schedule: counted, ...(without && { sabotage: without }) });
-      failures.push(...result.failures);
-    }
+    const counted = async (simulation: Simulation) => {
+      count += await schedule(simulation);
+    };
+    const failures = await failuresOf(counted, without);
     return { failures, count };
   }
 
@@ -470,30 +472,25 @@ describe('the promise, in a simulated cluster, holds', () => {
 describe('a receipt', () => {
   /** Runs a relay that misses an update and shuts down, while a webhook waits for the delivery of that update. */
   async function failuresWhileDraining(sabotage?: Sabotage): Promise<readonly string[]> {
-    const all: string[] = [];
-    for (const seed of SEEDS) {
-      const schedule = async (simulation: Simulation) => {
-        const { relays, webhooks, time, topics, app, receipts } = simulation;
-        const [relay, webhook] = [relays[0] as SimulatedRelay, webhooks[0] as SimulatedWebhook];
-        await time.runFor(5000);
-        await untilDigested(simulation);
-        relay.broker.dropSignals();
-        void relay.drain(2000);
-        await time.runFor(50);
-        for (const topic of topics) await publishBy(simulation, webhook, topic);
-        const updates = topics.map((topic) => ({ topic, version: app.renderedVersion(topic) ?? 0 }));
-        const waiting = webhook.waitUntilDelivered(updates, 900).then((isDelivered) => {
-          if (isDelivered) for (const topic of topics) receipts.delivered('webhook', topic, app.current(topic));
-        });
-        await time.runFor(1000);
-        await waiting;
-        await time.runFor(9000);
-        simulation.startRelay(0);
-      };
-      const { failures } = await runSchedule({ seed, schedule, ...(sabotage && { sabotage }) });
-      all.push(...failures);
-    }
-    return all;
+    const schedule = async (simulation: Simulation) => {
+      const { relays, webhooks, time, topics, app, receipts } = simulation;
+      const [relay, webhook] = [relays[0] as SimulatedRelay, webhooks[0] as SimulatedWebhook];
+      await time.runFor(5000);
+      await untilDigested(simulation);
+      relay.broker.dropSignals();
+      void relay.drain(2000);
+      await time.runFor(50);
+      for (const topic of topics) await publishBy(simulation, webhook, topic);
+      const updates = topics.map((topic) => ({ topic, version: app.renderedVersion(topic) ?? 0 }));
+      const waiting = webhook.waitUntilDelivered(updates, 900).then((isDelivered) => {
+        if (isDelivered) for (const topic of topics) receipts.delivered('webhook', topic, app.current(topic));
+      });
+      await time.runFor(1000);
+      await waiting;
+      await time.runFor(9000);
+      simulation.startRelay(0);
+    };
+    return failuresOf(schedule, sabotage);
   }
 
   it('does not report an update as delivered that clients of a relay which shuts down have not got', async () => {
@@ -513,32 +510,28 @@ describe('a receipt for an update below a version that clients were notified of'
    * Returns the failures, and how many updates were reported as delivered.
    */
   async function publishBelow(sabotage?: Sabotage): Promise<{ failures: readonly string[]; delivered: number }> {
-    const failures: string[] = [];
     let delivered = 0;
-    for (const seed of SEEDS) {
-      const schedule = async (simulation: Simulation) => {
-        const { webhooks, time, app, receipts } = simulation;
-        const [one, two] = webhooks as [SimulatedWebhook, SimulatedWebhook];
-        const { lost: topic, shard } = inOnePartition(simulation);
-        await time.runFor(5000);
-        await untilDigested(simulation);
-        const older = shard.master.data.copy();
-        await publishBy(simulation, one, topic);
-        for (const server of shard.servers) server.clockOffsetUs = -60_000_000;
-        shard.reload(older);
-        await publishBy(simulation, two, topic);
-        const updates = [{ topic, version: app.renderedVersion(topic) ?? 0 }];
-        const waiting = two.waitUntilDelivered(updates, 9000).then((isDelivered) => {
-          if (!isDelivered) return;
-          delivered += 1;
-          receipts.delivered('webhook', topic, app.current(topic));
-        });
-        await time.runFor(10_000);
-        await waiting;
-      };
-      const result = await runSchedule({ seed, schedule, ...(sabotage && { sabotage }) });
-      failures.push(...result.failures);
-    }
+    const schedule = async (simulation: Simulation) => {
+      const { webhooks, time, app, receipts } = simulation;
+      const [one, two] = webhooks as [SimulatedWebhook, SimulatedWebhook];
+      const { lost: topic, shard } = inOnePartition(simulation);
+      await time.runFor(5000);
+      await untilDigested(simulation);
+      const older = shard.master.data.copy();
+      await publishBy(simulation, one, topic);
+      for (const server of shard.servers) server.clockOffsetUs = -60_000_000;
+      shard.reload(older);
+      await publishBy(simulation, two, topic);
+      const updates = [{ topic, version: app.renderedVersion(topic) ?? 0 }];
+      const waiting = two.waitUntilDelivered(updates, 9000).then((isDelivered) => {
+        if (!isDelivered) return;
+        delivered += 1;
+        receipts.delivered('webhook', topic, app.current(topic));
+      });
+      await time.runFor(10_000);
+      await waiting;
+    };
+    const failures = await failuresOf(schedule, sabotage);
     return { failures, delivered };
   }
 
@@ -584,25 +577,21 @@ describe('a receipt, after Redis lost the relay registry,', () => {
 describe('a relay with another number of partitions', () => {
   /** Starts one when Redis has just lost the settings. Returns the failures, and in how many runs it lived on. */
   async function startAfterLoss(sabotage?: Sabotage): Promise<{ failures: readonly string[]; lived: number }> {
-    const failures: string[] = [];
     let lived = 0;
-    for (const seed of SEEDS) {
-      const schedule = async (simulation: Simulation) => {
-        const { relays, webhooks, cluster, time, topics } = simulation;
-        await time.runFor(5000);
-        relays[0]?.kill(false);
-        cluster.shards[0]?.master.write((data) => {
-          data.config = undefined;
-        });
-        simulation.startRelay(0, cluster.partitions + 1);
-        await time.runFor(10_000);
-        for (const topic of topics) await publishBy(simulation, webhooks[0] as SimulatedWebhook, topic);
-        if (relays[0]?.process.alive) lived += 1;
-        else simulation.startRelay(0);
-      };
-      const result = await runSchedule({ seed, schedule, ...(sabotage && { sabotage }) });
-      failures.push(...result.failures);
-    }
+    const schedule = async (simulation: Simulation) => {
+      const { relays, webhooks, cluster, time, topics } = simulation;
+      await time.runFor(5000);
+      relays[0]?.kill(false);
+      cluster.shards[0]?.master.write((data) => {
+        data.config = undefined;
+      });
+      simulation.startRelay(0, cluster.partitions + 1);
+      await time.runFor(10_000);
+      for (const topic of topics) await publishBy(simulation, webhooks[0] as SimulatedWebhook, topic);
+      if (relays[0]?.process.alive) lived += 1;
+      else simulation.startRelay(0);
+    };
+    const failures = await failuresOf(schedule, sabotage);
     return { failures, lived };
   }
 
